@@ -1,0 +1,1 @@
+"""Live GraphQL over a Starbelly crawler's RethinkDB."""
