@@ -1,16 +1,16 @@
 """The exceptions that this package raises.
 
-    GraphQLAPIError
-    ├── ConfigurationError            a setting or a command cannot be carried out as given
-    ├── DatabaseError
-    │   ├── DatabaseUnavailableError  no connection, or the table does not answer; may pass
-    │   ├── DatabaseRefusedError      wrong password or missing permission; will not pass by itself
-    │   ├── TableMissingError         the database or a table is not there
-    │   └── FeedLostError             a changefeed ended or has a gap; read the table again
-    └── ClientError                   told to the client, with a code
-        ├── BadCursorError            BAD_CURSOR
-        ├── BadInputError             BAD_USER_INPUT
-        └── FeedUnavailableError      FEED_UNAVAILABLE
+GraphQLAPIError
+├── ConfigurationError            a setting or a command cannot be carried out as given
+├── DatabaseError
+│   ├── DatabaseUnavailableError  no connection, or the table does not answer; may pass
+│   ├── DatabaseRefusedError      wrong password or missing permission; will not pass by itself
+│   ├── TableMissingError         the database or a table is not there
+│   └── FeedLostError             a changefeed ended or has a gap; read the table again
+└── ClientError                   told to the client, with a code
+├── BadCursorError            BAD_CURSOR
+├── BadInputError             BAD_USER_INPUT
+└── FeedUnavailableError      FEED_UNAVAILABLE
 """
 
 from __future__ import annotations
