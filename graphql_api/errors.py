@@ -8,9 +8,9 @@ GraphQLAPIError
 │   ├── TableMissingError         the database or a table is not there
 │   └── FeedLostError             a changefeed ended or has a gap; read the table again
 └── ClientError                   told to the client, with a code
-├── BadCursorError            BAD_CURSOR
-├── BadInputError             BAD_USER_INPUT
-└── FeedUnavailableError      FEED_UNAVAILABLE
+    ├── BadCursorError            BAD_CURSOR
+    ├── BadInputError             BAD_USER_INPUT
+    └── FeedUnavailableError      FEED_UNAVAILABLE
 """
 
 from __future__ import annotations

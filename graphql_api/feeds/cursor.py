@@ -1,0 +1,102 @@
+"""Cursors: where in a feed a subscriber stands, as a string that it can hand back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TypeAlias, assert_never
+
+from graphql_api.errors import BadCursorError
+
+RUN_BYTES = 8
+FILTER_BYTES = 8
+_CHECKSUM_BYTES = 6
+_MAX_CHARACTERS = 1024
+
+_INCOMPLETE, _AT, _WITHIN = 0, 1, 2
+_AT_LAYOUT = struct.Struct(f">{RUN_BYTES}s{FILTER_BYTES}sQ")
+_WITHIN_LAYOUT = struct.Struct(f">{RUN_BYTES}s{FILTER_BYTES}sQQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """Somewhere in a snapshot of this feed run: there is nothing to resume from."""
+
+    run: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Everything up to `position` has been received."""
+
+    run: bytes
+    filter: bytes
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """In a merged batch: received are all up to `after`, and of (after, until] the keys to `key`."""
+
+    run: bytes
+    filter: bytes
+    after: int
+    until: int
+    key: str
+
+
+Cursor: TypeAlias = Incomplete | At | Within
+
+
+def encode(cursor: Cursor) -> str:
+    """The string for a cursor: URL-safe, about 40 characters, with a checksum."""
+    match cursor:
+        case Incomplete(run):
+            body = bytes([_INCOMPLETE]) + run
+        case At(run, filter_, position):
+            body = bytes([_AT]) + _AT_LAYOUT.pack(run, filter_, position)
+        case Within(run, filter_, after, until, key):
+            body = (
+                bytes([_WITHIN])
+                + _WITHIN_LAYOUT.pack(run, filter_, after, until)
+                + key.encode("utf-8", "surrogatepass")
+            )
+        case _:
+            assert_never(cursor)
+    return base64.urlsafe_b64encode(_checksum(body) + body).rstrip(b"=").decode("ascii")
+
+
+def decode(text: str) -> Cursor:
+    """The cursor that a string stands for.
+
+    Raises:
+        BadCursorError: It is not a string that `encode` made.
+    """
+    try:
+        if len(text) > _MAX_CHARACTERS:
+            raise BadCursorError(f"the cursor is longer than {_MAX_CHARACTERS} characters")
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        checksum, body = raw[:_CHECKSUM_BYTES], raw[_CHECKSUM_BYTES:]
+        canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii") == text
+        if not canonical or not body or checksum != _checksum(body):
+            raise BadCursorError("the cursor is not one that this API gave out")
+        kind, fields = body[0], body[1:]
+        if kind == _INCOMPLETE and len(fields) == RUN_BYTES:
+            return Incomplete(fields)
+        if kind == _AT:
+            return At(*_AT_LAYOUT.unpack(fields))
+        if kind == _WITHIN:
+            size = _WITHIN_LAYOUT.size
+            key = fields[size:].decode("utf-8", "surrogatepass")
+            run, filter_, after, until = _WITHIN_LAYOUT.unpack(fields[:size])
+            return Within(run, filter_, after, until, key)
+    except (binascii.Error, ValueError, struct.error) as error:
+        raise BadCursorError("the cursor is not one that this API gave out") from error
+    raise BadCursorError("the cursor is not one that this API gave out")
+
+
+def _checksum(body: bytes) -> bytes:
+    return blake2b(body, digest_size=_CHECKSUM_BYTES, person=b"feed-cursor").digest()

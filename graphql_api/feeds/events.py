@@ -1,0 +1,85 @@
+"""What a feed is made of: versions of a row, changes between them, and the words for both."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+RowT = TypeVar("RowT")
+
+
+class FeedStatus(Enum):
+    """How a table's state stands to the database.
+
+    ```
+    INITIALIZING ──first snapshot──▶ READY ◀──lost / repaired──▶ STALE
+    ```
+    """
+
+    INITIALIZING = "INITIALIZING"
+    READY = "READY"
+    STALE = "STALE"
+
+
+class ChangeCause(Enum):
+    """Why a row was added to, or taken from, what a subscriber holds."""
+
+    INITIAL = "INITIAL"
+    CREATED = "CREATED"
+    ENTERED_FILTER = "ENTERED_FILTER"
+    DELETED = "DELETED"
+    LEFT_FILTER = "LEFT_FILTER"
+
+
+class Version(Generic[RowT]):
+    """One value of one row, as it is served.
+
+    A row is a tree of perhaps a hundred objects. That is right for the value a table has now, which
+    everybody reads, and too much for ten thousand old ones that a history keeps in case somebody
+    resumes. So a version that is no longer current is packed, and unpacked again for its readers.
+    """
+
+    __slots__ = ("_packed", "_row", "initial")
+
+    def __init__(self, row: RowT) -> None:
+        self._row: RowT | None = row
+        self._packed: bytes | None = None
+        self.initial: object = None
+        """The Added(INITIAL) event of this version, remembered so that all who join share it."""
+
+    @property
+    def row(self) -> RowT:
+        """The row's value; a new equal object at each reading once the version is retired."""
+        if self._row is not None:
+            return self._row
+        assert self._packed is not None
+        row: RowT = pickle.loads(self._packed)  # noqa: S301 - packed by this process, see retire()
+        return row
+
+    def retire(self) -> None:
+        """Pack the value: the table has a newer one, or none."""
+        if self._packed is None:
+            self._packed = pickle.dumps(self._row, pickle.HIGHEST_PROTOCOL)
+            self._row = None
+            self.initial = None
+
+    @property
+    def packed_bytes(self) -> int:
+        """The size of a retired version in bytes; 0 while it is current."""
+        return 0 if self._packed is None else len(self._packed)
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[RowT]):
+    """The step of one row from one version to the next, at one position of a feed.
+
+    Positions are consecutive: the first snapshot stands at 0, the first change at 1.
+    At least one of `before` and `after` is there.
+    """
+
+    position: int
+    key: str
+    before: Version[RowT] | None
+    after: Version[RowT] | None

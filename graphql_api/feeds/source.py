@@ -1,0 +1,49 @@
+"""Where a feed gets its documents from. `graphql_api.rethink` implements it; tests fake it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from graphql_api.feeds.table import Document
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """One document before and after: an initial document, or a change.
+
+    `old` is absent for an initial document and for an insert, `new` for a delete.
+    """
+
+    old: Document | None
+    new: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReady:
+    """Every document that the table holds has been sent; changes follow."""
+
+
+class Source(Protocol):
+    """A database that can be read as changefeeds."""
+
+    def changes(
+        self, table: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[DocumentChange | SourceReady]]:
+        """One changefeed of a table, with its initial documents, until the context is left.
+
+        Changes to documents that were sent already may come before `SourceReady`. Each document's
+        changes are in order; the order between documents means nothing. At most one call of
+        `__anext__` at a time; leaving the context frees everything, in bounded time.
+
+        Yields:
+            Every document of the table, `SourceReady`, and changes without end.
+
+        Raises:
+            DatabaseUnavailableError: No connection, or the table does not answer in time.
+            DatabaseRefusedError: Wrong credentials, or a permission is missing.
+            TableMissingError: The database or the table does not exist.
+            FeedLostError: The changefeed ended or skipped changes.
+        """

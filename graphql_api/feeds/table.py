@@ -1,0 +1,59 @@
+"""What a feed must know of the table that it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+from graphql_api.feeds.events import ChangeCause, FeedStatus
+
+RowT = TypeVar("RowT")
+EventT_co = TypeVar("EventT_co", covariant=True)
+FilteredT_contra = TypeVar("FilteredT_contra", contravariant=True)
+
+Document = Mapping[str, Any]
+"""A stored document as JSON gives it; times are raw TIME objects."""
+
+
+class Filter(Protocol[FilteredT_contra]):
+    """Which rows a subscriber wants: an immutable value, equal to all that mean the same."""
+
+    @property
+    def digest(self) -> bytes:
+        """Eight bytes that stand for this filter in a cursor; the same in every process."""
+
+    def matches(self, row: FilteredT_contra) -> bool:
+        """Whether `row` passes."""
+
+    def __hash__(self) -> int: ...
+
+
+class Table(Protocol[RowT, EventT_co]):
+    """One table: how its documents become rows, and its changes become events.
+
+    Rows are values: equal when nothing that is served differs, and picklable. Events are what
+    subscribers get; a feed makes one for all whose filters are equal, so nobody may change them.
+    """
+
+    @property
+    def name(self) -> str:
+        """The table's name in the database."""
+
+    @property
+    def primary_key(self) -> str:
+        """The field that holds a document's key."""
+
+    def decode(self, key: str, document: Document) -> RowT:
+        """The row that a document is served as. Never raises, whatever the document holds."""
+
+    def added(self, cause: ChangeCause, row: RowT, cursor: str) -> EventT_co:
+        """The event for a row that a subscriber did not hold."""
+
+    def updated(self, previous: RowT, row: RowT, cursor: str) -> EventT_co:
+        """The event for a row that a subscriber held as `previous`."""
+
+    def deleted(self, cause: ChangeCause, key: str, previous: RowT, cursor: str) -> EventT_co:
+        """The event for a row that a subscriber held as `previous`, and holds no longer."""
+
+    def state(self, status: FeedStatus, cursor: str) -> EventT_co:
+        """The event that tells how the feed stands."""
