@@ -39,7 +39,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """In a merged batch: received are all up to `after`, and of (after, until] the keys to `key`."""
+    """In a merged batch: all up to `after` is received, and of (after, until] the keys to `key`."""
 
     run: bytes
     filter: bytes

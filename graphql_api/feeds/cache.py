@@ -1,0 +1,244 @@
+"""The state of one table, kept in step with the database: pure, and without a word of asyncio.
+
+The nearest relative is the watch cache of the Kubernetes API server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from graphql_api.feeds import cursor as cursors
+from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
+from graphql_api.feeds.history import History
+from graphql_api.feeds.subscriber import Subscriber
+from graphql_api.feeds.table import Document, Filter, Table
+from graphql_api.feeds.view import EVERYTHING, View
+
+RowT = TypeVar("RowT")
+EventT = TypeVar("EventT")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[RowT]):
+    """All rows that pass a filter, in no order, at one position of the feed."""
+
+    rows: list[RowT]
+    cursor: str
+    status: FeedStatus
+
+
+class WatchCache(Generic[RowT, EventT]):
+    """A table's rows, the history of their changes, and the subscribers to both.
+
+    Nothing here waits. Whoever subscribes or reads a page does so between two changes, so that
+    what it sees first and what it is told afterwards meet without a seam.
+
+    Args:
+        table: How documents become rows and changes become events.
+        run: Names this feed in cursors: random, `cursor.RUN_BYTES` long.
+        history: Where changes are kept; empty.
+        queue_limit: How many changes a subscriber holds one by one before it merges them.
+    """
+
+    def __init__(
+        self,
+        table: Table[RowT, EventT],
+        *,
+        run: bytes,
+        history: History[RowT],
+        queue_limit: int,
+    ) -> None:
+        self._table = table
+        self._run = run
+        self._queue_limit = queue_limit
+        self._views: dict[Filter[RowT], View[RowT, EventT]] = {}
+        self._initial_events: dict[str, EventT] = {}
+        self._keys: tuple[str, ...] | None = ()
+        self._incomplete = cursors.encode(cursors.Incomplete(run))
+        self._bookmark_tail = 1
+        self.rows: dict[str, Version[RowT]] = {}
+        self.history = history
+        self.status = FeedStatus.INITIALIZING
+
+    # What the source tells.
+
+    def load(self, documents: Mapping[str, Document]) -> None:
+        """Take over all documents of the table, by key, and be READY.
+
+        The first time they are the snapshot for everyone who waits. Later, after an outage, what
+        differs is applied as ordinary changes, in the order of the keys.
+        """
+        if self.status is FeedStatus.INITIALIZING:
+            for key, document in documents.items():
+                self.rows[key] = Version(self._table.decode(key, document))
+            self._keys = None
+            self.status = FeedStatus.READY
+            for subscriber in self._subscribers():
+                subscriber.on_snapshot()
+            return
+        for key in sorted(self.rows.keys() | documents.keys()):
+            self.apply(key, documents.get(key))
+        self._set_status(FeedStatus.READY)
+
+    def apply(self, key: str, document: Document | None) -> None:
+        """Set a row to what a document is served as, or delete it.
+
+        A document that is served as before is no change: a password replaced, an unknown field.
+        """
+        assert self.status is not FeedStatus.INITIALIZING, "load() comes first"
+        before = self.rows.get(key)
+        after = None
+        if document is not None:
+            row = self._table.decode(key, document)
+            if before is not None and before.row == row:
+                return
+            after = self.rows[key] = Version(row)
+        elif before is not None:
+            del self.rows[key]
+        else:
+            return
+        if before is None or after is None:
+            self._keys = None
+        self._initial_events.pop(key, None)
+        change = Change(self.history.head + 1, key, before, after)
+        # The steps are made while `before` still has its row, and not one moment longer.
+        steps = [(view, view.step(change)) for view in self._views.values()]
+        events = [
+            (view, step, view.event_at(change.position, step)) for view, step in steps if step
+        ]
+        if before is not None:
+            before.retire()
+        self.history.append(change)
+        for view, step, event in events:
+            for subscriber in view.subscribers:
+                subscriber.on_change(change.position, step, event)
+        self._bookmark()
+
+    def lose(self) -> None:
+        """Be STALE: the source is gone, and what is here may be old."""
+        if self.status is FeedStatus.READY:
+            self._set_status(FeedStatus.STALE)
+
+    # What readers ask.
+
+    @property
+    def position(self) -> int:
+        """The position of the last change."""
+        return self.history.head
+
+    @property
+    def subscribers(self) -> int:
+        """How many subscribers there are."""
+        return sum(len(view.subscribers) for view in self._views.values())
+
+    def page(self, where: Filter[RowT] | None = None) -> Page[RowT]:
+        """The rows that pass `where`, and the cursor from which to watch them."""
+        filter_ = EVERYTHING if where is None else where
+        rows = [version.row for version in self.rows.values() if filter_.matches(version.row)]
+        at = cursors.At(self._run, filter_.digest, self.position)
+        return Page(rows, cursors.encode(at), self.status)
+
+    def subscribe(
+        self,
+        where: Filter[RowT] | None = None,
+        *,
+        include_initial: bool = True,
+        since: str | None = None,
+        wake: Callable[[], None],
+    ) -> Subscriber[RowT, EventT]:
+        """Register a subscriber; `unsubscribe` it when it is done.
+
+        Args:
+            where: Which rows it wants; all, if absent.
+            include_initial: Whether it wants the rows that are there; ignored with `since`.
+            since: The cursor of the last event that it has.
+            wake: Called whenever `pull` may have something after it had nothing. It only takes
+                note: the change that it is called for has not reached every subscriber yet.
+
+        Raises:
+            BadCursorError: `since` is not a cursor.
+        """
+        filter_ = EVERYTHING if where is None else where
+        cursor = None if since is None else cursors.decode(since)
+        view = self._views.get(filter_)
+        if view is None:
+            view = self._views[filter_] = View(self._table, filter_, self._run)
+        subscriber = Subscriber(
+            self,
+            view,
+            queue_limit=self._queue_limit,
+            include_initial=include_initial or since is not None,
+            since=self._resumable(cursor, filter_),
+            wake=wake,
+        )
+        view.subscribers[subscriber] = None
+        return subscriber
+
+    def unsubscribe(self, subscriber: Subscriber[RowT, EventT]) -> None:
+        """Forget a subscriber; nothing happens the second time."""
+        view = subscriber.view
+        view.subscribers.pop(subscriber, None)
+        if not view.subscribers and self._views.get(view.where) is view:
+            del self._views[view.where]
+
+    # What subscribers ask.
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all rows in order; one tuple for all who ask between two inserts."""
+        if self._keys is None:
+            self._keys = tuple(sorted(self.rows))
+        return self._keys
+
+    def initial_event(self, key: str, version: Version[RowT]) -> EventT:
+        """The Added(INITIAL) event of a row; the same for everyone while the row stays as it is.
+
+        Its cursor is that of every row of a snapshot: there is nothing yet to resume from.
+        """
+        if self.rows.get(key) is not version:
+            return self._table.added(ChangeCause.INITIAL, version.row, self._incomplete)
+        event = self._initial_events.get(key)
+        if event is None:
+            event = self._table.added(ChangeCause.INITIAL, version.row, self._incomplete)
+            self._initial_events[key] = event
+        return event
+
+    def state_event(self, status: FeedStatus, cursor: str | None = None) -> EventT:
+        """The event for a status; without a cursor for what comes before a snapshot."""
+        return self._table.state(status, cursor or self._incomplete)
+
+    def _subscribers(self) -> Iterator[Subscriber[RowT, EventT]]:
+        for view in self._views.values():
+            yield from view.subscribers
+
+    def _set_status(self, status: FeedStatus) -> None:
+        self.status = status
+        for subscriber in self._subscribers():
+            subscriber.on_status(self.position, status)
+
+    def _resumable(
+        self, cursor: cursors.Cursor | None, where: Filter[RowT]
+    ) -> cursors.At | cursors.Within | None:
+        """The cursor, if it is of this run and filter and the history reaches back to it."""
+        if cursor is None or isinstance(cursor, cursors.Incomplete):
+            return None
+        if cursor.run != self._run or cursor.filter != where.digest:
+            return None
+        if isinstance(cursor, cursors.At):
+            return cursor if self.history.reaches(cursor.position) else None
+        ordered = cursor.after <= cursor.until <= self.position
+        return cursor if ordered and self.history.reaches(cursor.after) else None
+
+    def _bookmark(self) -> None:
+        """Give those who have long been idle a fresh cursor, before the history forgets theirs."""
+        tail, length = self.history.tail, len(self.history)
+        if tail < self._bookmark_tail:
+            return
+        # Whoever is idle stands in the newer half after this, and is looked at again before the
+        # tail has come half the way there.
+        self._bookmark_tail = tail + max(1, length // 4)
+        old = tail + length // 2
+        for subscriber in self._subscribers():
+            if subscriber.is_idle and subscriber.cursor_position < old:
+                subscriber.on_status(self.position, self.status)

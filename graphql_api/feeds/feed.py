@@ -1,0 +1,246 @@
+"""One table's feed: reads a changefeed into the watch cache, and begins again when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, Never, TypeVar
+
+from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
+from graphql_api.feeds.cache import Page, WatchCache
+from graphql_api.feeds.cursor import RUN_BYTES
+from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.history import History
+from graphql_api.feeds.source import DocumentChange, Source, SourceReady
+from graphql_api.feeds.subscription import Subscription
+from graphql_api.feeds.table import Document, Filter, Table
+
+RowT = TypeVar("RowT")
+EventT = TypeVar("EventT")
+
+log = logging.getLogger(__name__)
+
+_CHANGES_IN_A_ROW = 64
+"""How many changes are applied before the event loop has its turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSettings:
+    """How a feed keeps its history, treats slow subscribers, and tries again.
+
+    Attributes:
+        history_max_changes: How many changes can be resumed from.
+        history_max_bytes: How much memory they may take, about.
+        queue_limit: How many changes a subscriber holds one by one before it merges them.
+        backoff_first_s: How long to wait before the first new try.
+        backoff_max_s: How long to wait at most; each wait is twice the last, and then a random
+            part of that, so that many servers do not come back at once.
+    """
+
+    history_max_changes: int = 10_000
+    history_max_bytes: int = 64 * 1024 * 1024
+    queue_limit: int = 16
+    backoff_first_s: float = 0.1
+    backoff_max_s: float = 10.0
+
+
+def backoff_s(attempt: int, settings: FeedSettings, jitter: float) -> float:
+    """How long to wait before try number `attempt`, counted from 0.
+
+    Args:
+        attempt: How many tries have failed since the last success, less one.
+        settings: The limits.
+        jitter: A random number from 0 to 1.
+
+    Returns:
+        Seconds: between half and the whole of the doubled wait.
+    """
+    whole = min(settings.backoff_max_s, settings.backoff_first_s * 2 ** min(attempt, 32))
+    return whole * (0.5 + jitter / 2)
+
+
+class Feed(Generic[RowT, EventT]):
+    """A table as it is now, and everyone who watches it, over one changefeed.
+
+    `run` reads the database; its owner is the application's lifespan. Everything else is for
+    resolvers: apart from `ready`, nothing waits.
+
+    Args:
+        table: What to serve.
+        source: Where from.
+        settings: Limits.
+        clock: Tells the time, for `last_change_at`.
+        rng: Gives the jitter.
+    """
+
+    def __init__(
+        self,
+        table: Table[RowT, EventT],
+        source: Source,
+        settings: FeedSettings | None = None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        rng: random.Random | None = None,
+    ) -> None:
+        self._source = source
+        self._settings = settings or FeedSettings()
+        self._clock = clock
+        self._rng = rng or random.Random()  # noqa: S311 - jitter
+        self._is_ready = asyncio.Event()
+        self._unserved: set[str] = set()
+        self._cache = WatchCache(
+            table,
+            run=secrets.token_bytes(RUN_BYTES),
+            history=History(
+                max_changes=self._settings.history_max_changes,
+                max_bytes=self._settings.history_max_bytes,
+            ),
+            queue_limit=self._settings.queue_limit,
+        )
+        self.table = table
+        self.last_change_at: datetime | None = None
+        """When the last change was seen."""
+        self.last_error: DatabaseError | None = None
+        """Why the feed was last lost; None while it is not."""
+
+    # For resolvers.
+
+    @property
+    def status(self) -> FeedStatus:
+        """How the feed stands to the database."""
+        return self._cache.status
+
+    @property
+    def documents(self) -> int:
+        """How many rows are served."""
+        return len(self._cache.rows)
+
+    @property
+    def subscribers(self) -> int:
+        """How many subscriptions are open."""
+        return self._cache.subscribers
+
+    @property
+    def unserved(self) -> int:
+        """How many documents are not served, since their key is not a string."""
+        return len(self._unserved)
+
+    async def ready(self, timeout_s: float) -> None:
+        """Wait until there is a first snapshot.
+
+        Raises:
+            FeedUnavailableError: There is none after `timeout_s`.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._is_ready.wait()
+        except TimeoutError as error:
+            raise FeedUnavailableError(
+                f"the table `{self.table.name}` could not be read yet; try again later"
+            ) from error
+
+    def get(self, key: str) -> RowT | None:
+        """The row with a key."""
+        version = self._cache.rows.get(key)
+        return None if version is None else version.row
+
+    def page(self, where: Filter[RowT] | None = None) -> Page[RowT]:
+        """All rows that pass `where`, with the cursor from which to watch them."""
+        return self._cache.page(where)
+
+    def subscribe(
+        self,
+        where: Filter[RowT] | None = None,
+        *,
+        include_initial: bool = True,
+        since: str | None = None,
+    ) -> Subscription[EventT]:
+        """Watch the rows that pass `where`, from now until the subscription is closed.
+
+        Args:
+            where: Which rows; all, if absent.
+            include_initial: Whether to begin with the rows that are there.
+            since: The cursor of the last event received; `include_initial` is ignored then.
+
+        Raises:
+            BadCursorError: `since` is not a cursor.
+        """
+        return Subscription(self._cache, where, include_initial=include_initial, since=since)
+
+    # For the lifespan.
+
+    async def run(self) -> Never:
+        """Keep the cache in step with the table, for ever; ends by being cancelled."""
+        attempt = 0
+        while True:
+            try:
+                await self._follow()
+            except DatabaseError as error:
+                lost: DatabaseError = error
+            except Exception:
+                log.exception("feed %s: unexpected error", self.table.name)
+                lost = FeedLostError("unexpected error")
+            if self.status is FeedStatus.READY:
+                attempt = 0  # this try had gone well
+            self._cache.lose()
+            self._report(lost)
+            await asyncio.sleep(backoff_s(attempt, self._settings, self._rng.random()))
+            attempt += 1
+
+    async def _follow(self) -> Never:
+        """Read one changefeed until it is lost."""
+        snapshot: dict[str, Document] | None = {}
+        self._unserved.clear()
+        applied = 0
+        async with self._source.changes(self.table.name) as changes:
+            async for change in changes:
+                position = self._cache.position
+                if isinstance(change, SourceReady):
+                    assert snapshot is not None, "a changefeed is ready once"
+                    self._cache.load(snapshot)
+                    snapshot = None
+                    self._is_ready.set()
+                    self._report(None)
+                elif (key := self._key(change)) is None:
+                    continue
+                elif snapshot is None:
+                    self._cache.apply(key, change.new)
+                elif change.new is None:
+                    snapshot.pop(key, None)
+                else:
+                    snapshot[key] = change.new
+                if self._cache.position != position:
+                    self.last_change_at = self._clock()
+                applied += 1
+                if applied % _CHANGES_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+        raise FeedLostError(f"the changefeed of table `{self.table.name}` ended")
+
+    def _key(self, change: DocumentChange) -> str | None:
+        """The key of a changed document; None, with one warning, if it is not a string."""
+        document = change.old if change.new is None else change.new
+        key = None if document is None else document.get(self.table.primary_key)
+        if isinstance(key, str):
+            return key
+        if change.new is None:
+            self._unserved.discard(repr(key))
+            return None
+        if not self._unserved:
+            log.warning(
+                "feed %s: documents whose key is not a string are not served", self.table.name
+            )
+        self._unserved.add(repr(key))
+        return None
+
+    def _report(self, error: DatabaseError | None) -> None:
+        """Tell the log how the feed stands, once for each thing that it says."""
+        if error is None:
+            log.info("feed %s: ready, %d documents", self.table.name, self.documents)
+        elif str(error) != str(self.last_error):
+            log.warning("feed %s: %s; trying again", self.table.name, error)
+        self.last_error = error

@@ -1,0 +1,41 @@
+"""All feeds of a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar, cast
+
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.table import Table
+
+RowT = TypeVar("RowT")
+EventT = TypeVar("EventT")
+
+
+class Feeds:
+    """One feed for each table.
+
+    Args:
+        tables: The tables to serve.
+        make_feed: Makes the feed of one of them.
+    """
+
+    def __init__(
+        self,
+        tables: Iterable[Table[Any, Any]],
+        make_feed: Callable[[Table[Any, Any]], Feed[Any, Any]],
+    ) -> None:
+        self._feeds = {table.name: make_feed(table) for table in tables}
+
+    def __getitem__(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
+        return cast("Feed[RowT, EventT]", self._feeds[table.name])
+
+    def __iter__(self) -> Iterator[Feed[Any, Any]]:
+        return iter(self._feeds.values())
+
+    async def run(self) -> None:
+        """Run every feed until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for feed in self:
+                tasks.create_task(feed.run(), name=f"feed {feed.table.name}")

@@ -1,0 +1,310 @@
+"""One subscriber of a feed: what it is sent, in which order. Pure; the I/O is around it.
+
+```
+            no snapshot yet                 rows, one at a time, as of one position
+ subscribe ──▶ _Waiting ──first snapshot──▶ _Scan ──────────────────────▶ live ──▶
+     │                                        ▲   history's tail overtook      ▲
+     ├──────────── snapshot is there ─────────┘◀──────────────┐                │
+     └──────────── since ──────────────────────────────▶ _Replay ──caught up───┘
+```
+
+Live, changes queue one by one while there are few, and merge per key when there are many:
+
+```
+ sent ─▶ batch (frozen) ─▶ queue (at most `queue_limit`) ─▶ pending (one step for each key)
+```
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from graphql_api.feeds.cursor import At, Within
+from graphql_api.feeds.events import FeedStatus, Version
+from graphql_api.feeds.view import Step, View, merge, merge_into
+
+if TYPE_CHECKING:
+    from graphql_api.feeds.cache import WatchCache
+
+RowT = TypeVar("RowT")
+EventT = TypeVar("EventT")
+
+_STEPS_AT_ONCE = 256
+"""How much history one `pull` looks through before others have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    """A status that has not been sent: due once everything up to `position` has been."""
+
+    status: FeedStatus
+    position: int
+    is_kept: bool
+    """Whether it must be sent even if a newer one comes."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """The feed has no snapshot yet."""
+
+    include_initial: bool
+
+
+@dataclass(slots=True)
+class _Scan(Generic[RowT]):
+    """The rows of a snapshot, read one at a time as the client takes them.
+
+    The table moves on meanwhile: `before` keeps what an unsent row was when the scan began, for
+    those rows that have changed since. Nothing else is copied.
+    """
+
+    keys: tuple[str, ...]
+    sent: int = 0
+    before: dict[str, Version[RowT] | None] = field(default_factory=dict)
+
+    def keep(self, key: str, before: Version[RowT] | None) -> None:
+        if self.sent < len(self.keys) and key >= self.keys[self.sent]:
+            self.before.setdefault(key, before)
+
+
+@dataclass(slots=True)
+class _Replay:
+    """The history after a cursor, read as the client takes it, unmerged."""
+
+    position: int
+    within: Within | None
+    """The merged batch in the middle of which the client was cut off, until it is finished."""
+
+
+class Subscriber(Generic[RowT, EventT]):
+    """Decides what one subscriber is sent. `WatchCache.subscribe` makes it.
+
+    The cache calls the `on_…` methods as things happen; whoever sends calls `pull` for the next
+    event when the client is ready for it. However slow that is, at most one step for each key is
+    held beyond a small queue, and a frozen batch of as many.
+
+    Rules that always hold: the steps of one key are sent in their order; `previous` is what was
+    sent last; a cursor names a position up to which everything has been sent.
+    """
+
+    def __init__(
+        self,
+        cache: WatchCache[RowT, EventT],
+        view: View[RowT, EventT],
+        *,
+        queue_limit: int,
+        include_initial: bool,
+        since: At | Within | None,
+        wake: Callable[[], None],
+    ) -> None:
+        self._cache = cache
+        self._queue_limit = queue_limit
+        self._wake = wake
+        self._statuses: deque[_Status] = deque()
+        self._queue: deque[tuple[int, Step[RowT], EventT]] = deque()
+        self._pending: dict[str, Step[RowT]] = {}
+        self._pending_after = 0
+        self._batch: deque[Step[RowT]] = deque()
+        self._batch_stretch = (0, 0)
+        self._sent = 0
+        self._stage: _Waiting | _Scan[RowT] | _Replay | None = None
+        self.view = view
+        self.cursor_position = 0
+        """The position that the last cursor sent names."""
+        self.merged_changes = 0
+        """How many changes went out merged with others, or came to nothing."""
+        if cache.status is FeedStatus.INITIALIZING:
+            self._statuses.append(_Status(FeedStatus.INITIALIZING, 0, is_kept=True))
+            self._stage = _Waiting(include_initial)
+        elif since is not None:
+            within = since if isinstance(since, Within) else None
+            self._sent = since.after if isinstance(since, Within) else since.position
+            self._stage = _Replay(self._sent, within)
+            self._statuses.append(_Status(cache.status, cache.position, is_kept=False))
+        elif include_initial:
+            self._scan()
+        else:
+            self._begin_live()
+
+    # What the cache tells.
+
+    def on_snapshot(self) -> None:
+        """The feed's first snapshot has come."""
+        assert isinstance(self._stage, _Waiting)
+        if self._stage.include_initial:
+            self._scan()
+        else:
+            self._begin_live()
+        self._wake()
+
+    def on_change(self, position: int, step: Step[RowT], event: EventT) -> None:
+        """A row has changed in the view."""
+        if isinstance(self._stage, _Replay):
+            return  # it reads the history by itself
+        if isinstance(self._stage, _Scan):
+            self._stage.keep(step.key, step.before)
+        if not self._pending and len(self._queue) < self._queue_limit:
+            self._queue.append((position, step, event))
+        else:
+            if not self._pending:
+                self._pending_after = position - 1
+            self.merged_changes += 1
+            merge_into(self._pending, step)
+        self._wake()
+
+    def on_status(self, position: int, status: FeedStatus) -> None:
+        """The feed stands otherwise, from `position` on; or the cursor has aged."""
+        if isinstance(self._stage, _Waiting):
+            return
+        if self._statuses and not self._statuses[-1].is_kept:
+            self._statuses.pop()
+        self._statuses.append(_Status(status, position, is_kept=False))
+        self._wake()
+
+    # What the sender asks.
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to send, and nothing being sent."""
+        return self._stage is None and not (
+            self._statuses or self._batch or self._queue or self._pending
+        )
+
+    def pull(self) -> EventT | None:
+        """The next event; None if there is none for now, until `wake` is called."""
+        for _ in range(_STEPS_AT_ONCE):
+            if self._statuses and self._is_due(self._statuses[0]):
+                return self._pull_status()
+            match self._stage:
+                case _Waiting():
+                    return None
+                case _Scan() as scan:
+                    event = self._pull_row(scan)
+                case _Replay() as replay:
+                    event = self._pull_history(replay)
+                case None:
+                    if self.is_idle:
+                        return None
+                    event = self._pull_change()
+            if event is not None:
+                return event
+        self._wake()
+        return None
+
+    def _is_due(self, status: _Status) -> bool:
+        if status.status is FeedStatus.INITIALIZING:
+            return True
+        match self._stage:
+            case None:
+                if self._batch:
+                    return False
+                if self._queue:
+                    return self._queue[0][0] > status.position
+                return not self._pending or self._pending_after >= status.position
+            case _Replay(position, within):
+                return not self._batch and within is None and position >= status.position
+            case _:
+                return False
+
+    def _pull_status(self) -> EventT:
+        status = self._statuses.popleft()
+        if status.status is FeedStatus.INITIALIZING:
+            return self._cache.state_event(status.status)
+        # What was merged may reach beyond the status; its cursor must not fall behind that.
+        self._sent = max(self._sent, status.position)
+        self.cursor_position = self._sent
+        return self._cache.state_event(status.status, self.view.cursor(self._sent))
+
+    def _pull_row(self, scan: _Scan[RowT]) -> EventT | None:
+        if scan.sent == len(scan.keys):
+            self._stage = None
+            return None
+        key = scan.keys[scan.sent]
+        scan.sent += 1
+        if key in scan.before:
+            version = scan.before.pop(key)
+        else:
+            version = self._cache.rows.get(key)
+            if version is not None and not self.view.where.matches(version.row):
+                version = None
+        return None if version is None else self._cache.initial_event(key, version)
+
+    def _pull_history(self, replay: _Replay) -> EventT | None:
+        if self._batch:
+            return self._pull_batch()
+        history = self._cache.history
+        if not history.reaches(replay.position):
+            self._scan()
+            return None
+        if replay.within is not None:
+            within, replay.within = replay.within, None
+            replay.position = within.until
+            steps = (
+                step
+                for change in history.between(within.after, within.until)
+                if (step := self.view.step(change)) is not None
+            )
+            self._freeze(merge(steps), within.after, within.until, behind=within.key)
+            return None
+        if replay.position == history.head:
+            self._stage = None
+            return None
+        replay.position += 1
+        (change,) = history.between(replay.position - 1, replay.position)
+        step = self.view.step(change)
+        self._sent = replay.position
+        if step is None:
+            return None
+        self.cursor_position = self._sent
+        return self.view.event_at(replay.position, step)
+
+    def _pull_change(self) -> EventT | None:
+        if self._batch:
+            return self._pull_batch()
+        if self._queue:
+            self._sent, _, event = self._queue.popleft()
+            self.cursor_position = self._sent
+            return event
+        steps, self._pending = self._pending, {}
+        self._freeze(steps, self._pending_after, self._cache.position)
+        return None
+
+    def _freeze(
+        self, steps: dict[str, Step[RowT]], after: int, until: int, behind: str | None = None
+    ) -> None:
+        """Make a batch of the merge of (after, until]; of its keys only those behind one."""
+        self._batch.extend(
+            steps[key]
+            for key in sorted(steps)
+            if (behind is None or key > behind) and not steps[key].is_idle
+        )
+        self._batch_stretch = (after, until)
+        if not self._batch:
+            self._sent = until
+
+    def _pull_batch(self) -> EventT:
+        step = self._batch.popleft()
+        after, until = self._batch_stretch
+        if self._batch:
+            self.cursor_position = after
+            return self.view.event(step, self.view.cursor_within(after, until, step.key))
+        self._sent = self.cursor_position = until
+        return self.view.event(step, self.view.cursor(until))
+
+    def _scan(self) -> None:
+        """Begin with a snapshot: the client forgets what it holds, and gets every row."""
+        self._stage = _Scan(self._cache.keys())
+        self._sent = self._cache.position
+        if not self._statuses or self._statuses[0].status is not FeedStatus.INITIALIZING:
+            self._statuses.clear()
+            self._statuses.append(_Status(FeedStatus.INITIALIZING, self._sent, is_kept=True))
+        self._statuses.append(_Status(self._cache.status, self._sent, is_kept=False))
+
+    def _begin_live(self) -> None:
+        """Begin with the next change; the first status marks from where the client holds all."""
+        self._stage = None
+        self._sent = self._cache.position
+        self._statuses.append(_Status(self._cache.status, self._sent, is_kept=True))

@@ -1,0 +1,78 @@
+"""A subscriber as an async iterator: what a GraphQL subscription resolver returns."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Generic, Self, TypeVar
+
+from graphql_api.feeds.cache import WatchCache
+from graphql_api.feeds.table import Filter
+
+EventT = TypeVar("EventT")
+
+_EVENTS_IN_A_ROW = 32
+"""How many events one subscription hands out before the event loop has its turn."""
+
+
+class Subscription(Generic[EventT]):
+    """The events of one subscriber, without end.
+
+    It is registered when it is made, and until `close` (or `aclose`, or the end of the context):
+    no task, no queue and no lock belong to it. At most one `__anext__` at a time. Cancelling one
+    loses nothing.
+
+    Raises:
+        BadCursorError: `since` is not a cursor.
+    """
+
+    def __init__(
+        self,
+        cache: WatchCache[Any, EventT],
+        where: Filter[Any] | None,
+        *,
+        include_initial: bool,
+        since: str | None,
+    ) -> None:
+        self._cache = cache
+        self._woken = asyncio.Event()
+        self._in_a_row = 0
+        self._is_closed = False
+        self._subscriber = cache.subscribe(
+            where, include_initial=include_initial, since=since, wake=self._woken.set
+        )
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> EventT:
+        if self._in_a_row == _EVENTS_IN_A_ROW:
+            self._in_a_row = 0
+            await asyncio.sleep(0)
+        while not self._is_closed:
+            self._woken.clear()
+            event = self._subscriber.pull()
+            if event is not None:
+                self._in_a_row += 1
+                return event
+            self._in_a_row = 0
+            if self._woken.is_set():
+                await asyncio.sleep(0)  # there is more history to look through
+            else:
+                await self._woken.wait()
+        raise StopAsyncIteration
+
+    def close(self) -> None:
+        """Unregister at once; a waiting `__anext__` ends the iteration."""
+        self._is_closed = True
+        self._cache.unsubscribe(self._subscriber)
+        self._woken.set()
+
+    async def aclose(self) -> None:
+        """The same, for those who close async iterators."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
