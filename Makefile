@@ -1,0 +1,79 @@
+# `make` lists the targets. Each sets up what it needs in $(VENV), once, and again when a lock changes.
+#
+#   ARGS    passed on to the command:   make serve ARGS="--port 8001"
+#   PYTHON  makes the environment:      make test PYTHON=python3.12 VENV=.venv-3.12
+
+VENV ?= .venv
+ARGS ?=
+PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DELETE_ON_ERROR:
+.PHONY: help serve test test-long check format schema lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.run ## run the server; ARGS="--demo" makes changes to watch, ARGS="--help" lists the settings
+	@$(VENV)/bin/graphql-api serve $(ARGS)
+
+test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database rethinkdb://…" uses that server
+	@$(VENV)/bin/pytest -m "not long" $(ARGS)
+
+test-long: $(VENV)/.dev ## run the tests that take long
+	@$(VENV)/bin/pytest -m long $(ARGS)
+
+check: $(VENV)/.dev ## check format, lint, types, imports and schema.graphql
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/graphql-api schema --check
+	@$(VENV)/bin/pytest --quiet tests/unit/test_imports.py tests/unit/test_breaking_changes.py
+
+format: $(VENV)/.dev ## format the code and fix what ruff can fix
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+schema: $(VENV)/.run ## write schema.graphql from the code
+	@$(VENV)/bin/graphql-api schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+# Compiled by the oldest Python that is supported: what it resolves, the newer ones can install.
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/pip-tools/bin/pip-compile --quiet --strip-extras \
+	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	--build-deps-for=editable
+lock: ## write both locks from pyproject.toml; ARGS=--upgrade takes the newest versions
+	@$(or $(PYTHON),python3.11) -m venv $(VENV)/pip-tools
+	@$(VENV)/pip-tools/bin/pip install --quiet pip-tools==7.6.2
+	@$(COMPILE) $(ARGS) --output-file=requirements.lock pyproject.toml
+	@$(COMPILE) $(ARGS) --extra=dev --constraint=requirements.lock \
+		--output-file=requirements-dev.lock pyproject.toml
+
+clean: ## remove the environment and every cache
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@find graphql_api tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# pip is what `python -m venv` makes last, so an interrupted set-up is taken up again.
+$(VENV)/bin/pip:
+	@for python in $(PYTHONS); do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Making $(VENV) with $$($$python --version)"; \
+			exec $$python -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "Python 3.11 or newer is needed, and none of these is: $(PYTHONS). Name one: make PYTHON=/path/to/python" >&2; \
+	exit 1
+
+# Serving needs a quarter of what testing needs; on a slow network that is a minute's difference.
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/pip
+	$(install)
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/pip
+	$(install)
+
+define install
+	@echo "Installing $< into $(VENV)"
+	@$(VENV)/bin/pip install --quiet --require-hashes --requirement $<
+	@$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
