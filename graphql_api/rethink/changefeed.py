@@ -1,0 +1,164 @@
+"""Changefeeds of RethinkDB as the source of a table's feed."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from graphql_api.errors import DatabaseError, FeedLostError
+from graphql_api.feeds.source import DocumentChange, SourceReady
+from graphql_api.rethink.connection import (
+    DEFAULT_TIMEOUTS,
+    Connection,
+    Stream,
+    StreamEnd,
+    Timeouts,
+    connect,
+)
+from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.heartbeat import Heartbeat
+from graphql_api.rethink.url import DatabaseURL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangefeedSettings:
+    """How changefeeds are read.
+
+    Attributes:
+        timeouts: Those of the feed's connection.
+        ready_timeout_s: How long reading the whole table may take. `ready` can be late, or never
+            come, after the queue has overflowed during that read.
+        heartbeat_s: How soon a connection that died silently is noticed: after half of it without
+            a word the server is asked for its name, and has the other half to answer.
+        max_batch_rows: How many rows the server may put in one reply. A reply is decoded in one
+            go, in which the event loop does nothing else: 100 changes of policies take 1 ms, the
+            full mebibyte that a server sends at most would take 5 ms and more.
+        queue_size: How many changes the server queues for a reader that is behind, before it drops
+            them all.
+    """
+
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    ready_timeout_s: float = 60.0
+    heartbeat_s: float = 15.0
+    max_batch_rows: int = 100
+    queue_size: int = 100_000
+
+
+DEFAULT_SETTINGS = ChangefeedSettings()
+
+
+class RethinkSource:
+    """A RethinkDB database as a `graphql_api.feeds.source.Source`.
+
+    Each changefeed has a connection of its own: what ends one ends no other.
+    """
+
+    def __init__(self, url: DatabaseURL, settings: ChangefeedSettings = DEFAULT_SETTINGS) -> None:
+        self._url = url
+        self._settings = settings
+
+    @asynccontextmanager
+    async def changes(
+        self, table: str
+    ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
+        """One changefeed of a table, with its initial documents, until the context is left.
+
+        As `Source.changes` says, and: documents are as they are stored, pseudo-types included.
+        Cancelling `__anext__` loses nothing; the next call goes on. Leaving the context ends an
+        `__anext__` that waits in another task with StopAsyncIteration.
+
+        Yields:
+            Every document of the table, `SourceReady`, and changes without end.
+
+        Raises:
+            DatabaseUnavailableError: No connection, it is lost, or the server does not answer.
+            DatabaseRefusedError: Wrong credentials, or a permission is missing.
+            TableMissingError: The database or the table does not exist.
+            FeedLostError: The changefeed ended, skipped changes, or is not ready in time.
+        """
+        term = (
+            r.db(self._url.database)
+            .table(table)
+            .changes(
+                include_initial=True,
+                include_states=True,
+                include_types=True,
+                squash=False,
+                changefeed_queue_size=self._settings.queue_size,
+            )
+        )
+        options = {**RAW, "max_batch_rows": self._settings.max_batch_rows}
+        async with (
+            connect(self._url, timeouts=self._settings.timeouts) as connection,
+            connection.stream(term, **options) as stream,
+        ):
+            yield _Changes(connection, stream, self._settings)
+
+
+class _Changes:
+    """The events of one changefeed.
+
+    There is no task behind it: the heartbeat beats while `__anext__` waits, which is when it is
+    needed.
+    """
+
+    def __init__(
+        self, connection: Connection, stream: Stream, settings: ChangefeedSettings
+    ) -> None:
+        self._stream = stream
+        self._clock = asyncio.get_running_loop().time
+        self._heartbeat = Heartbeat(connection, within_s=settings.heartbeat_s, clock=self._clock)
+        self._ready_timeout_s = settings.ready_timeout_s
+        self._ready_by = self._clock() + settings.ready_timeout_s
+
+    def __aiter__(self) -> _Changes:
+        return self
+
+    async def __anext__(self) -> DocumentChange | SourceReady:
+        try:
+            while (event := _event(await self._next_row())) is None:
+                pass
+        except StreamEnd:
+            if self._stream.closed:
+                raise StopAsyncIteration from None
+            raise FeedLostError("the server has ended the changefeed") from None
+        except DatabaseError as error:
+            if type(error) is DatabaseError:
+                raise FeedLostError(f"the changefeed has ended: {error}") from error
+            raise
+        if isinstance(event, SourceReady):
+            self._ready_by = math.inf
+        return event
+
+    async def _next_row(self) -> Any:
+        while True:
+            # Also while rows abound: live changes come without end before a late `ready`.
+            if self._clock() >= self._ready_by:
+                raise FeedLostError(f"the feed is not ready within {self._ready_timeout_s:g} s")
+            if self._stream.has_row():
+                self._heartbeat.heard()
+                return self._stream.take_nowait()
+            self._heartbeat.check()
+            wake_at = min(self._heartbeat.wake_at, self._ready_by)
+            await self._stream.wait(wake_at - self._clock(), *self._heartbeat.answers)
+
+
+def _event(row: Any) -> DocumentChange | SourceReady | None:
+    """What a row of a changefeed with states and types says; nothing new for `initializing`."""
+    match row:
+        case {"type": "state", "state": "initializing"}:
+            return None
+        case {"type": "state", "state": "ready"}:
+            return SourceReady()
+        case {"type": "initial" | "uninitial" | "add" | "remove" | "change"}:
+            # An initial row has no old_val, an uninitial one no new_val; null is no document too.
+            return DocumentChange(old=row.get("old_val"), new=row.get("new_val"))
+        case {"error": str(reason)}:
+            # The queue has overflowed: changes are missing here, and the feed just goes on.
+            raise FeedLostError(f"the changefeed has a gap: {reason}")
+        case _:
+            raise FeedLostError("the changefeed holds a row of an unknown kind")

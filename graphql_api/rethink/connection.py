@@ -1,0 +1,313 @@
+"""A connection to the database whose every wait is bounded, and that leaves nothing behind.
+
+The driver's connection is a socket, a task that reads replies from it, and futures that wait for
+them. Three of its habits shape this file:
+
+- Whoever cancels a pending query breaks it: the reply finds a cancelled future, the reader task
+  fails on it and closes everything. So a query that is cancelled, or out of time, takes its
+  connection with it here, at once and knowingly (`_discard`).
+- Its `close` can hang, raise, or leave the reader task behind. So closing is a job with a time
+  limit, and afterwards the socket is aborted and the tasks are ended whatever came of it (`_end`).
+- Its timeouts are asyncio.wait_for, which on Python 3.11 can swallow a cancellation. So none of
+  them runs in a caller's task: connecting has a task of its own, and a stream waits without it.
+
+All that reaches for the driver's internals is in this file, marked `SLF001`, each with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from rethinkdb.errors import ReqlCursorEmpty, ReqlError
+
+from graphql_api.errors import DatabaseUnavailableError
+from graphql_api.rethink.driver import PlainDecoder, r
+from graphql_api.rethink.driver_errors import translated
+from graphql_api.rethink.url import DatabaseURL
+
+logger = logging.getLogger(__name__)
+
+_HANDSHAKE_V1_0 = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a connection waits.
+
+    Attributes:
+        connect_s: For name, TCP, TLS and handshake together.
+        query_s: For the reply to one query, or for one more batch of its rows.
+        close_s: For a clean end, after which the socket is aborted.
+    """
+
+    connect_s: float = 10.0
+    query_s: float = 10.0
+    close_s: float = 2.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+@asynccontextmanager
+async def connect(
+    url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS
+) -> AsyncIterator[Connection]:
+    """A connection, until the context is left.
+
+    Leaving takes at most `close_s` and a little, never raises of itself, and frees the socket and
+    every task of the driver, also when it is cancelled meanwhile.
+
+    Yields:
+        The connection.
+
+    Raises:
+        DatabaseUnavailableError: It does not come about within `connect_s`.
+        DatabaseRefusedError: The user is not known, or the password is wrong.
+    """
+    # Not `r.connect`: it hands out the connection only once that is up, and there would be no hold
+    # on the socket of one that is cancelled half-way.
+    driver = r.connection_type(
+        url.host,
+        url.port,
+        None,  # queries name their database
+        None,
+        url.user,
+        url.password,
+        timeouts.connect_s,
+        {"ca_certs": url.ca_certs} if url.ca_certs else {},
+        _HANDSHAKE_V1_0,
+        json_decoder=PlainDecoder,
+    )
+    attempt = asyncio.ensure_future(
+        driver.reconnect(noreply_wait=False, timeout=timeouts.connect_s)
+    )
+    connection = Connection(driver, attempt, url, timeouts)
+    try:
+        await asyncio.wait({attempt}, timeout=timeouts.connect_s)
+        if not attempt.done():
+            raise DatabaseUnavailableError(
+                f"no connection to {url.address} within {timeouts.connect_s:g} s"
+            )
+        try:
+            attempt.result()
+        except (ReqlError, OSError) as error:
+            raise translated(error, url) from error
+        yield connection
+    finally:
+        await _to_its_end(connection._end())  # noqa: SLF001 - a part of Connection, in its file
+
+
+class Connection:
+    """An open connection; `connect` makes one.
+
+    Queries may run side by side. The first that is cancelled or gets no reply in time ends them
+    all: every later one raises DatabaseUnavailableError.
+    """
+
+    def __init__(
+        self, driver: Any, attempt: asyncio.Task[Any], url: DatabaseURL, timeouts: Timeouts
+    ) -> None:
+        self.url = url
+        self._driver = driver
+        self._timeouts = timeouts
+        self._attempt = attempt
+        self._answers: set[asyncio.Task[Any]] = set()
+        self._discarded = False
+
+    async def run(self, term: Any, **options: Any) -> Any:
+        """The value that a query answers with; for a sequence use `stream`.
+
+        Args:
+            term: A ReQL term, made from `graphql_api.rethink.driver.r`.
+            options: Global arguments of the query, such as `max_batch_rows`.
+
+        Raises:
+            DatabaseUnavailableError: No reply within `query_s`, or the connection is lost.
+            DatabaseRefusedError: A permission is missing.
+            TableMissingError: The database or table does not exist.
+            DatabaseError: Any other error that the server answers with.
+        """
+        if self._discarded:
+            raise DatabaseUnavailableError(f"the connection to {self.url.address} was given up")
+        try:
+            async with asyncio.timeout(self._timeouts.query_s):
+                return await term.run(self._driver, **options)
+        except ReqlError as error:
+            raise translated(error, self.url) from error
+        except TimeoutError as error:
+            self._discard()
+            raise DatabaseUnavailableError(
+                f"no answer from {self.url.address} within {self._timeouts.query_s:g} s"
+            ) from error
+        except asyncio.CancelledError:
+            self._discard()
+            raise
+
+    @asynccontextmanager
+    async def stream(self, term: Any, **options: Any) -> AsyncIterator[Stream]:
+        """The rows of a sequence or a changefeed, until the context is left; sends STOP then.
+
+        Raises:
+            DatabaseError: As from `run`.
+        """
+        stream = Stream(await self.run(term, **options), self)
+        try:
+            yield stream
+        finally:
+            await stream._close()  # noqa: SLF001 - a part of Connection, in its file
+
+    def ask_server(self) -> asyncio.Future[Any]:
+        """Ask the server for its name, which costs it nothing: the answer shows that it lives.
+
+        Returns:
+            The answer, or DatabaseUnavailableError when the connection is lost. There is no time
+            limit. The connection owns the task behind it: wait for it with `asyncio.wait`, which
+            leaves it alone when the waiter is cancelled.
+        """
+        answer = asyncio.ensure_future(self._server())
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
+        answer.add_done_callback(_retrieve)
+        return answer
+
+    async def _server(self) -> Any:
+        try:
+            return await self._driver.server()
+        except ReqlError as error:
+            raise translated(error, self.url) from error
+
+    @property
+    def _usable(self) -> bool:
+        return not self._discarded and bool(self._driver.is_open())
+
+    def _discard(self) -> None:
+        # The reader task sees the end of its stream, and fails whatever else is pending.
+        self._discarded = True
+        _abort(self._driver._instance)  # noqa: SLF001 - the driver only closes politely
+
+    async def _end(self) -> None:
+        """Free the socket and every task of the driver, within `close_s` and a little."""
+        limit_s = self._timeouts.close_s
+        if not self._attempt.done():
+            self._attempt.cancel()
+            await asyncio.wait({self._attempt}, timeout=limit_s)
+        tasks = {self._attempt}
+        # `close` makes the driver forget this object, and with it the reader task.
+        instance = self._driver._instance  # noqa: SLF001
+        if instance is not None and instance._streamwriter is not None:  # noqa: SLF001 - the socket
+            closing = asyncio.ensure_future(self._driver.close(noreply_wait=False))
+            await asyncio.wait({closing}, timeout=limit_s)
+            closing.cancel()
+            _abort(instance)
+            tasks |= {closing, *self._answers}
+            if instance._reader_task is not None:  # noqa: SLF001 - see above
+                tasks.add(instance._reader_task)  # noqa: SLF001
+        await asyncio.wait(tasks, timeout=limit_s)
+        for task in tasks:
+            if task.done():
+                _retrieve(task)
+            else:
+                logger.error("a task of the driver does not end: %r", task)
+
+
+class Stream:
+    """The rows of one query, taken as they arrive; `Connection.stream` makes one.
+
+    The driver reads at most about three batches ahead of whoever takes them.
+    """
+
+    def __init__(self, cursor: Any, connection: Connection) -> None:
+        self._cursor = cursor
+        self._connection = connection
+        self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the context has been left."""
+        return self._left.done()
+
+    def has_row(self) -> bool:
+        """Whether a row can be taken now. If not, more are asked for.
+
+        Raises:
+            StreamEnd: There are no more rows, or the context has been left.
+            DatabaseError: Why there are no more rows.
+        """
+        if self._left.done():
+            raise StreamEnd
+        if self._cursor.items:
+            return True
+        try:
+            # The driver does this in `next`, whose wait it cannot bound safely; see the top.
+            self._cursor._maybe_fetch_batch()  # noqa: SLF001
+        except ReqlError as error:
+            raise translated(error, self._connection.url) from error
+        match self._cursor.error:
+            case None:
+                return False
+            case ReqlCursorEmpty():
+                raise StreamEnd
+            case error:
+                raise translated(error, self._connection.url) from error
+
+    def take_nowait(self) -> Any:
+        """The next row; only after `has_row` was true."""
+        return self._cursor.items.popleft()
+
+    async def wait(self, timeout_s: float, *others: asyncio.Future[Any]) -> None:
+        """Wait for rows, for the end of them or of the context, for `others`, or for the time.
+
+        Cancelling it loses nothing.
+        """
+        # asyncio.wait leaves the futures alone when it is cancelled; the driver needs its own.
+        await asyncio.wait(
+            {self._cursor.new_response, self._left, *others},
+            timeout=max(0.0, timeout_s),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+
+    async def _close(self) -> None:
+        # First wake whoever waits for a row in another task: the driver's own close does not, and
+        # that task would hang if the connection dropped before the reply to STOP.
+        if not self._left.done():
+            self._left.set_result(None)
+        if self._connection._usable:  # noqa: SLF001 - a part of Connection, in its file
+            with suppress(ReqlError):
+                # Writes STOP and does not wait. The reply is not wanted either: the connection is
+                # closed next, and a server that no longer answers would only hold that up.
+                await self._cursor.close()
+
+
+class StreamEnd(Exception):  # noqa: N818 - no error
+    """There are no more rows to take."""
+
+
+def _abort(instance: Any) -> None:
+    writer = instance._streamwriter  # noqa: SLF001 - the driver only closes politely
+    if writer is not None:
+        writer.transport.abort()
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Look at the exception of a task, so that asyncio does not report it as never retrieved."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.debug("a connection's task ended with %r", type(error))
+
+
+async def _to_its_end(cleanup: Coroutine[Any, Any, None]) -> None:
+    """Run clean-up that is itself bounded to its end; a cancellation is raised only then."""
+    task = asyncio.ensure_future(cleanup)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled

@@ -1,0 +1,76 @@
+"""What the driver's errors mean, as errors of ours.
+
+One class of the driver stands for many things, and one thing is reported by many classes: a lost
+connection is a ReqlDriverError on a pending query, a plain ReqlRuntimeError on a cursor, and an
+OSError while closing. Only the texts tell them apart; those are the server's and the driver's own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from rethinkdb import errors
+
+from graphql_api.errors import (
+    DatabaseError,
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    FeedLostError,
+    TableMissingError,
+)
+from graphql_api.rethink.url import DatabaseURL
+
+_MAX_CHARACTERS: Final = 300
+
+_MISSING = re.compile(r"(Table|Database) `([^`]*)` does not exist")
+_EXISTS = re.compile(r"(Table|Database|Index) `[^`]*` already exists")
+_FEED_ENDED = re.compile(r"Changefeed aborted|Token -?\d+ not in stream cache")
+_CONNECTION_LOST = re.compile(r"Connection is closed|Connection interrupted")
+_NOT_CONNECTED = re.compile(r"Could not connect to .*?(?:\. Error: |, )", re.DOTALL)
+
+
+class AlreadyExistsError(DatabaseError):
+    """Somebody else has created the same database, table or index."""
+
+
+def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
+    """The error of ours that says what an error of the driver, or of its socket, means.
+
+    Its text is one line, without any part of the query.
+    """
+    text = _one_line(error)
+    if isinstance(error, OSError | EOFError):
+        # Before the driver's classes: a ReqlTimeoutError is a TimeoutError too.
+        return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
+    if isinstance(error, errors.ReqlAuthError | errors.ReqlPermissionError):
+        return DatabaseRefusedError(
+            f"the database at {url.address} refuses the user {url.user!r}: {text}"
+        )
+    if missing := _MISSING.match(text):
+        kind, name = missing.groups()
+        return TableMissingError(
+            f"the {kind.lower()} {name} does not exist; `graphql-api init` creates it"
+        )
+    if _EXISTS.match(text):
+        return AlreadyExistsError(text)
+    if _FEED_ENDED.match(text):
+        return FeedLostError(f"the changefeed has ended: {text}")
+    if _CONNECTION_LOST.match(text):
+        return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
+    if _NOT_CONNECTED.match(_message(error)):
+        return DatabaseUnavailableError(f"no connection to {url.address}: {text}")
+    if isinstance(error, errors.ReqlAvailabilityError):
+        return DatabaseUnavailableError(f"the database at {url.address} is not available: {text}")
+    return DatabaseError(f"the database at {url.address} gave an error: {text}")
+
+
+def _message(error: Exception) -> str:
+    # str() of a ReqlError draws the query with the failing term underlined, and can itself raise.
+    return str(error.message) if isinstance(error, errors.ReqlError) else str(error)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(_NOT_CONNECTED.sub("", _message(error), count=1).split())
+    text = text or type(error).__name__
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "…"

@@ -1,0 +1,166 @@
+"""Where the database is: `rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]`."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+
+from graphql_api.errors import ConfigurationError
+
+DEFAULT_PORT: Final = 28015
+DEFAULT_USER: Final = "admin"
+
+_FORM = "rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]"
+_DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DatabaseURL:
+    """A parsed database URL; its text forms never show the password.
+
+    Attributes:
+        host: A name or an address; an IPv6 address without brackets.
+        port: The client driver port.
+        database: The database that holds the tables.
+        user: The RethinkDB user.
+        password: Its password, empty if it has none.
+        ca_certs: A file of CA certificates; with one, the connection is TLS.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str = DEFAULT_USER
+    password: str = ""
+    ca_certs: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> DatabaseURL:
+        """The value of a URL that an operator wrote.
+
+        User, password, host and query are percent-decoded. Without a user it is `admin`, without a
+        port 28015. The database has no default: whoever forgets it should not get someone else's.
+
+        Raises:
+            ConfigurationError: What is wrong with it, in one line that quotes no part of `text`: in
+                a URL that is taken apart wrongly, any part may be the password.
+        """
+        parts = _split(text)
+        user, password = _credentials(parts)
+        return cls(
+            host=_host(parts),
+            port=_port(parts),
+            database=_database(parts),
+            user=user,
+            password=password,
+            ca_certs=_ca_certs(parts),
+        )
+
+    @property
+    def address(self) -> str:
+        """`host:port`, as messages name the server."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def masked(self) -> str:
+        """The URL with `***` in the place of the password, for people and logs."""
+        password = ":***" if self.password else ""
+        query = f"?ca_certs={quote(self.ca_certs)}" if self.ca_certs else ""
+        user = quote(self.user, safe="")
+        return f"rethinkdb://{user}{password}@{self.address}/{self.database}{query}"
+
+    __str__ = masked
+
+    def __repr__(self) -> str:
+        return f"DatabaseURL({self.masked()!r})"
+
+
+def _split(text: str) -> SplitResult:
+    # urlsplit drops tabs and line ends without a word; a password would then be another one.
+    if any(character <= " " or character == "\x7f" for character in text):
+        raise _wrong("it holds a space or a control character; percent-encode it")
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise _wrong("the host is not a name or an address; an IPv6 one stands in []") from error
+    if parts.scheme != "rethinkdb" or not text.lower().startswith("rethinkdb://"):
+        raise _wrong("it does not begin with rethinkdb://")
+    if parts.fragment or text.endswith("#"):
+        raise _wrong("it holds a '#'; in a password, write %23")
+    return parts
+
+
+def _credentials(parts: SplitResult) -> tuple[str, str]:
+    user = _decoded(parts.username, "user")
+    password = _decoded(parts.password, "password")
+    if parts.username == "":
+        raise _wrong("the user is empty")
+    if not user.isascii():
+        raise _wrong("the driver can only send a user name in ASCII")
+    try:
+        password.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise _wrong(
+            "the password holds a character outside latin-1, which the driver cannot send"
+        ) from error
+    return user or DEFAULT_USER, password
+
+
+def _host(parts: SplitResult) -> str:
+    host = _decoded(parts.hostname, "host")
+    if not host:
+        raise _wrong("the host is missing")
+    return host
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise _wrong(
+            "the port is not a number up to 65535; in a password, write '/' as %2F, '?' as %3F, "
+            "'#' as %23 and '@' as %40"
+        ) from error
+    if port == 0:
+        raise _wrong("the port is 0")
+    return DEFAULT_PORT if port is None else port
+
+
+def _database(parts: SplitResult) -> str:
+    database = _decoded(parts.path.removeprefix("/"), "database")
+    if not database:
+        raise _wrong("the database is missing, as in rethinkdb://localhost/starbelly")
+    if not _DATABASE_NAME.fullmatch(database):
+        raise _wrong("the database's name may hold only letters, digits, '_' and '-'")
+    return database
+
+
+def _ca_certs(parts: SplitResult) -> str | None:
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    if not options:
+        if parts.query:
+            raise _wrong("only ca_certs=FILE may follow the '?'")
+        return None
+    if [name for name, _ in options] != ["ca_certs"]:
+        raise _wrong("only ca_certs=FILE may follow the '?'")
+    file = options[0][1]
+    try:
+        # Read now: a mistyped file is the operator's to mend, and no reason to retry for ever.
+        ssl.create_default_context(cafile=file)
+    except OSError as error:
+        reason = error.strerror or "it holds no certificate"
+        raise _wrong(f"the file of ca_certs cannot be used: {reason}") from error
+    return file
+
+
+def _decoded(text: str | None, part: str) -> str:
+    try:
+        return unquote(text or "", errors="strict")
+    except UnicodeDecodeError as error:
+        raise _wrong(f"the {part} is percent-encoded, but not in UTF-8") from error
+
+
+def _wrong(reason: str) -> ConfigurationError:
+    return ConfigurationError(f"the database URL is wrong: {reason} (its form is {_FORM})")
