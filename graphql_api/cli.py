@@ -1,0 +1,240 @@
+"""The command line: `graphql-api serve`, `embedded`, `init` and `schema`.
+
+Exit codes: 0 done, or a server that was told to stop; 1 failed; 2 wrong usage or configuration;
+130 interrupted. An error is one line on stderr; a traceback is a bug of this program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import difflib
+import logging.config
+import re
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias, get_args
+
+from pydantic.fields import FieldInfo
+
+from graphql_api import server
+from graphql_api.errors import ConfigurationError, GraphQLAPIError
+from graphql_api.logs import logging_config
+from graphql_api.settings import (
+    CommonSettings,
+    EmbeddedSettings,
+    InitSettings,
+    Settings,
+    environment_variable,
+    flag,
+    load,
+)
+from graphql_api.startup import embedded_lines, in_url
+
+Flags: TypeAlias = Mapping[str, Any]
+"""What was given on the command line, by the names of the settings."""
+
+OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+_SCHEMA_FILE = Path("schema.graphql")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The arguments; those of the process if absent.
+
+    Returns:
+        The exit code.
+    """
+    # Until a command installs something better, SIGTERM does what Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        flags = vars(_parser().parse_args(argv))
+        run: Callable[[Flags], int] = flags.pop("run")
+        return run(flags)
+    except GraphQLAPIError as error:
+        _complain(str(error))
+        return MISUSED if isinstance(error, ConfigurationError) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+# Each command imports what it runs when it runs: `--help` need not wait for a GraphQL schema.
+
+
+def _serve(flags: Flags) -> int:
+    settings = load(Settings, flags)
+    logging.config.dictConfig(logging_config(settings.log_level))
+    with (
+        contextlib.suppress(KeyboardInterrupt),  # it may come while the server starts
+        server.listen(settings.host, settings.port) as listener,
+    ):
+        from graphql_api.app import create_app
+
+        port = listener.getsockname()[1]
+        server.run(create_app(settings.model_copy(update={"port": port})), listener, settings)
+    return OK
+
+
+def _embedded(flags: Flags) -> int:
+    settings = load(EmbeddedSettings, flags)
+    logging.config.dictConfig(logging_config(settings.log_level))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run_embedded(settings))
+    return OK
+
+
+async def _run_embedded(settings: EmbeddedSettings) -> None:
+    from graphql_api.embedded import DataFileError, EmbeddedServer, load_or_create_password
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        password = load_or_create_password(settings.password_file) if settings.password else None
+        async with EmbeddedServer(
+            settings.data_file, host=settings.host, port=settings.port, password=password
+        ) as embedded:
+            url = f"rethinkdb://admin@{in_url(embedded.host)}:{embedded.port}/"
+            _print(embedded_lines(settings, url, password=settings.password))
+            await stop.wait()
+    except DataFileError as error:
+        raise ConfigurationError(str(error)) from error
+    except OSError as error:
+        raise server.listening_failed(settings.host, settings.port, error) from error
+
+
+def _init(flags: Flags) -> int:
+    settings = load(InitSettings, flags)
+    logging.config.dictConfig(logging_config(settings.log_level))
+    from graphql_api.rethink.init import initialise
+    from graphql_api.rethink.url import DatabaseURL
+
+    url = DatabaseURL.parse(settings.database.get_secret_value())
+    created = asyncio.run(initialise(url))
+    _print([f"created {line}" for line in created] or ["there was nothing to create"])
+    return OK
+
+
+def _schema(flags: Flags) -> int:
+    from graphql_api.schema import export
+
+    text = export()
+    if "check" not in flags:
+        sys.stdout.write(text)
+        return OK
+    try:
+        written = _SCHEMA_FILE.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {_SCHEMA_FILE}: {error.strerror}") from error
+    if written == text:
+        return OK
+    difference = difflib.unified_diff(
+        written.splitlines(keepends=True),
+        text.splitlines(keepends=True),
+        fromfile=f"{_SCHEMA_FILE} (written)",
+        tofile=f"{_SCHEMA_FILE} (of the code)",
+    )
+    sys.stdout.writelines(difference)
+    _complain(f"{_SCHEMA_FILE} is out of date: run `make schema`")
+    return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program. The message may quote a database URL; its password stays untold."""
+        masked = re.sub(r"//\S*@", "//***@", message)
+        _complain(f"{masked} (see {self.prog} --help)")
+        sys.exit(MISUSED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="graphql-api",
+        description="Live GraphQL over a Starbelly crawler's RethinkDB.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('graphql-api')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[Flags], int], summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+        )
+        made.set_defaults(run=run)
+        return made
+
+    _add_settings(command("serve", _serve, "serve GraphQL over HTTP and WebSocket"), Settings)
+    _add_settings(
+        command("embedded", _embedded, "run the embedded database alone, for several programs"),
+        EmbeddedSettings,
+    )
+    _add_settings(
+        command("init", _init, "create the database, tables and policies that are missing"),
+        InitSettings,
+    )
+    schema = command("schema", _schema, "print the schema")
+    schema.add_argument(
+        "--check", action="store_true", help=f"compare it with {_SCHEMA_FILE} instead"
+    )
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, kind: type[CommonSettings]) -> None:
+    """A flag for each setting. What is not given stays absent, so that the environment counts."""
+    own_first = sorted(
+        kind.model_fields.items(), key=lambda item: item[0] not in kind.__annotations__
+    )
+    for name, field in own_first:
+        text = f"{field.description}{_default(field)}".replace("%", "%%")
+        if field.annotation is bool:
+            parser.add_argument(flag(name), action=argparse.BooleanOptionalAction, help=text)
+        else:
+            parser.add_argument(
+                flag(name),
+                action="append" if isinstance(field.default, tuple) else "store",
+                metavar=_metavar(name, field),
+                help=text,
+            )
+    example = environment_variable(kind, "log_level")
+    parser.epilog = (
+        f"Each setting can also come from the environment, such as {example}=debug; flags win. "
+        "Of a list, the environment's values are separated by commas, a flag is repeated."
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True)
+    if field.annotation is bool:
+        default = "yes" if default else "no"
+    return "" if field.is_required() or default in (None, ()) else f" (default: {default})"
+
+
+def _metavar(name: str, field: FieldInfo) -> str:
+    choices = get_args(field.annotation)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return "|".join(choices)
+    if isinstance(field.json_schema_extra, dict):
+        return str(field.json_schema_extra["metavar"])
+    return name.rpartition("_")[2].upper()
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def _complain(message: str) -> None:
+    print(f"graphql-api: {' '.join(message.split())}", file=sys.stderr)

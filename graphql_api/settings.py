@@ -1,0 +1,186 @@
+"""Every setting: its name, type, default, unit and meaning, once.
+
+Each is a flag of its command (`--log-level debug`) and an environment variable
+(`GRAPHQL_API_LOG_LEVEL=debug`); the flag wins. A list is separated by commas in the environment,
+and given by repeating the flag on the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from platformdirs import user_data_path
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from graphql_api.errors import ConfigurationError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _default_data_file() -> Path:
+    return user_data_path("graphql-api", appauthor=False) / "embedded.db"
+
+
+class CommonSettings(BaseSettings):
+    """What every command that talks to a database has."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GRAPHQL_API_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    log_level: LogLevel = Field("info", description="log this and what is worse")
+
+
+class DataSettings(CommonSettings):
+    """Where the embedded database keeps its data."""
+
+    IN_MEMORY: ClassVar = Path(":memory:")
+
+    data: Path = Field(
+        default_factory=_default_data_file,
+        description="file of the embedded database; :memory: keeps nothing",
+        json_schema_extra={"metavar": "FILE"},
+    )
+
+    @property
+    def data_file(self) -> Path | None:
+        """The embedded database's file, or None if it keeps nothing."""
+        return None if self.data == self.IN_MEMORY else self.data
+
+    @property
+    def password_file(self) -> Path:
+        """The file that holds the embedded database's password: beside its data."""
+        data = _default_data_file().with_name("memory") if self.data_file is None else self.data
+        return data.with_name(f"{data.name}.password")
+
+
+class Settings(DataSettings):
+    """The settings of `graphql-api serve`."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    database: SecretStr | None = Field(
+        None,
+        description="rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]; without "
+        "it, an embedded database with sample data is started",
+        json_schema_extra={"metavar": "URL"},
+    )
+    demo: bool = Field(
+        False, description="change something in the embedded database every few seconds"
+    )
+    graphiql: bool = Field(True, description="serve GraphiQL at /graphiql")
+    allow_host: Names = Field(
+        (),
+        description="also answer requests to this host name; loopback names and --host are "
+        "always answered",
+        json_schema_extra={"metavar": "NAME"},
+    )
+    allow_origin: Names = Field(
+        (),
+        description="also answer requests from web pages of this origin, such as "
+        "https://app.example.org",
+        json_schema_extra={"metavar": "ORIGIN"},
+    )
+    feed_wait_s: float = Field(
+        5.0, ge=0, description="how long a query waits for a table's first snapshot, in seconds"
+    )
+    max_message_bytes: int = Field(
+        1_048_576, ge=1024, description="longest WebSocket message that is accepted, in bytes"
+    )
+    shutdown_grace_s: int = Field(
+        5, ge=0, description="how long a shutdown waits for clients to go, in seconds"
+    )
+
+    @model_validator(mode="after")
+    def _database_is_one_or_the_other(self) -> Self:
+        if self.database is not None:
+            for name in ("data", "demo"):
+                if name in self.model_fields_set and getattr(self, name):
+                    raise ValueError(
+                        f"--{name} is for the embedded database, --database names another: "
+                        "give one of them"
+                    )
+        return self
+
+
+class EmbeddedSettings(DataSettings):
+    """The settings of `graphql-api embedded`."""
+
+    model_config = SettingsConfigDict(env_prefix="GRAPHQL_API_EMBEDDED_")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(28015, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    password: bool = Field(True, description="ask for the password that the password file holds")
+
+
+class InitSettings(CommonSettings):
+    """The settings of `graphql-api init`."""
+
+    database: SecretStr = Field(
+        description="rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]",
+        json_schema_extra={"metavar": "URL"},
+    )
+
+
+SettingsT = TypeVar("SettingsT", bound=CommonSettings)
+
+
+def load(kind: type[SettingsT], flags: Mapping[str, Any]) -> SettingsT:
+    """The settings of one command.
+
+    Args:
+        kind: Which command's.
+        flags: What was given on the command line, by the setting's name. The rest comes from the
+            environment, then from the defaults.
+
+    Raises:
+        ConfigurationError: A value is missing or unfit. The text names each by its flag or
+            environment variable, whichever it came from, and does not repeat the value.
+    """
+    try:
+        return kind(**flags)
+    except ValidationError as error:
+        problems = "; ".join(
+            _problem(kind, flags, detail["loc"], detail["type"], detail["msg"])
+            for detail in error.errors(include_input=False, include_url=False)
+        )
+        # The cause holds the values, passwords among them; a traceback must not show it.
+        raise ConfigurationError(problems) from None
+
+
+def flag(name: str) -> str:
+    """The command-line flag of the setting `name`."""
+    return "--" + name.replace("_", "-")
+
+
+def environment_variable(kind: type[CommonSettings], name: str) -> str:
+    """The environment variable of the setting `name`."""
+    return f"{kind.model_config['env_prefix']}{name}".upper()
+
+
+def _problem(
+    kind: type[CommonSettings],
+    flags: Mapping[str, Any],
+    location: tuple[int | str, ...],
+    error_type: str,
+    message: str,
+) -> str:
+    if not location:
+        return message.removeprefix("Value error, ")
+    name = str(location[0])
+    if error_type == "missing":
+        return f"{flag(name)} is needed, or {environment_variable(kind, name)}"
+    source = flag(name) if name in flags else environment_variable(kind, name)
+    return f"{source}: {message[0].lower()}{message[1:]}"

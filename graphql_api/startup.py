@@ -1,0 +1,59 @@
+"""What `graphql-api serve` tells the operator when it starts."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from graphql_api.settings import DataSettings, Settings
+
+
+def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[str]:
+    """Where everything is that the operator, or a second program, may want to reach.
+
+    Args:
+        settings: With the port that is listened on, also where any free one was asked for.
+        database: The database's URL, without its password.
+        embedded: Whether it is the embedded database.
+    """
+    address = f"{in_url(settings.host)}:{settings.port}"
+    lines = [f"GraphQL is at http://{address}/graphql and ws://{address}/graphql"]
+    if settings.graphiql:
+        lines.insert(0, f"GraphiQL is at http://{address}/graphiql")
+    if embedded:
+        lines += embedded_lines(settings, database, password=True)
+    else:
+        lines.append(f"the database is {database}")
+    if not _is_loopback(settings.host):
+        lines.append(f"whoever reaches {settings.host} can read everything: there is no login")
+    return lines
+
+
+def embedded_lines(settings: DataSettings, url: str, *, password: bool) -> list[str]:
+    """How a second program reaches the embedded database, and where its data is.
+
+    Args:
+        settings: Which files it uses.
+        url: Its URL, without its password.
+        password: Whether it asks for one.
+    """
+    access = f"its password is in {settings.password_file}" if password else "it has no password"
+    kept = "in memory only" if settings.data_file is None else f"in {settings.data_file}"
+    return [f"the embedded database is at {url}; {access}", f"its data is kept {kept}"]
+
+
+def in_url(host: str) -> str:
+    """The form of a listening host that a program on this machine can put into a URL."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 4:
+        return "127.0.0.1" if address.is_unspecified else host
+    return "[::1]" if address.is_unspecified else f"[{host}]"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
