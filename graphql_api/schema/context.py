@@ -1,0 +1,42 @@
+"""What a resolver is given besides its arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import strawberry
+
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.table import Table
+
+RowT = TypeVar("RowT")
+EventT = TypeVar("EventT")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One operation's context.
+
+    Attributes:
+        feeds: The feeds that every operation reads.
+        feed_wait_s: How long a query waits for a feed's first snapshot, in seconds.
+    """
+
+    feeds: Feeds
+    feed_wait_s: float
+
+    async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
+        """A table's feed, once it can be read.
+
+        Raises:
+            FeedUnavailableError: Its first snapshot has not come within `feed_wait_s`.
+        """
+        feed = self.feeds[table]
+        await feed.ready(self.feed_wait_s)
+        return feed
+
+
+Info: TypeAlias = strawberry.Info[Context, None]
+"""The `info` argument of a resolver."""

@@ -1,0 +1,185 @@
+"""Stored documents, read without trust: what fits becomes a typed value, what does not is listed.
+
+Starbelly's documents have no schema. Old ones lack fields, and anybody with a driver can put
+anything anywhere. A reader here never raises and never coerces: `name: 5` is not "5".
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any, TypeGuard, TypeVar
+
+import strawberry
+from strawberry.utils.str_converters import to_camel_case
+
+from graphql_api.schema.masking import mask_password
+
+T = TypeVar("T")
+EnumT = TypeVar("EnumT", bound=Enum)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
+_MAX_DOUBLE = sys.float_info.max
+
+graphql_name = cache(to_camel_case)
+"""The name in GraphQL of a stored or a Python name."""
+
+
+class Fields:
+    """The fields of one stored object, as typed values.
+
+    A field that is missing or null is None, or an empty list. So is a value that does not fit;
+    then its path is added to `invalid`, in GraphQL's names: `limits.maxCost`,
+    `mimeTypeRules[2].save`. An item's number is its place in the stored list.
+
+    Args:
+        stored: The object.
+        invalid: Where to list what does not fit.
+        path: What stands before a field's name in its path.
+    """
+
+    __slots__ = ("_invalid", "_path", "_stored")
+
+    def __init__(self, stored: Mapping[str, Any], invalid: list[str], path: str = "") -> None:
+        self._stored = stored
+        self._invalid = invalid
+        self._path = path
+
+    def string(self, name: str, *, served_as: str | None = None) -> str | None:
+        """Text."""
+        value = self._stored.get(name)
+        if value is None or _is_text(value):
+            return value
+        self._refuse(served_as or name)
+        return None
+
+    def id(self, name: str) -> strawberry.ID | None:
+        """The key of a document."""
+        value = self.string(name)
+        return None if value is None else strawberry.ID(value)
+
+    def url(self, name: str) -> str | None:
+        """Text that may be a URL, its password masked."""
+        value = self.string(name)
+        return None if value is None else mask_password(value)
+
+    def boolean(self, name: str) -> bool | None:
+        """True or false."""
+        value = self._stored.get(name)
+        if value is None or value is True or value is False:
+            return value
+        self._refuse(name)
+        return None
+
+    def integer(self, name: str) -> int | None:
+        """A whole number of GraphQL's range; RethinkDB has doubles only, so 3.0 is one."""
+        value = self._stored.get(name)
+        if value is None:
+            return None
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is int and _INT_MIN <= value <= _INT_MAX:
+            return value
+        self._refuse(name)
+        return None
+
+    def number(self, name: str) -> float | None:
+        """A number that is finite as a double."""
+        value = self._stored.get(name)
+        if value is None:
+            return None
+        if (type(value) is float or type(value) is int) and -_MAX_DOUBLE <= value <= _MAX_DOUBLE:
+            return float(value)
+        self._refuse(name)
+        return None
+
+    def enum(self, name: str, members: type[EnumT]) -> EnumT | None:
+        """A member of an enum whose values are its names."""
+        value = self._stored.get(name)
+        if value is None:
+            return None
+        member = members.__members__.get(value) if type(value) is str else None
+        if member is None:
+            self._refuse(name)
+        return member
+
+    def time(self, name: str) -> datetime | None:
+        """A TIME in UTC, to the millisecond; one that Python's calendar lacks does not fit."""
+        value = self._stored.get(name)
+        if value is None:
+            return None
+        if isinstance(value, dict) and value.get("$reql_type$") == "TIME":
+            epoch_time = value.get("epoch_time")
+            if type(epoch_time) is float or type(epoch_time) is int:
+                try:
+                    return _EPOCH + timedelta(milliseconds=round(epoch_time * 1000))
+                except (OverflowError, ValueError):
+                    pass  # before year 1, after year 9999, or not finite
+        self._refuse(name)
+        return None
+
+    def nested(self, name: str, read: Callable[[Fields], T]) -> T | None:
+        """What `read` makes of an object."""
+        value = self._stored.get(name)
+        if value is None:
+            return None
+        if not _is_object(value):
+            self._refuse(name)
+            return None
+        return read(Fields(value, self._invalid, f"{self._path}{graphql_name(name)}."))
+
+    def nested_list(self, name: str, read: Callable[[Fields], T]) -> tuple[T, ...]:
+        """What `read` makes of each object of a list."""
+        return tuple(
+            read(Fields(item, self._invalid, f"{path}."))
+            for path, item in self._items(name, _is_object)
+        )
+
+    def strings(self, name: str) -> tuple[str, ...]:
+        """The texts of a list."""
+        return tuple(item for _, item in self._items(name, _is_text))
+
+    def urls(self, name: str) -> tuple[str, ...]:
+        """The texts of a list, which may be URLs, their passwords masked."""
+        return tuple(mask_password(item) for _, item in self._items(name, _is_text))
+
+    def _items(self, name: str, fits: Callable[[object], TypeGuard[T]]) -> Iterator[tuple[str, T]]:
+        """The items of a list that fit, with their paths."""
+        value = self._stored.get(name)
+        if value is None:
+            return
+        if not isinstance(value, list):
+            self._refuse(name)
+            return
+        for index, item in enumerate(value):
+            path = f"{self._path}{graphql_name(name)}[{index}]"
+            if fits(item):
+                yield path, item
+            else:
+                self._invalid.append(path)
+
+    def _refuse(self, name: str) -> None:
+        """List a field as invalid; its value is None then."""
+        self._invalid.append(self._path + graphql_name(name))
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is a string that can be sent: JSON can spell half a character, UTF-8 cannot."""
+    if type(value) is not str:
+        return False
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether it is a plain object: a TIME, BINARY or GEOMETRY only looks like one."""
+    return isinstance(value, dict) and "$reql_type$" not in value

@@ -1,0 +1,50 @@
+"""The feeds themselves: what an operator sees of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from graphql_api.feeds.feed import Feed
+from graphql_api.schema.context import Info
+from graphql_api.schema.enums import FeedStatus
+
+
+@strawberry.type(name="Feed", description="How this server keeps up with one table.")
+class FeedReport:
+    """One feed at one moment."""
+
+    table: str = strawberry.field(description="The table's name in the database.")
+    status: FeedStatus = strawberry.field(description="How the feed stands to the database.")
+    documents: int = strawberry.field(description="How many rows it serves.")
+    subscribers: int = strawberry.field(description="How many subscriptions to it are open.")
+    last_change_at: datetime | None = strawberry.field(
+        description="When it saw the last change; null if there was none since the server started."
+    )
+
+    @classmethod
+    def of(cls, feed: Feed[Any, Any]) -> FeedReport:
+        """The report of a feed."""
+        return cls(
+            table=feed.table.name,
+            status=feed.status,
+            documents=feed.documents,
+            subscribers=feed.subscribers,
+            last_change_at=feed.last_change_at,
+        )
+
+
+def report_feeds(info: Info) -> list[FeedReport]:
+    """All feeds; never waits."""
+    return [FeedReport.of(feed) for feed in info.context.feeds]
+
+
+@strawberry.type
+class FeedQuery:
+    """Fields of `Query`."""
+
+    feeds: list[FeedReport] = strawberry.field(
+        resolver=report_feeds, description="How this server keeps up with each table."
+    )

@@ -1,0 +1,86 @@
+"""What the list queries of all tables have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+
+import strawberry
+
+from graphql_api.errors import BadInputError
+from graphql_api.feeds.table import Filter, Table
+from graphql_api.schema.context import Context
+from graphql_api.schema.enums import FeedStatus
+
+RowT = TypeVar("RowT")
+
+MAX_LIMIT = 1000
+
+Limit: TypeAlias = Annotated[
+    int, strawberry.argument(description=f"How many rows to give at most: 0 to {MAX_LIMIT}.")
+]
+Offset: TypeAlias = Annotated[
+    int, strawberry.argument(description="How many rows to leave out at the beginning.")
+]
+
+
+@strawberry.type(description="Some of the rows that pass a filter, in their order.")
+class Page(Generic[RowT]):
+    """`Page[Policy]` is `PolicyPage` in GraphQL."""
+
+    items: list[RowT] = strawberry.field(
+        description="The rows from `offset` on, `limit` of them at most."
+    )
+    total: int = strawberry.field(description="How many rows pass the filter.")
+    cursor: str = strawberry.field(
+        description=(
+            "Where in the table's changes all rows that pass the filter were read. A subscription "
+            "with the same filter goes on from there, if it is given as `since`: take that of the "
+            "first page."
+        )
+    )
+    status: FeedStatus = strawberry.field(
+        description="READY, or STALE while the database cannot be reached: the rows may be old."
+    )
+
+
+async def read_page(
+    context: Context,
+    table: Table[RowT, Any],
+    where: Filter[RowT] | None,
+    *,
+    order: Callable[[RowT], Any],
+    limit: int,
+    offset: int,
+) -> Page[RowT]:
+    """The rows of a table from `offset` on, `limit` of them at most.
+
+    Args:
+        context: Has the feed.
+        table: Which table.
+        where: Which rows; all, if absent.
+        order: Gives the value by which to sort a row; that of each row is another one.
+        limit: How many rows at most.
+        offset: How many to leave out before.
+
+    Raises:
+        BadInputError: `limit` or `offset` is out of range.
+        FeedUnavailableError: The table could not be read yet.
+    """
+    if not 0 <= limit <= MAX_LIMIT:
+        raise BadInputError(f"limit must be from 0 to {MAX_LIMIT}, not {limit}")
+    if offset < 0:
+        raise BadInputError(f"offset must not be negative, like {offset}")
+    feed = await context.ready(table)
+    page = feed.page(where)
+    return Page(
+        items=sorted(page.rows, key=order)[offset : offset + limit],
+        total=len(page.rows),
+        cursor=page.cursor,
+        status=page.status,
+    )
+
+
+def by_name(name: str | None, key: str) -> tuple[bool, str, str]:
+    """Sorts by name, then by key; what has no name comes last."""
+    return name is None, name or "", key

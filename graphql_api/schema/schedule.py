@@ -1,0 +1,337 @@
+"""Schedules: when Starbelly crawls what. Their types, filter, changes and root fields."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, TypeAlias
+
+import strawberry
+from strawberry import UNSET
+
+from graphql_api.feeds.table import Document, Filter
+from graphql_api.schema.changes import (
+    CHANGED_FIELDS,
+    CURSOR,
+    INVALID_FIELDS,
+    FeedState,
+    IncludeInitial,
+    Since,
+    changed_fields,
+)
+from graphql_api.schema.context import Info
+from graphql_api.schema.document import Fields
+from graphql_api.schema.enums import ChangeCause, FeedStatus
+from graphql_api.schema.filters import (
+    Where,
+    alternatives,
+    contains,
+    equals,
+    given,
+    has_any_of,
+    is_one_of,
+    needle,
+)
+from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
+from graphql_api.schema.policy import POLICIES, Policy
+from graphql_api.schema.table_schema import TableSchema
+
+
+@strawberry.enum(description="The unit of the time between two jobs.")
+class TimeUnit(Enum):
+    """`time_unit` of a schedule."""
+
+    MINUTES = strawberry.enum_value("MINUTES", description="Minutes.")
+    HOURS = strawberry.enum_value("HOURS", description="Hours.")
+    DAYS = strawberry.enum_value("DAYS", description="Days.")
+    WEEKS = strawberry.enum_value("WEEKS", description="Weeks.")
+    MONTHS = strawberry.enum_value("MONTHS", description="Months.")
+    YEARS = strawberry.enum_value("YEARS", description="Years.")
+
+
+@strawberry.enum(description="From when the time to the next job counts.")
+class ScheduleTiming(Enum):
+    """`timing` of a schedule."""
+
+    AFTER_PREVIOUS_JOB_FINISHED = strawberry.enum_value(
+        "AFTER_PREVIOUS_JOB_FINISHED", description="From the end of the job before."
+    )
+    REGULAR_INTERVAL = strawberry.enum_value(
+        "REGULAR_INTERVAL", description="From the start of the job before."
+    )
+
+
+# The schedule
+
+
+@strawberry.type(description="The values that a schedule has, or had, at some time.")
+class ScheduleVersion:
+    """A schedule without its key, so that a client's cache does not take old values for new ones.
+
+    It names its policy and does not lead to it: the policy may have changed since.
+    """
+
+    schedule_name: str | None = strawberry.field(description="What it is called.")
+    created_at: datetime | None = strawberry.field(description="When it was created.")
+    updated_at: datetime | None = strawberry.field(description="When it was last changed.")
+    enabled: bool | None = strawberry.field(description="Whether it starts jobs.")
+    time_unit: TimeUnit | None = strawberry.field(
+        description="The unit of the time between two jobs."
+    )
+    num_units: int | None = strawberry.field(description="How many units are between two jobs.")
+    timing: ScheduleTiming | None = strawberry.field(
+        description="From when the time to the next job counts."
+    )
+    job_name: str | None = strawberry.field(
+        description="What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`."
+    )
+    job_count: int | None = strawberry.field(description="How many jobs it has started.")
+    seeds: Sequence[str] = strawberry.field(
+        description="The URLs with which a job begins, their passwords masked."
+    )
+    tags: Sequence[str] = strawberry.field(description="The tags that its jobs are given.")
+    policy_id: strawberry.ID | None = strawberry.field(
+        description="The key of the policy that its jobs follow."
+    )
+    invalid_fields: Sequence[str] = strawberry.field(description=INVALID_FIELDS)
+
+
+def read_policy_of(root: strawberry.Parent[Schedule], info: Info) -> Policy | None:
+    """The policy that a schedule names, from memory."""
+    return None if root.policy_id is None else info.context.feeds[POLICIES].get(root.policy_id)
+
+
+@strawberry.type(description="What Starbelly crawls again and again, and when.")
+class Schedule(ScheduleVersion):
+    """A row of the schedule feed."""
+
+    id: strawberry.ID = strawberry.field(description="The schedule's key.")
+    policy: Policy | None = strawberry.field(
+        resolver=read_policy_of,
+        description=(
+            "The policy that its jobs follow, as it is now; null if there is none with that key. "
+            "A change of it is no change of the schedule."
+        ),
+    )
+
+
+# Its filter
+
+
+@strawberry.input(
+    description="Which schedules. What is given must all hold; a null counts as not given."
+)
+class ScheduleFilter:
+    """The `where` of schedules."""
+
+    ids: list[strawberry.ID] | None = strawberry.field(
+        default=UNSET, description="Those with one of these keys; none, if the list is empty."
+    )
+    name_contains: str | None = strawberry.field(
+        default=UNSET, description="Those with this in their name, whatever the case."
+    )
+    enabled: bool | None = strawberry.field(
+        default=UNSET, description="Those that are enabled, or those that are disabled."
+    )
+    policy_id: strawberry.ID | None = strawberry.field(
+        default=UNSET, description="Those that name this policy."
+    )
+    any_tag: list[str] | None = strawberry.field(
+        default=UNSET, description="Those with one of these tags; none, if the list is empty."
+    )
+
+    def condition(self) -> Filter[Schedule] | None:
+        """The filter as a feed takes it."""
+        return ScheduleWhere(
+            ids=alternatives(self.ids),
+            name_contains=needle(self.name_contains),
+            enabled=given(self.enabled),
+            policy_id=given(self.policy_id),
+            any_tag=alternatives(self.any_tag),
+        ).simplified()
+
+
+@dataclass(frozen=True)
+class ScheduleWhere(Where[Schedule]):
+    """A `ScheduleFilter` as a value."""
+
+    ids: frozenset[str] | None = None
+    name_contains: str | None = None
+    enabled: bool | None = None
+    policy_id: str | None = None
+    any_tag: frozenset[str] | None = None
+
+    def matches(self, row: Schedule) -> bool:
+        """Whether a schedule passes."""
+        return (
+            is_one_of(row.id, self.ids)
+            and contains(row.schedule_name, self.name_contains)
+            and equals(row.enabled, self.enabled)
+            and equals(row.policy_id, self.policy_id)
+            and has_any_of(row.tags, self.any_tag)
+        )
+
+
+# Its changes
+
+
+@strawberry.type(description="A schedule that the subscription did not hold.")
+class ScheduleAdded:
+    """A member of `ScheduleChange`."""
+
+    cause: ChangeCause = strawberry.field(description="INITIAL, CREATED or ENTERED_FILTER.")
+    schedule: Schedule = strawberry.field(description="The schedule.")
+    cursor: str = strawberry.field(description=CURSOR)
+
+
+@strawberry.type(description="A schedule that the subscription held, with other values.")
+class ScheduleUpdated:
+    """A member of `ScheduleChange`."""
+
+    schedule: Schedule = strawberry.field(description="The schedule as it is now.")
+    previous: ScheduleVersion = strawberry.field(description="Its values before.")
+    changed_fields: list[str] = strawberry.field(description=CHANGED_FIELDS)
+    cursor: str = strawberry.field(description=CURSOR)
+
+
+@strawberry.type(description="A schedule that the subscription held, and holds no longer.")
+class ScheduleDeleted:
+    """A member of `ScheduleChange`."""
+
+    cause: ChangeCause = strawberry.field(description="DELETED or LEFT_FILTER.")
+    schedule_id: strawberry.ID = strawberry.field(description="The schedule's key.")
+    previous: ScheduleVersion = strawberry.field(description="Its last values.")
+    cursor: str = strawberry.field(description=CURSOR)
+
+
+ScheduleChange: TypeAlias = Annotated[
+    ScheduleAdded | ScheduleUpdated | ScheduleDeleted | FeedState,
+    strawberry.union("ScheduleChange", description="What a subscription to schedules is sent."),
+]
+
+
+# The table
+
+
+class ScheduleTable:
+    """Starbelly's table `schedule`."""
+
+    name = "schedule"
+    primary_key = "id"
+
+    def decode(self, key: str, document: Document) -> Schedule:
+        """The schedule that a document is served as."""
+        invalid: list[str] = []
+        fields = Fields(document, invalid)
+        return Schedule(
+            id=strawberry.ID(key),
+            schedule_name=fields.string("schedule_name"),
+            created_at=fields.time("created_at"),
+            updated_at=fields.time("updated_at"),
+            enabled=fields.boolean("enabled"),
+            time_unit=fields.enum("time_unit", TimeUnit),
+            num_units=fields.integer("num_units"),
+            timing=fields.enum("timing", ScheduleTiming),
+            job_name=fields.string("job_name"),
+            job_count=fields.integer("job_count"),
+            seeds=fields.urls("seeds"),
+            tags=fields.strings("tags"),
+            policy_id=fields.id("policy_id"),
+            invalid_fields=tuple(invalid),
+        )
+
+    def added(self, cause: ChangeCause, row: Schedule, cursor: str) -> ScheduleChange:
+        """The event for a schedule that a subscriber did not hold."""
+        return ScheduleAdded(cause=cause, schedule=row, cursor=cursor)
+
+    def updated(self, previous: Schedule, row: Schedule, cursor: str) -> ScheduleChange:
+        """The event for a schedule that a subscriber held as `previous`."""
+        return ScheduleUpdated(
+            schedule=row,
+            previous=previous,
+            changed_fields=changed_fields(previous, row),
+            cursor=cursor,
+        )
+
+    def deleted(
+        self, cause: ChangeCause, key: str, previous: Schedule, cursor: str
+    ) -> ScheduleChange:
+        """The event for a schedule that a subscriber held as `previous`, and holds no longer."""
+        return ScheduleDeleted(
+            cause=cause, schedule_id=strawberry.ID(key), previous=previous, cursor=cursor
+        )
+
+    def state(self, status: FeedStatus, cursor: str) -> ScheduleChange:
+        """The event that tells how the feed stands."""
+        return FeedState(status=status, cursor=cursor)
+
+
+SCHEDULES = ScheduleTable()
+
+
+# Its root fields
+
+ScheduleWhereArgument: TypeAlias = Annotated[
+    ScheduleFilter | None, strawberry.argument(description="Which schedules; all, if absent.")
+]
+ScheduleKey: TypeAlias = Annotated[
+    strawberry.ID, strawberry.argument(description="The schedule's key.")
+]
+
+
+async def read_schedules(
+    info: Info, where: ScheduleWhereArgument = UNSET, limit: Limit = 100, offset: Offset = 0
+) -> Page[Schedule]:
+    """Some of the schedules that pass a filter."""
+    return await read_page(
+        info.context,
+        SCHEDULES,
+        where.condition() if where else None,
+        order=lambda schedule: by_name(schedule.schedule_name, schedule.id),
+        limit=limit,
+        offset=offset,
+    )
+
+
+async def read_schedule(info: Info, id: ScheduleKey) -> Schedule | None:  # noqa: A002
+    """The schedule with a key."""
+    feed = await info.context.ready(SCHEDULES)
+    return feed.get(id)
+
+
+def watch_schedules(
+    info: Info,
+    where: ScheduleWhereArgument = UNSET,
+    include_initial: IncludeInitial = True,
+    since: Since = UNSET,
+) -> AsyncIterator[ScheduleChange]:
+    """The schedules that pass a filter, live."""
+    return info.context.feeds[SCHEDULES].subscribe(
+        where.condition() if where else None, include_initial=include_initial, since=given(since)
+    )
+
+
+@strawberry.type
+class ScheduleQuery:
+    """Fields of `Query`."""
+
+    schedules: Page[Schedule] = strawberry.field(
+        resolver=read_schedules, description="Schedules, by name."
+    )
+    schedule: Schedule | None = strawberry.field(
+        resolver=read_schedule, description="One schedule; null if there is none."
+    )
+
+
+@strawberry.type
+class ScheduleSubscription:
+    """Fields of `Subscription`."""
+
+    schedule_changes: AsyncIterator[ScheduleChange] = strawberry.subscription(
+        resolver=watch_schedules, description="Schedules, and every change of them."
+    )
+
+
+SCHEDULE = TableSchema(table=SCHEDULES, query=ScheduleQuery, subscription=ScheduleSubscription)

@@ -1,0 +1,10 @@
+"""The tables that the API serves. A new one gets a file of its own, and its entry here."""
+
+from __future__ import annotations
+
+from graphql_api.schema.domain_login import DOMAIN_LOGIN
+from graphql_api.schema.policy import POLICY
+from graphql_api.schema.schedule import SCHEDULE
+from graphql_api.schema.table_schema import TableSchema
+
+TABLE_SCHEMAS: tuple[TableSchema, ...] = (POLICY, SCHEDULE, DOMAIN_LOGIN)
