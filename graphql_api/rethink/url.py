@@ -139,11 +139,9 @@ def _database(parts: SplitResult) -> str:
 
 def _ca_certs(parts: SplitResult) -> str | None:
     options = parse_qsl(parts.query, keep_blank_values=True)
-    if not options:
-        if parts.query:
-            raise _wrong("only ca_certs=FILE may follow the '?'")
+    if not parts.query:
         return None
-    if [name for name, _ in options] != ["ca_certs"]:
+    if [name for name, _ in options] != ["ca_certs"] or not options[0][1]:
         raise _wrong("only ca_certs=FILE may follow the '?'")
     file = options[0][1]
     try:

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from graphql_api.rethink.connection import connect
+from graphql_api.rethink.driver import r
+from graphql_api.rethink.url import DatabaseURL
+from tests.unit.rethink.leaks import nothing_left_behind
+
+
+@pytest.fixture(autouse=True)
+async def _leaves_nothing() -> AsyncIterator[None]:
+    async with nothing_left_behind():
+        yield
+
+
+@pytest.fixture
+async def database(_leaves_nothing: None) -> AsyncIterator[DatabaseURL]:
+    """A database name that does not exist yet, on a server of its own; dropped afterwards."""
+    from graphql_api.embedded import EmbeddedServer
+
+    async with EmbeddedServer(None) as server:
+        url = DatabaseURL(server.host, server.port, f"test_{uuid.uuid4().hex[:12]}")
+        yield url
+        async with connect(url) as connection:
+            if url.database in await connection.run(r.db_list()):
+                await connection.run(r.db_drop(url.database))

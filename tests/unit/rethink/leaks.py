@@ -1,0 +1,44 @@
+"""What a test must not leave behind: tasks, descriptors, and errors that only asyncio saw."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+_DESCRIPTORS = Path("/dev/fd")
+
+
+def descriptors() -> int:
+    """How many file descriptors this process has open."""
+    return sum(1 for _ in _DESCRIPTORS.iterdir())
+
+
+@asynccontextmanager
+async def nothing_left_behind() -> AsyncIterator[None]:
+    """Fail if the body leaves a task or a descriptor, or something for asyncio to report.
+
+    "Task was destroyed but it is pending", "exception was never retrieved" and the like go to the
+    loop's exception handler once the garbage is collected; unclosed sockets are warnings.
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    reports: list[dict[str, Any]] = []
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: reports.append(context))
+    tasks_before, descriptors_before = asyncio.all_tasks(), descriptors()
+    try:
+        yield
+        for _ in range(3):  # connections that were aborted are closed by the loop
+            await asyncio.sleep(0)
+        gc.collect()
+        await asyncio.sleep(0)
+    finally:
+        loop.set_exception_handler(handler)
+    tasks = asyncio.all_tasks() - tasks_before - {asyncio.current_task()}
+    assert not tasks
+    assert not reports
+    assert descriptors() == descriptors_before

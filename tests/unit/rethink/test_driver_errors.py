@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from rethinkdb import errors
+
+from graphql_api.errors import (
+    DatabaseError,
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    FeedLostError,
+    TableMissingError,
+)
+from graphql_api.rethink.driver import r
+from graphql_api.rethink.driver_errors import AlreadyExistsError, translated
+from graphql_api.rethink.url import DatabaseURL
+
+URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (
+            errors.ReqlAuthError("Wrong password", "db.local", 28015),
+            DatabaseRefusedError,
+            "the database at db.local:28015 refuses the user 'app': Wrong password",
+        ),
+        (
+            errors.ReqlPermissionError("User `app` does not have the required `read` permission."),
+            DatabaseRefusedError,
+            "required `read` permission",
+        ),
+        (
+            errors.ReqlOpFailedError("Table `starbelly.policy` does not exist."),
+            TableMissingError,
+            "the table starbelly.policy does not exist; `graphql-api init` creates it",
+        ),
+        (
+            errors.ReqlOpFailedError("Database `starbelly` does not exist."),
+            TableMissingError,
+            "the database starbelly does not exist; `graphql-api init` creates it",
+        ),
+        (
+            errors.ReqlOpFailedError("Index `name` already exists on table `starbelly.policy`."),
+            AlreadyExistsError,
+            "already exists",
+        ),
+        (
+            errors.ReqlOpFailedError("Changefeed aborted (unavailable)."),
+            FeedLostError,
+            "Changefeed aborted",
+        ),
+        (errors.ReqlDriverError("Token 6 not in stream cache."), FeedLostError, "Token 6"),
+        (
+            errors.ReqlOpFailedError("cannot subscribe to table `t`: primary replica unavailable"),
+            DatabaseUnavailableError,
+            "cannot subscribe",
+        ),
+        (
+            errors.ReqlOpIndeterminateError("lost contact with primary replica"),
+            DatabaseUnavailableError,
+            "lost contact",
+        ),
+        (
+            errors.ReqlRuntimeError("Connection is closed (0 bytes read)."),
+            DatabaseUnavailableError,
+            "the connection to db.local:28015 is lost",
+        ),
+        (errors.ReqlDriverError("Connection is closed."), DatabaseUnavailableError, "is lost"),
+        (
+            errors.ReqlDriverError("Could not connect to db.local:28015. Error: [Errno 111] no"),
+            DatabaseUnavailableError,
+            "no connection to db.local:28015: [Errno 111] no",
+        ),
+        (errors.ReqlTimeoutError("db.local", 28015), DatabaseUnavailableError, "is lost"),
+        (ConnectionResetError(104, "reset"), DatabaseUnavailableError, "is lost"),
+        (errors.ReqlQueryLogicError("Expected NUMBER."), DatabaseError, "gave an error: Expected"),
+        (errors.ReqlResourceLimitError("Array over size limit"), DatabaseError, "Array over"),
+        (errors.ReqlDriverError("Something else"), DatabaseError, "Something else"),
+        (errors.ReqlRuntimeError("a\n\tb\n" + "c" * 1000), DatabaseError, "a b ccc"),
+        (ConnectionAbortedError(), DatabaseUnavailableError, "ConnectionAbortedError"),
+    ],
+)
+def test_error_is_translated_into_one_line(
+    error: Exception, kind: type[DatabaseError], text: str
+) -> None:
+    ours = translated(error, URL)
+    assert type(ours) is kind
+    assert text in str(ours)
+    assert "\n" not in str(ours)
+    assert "hunter2" not in str(ours)
+    assert len(str(ours)) < 400
+
+
+def test_error_that_cannot_be_printed_is_translated() -> None:
+    # The driver draws the failing query; with frames that do not fit the term, that fails.
+    error = errors.ReqlQueryLogicError("Expected NUMBER.", r.table("policy").get(1), ["nope"])
+    error.query_printer = None
+    with pytest.raises(AttributeError):
+        str(error)
+    assert "Expected NUMBER." in str(translated(error, URL))
