@@ -101,7 +101,7 @@ async def _run_embedded(settings: EmbeddedSettings) -> None:
         async with EmbeddedServer(
             settings.data_file, host=settings.host, port=settings.port, password=password
         ) as embedded:
-            url = f"rethinkdb://admin@{in_url(embedded.host)}:{embedded.port}/"
+            url = f"rethinkdb://admin@{in_url(embedded.host)}:{embedded.port}/starbelly"
             _print(embedded_lines(settings, url, password=settings.password))
             await stop.wait()
     except DataFileError as error:

@@ -1,0 +1,213 @@
+"""`--demo`: a small, believable change every few seconds, so that a subscription has what to show.
+
+The demo changes only documents of its own. Their keys say so (`demo-…`, and the domain
+`demo.example.net`), and there are few of them, always with the same keys: one that is left over
+from an earlier run, or was deleted by somebody, is simply made anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Protocol, TypeAlias, assert_never
+
+from graphql_api.errors import DatabaseError
+from graphql_api.sample import Document, in_milliseconds, schedule
+
+_logger = logging.getLogger(__name__)
+
+_POLICY = "demo-policy"
+_SCHEDULES = {
+    "demo-schedule-1": ("Demo: weather reports", "Demo: weather warnings"),
+    "demo-schedule-2": ("Demo: job offers", "Demo: job offers and courses"),
+    "demo-schedule-3": ("Demo: recipes", "Demo: recipes of the season"),
+}
+_PASSING_POLICIES = {
+    "demo-policy-quick": "Demo: quick look",
+    "demo-policy-polite": "Demo: slow and polite",
+}
+_DOMAIN = "demo.example.net"
+_WEIGHTS = {"job": 4, "switch": 2, "rename": 2, "policy": 2, "login": 1}
+"""How often each kind of change is made, relative to the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Make this document, whether or not there is one with its key."""
+
+    table: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Change some fields of the document with this key.
+
+    Attributes:
+        whole: The document as it is with the change, for when there is none to change.
+    """
+
+    table: str
+    key: str
+    fields: Document
+    whole: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete the document with this key, if there is one."""
+
+    table: str
+    key: str
+
+
+Step: TypeAlias = Put | Patch | Remove
+
+
+class Writer(Protocol):
+    """What the demo needs of a database. Each call raises DatabaseError if it could not be done."""
+
+    async def insert(self, table: str, document: Document) -> None:
+        """Write a document, in the place of one with the same key."""
+
+    async def update(self, table: str, key: str, patch: Document) -> bool:
+        """Replace these fields of a document. Returns whether there is such a document."""
+
+    async def delete(self, table: str, key: str) -> None:
+        """Delete a document; that there is none is no error."""
+
+
+def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
+    """What the demo does, step by step, without end.
+
+    First it makes its documents; then each step changes one thing.
+
+    Args:
+        rng: Where chance comes from.
+        now: The time of day, aware.
+    """
+    schedules = {key: _schedule(key, names[0], now()) for key, names in _SCHEDULES.items()}
+    login: Document = {
+        "domain": _DOMAIN,
+        "login_url": f"https://{_DOMAIN}/login",
+        "login_test": "Log out",
+        "users": [{"username": "demo", "password": "demo", "working": True}],
+    }
+    passing: set[str] = set()
+
+    yield Put("policy", _policy(_POLICY, "Demo: the usual", now()))
+    yield from (Put("schedule", dict(document)) for document in schedules.values())
+    yield Put("domain_login", dict(login))
+    while True:
+        match rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]:
+            case "login":
+                user = login["users"][0]
+                users = [user | {"working": not user["working"]}]
+                yield _patch("domain_login", "domain", login, {"users": users})
+            case "policy":
+                key = rng.choice(list(_PASSING_POLICIES))
+                if key in passing:
+                    yield Remove("policy", key)
+                else:
+                    yield Put("policy", _policy(key, _PASSING_POLICIES[key], now()))
+                passing ^= {key}
+            case change:
+                document = rng.choice(list(schedules.values()))
+                fields = _schedule_change(change, document)
+                fields["updated_at"] = in_milliseconds(now())
+                yield _patch("schedule", "id", document, fields)
+
+
+async def run(
+    writer: Writer,
+    *,
+    rng: Random,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    pause_s: tuple[float, float] = (1.5, 4.0),
+) -> None:
+    """Do the demo's steps until cancelled, with a pause after each.
+
+    A step that the database refuses or misses is skipped.
+
+    Args:
+        writer: The database.
+        rng: Where chance comes from.
+        now: The time of day, aware.
+        sleep: Waits for so many seconds.
+        pause_s: The shortest and the longest pause.
+    """
+    for step in steps(rng, now):
+        try:
+            await _do(writer, step)
+        except DatabaseError as error:
+            _logger.warning("the demo skips a step: %s", error)
+        await sleep(rng.uniform(*pause_s))
+
+
+async def _do(writer: Writer, step: Step) -> None:
+    match step:
+        case Put(table, document):
+            await writer.insert(table, document)
+        case Patch(table, key, fields, whole):
+            if not await writer.update(table, key, fields):
+                await writer.insert(table, whole)
+        case Remove(table, key):
+            await writer.delete(table, key)
+        case _:
+            assert_never(step)
+
+
+def _patch(table: str, primary_key: str, document: Document, fields: Document) -> Patch:
+    """A step that changes `document`, which is the demo's own record of it, as well."""
+    document.update(fields)
+    return Patch(table, document[primary_key], fields, dict(document))
+
+
+def _schedule_change(change: str, document: Document) -> Document:
+    if change == "job":
+        return {"job_count": document["job_count"] + 1}
+    if change == "switch":
+        return {"enabled": not document["enabled"]}
+    first, second = _SCHEDULES[document["id"]]
+    return {"schedule_name": second if document["schedule_name"] == first else first}
+
+
+def _schedule(key: str, name: str, time: datetime) -> Document:
+    return schedule(
+        key,
+        name,
+        created_at=time,
+        updated_at=time,
+        policy_id=_POLICY,
+        every=(1, "HOURS"),
+        timing="REGULAR_INTERVAL",
+        job_name=f"{name} #{{COUNT}}",
+        job_count=0,
+        seeds=[f"https://{_DOMAIN}/{key}/"],
+        tags=["demo"],
+    )
+
+
+def _policy(key: str, name: str, time: datetime) -> Document:
+    return {
+        "id": key,
+        "name": name,
+        "created_at": in_milliseconds(time),
+        "updated_at": in_milliseconds(time),
+        "authentication": {"enabled": False},
+        "limits": {"max_items": 500, "max_cost": 5.0, "max_duration": 3600},
+        "mime_type_rules": [
+            {"pattern": "^text/", "match": "MATCHES", "save": True},
+            {"save": False},
+        ],
+        "proxy_rules": [],
+        "robots_txt": {"usage": "OBEY"},
+        "url_normalization": {"enabled": True, "strip_parameters": ["sid"]},
+        "url_rules": [{"action": "ADD", "amount": 1}],
+        "user_agents": [{"name": "Starbelly/{VERSION}"}],
+    }

@@ -1,0 +1,95 @@
+"""The database that tests run against: the embedded one, or the one that `--database` names."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from rethinkdb import RethinkDB
+
+from graphql_api.rethink.url import DatabaseURL
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        metavar="URL",
+        help="run against this RethinkDB, rethinkdb://[user[:password]@]host[:port]/any, in "
+        "databases that are made and dropped again; without it, against the embedded one",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--database") is None:
+        return
+    skip = pytest.mark.skip(reason="needs what only the embedded server can do")
+    for item in items:
+        if item.get_closest_marker("embedded_only"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
+    """A RethinkDB for the whole session; its URL names no database that tests should use."""
+    named = request.config.getoption("--database")
+    if named is not None:
+        yield DatabaseURL.parse(named)
+    else:
+        with _embedded_in_thread(password="a password of tests") as url:
+            yield url
+
+
+@pytest.fixture
+def database(database_server: DatabaseURL) -> Iterator[DatabaseURL]:
+    """A database of the test's own, which does not exist yet; it is dropped afterwards."""
+    url = replace(database_server, database=f"test_{uuid4().hex}")
+    yield url
+    r: Any = RethinkDB()
+    tls = {"ssl": {"ca_certs": url.ca_certs}} if url.ca_certs else {}
+    with r.connect(
+        host=url.host, port=url.port, user=url.user, password=url.password, **tls
+    ) as connection:
+        if url.database in r.db_list().run(connection):
+            r.db_drop(url.database).run(connection)
+
+
+@contextmanager
+def _embedded_in_thread(password: str) -> Iterator[DatabaseURL]:
+    """An embedded server on an event loop of its own, as if it were another process.
+
+    A test that blocks its own loop, or that has none, meets the same database as the others.
+    """
+    from graphql_api.embedded import EmbeddedServer
+
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, DatabaseURL]] = Future()
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with EmbeddedServer(None, password=password) as server:
+            url = DatabaseURL(server.host, server.port, "none", password=password)
+            started.set_result((asyncio.get_running_loop(), stop, url))
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=run, name="embedded database")
+    thread.start()
+    loop, stop, url = started.result(timeout=10)
+    try:
+        yield url
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=10)

@@ -1,0 +1,166 @@
+"""The import rules of the package: which place may import which, without a circle."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "graphql_api"
+ROOT = Path(__file__).parents[2] / PACKAGE
+
+MAY_IMPORT = {
+    "errors": set(),
+    "settings": {"errors"},
+    "store": {"errors"},
+    "feeds": {"errors"},
+    "rethink": {"feeds", "store", "errors"},
+    "schema": {"feeds", "store", "errors"},
+    "transport": {"schema", "feeds", "errors"},
+    "embedded": set(),
+    "graphiql": set(),
+}
+"""Each place, and the places it may import beside itself."""
+
+COMPOSITION = {"__main__", "app", "cli", "demo", "logs", "sample", "server", "startup"}
+"""What puts the places together; it may import everything, and nothing else may import it."""
+
+Imports = Mapping[str, set[str]]
+"""Modules, and the dotted names that each imports: `a.b` for `import a.b`, `a.b.c` for
+`from a.b import c`, whether or not `c` is a module."""
+
+
+def imported_names(source: str, *, typing_only: bool = True) -> set[str]:
+    """What is imported, in functions too, and if `typing_only` also under `if TYPE_CHECKING`."""
+    tree = ast.parse(source)
+    nodes = set(ast.walk(tree))
+    if not typing_only:
+        nodes -= {
+            inner
+            for node in nodes
+            if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+            for inner in ast.walk(node)
+        }
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def all_imports(*, typing_only: bool = True) -> Imports:
+    return {
+        module_name(path): imported_names(path.read_text(encoding="utf-8"), typing_only=typing_only)
+        for path in ROOT.rglob("*.py")
+    }
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def place(name: str) -> str | None:
+    """The place of a dotted name; None outside the package, and for the package itself."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == PACKAGE and len(parts) > 1 else None
+
+
+def violations(imports: Imports) -> list[str]:
+    found = []
+    for module, names in sorted(imports.items()):
+        here = place(module)
+        for name in sorted(names):
+            there = place(name)
+            if name.split(".")[0] == "rethinkdb" and here != "rethink":
+                found.append(f"{module} imports {name}")
+            if there not in {None, here} and here not in COMPOSITION:
+                allowed = MAY_IMPORT[here] if here else set()
+                if there not in allowed:
+                    found.append(f"{module} imports {name}")
+    return found
+
+
+def cycle(imports: Imports) -> list[str] | None:
+    """A circle of modules that import each other, if there is one.
+
+    Two classes of one package may name each other in annotations: such imports are left out here.
+    """
+
+    def target(name: str) -> str | None:
+        if name in imports:
+            return name
+        parent = name.rpartition(".")[0]
+        return parent if parent in imports else None
+
+    graph = {
+        module: {target(name) for name in names} - {None, module}
+        for module, names in imports.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle
+    return None
+
+
+def test_every_place_is_in_the_table() -> None:
+    places = {place(module) for module in all_imports()} - {None}
+    assert places <= MAY_IMPORT.keys() | COMPOSITION
+
+
+def test_imports_go_in_one_direction() -> None:
+    assert violations(all_imports()) == []
+
+
+def test_imports_have_no_circle() -> None:
+    assert cycle(all_imports(typing_only=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("graphql_api.feeds.feed", "from graphql_api.schema import context"),
+        ("graphql_api.feeds.feed", "from graphql_api import schema"),
+        (
+            "graphql_api.embedded.server",
+            "def f():\n    from graphql_api.errors import DatabaseError",
+        ),
+        ("graphql_api.schema.policy", "import rethinkdb.ast"),
+        ("graphql_api.app", "from rethinkdb import r"),
+        ("graphql_api.transport.limits", "from graphql_api.cli import main"),
+        ("graphql_api", "import graphql_api.app"),
+    ],
+)
+def test_forbidden_import_is_found(module: str, source: str) -> None:
+    assert violations({module: imported_names(source)}) != []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("graphql_api.rethink.source", "from rethinkdb import RethinkDB"),
+        ("graphql_api.rethink.source", "from graphql_api.feeds.source import Source"),
+        ("graphql_api.schema.policy", "from graphql_api.schema.enums import Match"),
+        ("graphql_api.cli", "from graphql_api.app import create_app"),
+    ],
+)
+def test_allowed_import_is_none_to_complain_of(module: str, source: str) -> None:
+    assert violations({module: imported_names(source)}) == []
+
+
+def test_circle_is_found_across_packages() -> None:
+    imports = {
+        "graphql_api.a": {"graphql_api.b.thing"},
+        "graphql_api.b": {"graphql_api.b.c.other"},
+        "graphql_api.b.c": {"graphql_api.a"},
+    }
+    assert cycle(imports) is not None
+    assert cycle(imports | {"graphql_api.b.c": {"os.path"}}) is None

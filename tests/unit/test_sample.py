@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from itertools import islice
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from graphql_api import demo, sample
+from graphql_api.errors import DatabaseUnavailableError
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, 123_456, tzinfo=UTC)
+KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
+
+
+class Database:
+    """Tables in memory, as the demo's writer."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, Any]] = {table: {} for table in KEYS}
+
+    async def insert(self, table: str, document: dict[str, Any]) -> None:
+        self.tables[table][document[KEYS[table]]] = dict(document)
+
+    async def update(self, table: str, key: str, patch: dict[str, Any]) -> bool:
+        if key not in self.tables[table]:
+            return False
+        self.tables[table][key].update(patch)
+        return True
+
+    async def delete(self, table: str, key: str) -> None:
+        self.tables[table].pop(key, None)
+
+
+class EnoughError(Exception):
+    """Ends a run."""
+
+
+def pauses(count: int) -> Any:
+    """A `sleep` that takes no time and ends the run after so many pauses."""
+    remaining = iter(range(count))
+
+    async def sleep(seconds: float) -> None:
+        assert 1 <= seconds <= 5
+        if next(remaining, None) is None:
+            raise EnoughError
+
+    return sleep
+
+
+async def run(database: Any, count: int) -> None:
+    with pytest.raises(EnoughError):
+        await demo.run(database, rng=Random(7), now=lambda: NOW, sleep=pauses(count))
+
+
+def test_sample_schedules_keep_starbellys_rules() -> None:
+    documents = sample.schedules(broad_crawl="broad", deep_crawl="deep", now=NOW)
+    assert len({document["id"] for document in documents}) == len(documents)
+    for document in documents:
+        UUID(document["id"])
+        assert document["policy_id"] in {"broad", "deep"}
+        assert document["seeds"]
+        assert document["num_units"] > 0
+        assert document["job_name"].format(COUNT=1, DATE="d", TIME="t")
+        assert document["created_at"] <= document["updated_at"] <= NOW
+        assert document["created_at"].microsecond % 1000 == 0
+
+
+def test_sample_logins_cover_a_user_that_stopped_working() -> None:
+    users = [user for login in sample.domain_logins() for user in login["users"]]
+    assert {user["working"] for user in users} == {True, False}
+
+
+def test_demo_touches_only_its_own_documents() -> None:
+    for step in islice(demo.steps(Random(1), lambda: NOW), 2_000):
+        match step:
+            case demo.Put(table, document):
+                key = document[KEYS[table]]
+            case demo.Patch(table, key, fields):
+                assert KEYS[table] not in fields
+            case demo.Remove(table, key):
+                pass
+        assert key.startswith("demo-") or key == "demo.example.net"
+
+
+def test_demo_shows_every_kind_of_change_soon() -> None:
+    kinds = {(type(step), step.table) for step in islice(demo.steps(Random(3), lambda: NOW), 5, 60)}
+    assert kinds == {
+        (demo.Put, "policy"),
+        (demo.Remove, "policy"),
+        (demo.Patch, "schedule"),
+        (demo.Patch, "domain_login"),
+    }
+
+
+def test_each_step_changes_something() -> None:
+    database = Database()
+
+    async def check() -> None:
+        for step in islice(demo.steps(Random(5), lambda: NOW), 500):
+            before = {table: dict(rows) for table, rows in database.tables.items()}
+            before = {t: {k: dict(d) for k, d in rows.items()} for t, rows in before.items()}
+            await demo._do(database, step)
+            assert database.tables != before
+
+    asyncio.run(check())
+
+
+async def test_demo_makes_anew_what_somebody_deleted() -> None:
+    database = Database()
+    await run(database, 300)
+    expected = {table: set(rows) for table, rows in database.tables.items()}
+
+    class Emptied(Database):
+        async def update(self, table: str, key: str, patch: dict[str, Any]) -> bool:
+            self.tables[table].pop(key, None)
+            return await super().update(table, key, patch)
+
+    emptied = Emptied()
+    await run(emptied, 300)
+    assert {table: set(rows) for table, rows in emptied.tables.items()} == expected
+    assert emptied.tables == database.tables
+
+
+async def test_documents_of_the_demo_stay_few() -> None:
+    database = Database()
+    await run(database, 1_000)
+    assert sum(len(rows) for rows in database.tables.values()) <= 7
+
+
+async def test_demo_goes_on_after_a_step_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Database):
+        async def insert(self, table: str, document: dict[str, Any]) -> None:
+            raise DatabaseUnavailableError("no connection")
+
+    caplog.set_level(logging.WARNING, "graphql_api.demo")
+    await run(Failing(), 20)
+    assert "the demo skips a step: no connection" in caplog.text

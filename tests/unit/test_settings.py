@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from graphql_api.errors import ConfigurationError
+from graphql_api.settings import (
+    CommonSettings,
+    DataSettings,
+    EmbeddedSettings,
+    InitSettings,
+    Settings,
+    environment_variable,
+    load,
+)
+
+KINDS = [Settings, EmbeddedSettings, InitSettings]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_is_described(kind: type[CommonSettings]) -> None:
+    for name, field in kind.model_fields.items():
+        assert field.description, name
+        assert not field.description.endswith("."), name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_number_has_its_unit_in_its_name(kind: type[CommonSettings]) -> None:
+    for name, field in kind.model_fields.items():
+        if field.annotation in {int, float} and name != "port":
+            assert name.endswith(("_s", "_bytes")), name
+
+
+def test_flags_win_over_environment_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHQL_API_PORT", "8001")
+    monkeypatch.setenv("GRAPHQL_API_HOST", "::1")
+    settings = load(Settings, {"port": "8002"})
+    assert (settings.port, settings.host, settings.log_level) == (8002, "::1", "info")
+
+
+def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHQL_API_PORT", "")
+    assert load(Settings, {}).port == 8000
+
+
+def test_a_list_is_split_at_commas_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHQL_API_ALLOW_HOST", "a.example, b.example,")
+    assert load(Settings, {}).allow_host == ("a.example", "b.example")
+    assert load(Settings, {"allow_host": ["c.example"]}).allow_host == ("c.example",)
+
+
+def test_the_embedded_command_has_variables_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHQL_API_PORT", "8001")
+    assert load(EmbeddedSettings, {}).port == 28015
+    monkeypatch.setenv(environment_variable(EmbeddedSettings, "port"), "28016")
+    assert load(EmbeddedSettings, {}).port == 28016
+
+
+def test_a_problem_names_where_its_value_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHQL_API_PORT", "eighty")
+    with pytest.raises(ConfigurationError, match=r"^GRAPHQL_API_PORT: .*integer"):
+        load(Settings, {})
+    with pytest.raises(ConfigurationError, match=r"^--port: .*65535"):
+        load(Settings, {"port": "65536"})
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load(Settings, {"port": "x", "log_level": "loud"})
+    assert "--port: " in str(raised.value)
+    assert "--log-level: " in str(raised.value)
+
+
+def test_a_missing_setting_is_named_with_its_variable() -> None:
+    with pytest.raises(ConfigurationError, match=r"^--database .* GRAPHQL_API_DATABASE$"):
+        load(InitSettings, {})
+
+
+@pytest.mark.parametrize("flags", [{"data": "x.db"}, {"demo": True}])
+def test_settings_of_the_embedded_database_exclude_another(flags: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match="embedded database"):
+        load(Settings, flags | {"database": "rethinkdb://db.example/starbelly"})
+    assert not load(Settings, {"demo": False, "database": "rethinkdb://db.example/s"}).demo
+
+
+def test_a_password_is_in_no_text_of_settings_or_errors() -> None:
+    url = "rethinkdb://app:swordfish@db.example/starbelly"
+    settings = load(Settings, {"database": url})
+    assert settings.database == SecretStr(url)
+    assert "swordfish" not in repr(settings) + str(settings) + settings.model_dump_json()
+    with pytest.raises(ConfigurationError) as raised:
+        load(Settings, {"database": url, "demo": True, "port": url})
+    assert "swordfish" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load(Settings, {}).port = 1
+
+
+@pytest.mark.parametrize("kind", [Settings, EmbeddedSettings])
+def test_the_password_lies_beside_the_data(kind: type[DataSettings]) -> None:
+    settings = load(kind, {"data": "/srv/graphql-api/data.db"})
+    assert settings.data_file == Path("/srv/graphql-api/data.db")
+    assert settings.password_file == Path("/srv/graphql-api/data.db.password")
+
+
+def test_memory_has_no_data_file_but_a_password() -> None:
+    settings = load(Settings, {"data": ":memory:"})
+    assert settings.data_file is None
+    default = load(Settings, {}).data_file
+    assert default is not None
+    assert settings.password_file == default.with_name("memory.password")
