@@ -60,7 +60,7 @@ def backoff_s(attempt: int, settings: FeedSettings, jitter: float) -> float:
     Returns:
         Seconds: between half and the whole of the doubled wait.
     """
-    whole = min(settings.backoff_max_s, settings.backoff_first_s * 2 ** min(attempt, 32))
+    whole = min(settings.backoff_max_s, settings.backoff_first_s * 2.0 ** min(attempt, 32))
     return whole * (0.5 + jitter / 2)
 
 

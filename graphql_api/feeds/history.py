@@ -56,6 +56,10 @@ class History(Generic[RowT]):
         """Whether every change after `position` is known, and `position` has been."""
         return self.tail <= position <= self.head
 
+    def __getitem__(self, position: int) -> Change[RowT]:
+        """The change that led to `position`."""
+        return self._changes[position]
+
     def between(self, after: int, until: int) -> Iterator[Change[RowT]]:
         """The changes of the stretch (after, until], oldest first; `after` must be reached."""
         return (self._changes[position] for position in range(after + 1, until + 1))

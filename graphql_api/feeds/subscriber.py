@@ -105,7 +105,8 @@ class Subscriber(Generic[RowT, EventT]):
         self._wake = wake
         self._statuses: deque[_Status] = deque()
         self._queue: deque[tuple[int, Step[RowT], EventT]] = deque()
-        self._pending: dict[str, Step[RowT]] = {}
+        # A stretch that came to nothing is not the same as no stretch: its end has been reached.
+        self._pending: dict[str, Step[RowT]] | None = None
         self._pending_after = 0
         self._batch: deque[Step[RowT]] = deque()
         self._batch_stretch = (0, 0)
@@ -125,7 +126,7 @@ class Subscriber(Generic[RowT, EventT]):
             self._stage = _Replay(self._sent, within)
             self._statuses.append(_Status(cache.status, cache.position, is_kept=False))
         elif include_initial:
-            self._scan()
+            self._start_over()
         else:
             self._begin_live()
 
@@ -146,10 +147,11 @@ class Subscriber(Generic[RowT, EventT]):
             return  # it reads the history by itself
         if isinstance(self._stage, _Scan):
             self._stage.keep(step.key, step.before)
-        if not self._pending and len(self._queue) < self._queue_limit:
+        if self._pending is None and len(self._queue) < self._queue_limit:
             self._queue.append((position, step, event))
         else:
-            if not self._pending:
+            if self._pending is None:
+                self._pending = {}
                 self._pending_after = position - 1
             self.merged_changes += 1
             merge_into(self._pending, step)
@@ -169,9 +171,8 @@ class Subscriber(Generic[RowT, EventT]):
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to send, and nothing being sent."""
-        return self._stage is None and not (
-            self._statuses or self._batch or self._queue or self._pending
-        )
+        is_live = self._stage is None and self._pending is None
+        return is_live and not (self._statuses or self._batch or self._queue)
 
     def pull(self) -> EventT | None:
         """The next event; None if there is none for now, until `wake` is called."""
@@ -203,7 +204,7 @@ class Subscriber(Generic[RowT, EventT]):
                     return False
                 if self._queue:
                     return self._queue[0][0] > status.position
-                return not self._pending or self._pending_after >= status.position
+                return self._pending is None or self._pending_after >= status.position
             case _Replay(position, within):
                 return not self._batch and within is None and position >= status.position
             case _:
@@ -237,7 +238,7 @@ class Subscriber(Generic[RowT, EventT]):
             return self._pull_batch()
         history = self._cache.history
         if not history.reaches(replay.position):
-            self._scan()
+            self._start_over()
             return None
         if replay.within is not None:
             within, replay.within = replay.within, None
@@ -253,8 +254,7 @@ class Subscriber(Generic[RowT, EventT]):
             self._stage = None
             return None
         replay.position += 1
-        (change,) = history.between(replay.position - 1, replay.position)
-        step = self.view.step(change)
+        step = self.view.step(history[replay.position])
         self._sent = replay.position
         if step is None:
             return None
@@ -268,7 +268,7 @@ class Subscriber(Generic[RowT, EventT]):
             self._sent, _, event = self._queue.popleft()
             self.cursor_position = self._sent
             return event
-        steps, self._pending = self._pending, {}
+        steps, self._pending = self._pending or {}, None
         self._freeze(steps, self._pending_after, self._cache.position)
         return None
 
@@ -294,13 +294,16 @@ class Subscriber(Generic[RowT, EventT]):
         self._sent = self.cursor_position = until
         return self.view.event(step, self.view.cursor(until))
 
+    def _start_over(self) -> None:
+        """Let the client forget what it holds, and begin with every row."""
+        self._statuses.clear()
+        self._statuses.append(_Status(FeedStatus.INITIALIZING, 0, is_kept=True))
+        self._scan()
+
     def _scan(self) -> None:
-        """Begin with a snapshot: the client forgets what it holds, and gets every row."""
+        """Begin with every row, as of now."""
         self._stage = _Scan(self._cache.keys())
         self._sent = self._cache.position
-        if not self._statuses or self._statuses[0].status is not FeedStatus.INITIALIZING:
-            self._statuses.clear()
-            self._statuses.append(_Status(FeedStatus.INITIALIZING, self._sent, is_kept=True))
         self._statuses.append(_Status(self._cache.status, self._sent, is_kept=False))
 
     def _begin_live(self) -> None:

@@ -1,0 +1,294 @@
+"""The feed contract as one property: writes, outages, joins, resumes and slow readers at random.
+
+The oracle is stronger than convergence. A cursor names a position; after each event, what the
+client holds must be the table *as it was at that position*, and in the middle of a merged batch
+the table at its end for the keys that were sent, and at its beginning for those that were not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from graphql_api.feeds import cursor as cursors
+from graphql_api.feeds.cache import WatchCache
+from graphql_api.feeds.events import ChangeCause, FeedStatus
+from graphql_api.feeds.history import History
+from graphql_api.feeds.subscriber import Subscriber
+from graphql_api.feeds.view import EVERYTHING
+from tests.unit.feeds.toy import (
+    Added,
+    Below,
+    Deleted,
+    Event,
+    Number,
+    Numbers,
+    State,
+    Updated,
+    document,
+)
+
+KEYS = "abcdef"
+QUEUE_LIMIT = 2
+
+Table = dict[str, int]
+
+
+@dataclass
+class Client:
+    """What a client makes of the events that it gets, and a note of every cursor on the way."""
+
+    where: Below | None
+    subscriber: Subscriber[Number, Event]
+    gets_rows: bool
+    """Whether it asked for the rows that are there, or resumes."""
+    holds: Table | None
+    """The rows it has; None while it does not claim to know."""
+    resumable: list[tuple[str, Table]] = field(default_factory=list)
+    statuses: list[FeedStatus] = field(default_factory=list)
+    is_woken: bool = True
+
+
+keys = st.sampled_from(KEYS)
+numbers = st.integers(0, 3)
+filters = st.sampled_from([None, Below(1), Below(2), Below(3)])
+
+
+class FeedMachine(RuleBasedStateMachine):
+    clients = Bundle("clients")
+
+    @initialize(max_changes=st.sampled_from([1, 3, 8, 100]), rows=st.dictionaries(keys, numbers))
+    def start(self, max_changes: int, rows: Table) -> None:
+        self.history: History[Number] = History(max_changes=max_changes, max_bytes=10**9)
+        self.cache = WatchCache(
+            Numbers(), run=b"the run.", history=self.history, queue_limit=QUEUE_LIMIT
+        )
+        self.database = dict(rows)
+        self.is_connected = False
+        self.tables: list[Table] = []
+        """The served table at each position."""
+        self.log: dict[int, tuple[str, int | None]] = {}
+        """The change that led to each position."""
+        self.alive: list[Client] = []
+
+    def join(
+        self, where: Below | None, *, include_initial: bool = True, since: str | None = None
+    ) -> Client:
+        client: Client
+
+        def wake() -> None:
+            client.is_woken = True
+
+        subscriber = self.cache.subscribe(
+            where, include_initial=include_initial, since=since, wake=wake
+        )
+        client = Client(where, subscriber, include_initial, None)
+        self.alive.append(client)
+        return client
+
+    def note_positions(self) -> None:
+        """Note what the table was at the positions that the last action passed."""
+        while self.cache.status is not FeedStatus.INITIALIZING and (
+            len(self.tables) <= self.cache.position
+        ):
+            at = len(self.tables)
+            if at == 0:
+                assert self.cache.position == 0
+                self.tables.append({k: v.row.n for k, v in self.cache.rows.items()})
+                continue
+            key, after = self.log[at]
+            table = dict(self.tables[-1])
+            table.pop(key, None)
+            if after is not None:
+                table[key] = after
+            self.tables.append(table)
+
+    # Writes and outages.
+
+    def deliver(self, key: str, n: int | None) -> None:
+        self.log[self.cache.position + 1] = (key, n)
+        self.cache.apply(key, None if n is None else document(key, n))
+        self.note_positions()
+
+    @rule(key=keys, n=st.none() | numbers)
+    def write(self, key: str, n: int | None) -> None:
+        if n is None:
+            self.database.pop(key, None)
+        else:
+            self.database[key] = n
+        if self.is_connected:
+            self.deliver(key, n)
+
+    @rule()
+    def lose(self) -> None:
+        self.is_connected = False
+        self.cache.lose()
+
+    @rule()
+    def connect(self) -> None:
+        if self.is_connected:
+            return
+        self.is_connected = True
+        if self.cache.status is not FeedStatus.INITIALIZING:
+            position = self.cache.position
+            held = self.tables[-1]
+            for key in sorted(held.keys() | self.database.keys()):
+                if held.get(key) != self.database.get(key):
+                    position += 1
+                    self.log[position] = (key, self.database.get(key))
+        self.cache.load({key: document(key, n) for key, n in self.database.items()})
+        self.note_positions()
+        assert self.tables[-1] == self.database
+
+    # Clients.
+
+    @rule(target=clients, where=filters, include_initial=st.booleans())
+    def subscribe(self, where: Below | None, include_initial: bool) -> Client:
+        return self.join(where, include_initial=include_initial)
+
+    @rule(target=clients, old=clients, which=st.floats(0, 1), other=st.none() | filters)
+    def resume(self, old: Client, which: float, other: Below | None) -> Client:
+        if not old.resumable:
+            return old
+        cursor, holds = old.resumable[round(which * (len(old.resumable) - 1))]
+        where = other if other is not None else old.where
+        client = self.join(where, since=cursor)
+        client.holds = dict(holds)
+        return client
+
+    @rule(client=clients)
+    def leave(self, client: Client) -> None:
+        self.cache.unsubscribe(client.subscriber)
+        if client in self.alive:
+            self.alive.remove(client)
+
+    @rule(client=clients, events=st.integers(1, 5))
+    def read(self, client: Client, events: int) -> None:
+        if client in self.alive:
+            for _ in range(events):
+                self.pull(client)
+
+    def pull(self, client: Client) -> bool:
+        client.is_woken = False
+        event = client.subscriber.pull()
+        if event is None:
+            return False
+        client.is_woken = True
+        self.receive(client, event)
+        return True
+
+    def receive(self, client: Client, event: Event) -> None:
+        cursor = cursors.decode(event.cursor)
+        match event:
+            case State(status):
+                self.receive_status(client, status, cursor)
+            case Added(ChangeCause.INITIAL, row):
+                assert isinstance(cursor, cursors.Incomplete)
+                assert client.holds is not None
+                assert row.key not in client.holds, "an initial row came twice"
+                client.holds[row.key] = row.n
+            case Added(cause, row):
+                assert client.holds is not None
+                assert row.key not in client.holds, "added twice"
+                client.holds[row.key] = row.n
+                assert cause is self.last_crossing(client.where, row.key, cursor)
+            case Updated(previous, row):
+                assert client.holds is not None
+                assert client.holds[row.key] == previous.n, "previous is what was held"
+                assert row.n != previous.n, "a change of nothing"
+                client.holds[row.key] = row.n
+            case Deleted(cause, key, previous):
+                assert client.holds is not None
+                assert client.holds.pop(key) == previous.n, "previous is what was held"
+                assert cause is self.last_crossing(client.where, key, cursor)
+        self.check(client, cursor)
+        if client.holds is not None:
+            client.resumable.append((event.cursor, dict(client.holds)))
+
+    def receive_status(self, client: Client, status: FeedStatus, cursor: cursors.Cursor) -> None:
+        client.statuses.append(status)
+        if status is FeedStatus.INITIALIZING:
+            assert isinstance(cursor, cursors.Incomplete)
+            client.holds = {}
+            return
+        assert isinstance(cursor, cursors.At)
+        is_first = client.statuses[:-1] in ([], [FeedStatus.INITIALIZING])
+        if is_first and not client.gets_rows:
+            # Without initial rows, the first status says from where the client holds the table.
+            client.holds = self.shown(client.where, cursor.position)
+
+    def shown(self, where: Below | None, position: int) -> Table:
+        table = self.tables[position]
+        return {k: n for k, n in table.items() if where is None or n < where.limit}
+
+    def check(self, client: Client, cursor: cursors.Cursor) -> None:
+        """What the client holds is the table at the position that its cursor names."""
+        match cursor:
+            case cursors.At(_, digest, position):
+                assert digest == (client.where or EVERYTHING).digest
+                assert client.holds == self.shown(client.where, position)
+            case cursors.Within(_, _, after, until, key):
+                old, new = self.shown(client.where, after), self.shown(client.where, until)
+                expected = {k: n for k, n in new.items() if k <= key}
+                expected |= {k: n for k, n in old.items() if k > key}
+                assert client.holds == expected
+
+    def last_crossing(
+        self, where: Below | None, key: str, cursor: cursors.Cursor
+    ) -> ChangeCause | None:
+        """Why the row last entered or left the filter, up to the position of a cursor."""
+        assert not isinstance(cursor, cursors.Incomplete)
+        until = cursor.position if isinstance(cursor, cursors.At) else cursor.until
+        for position in range(until, 0, -1):
+            before, after = self.tables[position - 1].get(key), self.tables[position].get(key)
+            was = key in self.shown(where, position - 1)
+            is_ = key in self.shown(where, position)
+            if was == is_:
+                continue
+            if is_:
+                return ChangeCause.CREATED if before is None else ChangeCause.ENTERED_FILTER
+            return ChangeCause.DELETED if after is None else ChangeCause.LEFT_FILTER
+        return None
+
+    # What always holds.
+
+    @invariant()
+    def memory_is_bounded_by_the_table(self) -> None:
+        for client in self.alive:
+            subscriber = client.subscriber
+            assert len(subscriber._queue) <= QUEUE_LIMIT
+            assert len(subscriber._pending or ()) <= len(KEYS)
+            assert len(subscriber._batch) <= len(KEYS)
+            assert len(subscriber._statuses) <= 3
+
+    @invariant()
+    def who_sleeps_has_nothing_to_read(self) -> None:
+        for client in self.alive:
+            if not client.is_woken:
+                assert client.subscriber.is_idle or client.subscriber.pull() is None
+
+    def teardown(self) -> None:
+        """Whatever happened: once the database is back and clients read on, all hold the table."""
+        if not hasattr(self, "cache"):
+            return
+        self.connect()
+        for client in list(self.alive):
+            while self.pull(client):
+                pass
+            assert client.holds == self.shown(client.where, self.cache.position)
+            assert client.statuses[-1] is FeedStatus.READY
+            self.leave(client)
+        assert self.cache.subscribers == 0
+        assert not self.cache._views
+
+
+TestFeedConverges = FeedMachine.TestCase
+TestFeedConverges.settings = settings(
+    max_examples=200,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)

@@ -1,0 +1,323 @@
+"""What one subscriber is sent, by example; `test_convergence.py` has the general property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from graphql_api.errors import BadCursorError
+from graphql_api.feeds.cache import WatchCache
+from graphql_api.feeds.events import ChangeCause, FeedStatus
+from graphql_api.feeds.history import History
+from graphql_api.feeds.subscriber import Subscriber
+from tests.unit.feeds.toy import (
+    Added,
+    Below,
+    Deleted,
+    Event,
+    Number,
+    Numbers,
+    State,
+    Updated,
+    document,
+)
+
+Cache = WatchCache[Number, Event]
+
+
+def make_cache(rows: dict[str, int] | None = None, *, max_changes: int = 100) -> Cache:
+    cache = WatchCache(
+        Numbers(),
+        run=b"the run.",
+        history=History[Number](max_changes=max_changes, max_bytes=10**6),
+        queue_limit=0,
+    )
+    if rows is not None:
+        cache.load({key: document(key, n) for key, n in rows.items()})
+    return cache
+
+
+def subscribe(
+    cache: Cache,
+    where: Below | None = None,
+    *,
+    include_initial: bool = True,
+    since: str | None = None,
+) -> Subscriber[Number, Event]:
+    return cache.subscribe(where, include_initial=include_initial, since=since, wake=lambda: None)
+
+
+def drain(subscriber: Subscriber[Number, Event]) -> list[Event]:
+    return list(iter(subscriber.pull, None))
+
+
+def write(cache: Cache, key: str, values: Iterable[int | None]) -> None:
+    for n in values:
+        cache.apply(key, None if n is None else document(key, n))
+
+
+def pull(subscriber: Subscriber[Number, Event]) -> Event:
+    event = subscriber.pull()
+    assert event is not None
+    return event
+
+
+def short(events: Iterable[Event]) -> list[tuple[object, ...]]:
+    """Events without their cursors."""
+    result: list[tuple[object, ...]] = []
+    for event in events:
+        match event:
+            case State(status):
+                result.append((status.value,))
+            case Added(cause, row):
+                result.append(("+", cause.value, row.key, row.n))
+            case Updated(previous, row):
+                result.append(("~", row.key, previous.n, row.n))
+            case Deleted(cause, key, previous):
+                result.append(("-", cause.value, key, previous.n))
+    return result
+
+
+def test_snapshot_comes_first_and_is_marked_complete() -> None:
+    subscriber = subscribe(make_cache({"b": 2, "a": 1}))
+    assert short(drain(subscriber)) == [
+        ("INITIALIZING",),
+        ("+", "INITIAL", "a", 1),
+        ("+", "INITIAL", "b", 2),
+        ("READY",),
+    ]
+
+
+def test_empty_table_is_marked_complete() -> None:
+    assert short(drain(subscribe(make_cache({})))) == [("INITIALIZING",), ("READY",)]
+
+
+def test_snapshot_is_of_one_moment_though_the_table_moves_on() -> None:
+    cache = make_cache({"a": 1, "b": 1, "c": 1})
+    subscriber = subscribe(cache)
+    assert short([pull(subscriber), pull(subscriber)]) == [
+        ("INITIALIZING",),
+        ("+", "INITIAL", "a", 1),
+    ]
+    write(cache, "a", [2])
+    write(cache, "b", [2])
+    write(cache, "c", [None])
+    write(cache, "d", [1])
+    assert short(drain(subscriber)) == [
+        ("+", "INITIAL", "b", 1),
+        ("+", "INITIAL", "c", 1),
+        ("READY",),
+        ("~", "a", 1, 2),
+        ("~", "b", 1, 2),
+        ("-", "DELETED", "c", 1),
+        ("+", "CREATED", "d", 1),
+    ]
+
+
+def test_without_initial_rows_the_status_says_from_where() -> None:
+    cache = make_cache({"a": 1})
+    subscriber = subscribe(cache, include_initial=False)
+    write(cache, "a", [2])
+    assert short(drain(subscriber)) == [("READY",), ("~", "a", 1, 2)]
+
+
+def test_whoever_joins_before_the_snapshot_hears_so_at_once_and_gets_rows_later() -> None:
+    cache = make_cache()
+    subscriber = subscribe(cache)
+    assert short(drain(subscriber)) == [("INITIALIZING",)]
+    cache.load({"a": document("a", 1)})
+    assert short(drain(subscriber)) == [("+", "INITIAL", "a", 1), ("READY",)]
+
+
+def test_whoever_joins_while_stale_hears_stale_in_place_of_ready() -> None:
+    cache = make_cache({"a": 1})
+    cache.lose()
+    subscriber = subscribe(cache)
+    assert short(drain(subscriber)) == [("INITIALIZING",), ("+", "INITIAL", "a", 1), ("STALE",)]
+
+
+def test_an_outage_is_repaired_by_the_difference_alone() -> None:
+    cache = make_cache({"kept": 1, "changed": 1, "deleted": 1})
+    subscriber = subscribe(cache)
+    drain(subscriber)
+    cache.lose()
+    assert short(drain(subscriber)) == [("STALE",)]
+    cache.load({k: document(k, n) for k, n in {"kept": 1, "changed": 2, "new": 1}.items()})
+    assert short(drain(subscriber)) == [
+        ("~", "changed", 1, 2),
+        ("-", "DELETED", "deleted", 1),
+        ("+", "CREATED", "new", 1),
+        ("READY",),
+    ]
+
+
+def test_a_change_of_nothing_that_is_served_is_no_event() -> None:
+    cache = make_cache({"a": 1})
+    subscriber = subscribe(cache)
+    drain(subscriber)
+    cache.apply("a", document("a", 1, password="new"))
+    assert drain(subscriber) == []
+    assert cache.position == 0
+
+
+@pytest.mark.parametrize(
+    ("held", "changes", "expected"),
+    [
+        (None, [1, 2], [("+", "CREATED", "k", 2)]),
+        (1, [2, 3], [("~", "k", 1, 3)]),
+        (None, [1, None], []),
+        (1, [None, 2], [("~", "k", 1, 2)]),
+        (1, [2, 1], []),
+        (1, [None, 1], []),
+        (1, [2, None], [("-", "DELETED", "k", 1)]),
+        (1, [9, None], [("-", "LEFT_FILTER", "k", 1)]),
+        (1, [None, 9], [("-", "DELETED", "k", 1)]),
+        (1, [9, 8], [("-", "LEFT_FILTER", "k", 1)]),
+        (1, [None, 2, 9], [("-", "LEFT_FILTER", "k", 1)]),
+        (9, [1], [("+", "ENTERED_FILTER", "k", 1)]),
+        (9, [None, 1], [("+", "CREATED", "k", 1)]),
+        (None, [1, 9, 2], [("+", "ENTERED_FILTER", "k", 2)]),
+    ],
+)
+def test_pending_changes_of_one_document_merge(
+    held: int | None, changes: list[int | None], expected: list[tuple[object, ...]]
+) -> None:
+    cache = make_cache({} if held is None else {"k": held})
+    subscriber = subscribe(cache, Below(5))
+    drain(subscriber)
+    write(cache, "k", changes)
+    assert short(drain(subscriber)) == expected
+
+
+def test_a_batch_resumes_behind_every_one_of_its_keys() -> None:
+    cache = make_cache({"a": 1, "b": 1, "c": 1, "d": 1})
+    subscriber = subscribe(cache)
+    drain(subscriber)
+    for key in "dbca":
+        write(cache, key, [2, 3])
+    batch = drain(subscriber)
+    assert short(batch) == [("~", key, 1, 3) for key in "abcd"]
+    write(cache, "e", [1])
+    for sent in range(1, 5):
+        resumed = subscribe(cache, since=batch[sent - 1].cursor)
+        rest = short(drain(resumed))
+        assert rest == [*short(batch)[sent:], ("READY",), ("+", "CREATED", "e", 1)] or rest == [
+            *short(batch)[sent:],
+            ("+", "CREATED", "e", 1),
+            ("READY",),
+        ]
+
+
+def test_a_status_waits_for_the_changes_before_it() -> None:
+    cache = make_cache({"a": 1})
+    subscriber = subscribe(cache)
+    drain(subscriber)
+    write(cache, "a", [2])
+    cache.lose()
+    assert short(drain(subscriber)) == [("~", "a", 1, 2), ("STALE",)]
+
+
+def test_a_newer_status_replaces_an_unsent_one() -> None:
+    cache = make_cache({"a": 1})
+    subscriber = subscribe(cache)
+    drain(subscriber)
+    cache.lose()
+    cache.load({"a": document("a", 1)})
+    assert short(drain(subscriber)) == [("READY",)]
+
+
+def test_a_status_after_changes_that_came_to_nothing_names_their_end() -> None:
+    cache = make_cache({})
+    subscriber = subscribe(cache)
+    drain(subscriber)
+    write(cache, "a", [1])
+    cache.lose()
+    cache.load({"a": document("a", 1)})
+    write(cache, "a", [None])
+    (ready,) = drain(subscriber)
+    assert ready.cursor == drain(subscribe(cache))[-1].cursor
+
+
+def test_a_cursor_that_the_history_has_forgotten_gets_the_snapshot() -> None:
+    cache = make_cache({"a": 1}, max_changes=2)
+    ready = drain(subscribe(cache))[-1].cursor
+    write(cache, "a", [2, 3])
+    assert short(drain(subscribe(cache, since=ready)))[0] == ("~", "a", 1, 2)
+    write(cache, "a", [4])
+    assert short(drain(subscribe(cache, since=ready))) == [
+        ("INITIALIZING",),
+        ("+", "INITIAL", "a", 4),
+        ("READY",),
+    ]
+
+
+def test_a_replay_that_the_history_overtakes_turns_into_a_snapshot() -> None:
+    cache = make_cache({"a": 0}, max_changes=3)
+    ready = drain(subscribe(cache))[-1].cursor
+    write(cache, "a", [1, 2, 3])
+    subscriber = subscribe(cache, since=ready)
+    assert short([pull(subscriber)]) == [("~", "a", 0, 1)]
+    write(cache, "a", [4, 5])
+    assert short(drain(subscriber)) == [("INITIALIZING",), ("+", "INITIAL", "a", 5), ("READY",)]
+
+
+@pytest.mark.parametrize("which", ["another run", "another filter", "incomplete"])
+def test_a_cursor_from_elsewhere_gets_the_snapshot(which: str) -> None:
+    cache = make_cache({"a": 1})
+    other = WatchCache(
+        Numbers(),
+        run=b"another.",
+        history=History[Number](max_changes=9, max_bytes=10**6),
+        queue_limit=0,
+    )
+    other.load({})
+    cursor = {
+        "another run": drain(subscribe(other))[-1].cursor,
+        "another filter": drain(subscribe(cache, Below(3)))[-1].cursor,
+        "incomplete": drain(subscribe(cache))[0].cursor,
+    }[which]
+    assert short(drain(subscribe(cache, since=cursor)))[0] == ("INITIALIZING",)
+
+
+def test_an_altered_cursor_is_an_error_and_leaves_nothing_behind() -> None:
+    cache = make_cache({"a": 1})
+    with pytest.raises(BadCursorError):
+        subscribe(cache, since="altered")
+    assert cache.subscribers == 0
+
+
+def test_an_idle_subscriber_gets_a_fresh_cursor_before_the_history_forgets_its_own() -> None:
+    cache = make_cache({"a": 0}, max_changes=16)
+    subscriber = subscribe(cache, Below(1))
+    cursor = drain(subscriber)[-1].cursor
+    cache.apply("a", document("a", 5))
+    cursor = drain(subscriber)[-1].cursor
+    for n in range(6, 500):
+        cache.apply("a", document("a", n))
+        for event in drain(subscriber):
+            assert isinstance(event, State)
+            assert event.status is FeedStatus.READY
+            cursor = event.cursor
+        resumed = subscribe(cache, Below(1), since=cursor)
+        assert short(drain(resumed)) == [("READY",)]
+        cache.unsubscribe(resumed)
+
+
+def test_equal_filters_are_sent_the_same_objects() -> None:
+    cache = make_cache({"a": 1})
+    one, two, other = subscribe(cache, Below(5)), subscribe(cache, Below(5)), subscribe(cache)
+    rows = [[e for e in drain(s) if isinstance(e, Added)] for s in (one, two, other)]
+    assert rows[0][0] is rows[1][0] is rows[2][0]
+    assert cache.subscribers == 3
+
+
+def test_closing_twice_frees_once() -> None:
+    cache = make_cache({})
+    one, two = subscribe(cache), subscribe(cache)
+    cache.unsubscribe(one)
+    cache.unsubscribe(one)
+    assert cache.subscribers == 1
+    cache.unsubscribe(two)
+    assert cache.subscribers == 0
+    assert ChangeCause.INITIAL.value == "INITIAL"
