@@ -1,0 +1,126 @@
+"""A schema over real feeds, whose database is a list of documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from graphql import (
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    get_named_type,
+    is_leaf_type,
+)
+from strawberry.types import ExecutionResult
+
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.source import DocumentChange, SourceReady
+from graphql_api.schema import TABLE_SCHEMAS, APISchema, Context, TableSchema, build_schema
+
+Document = Mapping[str, Any]
+
+
+class FakeSource:
+    """Some documents, and then the changes that a test makes.
+
+    A table that is absent from `documents` is never ready.
+    """
+
+    def __init__(self, documents: Mapping[str, Sequence[Document]]) -> None:
+        self._documents = documents
+        self._changes: dict[str, asyncio.Queue[DocumentChange]] = {}
+
+    @asynccontextmanager
+    async def changes(
+        self, table: str
+    ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
+        async with aclosing(self._read(table)) as changes:
+            yield changes
+
+    def change(self, table: str, old: Document | None, new: Document | None) -> None:
+        self._queue(table).put_nowait(DocumentChange(old, new))
+
+    async def _read(self, table: str) -> Any:
+        if table not in self._documents:
+            await asyncio.Event().wait()
+        for document in self._documents[table]:
+            yield DocumentChange(None, document)
+        yield SourceReady()
+        while True:
+            yield await self._queue(table).get()
+
+    def _queue(self, table: str) -> asyncio.Queue[DocumentChange]:
+        return self._changes.setdefault(table, asyncio.Queue())
+
+
+class Server:
+    """What a client reaches: the schema, and the feeds behind it."""
+
+    def __init__(self, schema: APISchema, context: Context, source: FakeSource) -> None:
+        self.schema = schema
+        self.context = context
+        self.source = source
+
+    def feed(self, name: str) -> Feed[Any, Any]:
+        return next(feed for feed in self.context.feeds if feed.table.name == name)
+
+    async def execute(self, query: str, **variables: Any) -> ExecutionResult:
+        return await self.schema.execute(
+            query, variable_values=variables, context_value=self.context
+        )
+
+    async def data(self, query: str, **variables: Any) -> Any:
+        result = await self.execute(query, **variables)
+        assert result.errors is None
+        return result.data
+
+    @asynccontextmanager
+    async def subscribe(
+        self, query: str, **variables: Any
+    ) -> AsyncIterator[AsyncIterator[ExecutionResult]]:
+        results = await self.schema.subscribe(
+            query, variable_values=variables, context_value=self.context
+        )
+        async with aclosing(results):
+            yield results
+
+
+@asynccontextmanager
+async def serve(
+    documents: Mapping[str, Sequence[Document]],
+    *,
+    schemas: Sequence[TableSchema] = TABLE_SCHEMAS,
+    feed_wait_s: float = 5,
+) -> AsyncIterator[Server]:
+    """A running server, whose feeds are ready if their tables are in `documents`."""
+    source = FakeSource(documents)
+    feeds = Feeds([schema.table for schema in schemas], lambda table: Feed(table, source))
+    running = asyncio.create_task(feeds.run())
+    try:
+        for feed in feeds:
+            if feed.table.name in documents:
+                await feed.ready(5)
+        yield Server(build_schema(schemas), Context(feeds, feed_wait_s), source)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def everything(type_: GraphQLNamedType, schema: GraphQLSchema) -> str:
+    """A selection of all fields of a type that need no arguments, all the way down."""
+    if is_leaf_type(type_):
+        return ""
+    if isinstance(type_, GraphQLUnionType):
+        members = (f"... on {m.name} {everything(m, schema)}" for m in type_.types)
+        return f"{{ __typename {' '.join(members)} }}"
+    assert isinstance(type_, GraphQLObjectType)
+    fields = (
+        f"{name} {everything(get_named_type(field.type), schema)}"
+        for name, field in type_.fields.items()
+    )
+    return f"{{ {' '.join(fields)} }}"

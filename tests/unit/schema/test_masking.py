@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from graphql_api.schema.masking import mask_password
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("http://user:secret@host", "http://user:***@host"),
+        ("http://user:secret@host:80/path?q#f", "http://user:***@host:80/path?q#f"),
+        ("HTTP://user:secret@host", "HTTP://user:***@host"),
+        ("socks5://user:secret@host:1080", "socks5://user:***@host:1080"),
+        ("http://:secret@host", "http://:***@host"),
+        ("http://user:@host", "http://user:***@host"),
+        ("http://u:p@ss@host", "http://u:***@host"),
+        ("http://u@h:p@ss@host", "http://u@h:***@host"),
+        ("//u:p@h", "//u:***@h"),
+        ("u:p@host:80", "u:***@host:80"),
+        ("http:u:p@host", "http:***@host"),
+        ("http:/u:p@host", "http:***@host"),
+        (" http://u:p@host", " http://u:***@host"),
+        ("ht tp://u:p@host", "ht tp:***@host"),
+        ("http://u:p/w@host/path", "http://u:***@host/path"),
+        ("http://u:p?w@host", "http://u:***@host"),
+        ("http://u:p#w@host", "http://u:***@host"),
+        ("http://u:p\\w@host", "http://u:***@host"),
+        ("http://u:/w@host", "http://u:***@host"),
+        ("http://u:123@host", "http://u:***@host"),
+        ("http://u:p\nw@host", "http://u:***@host"),
+        ("http://[::1]:p@host", "http://[:***@host"),
+        ("http://proxy/http://u:p@host/", "http://proxy/http://u:***@host/"),
+        ("http://host/?next=http://u:p@host", "http://host/?next=http://u:***@host"),
+    ],
+)
+def test_password_is_masked(url: str, masked: str) -> None:
+    assert mask_password(url) == masked
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "@",
+        ":",
+        "no URL at all",
+        "http://host",
+        "http://host:80/path",
+        "https://example.com/@user",
+        "https://example.com:8443/@user",
+        "https://example.com/@user:name",
+        "https://example.com?mail=a@b.c",
+        "https://archive.example/web/https://example.com:443/@user",
+        "http://[::1]:80/",
+        "http://user@host:80/",
+        "user@host",
+    ],
+)
+def test_url_without_password_stays_as_it_is(url: str) -> None:
+    assert mask_password(url) == url
+
+
+USERS = st.text(st.characters(exclude_characters=":/?#@\\", exclude_categories=["Z", "C"]))
+STARTS = st.sampled_from(["http://", "HTTPS://", "socks5h://", "//", "", "http:/", " ftp://"])
+
+
+@given(start=STARTS, user=USERS, password=st.text(min_size=1), rest=st.text())
+@example(start="http://", user="", password="/", rest="")
+def test_no_part_of_a_password_survives(start: str, user: str, password: str, rest: str) -> None:
+    # What reads as a port and a path to every program is no password: http://host:80/@user.
+    digits = password[: len(password) - len(password.lstrip("0123456789"))]
+    if start.strip().endswith("//") and digits and password[len(digits) :][:1] in tuple("/?#"):
+        return
+    masked = mask_password(f"{start}{user}:{password}@{rest}")
+    head, _, tail = masked.partition("***")
+    assert len(head) <= len(f"{start}{user}:")
+    assert f"@{rest}".endswith(tail)
+
+
+@given(st.text())
+def test_any_text_is_masked_once_and_for_all(text: str) -> None:
+    masked = mask_password(text)
+    assert mask_password(masked) == masked
