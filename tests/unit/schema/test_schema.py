@@ -1,0 +1,180 @@
+"""The schema as a whole keeps the promises of its design."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    get_named_type,
+    is_specified_scalar_type,
+    parse,
+    validate,
+)
+
+from graphql_api.schema import build_schema, export
+from tests.unit.schema.harness import everything
+
+SCHEMA = build_schema()._schema
+TYPES = [
+    type_
+    for name, type_ in SCHEMA.type_map.items()
+    if not name.startswith("__") and not is_specified_scalar_type(type_)
+]
+OBJECTS = [type_ for type_ in TYPES if isinstance(type_, GraphQLObjectType)]
+UNIONS = [type_ for type_ in TYPES if isinstance(type_, GraphQLUnionType)]
+TABLES = ["Policy", "Schedule", "DomainLogin"]
+
+
+def object_type(name: str) -> GraphQLObjectType:
+    type_ = SCHEMA.type_map[name]
+    assert isinstance(type_, GraphQLObjectType)
+    return type_
+
+
+def described(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
+    yield type_.name, type_.description
+    if isinstance(type_, GraphQLObjectType):
+        for name, field in type_.fields.items():
+            yield f"{type_.name}.{name}", field.description
+            for argument, definition in field.args.items():
+                yield f"{type_.name}.{name}({argument}:)", definition.description
+    elif isinstance(type_, GraphQLInputObjectType):
+        for name, member in type_.fields.items():
+            yield f"{type_.name}.{name}", member.description
+    elif isinstance(type_, GraphQLEnumType):
+        for name, value in type_.values.items():
+            yield f"{type_.name}.{name}", value.description
+
+
+def test_everything_has_a_description() -> None:
+    missing = [
+        place for type_ in TYPES for place, text in described(type_) if not (text or "").strip()
+    ]
+    assert missing == []
+
+
+def test_descriptions_are_sentences() -> None:
+    ragged = [
+        place
+        for type_ in TYPES
+        for place, text in described(type_)
+        if text and (text != text.strip() or not text.endswith((".", "`.")) or "  " in text)
+    ]
+    assert ragged == []
+
+
+def test_exported_file_is_up_to_date() -> None:
+    file = Path(__file__).parents[3] / "schema.graphql"
+    assert file.read_text(encoding="utf-8") == export(), "run `graphql-api schema`"
+
+
+def test_unions_are_those_of_the_tables() -> None:
+    assert sorted(union.name for union in UNIONS) == sorted(f"{name}Change" for name in TABLES)
+    for name in TABLES:
+        union = SCHEMA.type_map[f"{name}Change"]
+        assert isinstance(union, GraphQLUnionType)
+        assert [member.name for member in union.types] == [
+            f"{name}Added",
+            f"{name}Updated",
+            f"{name}Deleted",
+            "FeedState",
+        ]
+
+
+@pytest.mark.parametrize("union", UNIONS, ids=str)
+def test_all_fields_of_all_members_can_be_selected_without_aliases(
+    union: GraphQLUnionType,
+) -> None:
+    assert SCHEMA.subscription_type is not None
+    (root,) = (
+        name
+        for name, field in SCHEMA.subscription_type.fields.items()
+        if get_named_type(field.type) is union
+    )
+    document = parse(f"subscription {{ {root} {everything(union, SCHEMA)} }}")
+    assert validate(SCHEMA, document) == []
+
+
+@pytest.mark.parametrize("union", UNIONS, ids=str)
+def test_field_that_members_share_has_one_type(union: GraphQLUnionType) -> None:
+    types: dict[str, set[str]] = {}
+    for member in union.types:
+        for name, field in member.fields.items():
+            types.setdefault(name, set()).add(str(field.type))
+    assert {name: kinds for name, kinds in types.items() if len(kinds) > 1} == {}
+
+
+def test_only_entities_have_an_id() -> None:
+    assert {type_.name for type_ in OBJECTS if "id" in type_.fields} == set(TABLES)
+    for name in TABLES:
+        assert next(iter(object_type(name).fields)) == "id"
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [("Policy", {"id"}), ("Schedule", {"id", "policy"}), ("DomainLogin", {"id"})],
+)
+def test_version_has_the_fields_of_its_entity_but_what_a_cache_would_follow(
+    name: str, own: set[str]
+) -> None:
+    entity, version = object_type(name).fields, object_type(f"{name}Version").fields
+    assert set(entity) - set(version) == own
+    assert all(str(entity[field].type) == str(version[field].type) for field in version)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_only_keys_and_lists_are_never_null(name: str) -> None:
+    required = {
+        field
+        for field, definition in object_type(f"{name}Version").fields.items()
+        if str(definition.type).endswith("!") and not str(definition.type).startswith("[")
+    }
+    assert required == ({"domain"} if name == "DomainLogin" else set())
+
+
+def test_the_only_word_about_passwords_is_whether_there_is_one() -> None:
+    names = {
+        f"{type_.name}.{name}"
+        for type_ in TYPES
+        if isinstance(type_, GraphQLObjectType | GraphQLInputObjectType)
+        for name in type_.fields
+        if "password" in name.lower()
+    }
+    assert names == {"DomainLoginUser.hasPassword"}
+
+
+def test_root_fields_are_those_of_the_design() -> None:
+    assert SCHEMA.query_type is not None
+    assert SCHEMA.subscription_type is not None
+
+    def signatures(type_: GraphQLObjectType) -> dict[str, str]:
+        return {
+            name: "({}): {}".format(
+                ", ".join(f"{arg}: {definition.type}" for arg, definition in field.args.items()),
+                field.type,
+            )
+            for name, field in type_.fields.items()
+        }
+
+    assert signatures(SCHEMA.query_type) == {
+        "policies": "(where: PolicyFilter, limit: Int!, offset: Int!): PolicyPage!",
+        "policy": "(id: ID!): Policy",
+        "schedules": "(where: ScheduleFilter, limit: Int!, offset: Int!): SchedulePage!",
+        "schedule": "(id: ID!): Schedule",
+        "domainLogins": "(where: DomainLoginFilter, limit: Int!, offset: Int!): DomainLoginPage!",
+        "domainLogin": "(domain: String!): DomainLogin",
+        "feeds": "(): [Feed!]!",
+    }
+    watch = "(where: {0}Filter, includeInitial: Boolean!, since: String): {0}Change!"
+    assert signatures(SCHEMA.subscription_type) == {
+        "policyChanges": watch.format("Policy"),
+        "scheduleChanges": watch.format("Schedule"),
+        "domainLoginChanges": watch.format("DomainLogin"),
+    }
