@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
@@ -21,6 +22,8 @@ class Subscription(Generic[EventT]):
     no task, no queue and no lock belong to it. At most one `__anext__` at a time. Cancelling one
     loses nothing.
 
+    Who serves many of them from one loop calls `pull` instead, whenever `on_wake` says so.
+
     Raises:
         BadCursorError: `since` is not a cursor.
     """
@@ -35,10 +38,11 @@ class Subscription(Generic[EventT]):
     ) -> None:
         self._cache = cache
         self._woken = asyncio.Event()
+        self._on_wake: Callable[[], None] | None = None
         self._in_a_row = 0
         self._is_closed = False
         self._subscriber = cache.subscribe(
-            where, include_initial=include_initial, since=since, wake=self._woken.set
+            where, include_initial=include_initial, since=since, wake=self._wake
         )
 
     def __aiter__(self) -> Self:
@@ -61,6 +65,17 @@ class Subscription(Generic[EventT]):
                 await self._woken.wait()
         raise StopAsyncIteration
 
+    def pull(self) -> EventT | None:
+        """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
+        return None if self._is_closed else self._subscriber.pull()
+
+    def on_wake(self, callback: Callable[[], None] | None) -> None:
+        """Have `callback` called whenever there may be an event to pull after there was none.
+
+        It must only take note: it is called in the middle of the fan-out of a change.
+        """
+        self._on_wake = callback
+
     def close(self) -> None:
         """Unregister at once; a waiting `__anext__` ends the iteration."""
         self._is_closed = True
@@ -70,6 +85,11 @@ class Subscription(Generic[EventT]):
     async def aclose(self) -> None:
         """The same, for those who close async iterators."""
         self.close()
+
+    def _wake(self) -> None:
+        self._woken.set()
+        if self._on_wake is not None:
+            self._on_wake()
 
     async def __aenter__(self) -> Self:
         return self
