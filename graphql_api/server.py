@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -54,18 +54,61 @@ def run(app: ASGIApp, listener: socket.socket, settings: Settings) -> None:
         Exception: What ended the application's lifespan before its time. A group of one exception
             is opened.
     """
-    supervised = _Supervised(app)
-    server = uvicorn.Server(_config(supervised, settings))
-    supervised.on_failure = lambda: setattr(server, "should_exit", True)
+    server = Server(app, settings)
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         pass  # uvicorn has shut down, and passes on the signal that asked for it
     except SystemExit:
-        if supervised.failure is None:
+        if server.failure is None:
             raise
-    if supervised.failure is not None:
-        raise supervised.failure
+    if server.failure is not None:
+        raise server.failure
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends when the application's lifespan fails, and at every signal.
+
+    By itself uvicorn only logs that failure, with a traceback even where the cause is the
+    operator's; when a task of the lifespan fails later, it goes on serving an application that is
+    dead; and while the application starts, it is deaf to signals.
+
+    Attributes:
+        failure: What ended the lifespan, if something did.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        super().__init__(_config(self._supervised, settings))
+        self._app = app
+        self.failure: Exception | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Shut down in order; before the start is complete there is nothing to keep in order."""
+        if not self.started:
+            raise KeyboardInterrupt
+        super().handle_exit(sig, frame)
+
+    async def _supervised(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        phase = "startup"
+
+        async def send_progress(message: Message) -> None:
+            nonlocal phase
+            if message["type"] == "lifespan.startup.complete":
+                phase = "shutdown"
+            if not message["type"].endswith(".failed"):  # is said below, without a traceback
+                await send(message)
+
+        try:
+            await self._app(scope, receive, send_progress)
+        except BaseException as error:
+            await send({"type": f"lifespan.{phase}.failed"})
+            if not isinstance(error, Exception):
+                raise
+            self.failure = _opened(error)
+            self.should_exit = True
 
 
 def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
@@ -73,6 +116,7 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         app,
         access_log=False,
         http="httptools",
+        interface="asgi3",
         lifespan="on",
         log_config=None,
         # Nothing here depends on the client's address or scheme, so nobody is believed about them.
@@ -85,34 +129,6 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         # than they save: shared execution sends the same bytes to all.
         ws_per_message_deflate=False,
     )
-
-
-class _Supervised:
-    """The application, whose lifespan's failure ends the server instead of being only logged.
-
-    By itself uvicorn logs a traceback, also where the cause is the operator's; and when a task of
-    the lifespan fails later, it goes on serving an application that is dead.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self.failure: Exception | None = None
-        self.on_failure: Callable[[], None] = lambda: None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_without_traceback(message: Message) -> None:
-            await send({key: value for key, value in message.items() if key != "message"})
-
-        try:
-            await self._app(scope, receive, send_without_traceback)
-        except Exception as error:
-            self.failure = _opened(error)
-            self.on_failure()
-            raise
 
 
 def _opened(error: Exception) -> Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -33,6 +34,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("embedded_only"):
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the person who runs the tests has set for a server of theirs is no part of a test."""
+    for name in list(os.environ):
+        if name.startswith("GRAPHQL_API_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,286 @@
+"""The commands as processes: what they print, how they end, and that no traceback is seen."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from graphql_api.cli import FAILED, MISUSED, OK, main
+
+ROOT = Path(__file__).parents[2]
+
+STUB = """
+import asyncio, contextlib, sys, types
+from graphql_api.errors import ConfigurationError, DatabaseRefusedError
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        {start}
+        await send({{"type": "lifespan.startup.complete"}})
+        print("port", settings.port, flush=True)
+        {running}
+        await send({{"type": "lifespan.shutdown.complete"}})
+        print("stopped", flush=True)
+    else:
+        await send({{"type": "http.response.start", "status": 204, "headers": []}})
+        await send({{"type": "http.response.body"}})
+
+def create_app(given):
+    global settings
+    settings = given
+    return app
+
+stub = types.ModuleType("graphql_api.app")
+stub.create_app = create_app
+sys.modules["graphql_api.app"] = stub
+from graphql_api.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def command(*arguments: str, stub: str | None = None) -> list[str]:
+    program = ["-m", "graphql_api"] if stub is None else ["-c", stub]
+    return [sys.executable, *program, *arguments]
+
+
+def stub(start: str = "pass", running: str = "await receive()") -> str:
+    """A program that is `graphql-api`, but for the application that it serves."""
+    return STUB.format(start=start, running=running)
+
+
+def run(*arguments: str, stub: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments, stub=stub), capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+@contextlib.contextmanager
+def running(*arguments: str, stub: str | None = None) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command(*arguments, stub=stub),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read_port(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    return int(process.stdout.readline().removeprefix("port "))
+
+
+def one_line(text: str) -> str:
+    """The only line of an error."""
+    assert text.startswith("graphql-api: ")
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    return text
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert run("--version").stdout == f"graphql-api {version('graphql-api')}\n"
+
+
+def test_help_describes_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--help"])
+    assert raised.value.code == OK
+    text = capsys.readouterr().out
+    assert all(re.search(rf"^    {name} +\w", text, re.MULTILINE) for name in ("serve", "init"))
+
+
+@pytest.mark.parametrize("name", ["serve", "embedded", "init", "schema"])
+def test_help_of_a_command_has_text_for_every_flag(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main([name, "--help"])
+    assert raised.value.code == OK
+    text = capsys.readouterr().out
+    assert "%(" not in text
+    assert "PydanticUndefined" not in text
+    assert re.findall(r"^  --[^\n]*\n(?=  --|\n|\Z)", text, re.MULTILINE) == re.findall(
+        r"^  --\S+(?: \S+)?  +\w[^\n]*\n(?=  --|\n|\Z)", text, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nope"],
+        ["serve", "--nope"],
+        ["serve", "--por", "1"],
+        ["serve", "extra"],
+        ["serve", "--port"],
+    ],
+)
+def test_misuse_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(arguments)
+    assert raised.value.code == MISUSED
+    assert "--help" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve", "--port", "http"],
+        ["serve", "--demo", "--database", "rethinkdb://localhost/starbelly"],
+        ["embedded", "--port", "-1"],
+        ["init"],
+        ["init", "--database", "localhost"],
+    ],
+)
+def test_unfit_setting_is_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == MISUSED
+    one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve", "--data-base", "rethinkdb://app:xyzzy/42@db.example/starbelly"],
+        ["init", "rethinkdb://app:xyzzy/42@db.example/starbelly"],
+        ["init", "--database", "rethinkdb://app:xyzzy/42@db.example/starbelly"],
+        ["init", "--database", "http://app:xyzzy/42@db.example/starbelly"],
+        ["init", "--database", "rethinkdb://app:xyzzy%2F42@127.0.0.1:1/starbelly"],
+    ],
+)
+def test_password_is_in_no_error(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.returncode in {MISUSED, FAILED}
+    assert "xyzzy" not in result.stdout + one_line(result.stderr)
+
+
+def test_init_of_a_database_that_is_away_fails_in_one_line() -> None:
+    result = run("init", "--database", "rethinkdb://127.0.0.1:1/starbelly")
+    assert result.returncode == FAILED
+    assert "127.0.0.1:1" in one_line(result.stderr)
+
+
+def test_port_that_is_taken_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = run("serve", "--port", str(port), stub=stub())
+    assert result.returncode == MISUSED
+    assert f"port {port} of 127.0.0.1 is taken" in one_line(result.stderr)
+
+
+def test_host_that_is_not_of_this_machine_is_one_line() -> None:
+    result = run("serve", "--host", "192.0.2.1", "--port", "0", stub=stub())
+    assert result.returncode == MISUSED
+    assert "cannot listen on 192.0.2.1" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
+    with running("serve", "--port", "0", stub=stub()) as process:
+        port = read_port(process)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
+            started = time.monotonic()
+            process.send_signal(number)
+            out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (OK, "stopped\n", "")
+    assert time.monotonic() - started < 3
+
+
+def test_signal_while_starting_stops_the_server() -> None:
+    program = stub(start='print("starting", flush=True); await asyncio.sleep(60)')
+    with running("serve", "--port", "0", stub=program) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "starting\n"
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (OK, "")
+
+
+def test_client_that_connects_early_is_served() -> None:
+    program = stub(start='print("port", settings.port, flush=True); sys.stdin.readline()')
+    with subprocess.Popen(
+        command("serve", "--port", "0", stub=program),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        try:
+            with socket.create_connection(("127.0.0.1", read_port(process)), timeout=10) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                process.stdin.write("go on\n")
+                process.stdin.close()
+                assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("error", ["ConfigurationError", "DatabaseRefusedError"])
+@pytest.mark.parametrize("where", ["start", "running"])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_failure_that_is_foreseen_ends_the_server_in_one_line(
+    error: str, where: str, grouped: bool
+) -> None:
+    raised = f'{error}("the reason")'
+    if grouped:
+        raised = f'ExceptionGroup("tasks", [{raised}])'
+    program = stub(**{where: f"raise {raised}"})
+    result = run("serve", "--port", "0", stub=program)
+    assert result.returncode == (MISUSED if error == "ConfigurationError" else FAILED)
+    assert one_line(result.stderr) == "graphql-api: the reason\n"
+
+
+@pytest.mark.parametrize("where", ["start", "running"])
+def test_bug_ends_the_server_with_its_traceback(where: str) -> None:
+    result = run("serve", "--port", "0", stub=stub(**{where: "1 / 0"}))
+    assert result.returncode == 1
+    assert result.stderr.count("ZeroDivisionError") == 1
+
+
+def test_schema_is_printed_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["schema", "--check"]) == MISUSED
+    assert "schema.graphql" in one_line(capsys.readouterr().err)
+
+    assert main(["schema"]) == OK
+    text = capsys.readouterr().out
+    assert "type Subscription {" in text
+    Path("schema.graphql").write_text(text, encoding="utf-8")
+    assert main(["schema", "--check"]) == OK
+
+    Path("schema.graphql").write_text(text + "type Extra { id: ID }\n", encoding="utf-8")
+    assert main(["schema", "--check"]) == FAILED
+    output = capsys.readouterr()
+    assert "-type Extra { id: ID }\n" in output.out
+    assert "make schema" in one_line(output.err)
+
+
+def test_start_takes_no_time_for_what_a_command_does_not_need() -> None:
+    heavy = "strawberry", "rethinkdb", "sqlite3"
+    program = f"import sys, graphql_api.cli; print([m for m in {heavy!r} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
