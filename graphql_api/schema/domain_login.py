@@ -165,7 +165,7 @@ class DomainLoginTable:
             login_url=fields.url("login_url"),
             login_test=fields.string("login_test"),
             users=fields.nested_list("users", DomainLoginUser.read),
-            invalid_fields=tuple(invalid),
+            invalid_fields=tuple(invalid),  # last: the readers above have filled it
         )
 
     def added(self, cause: ChangeCause, row: DomainLogin, cursor: str) -> DomainLoginChange:

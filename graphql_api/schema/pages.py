@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import nsmallest
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import strawberry
@@ -74,7 +75,7 @@ async def read_page(
     feed = await context.ready(table)
     page = feed.page(where)
     return Page(
-        items=sorted(page.rows, key=order)[offset : offset + limit],
+        items=nsmallest(offset + limit, page.rows, key=order)[offset:],
         total=len(page.rows),
         cursor=page.cursor,
         status=page.status,

@@ -361,7 +361,7 @@ class PolicyTable:
             url_normalization=fields.nested("url_normalization", PolicyUrlNormalization.read),
             url_rules=fields.nested_list("url_rules", PolicyUrlRule.read),
             user_agents=fields.nested_list("user_agents", PolicyUserAgent.read),
-            invalid_fields=tuple(invalid),
+            invalid_fields=tuple(invalid),  # last: the readers above have filled it
         )
 
     def added(self, cause: ChangeCause, row: Policy, cursor: str) -> PolicyChange:

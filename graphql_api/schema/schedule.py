@@ -239,7 +239,7 @@ class ScheduleTable:
             seeds=fields.urls("seeds"),
             tags=fields.strings("tags"),
             policy_id=fields.id("policy_id"),
-            invalid_fields=tuple(invalid),
+            invalid_fields=tuple(invalid),  # last: the readers above have filled it
         )
 
     def added(self, cause: ChangeCause, row: Schedule, cursor: str) -> ScheduleChange:
