@@ -95,8 +95,10 @@ async def connect(
             )
         try:
             attempt.result()
-        except (ReqlError, OSError) as error:
+        except ReqlError as error:
             raise translated(error, url) from error
+        except OSError as error:  # the driver's own clean-up can fail, and hide why it began
+            raise DatabaseUnavailableError(f"no connection to {url.address}: {error}") from error
         yield connection
     finally:
         await _to_its_end(connection._end())  # noqa: SLF001 - a part of Connection, in its file
@@ -188,13 +190,15 @@ class Connection:
     def _discard(self) -> None:
         # The reader task sees the end of its stream, and fails whatever else is pending.
         self._discarded = True
-        _abort(self._driver._instance)  # noqa: SLF001 - the driver only closes politely
+        _abort(self._driver._instance)  # noqa: SLF001 - see there
 
     async def _end(self) -> None:
         """Free the socket and every task of the driver, within `close_s` and a little."""
         limit_s = self._timeouts.close_s
         if not self._attempt.done():
+            # Aborted too: its wait_for may swallow the cancellation, and wait for a reply again.
             self._attempt.cancel()
+            _abort(self._driver._instance)  # noqa: SLF001 - see there
             await asyncio.wait({self._attempt}, timeout=limit_s)
         tasks = {self._attempt}
         # `close` makes the driver forget this object, and with it the reader task.
@@ -288,9 +292,9 @@ class StreamEnd(Exception):  # noqa: N818 - no error
 
 
 def _abort(instance: Any) -> None:
-    writer = instance._streamwriter  # noqa: SLF001 - the driver only closes politely
-    if writer is not None:
-        writer.transport.abort()
+    """Drop the socket, if there is one yet; the driver only closes politely."""
+    if instance is not None and instance._streamwriter is not None:  # noqa: SLF001
+        instance._streamwriter.transport.abort()  # noqa: SLF001
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

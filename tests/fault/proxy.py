@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -130,7 +131,7 @@ class _Link:
 
 
 class Proxy:
-    """Listens on a loopback port and forwards to one server.
+    """Listens on a loopback port, with TLS if given, and forwards to one server.
 
     Attributes:
         host: Where it listens.
@@ -140,13 +141,16 @@ class Proxy:
         refuses: Whether new connections are reset at once.
     """
 
-    def __init__(self, server_host: str, server_port: int) -> None:
+    def __init__(
+        self, server_host: str, server_port: int, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.host = "127.0.0.1"
         self.port = 0
         self.units: list[Unit] = []
         self.delay_s = 0.0
         self.refuses = False
         self._server_address = (server_host, server_port)
+        self._tls = tls
         self._armed: list[_Armed] = []
         self._links: list[_Link] = []
         self._waiters: list[tuple[Predicate, asyncio.Future[None]]] = []
@@ -154,7 +158,7 @@ class Proxy:
         self._listener: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._listener = await asyncio.start_server(self._serve, self.host, 0)
+        self._listener = await asyncio.start_server(self._serve, self.host, 0, ssl=self._tls)
         self.port = self._listener.sockets[0].getsockname()[1]
         return self
 

@@ -1,25 +1,31 @@
-"""What a test must not leave behind: tasks, descriptors, and errors that only asyncio saw."""
+"""What a test must not leave behind: tasks, sockets, and errors that only asyncio saw."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 _DESCRIPTORS = Path("/dev/fd")
 
 
-def descriptors() -> int:
-    """How many file descriptors this process has open."""
-    return sum(1 for _ in _DESCRIPTORS.iterdir())
+def sockets() -> int:
+    """How many sockets this process has open."""
+    count = 0
+    for entry in _DESCRIPTORS.iterdir():
+        with suppress(OSError):  # the one that listed the directory
+            count += stat.S_ISSOCK(os.fstat(int(entry.name)).st_mode)
+    return count
 
 
 @asynccontextmanager
 async def nothing_left_behind() -> AsyncIterator[None]:
-    """Fail if the body leaves a task or a descriptor, or something for asyncio to report.
+    """Fail if the body leaves a task or a socket, or something for asyncio to report.
 
     "Task was destroyed but it is pending", "exception was never retrieved" and the like go to the
     loop's exception handler once the garbage is collected; unclosed sockets are warnings.
@@ -29,7 +35,7 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     reports: list[dict[str, Any]] = []
     handler = loop.get_exception_handler()
     loop.set_exception_handler(lambda _, context: reports.append(context))
-    tasks_before, descriptors_before = asyncio.all_tasks(), descriptors()
+    tasks_before, sockets_before = asyncio.all_tasks(), sockets()
     try:
         yield
         for _ in range(3):  # connections that were aborted are closed by the loop
@@ -39,6 +45,6 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     finally:
         loop.set_exception_handler(handler)
     tasks = asyncio.all_tasks() - tasks_before - {asyncio.current_task()}
-    assert not tasks
-    assert not reports
-    assert descriptors() == descriptors_before
+    assert tasks == set(), tasks
+    assert reports == [], reports
+    assert sockets() == sockets_before

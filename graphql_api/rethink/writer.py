@@ -1,0 +1,46 @@
+"""Writing single documents, for the sample data and the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphql_api.errors import DatabaseError
+from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Timeouts, connect
+from graphql_api.rethink.driver import r
+from graphql_api.rethink.url import DatabaseURL
+
+
+class RethinkWriter:
+    """Writes documents of a RethinkDB database, each over a connection of its own.
+
+    Every call raises DatabaseError, or a kind of it, if it could not be done. When that is a
+    DatabaseUnavailableError, it may have been done nevertheless.
+    """
+
+    def __init__(self, url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
+        self._url = url
+        self._timeouts = timeouts
+
+    async def insert(self, table: str, document: Mapping[str, Any]) -> None:
+        """Write a document, in the place of one with the same key. Times are aware datetimes."""
+        await self._run(self._table(table).insert(dict(document), conflict="replace"))
+
+    async def update(self, table: str, key: str, patch: Mapping[str, Any]) -> bool:
+        """Replace these fields of a document. Returns whether there is such a document."""
+        result = await self._run(self._table(table).get(key).update(dict(patch)))
+        return not result["skipped"]
+
+    async def delete(self, table: str, key: str) -> None:
+        """Delete a document; that there is none is no error."""
+        await self._run(self._table(table).get(key).delete())
+
+    def _table(self, name: str) -> Any:
+        return r.db(self._url.database).table(name)
+
+    async def _run(self, term: Any) -> dict[str, int]:
+        async with connect(self._url, timeouts=self._timeouts) as connection:
+            result: dict[str, Any] = await connection.run(term)
+        if result["errors"]:
+            raise DatabaseError(f"a write was refused: {result['first_error']}")
+        return result

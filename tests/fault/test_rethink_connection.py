@@ -1,0 +1,333 @@
+"""Connections to a database that is slow, gone, or goes: every wait ends, and the error is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+import uvloop
+
+from graphql_api.errors import DatabaseRefusedError, DatabaseUnavailableError
+from graphql_api.rethink.connection import Timeouts, connect
+from graphql_api.rethink.driver import r
+from graphql_api.rethink.url import DatabaseURL
+from tests.fault.proxy import (
+    Direction,
+    Fault,
+    Proxy,
+    QueryType,
+    is_handshake,
+    is_reply,
+)
+from tests.unit.rethink.leaks import nothing_left_behind
+
+TIMEOUTS = Timeouts(connect_s=0.3, query_s=0.2, close_s=0.2)
+SLACK_S = 0.5
+"""What the machine may add to a time limit."""
+
+every_fault = pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
+every_handshake_message = pytest.mark.parametrize(
+    "when",
+    [
+        is_handshake(Direction.UP, 0),
+        is_handshake(Direction.DOWN, 0),
+        is_handshake(Direction.DOWN, 1),
+        is_handshake(Direction.UP, 1),
+        is_handshake(Direction.DOWN, 2),
+    ],
+    ids=["hello", "version", "challenge", "proof", "signature"],
+)
+
+
+def through(proxy: Proxy, database: DatabaseURL) -> DatabaseURL:
+    return replace(database, host=proxy.host, port=proxy.port)
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fail if the body takes longer than `seconds` and the machine's slack."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    yield
+    assert clock() - began < seconds + SLACK_S
+
+
+@pytest.fixture
+def hanging_port() -> Iterator[int]:
+    """A port whose SYNs are dropped, as those of a host that is not there: its backlog is full."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+async def test_refused_connection_is_reported_at_once(closed_port: int) -> None:
+    url = DatabaseURL("127.0.0.1", closed_port, "starbelly", password="hunter2")
+    with within(0.0), pytest.raises(DatabaseUnavailableError) as caught:
+        async with connect(url, timeouts=TIMEOUTS):
+            pass
+    assert str(caught.value).startswith(f"no connection to 127.0.0.1:{closed_port}: ")
+    assert "refused" in str(caught.value) or "failed" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_host_that_does_not_exist_is_reported() -> None:
+    url = DatabaseURL("no-such-host.invalid", 28015, "starbelly")
+    with within(5.0), pytest.raises(DatabaseUnavailableError, match="no connection to no-such"):
+        async with connect(url, timeouts=replace(TIMEOUTS, connect_s=5.0)):
+            pass
+
+
+async def test_connection_that_is_never_accepted_is_given_up(hanging_port: int) -> None:
+    url = DatabaseURL("127.0.0.1", hanging_port, "starbelly")
+    with within(0.3), pytest.raises(DatabaseUnavailableError, match=r"within 0\.3 s"):
+        async with connect(url, timeouts=TIMEOUTS):
+            pass
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1, and its key, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(file), "-out", str(file.with_suffix(".crt"))]
+    subprocess.run([openssl, *made, *names, *files], check=True, capture_output=True)
+    file.write_text(file.read_text() + file.with_suffix(".crt").read_text())
+    return file
+
+
+@pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")  # the driver's use of it
+@pytest.mark.parametrize("fault", [None, *Fault])
+async def test_tls_connection_is_left_in_time(
+    fault: Fault | None, database: DatabaseURL, certificate: Path
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    async with Proxy(database.host, database.port, tls=tls) as proxy:
+        url = replace(through(proxy, database), ca_certs=str(certificate))
+        with within(1.0 + TIMEOUTS.close_s):
+            async with connect(url, timeouts=replace(TIMEOUTS, connect_s=1.0)) as connection:
+                assert "rethinkdb" in await connection.run(r.db_list())
+                if fault is not None:
+                    proxy.cut(fault)
+        await proxy.drained()
+
+
+@pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")
+async def test_server_with_another_certificate_is_not_talked_to(
+    database: DatabaseURL, certificate: Path
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    async with Proxy(database.host, database.port, tls=tls) as proxy:
+        url = replace(through(proxy, database), ca_certs=certifi.where())
+        asyncio.get_running_loop().set_debug(False)  # it would report what the proxy's side sees
+        with pytest.raises(DatabaseUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+            async with connect(url):
+                pass
+        assert proxy.units == []
+
+
+@pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")
+async def test_tls_handshake_that_is_never_answered_is_given_up() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        url = DatabaseURL("127.0.0.1", port, "starbelly", ca_certs=certifi.where())
+        with within(0.3), pytest.raises(DatabaseUnavailableError, match=r"within 0\.3 s"):
+            async with connect(url, timeouts=TIMEOUTS):
+                pass
+
+
+@every_handshake_message
+@every_fault
+async def test_handshake_that_fails_is_reported_in_time(
+    fault: Fault, when: Any, database: DatabaseURL, proxy: Proxy
+) -> None:
+    fired = proxy.arm(fault, when)
+    with within(0.3), pytest.raises(DatabaseUnavailableError, match="no connection to 127"):
+        async with connect(through(proxy, database), timeouts=TIMEOUTS):
+            pass
+    assert fired.is_set()
+    await proxy.drained()
+
+
+@every_handshake_message
+async def test_connecting_can_be_cancelled_at_each_message(
+    when: Any, database: DatabaseURL, proxy: Proxy
+) -> None:
+    async def enter() -> None:
+        async with connect(through(proxy, database)):
+            pass
+
+    fired = proxy.arm(Fault.BLACK_HOLE, when)
+    task = asyncio.ensure_future(enter())
+    await fired.wait()
+    task.cancel()
+    with within(0.0), pytest.raises(asyncio.CancelledError):
+        await task
+    await proxy.drained()
+
+
+@every_fault
+async def test_query_that_is_not_answered_ends_in_time(
+    fault: Fault, database: DatabaseURL, proxy: Proxy
+) -> None:
+    with within(0.2):
+        async with connect(through(proxy, database), timeouts=TIMEOUTS) as connection:
+            proxy.arm(fault, is_reply(0), pass_bytes=20)
+            with pytest.raises(DatabaseUnavailableError):
+                await connection.run(r.db_list())
+            with pytest.raises(DatabaseUnavailableError):
+                await connection.run(r.db_list())
+    await proxy.drained()
+
+
+@every_fault
+async def test_idle_connection_that_was_lost_is_left_in_time(
+    fault: Fault, database: DatabaseURL, proxy: Proxy
+) -> None:
+    async with connect(through(proxy, database), timeouts=TIMEOUTS) as connection:
+        await connection.run(r.db_list())
+        proxy.cut(fault)
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < TIMEOUTS.close_s + SLACK_S
+    await proxy.drained()
+
+
+@every_fault
+async def test_connection_is_left_in_time_while_queries_wait(
+    fault: Fault, database: DatabaseURL, proxy: Proxy
+) -> None:
+    async with connect(through(proxy, database), timeouts=TIMEOUTS) as connection:
+        proxy.arm(Fault.BLACK_HOLE, is_reply(0))
+        queries = [asyncio.ensure_future(connection.run(r.db_list())) for _ in range(3)]
+        await proxy.seen(lambda unit: unit.query is QueryType.START and unit.index == 4)
+        if fault is not Fault.BLACK_HOLE:
+            proxy.cut(fault)
+    with within(0.2):
+        results = await asyncio.gather(*queries, return_exceptions=True)
+    assert {type(result) for result in results} == {DatabaseUnavailableError}
+    await proxy.drained()
+
+
+async def test_cancelled_query_takes_its_connection_with_it(
+    database: DatabaseURL, proxy: Proxy
+) -> None:
+    """In the driver its late reply would end the connection at some later moment."""
+    async with connect(through(proxy, database)) as connection:
+        proxy.delay_s = 0.05
+        query = asyncio.ensure_future(connection.run(r.db_list()))
+        sibling = asyncio.ensure_future(connection.run(r.db_list()))
+        await proxy.seen(lambda unit: unit.query is QueryType.START)
+        query.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await query
+        with pytest.raises(DatabaseUnavailableError):
+            await sibling
+        with pytest.raises(DatabaseUnavailableError, match="given up"):
+            await connection.run(r.db_list())
+    await proxy.drained()
+
+
+async def test_leaving_is_finished_although_it_is_cancelled(
+    database: DatabaseURL, proxy: Proxy
+) -> None:
+    async def enter_and_leave() -> None:
+        async with connect(through(proxy, database), timeouts=TIMEOUTS):
+            entered.set()
+            await leave.wait()
+
+    for steps in range(8):
+        entered, leave = asyncio.Event(), asyncio.Event()
+        task = asyncio.ensure_future(enter_and_leave())
+        await entered.wait()
+        leave.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        task.cancel()
+        await asyncio.wait({task})
+    await proxy.drained()
+
+
+async def test_queries_run_side_by_side(database: DatabaseURL) -> None:
+    async with connect(database) as connection:
+        results = await asyncio.gather(*(connection.run(r.db_list()) for _ in range(50)))
+    assert all("rethinkdb" in result for result in results)
+
+
+async def test_wrong_password_and_unknown_user_are_refused(database: DatabaseURL) -> None:
+    for url in (replace(database, password="hunter2"), replace(database, user="hunter")):
+        with pytest.raises(DatabaseRefusedError) as caught:
+            async with connect(url):
+                pass
+        assert f"refuses the user {url.user!r}" in str(caught.value)
+        assert "hunter2" not in str(caught.value)
+
+
+async def test_reconnecting_often_leaves_nothing_behind(
+    database: DatabaseURL, proxy: Proxy
+) -> None:
+    url = through(proxy, database)
+    async with connect(url):
+        pass
+    await proxy.drained()
+    async with nothing_left_behind():
+        for cycle in range(50):
+            with contextlib.suppress(DatabaseUnavailableError):
+                async with connect(url, timeouts=TIMEOUTS) as connection:
+                    query = asyncio.ensure_future(connection.run(r.db_list()))
+                    if cycle % 2:
+                        proxy.cut(Fault.RESET)
+                    await query
+        await proxy.drained()
+
+
+@pytest.mark.parametrize("fault", [None, *Fault])
+def test_connections_behave_the_same_on_uvloop(fault: Fault | None) -> None:
+    from graphql_api.embedded import EmbeddedServer
+
+    async def main() -> None:
+        async with (
+            nothing_left_behind(),
+            EmbeddedServer(None) as server,
+            Proxy(server.host, server.port) as proxy,
+        ):
+            url = DatabaseURL(proxy.host, proxy.port, "starbelly")
+            with within(0.4), contextlib.suppress(DatabaseUnavailableError):
+                async with connect(url, timeouts=TIMEOUTS) as connection:
+                    await connection.run(r.db_list())
+                    if fault is not None:
+                        proxy.cut(fault)
+                    await connection.run(r.db_list())
+            await proxy.drained()
+
+    uvloop.run(main(), debug=True)
