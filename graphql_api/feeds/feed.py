@@ -16,6 +16,7 @@ from graphql_api.feeds.cache import Page, WatchCache
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
+from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.feeds.source import DocumentChange, Source, SourceReady
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import Document, Filter, Table
@@ -74,6 +75,7 @@ class Feed(Generic[RowT, EventT]):
         table: What to serve.
         source: Where from.
         settings: Limits.
+        outages: Where to say how the feed stands.
         clock: Tells the time, for `last_change_at`.
         rng: Gives the jitter.
     """
@@ -84,11 +86,13 @@ class Feed(Generic[RowT, EventT]):
         source: Source,
         settings: FeedSettings | None = None,
         *,
+        outages: OutageLog | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         rng: random.Random | None = None,
     ) -> None:
         self._source = source
         self._settings = settings or FeedSettings()
+        self._outages = outages or OutageLog()
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._is_ready = asyncio.Event()
@@ -188,7 +192,8 @@ class Feed(Generic[RowT, EventT]):
             if self.status is FeedStatus.READY:
                 attempt = 0  # this try had gone well
             self._cache.lose()
-            self._report(lost)
+            self.last_error = lost
+            self._outages.lost(self.table.name, lost)
             await asyncio.sleep(backoff_s(attempt, self._settings, self._rng.random()))
             attempt += 1
 
@@ -205,7 +210,8 @@ class Feed(Generic[RowT, EventT]):
                     self._cache.load(snapshot)
                     snapshot = None
                     self._is_ready.set()
-                    self._report(None)
+                    self.last_error = None
+                    self._outages.ready(self.table.name, self.documents)
                 elif (key := self._key(change)) is None:
                     continue
                 elif snapshot is None:
@@ -236,11 +242,3 @@ class Feed(Generic[RowT, EventT]):
             )
         self._unserved.add(repr(key))
         return None
-
-    def _report(self, error: DatabaseError | None) -> None:
-        """Tell the log how the feed stands, once for each thing that it says."""
-        if error is None:
-            log.info("feed %s: ready, %d documents", self.table.name, self.documents)
-        elif str(error) != str(self.last_error):
-            log.warning("feed %s: %s; trying again", self.table.name, error)
-        self.last_error = error

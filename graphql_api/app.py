@@ -1,0 +1,181 @@
+"""The composition root: which database, which feeds, which routes; and who owns every task.
+
+```
+lifespan ── embedded database (with no --database) ── demo (with --demo)
+         └─ feeds, one per table
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from graphql_api import demo, graphiql, sample
+from graphql_api.embedded import DataFileError, EmbeddedServer, load_or_create_password
+from graphql_api.errors import ConfigurationError
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.outage_log import OutageLog
+from graphql_api.rethink.changefeed import RethinkSource
+from graphql_api.rethink.init import initialise
+from graphql_api.rethink.store import RethinkStore
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.rethink.writer import RethinkWriter
+from graphql_api.schema import TABLES, Context, build_schema
+from graphql_api.settings import Settings
+from graphql_api.startup import startup_lines
+from graphql_api.transport.graphql_view import GraphQLView
+from graphql_api.transport.guard import Guard, GuardMiddleware
+
+log = logging.getLogger(__name__)
+
+Announce = Callable[[Sequence[str]], None]
+"""Tells the operator some lines when the server has started."""
+
+
+def create_app(settings: Settings, *, announce: Announce | None = None) -> Starlette:
+    """The application; its lifespan owns every task and connection.
+
+    Args:
+        settings: With the port that is really listened on.
+        announce: Called once with where everything is; the log, if absent.
+
+    Raises:
+        ConfigurationError: A setting does not fit.
+    """
+    url = None
+    if settings.database is not None:
+        url = DatabaseURL.parse(settings.database.get_secret_value())
+    services = Services(settings, url, announce or _log_lines)
+    schema = build_schema()
+
+    def context() -> Context:
+        return Context(feeds=services.feeds, feed_wait_s=settings.feed_wait_s)
+
+    graphql = GraphQLView(schema, context)
+    routes: list[BaseRoute] = [
+        Route("/graphql", graphql),
+        WebSocketRoute("/graphql", graphql),
+        Route("/", RedirectResponse("/graphiql" if settings.graphiql else "/graphql")),
+    ]
+    if settings.graphiql:
+        routes.append(Route("/graphiql", HTMLResponse(graphiql.page())))
+    guard = Guard.of(
+        bound_host=settings.host,
+        allow_hosts=settings.allow_host,
+        allow_origins=settings.allow_origin,
+    )
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(GuardMiddleware, guard=guard)],
+        lifespan=lambda _: services,
+    )
+
+
+class Services:
+    """What lives as long as the application: the embedded database, the feeds, the demo.
+
+    An async context manager, entered once. Whatever way it is left, everything ends in the reverse
+    order of its beginning.
+    """
+
+    def __init__(self, settings: Settings, url: DatabaseURL | None, announce: Announce) -> None:
+        self._settings = settings
+        self._url = url
+        self._announce = announce
+        self._stack = AsyncExitStack()
+        self._outages = OutageLog()
+        self._feeds: Feeds | None = None
+
+    @property
+    def feeds(self) -> Feeds:
+        """The feeds, while the application runs."""
+        assert self._feeds is not None, "the lifespan has begun"
+        return self._feeds
+
+    async def __aenter__(self) -> None:
+        async with AsyncExitStack() as stack:
+            url = self._url or await self._start_embedded(stack)
+            source = RethinkSource(url)
+            self._feeds = Feeds(TABLES, lambda table: Feed(table, source, outages=self._outages))
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            self._spawn(stack, tasks, self._feeds.run(), "feeds")
+            if self._settings.demo:
+                self._spawn(stack, tasks, _run_demo(url), "demo")
+            embedded = self._url is None
+            self._announce(startup_lines(self._settings, database=str(url), embedded=embedded))
+            self._stack = stack.pop_all()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        return await self._stack.__aexit__(kind, error, traceback) or False
+
+    @staticmethod
+    def _spawn(
+        stack: AsyncExitStack,
+        tasks: asyncio.TaskGroup,
+        work: Coroutine[Any, Any, Any],
+        name: str,
+    ) -> None:
+        stack.callback(tasks.create_task(work, name=name).cancel)
+
+    async def _start_embedded(self, stack: AsyncExitStack) -> DatabaseURL:
+        """Start the embedded database, with sample data in a new one."""
+        settings = self._settings
+        try:
+            settings.password_file.parent.mkdir(parents=True, exist_ok=True)
+            password = load_or_create_password(settings.password_file)
+            server = await stack.enter_async_context(
+                EmbeddedServer(settings.data_file, password=password)
+            )
+        except DataFileError as error:
+            raise ConfigurationError(str(error)) from error
+        except OSError as error:
+            raise ConfigurationError(f"the embedded database does not start: {error}") from error
+        url = DatabaseURL(server.host, server.port, "starbelly", password=password)
+        created = await initialise(url)
+        if any(line.startswith("policy ") for line in created):
+            await _insert_samples(url)
+        return url
+
+
+async def _insert_samples(url: DatabaseURL) -> None:
+    policies = {p["name"]: p["id"] for p in await RethinkStore(url).read_table("policy")}
+    writer = RethinkWriter(url)
+    for schedule in sample.schedules(
+        broad_crawl=policies["Broad Crawl"],
+        deep_crawl=policies["Deep Crawl"],
+        now=datetime.now(UTC),
+    ):
+        await writer.insert("schedule", schedule)
+    for login in sample.domain_logins():
+        await writer.insert("domain_login", login)
+
+
+async def _run_demo(url: DatabaseURL) -> None:
+    await demo.run(
+        RethinkWriter(url),
+        rng=random.Random(),  # noqa: S311 - which change the demo makes is no secret
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def _log_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        log.info("%s", line)
