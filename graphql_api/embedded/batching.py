@@ -1,0 +1,92 @@
+"""How a stream is cut into batches.
+
+Source: src/rdb_protocol/batching.cc. RethinkDB has no default limit of rows; this server has one,
+so that encoding a batch does not hold up its event loop for long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graphql_api.embedded.datum import Datum, encode
+
+if TYPE_CHECKING:
+    from graphql_api.embedded.environment import QueryContext
+
+DEFAULT_MAX_ROWS = 1000
+DEFAULT_MAX_BYTES = 1024 * 1024
+DEFAULT_FIRST_SCALEDOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSpec:
+    """The limits of the batches of one stream.
+
+    Attributes:
+        max_rows: The most rows in a batch.
+        max_bytes: A batch is sent once its JSON is this long; one row may be longer.
+        first_scaledown: The first batch is this many times smaller, for it to arrive soon.
+    """
+
+    max_rows: int = DEFAULT_MAX_ROWS
+    max_bytes: int = DEFAULT_MAX_BYTES
+    first_scaledown: int = DEFAULT_FIRST_SCALEDOWN
+
+    def batch(self, *, first: bool) -> Batch:
+        """Return an empty batch."""
+        scale = self.first_scaledown if first else 1
+        return Batch(max(1, self.max_rows // scale), max(1, self.max_bytes // scale))
+
+
+class Batch:
+    """Rows, encoded, until there are enough of them.
+
+    Attributes:
+        rows: The JSON of each.
+    """
+
+    __slots__ = ("_bytes_left", "_rows_left", "rows")
+
+    def __init__(self, max_rows: int, max_bytes: int) -> None:
+        self.rows: list[bytes] = []
+        self._rows_left = max_rows
+        self._bytes_left = max_bytes
+
+    @property
+    def full(self) -> bool:
+        """True if no more rows should be added."""
+        return self._rows_left <= 0 or self._bytes_left <= 0
+
+    def add(self, row: Datum) -> None:
+        """Add a row.
+
+        Raises:
+            ReqlError: It cannot be encoded.
+        """
+        text = encode(row)
+        self.rows.append(text)
+        self._rows_left -= 1
+        self._bytes_left -= len(text)
+
+
+def batch_spec(context: QueryContext) -> BatchSpec:
+    """Return the limits that a query's global optional arguments ask for.
+
+    Raises:
+        ReqlError: One of them is not an integer.
+    """
+    if len(context.optargs) <= 1:
+        return _DEFAULT  # `db` alone, as nearly always
+    rows = context.integer_optarg("max_batch_rows")
+    size = context.integer_optarg("max_batch_bytes")
+    scaledown = context.integer_optarg("first_batch_scaledown_factor")
+    context.integer_optarg("min_batch_rows")
+    return BatchSpec(
+        DEFAULT_MAX_ROWS if rows is None else max(1, rows),
+        DEFAULT_MAX_BYTES if size is None else max(1, size),
+        DEFAULT_FIRST_SCALEDOWN if scaledown is None else max(1, scaledown),
+    )
+
+
+_DEFAULT = BatchSpec()

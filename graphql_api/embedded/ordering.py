@@ -1,0 +1,55 @@
+"""The order of all datums, and the equality that follows from it.
+
+Datums of different types are ordered by the name of the type, arrays by their elements, objects
+by their pairs, TIMEs by the moment alone, BINARYs by their bytes. Python's own comparison will not
+do: it takes `True` for 1, and cannot order mixed types.
+
+Source: src/rdb_protocol/datum.cc, `datum_t::cmp`.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from graphql_api.embedded.datum import Datum, Extremum, pseudo_type
+from graphql_api.embedded.pseudo_types import binary_bytes
+
+SortKey: TypeAlias = (
+    "tuple[str, bool | int | float | str | bytes | list[SortKey] | list[tuple[str, SortKey]]]"
+)
+
+_NULL: SortKey = ("NULL", 0)
+_EXTREMA: dict[Extremum, SortKey] = {
+    Extremum.MINVAL: ("\x00", 0),
+    Extremum.MAXVAL: ("\U0010ffff", 0),
+}
+
+
+def sort_key(value: Datum) -> SortKey:
+    """Return a key whose order and equality are those that RethinkDB gives datums."""
+    if value is None:
+        return _NULL
+    if isinstance(value, str):
+        # Code points sort as their UTF-8 bytes do.
+        return ("STRING", value)
+    if isinstance(value, bool):
+        return ("BOOL", value)
+    if isinstance(value, (int, float)):
+        return ("NUMBER", value)
+    if isinstance(value, list):
+        return ("ARRAY", [sort_key(item) for item in value])
+    if isinstance(value, Extremum):
+        return _EXTREMA[value]
+    pseudo = pseudo_type(value)
+    if pseudo == "TIME":
+        moment = value["epoch_time"]
+        assert isinstance(moment, (int, float))
+        return ("PTYPE<TIME>", moment)
+    if pseudo == "BINARY":
+        return ("PTYPE<BINARY>", binary_bytes(value))
+    return ("OBJECT", [(name, sort_key(value[name])) for name in sorted(value)])
+
+
+def equal(left: Datum, right: Datum) -> bool:
+    """Return whether RethinkDB takes two datums for the same."""
+    return left is right or sort_key(left) == sort_key(right)

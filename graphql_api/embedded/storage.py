@@ -1,0 +1,242 @@
+"""The data file: one SQLite database that holds everything.
+
+Reads are answered from memory; the file is read once, when it is opened, and written at every
+commit. SQLite's exclusive lock on it is the operating system's, which releases it when the
+process dies. In WAL mode a commit is one append and, for hard durability, one fsync.
+
+A file holds: databases, tables, secondary indexes, documents (as JSON), users' hashed passwords.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphql_api.embedded.errors import DataFileError
+from graphql_api.embedded.users import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+APPLICATION_ID = 0x52454D42
+"""Marks the file as ours ("REMB")."""
+FORMAT_VERSION = 1
+"""Goes up when an older server could not read the file any more."""
+
+_SCHEMA = """
+CREATE TABLE server (id TEXT NOT NULL);
+CREATE TABLE database (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE) WITHOUT ROWID;
+CREATE TABLE table_ (
+    id TEXT PRIMARY KEY, database TEXT NOT NULL, name TEXT NOT NULL,
+    primary_key TEXT NOT NULL, durability TEXT NOT NULL, UNIQUE (database, name)
+) WITHOUT ROWID;
+CREATE TABLE secondary_index (
+    table_ TEXT NOT NULL, name TEXT NOT NULL, definition BLOB NOT NULL, PRIMARY KEY (table_, name)
+) WITHOUT ROWID;
+CREATE TABLE document (
+    table_ TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (table_, key)
+) WITHOUT ROWID;
+CREATE TABLE user (
+    name TEXT PRIMARY KEY, salt BLOB NOT NULL, iterations INTEGER NOT NULL,
+    salted_password BLOB NOT NULL, is_empty INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+_PUT = "INSERT OR REPLACE INTO document VALUES (?, ?, ?)"
+_DELETE = "DELETE FROM document WHERE table_ = ? AND key = ?"
+_PUT_USER = "INSERT OR REPLACE INTO user VALUES (?, ?, ?, ?, ?)"
+_DELETE_USER = "DELETE FROM user WHERE name = ?"
+
+
+@dataclass(slots=True)
+class Commit:
+    """What one commit writes; all of it, or nothing.
+
+    Attributes:
+        puts: Documents: table id, key, JSON.
+        deletes: Documents: table id, key.
+        users: Credentials by user; `None` removes one.
+        statements: Changes of the catalog: SQL with its parameters.
+        hard: Whether it must survive a crash of the operating system, not only of the process.
+    """
+
+    puts: list[tuple[str, str, bytes]] = field(default_factory=list)
+    deletes: list[tuple[str, str]] = field(default_factory=list)
+    users: dict[str, Credentials | None] = field(default_factory=dict)
+    statements: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
+    hard: bool = True
+
+
+class Storage:
+    """An open data file.
+
+    At most one call at a time, from any thread.
+
+    Attributes:
+        in_memory: True if there is no file, and so nothing to wait for.
+        server_id: The UUID that the server has as long as the file exists.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, in_memory: bool) -> None:
+        self._connection = connection
+        self._hard = True
+        self.in_memory = in_memory
+        self.server_id: str = connection.execute("SELECT id FROM server").fetchone()[0]
+
+    def commit(self, commit: Commit) -> None:
+        """Write, and return once it is written.
+
+        Raises:
+            DataFileError: Nothing was written: the disk is full, or fails.
+        """
+        connection = self._connection
+        try:
+            if commit.hard is not self._hard:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if commit.hard else 'NORMAL'}")
+                self._hard = commit.hard
+            connection.execute("BEGIN IMMEDIATE")
+            for sql, parameters in commit.statements:
+                connection.execute(sql, parameters)
+            if commit.deletes:
+                connection.executemany(_DELETE, commit.deletes)
+            if commit.puts:
+                connection.executemany(_PUT, commit.puts)
+            for name, credentials in commit.users.items():
+                self._write_user(name, credentials)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise DataFileError(f"Cannot write the data file: {error}.") from error
+
+    def _write_user(self, name: str, credentials: Credentials | None) -> None:
+        if credentials is None:
+            self._connection.execute(_DELETE_USER, (name,))
+            return
+        row = (
+            name,
+            credentials.salt,
+            credentials.iterations,
+            credentials.salted_password,
+            credentials.is_empty,
+        )
+        self._connection.execute(_PUT_USER, row)
+
+    def databases(self) -> Iterator[tuple[str, str]]:
+        """Yield the id and name of each database."""
+        yield from self._connection.execute("SELECT id, name FROM database ORDER BY name")
+
+    def tables(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """Yield the id, database, name, primary key and durability of each table."""
+        yield from self._connection.execute(
+            "SELECT id, database, name, primary_key, durability FROM table_ ORDER BY name"
+        )
+
+    def indexes(self, table_id: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and definition (JSON) of each secondary index of a table."""
+        yield from self._connection.execute(
+            "SELECT name, definition FROM secondary_index WHERE table_ = ? ORDER BY name",
+            (table_id,),
+        )
+
+    def documents(self, table_id: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the key and JSON of each document of a table."""
+        yield from self._connection.execute(
+            "SELECT key, body FROM document WHERE table_ = ?", (table_id,)
+        )
+
+    def users(self) -> Iterator[tuple[str, Credentials]]:
+        """Yield the name and credentials of each user."""
+        rows = self._connection.execute("SELECT * FROM user ORDER BY name")
+        for name, salt, iterations, salted_password, is_empty in rows:
+            yield name, Credentials(salt, iterations, salted_password, bool(is_empty))
+
+    def close(self) -> None:
+        """Close the file and release its lock."""
+        self._connection.close()
+
+
+def open_storage(path: Path | None) -> Storage:
+    """Open a data file, and create it if there is none.
+
+    Args:
+        path: The file; `None` keeps everything in memory.
+
+    Raises:
+        DataFileError: It is in use, not ours, from a newer version, damaged, or cannot be read
+            or written.
+    """
+    if path is None:
+        return _open(":memory:", path)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Before SQLite opens it, which would create it readable by others. A file that exists is
+        # not opened here: closing it again would drop the lock of a server in this process.
+        if path.exists():
+            path.chmod(0o600)
+        else:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataFileError(f"Cannot open the data file {path}: {reason}.") from error
+    return _open(str(path), path)
+
+
+def _open(database: str, path: Path | None) -> Storage:
+    connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        _check_format(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        # The first write takes the lock, which is kept until the file is closed.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+        return Storage(connection, in_memory=path is None)
+    except sqlite3.Error as error:
+        connection.close()
+        raise DataFileError(_explain(error, path)) from error
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _explain(error: sqlite3.Error, path: Path | None) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"The data file {path} is in use by another process; stop that one first."
+    if code == sqlite3.SQLITE_NOTADB:
+        return f"The file {path} is not a data file of the embedded database; name another one."
+    return f"Cannot open the data file {path}: {error}."
+
+
+def _check_format(connection: sqlite3.Connection, path: Path | None) -> None:
+    with closing(connection.execute("PRAGMA application_id")) as cursor:
+        application_id = cursor.fetchone()[0]
+    with closing(connection.execute("PRAGMA user_version")) as cursor:
+        version = cursor.fetchone()[0]
+    with closing(connection.execute("SELECT count(*) FROM sqlite_master")) as cursor:
+        is_empty = cursor.fetchone()[0] == 0
+    if is_empty and not application_id:
+        connection.execute("BEGIN EXCLUSIVE")
+        for statement in filter(str.strip, _SCHEMA.split(";")):
+            connection.execute(statement)
+        connection.execute("INSERT INTO server VALUES (?)", (str(uuid.uuid4()),))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        connection.execute("COMMIT")
+    elif application_id != APPLICATION_ID:
+        raise DataFileError(
+            f"The file {path} is not a data file of the embedded database; name another one."
+        )
+    elif version > FORMAT_VERSION:
+        raise DataFileError(
+            f"The data file {path} is from a newer version (format {version}, this one reads up "
+            f"to {FORMAT_VERSION}); use that version, or another file."
+        )

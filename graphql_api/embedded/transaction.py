@@ -1,0 +1,87 @@
+"""What one query has written so far, and its view of the documents.
+
+A query's writes are its own until they are committed: other queries and changefeeds see them only
+once the data file holds them, all at once. So nothing is ever shown that a crash could take back,
+and a failed commit leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graphql_api.embedded.datum import Document
+    from graphql_api.embedded.table import Table
+    from graphql_api.embedded.users import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write to one document.
+
+    Attributes:
+        table: Where.
+        key: The text of its primary key.
+        old: The document before, `None` if it was absent.
+        new: The document after, `None` if it is deleted.
+    """
+
+    table: Table
+    key: str
+    old: Document | None
+    new: Document | None
+
+
+class Transaction:
+    """The uncommitted writes of one query.
+
+    Attributes:
+        writes: Every write, in the order in which they were made.
+        credentials: The passwords that change with it, by user; `None` removes the user.
+        hard: Whether any of the writes asks for hard durability.
+    """
+
+    __slots__ = ("_pending", "credentials", "hard", "writes")
+
+    def __init__(self) -> None:
+        self.writes: list[Write] = []
+        self.credentials: dict[str, Credentials | None] = {}
+        self.hard = False
+        self._pending: dict[Table, dict[str, Document | None]] = {}
+
+    def get(self, table: Table, key: str) -> Document | None:
+        """Return a document as this query sees it."""
+        pending = self._pending.get(table)
+        if pending is not None and key in pending:
+            return pending[key]
+        return table.documents.get(key)
+
+    def rows(self, table: Table) -> Collection[Document]:
+        """Return the documents of a table as this query sees them; later writes change nothing."""
+        pending = self._pending.get(table)
+        if not pending:
+            return list(table.documents.values())
+        merged = {**table.documents, **pending}
+        return [document for document in merged.values() if document is not None]
+
+    def put(self, table: Table, key: str, new: Document | None) -> None:
+        """Write a document, or delete it."""
+        self.writes.append(Write(table, key, self.get(table, key), new))
+        self._pending.setdefault(table, {})[key] = new
+
+    def final_documents(self) -> list[tuple[Table, str, Document | None]]:
+        """Return what each written document is in the end."""
+        return [
+            (table, key, document)
+            for table, pending in self._pending.items()
+            for key, document in pending.items()
+        ]
+
+    def clear(self) -> None:
+        """Forget everything, after it was committed."""
+        self.writes.clear()
+        self.credentials.clear()
+        self._pending.clear()
+        self.hard = False
