@@ -65,6 +65,17 @@ def backoff_s(attempt: int, settings: FeedSettings, jitter: float) -> float:
     return whole * (0.5 + jitter / 2)
 
 
+def is_sendable(text: str) -> bool:
+    """Whether a string can be sent as UTF-8: JSON can spell half a character."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Feed(Generic[RowT, EventT]):
     """A table as it is now, and everyone who watches it, over one changefeed.
 
@@ -231,14 +242,14 @@ class Feed(Generic[RowT, EventT]):
         """The key of a changed document; None, with one warning, if it is not a string."""
         document = change.old if change.new is None else change.new
         key = None if document is None else document.get(self.table.primary_key)
-        if isinstance(key, str):
+        if isinstance(key, str) and is_sendable(key):
             return key
         if change.new is None:
             self._unserved.discard(repr(key))
             return None
         if not self._unserved:
             log.warning(
-                "feed %s: documents whose key is not a string are not served", self.table.name
+                "feed %s: documents whose key is not a text are not served", self.table.name
             )
         self._unserved.add(repr(key))
         return None

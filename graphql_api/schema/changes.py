@@ -8,10 +8,14 @@ from typing import Annotated, TypeAlias, TypeVar
 import strawberry
 from strawberry.types.base import get_object_definition
 
+from graphql_api.feeds.subscription import Subscription
+from graphql_api.feeds.table import Filter, Table
+from graphql_api.schema.context import Context
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.enums import FeedStatus
 
 RowT = TypeVar("RowT")
+EventT = TypeVar("EventT")
 
 CURSOR = "Where in the table's changes this is: give it as `since` to go on from here."
 CHANGED_FIELDS = "The names of the fields of the first level whose values differ."
@@ -49,6 +53,24 @@ class FeedState:
 
     status: FeedStatus = strawberry.field(description="How the feed stands from here on.")
     cursor: str = strawberry.field(description=CURSOR)
+
+
+def watch(
+    context: Context,
+    table: Table[RowT, EventT],
+    where: Filter[RowT] | None,
+    *,
+    include_initial: bool,
+    since: str | None,
+) -> Subscription[EventT]:
+    """A subscription to a table: registered now, and until it is closed.
+
+    Raises:
+        BadCursorError: The cursor to resume from is not one.
+    """
+    return context.feeds[table].subscribe(
+        where, include_initial=include_initial, since=context.resume_from or since
+    )
 
 
 def changed_fields(previous: RowT, row: RowT) -> list[str]:

@@ -22,10 +22,13 @@ class Context:
     Attributes:
         feeds: The feeds that every operation reads.
         feed_wait_s: How long a query waits for a feed's first snapshot, in seconds.
+        resume_from: The cursor that the connection gave for this operation, if it did; it wins over
+            the operation's own `since`, which a client that reconnects sends as it first was.
     """
 
     feeds: Feeds
     feed_wait_s: float
+    resume_from: str | None = None
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         """A table's feed, once it can be read.

@@ -7,7 +7,7 @@ anything anywhere. A reader here never raises and never coerces: `name: 5` is no
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -19,6 +19,7 @@ from strawberry.utils.str_converters import to_camel_case
 from graphql_api.schema.masking import mask_password
 
 T = TypeVar("T")
+ItemT = TypeVar("ItemT")
 EnumT = TypeVar("EnumT", bound=Enum)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -132,35 +133,38 @@ class Fields:
             return None
         return read(Fields(value, self._invalid, f"{self._path}{graphql_name(name)}."))
 
-    def nested_list(self, name: str, read: Callable[[Fields], T]) -> tuple[T, ...]:
+    def nested_list(self, name: str, read: Callable[[Fields], T]) -> tuple[T, ...] | None:
         """What `read` makes of each object of a list."""
-        return tuple(
-            read(Fields(item, self._invalid, f"{path}."))
-            for path, item in self._items(name, _is_object)
+        return self._list(
+            name, _is_object, lambda path, item: read(Fields(item, self._invalid, f"{path}."))
         )
 
-    def strings(self, name: str) -> tuple[str, ...]:
+    def strings(self, name: str) -> tuple[str, ...] | None:
         """The texts of a list."""
-        return tuple(item for _, item in self._items(name, _is_text))
+        return self._list(name, _is_text, lambda _, item: item)
 
-    def urls(self, name: str) -> tuple[str, ...]:
+    def urls(self, name: str) -> tuple[str, ...] | None:
         """The texts of a list, which may be URLs, their passwords masked."""
-        return tuple(mask_password(item) for _, item in self._items(name, _is_text))
+        return self._list(name, _is_text, lambda _, item: mask_password(item))
 
-    def _items(self, name: str, fits: Callable[[object], TypeGuard[T]]) -> Iterator[tuple[str, T]]:
-        """The items of a list that fit, with their paths."""
+    def _list(
+        self, name: str, fits: Callable[[object], TypeGuard[T]], read: Callable[[str, T], ItemT]
+    ) -> tuple[ItemT, ...] | None:
+        """What `read` makes of each item that fits and its path; None if it is no list."""
         value = self._stored.get(name)
         if value is None:
-            return
+            return ()
         if not isinstance(value, list):
             self._refuse(name)
-            return
+            return None
+        items: list[ItemT] = []
         for index, item in enumerate(value):
             path = f"{self._path}{graphql_name(name)}[{index}]"
             if fits(item):
-                yield path, item
+                items.append(read(path, item))
             else:
                 self._invalid.append(path)
+        return tuple(items)
 
     def _refuse(self, name: str) -> None:
         """List a field as invalid; its value is None then."""

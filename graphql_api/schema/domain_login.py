@@ -18,6 +18,7 @@ from graphql_api.schema.changes import (
     IncludeInitial,
     Since,
     changed_fields,
+    watch,
 )
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
@@ -58,7 +59,7 @@ class DomainLoginVersion:
     login_test: str | None = strawberry.field(
         description="Text that is on a page only for those who have logged in; null for no test."
     )
-    users: Sequence[DomainLoginUser] = strawberry.field(
+    users: Sequence[DomainLoginUser] | None = strawberry.field(
         description="The users as whom the crawler can log in."
     )
     invalid_fields: Sequence[str] = strawberry.field(description=INVALID_FIELDS)
@@ -231,8 +232,9 @@ def watch_domain_logins(
     since: Since = UNSET,
 ) -> AsyncIterator[DomainLoginChange]:
     """The domain logins that pass a filter, live."""
-    return info.context.feeds[DOMAIN_LOGINS].subscribe(
-        where.condition() if where else None, include_initial=include_initial, since=given(since)
+    condition = where.condition() if where else None
+    return watch(
+        info.context, DOMAIN_LOGINS, condition, include_initial=include_initial, since=given(since)
     )
 
 

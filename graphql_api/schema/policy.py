@@ -20,6 +20,7 @@ from graphql_api.schema.changes import (
     IncludeInitial,
     Since,
     changed_fields,
+    watch,
 )
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
@@ -165,7 +166,7 @@ class PolicyUrlNormalization:
     """Stored as `url_normalization`."""
 
     enabled: bool | None = strawberry.field(description="Whether URLs are made alike.")
-    strip_parameters: Sequence[str] = strawberry.field(
+    strip_parameters: Sequence[str] | None = strawberry.field(
         description="The query parameters that are dropped, such as session ids."
     )
 
@@ -237,18 +238,20 @@ class PolicyVersion:
         description="Whether the crawler logs in."
     )
     limits: PolicyLimits | None = strawberry.field(description="Where a crawl ends.")
-    mime_type_rules: Sequence[PolicyMimeTypeRule] = strawberry.field(
+    mime_type_rules: Sequence[PolicyMimeTypeRule] | None = strawberry.field(
         description="Which responses are saved."
     )
-    proxy_rules: Sequence[PolicyProxyRule] = strawberry.field(description="Which proxy is used.")
+    proxy_rules: Sequence[PolicyProxyRule] | None = strawberry.field(
+        description="Which proxy is used."
+    )
     robots_txt: PolicyRobotsTxt | None = strawberry.field(
         description="How the crawler treats robots.txt."
     )
     url_normalization: PolicyUrlNormalization | None = strawberry.field(
         description="How URLs are made alike."
     )
-    url_rules: Sequence[PolicyUrlRule] = strawberry.field(description="What a URL costs.")
-    user_agents: Sequence[PolicyUserAgent] = strawberry.field(
+    url_rules: Sequence[PolicyUrlRule] | None = strawberry.field(description="What a URL costs.")
+    user_agents: Sequence[PolicyUserAgent] | None = strawberry.field(
         description="The names by which the crawler introduces itself; it takes one at random."
     )
     invalid_fields: Sequence[str] = strawberry.field(description=INVALID_FIELDS)
@@ -428,8 +431,9 @@ def watch_policies(
     since: Since = UNSET,
 ) -> AsyncIterator[PolicyChange]:
     """The policies that pass a filter, live."""
-    return info.context.feeds[POLICIES].subscribe(
-        where.condition() if where else None, include_initial=include_initial, since=given(since)
+    condition = where.condition() if where else None
+    return watch(
+        info.context, POLICIES, condition, include_initial=include_initial, since=given(since)
     )
 
 

@@ -20,6 +20,7 @@ from graphql_api.schema.changes import (
     IncludeInitial,
     Since,
     changed_fields,
+    watch,
 )
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
@@ -88,10 +89,10 @@ class ScheduleVersion:
         description="What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`."
     )
     job_count: int | None = strawberry.field(description="How many jobs it has started.")
-    seeds: Sequence[str] = strawberry.field(
+    seeds: Sequence[str] | None = strawberry.field(
         description="The URLs with which a job begins, their passwords masked."
     )
-    tags: Sequence[str] = strawberry.field(description="The tags that its jobs are given.")
+    tags: Sequence[str] | None = strawberry.field(description="The tags that its jobs are given.")
     policy_id: strawberry.ID | None = strawberry.field(
         description="The key of the policy that its jobs follow."
     )
@@ -170,7 +171,7 @@ class ScheduleWhere(Where[Schedule]):
             and contains(row.schedule_name, self.name_contains)
             and equals(row.enabled, self.enabled)
             and equals(row.policy_id, self.policy_id)
-            and has_any_of(row.tags, self.any_tag)
+            and has_any_of(row.tags or (), self.any_tag)
         )
 
 
@@ -308,8 +309,9 @@ def watch_schedules(
     since: Since = UNSET,
 ) -> AsyncIterator[ScheduleChange]:
     """The schedules that pass a filter, live."""
-    return info.context.feeds[SCHEDULES].subscribe(
-        where.condition() if where else None, include_initial=include_initial, since=given(since)
+    condition = where.condition() if where else None
+    return watch(
+        info.context, SCHEDULES, condition, include_initial=include_initial, since=given(since)
     )
 
 

@@ -56,7 +56,7 @@ def expected(members: dict[str, Any], row: Schedule) -> bool:
         and ("name_contains" not in given or (name is not None and wanted in name.casefold()))
         and ("enabled" not in given or row.enabled is given["enabled"])
         and ("policy_id" not in given or row.policy_id == given["policy_id"])
-        and ("any_tag" not in given or any(tag in given["any_tag"] for tag in row.tags))
+        and ("any_tag" not in given or any(tag in given["any_tag"] for tag in row.tags or ()))
     )
 
 
