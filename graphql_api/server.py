@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -59,6 +61,8 @@ def run(app: ASGIApp, listener: socket.socket, settings: Settings) -> None:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         pass  # uvicorn has shut down, and passes on the signal that asked for it
+    except asyncio.CancelledError:
+        pass  # a signal came during the start
     except SystemExit:
         if server.failure is None:
             raise
@@ -81,12 +85,26 @@ class Server(uvicorn.Server):
         super().__init__(_config(self._supervised, settings))
         self._app = app
         self.failure: Exception | None = None
+        self._cancel: Callable[[], object]
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, serve and shut down.
+
+        Raises:
+            CancelledError: A signal came during the start.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down in order; before the start is complete there is nothing to keep in order."""
-        if not self.started:
-            raise KeyboardInterrupt
-        super().handle_exit(sig, frame)
+        """Shut down in order; before the start is complete, that is to stop where it stands."""
+        if self.started:
+            super().handle_exit(sig, frame)
+        else:
+            self._cancel()
 
     async def _supervised(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

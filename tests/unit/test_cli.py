@@ -205,13 +205,13 @@ def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
     assert time.monotonic() - started < 3
 
 
-def test_signal_while_starting_stops_the_server() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_starting_stops_the_server(number: signal.Signals) -> None:
     program = stub(start='print("starting", flush=True); await asyncio.sleep(60)')
     with running("serve", "--port", "0", stub=program) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "starting\n"
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (OK, "")
 
