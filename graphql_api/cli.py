@@ -91,7 +91,7 @@ def _embedded(flags: Flags) -> int:
 
 
 async def _run_embedded(settings: EmbeddedSettings) -> None:
-    from graphql_api.embedded import DataFileError, EmbeddedServer, load_or_create_password
+    from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -104,7 +104,7 @@ async def _run_embedded(settings: EmbeddedSettings) -> None:
             url = f"rethinkdb://admin@{in_url(embedded.host)}:{embedded.port}/starbelly"
             _print(embedded_lines(settings, url, password=settings.password))
             await stop.wait()
-    except DataFileError as error:
+    except EmbeddedError as error:
         raise ConfigurationError(str(error)) from error
     except OSError as error:
         raise server.listening_failed(settings.host, settings.port, error) from error

@@ -284,3 +284,59 @@ def test_start_takes_no_time_for_what_a_command_does_not_need() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+@contextlib.contextmanager
+def embedded(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process of `graphql-api embedded` on a free port, and its URL, without the password."""
+    with running("embedded", "--port", "0", *arguments) as process:
+        assert process.stdout is not None
+        url = re.search(r"rethinkdb://\S+/starbelly", process.stdout.readline())
+        assert url is not None
+        yield process, url[0]
+
+
+def test_embedded_runs_alone_until_a_signal(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data.db"
+    with embedded("--data", str(data)) as (process, url):
+        password_file = data.with_name("data.db.password")
+        assert password_file.stat().st_mode & 0o777 == 0o600
+        password = password_file.read_text(encoding="utf-8").strip()
+
+        refused = run("init", "--database", url)
+        assert refused.returncode == FAILED
+        one_line(refused.stderr)
+
+        with_password = url.replace("admin@", f"admin:{password}@")
+        first, second = (run("init", "--database", with_password) for _ in range(2))
+        assert "created table starbelly.policy\n" in first.stdout
+        assert (second.returncode, second.stdout) == (OK, "there was nothing to create\n")
+
+        taken = run("embedded", "--port", "0", "--data", str(data))
+        assert taken.returncode == MISUSED
+        assert str(data) in one_line(taken.stderr)
+
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (OK, "")
+
+
+def test_embedded_without_password_needs_none(tmp_path: Path) -> None:
+    with embedded("--no-password", "--data", str(tmp_path / "data.db")) as (_, url):
+        assert run("init", "--database", url).returncode == OK
+    assert not (tmp_path / "data.db.password").exists()
+
+
+def test_embedded_tells_in_one_line_why_it_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        for arguments in (
+            ("--port", port, "--data", ":memory:", "--no-password"),
+            ("--port", "0", "--data", str(tmp_path / "text")),
+            ("--port", "0", "--data", str(tmp_path / "text" / "data.db")),
+            ("--port", "0", "--host", "192.0.2.1", "--data", ":memory:", "--no-password"),
+        ):
+            result = run("embedded", *arguments)
+            assert result.returncode == MISUSED
+            one_line(result.stderr)

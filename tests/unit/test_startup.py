@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from graphql_api.settings import EmbeddedSettings, Settings, load
+from graphql_api.startup import embedded_lines, in_url, startup_lines
+
+URL = "rethinkdb://admin:***@127.0.0.1:43210/starbelly"
+
+
+def test_lines_name_everything_that_can_be_reached() -> None:
+    settings = load(Settings, {"port": 8001, "data": "/srv/data.db"})
+    assert startup_lines(settings, database=URL, embedded=True) == [
+        "GraphiQL is at http://127.0.0.1:8001/graphiql",
+        "GraphQL is at http://127.0.0.1:8001/graphql and ws://127.0.0.1:8001/graphql",
+        f"the embedded database is at {URL}; its password is in /srv/data.db.password",
+        "its data is kept in /srv/data.db",
+    ]
+
+
+def test_lines_name_a_database_of_ones_own() -> None:
+    settings = load(Settings, {"database": "rethinkdb://a:b@c/d", "graphiql": False})
+    assert startup_lines(settings, database="rethinkdb://a:***@c:28015/d", embedded=False) == [
+        "GraphQL is at http://127.0.0.1:8000/graphql and ws://127.0.0.1:8000/graphql",
+        "the database is rethinkdb://a:***@c:28015/d",
+    ]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org"])
+def test_lines_warn_where_others_can_connect(host: str) -> None:
+    lines = startup_lines(load(Settings, {"host": host}), database=URL, embedded=True)
+    assert lines[-1] == f"whoever reaches {host} can read everything: there is no login"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_lines_do_not_warn_on_loopback(host: str) -> None:
+    lines = startup_lines(load(Settings, {"host": host}), database=URL, embedded=True)
+    assert "whoever" not in lines[-1]
+
+
+def test_lines_say_that_memory_keeps_nothing() -> None:
+    settings = load(EmbeddedSettings, {"data": ":memory:", "password": False})
+    assert embedded_lines(settings, URL, password=False) == [
+        f"the embedded database is at {URL}; it has no password",
+        "its data is kept in memory only",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("2001:db8::1", "[2001:db8::1]"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_listening_host_in_a_url(host: str, expected: str) -> None:
+    assert in_url(host) == expected
