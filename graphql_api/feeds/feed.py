@@ -19,7 +19,7 @@ from graphql_api.feeds.history import History
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.feeds.source import DocumentChange, Source, SourceReady
 from graphql_api.feeds.subscription import Subscription
-from graphql_api.feeds.table import Document, Filter, Table
+from graphql_api.feeds.table import Document, Filter, Table, is_text
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -63,17 +63,6 @@ def backoff_s(attempt: int, settings: FeedSettings, jitter: float) -> float:
     """
     whole = min(settings.backoff_max_s, settings.backoff_first_s * 2.0 ** min(attempt, 32))
     return whole * (0.5 + jitter / 2)
-
-
-def is_sendable(text: str) -> bool:
-    """Whether a string can be sent as UTF-8: JSON can spell half a character."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 class Feed(Generic[RowT, EventT]):
@@ -242,7 +231,7 @@ class Feed(Generic[RowT, EventT]):
         """The key of a changed document; None, with one warning, if it is not a string."""
         document = change.old if change.new is None else change.new
         key = None if document is None else document.get(self.table.primary_key)
-        if isinstance(key, str) and is_sendable(key):
+        if is_text(key):
             return key
         if change.new is None:
             self._unserved.discard(repr(key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 
@@ -57,3 +57,16 @@ class Table(Protocol[RowT, EventT_co]):
 
     def state(self, status: FeedStatus, cursor: str) -> EventT_co:
         """The event that tells how the feed stands."""
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether it is a string that can be sent: JSON can spell half a character, UTF-8 cannot."""
+    if type(value) is not str:
+        return False
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

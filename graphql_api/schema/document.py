@@ -16,6 +16,7 @@ from typing import Any, TypeGuard, TypeVar
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
+from graphql_api.feeds.table import is_text
 from graphql_api.schema.masking import mask_password
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ class Fields:
     def string(self, name: str, *, served_as: str | None = None) -> str | None:
         """Text."""
         value = self._stored.get(name)
-        if value is None or _is_text(value):
+        if value is None or is_text(value):
             return value
         self._refuse(served_as or name)
         return None
@@ -141,11 +142,11 @@ class Fields:
 
     def strings(self, name: str) -> tuple[str, ...] | None:
         """The texts of a list."""
-        return self._list(name, _is_text, lambda _, item: item)
+        return self._list(name, is_text, lambda _, item: item)
 
     def urls(self, name: str) -> tuple[str, ...] | None:
         """The texts of a list, which may be URLs, their passwords masked."""
-        return self._list(name, _is_text, lambda _, item: mask_password(item))
+        return self._list(name, is_text, lambda _, item: mask_password(item))
 
     def _list(
         self, name: str, fits: Callable[[object], TypeGuard[T]], read: Callable[[str, T], ItemT]
@@ -169,19 +170,6 @@ class Fields:
     def _refuse(self, name: str) -> None:
         """List a field as invalid; its value is None then."""
         self._invalid.append(self._path + graphql_name(name))
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    """Whether it is a string that can be sent: JSON can spell half a character, UTF-8 cannot."""
-    if type(value) is not str:
-        return False
-    if value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
