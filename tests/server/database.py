@@ -1,0 +1,54 @@
+"""A second program with the official driver, which writes behind the server's back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from rethinkdb import RethinkDB
+
+from graphql_api.rethink.url import DatabaseURL
+
+
+class Writer:
+    """An open connection, and `r` to write terms with."""
+
+    def __init__(self, r: Any, connection: Any, database: str) -> None:
+        self.r = r
+        self._connection = connection
+        self._database = database
+
+    def table(self, name: str) -> Any:
+        return self.r.db(self._database).table(name)
+
+    async def run(self, term: Any) -> Any:
+        return await term.run(self._connection)
+
+    async def insert(self, table: str, *documents: Any) -> None:
+        """Write documents, in the place of those with the same keys."""
+        result = await self.run(self.table(table).insert(list(documents), conflict="replace"))
+        assert not result["errors"], result
+
+    async def update(self, table: str, key: str, patch: Any) -> None:
+        result = await self.run(self.table(table).get(key).update(patch))
+        assert result["replaced"] == 1, result
+
+    async def delete(self, table: str, key: Any) -> None:
+        result = await self.run(self.table(table).get(key).delete())
+        assert result["deleted"] == 1, result
+
+
+@asynccontextmanager
+async def writing(url: DatabaseURL) -> AsyncIterator[Writer]:
+    """A connection of the official driver."""
+    r: Any = RethinkDB()
+    r.set_loop_type("asyncio")
+    tls = {"ssl": {"ca_certs": url.ca_certs}} if url.ca_certs else {}
+    connection = await r.connect(
+        host=url.host, port=url.port, user=url.user, password=url.password, **tls
+    )
+    try:
+        yield Writer(r, connection, url.database)
+    finally:
+        await connection.close(noreply_wait=False)

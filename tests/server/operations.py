@@ -1,0 +1,150 @@
+"""The three subscriptions with every field, and a client's replica of what they tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+POLICY_FIELDS = """
+    name createdAt updatedAt captchaSolverId authentication { enabled }
+    limits { maxCost maxDuration maxItems } mimeTypeRules { pattern match save }
+    proxyRules { pattern match proxyUrl } robotsTxt { usage readSitemaps obeyCrawlDelay }
+    urlNormalization { enabled stripParameters } urlRules { pattern match action amount }
+    userAgents { name } invalidFields
+"""
+SCHEDULE_FIELDS = """
+    scheduleName createdAt updatedAt enabled timeUnit numUnits timing jobName jobCount seeds tags
+    policyId invalidFields
+"""
+DOMAIN_LOGIN_FIELDS = """
+    domain loginUrl loginTest users { username hasPassword working } invalidFields
+"""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How one table is watched."""
+
+    table: str
+    primary_key: str
+    entity: str
+    """The event's field that holds the row."""
+    deleted_key: str
+    """The field of the Deleted event that holds the key."""
+    type_name: str
+    fields: str
+    subscription_field: str
+    page_field: str
+    filter_type: str
+
+    @property
+    def subscription(self) -> str:
+        """A subscription that selects everything."""
+        name, entity, fields = self.type_name, self.entity, self.fields
+        return f"""
+            subscription($where: {self.filter_type}, $includeInitial: Boolean! = true,
+                         $since: String) {{
+              {self.subscription_field}(where: $where, includeInitial: $includeInitial,
+                                        since: $since) {{
+                __typename
+                ... on {name}Added {{ cause cursor {entity} {{ id {fields} }} }}
+                ... on {name}Updated {{
+                  cursor changedFields {entity} {{ id {fields} }} previous {{ {fields} }}
+                }}
+                ... on {name}Deleted {{ cause cursor {self.deleted_key} previous {{ {fields} }} }}
+                ... on FeedState {{ status cursor }}
+              }}
+            }}
+        """
+
+    @property
+    def query(self) -> str:
+        """A query for all rows."""
+        return f"""
+            query($where: {self.filter_type}) {{
+              {self.page_field}(where: $where, limit: 1000) {{
+                total cursor status items {{ id {self.fields} }}
+              }}
+            }}
+        """
+
+
+POLICIES = Watch(
+    "policy",
+    "id",
+    "policy",
+    "policyId",
+    "Policy",
+    POLICY_FIELDS,
+    "policyChanges",
+    "policies",
+    "PolicyFilter",
+)
+SCHEDULES = Watch(
+    "schedule",
+    "id",
+    "schedule",
+    "scheduleId",
+    "Schedule",
+    SCHEDULE_FIELDS,
+    "scheduleChanges",
+    "schedules",
+    "ScheduleFilter",
+)
+DOMAIN_LOGINS = Watch(
+    "domain_login",
+    "domain",
+    "domainLogin",
+    "domain",
+    "DomainLogin",
+    DOMAIN_LOGIN_FIELDS,
+    "domainLoginChanges",
+    "domainLogins",
+    "DomainLoginFilter",
+)
+WATCHES = [POLICIES, SCHEDULES, DOMAIN_LOGINS]
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Replica:
+    """What a client makes of a subscription, checking every step against what it holds."""
+
+    watch: Watch
+    rows: dict[str, Row] = field(default_factory=dict)
+    status: str | None = None
+    cursor: str | None = None
+    snapshots: int = 0
+    events: int = 0
+
+    def apply(self, change: dict[str, Any]) -> None:
+        """Take one event of the union."""
+        self.cursor = change["cursor"]
+        self.events += 1
+        kind = change["__typename"].removeprefix(self.watch.type_name)
+        if kind == "FeedState":
+            self.status = change["status"]
+            if self.status == "INITIALIZING":
+                self.rows.clear()
+                self.snapshots += 1
+        elif kind == "Added":
+            row = change[self.watch.entity]
+            assert row["id"] not in self.rows, "added twice"
+            self.rows[row["id"]] = row
+        elif kind == "Updated":
+            row = change[self.watch.entity]
+            previous = self.version(self.rows[row["id"]])
+            assert change["previous"] == previous, "previous is what was held"
+            differing = {name for name in previous if previous[name] != row[name]}
+            assert set(change["changedFields"]) == differing
+            self.rows[row["id"]] = row
+        else:
+            assert kind == "Deleted"
+            row = self.rows.pop(change[self.watch.deleted_key])
+            assert change["previous"] == self.version(row), "previous is what was held"
+
+    @staticmethod
+    def version(row: Row) -> Row:
+        """A row as `previous` shows it."""
+        return {name: value for name, value in row.items() if name != "id"}

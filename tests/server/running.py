@@ -1,0 +1,54 @@
+"""The real server on a free port, in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from graphql_api import server
+from graphql_api.app import create_app
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.settings import Settings
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where a running server is."""
+
+    host: str
+    port: int
+
+    @property
+    def http(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://{self.host}:{self.port}/graphql"
+
+
+def settings_for(url: DatabaseURL, **settings: object) -> Settings:
+    """Settings that name a database."""
+    tls = f"?ca_certs={url.ca_certs}" if url.ca_certs else ""
+    text = f"rethinkdb://{url.user}:{url.password}@{url.address}/{url.database}{tls}"
+    return Settings(database=SecretStr(text.replace(" ", "%20")), **settings)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """A server, until the context is left; then it has shut down, and nothing is left of it."""
+    with server.listen("127.0.0.1", 0) as listener:
+        port: int = listener.getsockname()[1]
+        settings = settings.model_copy(update={"port": port})
+        uvicorn = server.Server(create_app(settings), settings)
+        serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+        try:
+            # A connection made now waits in the listening socket's queue until the server is up.
+            yield Running("127.0.0.1", port)
+        finally:
+            uvicorn.should_exit = True
+            await serving
