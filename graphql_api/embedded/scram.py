@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from graphql_api.embedded.users import Credentials
 
-NONCE_LENGTH = 18
+NONCE_LENGTH = 15
 
 _INVALID_ENCODING = (10, "Invalid encoding")
 _EXTENSIONS = (11, "Extensions not supported")

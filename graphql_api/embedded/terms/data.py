@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from graphql_api.embedded.datum import (
     DATUM_TYPES,
@@ -43,6 +44,9 @@ from graphql_api.embedded.values import (
     to_datum,
     to_stream,
 )
+
+if TYPE_CHECKING:
+    from graphql_api.embedded.catalog import Catalog
 
 _MAX_LONGITUDE = 180
 _MAX_LATITUDE = 90
@@ -274,15 +278,16 @@ def _object_of_pairs(stream: Stream) -> Document:
 @term(TermType.INFO, 1, 1, determinism=Determinism.NO)
 def info(call: Call) -> Value:
     """Describe a value."""
-    return _info(call.value(0))
+    return _info(call.value(0), call.env.query.catalog)
 
 
-def _info(value: Value) -> Document:
+def _info(value: Value, catalog: Catalog) -> Document:
     result: Document = {"type": _name_of_type(value)}
     if isinstance(value, Database):
         result.update(name=value.name, id=value.id)
     elif isinstance(value, Table):
         result.update(
+            db=_info(catalog.database(value.database), catalog),
             name=value.name,
             primary_key=value.primary_key,
             id=value.id,
@@ -290,12 +295,12 @@ def _info(value: Value) -> Document:
             indexes=[*sorted(value.indexes)],
         )
     elif isinstance(value, TableSlice):
-        result.update(table=_info(value.table), index=value.index)
+        result.update(table=_info(value.table, catalog), index=value.index)
         result["sorting"] = value.sorting.name
         result.update(_bound("left", value.bounds.left, MINVAL, value.bounds.left_open))
         result.update(_bound("right", value.bounds.right, MAXVAL, value.bounds.right_open))
     elif isinstance(value, (Selection, SingleSelection)):
-        result["table"] = _info(value.table)
+        result["table"] = _info(value.table, catalog)
     elif isinstance(value, (Stream, Function)) or value is None or isinstance(value, Extremum):
         pass
     else:
