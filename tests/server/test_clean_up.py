@@ -1,0 +1,130 @@
+"""Whatever ends, and however, frees everything at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.fault.proxy import Proxy
+from tests.server.client import Client, connected
+from tests.server.operations import POLICIES, WATCHES
+from tests.server.running import Running, running, settings_for
+from tests.unit.rethink.leaks import sockets
+
+CHANGES = 152
+FEEDS = "{ feeds { table status subscribers } }"
+
+
+async def subscribers(client: Client) -> dict[str, int]:
+    """How many subscriptions each table has."""
+    feeds = (await client.execute(FEEDS))["data"]["feeds"]
+    return {feed["table"]: feed["subscribers"] for feed in feeds}
+
+
+async def until_no_subscribers(client: Client) -> None:
+    """Wait until the server has noticed that everybody left."""
+    async with asyncio.timeout(10):
+        while any((await subscribers(client)).values()):
+            pass  # each question is a round trip to the server, in which it can notice
+
+
+@pytest.fixture
+async def observer(server: Running) -> AsyncIterator[Client]:
+    """Somebody who only looks on."""
+    async with connected(server.ws) as client:
+        yield client
+
+
+async def test_complete_frees_the_registration_at_once(observer: Client, client: Client) -> None:
+    for watch in WATCHES:
+        operation = await client.subscribe(watch.subscription)
+        await operation.until_status("READY")
+        assert (await subscribers(observer))[watch.table] == 1
+        await operation.complete()
+    await until_no_subscribers(observer)
+
+
+async def test_closed_socket_frees_its_registrations(server: Running, observer: Client) -> None:
+    async with connected(server.ws) as client:
+        for watch in WATCHES:
+            for _ in range(5):
+                await (await client.subscribe(watch.subscription)).until_status("READY")
+        assert await subscribers(observer) == {watch.table: 5 for watch in WATCHES}
+    await until_no_subscribers(observer)
+
+
+async def test_aborted_socket_frees_its_registrations(server: Running, observer: Client) -> None:
+    async with connected(server.ws) as client:
+        await (await client.subscribe(POLICIES.subscription)).until_status("READY")
+        client.socket.transport.abort()
+        await until_no_subscribers(observer)
+
+
+async def test_id_can_be_used_again_after_complete(client: Client) -> None:
+    for _ in range(20):
+        operation = await client.subscribe(POLICIES.subscription, operation_id="the id")
+        await operation.until_status("READY")
+        await operation.complete()
+        await client.execute(FEEDS)
+        while not operation.messages.empty():
+            operation.messages.get_nowait()
+
+
+async def test_cycles_of_connecting_and_cutting_leave_nothing(
+    server: Running, observer: Client
+) -> None:
+    async def cycle() -> None:
+        async with connected(server.ws) as client:
+            for watch in WATCHES:
+                await (await client.subscribe(watch.subscription)).until_status("READY")
+            client.socket.transport.abort()
+        await until_no_subscribers(observer)
+
+    await cycle()
+    tasks, open_sockets = len(asyncio.all_tasks()), sockets()
+    for _ in range(20):
+        await cycle()
+    assert len(asyncio.all_tasks()) == tasks
+    assert sockets() == open_sockets
+
+
+async def test_shutdown_leaves_no_task_and_no_socket(starbelly: DatabaseURL) -> None:
+    tasks, open_sockets = asyncio.all_tasks(), sockets()
+    async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
+        for watch in WATCHES:
+            await (await client.subscribe(watch.subscription)).until_status("READY")
+    assert asyncio.all_tasks() == tasks
+    async with asyncio.timeout(10):
+        while sockets() > open_sockets:  # the database runs in this process too
+            await asyncio.sleep(0)
+
+
+async def test_a_thousand_subscribers_share_three_changefeeds(starbelly: DatabaseURL) -> None:
+    """Counted on the wire: START frames whose term is `changes`, and who ended."""
+    async with Proxy(starbelly.host, starbelly.port) as proxy:
+        behind = DatabaseURL(
+            proxy.host, proxy.port, starbelly.database, password=starbelly.password
+        )
+        async with running(settings_for(behind)) as server, connected(server.ws) as observer:
+            everyone_is_there = asyncio.Barrier(50)
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(50):
+                    tasks.create_task(_twenty_subscriptions(server, number, everyone_is_there))
+            await until_no_subscribers(observer)
+            assert proxy.starts(CHANGES) == 3
+            assert proxy.open_links == 3
+            feeds = (await observer.execute(FEEDS))["data"]["feeds"]
+            assert {feed["status"] for feed in feeds} == {"READY"}
+
+
+async def _twenty_subscriptions(
+    server: Running, number: int, everyone_is_there: asyncio.Barrier
+) -> None:
+    async with connected(server.ws) as client:
+        for n in range(20):
+            operation = await client.subscribe(WATCHES[(number + n) % 3].subscription)
+            await operation.until_status("READY")
+        await everyone_is_there.wait()

@@ -1,0 +1,105 @@
+"""Documents that are not as they should be stream past without ending or delaying anything."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.server.client import Client
+from tests.server.database import Writer
+from tests.server.operations import POLICIES, SCHEDULES, WATCHES, Replica, Watch
+from tests.unit.schema.documents import DOCUMENTS, FIELDS, Field
+
+FAR_TIME = {"$reql_type$": "TIME", "epoch_time": 10**15, "timezone": "+00:00"}
+BINARY = {"$reql_type$": "BINARY", "data": "AP8="}
+ODD_KEYS: list[Any] = [5, 2.5, True, [1, "x"], FAR_TIME]
+
+
+def with_odd_value(field: Field, value: object, key: str) -> dict[str, Any]:
+    """A whole document of the field's table, with an odd value there, and a key of its own."""
+    document: Any = copy.deepcopy(dict(DOCUMENTS[field.table]))
+    holder = document
+    for step in field.place[:-1]:
+        holder = holder[step]
+    holder[field.place[-1]] = value
+    document["domain" if field.table == "domain_login" else "id"] = key
+    return dict(document)
+
+
+@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
+@pytest.mark.parametrize("kind", ["text", "number", "object", "geometry", "binary", "far time"])
+async def test_odd_value_in_every_field_is_served_as_null_and_listed(
+    watch: Watch, kind: str, client: Client, writer: Writer
+) -> None:
+    operation = await client.subscribe(watch.subscription)
+    await operation.until_status("READY")
+    value: Any = {
+        "text": "\u2028 odd",
+        "number": 2**60,
+        "object": {"odd": [1]},
+        "geometry": writer.r.point(1, 2),
+        "binary": BINARY,
+        "far time": FAR_TIME,
+    }[kind]
+    fields = [field for field in FIELDS if field.table == watch.table]
+    documents = [
+        with_odd_value(field, value, f"odd {number}") for number, field in enumerate(fields)
+    ]
+    await writer.insert(watch.table, *documents)
+    rows = {}
+    for _ in fields:
+        change = await operation.change()
+        assert change["cause"] == "CREATED"
+        rows[change[watch.entity]["id"]] = change[watch.entity]
+    unfit = {"string": kind != "text", "number": kind != "number", "object": kind != "object"}
+    for number, field in enumerate(fields):
+        is_unfit = unfit.get(field.kind, True)
+        listed = rows[f"odd {number}"]["invalidFields"]
+        assert any(path.startswith(field.path) for path in listed) == is_unfit, (field, listed)
+
+
+@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
+async def test_documents_whose_key_is_no_text_delay_nothing(
+    watch: Watch, client: Client, writer: Writer
+) -> None:
+    operation = await client.subscribe(watch.subscription)
+    await operation.until_status("READY")
+    for key in ODD_KEYS:
+        await writer.insert(watch.table, {watch.primary_key: key})
+        await writer.run(writer.table(watch.table).get(writer.r.expr(key)).update({"name": "x"}))
+    await writer.insert(watch.table, {watch.primary_key: "fence"})
+    assert (await operation.change())[watch.entity]["id"] == "fence"
+    for key in ODD_KEYS:
+        await writer.delete(watch.table, writer.r.expr(key))
+    await writer.delete(watch.table, "fence")
+    assert (await operation.change())[watch.deleted_key] == "fence"
+
+
+@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
+async def test_document_with_nothing_but_its_key_is_served(
+    watch: Watch, client: Client, writer: Writer
+) -> None:
+    operation = await client.subscribe(watch.subscription)
+    await operation.until_status("READY")
+    await writer.insert(watch.table, {watch.primary_key: "bare"})
+    row = (await operation.change())[watch.entity]
+    assert row.pop("id") == "bare"
+    row.pop("domain", None)
+    assert all(value in (None, []) for value in row.values()), row
+
+
+async def test_odd_documents_are_there_before_the_feed_begins_too(
+    client: Client, writer: Writer
+) -> None:
+    odd = [{"id": key} for key in ODD_KEYS]
+    poison = {"id": "poison", "created_at": FAR_TIME, "name": writer.r.point(1, 2), "x": BINARY}
+    await writer.insert("schedule", *odd, poison)
+    operation = await client.subscribe(SCHEDULES.subscription)
+    replica = Replica(SCHEDULES)
+    while "poison" not in replica.rows:
+        replica.apply(await operation.change())
+    assert replica.rows.keys() == {"poison"}
+    assert replica.rows["poison"]["invalidFields"] == ["createdAt"]
+    assert POLICIES.table == "policy"
