@@ -19,6 +19,7 @@ from graphql_api.embedded.errors import (
     AddressInUseError,
     DataFileError,
     EmbeddedError,
+    ListenError,
     PasswordFileError,
 )
 from graphql_api.embedded.password_file import load_or_create_password
@@ -29,6 +30,7 @@ __all__ = [
     "DataFileError",
     "EmbeddedError",
     "EmbeddedServer",
+    "ListenError",
     "PasswordFileError",
     "load_or_create_password",
 ]

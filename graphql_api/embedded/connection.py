@@ -35,7 +35,7 @@ from graphql_api.embedded.handshake import (
 from graphql_api.embedded.ql2 import QueryType, ResponseType
 from graphql_api.embedded.query import AtomResult, run_query
 from graphql_api.embedded.scram import ScramServer
-from graphql_api.embedded.stream_cache import OpenFeed, OpenSequence, StreamCache
+from graphql_api.embedded.stream_cache import OpenFeed, OpenSequence, OpenStream, StreamCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,6 @@ class Connection:
             pass  # the client is gone, or never came
         finally:
             self._streams.close()
-            self._writer.close()
 
     # --- handshake ---
 
@@ -107,13 +106,14 @@ class Connection:
         return True
 
     async def _read_handshake_message(self) -> bytes:
-        try:
-            message = await self._reader.readuntil(b"\0")
-        except asyncio.LimitOverrunError:
-            raise HandshakeError(7, "Limited read buffer size.") from None
-        if len(message) >= MAX_MESSAGE_SIZE:
-            raise HandshakeError(7, "Limited read buffer size.")
-        return message[:-1]
+        # Byte by byte, as RethinkDB does: queries may follow, and must stay in the buffer.
+        message = bytearray()
+        while len(message) < MAX_MESSAGE_SIZE:
+            byte = await self._reader.readexactly(1)
+            if byte == b"\0":
+                return bytes(message)
+            message += byte
+        raise HandshakeError(7, "Limited read buffer size.")
 
     async def _refuse(self, message: bytes) -> None:
         self._writer.write(message)
@@ -163,7 +163,6 @@ class Connection:
         try:
             await self._dispatch(query, reply)
         except ReqlError as error:
-            self._streams.remove(token)
             reply(frames.error(error))
         except Exception as error:
             # A fault of this server must not take the connection with it; RethinkDB says the same.
@@ -192,7 +191,7 @@ class Connection:
             stream = self._streams.get(token)
             if stream is None:
                 raise _not_in_stream_cache(token)
-            stream.continue_()
+            self._continue(token, stream)
         elif query.type is QueryType.STOP:
             if token not in self._streams:
                 raise _not_in_stream_cache(token)
@@ -209,12 +208,16 @@ class Connection:
         if token in self._streams:
             raise client_error(f"ERROR: duplicate token {token}")
 
+    def _continue(self, token: int, stream: OpenStream) -> None:
+        try:
+            stream.continue_()
+        except ReqlError:
+            self._streams.remove(token)  # it has ended with this error
+            raise
+
     async def _start(self, query: Query, reply: Callable[[bytes], None]) -> None:
         token = query.token
-        if token in self._streams:
-            # The stream that has the token lives on.
-            self._send(token, frames.error(client_error(f"ERROR: duplicate token {token}")))
-            return
+        self._check_new(token)
         result = await run_query(query, self._catalog, time.time())
         if isinstance(result, AtomResult):
             reply(frames.atom(result.value))
@@ -223,13 +226,15 @@ class Connection:
             return
 
         def finished() -> None:
-            self._streams.remove(token)
+            # A client that sent several CONTINUEs is told that they came too late.
+            for _ in range(self._streams.remove(token)):
+                reply(frames.error(_not_in_stream_cache(token)))
 
         stream = result.stream
         if stream.source is None:
             sequence = OpenSequence(iter(stream.rows()), result.spec, reply, finished)
             self._streams.add(token, sequence)
-            sequence.continue_()
+            self._continue(token, sequence)
         else:
             loop = asyncio.get_running_loop()
             feed = OpenFeed(stream.source, result.spec, loop, reply, finished)

@@ -3,7 +3,8 @@
 EmbeddedError
 ├── DataFileError         the data file cannot be opened, or is not one of ours
 ├── PasswordFileError     the password file cannot be made, read or trusted
-├── AddressInUseError     another program listens on that address
+├── ListenError           the address cannot be listened on
+│   └── AddressInUseError another program listens there
 ├── HandshakeError        a client is refused before it may send a query
 └── ReqlError             the answer to a query is an error
 
@@ -28,7 +29,11 @@ class PasswordFileError(EmbeddedError):
     """The password file cannot be made or read, or others than its owner can read it."""
 
 
-class AddressInUseError(EmbeddedError):
+class ListenError(EmbeddedError):
+    """The address is not one of this machine's, or may not be listened on."""
+
+
+class AddressInUseError(ListenError):
     """Another program listens on the address that the server was to listen on."""
 
 

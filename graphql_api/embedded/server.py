@@ -6,12 +6,13 @@ import asyncio
 import errno
 import logging
 import socket
+import sqlite3
 from typing import TYPE_CHECKING
 
 from graphql_api.embedded import terms as _terms  # noqa: F401  registers them
 from graphql_api.embedded.catalog import Catalog
 from graphql_api.embedded.connection import Connection
-from graphql_api.embedded.errors import AddressInUseError
+from graphql_api.embedded.errors import AddressInUseError, DataFileError, ListenError, ReqlError
 from graphql_api.embedded.storage import open_storage
 from graphql_api.embedded.terms.indexes import build_index
 
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from graphql_api.embedded.storage import Storage
+
 _LOGGER = logging.getLogger(__name__)
 
 _READ_LIMIT = 1024 * 1024
 DEFAULT_HANDSHAKE_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 5.0
+_FLUSH_TIMEOUT_S = 5.0
 
 
 class EmbeddedServer:
@@ -63,6 +67,7 @@ class EmbeddedServer:
         self._catalog: Catalog | None = None
         self._listener: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def __aenter__(self) -> Self:
         """Open the data file and listen.
@@ -70,11 +75,11 @@ class EmbeddedServer:
         Raises:
             DataFileError: The data file cannot be used.
             AddressInUseError: Another program listens there.
-            OSError: The address cannot be listened on for another reason.
+            ListenError: The address cannot be listened on for another reason.
         """
         storage = open_storage(self._data)
         try:
-            self._catalog = Catalog(storage, build_index)
+            self._catalog = self._load(storage)
         except BaseException:
             storage.close()
             raise
@@ -86,18 +91,26 @@ class EmbeddedServer:
             raise
         return self
 
+    def _load(self, storage: Storage) -> Catalog:
+        try:
+            return Catalog(storage, build_index)
+        except (sqlite3.Error, ValueError, KeyError, ReqlError) as error:
+            raise DataFileError(
+                f"The data file {self._data} is damaged ({error}); restore it, or name another one."
+            ) from error
+
     async def _listen(self) -> asyncio.Server:
         try:
             listener = await asyncio.start_server(
                 self._accept, self.host, self.port, limit=_READ_LIMIT
             )
         except OSError as error:
+            where = f"Cannot listen on {self.host}:{self.port}"
             if error.errno == errno.EADDRINUSE:
                 raise AddressInUseError(
-                    f"Cannot listen on {self.host}:{self.port}: another program does; stop it, "
-                    "or choose another port."
+                    f"{where}: another program does; stop it, or choose another port."
                 ) from error
-            raise
+            raise ListenError(f"{where}: {error.strerror or error}.") from error
         self.port = listener.sockets[0].getsockname()[1]
         return listener
 
@@ -111,6 +124,7 @@ class EmbeddedServer:
         assert self._listener is not None
         assert self._catalog is not None
         self._listener.close()
+        self._closing = True
         try:
             for task in self._connections:
                 task.cancel()
@@ -123,22 +137,29 @@ class EmbeddedServer:
         """Wait until cancelled; connections are served meanwhile, as they are without this."""
         await asyncio.get_running_loop().create_future()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # asyncio makes this a task; it is noted so that leaving the server can end it.
-        task = asyncio.current_task()
-        assert task is not None
-        assert self._catalog is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closing:
+            writer.transport.abort()
+            return
+        # Owned by this server: `__aexit__` ends it. Noted in the same step of the loop, so that
+        # no connection is ever without an owner.
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert self._catalog is not None
         try:
-            peer = writer.get_extra_info("socket")
-            if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
-                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(reader, writer, self._catalog, self._handshake_timeout_s)
-            await connection.serve()
-        except asyncio.CancelledError:
-            pass  # the server closes; asyncio would log a task of its own that ends cancelled
+            client = writer.get_extra_info("socket")
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            await Connection(reader, writer, self._catalog, self._handshake_timeout_s).serve()
+            writer.close()
+            async with asyncio.timeout(_FLUSH_TIMEOUT_S):
+                await writer.wait_closed()
+        except (OSError, TimeoutError):
+            pass  # the client is gone, or does not read what it was sent
         except Exception:
             _LOGGER.exception("A connection failed unexpectedly")
         finally:
             writer.transport.abort()
-            self._connections.discard(task)

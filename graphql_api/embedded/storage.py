@@ -177,14 +177,16 @@ def open_storage(path: Path | None) -> Storage:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Before SQLite opens it, which would create it readable by others. A file that exists is
         # not opened here: closing it again would drop the lock of a server in this process.
-        if path.exists():
-            path.chmod(0o600)
-        else:
+        if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        elif not path.is_file():
+            raise DataFileError(f"Cannot open the data file {path}: it is not a file.")
+        storage = _open(str(path), path)
+        path.chmod(0o600)  # only now is it known to be ours
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataFileError(f"Cannot open the data file {path}: {reason}.") from error
-    return _open(str(path), path)
+    return storage
 
 
 def _open(database: str, path: Path | None) -> Storage:

@@ -77,9 +77,9 @@ class OpenSequence:
                 break
             batch.add(row)
         complete = not self._next
+        self._reply(frames.stream(batch.rows, (), complete=complete))
         if complete:
             self._finished()
-        self._reply(frames.stream(batch.rows, (), complete=complete))
 
     def close(self) -> int:
         """Forget the rows."""
@@ -163,17 +163,17 @@ class OpenFeed:
             self._fill(batch)
         except ReqlError as error:
             self._held -= 1
-            self._finished()
             self._reply(frames.error(error))
+            self._finished()
             return
         self._filled_batch = batch.full
         complete = self._pipeline.exhausted
         if not (batch.rows or first or complete):
             return  # all that there was concerned nothing that is shown
         self._held -= 1
+        self._reply(frames.stream(batch.rows, self._feed.notes, complete=complete))
         if complete:
             self._finished()
-        self._reply(frames.stream(batch.rows, self._feed.notes, complete=complete))
 
     def _fill(self, batch: Batch) -> None:
         def sink(row: Datum) -> None:
