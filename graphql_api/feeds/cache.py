@@ -121,6 +121,23 @@ class WatchCache(Generic[RowT, EventT]):
         if self.status is FeedStatus.READY:
             self._set_status(FeedStatus.STALE)
 
+    def differing(self, documents: Mapping[str, Document | None], since: int) -> list[str]:
+        """The keys of documents that are not served as they are stored.
+
+        Args:
+            documents: What was read of the table, by key; None where there is no such document.
+            since: The position before that was read. A row that has changed after it may rightly
+                differ, and is left out; so is everything, if the history does not reach back.
+        """
+        if not self.history.reaches(since):
+            return []
+        changed = {change.key for change in self.history.between(since, self.position)}
+        return [
+            key
+            for key, document in documents.items()
+            if key not in changed and not self._is_served_as(key, document)
+        ]
+
     # What readers ask.
 
     @property
@@ -207,6 +224,12 @@ class WatchCache(Generic[RowT, EventT]):
     def state_event(self, status: FeedStatus, cursor: str | None = None) -> EventT:
         """The event for a status; without a cursor for what comes before a snapshot."""
         return self._table.state(status, cursor or self._incomplete)
+
+    def _is_served_as(self, key: str, document: Document | None) -> bool:
+        version = self.rows.get(key)
+        if version is None or document is None:
+            return version is None and document is None
+        return version.row == self._table.decode(key, document)
 
     def _subscribers(self) -> Iterator[Subscriber[RowT, EventT]]:
         for view in self._views.values():

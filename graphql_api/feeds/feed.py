@@ -6,10 +6,10 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, Never, TypeVar
+from typing import Generic, Never, TypeVar, cast
 
 from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
 from graphql_api.feeds.cache import Page, WatchCache
@@ -41,6 +41,9 @@ class FeedSettings:
         backoff_first_s: How long to wait before the first new try.
         backoff_max_s: How long to wait at most; each wait is twice the last, and then a random
             part of that, so that many servers do not come back at once.
+        self_check_s: How long to wait between two comparisons with the table; 0 for never.
+        self_check_confirm_s: How long a change may take from the database to here: documents that
+            differ are read again after it.
     """
 
     history_max_changes: int = 10_000
@@ -48,6 +51,8 @@ class FeedSettings:
     queue_limit: int = 16
     backoff_first_s: float = 0.1
     backoff_max_s: float = 10.0
+    self_check_s: float = 300.0
+    self_check_confirm_s: float = 1.0
 
 
 def backoff_s(attempt: int, settings: FeedSettings, jitter: float) -> float:
@@ -96,6 +101,7 @@ class Feed(Generic[RowT, EventT]):
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._is_ready = asyncio.Event()
+        self._ready_at: float | None = None
         self._unserved: set[str] = set()
         self._cache = WatchCache(
             table,
@@ -111,6 +117,12 @@ class Feed(Generic[RowT, EventT]):
         """When the last change was seen."""
         self.last_error: DatabaseError | None = None
         """Why the feed was last lost; None while it is not."""
+        self.outages = 0
+        """How often the feed was lost after it had been ready."""
+        self.self_checks = 0
+        """How often the rows were compared with the table."""
+        self.self_check_differences = 0
+        """How many rows were found to differ; anything but 0 is a bug, here or in the database."""
 
     # For resolvers.
 
@@ -180,25 +192,38 @@ class Feed(Generic[RowT, EventT]):
 
     async def run(self) -> Never:
         """Keep the cache in step with the table, for ever; ends by being cancelled."""
+        time = asyncio.get_running_loop().time
         attempt = 0
+        waited_s = 0.0
         while True:
-            try:
-                await self._follow()
-            except DatabaseError as error:
-                lost: DatabaseError = error
-            except Exception:
-                log.exception("feed %s: unexpected error", self.table.name)
-                lost = FeedLostError("unexpected error")
-            if self.status is FeedStatus.READY:
-                attempt = 0  # this try had gone well
+            self._ready_at = None
+            lost = await self._follow()
+            if self._ready_at is not None:
+                self.outages += 1
+                if time() - self._ready_at >= waited_s:
+                    attempt = 0  # it has been well for a while: this is no failing again
             self._cache.lose()
             self.last_error = lost
             self._outages.lost(self.table.name, lost)
-            await asyncio.sleep(backoff_s(attempt, self._settings, self._rng.random()))
+            waited_s = backoff_s(attempt, self._settings, self._rng.random())
+            await asyncio.sleep(waited_s)
             attempt += 1
 
-    async def _follow(self) -> Never:
-        """Read one changefeed until it is lost."""
+    async def _follow(self) -> DatabaseError:
+        """Read one changefeed until it is lost; returns why."""
+        lost: DatabaseError | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read())
+                tasks.create_task(self._check_now_and_then())
+        except* DatabaseError as group:
+            lost = cast("DatabaseError", group.exceptions[0])
+        except* Exception:
+            log.exception("feed %s: unexpected error", self.table.name)
+        return lost or FeedLostError(f"the feed of table `{self.table.name}` failed unexpectedly")
+
+    async def _read(self) -> Never:
+        """Apply what a changefeed tells, until it is lost."""
         snapshot: dict[str, Document] | None = {}
         self._unserved.clear()
         applied = 0
@@ -209,9 +234,7 @@ class Feed(Generic[RowT, EventT]):
                     assert snapshot is not None, "a changefeed is ready once"
                     self._cache.load(snapshot)
                     snapshot = None
-                    self._is_ready.set()
-                    self.last_error = None
-                    self._outages.ready(self.table.name, self.documents)
+                    self._note_ready()
                 elif (key := self._key(change)) is None:
                     continue
                 elif snapshot is None:
@@ -226,6 +249,55 @@ class Feed(Generic[RowT, EventT]):
                 if applied % _CHANGES_IN_A_ROW == 0:
                     await asyncio.sleep(0)
         raise FeedLostError(f"the changefeed of table `{self.table.name}` ended")
+
+    def _note_ready(self) -> None:
+        self._ready_at = asyncio.get_running_loop().time()
+        self._is_ready.set()
+        self.last_error = None
+        self._outages.ready(self.table.name, self.documents)
+
+    async def _check_now_and_then(self) -> None:
+        """Compare the rows with the table at intervals, as long as they agree.
+
+        Raises:
+            FeedLostError: They do not.
+        """
+        while self._settings.self_check_s:
+            await asyncio.sleep(self._settings.self_check_s)
+            try:
+                await self._check()
+            except FeedLostError:
+                raise
+            except DatabaseError as error:
+                log.info("table %s: no self-check: %s", self.table.name, error)
+
+    async def _check(self) -> None:
+        if self.status is not FeedStatus.READY:
+            return
+        before = self._cache.position
+        documents = self._by_key(await self._source.read(self.table.name))
+        gone = dict.fromkeys(self._cache.rows.keys() - documents.keys())
+        suspects = self._cache.differing({**documents, **gone}, before)
+        if suspects:
+            # A change may have been on its way here while the table was read.
+            await asyncio.sleep(self._settings.self_check_confirm_s)
+            before = self._cache.position
+            again = self._by_key(await self._source.read(self.table.name, suspects))
+            suspects = self._cache.differing({key: again.get(key) for key in suspects}, before)
+        self.self_checks += 1
+        if suspects:
+            self.self_check_differences += len(suspects)
+            log.warning(
+                "table %s: %d documents differ from the database, such as %r; reading it again",
+                self.table.name,
+                len(suspects),
+                suspects[0],
+            )
+            raise FeedLostError(f"table `{self.table.name}` differs from the database")
+
+    def _by_key(self, documents: Iterable[Document]) -> dict[str, Document]:
+        keyed = ((document.get(self.table.primary_key), document) for document in documents)
+        return {key: document for key, document in keyed if is_text(key)}
 
     def _key(self, change: DocumentChange) -> str | None:
         """The key of a changed document; None, with one warning, if it is not a string."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -46,4 +46,15 @@ class Source(Protocol):
             DatabaseRefusedError: Wrong credentials, or a permission is missing.
             TableMissingError: The database or the table does not exist.
             FeedLostError: The changefeed ended or skipped changes.
+        """
+
+    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
+        """The documents of a table as they are stored, in no order.
+
+        Args:
+            table: Which table.
+            keys: Which documents; all, if absent. One that is not there is left out.
+
+        Raises:
+            DatabaseError: They cannot be read; see `changes`.
         """

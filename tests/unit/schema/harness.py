@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -41,6 +41,9 @@ class FakeSource:
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         async with aclosing(self._read(table)) as changes:
             yield changes
+
+    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
+        raise NotImplementedError("no test checks this source")
 
     def change(self, table: str, old: Document | None, new: Document | None) -> None:
         self._queue(table).put_nowait(DocumentChange(old, new))

@@ -1,0 +1,251 @@
+"""A feed and its source: outages, repairs and self-checks, with a source that obeys."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphql_api.errors import (
+    DatabaseUnavailableError,
+    FeedLostError,
+    FeedUnavailableError,
+)
+from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.feed import Feed, FeedSettings, backoff_s
+from graphql_api.feeds.source import DocumentChange, SourceReady
+from tests.unit.feeds.toy import (
+    Added,
+    Event,
+    Number,
+    Numbers,
+    State,
+    Updated,
+    document,
+)
+
+Document = dict[str, Any]
+QUICK = FeedSettings(backoff_first_s=0, backoff_max_s=0, self_check_s=0)
+
+
+class ScriptedSource:
+    """A table in memory, whose changefeed can be lost at will, and can be made to lie."""
+
+    def __init__(self, **rows: int) -> None:
+        self.documents = {key: document(key, n) for key, n in rows.items()}
+        self.opened = 0
+        self.reads = 0
+        self.is_reachable = True
+        self._feed: asyncio.Queue[DocumentChange | Exception] | None = None
+
+    @asynccontextmanager
+    async def changes(
+        self, table: str
+    ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
+        assert table == Numbers.name
+        if not self.is_reachable:
+            raise DatabaseUnavailableError("nobody is there")
+        self.opened += 1
+        self._feed = asyncio.Queue()
+        yield self._read(self._feed)
+
+    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Any]:
+        assert table == Numbers.name
+        self.reads += 1
+        wanted = self.documents.keys() if keys is None else keys
+        return [self.documents[key] for key in wanted if key in self.documents]
+
+    async def _read(
+        self, feed: asyncio.Queue[DocumentChange | Exception]
+    ) -> AsyncIterator[DocumentChange | SourceReady]:
+        for stored in list(self.documents.values()):
+            yield DocumentChange(None, stored)
+        yield SourceReady()
+        while True:
+            change = await feed.get()
+            if isinstance(change, Exception):
+                raise change
+            yield change
+
+    def write(self, key: str, n: int | None, *, silently: bool = False) -> None:
+        """Write a document; silently, the changefeed says nothing of it."""
+        old = self.documents.pop(key, None)
+        if n is not None:
+            self.documents[key] = document(key, n)
+        if self._feed is not None and not silently:
+            self._feed.put_nowait(DocumentChange(old, self.documents.get(key)))
+
+    def lose(self, error: Exception | None = None, *, reachable: bool = True) -> None:
+        self.is_reachable = reachable
+        assert self._feed is not None
+        self._feed.put_nowait(error or FeedLostError("the test has lost it"))
+        self._feed = None
+
+
+@asynccontextmanager
+async def following(
+    source: ScriptedSource, settings: FeedSettings = QUICK
+) -> AsyncIterator[Feed[Number, Event]]:
+    feed: Feed[Number, Event] = Feed(Numbers(), source, settings)
+    running = asyncio.create_task(feed.run())
+    try:
+        yield feed
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def until(events: AsyncIterator[Event], status: FeedStatus) -> list[Event]:
+    """All events up to and with the next of this status."""
+    got: list[Event] = []
+    async with asyncio.timeout(5):
+        async for event in events:
+            got.append(event)
+            if isinstance(event, State) and event.status is status:
+                break
+    return got
+
+
+async def test_outage_is_told_and_repaired_on_the_open_subscription() -> None:
+    source = ScriptedSource(kept=1, changed=1, deleted=1, back=1)
+    async with following(source) as feed:
+        subscription = feed.subscribe()
+        await until(subscription, FeedStatus.READY)
+        source.lose(reachable=False)
+        assert await until(subscription, FeedStatus.STALE)
+        source.write("changed", 2)
+        source.write("deleted", None)
+        source.write("new", 3)
+        source.write("back", 2)
+        source.write("back", 1)
+        source.is_reachable = True
+        difference = await until(subscription, FeedStatus.READY)
+        assert [type(event).__name__ for event in difference] == [
+            "Updated",
+            "Deleted",
+            "Added",
+            "State",
+        ]
+        assert feed.outages == 1
+        assert feed.last_error is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FeedLostError("a gap"),
+        DatabaseUnavailableError("gone"),
+        RuntimeError("a bug"),
+    ],
+)
+async def test_whatever_ends_the_changefeed_it_is_opened_again(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = ScriptedSource(a=1)
+    async with following(source) as feed:
+        subscription = feed.subscribe()
+        await until(subscription, FeedStatus.READY)
+        source.lose(error)
+        await until(subscription, FeedStatus.READY)
+        assert source.opened == 2
+    bugs = [record for record in caplog.records if record.exc_info]
+    assert bool(bugs) == isinstance(error, RuntimeError)
+
+
+async def test_query_before_the_first_snapshot_is_refused_after_its_wait() -> None:
+    source = ScriptedSource()
+    source.is_reachable = False
+    async with following(source) as feed:
+        with pytest.raises(FeedUnavailableError):
+            await feed.ready(0)
+        source.is_reachable = True
+        await feed.ready(5)
+
+
+async def test_an_outage_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    source = ScriptedSource(a=1)
+    source.is_reachable = False
+    async with following(source) as feed:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        source.is_reachable = True
+        await feed.ready(5)
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("nobody is there" in text for text in said) == 1
+    assert sum("following 1 documents" in text for text in said) == 1
+
+
+async def test_subscription_ends_when_it_is_closed_while_it_waits() -> None:
+    async with following(ScriptedSource()) as feed:
+        subscription = feed.subscribe()
+        await until(subscription, FeedStatus.READY)
+        waiting = asyncio.ensure_future(anext(subscription, None))
+        await asyncio.sleep(0)
+        subscription.close()
+        assert await waiting is None
+        assert feed.subscribers == 0
+
+
+async def test_cancelled_wait_loses_no_event() -> None:
+    source = ScriptedSource()
+    async with following(source) as feed:
+        subscription = feed.subscribe()
+        await until(subscription, FeedStatus.READY)
+        for n in range(1, 20):
+            waiting = asyncio.ensure_future(anext(subscription))
+            await asyncio.sleep(0)
+            source.write("a", n)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            event = await anext(subscription)
+            assert isinstance(event, Added | Updated)
+            assert event.row.n == n
+
+
+SELF_CHECKED = replace(QUICK, self_check_s=0.001, self_check_confirm_s=0)
+
+
+async def test_self_check_finds_and_repairs_what_the_changefeed_kept_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = ScriptedSource(a=1, b=1, c=1)
+    async with following(source, SELF_CHECKED) as feed:
+        subscription = feed.subscribe()
+        await until(subscription, FeedStatus.READY)
+        source.write("a", 2, silently=True)
+        source.write("b", None, silently=True)
+        source.write("d", 1, silently=True)
+        await until(subscription, FeedStatus.STALE)
+        assert len(await until(subscription, FeedStatus.READY)) == 4
+        assert feed.self_check_differences == 3
+    assert "3 documents differ" in caplog.text
+
+
+async def test_self_check_finds_nothing_where_nothing_is() -> None:
+    source = ScriptedSource(a=1)
+    async with following(source, SELF_CHECKED) as feed:
+        await feed.ready(5)
+        async with asyncio.timeout(5):
+            while feed.self_checks < 5:
+                source.write("a", feed.self_checks)
+                await asyncio.sleep(0)
+        assert feed.self_check_differences == 0
+        assert source.opened == 1
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1))
+def test_backoff_grows_to_its_limit_and_no_further(attempt: int, jitter: float) -> None:
+    settings = FeedSettings(backoff_first_s=0.1, backoff_max_s=10)
+    wait = backoff_s(attempt, settings, jitter)
+    assert 0.05 <= wait <= 10
+    assert attempt < 7 or wait >= 5
+    assert wait <= 0.1 * 2 ** min(attempt, 20)
