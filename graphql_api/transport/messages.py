@@ -1,0 +1,236 @@
+"""The messages of graphql-transport-ws: a client's, checked, and a server's, encoded.
+
+Whatever a socket delivers goes through `parse`, once, and comes out as one of the typed values here
+or as an error: nothing behind it looks at raw JSON again. It is exactly as strict as the reference
+implementation, npm's graphql-ws, with one exception: messages that only a server may send are
+invalid here, while the reference takes them for an error of its own (4500).
+
+Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import orjson
+from graphql import GraphQLError
+
+from graphql_api.errors import GraphQLAPIError
+
+SUBPROTOCOL = "graphql-transport-ws"
+
+Members: TypeAlias = Mapping[str, Any]
+"""A JSON object, whose members the client has chosen."""
+
+
+class InvalidMessageError(GraphQLAPIError):
+    """What a client sent is no message of the protocol; the text says why, for a log."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInit:
+    """The client wants to be served.
+
+    Attributes:
+        payload: What it says about itself.
+        since: The payload's `since`: the cursor from which the operation with an id is to be
+            resumed, by that id. An extension of ours.
+    """
+
+    payload: Members | None = None
+    since: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The client wants a pong with the same payload."""
+
+    payload: Members | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The client is there."""
+
+    payload: Members | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """The client requests an operation of any type: a query and a mutation, too.
+
+    Attributes:
+        id: The client's name for it, not empty.
+        query: The text of the document.
+        operation_name: Which of the document's operations.
+        variables: Their values; None and none are the same.
+        extensions: What else the client says about it.
+    """
+
+    id: str
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The client is done with an operation."""
+
+    id: str
+
+
+ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete
+
+
+# What a client sends.
+
+
+def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
+    """The message that a text frame holds.
+
+    Unknown members are ignored, and of members with equal names the last one counts, as everywhere
+    in JSON. Text that is JSON but no Unicode (an escaped half of a surrogate pair), numbers beyond
+    a double's range, and nesting a thousand levels deep are refused as if they were no JSON.
+
+    Args:
+        text: The frame's text.
+        max_since: How many cursors a `connection_init` may carry.
+
+    Raises:
+        InvalidMessageError: It is none.
+    """
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidMessageError(f"not JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise InvalidMessageError("not an object")
+    match message.get("type"):
+        case "subscribe":
+            return _subscribe(message)
+        case "complete":
+            return Complete(_id(message))
+        case "ping":
+            return Ping(_optional_object(message, "payload"))
+        case "pong":
+            return Pong(_optional_object(message, "payload"))
+        case "connection_init":
+            payload = _optional_object(message, "payload")
+            return ConnectionInit(payload, _since(payload or {}, max_since))
+        case _:
+            raise InvalidMessageError("'type' is none that a client sends")
+
+
+def _subscribe(message: Members) -> Subscribe:
+    payload = message.get("payload")
+    if not isinstance(payload, dict):
+        raise InvalidMessageError("'payload' is not an object")
+    query = payload.get("query")
+    if not isinstance(query, str):
+        raise InvalidMessageError("'query' is not a string")
+    operation_name = payload.get("operationName")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise InvalidMessageError("'operationName' is neither a string nor null")
+    return Subscribe(
+        id=_id(message),
+        query=query,
+        operation_name=operation_name,
+        variables=_optional_object(payload, "variables"),
+        extensions=_optional_object(payload, "extensions"),
+    )
+
+
+def _id(message: Members) -> str:
+    id_ = message.get("id")
+    if not isinstance(id_, str) or not id_:
+        raise InvalidMessageError("'id' is not a string, or an empty one")
+    return id_
+
+
+def _optional_object(parent: Members, name: str) -> dict[str, Any] | None:
+    value = parent.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise InvalidMessageError(f"{name!r} is neither an object nor null")
+    return value
+
+
+def _since(payload: Members, max_since: int) -> Mapping[str, str]:
+    since = _optional_object(payload, "since")
+    if not since:
+        return {}
+    if len(since) > max_since:
+        raise InvalidMessageError(f"'since' has {len(since)} members, more than {max_since}")
+    if not all(isinstance(cursor, str) for cursor in since.values()):
+        raise InvalidMessageError("a cursor of 'since' is not a string")
+    return since
+
+
+# What a server sends: the bytes of a text frame each.
+
+
+def connection_ack(payload: Members | None = None) -> bytes:
+    """The connection is accepted; `payload` tells details about it."""
+    return _encoded("connection_ack", payload)
+
+
+def pong(payload: Members | None) -> bytes:
+    """The answer to a ping."""
+    return _encoded("pong", payload)
+
+
+def next_prefix(id_: str) -> bytes:
+    """What a `next` message is before its payload; `NEXT_SUFFIX` is what it is after it."""
+    return b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
+
+
+NEXT_SUFFIX = b"}"
+
+
+def error(id_: str, errors: Sequence[GraphQLError]) -> bytes:
+    """The operation has failed, and is over."""
+    payload = to_json([error.formatted for error in errors])
+    return b'{"id":%b,"type":"error","payload":%b}' % (orjson.dumps(id_), payload)
+
+
+def complete(id_: str) -> bytes:
+    """The operation is over."""
+    return b'{"id":%b,"type":"complete"}' % orjson.dumps(id_)
+
+
+def execution_result(
+    data: object, errors: Sequence[GraphQLError] | None, extensions: Members | None
+) -> bytes:
+    """The payload of a `next` message."""
+    result: dict[str, object] = {"data": data}
+    if errors:
+        result["errors"] = [error.formatted for error in errors]
+    if extensions:
+        result["extensions"] = extensions
+    return to_json(result)
+
+
+def to_json(value: object) -> bytes:
+    """A value as JSON.
+
+    Raises:
+        TypeError: It holds something for which JSON has no form.
+        ValueError: The same.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # Half of a surrogate pair in a text of the database, or an integer of more than 64 bits
+        # from a scalar: JSON can say both.
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _encoded(type_: str, payload: Members | None) -> bytes:
+    message: dict[str, object] = {"type": type_}
+    if payload is not None:
+        message["payload"] = payload
+    return orjson.dumps(message)

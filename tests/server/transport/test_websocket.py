@@ -1,0 +1,299 @@
+"""graphql-transport-ws over real sockets: what a client sees, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from starlette.types import Scope
+from websockets.asyncio.client import connect
+
+from graphql_api.transport.messages import Members
+from graphql_api.transport.websocket import Limits, MakeContext
+from tests.server.transport.toy import Client, Running, _context, connected, opened, serve
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Running]:
+    async with serve() as running:
+        yield running
+        await running.toys.wait_for(lambda: running.app.connections == 0)
+        assert running.app.operations == 0
+        assert running.toys.open == 0
+        assert running.toys.blocked == 0
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        assert not [name for name in names if name.startswith("operation ")]
+
+
+def next_(data: Any, id_: str = "a") -> dict[str, Any]:
+    return {"type": "next", "id": id_, "payload": {"data": data}}
+
+
+def complete(id_: str = "a") -> dict[str, Any]:
+    return {"type": "complete", "id": id_}
+
+
+async def error_code(client: Client, query: str, **payload: Any) -> str:
+    """The code of the `error` with which an operation is answered; the socket lives on."""
+    await client.subscribe(query, **payload)
+    answer = await client.receive()
+    assert await client.fence() == []
+    assert answer["type"] == "error"
+    assert answer["id"] == "a"
+    (error,) = answer["payload"]
+    assert "secret" not in error["message"]
+    return str(error["extensions"]["code"])
+
+
+# Connections
+
+
+async def test_subprotocol_that_is_not_ours_is_not_acceptable(server: Running) -> None:
+    async with opened(server, "graphql-ws") as client:
+        assert client.socket.subprotocol is None
+        assert await client.receive() == (4406, "Subprotocol not acceptable")
+
+
+async def test_no_subprotocol_is_not_acceptable(server: Running) -> None:
+    async with connect(server.url, proxy=None) as socket:
+        assert await Client(socket).receive() == (4406, "Subprotocol not acceptable")
+
+
+async def test_subprotocol_is_found_among_others(server: Running) -> None:
+    async with opened(server, "graphql-ws", "graphql-transport-ws") as client:
+        assert client.socket.subprotocol == "graphql-transport-ws"
+
+
+async def test_client_without_init_is_closed() -> None:
+    async with (
+        serve(limits=Limits(connection_init_timeout_s=0.01)) as server,
+        opened(server) as client,
+    ):
+        assert await client.receive() == (4408, "Connection initialisation timeout")
+
+
+async def test_init_timeout_does_not_end_a_connection_that_was_acknowledged() -> None:
+    async with (
+        serve(limits=Limits(connection_init_timeout_s=0.2)) as server,
+        connected(server) as client,
+        opened(server) as late,
+    ):
+        assert await late.receive() == (4408, "Connection initialisation timeout")
+        assert await client.fence() == []
+
+
+async def test_messages_may_come_all_at_once(server: Running) -> None:
+    async with opened(server) as client:
+        await client.send({"type": "ping"}, {"type": "connection_init"})
+        await client.subscribe("{ hello }")
+        answers = [await client.receive() for _ in range(4)]
+    assert answers == [
+        {"type": "pong"},
+        {"type": "connection_ack"},
+        next_({"hello": "hello world"}),
+        complete(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("frame", "closure"),
+    [
+        ("[]", (4400, "Invalid message received")),
+        (b'{"type":"ping"}', (4400, "Invalid message received")),
+        ('{"type":"connection_init"}', (4429, "Too many initialisation requests")),
+        (
+            '{"type":"subscribe","id":"a","payload":{"query":"{hello}"}}',
+            (4409, "Subscriber for a already exists"),
+        ),
+    ],
+)
+async def test_fault_closes_the_socket_and_frees_all(
+    server: Running, frame: str | bytes, closure: tuple[int, str]
+) -> None:
+    async with connected(server) as client:
+        await client.subscribe("subscription { silence }")
+        assert await client.receive() == next_({"silence": 0})
+        await client.subscribe("{ blocked }", "b")
+        await server.toys.wait_for(lambda: server.toys.blocked == 1)
+        await client.socket.send(frame)
+        assert await client.receive() == closure
+        await server.toys.wait_for(lambda: server.toys.open + server.toys.blocked == 0)
+
+
+async def test_client_that_disappears_frees_all(server: Running) -> None:
+    async with connected(server) as client:
+        for i in range(10):
+            await client.subscribe("subscription { silence }", f"s{i}")
+            await client.subscribe("{ blocked }", f"q{i}")
+        await server.toys.wait_for(lambda: (server.toys.open, server.toys.blocked) == (10, 10))
+        assert server.app.operations == 20
+        client.socket.transport.abort()
+        await server.toys.wait_for(lambda: server.app.connections == 0)
+        assert server.app.operations == 0
+
+
+async def on_connect(scope: Scope, payload: Members | None) -> MakeContext | None:
+    assert scope["type"] == "websocket"
+    if payload == {"crash": True}:
+        raise RuntimeError("a secret")
+    return _context if payload == {"token": "good"} else None
+
+
+async def test_client_that_is_not_to_be_served_is_forbidden() -> None:
+    async with serve(on_connect=on_connect) as server:
+        async with connected(server, {"token": "good"}) as client:
+            assert await client.fence() == []
+        async with opened(server) as client:
+            await client.send({"type": "connection_init", "payload": {"token": "bad"}})
+            assert await client.receive() == (4403, "Forbidden")
+
+
+async def test_internal_error_closes_the_socket_and_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serve(on_connect=on_connect) as server, opened(server) as client:
+        await client.send({"type": "connection_init", "payload": {"crash": True}})
+        assert await client.receive() == (4500, "Internal server error")
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
+
+
+# Operations
+
+
+async def test_query_and_mutation_are_answered_once(server: Running) -> None:
+    async with connected(server) as client:
+        await client.subscribe('{ hello(name: "you") }')
+        assert [await client.receive(), await client.receive()] == [
+            next_({"hello": "hello you"}),
+            complete(),
+        ]
+        await client.subscribe(
+            "mutation M($v: Int!) { set(value: $v) } query Q { hello }",
+            operationName="M",
+            variables={"v": 7},
+            extensions={"unknown": []},
+        )
+        assert [await client.receive(), await client.receive()] == [next_({"set": 7}), complete()]
+
+
+async def test_subscription_ends_with_its_source(server: Running) -> None:
+    async with connected(server) as client:
+        await client.subscribe("subscription { count(to: 2) }")
+        answers = [await client.receive() for _ in range(3)]
+    assert answers == [next_({"count": 0}), next_({"count": 1}), complete()]
+
+
+async def test_id_is_free_as_soon_as_it_is_completed(server: Running) -> None:
+    async with connected(server) as client:
+        for _ in range(50):
+            await client.subscribe("subscription { silence }")
+            await client.complete()
+        await client.subscribe("subscription { count(to: 1) }")
+        answers = [await client.receive()]
+        while answers[-1] != complete():
+            answers.append(await client.receive())
+        assert answers[-2] == next_({"count": 0})
+        assert server.toys.open == 0
+
+
+async def test_completed_operation_sends_nothing_more(server: Running) -> None:
+    async with connected(server) as client:
+        await client.subscribe("{ blocked }")
+        await server.toys.wait_for(lambda: server.toys.blocked == 1)
+        await client.complete()
+        await server.toys.wait_for(lambda: server.toys.blocked == 0)
+        server.toys.go.set()
+        assert await client.fence() == []
+
+
+async def test_mistake_in_a_request_ends_that_operation_only(server: Running) -> None:
+    async with connected(server) as client:
+        assert await error_code(client, "{ hello") == "GRAPHQL_PARSE_FAILED"
+        assert await error_code(client, "") == "GRAPHQL_PARSE_FAILED"
+        assert await error_code(client, "{ a " * 100_000) == "GRAPHQL_PARSE_FAILED"
+        assert await error_code(client, "{ nothing }") == "GRAPHQL_VALIDATION_FAILED"
+        assert await error_code(client, "subscription { x }") == "GRAPHQL_VALIDATION_FAILED"
+        unresolved = "OPERATION_RESOLUTION_FAILURE"
+        assert await error_code(client, "{ hello }", operationName="x") == unresolved
+        assert await error_code(client, "{ hello }", operationName="") == unresolved
+        assert await error_code(client, "query A { hello } query B { hello }") == unresolved
+        assert await error_code(client, "fragment F on Query { hello }") == unresolved
+        for kind, field in [("query", "hello(name: $v)"), ("subscription", "count(to: $v)")]:
+            query = f"{kind} ($v: {'String' if kind == 'query' else 'Int'}!) {{ {field} }}"
+            wrong: list[Any] = [None, {}, {"v": None}, {"v": {}}, {"v": [[[]]]}]
+            for variables in wrong:
+                code = await error_code(client, query, variables=variables)
+                assert code == "BAD_USER_INPUT"
+        code = await error_code(client, "subscription { count(to: 99999999999999999999) }")
+        assert code == "GRAPHQL_VALIDATION_FAILED"
+
+
+async def test_error_of_a_source_ends_the_operation(server: Running) -> None:
+    async with connected(server) as client:
+        assert await error_code(client, "subscription { refused }") == "BAD_CURSOR"
+        assert await error_code(client, "subscription { fails }") == "INTERNAL_SERVER_ERROR"
+
+
+async def test_unexpected_errors_are_masked_and_logged(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    masked = {"message": "Internal error", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}
+    place = {"locations": [{"line": 1, "column": 3}]}
+    async with connected(server) as client:
+        await client.subscribe("{ perhaps }")
+        answer = await client.receive()
+        assert answer["payload"] == {
+            "data": {"perhaps": None},
+            "errors": [masked | place | {"path": ["perhaps"]}],
+        }
+        assert await client.receive() == complete()
+        await client.subscribe("{ secret }")
+        answer = await client.receive()
+        assert answer["type"] == "next"
+        assert answer["payload"]["data"] is None
+        assert await client.receive() == complete()
+        await client.subscribe("subscription { breaks }")
+        assert await client.receive() == next_({"breaks": 1})
+        last = [await client.receive()]
+        assert "secret" not in str(last)
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR] * 3
+
+
+async def test_subscriptions_and_queries_are_capped_apart() -> None:
+    limits = Limits(max_subscriptions=2, max_queries=1)
+    async with serve(limits=limits) as server, connected(server) as client:
+        for id_ in "ab":
+            await client.subscribe("subscription { silence }", id_)
+            assert await client.receive() == next_({"silence": 0}, id_)
+        await client.subscribe("subscription { silence }", "c")
+        refusal = await client.receive()
+        assert refusal["type"] == "error"
+        assert refusal["payload"][0]["extensions"] == {"code": "TOO_MANY_OPERATIONS"}
+        await client.subscribe("{ blocked }", "q")
+        await server.toys.wait_for(lambda: server.toys.blocked == 1)
+        await client.subscribe("{ hello }", "r")
+        assert (await client.receive())["payload"][0]["extensions"]["code"] == "TOO_MANY_OPERATIONS"
+        await client.complete("a")
+        await client.subscribe("subscription { silence }", "c")
+        assert await client.receive() == next_({"silence": 0}, "c")
+
+
+async def test_connection_resumes_operations_from_its_cursors(server: Running) -> None:
+    query = 'subscription { resumed(since: "argument") }'
+    async with connected(server, {"since": {"a": "cursor", "x": "other"}}) as client:
+        for id_, expected in [("b", "argument"), ("a", "cursor"), ("a", "argument")]:
+            await client.subscribe(query, id_)
+            assert await client.receive() == next_({"resumed": f"from {expected}"}, id_)
+            assert await client.receive() == complete(id_)
+
+
+async def test_cursors_that_are_malformed_or_too_many_are_refused() -> None:
+    async with serve(limits=Limits(max_since=1)) as server:
+        wrong: list[Any] = [{"a": 1}, [], {"a": "1", "b": "2"}]
+        for since in wrong:
+            async with opened(server) as client:
+                await client.send({"type": "connection_init", "payload": {"since": since}})
+                assert await client.receive() == (4400, "Invalid message received")

@@ -1,0 +1,244 @@
+"""A toy schema behind the transport, served by a real uvicorn on a free port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import strawberry
+import uvicorn
+from starlette.types import ASGIApp
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from graphql_api.errors import BadCursorError
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.schema import APISchema, Context
+from graphql_api.schema.context import Info
+from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.transport.websocket import GraphQLTransportWS
+
+WAIT_S = 10.0
+"""How long a test waits for what must come; it fails then."""
+
+
+class Toys:
+    """What the toy resolvers share with the test.
+
+    Attributes:
+        open: How many subscriptions their resolvers have not left.
+        blocked: How many queries are waiting for `go`.
+    """
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.blocked = 0
+        self.go = asyncio.Event()
+        self.changed = asyncio.Condition()
+
+    async def wait_for(self, predicate: Callable[[], bool]) -> None:
+        """Wait until something is so; looks again whenever the event loop has had a turn."""
+        async with asyncio.timeout(WAIT_S):
+            while not predicate():
+                await asyncio.sleep(0)
+
+
+toys: Toys
+
+
+def _context() -> Context:
+    return Context(feeds=Feeds((), lambda _: None), feed_wait_s=1)  # type: ignore[arg-type, return-value]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self, name: str = "world") -> str:
+        return f"hello {name}"
+
+    @strawberry.field
+    async def blocked(self) -> str:
+        toys.blocked += 1
+        try:
+            await toys.go.wait()
+        finally:
+            toys.blocked -= 1
+        return "done"
+
+    @strawberry.field
+    def secret(self) -> str:
+        raise RuntimeError("a secret")
+
+    @strawberry.field
+    def perhaps(self) -> str | None:
+        raise RuntimeError("a secret")
+
+    @strawberry.field
+    def large(self, size: int) -> str:
+        return "x" * size
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def set(self, value: int) -> int:
+        return value
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def count(self, to: int = 3) -> AsyncIterator[int]:
+        for i in range(to):
+            yield i
+
+    @strawberry.subscription
+    async def silence(self) -> AsyncIterator[int]:
+        toys.open += 1
+        try:
+            yield 0
+            await asyncio.Event().wait()
+        finally:
+            toys.open -= 1
+
+    @strawberry.subscription
+    async def flood(self, size: int) -> AsyncIterator[str]:
+        toys.open += 1
+        try:
+            while True:
+                yield "x" * size
+                await asyncio.sleep(0)
+        finally:
+            toys.open -= 1
+
+    @strawberry.subscription
+    async def resumed(self, info: Info, since: str | None = None) -> AsyncIterator[str]:
+        yield f"from {info.context.resume_from or since}"
+
+    @strawberry.subscription
+    async def breaks(self) -> AsyncIterator[int]:
+        yield 1
+        raise RuntimeError("a secret")
+
+    @strawberry.subscription
+    def refused(self) -> AsyncIterator[int]:
+        raise BadCursorError("no cursor of this server")
+
+    @strawberry.subscription
+    def fails(self) -> AsyncIterator[int]:
+        raise RuntimeError("a secret")
+
+
+SCHEMA = APISchema(
+    query=Query, mutation=Mutation, subscription=Subscription, extensions=[CodeValidationErrors]
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    app: GraphQLTransportWS
+    port: int
+    toys: Toys
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/"
+
+
+@asynccontextmanager
+async def serve(
+    make: Callable[..., GraphQLTransportWS] = GraphQLTransportWS,
+    wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    uvicorn_options: dict[str, Any] | None = None,
+    **arguments: Any,
+) -> AsyncIterator[Running]:
+    """A server with this transport, until the context is left.
+
+    Args:
+        make: Makes the transport.
+        wrap: What stands between it and uvicorn.
+        uvicorn_options: More options of uvicorn.
+        arguments: More arguments of the transport.
+    """
+    global toys  # noqa: PLW0603 - resolvers have no other way to it
+    toys = Toys()
+    app = make(SCHEMA, _context, **arguments)
+    options: dict[str, Any] = {
+        "ws": "websockets-sansio",
+        "lifespan": "off",
+        "log_config": None,
+        "port": 0,
+        "timeout_graceful_shutdown": 5,
+    }
+    config = uvicorn.Config(wrap(app), **options | (uvicorn_options or {}))
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    try:
+        await toys.wait_for(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Running(app, port, toys)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class Client:
+    """A client that speaks the protocol word for word."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    async def send(self, *messages: Any) -> None:
+        for message in messages:
+            await self.socket.send(message if isinstance(message, str) else json.dumps(message))
+
+    async def receive(self) -> Any:
+        """The next message; if there is none any more, `(code, reason)` of the closure."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                text = await self.socket.recv()
+        except ConnectionClosed:
+            return self.socket.close_code, self.socket.close_reason
+        assert isinstance(text, str), "clients of graphql-transport-ws refuse binary frames"
+        return json.loads(text)
+
+    async def subscribe(self, query: str, id_: str = "a", **payload: Any) -> None:
+        await self.send({"type": "subscribe", "id": id_, "payload": {"query": query} | payload})
+
+    async def complete(self, id_: str = "a") -> None:
+        await self.send({"type": "complete", "id": id_})
+
+    async def fence(self) -> list[Any]:
+        """Every message until the server answers a ping that it is sent now."""
+        await self.send({"type": "ping", "payload": {"fence": True}})
+        received = [await self.receive()]
+        while received[-1] != {"type": "pong", "payload": {"fence": True}}:
+            assert isinstance(received[-1], dict), received
+            received.append(await self.receive())
+        return received[:-1]
+
+
+@asynccontextmanager
+async def opened(running: Running, *subprotocols: str, **options: Any) -> AsyncIterator[Client]:
+    """A socket, of which the server has not heard anything yet."""
+    offered = [Subprotocol(name) for name in subprotocols or ("graphql-transport-ws",)]
+    async with connect(
+        running.url, subprotocols=offered, proxy=None, compression=None, **options
+    ) as socket:
+        yield Client(socket)
+
+
+@asynccontextmanager
+async def connected(running: Running, payload: Any = None, **options: Any) -> AsyncIterator[Client]:
+    """A client that has been acknowledged."""
+    async with opened(running, **options) as client:
+        await client.send({"type": "connection_init", "payload": payload})
+        assert await client.receive() == {"type": "connection_ack"}
+        yield client
