@@ -25,10 +25,11 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from graphql_api import demo, graphiql, sample
 from graphql_api.embedded import DataFileError, EmbeddedServer, load_or_create_password
 from graphql_api.errors import ConfigurationError
-from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
-from graphql_api.rethink.changefeed import RethinkSource
+from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
+from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
@@ -96,7 +97,6 @@ class Services:
         self._url = url
         self._announce = announce
         self._stack = AsyncExitStack()
-        self._outages = OutageLog()
         self._feeds: Feeds | None = None
 
     @property
@@ -108,8 +108,7 @@ class Services:
     async def __aenter__(self) -> None:
         async with AsyncExitStack() as stack:
             url = self._url or await self._start_embedded(stack)
-            source = RethinkSource(url)
-            self._feeds = Feeds(TABLES, lambda table: Feed(table, source, outages=self._outages))
+            self._feeds = self._make_feeds(url)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
             if self._settings.demo:
@@ -125,6 +124,28 @@ class Services:
         traceback: TracebackType | None,
     ) -> bool:
         return await self._stack.__aexit__(kind, error, traceback) or False
+
+    def _make_feeds(self, url: DatabaseURL) -> Feeds:
+        settings = self._settings
+        source = RethinkSource(
+            url,
+            ChangefeedSettings(
+                timeouts=Timeouts(
+                    connect_s=settings.database_timeout_s, query_s=settings.database_timeout_s
+                ),
+                heartbeat_s=settings.database_heartbeat_s,
+                queue_size=settings.database_queue_size,
+            ),
+        )
+        limits = FeedSettings(
+            history_max_changes=settings.history_max_changes,
+            history_max_bytes=settings.history_max_bytes,
+            backoff_first_s=settings.reconnect_first_s,
+            backoff_max_s=settings.reconnect_max_s,
+            self_check_s=settings.self_check_s,
+        )
+        outages = OutageLog()
+        return Feeds(TABLES, lambda table: Feed(table, source, limits, outages=outages))
 
     @staticmethod
     def _spawn(
@@ -156,7 +177,7 @@ class Services:
 
 
 async def _insert_samples(url: DatabaseURL) -> None:
-    policies = {p["name"]: p["id"] for p in await RethinkStore(url).read_table("policy")}
+    policies = {p["name"]: p["id"] for p in await RethinkStore(url).read("policy")}
     writer = RethinkWriter(url)
     for schedule in sample.schedules(
         broad_crawl=policies["Broad Crawl"],

@@ -96,6 +96,38 @@ class Settings(DataSettings):
     feed_wait_s: float = Field(
         5.0, ge=0, description="how long a query waits for a table's first snapshot, in seconds"
     )
+    history_max_changes: int = Field(
+        10_000, ge=1, description="how many changes of each table can be resumed from"
+    )
+    history_max_bytes: int = Field(
+        64 * 1024 * 1024, ge=1, description="how much memory they may take, for each table"
+    )
+    self_check_s: float = Field(
+        300.0,
+        ge=0,
+        description="how long to wait between two comparisons of each feed with its table, in "
+        "seconds; 0 for never",
+    )
+    reconnect_first_s: float = Field(
+        0.1, ge=0, description="how long to wait before the first try to reconnect, in seconds"
+    )
+    reconnect_max_s: float = Field(
+        10.0, ge=0, description="how long the wait grows, to this many seconds"
+    )
+    database_timeout_s: float = Field(
+        10.0, gt=0, description="how long the database may take to answer, in seconds"
+    )
+    database_heartbeat_s: float = Field(
+        15.0,
+        gt=0,
+        description="how soon a connection to the database that died silently is noticed, in "
+        "seconds",
+    )
+    database_queue_size: int = Field(
+        100_000,
+        ge=1,
+        description="how many changes the database queues for a feed that is behind",
+    )
     max_message_bytes: int = Field(
         1_048_576, ge=1024, description="longest WebSocket message that is accepted, in bytes"
     )

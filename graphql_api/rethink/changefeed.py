@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from graphql_api.errors import DatabaseError, FeedLostError
 from graphql_api.feeds.source import DocumentChange, SourceReady
+from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import (
     DEFAULT_TIMEOUTS,
     Connection,
@@ -21,6 +22,7 @@ from graphql_api.rethink.connection import (
 )
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.heartbeat import Heartbeat
+from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 
 
@@ -60,6 +62,11 @@ class RethinkSource:
     def __init__(self, url: DatabaseURL, settings: ChangefeedSettings = DEFAULT_SETTINGS) -> None:
         self._url = url
         self._settings = settings
+        self._store = RethinkStore(url, timeouts=settings.timeouts)
+
+    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
+        """The documents of a table, over a connection of its own; see `RethinkStore.read`."""
+        return await self._store.read(table, keys)
 
     @asynccontextmanager
     async def changes(

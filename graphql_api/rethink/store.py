@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from graphql_api.errors import DatabaseUnavailableError
 from graphql_api.feeds.table import Document
@@ -20,8 +21,8 @@ class RethinkStore:
         self._url = url
         self._timeouts = timeouts
 
-    async def read_table(self, table: str) -> list[Document]:
-        """Every document of a table, as it is stored, in no order.
+    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
+        """Documents of a table, as they are stored, in no order: all, or those with some keys.
 
         It is no snapshot: RethinkDB reads shard by shard, and what is written meanwhile may be in
         it or not. It takes at most `query_s` for each batch of rows.
@@ -34,6 +35,8 @@ class RethinkStore:
         """
         clock = asyncio.get_running_loop().time
         term = r.db(self._url.database).table(table)
+        if keys is not None:
+            term = term.get_all(*keys)
         options = {**RAW, "max_batch_rows": _MAX_BATCH_ROWS}
         documents: list[Document] = []
         async with (

@@ -1,0 +1,321 @@
+"""The database goes away in every way it can, and the operations that were open go on.
+
+The faults happen on the wire between the server and the database, at each stage of a changefeed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from graphql_api.embedded import EmbeddedServer
+from graphql_api.rethink.init import initialise
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.settings import Settings
+from tests.fault.proxy import (
+    Direction,
+    Fault,
+    Predicate,
+    Proxy,
+    QueryType,
+    is_handshake,
+    is_query,
+    is_reply,
+    is_start_of,
+)
+from tests.server.client import Client, Operation, connected
+from tests.server.database import Writer, writing
+from tests.server.operations import POLICIES, Replica
+from tests.server.running import running, settings_for
+
+CHANGES = 152
+QUICK: dict[str, Any] = {
+    "reconnect_first_s": 0.01,
+    "reconnect_max_s": 0.05,
+    "database_heartbeat_s": 0.4,
+    "database_timeout_s": 0.4,
+    "self_check_s": 0,
+}
+
+
+@pytest.fixture
+async def writer(starbelly: DatabaseURL) -> AsyncIterator[Writer]:
+    """A second program that writes to the database, past the proxy."""
+    async with writing(starbelly) as writer:
+        yield writer
+
+
+def behind(proxy: Proxy, url: DatabaseURL, **settings: Any) -> Settings:
+    """Settings of a server that reaches the database through a proxy."""
+    return settings_for(replace(url, host=proxy.host, port=proxy.port), **{**QUICK, **settings})
+
+
+async def apply_until(replica: Replica, operation: Operation, status: str) -> list[dict[str, Any]]:
+    """Follow the operation until it says a status; returns the changes before that."""
+    changes = await operation.until_status(status)
+    for change in changes:
+        replica.apply(change)
+    return changes[:-1]
+
+
+async def assert_equals_table(replica: Replica, client: Client) -> None:
+    page = (await client.execute(POLICIES.query))["data"]["policies"]
+    assert replica.rows == {row["id"]: row for row in page["items"]}
+
+
+async def write_during_outage(writer: Writer) -> None:
+    await writer.delete("policy", "deleted")
+    await writer.update("policy", "changed", {"name": "after"})
+    await writer.update("policy", "back", {"name": "meanwhile"})
+    await writer.update("policy", "back", {"name": "before"})
+    await writer.insert("policy", {"id": "added", "name": "new"})
+
+
+def kinds(changes: list[dict[str, Any]]) -> dict[str, str]:
+    """What happened to which policy."""
+    return {
+        change.get("policyId") or change["policy"]["id"]: change["__typename"] for change in changes
+    }
+
+
+@pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
+async def test_what_was_written_during_an_outage_arrives_as_the_difference(
+    fault: Fault, starbelly: DatabaseURL, writer: Writer
+) -> None:
+    rows = [{"id": key, "name": "before"} for key in ("kept", "changed", "back", "deleted")]
+    await writer.insert("policy", *rows)
+    async with (
+        Proxy(starbelly.host, starbelly.port) as proxy,
+        running(behind(proxy, starbelly)) as server,
+        connected(server.ws) as client,
+    ):
+        operation = await client.subscribe(POLICIES.subscription)
+        replica = Replica(POLICIES)
+        await apply_until(replica, operation, "READY")
+        proxy.arm(fault, is_handshake(Direction.UP, 0))  # nor can the feed come back at once
+        proxy.cut(fault)
+        await apply_until(replica, operation, "STALE")
+        await write_during_outage(writer)
+        difference = await apply_until(replica, operation, "READY")
+        assert kinds(difference) == {
+            "added": "PolicyAdded",
+            "changed": "PolicyUpdated",
+            "deleted": "PolicyDeleted",
+        }
+        assert replica.snapshots == 1
+        await assert_equals_table(replica, client)
+
+
+STAGES: dict[str, Predicate] = {
+    "connect": is_handshake(Direction.UP, 0),
+    "handshake, first reply": is_handshake(Direction.DOWN, 0),
+    "handshake, last reply": is_handshake(Direction.DOWN, 2),
+    "START": is_start_of(CHANGES),
+    "initial batch": is_reply(0),
+    "second batch": is_reply(1),
+    "CONTINUE": is_query(QueryType.CONTINUE),
+}
+
+
+@pytest.mark.parametrize("pass_bytes", [0, 7])
+@pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
+@pytest.mark.parametrize("stage", STAGES)
+async def test_a_fault_at_any_stage_delays_the_feed_and_no_more(
+    stage: str, fault: Fault, pass_bytes: int, starbelly: DatabaseURL, writer: Writer
+) -> None:
+    async with Proxy(starbelly.host, starbelly.port) as proxy:
+        happened = proxy.arm(fault, STAGES[stage], pass_bytes=pass_bytes)
+        async with running(behind(proxy, starbelly)) as server, connected(server.ws) as client:
+            operation = await client.subscribe(POLICIES.subscription)
+            replica = Replica(POLICIES)
+            await apply_until(replica, operation, "READY")
+            assert happened.is_set()
+            await writer.insert("policy", {"id": "fence"})
+            while "fence" not in replica.rows:
+                replica.apply(await operation.change())
+            await assert_equals_table(replica, client)
+
+
+async def test_a_table_dropped_and_made_again_is_followed(
+    starbelly: DatabaseURL, writer: Writer
+) -> None:
+    async with (
+        running(settings_for(starbelly, **QUICK)) as server,
+        connected(server.ws) as client,
+    ):
+        operation = await client.subscribe(POLICIES.subscription)
+        replica = Replica(POLICIES)
+        await apply_until(replica, operation, "READY")
+        await writer.run(writer.r.db(starbelly.database).table_drop("policy"))
+        await apply_until(replica, operation, "STALE")
+        await writer.run(writer.r.db(starbelly.database).table_create("policy"))
+        await writer.insert("policy", {"id": "new"})
+        await apply_until(replica, operation, "READY")
+        while replica.rows.keys() != {"new"}:  # it may have been ready before the insert
+            replica.apply(await operation.change())
+        assert replica.snapshots == 1
+
+
+async def test_an_overflow_of_the_queue_is_noticed_and_repaired(
+    starbelly: DatabaseURL, writer: Writer
+) -> None:
+    settings = settings_for(starbelly, **{**QUICK, "database_queue_size": 10})
+    async with running(settings) as server, connected(server.ws) as client:
+        operation = await client.subscribe(POLICIES.subscription)
+        replica = Replica(POLICIES)
+        await apply_until(replica, operation, "READY")
+        rows = [{"id": f"p{n:04}", "name": str(n)} for n in range(5000)]
+        await writer.insert("policy", *rows)
+        await apply_until(replica, operation, "STALE")
+        while len(replica.rows) < 5002 or replica.status != "READY":
+            replica.apply(await operation.change())
+        assert replica.snapshots == 1
+
+
+async def test_queries_while_stale_say_so_and_joiners_too(
+    starbelly: DatabaseURL, writer: Writer
+) -> None:
+    async with (
+        Proxy(starbelly.host, starbelly.port) as proxy,
+        running(behind(proxy, starbelly, reconnect_first_s=5, reconnect_max_s=5)) as server,
+        connected(server.ws) as client,
+    ):
+        operation = await client.subscribe(POLICIES.subscription)
+        await operation.until_status("READY")
+        proxy.cut(Fault.RESET)
+        await operation.until_status("STALE")
+        page = (await client.execute(POLICIES.query))["data"]["policies"]
+        assert page["status"] == "STALE"
+        assert page["total"] == 2
+        joined = await client.subscribe(POLICIES.subscription)
+        changes = await joined.until_status("STALE")
+        assert [change.get("cause") for change in changes] == [None, "INITIAL", "INITIAL", None]
+        resumed = await client.subscribe(POLICIES.subscription, since=page["cursor"])
+        assert (await resumed.change())["status"] == "STALE"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_a_database_restarted_twenty_times_under_load_loses_nobody() -> None:
+    """200 writers, 100 subscribers on 20 sockets: all end equal to the table, none was cut."""
+    restarts, writers, sockets, per_socket = 20, 200, 20, 5
+    async with _RestartingDatabase() as database:
+        settings = settings_for(database.url, **QUICK)
+        async with running(settings) as server, asyncio.TaskGroup() as clients:
+            is_over = asyncio.Event()
+            watching = [
+                clients.create_task(_watch(server.ws, per_socket, is_over)) for _ in range(sockets)
+            ]
+            async with asyncio.TaskGroup() as load:
+                written = [
+                    load.create_task(database.write_until(is_over, number))
+                    for number in range(writers)
+                ]
+                for _ in range(restarts):
+                    await database.until_more_writes(200)
+                    await database.restart()
+                await database.until_more_writes(200)
+                is_over.set()
+            await database.write_fence()
+        events = [await watcher for watcher in watching]
+        outages = [outage for count in events for outage in count]
+        print(  # noqa: T201 - the counts are asked for
+            f"{restarts} restarts, {sum(task.result() for task in written)} writes, "
+            f"{sockets * per_socket} subscribers: all equal the table, none was disconnected; "
+            f"events per subscriber {min(outages)}-{max(outages)}"
+        )
+
+
+async def _watch(url: str, count: int, is_over: asyncio.Event) -> list[int]:
+    """Follow until the fence, compare with the table; returns how many events each got."""
+    async with connected(url) as client:
+        operations = [await client.subscribe(POLICIES.subscription) for _ in range(count)]
+        replicas = [Replica(POLICIES) for _ in operations]
+        for operation, replica in zip(operations, replicas, strict=True):
+            while "fence" not in replica.rows:
+                async with asyncio.timeout(240):
+                    message = await operation.messages.get()
+                assert message["type"] == "next", message
+                (change,) = message["payload"]["data"].values()
+                replica.apply(change)
+            assert replica.snapshots == 1, "the difference, not a new snapshot"
+        assert is_over.is_set()
+        for replica in replicas:
+            await assert_equals_table(replica, client)
+        return [replica.events for replica in replicas]
+
+
+class _RestartingDatabase:
+    """An embedded database on a fixed port and file, stopped and started again at will."""
+
+    def __init__(self) -> None:
+        self._server: EmbeddedServer | None = None
+        self._port = 0
+        self._writes = 0
+        self._wrote = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._directory = tempfile.TemporaryDirectory()
+        self._file = Path(self._directory.name) / "data.db"
+        await self._start()
+        await initialise(self.url)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        await self._server.__aexit__(None, None, None)
+        self._directory.cleanup()
+
+    @property
+    def url(self) -> DatabaseURL:
+        return DatabaseURL("127.0.0.1", self._port, "starbelly")
+
+    async def _start(self) -> None:
+        self._server = EmbeddedServer(self._file, port=self._port)
+        await self._server.__aenter__()
+        self._port = self._server.port
+
+    async def restart(self) -> None:
+        assert self._server is not None
+        await self._server.__aexit__(None, None, None)
+        await self._start()
+
+    async def until_more_writes(self, count: int) -> None:
+        target = self._writes + count
+        while self._writes < target:
+            self._wrote.clear()
+            async with asyncio.timeout(60):
+                await self._wrote.wait()
+
+    async def write_until(self, is_over: asyncio.Event, number: int) -> int:
+        """Write, one write after another, over outages; returns how many were acknowledged."""
+        written = 0
+        while not is_over.is_set():
+            try:
+                async with asyncio.timeout(20), writing(self.url) as writer:
+                    while not is_over.is_set():
+                        key = f"p{(number * 7 + written) % 50}"
+                        term = (
+                            writer.table("policy").get(key).delete()
+                            if written % 5 == 4
+                            else writer.table("policy").insert(
+                                {"id": key, "name": f"{number}.{written}"}, conflict="replace"
+                            )
+                        )
+                        await writer.run(term)
+                        written += 1
+                        self._writes += 1
+                        self._wrote.set()
+            except Exception:  # noqa: BLE001 - the database is away: that is what this is about
+                await asyncio.sleep(0)
+        return written
+
+    async def write_fence(self) -> None:
+        async with writing(self.url) as writer:
+            await writer.insert("policy", {"id": "fence"})
