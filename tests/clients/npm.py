@@ -1,0 +1,49 @@
+"""What the tests need of npm, installed when it is first needed."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def install(directory: Path) -> None:
+    """Run `npm ci` in a directory, unless what its package-lock.json names is there already.
+
+    It is safe to call from several processes at once. Without node or npm the test is skipped, and
+    fails where CI=true.
+    """
+    missing = [program for program in ("node", "npm") if shutil.which(program) is None]
+    if missing:
+        reason = f"needs {' and '.join(missing)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    digest = hashlib.sha256((directory / "package-lock.json").read_bytes()).hexdigest()
+    stamp = directory / "node_modules" / ".installed"
+    with _locked(directory):
+        if stamp.exists() and stamp.read_text() == digest:
+            return
+        result = subprocess.run(
+            ["npm", "ci"], cwd=directory, capture_output=True, text=True, timeout=280, check=False
+        )
+        if result.returncode:
+            pytest.fail(f"npm ci failed in {directory.name}:\n{result.stderr}")
+        stamp.write_text(digest)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,24 @@
+// [resume]
+/**
+ * Options for graphql-ws's createClient by which every subscription goes on after a reconnect where
+ * it was. Select `cursor` in every member of the union: one without means a snapshot next time.
+ *
+ * @returns {Partial<import('graphql-ws').ClientOptions>}
+ */
+export function resuming(maxOperations = 100) {
+  const since = new Map(); // the last cursor by operation id, the one that was quiet for longest first
+  return {
+    connectionParams: () => ({ since: Object.fromEntries(since) }),
+    on: {
+      message({ id, type, payload }) {
+        since.delete(id);
+        const cursor = type === 'next' && Object.values(payload.data ?? {})[0]?.cursor;
+        if (cursor) since.set(id, cursor);
+        if (since.size > maxOperations) since.delete(since.keys().next().value);
+      },
+    },
+    retryAttempts: Infinity,
+    shouldRetry: () => true, // else a reset connection, or a server that restarts, is the end
+  };
+}
+// [/resume]
