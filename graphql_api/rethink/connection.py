@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +119,6 @@ class Connection:
         self._timeouts = timeouts
         self._attempt = attempt
         self._answers: set[asyncio.Task[Any]] = set()
-        self._discarded = False
 
     async def run(self, term: Any, **options: Any) -> Any:
         """The value that a query answers with; for a sequence use `stream`.
@@ -134,8 +133,7 @@ class Connection:
             TableMissingError: The database or table does not exist.
             DatabaseError: Any other error that the server answers with.
         """
-        if self._discarded:
-            raise DatabaseUnavailableError(f"the connection to {self.url.address} was given up")
+        self._check_open()
         try:
             async with asyncio.timeout(self._timeouts.query_s):
                 return await term.run(self._driver, **options)
@@ -178,18 +176,27 @@ class Connection:
         return answer
 
     async def _server(self) -> Any:
+        self._check_open()
         try:
             return await self._driver.server()
         except ReqlError as error:
             raise translated(error, self.url) from error
 
     @property
-    def _usable(self) -> bool:
-        return not self._discarded and bool(self._driver.is_open())
+    def _is_open(self) -> bool:
+        # The driver notices a reset one step of the loop later; until then it would write to a
+        # closed transport, which on uvloop is a RuntimeError.
+        instance = self._driver._instance  # noqa: SLF001
+        if instance is None or instance._streamwriter.transport.is_closing():  # noqa: SLF001
+            return False
+        return bool(self._driver.is_open())
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise DatabaseUnavailableError(f"the connection to {self.url.address} is lost")
 
     def _discard(self) -> None:
         # The reader task sees the end of its stream, and fails whatever else is pending.
-        self._discarded = True
         _abort(self._driver._instance)  # noqa: SLF001 - see there
 
     async def _end(self) -> None:
@@ -246,11 +253,9 @@ class Stream:
             raise StreamEnd
         if self._cursor.items:
             return True
-        try:
+        if self._connection._is_open:  # noqa: SLF001 - a part of Connection, in its file
             # The driver does this in `next`, whose wait it cannot bound safely; see the top.
             self._cursor._maybe_fetch_batch()  # noqa: SLF001
-        except ReqlError as error:
-            raise translated(error, self._connection.url) from error
         match self._cursor.error:
             case None:
                 return False
@@ -280,11 +285,10 @@ class Stream:
         # that task would hang if the connection dropped before the reply to STOP.
         if not self._left.done():
             self._left.set_result(None)
-        if self._connection._usable:  # noqa: SLF001 - a part of Connection, in its file
-            with suppress(ReqlError):
-                # Writes STOP and does not wait. The reply is not wanted either: the connection is
-                # closed next, and a server that no longer answers would only hold that up.
-                await self._cursor.close()
+        if self._connection._is_open:  # noqa: SLF001 - a part of Connection, in its file
+            # Writes STOP and does not wait. The reply is not wanted either: the connection is
+            # closed next, and a server that no longer answers would only hold that up.
+            await self._cursor.close()
 
 
 class StreamEnd(Exception):  # noqa: N818 - no error

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from graphql_api.embedded import EmbeddedServer
 from graphql_api.errors import DatabaseUnavailableError, FeedLostError, TableMissingError
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.feeds.table import Document
@@ -373,7 +374,7 @@ async def test_poison_documents_pass_as_changes_as_initials_and_in_reads(
             assert event.new is not None
             seen.append(event.new)
     assert sorted(map(json.dumps, seen)) == sorted(map(json.dumps, POISON))
-    read = await RethinkStore(starbelly).read_table("schedule")
+    read = await RethinkStore(starbelly).read("schedule")
     assert sorted(map(json.dumps, read)) == sorted(map(json.dumps, POISON))
 
 
@@ -432,14 +433,12 @@ async def replay(source: RethinkSource, url: DatabaseURL, *, seed: int) -> None:
             assert isinstance(event, DocumentChange)
             apply(event)
     assert sorted(known.values(), key=str) == sorted(
-        await RethinkStore(url).read_table("policy"), key=str
+        await RethinkStore(url).read("policy"), key=str
     )
 
 
 @pytest.mark.parametrize("fault", [None, *Fault])
 def test_feeds_behave_the_same_on_uvloop(fault: Fault | None) -> None:
-    from graphql_api.embedded import EmbeddedServer
-
     async def main() -> None:
         async with (
             nothing_left_behind(),

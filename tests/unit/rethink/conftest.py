@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from graphql_api.embedded import EmbeddedServer
 from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.url import DatabaseURL
@@ -20,8 +21,6 @@ async def _leaves_nothing() -> AsyncIterator[None]:
 @pytest.fixture
 async def database(_leaves_nothing: None) -> AsyncIterator[DatabaseURL]:
     """A database name that does not exist yet, on a server of its own; dropped afterwards."""
-    from graphql_api.embedded import EmbeddedServer
-
     async with EmbeddedServer(None) as server:
         url = DatabaseURL(server.host, server.port, f"test_{uuid.uuid4().hex[:12]}")
         yield url

@@ -38,7 +38,7 @@ async def test_init_creates_everything_and_says_so(database: DatabaseURL) -> Non
 async def test_standard_policies_are_those_of_a_new_starbelly(database: DatabaseURL) -> None:
     await initialise(database)
     policies = {
-        policy["name"]: dict(policy) for policy in await RethinkStore(database).read_table("policy")
+        policy["name"]: dict(policy) for policy in await RethinkStore(database).read("policy")
     }
     times = set()
     for policy in policies.values():
@@ -92,9 +92,9 @@ async def test_standard_policies_are_those_of_a_new_starbelly(database: Database
 async def test_init_twice_creates_nothing_and_touches_nothing(database: DatabaseURL) -> None:
     await initialise(database)
     store = RethinkStore(database)
-    before = await store.read_table("policy")
+    before = await store.read("policy")
     assert await initialise(database) == []
-    assert await store.read_table("policy") == before
+    assert await store.read("policy") == before
 
 
 async def test_init_completes_what_is_there_and_touches_none_of_it(database: DatabaseURL) -> None:
@@ -110,14 +110,14 @@ async def test_init_completes_what_is_there_and_touches_none_of_it(database: Dat
         f"index {name}.schedule.schedule_name",
         f"index {name}.policy.name",
     ]
-    assert await RethinkStore(database).read_table("policy") == [{"id": "mine"}]
+    assert await RethinkStore(database).read("policy") == [{"id": "mine"}]
 
 
 async def test_inits_at_once_create_each_thing_once(database: DatabaseURL) -> None:
     results = await asyncio.gather(*(initialise(database) for _ in range(5)))
     created = [line for lines in results for line in lines]
     assert len(created) == len(set(created)) == 8
-    assert len(await RethinkStore(database).read_table("policy")) == 2
+    assert len(await RethinkStore(database).read("policy")) == 2
 
 
 async def test_missing_tables_are_named(database: DatabaseURL) -> None:

@@ -25,30 +25,30 @@ async def test_every_document_is_read(database: DatabaseURL) -> None:
     documents = [{"id": f"{n:04}", "x": "x" * 500} for n in range(1500)]
     async with connect(database) as connection:
         await connection.run(r.db(database.database).table("schedule").insert(documents))
-    read = await RethinkStore(database).read_table("schedule")
+    read = await RethinkStore(database).read("schedule")
     assert sorted(read, key=lambda document: str(document["id"])) == documents
-    assert await RethinkStore(database).read_table("domain_login") == []
+    assert await RethinkStore(database).read("domain_login") == []
 
 
 async def test_missing_table_or_database_is_named(database: DatabaseURL) -> None:
     await initialise(database)
     with pytest.raises(TableMissingError, match=r"\.nothing does not exist"):
-        await RethinkStore(database).read_table("nothing")
+        await RethinkStore(database).read("nothing")
     with pytest.raises(TableMissingError, match="database nowhere does not exist"):
-        await RethinkStore(replace(database, database="nowhere")).read_table("policy")
+        await RethinkStore(replace(database, database="nowhere")).read("policy")
 
 
 async def test_read_that_stalls_is_given_up() -> None:
     async with ScriptedServer(feed_of(rows({"id": 1}))) as server:
         with pytest.raises(DatabaseUnavailableError, match=r"no more rows .* within 0\.2 s"):
-            await store(server).read_table("policy")
+            await store(server).read("policy")
 
 
 async def test_read_that_fails_half_way_says_why() -> None:
     failure = {"t": 18, "e": 1000000, "r": ["Internal."], "b": []}
     async with ScriptedServer(feed_of(rows({"id": 1}), failure)) as server:
         with pytest.raises(DatabaseError, match="Internal"):
-            await store(server).read_table("policy")
+            await store(server).read("policy")
 
 
 async def test_read_asks_for_small_batches_and_raw_values() -> None:
@@ -61,5 +61,5 @@ async def test_read_asks_for_small_batches_and_raw_values() -> None:
         return {"t": 16, "r": ["Token 0 not in stream cache."]} if query[0] == CONTINUE else None
 
     async with ScriptedServer(script) as server:
-        assert await store(server).read_table("policy") == [{"id": 1}]
+        assert await store(server).read("policy") == [{"id": 1}]
     assert asked[0][2] == {"time_format": "raw", "binary_format": "raw", "max_batch_rows": 200}
