@@ -13,17 +13,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import orjson
 from graphql import GraphQLError
 
 from graphql_api.errors import GraphQLAPIError
+from graphql_api.transport.request import (
+    MalformedRequestError,
+    Members,
+    Request,
+    optional_object,
+)
 
 SUBPROTOCOL = "graphql-transport-ws"
-
-Members: TypeAlias = Mapping[str, Any]
-"""A JSON object, whose members the client has chosen."""
 
 
 class InvalidMessageError(GraphQLAPIError):
@@ -64,17 +67,11 @@ class Subscribe:
 
     Attributes:
         id: The client's name for it, not empty.
-        query: The text of the document.
-        operation_name: Which of the document's operations.
-        variables: Their values; None and none are the same.
-        extensions: What else the client says about it.
+        payload: What it asks for.
     """
 
     id: str
-    query: str
-    operation_name: str | None = None
-    variables: dict[str, Any] | None = None
-    extensions: dict[str, Any] | None = None
+    payload: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,39 +107,30 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
         raise InvalidMessageError(f"not JSON: {error}") from error
     if not isinstance(message, dict):
         raise InvalidMessageError("not an object")
+    try:
+        return _checked(message, max_since)
+    except MalformedRequestError as error:
+        raise InvalidMessageError(str(error)) from error
+
+
+def _checked(message: Members, max_since: int) -> ClientMessage:
     match message.get("type"):
         case "subscribe":
-            return _subscribe(message)
+            payload = message.get("payload")
+            if not isinstance(payload, dict):
+                raise InvalidMessageError("'payload' is not an object")
+            return Subscribe(_id(message), Request.of(payload))
         case "complete":
             return Complete(_id(message))
         case "ping":
-            return Ping(_optional_object(message, "payload"))
+            return Ping(optional_object(message, "payload"))
         case "pong":
-            return Pong(_optional_object(message, "payload"))
+            return Pong(optional_object(message, "payload"))
         case "connection_init":
-            payload = _optional_object(message, "payload")
+            payload = optional_object(message, "payload")
             return ConnectionInit(payload, _since(payload or {}, max_since))
         case _:
             raise InvalidMessageError("'type' is none that a client sends")
-
-
-def _subscribe(message: Members) -> Subscribe:
-    payload = message.get("payload")
-    if not isinstance(payload, dict):
-        raise InvalidMessageError("'payload' is not an object")
-    query = payload.get("query")
-    if not isinstance(query, str):
-        raise InvalidMessageError("'query' is not a string")
-    operation_name = payload.get("operationName")
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise InvalidMessageError("'operationName' is neither a string nor null")
-    return Subscribe(
-        id=_id(message),
-        query=query,
-        operation_name=operation_name,
-        variables=_optional_object(payload, "variables"),
-        extensions=_optional_object(payload, "extensions"),
-    )
 
 
 def _id(message: Members) -> str:
@@ -152,15 +140,8 @@ def _id(message: Members) -> str:
     return id_
 
 
-def _optional_object(parent: Members, name: str) -> dict[str, Any] | None:
-    value = parent.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise InvalidMessageError(f"{name!r} is neither an object nor null")
-    return value
-
-
 def _since(payload: Members, max_since: int) -> Mapping[str, str]:
-    since = _optional_object(payload, "since")
+    since = optional_object(payload, "since")
     if not since:
         return {}
     if len(since) > max_since:

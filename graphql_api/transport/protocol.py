@@ -28,11 +28,11 @@ from graphql_api.transport.messages import (
     Complete,
     ConnectionInit,
     InvalidMessageError,
-    Members,
     Ping,
     Pong,
     Subscribe,
 )
+from graphql_api.transport.request import Members, Request
 
 _MAX_REASON_BYTES = 123
 """What a close frame has room for (RFC 6455, 5.5)."""
@@ -68,20 +68,17 @@ class Operation:
     holds this object, and so cannot reach a later one with the same id.
 
     Attributes:
+        id: The client's name for it.
         request: What the client asks for.
         resume_from: The cursor that the connection gave for this operation, if it did.
     """
 
-    __slots__ = ("request", "resume_from")
+    __slots__ = ("id", "request", "resume_from")
 
-    def __init__(self, request: Subscribe, resume_from: str | None = None) -> None:
+    def __init__(self, id_: str, request: Request, resume_from: str | None) -> None:
+        self.id = id_
         self.request = request
         self.resume_from = resume_from
-
-    @property
-    def id(self) -> str:
-        """The client's name for it."""
-        return self.request.id
 
 
 # What the shell is to do.
@@ -232,18 +229,18 @@ class Protocol:
         self._since = dict(message.since)
         return Connect(message.payload)
 
-    def _subscribe(self, request: Subscribe) -> Action:
+    def _subscribe(self, message: Subscribe) -> Action:
         if self.state is not State.ACKNOWLEDGED:
             return self.close(CloseCode.UNAUTHORIZED, "Unauthorized")
-        if request.id in self._operations:
-            reason = f"Subscriber for {request.id} already exists"
+        if message.id in self._operations:
+            reason = f"Subscriber for {message.id} already exists"
             if len(reason.encode()) > _MAX_REASON_BYTES:
                 reason = "Subscriber already exists"
             return self.close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, reason)
         # The cursor is for the first operation of this id only: if the client uses the id again on
         # this socket, it means a new operation, not one that it had before it was cut off.
-        operation = Operation(request, self._since.pop(request.id, None))
-        self._operations[request.id] = operation
+        operation = Operation(message.id, message.payload, self._since.pop(message.id, None))
+        self._operations[message.id] = operation
         return Start(operation)
 
     def _invalid_message(self) -> Close:

@@ -18,15 +18,15 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
-from graphql import GraphQLError, GraphQLSyntaxError, OperationType, get_operation_ast
+from graphql import GraphQLError, OperationType
 from starlette.types import Message, Receive, Scope, Send
-from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types import ExecutionResult
 
 from graphql_api.schema import APISchema, Context
-from graphql_api.schema.errors import INTERNAL, OPERATION_UNRESOLVED, expose
+from graphql_api.schema.errors import INTERNAL
 from graphql_api.transport import messages
 from graphql_api.transport.documents import Documents
-from graphql_api.transport.messages import SUBPROTOCOL, Members
+from graphql_api.transport.messages import SUBPROTOCOL
 from graphql_api.transport.protocol import (
     Close,
     CloseCode,
@@ -37,6 +37,7 @@ from graphql_api.transport.protocol import (
     Start,
     Stop,
 )
+from graphql_api.transport.request import Members, is_request_error, refusal
 
 log = logging.getLogger(__name__)
 
@@ -208,16 +209,10 @@ class _Connection:
 
     async def _start(self, operation: Operation) -> None:
         """Begin to serve an operation whose id has been reserved."""
-        request = operation.request
         try:
-            document = self._server.documents.parse(request.query)
-        except GraphQLSyntaxError as error:
-            expose(error)
+            definition = operation.request.operation(self._server.documents)
+        except GraphQLError as error:
             await self._reply(self._protocol.error(operation, [error]))
-            return
-        definition = get_operation_ast(document, request.operation_name)
-        if definition is None:
-            await self._refuse(operation, "Unable to identify operation", OPERATION_UNRESOLVED)
             return
         if definition.operation is OperationType.SUBSCRIPTION:
             running, limit, kind = (
@@ -233,7 +228,7 @@ class _Connection:
             return
         context = replace(self._make_context(), resume_from=operation.resume_from)
         task = self._tasks.create_task(
-            self._serve(operation, context), name=f"operation {request.id}"
+            self._serve(operation, context), name=f"operation {operation.id}"
         )
         running[operation] = task
         task.add_done_callback(lambda _: running.pop(operation, None))
@@ -261,11 +256,11 @@ class _Connection:
             operation_name=request.operation_name,
             operation_extensions=request.extensions,
         )
-        prefix = messages.next_prefix(request.id)
+        prefix = messages.next_prefix(operation.id)
         async with aclosing(results):
             async for result in results:
                 assert isinstance(result, ExecutionResult), "no incremental delivery"
-                if result.errors and _is_request_error(result):
+                if result.errors and is_request_error(result):
                     await self._reply(self._protocol.error(operation, result.errors))
                     return
                 payload = messages.execution_result(result.data, result.errors, result.extensions)
@@ -274,8 +269,7 @@ class _Connection:
         await self._reply(self._protocol.complete(operation))
 
     async def _refuse(self, operation: Operation, text: str, code: str) -> None:
-        error = GraphQLError(text, extensions={"code": code})
-        await self._reply(self._protocol.error(operation, [error]))
+        await self._reply(self._protocol.error(operation, [refusal(text, code)]))
 
     async def _reply(self, reply: Reply | None) -> None:
         if reply is not None:
@@ -291,10 +285,3 @@ class _Connection:
         with suppress(OSError):
             async with asyncio.timeout(self._limits.close_timeout_s):
                 await self._send(message)
-
-
-def _is_request_error(result: ExecutionResult) -> bool:
-    """Whether nothing was executed: whatever goes wrong in execution happens at some field."""
-    if isinstance(result, PreExecutionError):
-        return True
-    return result.data is None and all(error.path is None for error in result.errors or ())

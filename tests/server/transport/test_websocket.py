@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Scope
 from websockets.asyncio.client import connect
 
-from graphql_api.transport.messages import Members
+from graphql_api.transport.request import Members
 from graphql_api.transport.websocket import Limits, MakeContext
 from tests.server.transport.toy import Client, Running, _context, connected, opened, serve
 

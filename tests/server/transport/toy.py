@@ -143,7 +143,7 @@ SCHEMA = APISchema(
 class Running:
     """A server that answers."""
 
-    app: GraphQLTransportWS
+    app: Any
     port: int
     toys: Toys
 
@@ -154,7 +154,7 @@ class Running:
 
 @asynccontextmanager
 async def serve(
-    make: Callable[..., GraphQLTransportWS] = GraphQLTransportWS,
+    make: Callable[..., ASGIApp] = GraphQLTransportWS,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     uvicorn_options: dict[str, Any] | None = None,
     **arguments: Any,
@@ -178,15 +178,16 @@ async def serve(
         "timeout_graceful_shutdown": 5,
     }
     config = uvicorn.Config(wrap(app), **options | (uvicorn_options or {}))
+    config.load()
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
+    server.lifespan = config.lifespan_class(config)
+    # uvicorn's main loop looks ten times a second whether it is to end. Tests do not wait for that.
+    await server.startup()
     try:
-        await toys.wait_for(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield Running(app, port, toys)
     finally:
-        server.should_exit = True
-        await serving
+        await server.shutdown()
 
 
 class Client:

@@ -63,13 +63,12 @@ def check(text: str) -> None:
         case Complete(id_):
             assert id_
             messages.complete(id_).decode()
-        case Subscribe(id_, query, operation_name, variables, extensions):
+        case Subscribe(id_, request):
             assert id_
-            assert isinstance(query, str)
-            assert operation_name is None or isinstance(operation_name, str)
-            assert all(
-                value is None or isinstance(value, dict) for value in (variables, extensions)
-            )
+            assert isinstance(request.query, str)
+            assert request.operation_name is None or isinstance(request.operation_name, str)
+            assert request.variables is None or isinstance(request.variables, dict)
+            assert request.extensions is None or isinstance(request.extensions, dict)
 
 
 @given(MESSAGES | JSON)

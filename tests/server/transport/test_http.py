@@ -1,0 +1,186 @@
+"""GraphQL over HTTP through a real uvicorn: status codes, media types, and no 500."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from graphql_api.transport.http import GraphQLHTTP, MediaType, accepted
+from tests.server.transport.toy import serve
+
+JSON = "application/json"
+GRAPHQL = "application/graphql-response+json"
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        serve(GraphQLHTTP, max_body_bytes=10_000) as running,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{running.port}", trust_env=False, timeout=10
+        ) as client,
+    ):
+        yield client
+
+
+async def post(http: httpx.AsyncClient, body: Any, accept: str = "*/*") -> httpx.Response:
+    return await http.post("/", json=body, headers={"accept": accept})
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, MediaType.JSON),
+        ("", MediaType.JSON),
+        ("*/*", MediaType.JSON),
+        ("application/*", MediaType.JSON),
+        (JSON, MediaType.JSON),
+        (GRAPHQL, MediaType.GRAPHQL),
+        ("Application/GraphQL-Response+JSON; charset=utf-8", MediaType.GRAPHQL),
+        (f"{GRAPHQL},{JSON};q=0.9", MediaType.GRAPHQL),
+        (f"{GRAPHQL};q=0.8, {JSON};q=0.9", MediaType.JSON),
+        (f"{JSON}, {GRAPHQL}", MediaType.JSON),
+        (f"text/html, {GRAPHQL};q=0.1", MediaType.GRAPHQL),
+        (f"{GRAPHQL}, application/graphql+json, {JSON}, text/event-stream", MediaType.GRAPHQL),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", MediaType.JSON),
+        (f"{GRAPHQL};q=0, {JSON}", MediaType.JSON),
+        (f"{JSON};q=no", None),
+        ("text/event-stream", None),
+        ("text/html;q=1,;q=", None),
+    ],
+)
+def test_media_type_is_the_one_that_the_client_likes_best(
+    accept: str | None, expected: MediaType | None
+) -> None:
+    assert accepted(accept) is expected
+
+
+@pytest.mark.parametrize("accept", [JSON, GRAPHQL])
+async def test_query_and_mutation_are_answered(http: httpx.AsyncClient, accept: str) -> None:
+    body = {
+        "query": "query Q { hello } mutation M($v: Int!) { set(value: $v) }",
+        "operationName": "M",
+        "variables": {"v": 7},
+        "extensions": {},
+    }
+    response = await post(http, body, accept)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == f"{accept}; charset=utf-8"
+    assert response.json() == {"data": {"set": 7}}
+
+
+async def test_query_may_come_by_get(http: httpx.AsyncClient) -> None:
+    query = "query ($n: String!) { hello(name: $n) }"
+    params = {"query": query, "variables": '{"n":"ä"}', "extensions": ""}
+    response = await http.get("/", params=params)
+    assert response.json() == {"data": {"hello": "hello ä"}}
+
+
+@pytest.mark.parametrize("url", ["/", "/?query=%FF", "/?query={hello}&variables={", "/?query=a%"])
+async def test_malformed_url_is_a_bad_request(http: httpx.AsyncClient, url: str) -> None:
+    response = await http.get(url, headers={"accept": GRAPHQL})
+    assert response.status_code == 400
+    assert "data" not in response.json()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"5",
+        b'"x"',
+        b"[]",
+        b'[{"query":"{hello}"}]',
+        b"\xff",
+        b'{"query":"\xff"}',
+        b'{"query":"\\ud800"}',
+        b"[" * 9000,
+        b"{}",
+        b'{"query":null}',
+        b'{"query":5}',
+        b'{"query":"{hello}","variables":[]}',
+        b'{"query":"{hello}","variables":"{}"}',
+        b'{"query":"{hello}","operationName":5}',
+        b'{"query":"{hello}","extensions":false}',
+    ],
+)
+async def test_malformed_body_is_a_bad_request(http: httpx.AsyncClient, body: bytes) -> None:
+    response = await http.post("/", content=body, headers={"content-type": JSON})
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]
+    assert error["extensions"] == {"code": "BAD_REQUEST"}
+
+
+async def test_request_that_is_no_graphql_is_refused(http: httpx.AsyncClient) -> None:
+    body = json.dumps({"query": "{ hello }"}).encode()
+    types = [None, "text/plain", "application/graphql", f"{JSON}; charset=latin-1"]
+    for content_type in types:
+        headers = {} if content_type is None else {"content-type": content_type}
+        assert (await http.post("/", content=body, headers=headers)).status_code == 415
+    assert (await http.put("/", json={})).headers["allow"] == "GET, POST"
+    assert (await post(http, {"query": "{ hello }"}, "text/event-stream")).status_code == 406
+    assert (await post(http, {"query": " " * 10_000})).status_code == 413
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(11):
+            yield b" " * 1000
+
+    response = await http.post("/", content=chunks(), headers={"content-type": JSON})
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": ""}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "{ hello }", "operationName": "X"}, "OPERATION_RESOLUTION_FAILURE"),
+        ({"query": "query A { hello } query B { hello }"}, "OPERATION_RESOLUTION_FAILURE"),
+        (
+            {"query": "query ($n: String!) { hello(name: $n) }", "variables": {"n": 1}},
+            "BAD_USER_INPUT",
+        ),
+    ],
+)
+async def test_mistake_in_a_request_has_the_status_of_its_media_type(
+    http: httpx.AsyncClient, body: Any, code: str
+) -> None:
+    for accept, status in ((JSON, 200), (GRAPHQL, 400)):
+        response = await post(http, body, accept)
+        assert response.status_code == status
+        assert response.headers["content-type"].startswith(accept)
+        answer = response.json()
+        assert "data" not in answer
+        assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
+
+
+async def test_mutation_needs_post(http: httpx.AsyncClient) -> None:
+    response = await http.get("/", params={"query": "mutation { set(value: 1) }"})
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+
+
+async def test_subscription_needs_a_stream(http: httpx.AsyncClient) -> None:
+    response = await post(http, {"query": "subscription { count }"})
+    assert response.status_code == 406
+    assert "graphql-transport-ws" in response.json()["errors"][0]["message"]
+
+
+async def test_error_of_a_resolver_is_masked(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for query, data in (("{ secret }", None), ("{ perhaps }", {"perhaps": None})):
+        response = await post(http, {"query": query}, GRAPHQL)
+        assert response.status_code == 200
+        assert response.json()["data"] == data
+        assert response.json()["errors"][0]["extensions"] == {"code": "INTERNAL_SERVER_ERROR"}
+        assert "a secret" not in response.text
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR] * 2
