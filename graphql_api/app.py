@@ -37,8 +37,10 @@ from graphql_api.rethink.writer import RethinkWriter
 from graphql_api.schema import TABLES, Context, build_schema
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
-from graphql_api.transport.graphql_view import GraphQLView
+from graphql_api.transport.documents import Documents
 from graphql_api.transport.guard import Guard, GuardMiddleware
+from graphql_api.transport.http import GraphQLHTTP
+from graphql_api.transport.websocket import GraphQLTransportWS
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +67,13 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Starl
     def context() -> Context:
         return Context(feeds=services.feeds, feed_wait_s=settings.feed_wait_s)
 
-    graphql = GraphQLView(schema, context)
+    documents = Documents()
+    http = GraphQLHTTP(
+        schema, context, documents=documents, max_body_bytes=settings.max_message_bytes
+    )
     routes: list[BaseRoute] = [
-        Route("/graphql", graphql),
-        WebSocketRoute("/graphql", graphql),
+        Route("/graphql", http),
+        WebSocketRoute("/graphql", GraphQLTransportWS(schema, context, documents=documents)),
         Route("/", RedirectResponse("/graphiql" if settings.graphiql else "/graphql")),
     ]
     if settings.graphiql:
