@@ -30,7 +30,7 @@ def test_every_setting_is_described(kind: type[CommonSettings]) -> None:
 def test_a_number_has_its_unit_in_its_name(kind: type[CommonSettings]) -> None:
     for name, field in kind.model_fields.items():
         if field.annotation in {int, float} and name != "port":
-            assert name.endswith(("_s", "_bytes", "_changes")), name
+            assert name.endswith(("_s", "_bytes", "_changes", "_size")), name
 
 
 def test_flags_win_over_environment_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
