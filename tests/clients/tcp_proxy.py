@@ -44,6 +44,7 @@ class _Link:
     cut: Cut | None = None
     sent_bytes: int = 0
     """What the client got since `cut` was set."""
+    is_cut: bool = False
 
 
 class TCPProxy:
@@ -60,6 +61,9 @@ class TCPProxy:
         self._planned: deque[Cut] = deque()
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._was_cut = asyncio.Event()
+        self._is_open = asyncio.Event()
+        self._is_open.set()
         self.cuts = 0
         self.connections = 0
         self.host = "127.0.0.1"
@@ -91,10 +95,24 @@ class TCPProxy:
             if link.cut is None and self._planned:
                 link.cut = self._planned.popleft()
 
+    def hold(self) -> None:
+        """Let new connections wait, from when they are taken, until `release`."""
+        self._is_open.clear()
+
+    def release(self) -> None:
+        """Let connections through again."""
+        self._is_open.set()
+
     @property
     def is_done(self) -> bool:
         """Whether everything planned has happened."""
-        return not self._planned and all(link.cut is None for link in self._links)
+        return not self._planned and all(link.cut is None or link.is_cut for link in self._links)
+
+    async def done(self) -> None:
+        """Wait until everything planned has happened."""
+        while not self.is_done:
+            self._was_cut.clear()
+            await self._was_cut.wait()
 
     async def _accept(self, client_reader: StreamReader, client: StreamWriter) -> None:
         task = asyncio.current_task()
@@ -102,6 +120,7 @@ class TCPProxy:
         self._tasks.add(task)
         link: _Link | None = None
         try:
+            await self._is_open.wait()
             server_reader, server = await asyncio.open_connection(*self._server_address)
             link = _Link(client, server, self._planned.popleft() if self._planned else None)
             self._links.add(link)
@@ -117,7 +136,10 @@ class TCPProxy:
             if link is not None:
                 self._links.discard(link)
                 _close(link.server, reset=True)
-            _close(client, reset=link is not None and link.cut is not None and link.cut.reset)
+            _close(
+                client,
+                reset=link is not None and link.is_cut and link.cut is not None and link.cut.reset,
+            )
 
     async def _up(self, reader: StreamReader, server: StreamWriter) -> None:
         while data := await reader.read(2**16):
@@ -134,6 +156,8 @@ class TCPProxy:
                 if len(data) >= left:
                     link.client.write(data[:left])
                     self.cuts += 1
+                    link.is_cut = True
+                    self._was_cut.set()
                     return
             link.client.write(data)
             await link.client.drain()

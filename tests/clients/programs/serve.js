@@ -57,12 +57,16 @@ export async function serve(subscribe) {
   for await (const line of createInterface({ input: process.stdin })) {
     const { subscribe: name, unsubscribe, ...request } = JSON.parse(line);
     if (name !== undefined) {
-      open.set(name, subscribe(request, (result) => say({ name, ...result })));
+      const tell = (result) => open.has(name) && say({ name, ...result });
+      open.set(name, subscribe(request, tell));
     } else {
-      open.get(unsubscribe)();
+      const stop = open.get(unsubscribe);
       open.delete(unsubscribe);
+      stop();
       say({ unsubscribed: unsubscribe });
     }
   }
-  for (const stop of open.values()) stop(); // with the last of them the socket closes
+  const stops = [...open.values()];
+  open.clear();
+  for (const stop of stops) stop(); // with the last of them the socket closes
 }
