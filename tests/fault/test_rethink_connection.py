@@ -258,6 +258,25 @@ async def test_cancelled_query_takes_its_connection_with_it(
     await proxy.drained()
 
 
+async def test_query_that_is_out_of_time_takes_its_connection_with_it(
+    database: DatabaseURL, proxy: Proxy
+) -> None:
+    async with connect(through(proxy, database), timeouts=TIMEOUTS) as connection:
+        proxy.delay_s = 0.25
+        with pytest.raises(DatabaseUnavailableError, match=r"no answer from .* within 0\.2 s"):
+            await connection.run(r.db_list())
+        with within(0.0), pytest.raises(DatabaseUnavailableError, match="is lost"):
+            await connection.run(r.db_list())
+    await proxy.drained()
+
+
+async def test_connection_that_was_left_is_lost(database: DatabaseURL) -> None:
+    async with connect(database) as connection:
+        pass
+    with pytest.raises(DatabaseUnavailableError, match="is lost"):
+        await connection.run(r.db_list())
+
+
 async def test_leaving_is_finished_although_it_is_cancelled(
     database: DatabaseURL, proxy: Proxy
 ) -> None:
@@ -276,7 +295,13 @@ async def test_leaving_is_finished_although_it_is_cancelled(
         task.cancel()
         task.cancel()
         await asyncio.wait({task})
+        assert tasks_of_the_driver() == []
     await proxy.drained()
+
+
+def tasks_of_the_driver() -> list[str]:
+    names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+    return [name for name in names if name.startswith("Connection")]
 
 
 async def test_queries_run_side_by_side(database: DatabaseURL) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import AsyncIterator
 
@@ -13,9 +14,13 @@ from tests.unit.rethink.leaks import nothing_left_behind
 
 
 @pytest.fixture(autouse=True)
-async def _leaves_nothing() -> AsyncIterator[None]:
+async def _leaves_nothing(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
     async with nothing_left_behind():
         yield
+    # What does not end is logged; see Connection.
+    assert "graphql_api.rethink.connection" not in {
+        record.name for record in caplog.get_records("call") if record.levelno >= logging.WARNING
+    }
 
 
 @pytest.fixture

@@ -323,6 +323,8 @@ async def test_reader_takes_no_more_than_it_reads() -> None:
         await anext(feed)
         await wait_until_still(lambda: asked)
         assert asked <= 3
+        for _ in range(100):
+            await anext(feed)
 
 
 async def wait_until_still(value: Callable[[], int]) -> None:

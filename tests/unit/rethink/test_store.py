@@ -30,6 +30,17 @@ async def test_every_document_is_read(database: DatabaseURL) -> None:
     assert await RethinkStore(database).read("domain_login") == []
 
 
+async def test_documents_with_some_keys_are_read(database: DatabaseURL) -> None:
+    await initialise(database)
+    documents = [{"id": key} for key in "abc"]
+    async with connect(database) as connection:
+        await connection.run(r.db(database.database).table("schedule").insert(documents))
+    store = RethinkStore(database)
+    read = await store.read("schedule", ["c", "a", "missing"])
+    assert sorted(str(document["id"]) for document in read) == ["a", "c"]
+    assert await store.read("schedule", []) == []
+
+
 async def test_missing_table_or_database_is_named(database: DatabaseURL) -> None:
     await initialise(database)
     with pytest.raises(TableMissingError, match=r"\.nothing does not exist"):
