@@ -15,13 +15,10 @@ import uuid
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from graphql_api.embedded.errors import DataFileError
 from graphql_api.embedded.users import Credentials
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 APPLICATION_ID = 0x52454D42
 """Marks the file as ours ("REMB")."""
@@ -127,34 +124,37 @@ class Storage:
         )
         self._connection.execute(_PUT_USER, row)
 
-    def databases(self) -> Iterator[tuple[str, str]]:
-        """Yield the id and name of each database."""
-        yield from self._connection.execute("SELECT id, name FROM database ORDER BY name")
+    def databases(self) -> list[tuple[str, str]]:
+        """Return the id and name of each database."""
+        return self._read("SELECT id, name FROM database ORDER BY name")
 
-    def tables(self) -> Iterator[tuple[str, str, str, str, str]]:
-        """Yield the id, database, name, primary key and durability of each table."""
-        yield from self._connection.execute(
+    def tables(self) -> list[tuple[str, str, str, str, str]]:
+        """Return the id, database, name, primary key and durability of each table."""
+        return self._read(
             "SELECT id, database, name, primary_key, durability FROM table_ ORDER BY name"
         )
 
-    def indexes(self, table_id: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the name and definition (JSON) of each secondary index of a table."""
-        yield from self._connection.execute(
-            "SELECT name, definition FROM secondary_index WHERE table_ = ? ORDER BY name",
-            (table_id,),
+    def indexes(self, table_id: str) -> list[tuple[str, bytes]]:
+        """Return the name and definition (JSON) of each secondary index of a table."""
+        return self._read(
+            "SELECT name, definition FROM secondary_index WHERE table_ = ? ORDER BY name", table_id
         )
 
-    def documents(self, table_id: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the key and JSON of each document of a table."""
-        yield from self._connection.execute(
-            "SELECT key, body FROM document WHERE table_ = ?", (table_id,)
-        )
+    def documents(self, table_id: str) -> list[tuple[str, bytes]]:
+        """Return the key and JSON of each document of a table."""
+        return self._read("SELECT key, body FROM document WHERE table_ = ?", table_id)
 
-    def users(self) -> Iterator[tuple[str, Credentials]]:
-        """Yield the name and credentials of each user."""
-        rows = self._connection.execute("SELECT * FROM user ORDER BY name")
-        for name, salt, iterations, salted_password, is_empty in rows:
-            yield name, Credentials(salt, iterations, salted_password, bool(is_empty))
+    def users(self) -> list[tuple[str, Credentials]]:
+        """Return the name and credentials of each user."""
+        rows = self._read("SELECT * FROM user ORDER BY name")
+        return [
+            (name, Credentials(salt, iterations, salted_password, bool(is_empty)))
+            for name, salt, iterations, salted_password, is_empty in rows
+        ]
+
+    def _read(self, sql: str, *parameters: str) -> list[Any]:
+        with closing(self._connection.execute(sql, parameters)) as cursor:
+            return cursor.fetchall()
 
     def close(self) -> None:
         """Close the file and release its lock."""

@@ -45,7 +45,7 @@ class Replay:
                 await self._step(row)
         finally:
             for client in self._clients.values():
-                client.writer.close()
+                await client.close()
         return self.observed
 
     async def _step(self, row: Row) -> None:
