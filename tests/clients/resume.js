@@ -1,4 +1,4 @@
-// [resume]
+// The README shows what begins here
 /**
  * Options for graphql-ws's createClient by which every subscription goes on after a reconnect where
  * it was. Select `cursor` in every member of the union: one without means a snapshot next time.
@@ -21,4 +21,4 @@ export function resuming(maxOperations = 200) {
     shouldRetry: () => true, // else a reset connection, or a server that restarts, is the end
   };
 }
-// [/resume]
+// The README shows what ends here

@@ -70,7 +70,7 @@ class TCPProxy:
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        self._listener = await asyncio.start_server(self._accept, self.host, 0)
+        self._listener = await asyncio.start_server(self._take, self.host, 0)
         self.port = self._listener.sockets[0].getsockname()[1]
         return self
 
@@ -114,10 +114,12 @@ class TCPProxy:
             self._was_cut.clear()
             await self._was_cut.wait()
 
-    async def _accept(self, client_reader: StreamReader, client: StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _take(self, reader: StreamReader, client: StreamWriter) -> None:
+        task = asyncio.create_task(self._forward(reader, client))
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _forward(self, client_reader: StreamReader, client: StreamWriter) -> None:
         link: _Link | None = None
         try:
             await self._is_open.wait()
@@ -132,7 +134,6 @@ class TCPProxy:
         except* OSError:
             pass  # a side has gone, and so goes the other
         finally:
-            self._tasks.discard(task)
             if link is not None:
                 self._links.discard(link)
                 _close(link.server, reset=True)

@@ -1,0 +1,71 @@
+"""A table that changes all the time, and connections that are cut at random."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+from tests.clients.tcp_proxy import Cut
+from tests.server.client import Client
+from tests.server.database import Writer
+from tests.server.operations import POLICIES
+from tests.unit.schema.documents import POLICY
+
+
+def policy(key: str, name: str) -> dict[str, Any]:
+    return POLICY | {"id": key, "name": name}
+
+
+async def table(client: Client, where: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """The rows that pass a filter, by their keys, as a query gives them."""
+    result = await client.execute(POLICIES.query, where=where)
+    assert "errors" not in result, result
+    return {row["id"]: row for row in result["data"]["policies"]["items"]}
+
+
+async def write_and_see(key: str, client: Client, writer: Writer) -> None:
+    """Insert a row, and wait until the server's feed has it, and so all that was written before."""
+    operation = await client.subscribe(POLICIES.subscription, where={"ids": [key]})
+    await operation.until_status("READY")
+    await writer.insert("policy", policy(key, "alpha beta"))
+    await operation.change()
+    await operation.complete()
+
+
+@asynccontextmanager
+async def write_load(writer: Writer, rng: Random) -> AsyncIterator[list[str]]:
+    """Random writes to twenty policies until the context is left; the list has one item for each.
+
+    Their names make them enter and leave the filters.
+    """
+    writes: list[str] = []
+
+    async def write() -> None:
+        while True:
+            key = f"policy {rng.randrange(20)}"
+            if rng.random() < 0.25:
+                await writer.run(writer.table("policy").get(key).delete())
+            else:
+                name = f"{rng.choice(['alpha', 'beta', 'Alpha Beta', 'gamma'])} {len(writes)}"
+                await writer.insert("policy", policy(key, name))
+            writes.append(key)
+            if is_over.is_set():
+                return
+
+    is_over = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        try:
+            yield writes
+        finally:
+            is_over.set()
+
+
+def random_cuts(rng: Random, number: int) -> Iterator[Cut]:
+    """Cuts while the socket is opened, while it is caught up, and later; mostly amid a message."""
+    for _ in range(number):
+        least, most = rng.choice([(0, 400), (400, 5_000), (5_000, 100_000)])
+        yield Cut(rng.randrange(least, most), reset=rng.random() < 0.5)
