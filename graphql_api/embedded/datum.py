@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 import math
-from enum import Enum
 from typing import Final, TypeAlias
 
 import orjson
@@ -27,15 +26,23 @@ import orjson
 from graphql_api.embedded.errors import ReqlError, logic_error, non_existence_error, resource_error
 
 
-class Extremum(Enum):
-    """The bounds of an order, smaller or greater than everything; they cannot be stored."""
+class Extremum:
+    """A bound of the order, less or greater than everything; it cannot be stored.
 
-    MINVAL = "MINVAL"
-    MAXVAL = "MAXVAL"
+    Not an `Enum`: orjson would encode one as its value, where RethinkDB has an error.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return self.value
 
 
-MINVAL: Final = Extremum.MINVAL
-MAXVAL: Final = Extremum.MAXVAL
+MINVAL: Final = Extremum("MINVAL")
+MAXVAL: Final = Extremum("MAXVAL")
 
 Datum: TypeAlias = "bool | int | float | str | list[Datum] | dict[str, Datum] | Extremum | None"
 Document: TypeAlias = "dict[str, Datum]"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from graphql_api.embedded.datum import Datum, Extremum, pseudo_type
+from graphql_api.embedded.datum import MAXVAL, MINVAL, Datum, Extremum, pseudo_type
 from graphql_api.embedded.pseudo_types import binary_bytes
 
 SortKey: TypeAlias = (
@@ -19,10 +19,7 @@ SortKey: TypeAlias = (
 )
 
 _NULL: SortKey = ("NULL", 0)
-_EXTREMA: dict[Extremum, SortKey] = {
-    Extremum.MINVAL: ("\x00", 0),
-    Extremum.MAXVAL: ("\U0010ffff", 0),
-}
+_EXTREMA: dict[Extremum, SortKey] = {MINVAL: ("\x00", 0), MAXVAL: ("\U0010ffff", 0)}
 
 
 def sort_key(value: Datum) -> SortKey:

@@ -150,11 +150,11 @@ class OpenFeed:
 
     def _deliver(self) -> None:
         """Answer the CONTINUE that is held, if there is something to say."""
-        if not self._held or not self._feed.has_data:
-            return
         if self._timer is not None and not self._feed.nearly_full:
             return  # more changes may come to be squashed
-        self._send()
+        # Again and again: a batch of which nothing is shown answers no CONTINUE.
+        while self._held and self._feed.has_data:
+            self._send()
 
     def _send(self) -> None:
         first, self._first = self._first, False

@@ -148,7 +148,7 @@ scenarios = st.builds(
 @given(scenario=scenarios)
 @settings(max_examples=100, deadline=None)
 def test_events_of_a_feed_applied_give_the_table(scenario: Scenario) -> None:
-    asyncio.run(asyncio.wait_for(_run(scenario), 30))
+    asyncio.run(asyncio.wait_for(_run(scenario), 3))
 
 
 async def _run(scenario: Scenario) -> None:
@@ -227,6 +227,17 @@ async def test_changes_interleave_with_initial_documents_but_never_precede_their
             first_change = kinds.index(("change", {"id": sent, "n": 1}))
             assert ("initial", {"id": 8, "n": 1}) in kinds[first_change:]
             assert reader.held == await read_table(client)
+
+
+async def test_feed_becomes_ready_though_no_initial_document_is_left_to_show() -> None:
+    async with EmbeddedServer(None) as server, await WireClient.connect(server.port) as client:
+        await client.run([60, ["t"]])
+        await client.run([56, [TABLE, [2, [{"id": 1, "n": 0}, {"id": 2, "n": 0}]]]])
+        feed = [152, [FILTERED], EVERYTHING]
+        async with Reader.open(server.port, feed, max_batch_rows=1) as reader:
+            assert await client.run([53, [TABLE, {"n": 9}]])
+            await reader.read_until(lambda reader: reader.ready)
+            assert reader.held == {}
 
 
 async def test_filter_tells_of_entering_and_leaving() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import cmp_to_key, partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from graphql_api.embedded.datum import (
     DATUM_TYPES,
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from graphql_api.embedded.ordering import SortKey
+
+_Result = TypeVar("_Result")
 
 
 def _row_function(call: Call, position: int) -> Callable[[Datum], Datum]:
@@ -471,16 +473,18 @@ def _is_true_of(function: Function, row: Datum) -> bool:
     return as_boolean(to_datum(function.call(row)))
 
 
-def _aggregated(call: Call) -> Iterable[tuple[Datum, Datum]]:
+def _aggregated(call: Call, convert: Callable[[Datum], _Result]) -> Iterable[tuple[Datum, _Result]]:
     """Yield each row with what a field or function gives for it; rows without it are left out."""
     stream = call.stream(0)
     function = _row_function(call, 1) if call.count == 2 else None
     for row in stream.rows():
         try:
-            yield row, (row if function is None else function(row))
+            result = convert(row if function is None else function(row))
         except ReqlError as error:
             if error.type is not ErrorType.NON_EXISTENCE:
                 raise
+        else:
+            yield row, result
 
 
 def _refuse_index(call: Call) -> None:
@@ -495,10 +499,7 @@ def _refuse_index(call: Call) -> None:
 def sum_(call: Call) -> Value:
     """Add up rows, or a field of them."""
     _refuse_index(call)
-    total = 0.0
-    for _, value in _aggregated(call):
-        total += as_number(value)
-    return number(total)
+    return number(sum((value for _, value in _aggregated(call, as_number)), start=0.0))
 
 
 @term(TermType.AVG, 1, 2, "index", forbids_writes=True)
@@ -506,8 +507,8 @@ def avg(call: Call) -> Value:
     """Return the mean of rows, or of a field of them."""
     _refuse_index(call)
     total, rows = 0.0, 0
-    for _, value in _aggregated(call):
-        total += as_number(value)
+    for _, value in _aggregated(call, as_number):
+        total += value
         rows += 1
     if not rows:
         raise non_existence_error(
@@ -524,8 +525,7 @@ def _extreme(call: Call, *, greatest: bool) -> Value:
     if call.optarg_term("index") is not None:
         _refuse_index_of_extreme(call, value)
     best: tuple[SortKey, Datum] | None = None
-    for row, found in _aggregated(call):
-        key = sort_key(found)
+    for row, key in _aggregated(call, sort_key):
         if best is None or (key > best[0] if greatest else key < best[0]):
             best = key, row
     if best is None:

@@ -1,0 +1,54 @@
+"""Runs queries of the driver on the embedded database's core, without a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from rethinkdb import RethinkDB
+
+from graphql_api.embedded.catalog import Catalog
+from graphql_api.embedded.errors import ReqlError
+from graphql_api.embedded.frames import parse_query
+from graphql_api.embedded.query import AtomResult, run_query
+from graphql_api.embedded.storage import open_storage
+from graphql_api.embedded.terms.indexes import build_index
+
+r = RethinkDB()
+NOW = 1_700_000_000.123
+
+
+def _build(part: Any) -> Any:
+    """A part of a query as the driver would encode it."""
+    return part.build()
+
+
+class Reql:
+    """A database `test` with a table `t`."""
+
+    def __init__(self) -> None:
+        self.catalog = Catalog(open_storage(None), build_index)
+        self.catalog.prepare("")
+        self.catalog.create_table(self.catalog.database("test"), "t", "id", "hard")
+
+    async def run(self, query: Any, **optargs: Any) -> Any:
+        """Run a query of the driver, or the JSON of a term; a stream is read to its end."""
+        parsed = parse_query(1, orjson.dumps([1, query, optargs], default=_build))
+        result = await run_query(parsed, self.catalog, NOW)
+        if isinstance(result, AtomResult):
+            return result.value
+        return list(result.stream.rows())
+
+    async def error(self, query: Any, **optargs: Any) -> ReqlError:
+        """Run a query that fails, and return the error."""
+        try:
+            result = await self.run(query, **optargs)
+        except ReqlError as error:
+            return error
+        raise AssertionError(f"no error but {result!r}")
+
+    async def message(self, query: Any, **optargs: Any) -> str:
+        return (await self.error(query, **optargs)).message
+
+    def close(self) -> None:
+        self.catalog.close()

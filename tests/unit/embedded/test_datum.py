@@ -1,0 +1,135 @@
+"""Datums: canonical numbers, JSON, printing, types."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphql_api.embedded.datum import (
+    MAXVAL,
+    MINVAL,
+    Datum,
+    as_boolean,
+    as_integer,
+    encode,
+    number,
+    pretty_print,
+    truncated_print,
+    type_name,
+)
+from graphql_api.embedded.errors import ErrorType, ReqlError
+from graphql_api.embedded.pseudo_types import from_json
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (1.0, "1"),
+        (-0.0, "-0.0"),
+        (0.0, "0"),
+        (2.5, "2.5"),
+        (9007199254740992.0, "9007199254740992"),
+        (-9007199254740992.0, "-9007199254740992"),
+        (1e16, "1e+16"),
+        (1e300, "1e+300"),
+    ],
+)
+def test_number_prints_as_an_integer_if_a_double_holds_it_exactly(
+    value: float, printed: str
+) -> None:
+    assert encode(number(value)) == printed.encode()
+
+
+def test_integer_that_no_double_holds_becomes_the_nearest_one() -> None:
+    assert from_json(9007199254740993) == 9007199254740992
+    assert json.loads(encode(from_json(2**63))) == 2**63
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_number_that_is_not_finite_is_refused(value: float) -> None:
+    with pytest.raises(ReqlError, match="Non-finite number"):
+        number(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_canonical_number_is_the_same_double_after_json(value: float) -> None:
+    back = from_json(json.loads(encode(number(value))))
+    assert isinstance(back, (int, float))
+    assert math.copysign(1, back) == math.copysign(1, value)
+    assert float(back) == value
+
+
+@pytest.mark.parametrize("value", [MINVAL, [MAXVAL], {"a": {"b": MINVAL}}])
+def test_bounds_cannot_be_encoded(value: Datum) -> None:
+    with pytest.raises(ReqlError, match=r"Cannot convert `r\.(min|max)val` to JSON"):
+        encode(value)
+
+
+def test_value_nested_too_deeply_is_a_resource_error() -> None:
+    value: Datum = 1
+    for _ in range(300):
+        value = [value]
+    with pytest.raises(ReqlError) as caught:
+        encode(value)
+    assert caught.value.type is ErrorType.RESOURCE_LIMIT
+
+
+def test_pretty_print_is_cjsons() -> None:
+    value: Datum = {"b": [], "a": {}, "c": [1, {"é": "\n"}], "d": None}
+    assert pretty_print(value) == (
+        '{\n\t"a":\t{},\n\t"b":\t[],\n\t"c":\t[\n\t\t1,\n\t\t{\n\t\t\t"é":\t"\\n"\n\t\t}\n\t],'
+        '\n\t"d":\tnull\n}'
+    )
+
+
+def test_truncated_print_is_300_characters_long() -> None:
+    text = truncated_print("x" * 400)
+    assert (len(text), text[-4:]) == (300, "x...")
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (None, "NULL"),
+        (True, "BOOL"),
+        (1, "NUMBER"),
+        (1.5, "NUMBER"),
+        ("", "STRING"),
+        ([], "ARRAY"),
+        ({}, "OBJECT"),
+        ({"$reql_type$": "TIME"}, "PTYPE<TIME>"),
+        (MINVAL, "MINVAL"),
+    ],
+)
+def test_type_names(value: Datum, name: str) -> None:
+    assert type_name(value) == name
+
+
+def test_type_field_that_is_not_a_string_is_refused() -> None:
+    with pytest.raises(ReqlError, match="must be a string"):
+        type_name({"$reql_type$": 1})
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"), [(0.5, ""), (1e16, r" \(>2\^53\)"), (-1e16, r" \(<-2\^53\)")]
+)
+def test_integer_is_not_rounded(value: float, hint: str) -> None:
+    with pytest.raises(ReqlError, match=f"Number not an integer{hint}: "):
+        as_integer(value)
+
+
+@pytest.mark.parametrize(("value", "error"), [(None, "NON_EXISTENCE"), ("1", "QUERY_LOGIC")])
+def test_null_of_the_wrong_type_counts_as_missing(value: Any, error: str) -> None:
+    with pytest.raises(ReqlError) as caught:
+        as_integer(value)
+    assert caught.value.type.name == error
+
+
+@pytest.mark.parametrize("value", [0, "", [], {}, -0.0])
+def test_everything_but_false_and_null_is_true(value: Datum) -> None:
+    assert as_boolean(value) is True
