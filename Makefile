@@ -47,7 +47,7 @@ lock: ## write both locks from pyproject.toml; ARGS=--upgrade takes the newest v
 	@$(VENV)/pip-tools/bin/pip install --quiet pip-tools==7.6.2
 	@$(COMPILE) $(ARGS) --output-file=requirements.lock pyproject.toml
 	@$(COMPILE) $(ARGS) --extra=dev --constraint=requirements.lock \
-		--output-file=requirements-dev.lock pyproject.toml
+		--output-file=tests/requirements.lock pyproject.toml
 
 clean: ## remove the environment and every cache
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
@@ -68,7 +68,7 @@ $(VENV)/bin/pip:
 $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/pip
 	$(install)
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/pip
+$(VENV)/.dev: tests/requirements.lock pyproject.toml | $(VENV)/bin/pip
 	$(install)
 
 define install
