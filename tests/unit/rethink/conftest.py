@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import logging
 import uuid
 from collections.abc import AsyncIterator
@@ -14,7 +15,12 @@ from tests.unit.rethink.leaks import nothing_left_behind
 
 
 @pytest.fixture(autouse=True)
-async def _leaves_nothing(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+async def _leaves_nothing(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[None]:
+    if not inspect.iscoroutinefunction(request.function):
+        yield
+        return
     async with nothing_left_behind():
         yield
     # What does not end is logged; see Connection.

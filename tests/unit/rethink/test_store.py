@@ -13,11 +13,11 @@ from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer, feed_of, rows
 
-TIMEOUTS = Timeouts(connect_s=1.0, query_s=0.2, close_s=0.2)
+TIMEOUTS = Timeouts(connect_s=5.0, query_s=5.0, close_s=1.0)
 
 
-def store(server: ScriptedServer) -> RethinkStore:
-    return RethinkStore(DatabaseURL(server.host, server.port, "starbelly"), timeouts=TIMEOUTS)
+def store(server: ScriptedServer, timeouts: Timeouts = TIMEOUTS) -> RethinkStore:
+    return RethinkStore(DatabaseURL(server.host, server.port, "starbelly"), timeouts=timeouts)
 
 
 async def test_every_document_is_read(database: DatabaseURL) -> None:
@@ -50,9 +50,10 @@ async def test_missing_table_or_database_is_named(database: DatabaseURL) -> None
 
 
 async def test_read_that_stalls_is_given_up() -> None:
+    quick = replace(TIMEOUTS, query_s=0.2)
     async with ScriptedServer(feed_of(rows({"id": 1}))) as server:
         with pytest.raises(DatabaseUnavailableError, match=r"no more rows .* within 0\.2 s"):
-            await store(server).read("policy")
+            await store(server, quick).read("policy")
 
 
 async def test_read_that_fails_half_way_says_why() -> None:
