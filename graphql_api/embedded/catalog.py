@@ -331,13 +331,14 @@ def _abort_changefeeds(table: Table) -> None:
 
 def _commit_of(transaction: Transaction) -> Commit:
     commit = Commit(users=dict(transaction.credentials), hard=transaction.hard)
-    for table, key, document in transaction.final_documents():
+    for table, bodies in transaction.bodies().items():
         if table.database == SYSTEM_DATABASE:
             continue  # a user's row is made of the credentials
-        if document is None:
-            commit.deletes.append((table.id, key))
-        else:
-            commit.puts.append((table.id, key, encode(document)))
+        for key, body in bodies.items():
+            if body is None:
+                commit.deletes.append((table.id, key))
+            else:
+                commit.puts.append((table.id, key, body))
     return commit
 
 

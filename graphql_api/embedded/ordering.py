@@ -49,4 +49,8 @@ def sort_key(value: Datum) -> SortKey:
 
 def equal(left: Datum, right: Datum) -> bool:
     """Return whether RethinkDB takes two datums for the same."""
-    return left is right or sort_key(left) == sort_key(right)
+    if left is right:
+        return True
+    if left is None or right is None:
+        return False  # every insert and delete ends here: no keys need be made
+    return sort_key(left) == sort_key(right)

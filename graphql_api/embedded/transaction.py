@@ -43,13 +43,14 @@ class Transaction:
         hard: Whether any of the writes asks for hard durability.
     """
 
-    __slots__ = ("_pending", "credentials", "hard", "writes")
+    __slots__ = ("_bodies", "_pending", "credentials", "hard", "writes")
 
     def __init__(self) -> None:
         self.writes: list[Write] = []
         self.credentials: dict[str, Credentials | None] = {}
         self.hard = False
         self._pending: dict[Table, dict[str, Document | None]] = {}
+        self._bodies: dict[Table, dict[str, bytes | None]] = {}
 
     def get(self, table: Table, key: str) -> Document | None:
         """Return a document as this query sees it."""
@@ -66,22 +67,27 @@ class Transaction:
         merged = {**table.documents, **pending}
         return [document for document in merged.values() if document is not None]
 
-    def put(self, table: Table, key: str, new: Document | None) -> None:
-        """Write a document, or delete it."""
+    def put(self, table: Table, key: str, new: Document | None, body: bytes | None) -> None:
+        """Write a document, or delete it.
+
+        Args:
+            table: Where.
+            key: The text of its primary key.
+            new: The document, `None` to delete it.
+            body: Its JSON, for the data file.
+        """
         self.writes.append(Write(table, key, self.get(table, key), new))
         self._pending.setdefault(table, {})[key] = new
+        self._bodies.setdefault(table, {})[key] = body
 
-    def final_documents(self) -> list[tuple[Table, str, Document | None]]:
-        """Return what each written document is in the end."""
-        return [
-            (table, key, document)
-            for table, pending in self._pending.items()
-            for key, document in pending.items()
-        ]
+    def bodies(self) -> dict[Table, dict[str, bytes | None]]:
+        """Return what each written document is in the end, as JSON; `None` if it is deleted."""
+        return self._bodies
 
     def clear(self) -> None:
         """Forget everything, after it was committed."""
         self.writes.clear()
         self.credentials.clear()
         self._pending.clear()
+        self._bodies.clear()
         self.hard = False

@@ -18,14 +18,14 @@ from graphql_api.embedded.datum import (
     DATUM_TYPES,
     Datum,
     Document,
-    Extremum,
     as_object,
     as_string,
+    encode,
     pretty_print,
     type_name,
     typed_error,
 )
-from graphql_api.embedded.errors import ReqlError, logic_error, op_failed_error
+from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, op_failed_error
 from graphql_api.embedded.merge import WriteStats, merge
 from graphql_api.embedded.ordering import equal
 from graphql_api.embedded.primary_key import primary_key
@@ -134,14 +134,14 @@ class _Writer:
                 f"Primary key `{name}` cannot be changed (`{pretty_print(old)}` -> "
                 f"`{pretty_print(new)}`)."
             )
-        _check_storable(new)
 
     def _accept(self, key: str, old: Document | None, new: Datum, *, generated_key: bool) -> Datum:
         """Put a changed document into the transaction, and return it as it may be shown."""
         if self.table.database == SYSTEM_DATABASE:
             new = self._accept_user(old, new, generated_key=generated_key)
         assert new is None or isinstance(new, dict)
-        self.transaction.put(self.table, key, new)
+        body = None if new is None else _body(new)
+        self.transaction.put(self.table, key, new, body)
         return new
 
     def _accept_user(self, old: Document | None, new: Datum, *, generated_key: bool) -> Datum:
@@ -182,17 +182,35 @@ def _no_primary_key(name: str, row: Datum) -> ReqlError:
     return logic_error(f"Inserted object must have primary key `{name}`:\n{pretty_print(row)}")
 
 
-def _check_storable(value: Datum) -> None:
+def _body(document: Document) -> bytes:
+    """Return the JSON of a document for the data file.
+
+    Raises:
+        ReqlError: It holds a bound, an array that is too long, or is nested too deeply.
+    """
+    try:
+        # Nested, so that a change of whatever can be stored can be told, in `changes` or a feed,
+        # for all that the depth of JSON is limited.
+        body = encode([[[[document]]]])[4:-4]
+    except ReqlError as error:
+        if error.type is ErrorType.QUERY_LOGIC:
+            raise logic_error("`r.minval` and `r.maxval` cannot be written to disk.") from None
+        raise
+    # An array that is too long has a JSON that is longer still: most documents need no look.
+    if len(body) > _MAX_ARRAY_ON_DISK:
+        _check_arrays(document)
+    return body
+
+
+def _check_arrays(value: Datum) -> None:
     if isinstance(value, dict):
         for item in value.values():
-            _check_storable(item)
+            _check_arrays(item)
     elif isinstance(value, list):
         if len(value) > _MAX_ARRAY_ON_DISK:
             raise logic_error("Array too large for disk writes (limit 100,000 elements).")
         for item in value:
-            _check_storable(item)
-    elif isinstance(value, Extremum):
-        raise logic_error("`r.minval` and `r.maxval` cannot be written to disk.")
+            _check_arrays(item)
 
 
 # --- insert ---

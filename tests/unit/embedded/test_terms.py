@@ -507,6 +507,20 @@ async def test_write_fails_as_a_whole(rows: Reql, query: Any, message: str) -> N
     assert await rows.message(query) == message
 
 
+async def test_document_that_is_too_long_or_too_deep_fails_alone(reql: Reql) -> None:
+    long: Any = r.expr(list(range(1000))) * 101
+    result = await reql.run(T.insert([{"id": 1, "n": long}, {"id": 2}]), array_limit=10**6)
+    assert (result["inserted"], result["errors"]) == (1, 1)
+    assert result["first_error"] == "Array too large for disk writes (limit 100,000 elements)."
+    deeper: Any = [92, [[170, [[10, [1]], "n"]], 1]]
+    for _ in range(80):
+        deeper = [2, [deeper]]
+    deepen = [53, [[16, [[15, ["t"]], 2]], [69, [[2, [1]], {"n": deeper}]]]]
+    results = [await reql.run(deepen) for _ in range(5)]
+    assert [result["replaced"] for result in results] == [1, 1, 1, 0, 0]
+    assert results[3]["first_error"].startswith("Cannot encode a value as JSON: ")
+
+
 async def test_failed_query_writes_nothing(rows: Reql) -> None:
     before = await rows.run(T.order_by("id"))
     await rows.error(r.expr([T.insert({"id": "new"}), T.get("a").delete(), r.error("stop")]))
