@@ -6,7 +6,7 @@
  * @returns {Partial<import('graphql-ws').ClientOptions>}
  */
 export function resuming(maxOperations = 200) {
-  const since = new Map(); // the last cursor by operation id, the one that was quiet for longest first
+  const since = new Map(); // the last cursor by operation id; the quietest comes first
   return {
     connectionParams: () => ({ since: Object.fromEntries(since) }),
     on: {

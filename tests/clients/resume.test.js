@@ -27,7 +27,8 @@ test('an operation that is over is forgotten', () => {
 
 test('after an event without a cursor there is nothing to resume from', () => {
   const { connectionParams, on } = resuming();
-  for (const payload of [{ data: { a: {} } }, { data: { a: null } }, { data: null }, { errors: [] }]) {
+  const payloads = [{ data: { a: {} } }, { data: { a: null } }, { data: null }, { errors: [] }];
+  for (const payload of payloads) {
     on.message(next('a', { cursor: '1' }));
     on.message({ id: 'a', type: 'next', payload });
     assert.deepEqual(connectionParams(), { since: {} });

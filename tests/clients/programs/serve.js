@@ -5,10 +5,10 @@
  *     node programs/….js URL [OPTIONS]    OPTIONS is JSON: {"resume": true, "limit_s": 60}
  *
  *     {"subscribe": NAME, "query": …, "variables": …}
- *     {"unsubscribe": NAME}               answered by {"unsubscribed": NAME}; nothing of NAME follows
+ *     {"unsubscribe": NAME}     answered by {"unsubscribed": NAME}; nothing of NAME follows
  *
- *     {"connected": N}                    the N-th socket is acknowledged
- *     {"name": NAME, "data": …}           or "errors", or "completed": true
+ *     {"connected": N}          the N-th socket is acknowledged
+ *     {"name": NAME, "data": …} or "errors", or "completed": true
  *
  * A program ends when stdin does, and at its time limit at the latest.
  */
