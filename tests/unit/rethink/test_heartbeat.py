@@ -108,6 +108,18 @@ async def test_reader_that_comes_back_late_gives_the_server_time_to_answer(
     heartbeat.check()
 
 
+async def test_reader_that_was_held_up_does_not_blame_the_server(
+    heartbeat: Heartbeat, clock: FakeClock, server: FakeServer
+) -> None:
+    wait(heartbeat, clock)
+    clock.now += 60.0  # the event loop did something else, and the answer lies unread
+    heartbeat.check()
+    assert heartbeat.answers == (server.questions[-1],)
+    server.answer()
+    heartbeat.check()
+    assert len(server.questions) == 1
+
+
 async def test_lost_connection_is_the_answers_error(
     heartbeat: Heartbeat, clock: FakeClock, server: FakeServer
 ) -> None:
