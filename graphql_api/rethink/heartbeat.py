@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from graphql_api.errors import DatabaseUnavailableError
 
-
 _TOLERANCE = 0.1
 """By how much of the time a reader may come late and still say that nothing was heard."""
 
