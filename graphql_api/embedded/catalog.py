@@ -155,8 +155,15 @@ class Catalog:
             self._apply(transaction)
 
     def sync(self) -> None:
-        """Make sure that everything committed so far is on disk."""
-        self._write(Commit())
+        """Make sure that everything committed so far is on disk.
+
+        Raises:
+            ReqlError: The data file cannot be written.
+        """
+        try:
+            self._storage.sync()
+        except DataFileError as error:
+            raise ReqlError(ErrorType.OP_FAILED, str(error), ()) from error
 
     def _write(self, commit: Commit) -> None:
         try:

@@ -152,6 +152,9 @@ class Connection:
                 return
             await self._answer(token, await self._reader.readexactly(size))
             await self._writer.drain()
+            # Neither of these waits while there is more to read and room to write: a client that
+            # sends many queries at once would have the event loop to itself.
+            await asyncio.sleep(0)
 
     async def _answer(self, token: int, data: bytes) -> None:
         try:

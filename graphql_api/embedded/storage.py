@@ -111,6 +111,17 @@ class Storage:
                 connection.execute("ROLLBACK")
             raise DataFileError(f"Cannot write the data file: {error}.") from error
 
+    def sync(self) -> None:
+        """Return once all soft commits are on disk too; a checkpoint begins with an fsync.
+
+        Raises:
+            DataFileError: The disk is full, or fails.
+        """
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+        except sqlite3.Error as error:
+            raise DataFileError(f"Cannot write the data file: {error}.") from error
+
     def _write_user(self, name: str, credentials: Credentials | None) -> None:
         if credentials is None:
             self._connection.execute(_DELETE_USER, (name,))

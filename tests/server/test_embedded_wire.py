@@ -304,6 +304,19 @@ async def test_client_that_does_not_read_delays_nobody(
             assert reply["r"][0]["replaced"] == 1
 
 
+async def test_client_that_sends_many_queries_at_once_delays_nobody(
+    server: EmbeddedServer, client: WireClient
+) -> None:
+    async with await WireClient.connect(server.port) as busy:
+        for token in range(3000):
+            busy.send(token, [1, [56, [TABLE, {"id": token}]], {}])
+        await busy.read()
+        reply = await client.run([43, [TABLE]])
+        assert reply["r"][0] < 3000
+        for _ in range(2999):
+            await busy.read()
+
+
 async def test_closing_the_server_hangs_up_on_clients_and_feeds() -> None:
     async with EmbeddedServer(None) as server:
         client = await WireClient.connect(server.port)

@@ -47,6 +47,7 @@ from graphql_api.embedded.values import (
     table_stream,
     to_datum,
     to_stream,
+    wrong_value_type,
 )
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ def _row_function(call: Call, position: int) -> Callable[[Datum], Datum]:
     return lambda _: key
 
 
-def _stream_and_selection(call: Call) -> tuple[Stream, Selection | None]:
-    value = call.value(0)
+def _stream_and_selection(call: Call, value: Value) -> tuple[Stream, Selection | None]:
     selection = call.selection(value)
     return (selection.stream if selection else call.to_stream(0, value)), selection
 
@@ -85,7 +85,7 @@ def _same_kind(call: Call, stream: Stream, selection: Selection | None) -> Value
 @term(TermType.FILTER, 2, 2, "default", forbids_writes=True)
 def filter_(call: Call) -> Value:
     """Keep the rows for which a function is true, or that an object matches."""
-    stream, selection = _stream_and_selection(call)
+    stream, selection = _stream_and_selection(call, call.value(0))
     predicate = call.value(1, literal_ok=True)
     if isinstance(predicate, Function):
         matches = partial(_holds, predicate)
@@ -328,7 +328,7 @@ def _distinct_keys(
 @term(TermType.LIMIT, 2, 2)
 def limit(call: Call) -> Value:
     """Return the first rows."""
-    stream, selection = _stream_and_selection(call)
+    stream, selection = _stream_and_selection(call, call.value(0))
     count = call.integer(1)
     if count < 0:
         raise logic_error(f"LIMIT takes a non-negative argument (got {count})")
@@ -386,7 +386,7 @@ def _slice(call: Call, left: int, right: int, *, left_open: bool, right_open: bo
         start = _canonical(left, size, adjust=left_open)
         part = content[start : max(start, _canonical(right, size, adjust=not right_open))]
         return binary(part) if isinstance(part, bytes) else part
-    stream, selection = _stream_and_selection(call)
+    stream, selection = _stream_and_selection(call, value)
     if left < 0:
         raise logic_error("Cannot use a negative left index on a stream.")
     if right < -1:
@@ -473,9 +473,10 @@ def _is_true_of(function: Function, row: Datum) -> bool:
     return as_boolean(to_datum(function.call(row)))
 
 
-def _aggregated(call: Call, convert: Callable[[Datum], _Result]) -> Iterable[tuple[Datum, _Result]]:
+def _aggregated(
+    call: Call, stream: Stream, convert: Callable[[Datum], _Result]
+) -> Iterable[tuple[Datum, _Result]]:
     """Yield each row with what a field or function gives for it; rows without it are left out."""
-    stream = call.stream(0)
     function = _row_function(call, 1) if call.count == 2 else None
     for row in stream.rows():
         try:
@@ -499,7 +500,9 @@ def _refuse_index(call: Call) -> None:
 def sum_(call: Call) -> Value:
     """Add up rows, or a field of them."""
     _refuse_index(call)
-    return number(sum((value for _, value in _aggregated(call, as_number)), start=0.0))
+    return number(
+        sum((value for _, value in _aggregated(call, call.stream(0), as_number)), start=0.0)
+    )
 
 
 @term(TermType.AVG, 1, 2, "index", forbids_writes=True)
@@ -507,7 +510,7 @@ def avg(call: Call) -> Value:
     """Return the mean of rows, or of a field of them."""
     _refuse_index(call)
     total, rows = 0.0, 0
-    for _, value in _aggregated(call, as_number):
+    for _, value in _aggregated(call, call.stream(0), as_number):
         total += value
         rows += 1
     if not rows:
@@ -520,12 +523,15 @@ def avg(call: Call) -> Value:
 
 def _extreme(call: Call, *, greatest: bool) -> Value:
     value = call.value(0)
-    if call.count == 1 and isinstance(value, (Table, TableSlice)):
-        return _extreme_of_index(call, value, greatest=greatest)
-    if call.optarg_term("index") is not None:
-        _refuse_index_of_extreme(call, value)
+    index = call.optarg("index", as_string)
+    if call.count == 1 and (index is not None or isinstance(value, Table)):
+        if not isinstance(value, Table):
+            raise call.at(0, wrong_value_type(value, "TABLE"))
+        return _extreme_of_index(call, value, index or value.primary_key, greatest=greatest)
+    if index is not None:
+        raise logic_error(f"Cannot provide both a function and an index to {call.name}.")
     best: tuple[SortKey, Datum] | None = None
-    for row, key in _aggregated(call, sort_key):
+    for row, key in _aggregated(call, call.to_stream(0, value), sort_key):
         if best is None or (key > best[0] if greatest else key < best[0]):
             best = key, row
     if best is None:
@@ -536,16 +542,7 @@ def _extreme(call: Call, *, greatest: bool) -> Value:
     return best[1]
 
 
-def _refuse_index_of_extreme(call: Call, value: Value) -> None:
-    if call.count == 2:
-        raise logic_error(f"Cannot provide both a function and an index to {call.name}.")
-    call.table(0)
-    del value
-
-
-def _extreme_of_index(call: Call, value: Table | TableSlice, *, greatest: bool) -> Value:
-    table = value if isinstance(value, Table) else value.table
-    index = call.optarg("index", as_string) or table.primary_key
+def _extreme_of_index(call: Call, table: Table, index: str, *, greatest: bool) -> Value:
     sorting = Sorting.DESCENDING if greatest else Sorting.ASCENDING
     rows = table_stream(TableSlice(table, index, sorting), call.transaction).rows()
     first = list(islice(rows, 1))

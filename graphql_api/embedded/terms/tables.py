@@ -248,9 +248,9 @@ def _readiness(value: Datum) -> str:
 
 @term(TermType.SYNC, 1, 1, determinism=Determinism.NO, writes=True)
 def sync(call: Call) -> Value:
-    """Make sure that soft writes are on disk: a hard commit includes all that came before it."""
+    """Make sure that soft writes are on disk, this query's own included."""
     call.table(0)
-    call.transaction.hard = True
+    call.env.query.catalog.commit_now(call.transaction)
     call.env.query.catalog.sync()
     return {"synced": 1}
 

@@ -267,7 +267,11 @@ def _conflict(call: Call) -> _Conflict | Function:
         if len(value.parameters) not in (0, 3):
             raise logic_error("The conflict function passed to `insert` should expect 3 arguments.")
         return value
-    return call.optarg("conflict", _parse_conflict) or _Conflict.ERROR
+    try:
+        return _parse_conflict(to_datum(value))
+    except ReqlError as error:
+        error.backtrace = error.backtrace or found.path
+        raise
 
 
 def _parse_conflict(value: Datum) -> _Conflict:

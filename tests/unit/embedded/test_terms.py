@@ -432,6 +432,35 @@ async def test_errors_of_some_rows_do_not_stop_the_others(reql: Reql) -> None:
     assert await reql.run(T.count()) == 2
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda changes: changes.slice(0, 1),
+        lambda changes: changes.skip(0),
+        lambda changes: changes.limit(1),
+        lambda changes: changes.max(lambda change: change["new_val"]["id"]),
+        lambda changes: changes.sum(lambda _: 1),
+        lambda changes: changes.nth(0),
+        lambda changes: changes.order_by("new_val"),
+        lambda changes: changes.distinct(),
+        lambda changes: changes.filter({}),
+        lambda changes: changes.map(lambda change: change),
+        lambda changes: changes.count(),
+        lambda changes: changes.contains(1),
+        lambda changes: changes.pluck("new_val"),
+        lambda changes: changes["new_val"],
+        lambda changes: changes.coerce_to("array"),
+        lambda changes: changes.default(1),
+        lambda changes: changes.type_of(),
+        lambda changes: r.branch(changes, 1, 2),
+        lambda changes: r.do(changes, lambda change: change),
+    ],
+)
+async def test_write_inside_another_term_is_made_once(reql: Reql, around: Any) -> None:
+    await reql.run(around(T.insert({"n": 1}, return_changes=True)["changes"]))
+    assert await reql.run(T.count()) == 1
+
+
 async def test_conflict_function_decides(rows: Reql) -> None:
     def resolve(key: Any, old: Any, new: Any) -> Any:
         return old.merge({"key": key, "n": old["n"] + new["n"]})
