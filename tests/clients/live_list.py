@@ -1,8 +1,5 @@
 """A list kept live with Python's gql, in the lines that the README shows."""
 
-# gql may not be installed; the test that needs it is skipped then.
-# mypy: disable-error-code="import-not-found"
-
 # The README shows what begins here
 import asyncio
 from collections.abc import Callable

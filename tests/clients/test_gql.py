@@ -6,16 +6,16 @@ import asyncio
 from random import Random
 from typing import Any
 
+import gql
 import pytest
+from gql.transport.websockets import WebsocketsTransport
 
+from tests.clients.live_list import keep_live
 from tests.clients.load import random_cuts, table, write_and_see, write_load
 from tests.clients.tcp_proxy import TCPProxy
 from tests.server.client import Client
 from tests.server.database import Writer
 from tests.server.running import Running
-
-gql = pytest.importorskip("gql", reason="needs gql (PyPI) with websockets")
-websockets = pytest.importorskip("gql.transport.websockets")
 
 WAIT_S = 20.0
 
@@ -24,8 +24,6 @@ WAIT_S = 20.0
 async def test_list_is_kept_live(
     cuts: int, server: Running, client: Client, writer: Writer
 ) -> None:
-    from tests.clients.live_list import keep_live
-
     rng = Random(cuts)
     policies: dict[str, Any] = {}
     changed = asyncio.Event()
@@ -35,7 +33,7 @@ async def test_list_is_kept_live(
         asyncio.TaskGroup() as group,
     ):
         url = f"ws://{proxy.host}:{proxy.port}/graphql"
-        transport = websockets.WebsocketsTransport(url, connect_args={"proxy": None})
+        transport = WebsocketsTransport(url, connect_args={"proxy": None})
         keeping = group.create_task(
             keep_live(gql.Client(transport=transport), policies, changed.set, wait_s=0)
         )
