@@ -19,12 +19,14 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from graphql_api import demo, graphiql, sample
 from graphql_api.embedded import DataFileError, EmbeddedServer, load_or_create_password
 from graphql_api.errors import ConfigurationError
+from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
@@ -40,7 +42,7 @@ from graphql_api.startup import startup_lines
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.guard import Guard, GuardMiddleware
 from graphql_api.transport.http import GraphQLHTTP
-from graphql_api.transport.websocket import GraphQLTransportWS
+from graphql_api.transport.websocket import GraphQLTransportWS, Limits
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,58 @@ Announce = Callable[[Sequence[str]], None]
 """Tells the operator some lines when the server has started."""
 
 
-def create_app(settings: Settings, *, announce: Announce | None = None) -> Starlette:
+class Application(Starlette):
+    """The application as a whole, and its end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        http: GraphQLHTTP,
+        websocket: GraphQLTransportWS,
+        guard: Guard,
+    ) -> None:
+        self._services = services
+        self._websocket = websocket
+        self._is_draining = False
+        routes: list[BaseRoute] = [
+            Route("/graphql", http),
+            WebSocketRoute("/graphql", websocket),
+            Route("/healthz", PlainTextResponse("ok\n")),
+            Route("/readyz", self._readyz),
+            Route("/", RedirectResponse("/graphiql" if settings.graphiql else "/graphql")),
+        ]
+        if settings.graphiql:
+            routes.append(Route("/graphiql", HTMLResponse(graphiql.page())))
+        super().__init__(
+            routes=routes,
+            middleware=[Middleware(GuardMiddleware, guard=guard)],
+            lifespan=lambda _: services,
+        )
+
+    async def drain(self, spread_s: float) -> None:
+        """Close every socket with 1012, one after the other within `spread_s`.
+
+        They come back, to this server's successor; not all at the same moment.
+        """
+        self._is_draining = True
+        await self._websocket.close_all(spread_s=spread_s)
+
+    async def _readyz(self, _: Request) -> Response:
+        """Whether to send clients here: 200, or 503 and the reason."""
+        if self._is_draining:
+            return PlainTextResponse("shutting down\n", 503)
+        waiting = [
+            feed.table.name
+            for feed in self._services.feeds
+            if feed.status is FeedStatus.INITIALIZING
+        ]
+        if waiting:
+            return PlainTextResponse(f"not read yet: {', '.join(waiting)}\n", 503)
+        return PlainTextResponse("ready\n")
+
+
+def create_app(settings: Settings, *, announce: Announce | None = None) -> Application:
     """The application; its lifespan owns every task and connection.
 
     Args:
@@ -61,33 +114,32 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Starl
     url = None
     if settings.database is not None:
         url = DatabaseURL.parse(settings.database.get_secret_value())
-    services = Services(settings, url, announce or _log_lines)
     schema = build_schema()
+    documents = Documents()
 
     def context() -> Context:
         return Context(feeds=services.feeds, feed_wait_s=settings.feed_wait_s)
 
-    documents = Documents()
     http = GraphQLHTTP(
         schema, context, documents=documents, max_body_bytes=settings.max_message_bytes
     )
-    routes: list[BaseRoute] = [
-        Route("/graphql", http),
-        WebSocketRoute("/graphql", GraphQLTransportWS(schema, context, documents=documents)),
-        Route("/", RedirectResponse("/graphiql" if settings.graphiql else "/graphql")),
-    ]
-    if settings.graphiql:
-        routes.append(Route("/graphiql", HTMLResponse(graphiql.page())))
+    websocket = GraphQLTransportWS(
+        schema,
+        context,
+        documents=documents,
+        limits=Limits(
+            connection_init_timeout_s=settings.connection_init_timeout_s,
+            max_subscriptions=settings.max_subscriptions,
+            max_queries=settings.max_queries,
+        ),
+    )
+    services = Services(settings, url, websocket, announce or _log_lines)
     guard = Guard.of(
         bound_host=settings.host,
         allow_hosts=settings.allow_host,
         allow_origins=settings.allow_origin,
     )
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(GuardMiddleware, guard=guard)],
-        lifespan=lambda _: services,
-    )
+    return Application(settings, services, http, websocket, guard)
 
 
 class Services:
@@ -97,9 +149,16 @@ class Services:
     order of its beginning.
     """
 
-    def __init__(self, settings: Settings, url: DatabaseURL | None, announce: Announce) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        url: DatabaseURL | None,
+        websocket: GraphQLTransportWS,
+        announce: Announce,
+    ) -> None:
         self._settings = settings
         self._url = url
+        self._websocket = websocket
         self._announce = announce
         self._stack = AsyncExitStack()
         self._feeds: Feeds | None = None
@@ -114,6 +173,7 @@ class Services:
         async with AsyncExitStack() as stack:
             url = self._url or await self._start_embedded(stack)
             self._feeds = self._make_feeds(url)
+            await stack.enter_async_context(self._websocket)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
             if self._settings.demo:

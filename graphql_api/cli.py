@@ -78,7 +78,8 @@ def _serve(flags: Flags) -> int:
         from graphql_api.app import create_app
 
         port = listener.getsockname()[1]
-        server.run(create_app(settings.model_copy(update={"port": port})), listener, settings)
+        settings = settings.model_copy(update={"port": port})
+        server.run(create_app(settings, announce=_print), listener, settings)
     return OK
 
 

@@ -7,12 +7,14 @@ import errno
 import socket
 from collections.abc import Callable
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.settings import Settings
+from graphql_api.transport.uvicorn_protocol import OutletProtocol, SocketLimits
 
 _BACKLOG = 2048
 
@@ -44,7 +46,17 @@ def listening_failed(host: str, port: int, error: OSError) -> ConfigurationError
     return ConfigurationError(f"cannot listen on {host}, port {port}: {reason}")
 
 
-def run(app: ASGIApp, listener: socket.socket, settings: Settings) -> None:
+class Application(Protocol):
+    """An ASGI application whose clients can be sent away before it ends."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, as ASGI has it."""
+
+    async def drain(self, spread_s: float) -> None:
+        """Send clients away, one after the other within `spread_s`, and return when they went."""
+
+
+def run(app: Application, listener: socket.socket, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, which are the regular ways to end it.
 
     Args:
@@ -71,21 +83,25 @@ def run(app: ASGIApp, listener: socket.socket, settings: Settings) -> None:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which ends when the application's lifespan fails, and at every signal.
+    """uvicorn's server, which drains, ends when the lifespan fails, and heeds every signal.
 
-    By itself uvicorn only logs that failure, with a traceback even where the cause is the
-    operator's; when a task of the lifespan fails later, it goes on serving an application that is
-    dead; and while the application starts, it is deaf to signals.
+    By itself uvicorn closes all sockets at once, before the application hears of it. It only logs a
+    failed lifespan, with a traceback even where the cause is the operator's; when a task of the
+    lifespan fails later, it goes on serving an application that is dead. And while the application
+    starts, it is deaf to signals.
 
     Attributes:
         failure: What ended the lifespan, if something did.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: Application, settings: Settings) -> None:
         super().__init__(_config(self._supervised, settings))
         self._app = app
+        self._grace_s = settings.shutdown_grace_s
+        self._forced = asyncio.Event()
         self.failure: Exception | None = None
         self._cancel: Callable[[], object]
+        self._force: Callable[[], object]
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, serve and shut down.
@@ -97,14 +113,35 @@ class Server(uvicorn.Server):
         assert task is not None
         loop = asyncio.get_running_loop()
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        self._force = lambda: loop.call_soon_threadsafe(self._forced.set)
         await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down in order; before the start is complete, that is to stop where it stands."""
-        if self.started:
-            super().handle_exit(sig, frame)
-        else:
+        """Shut down in order; at a second signal of any kind, stop at once.
+
+        Before the start is complete, that is to stop where it stands.
+        """
+        if not self.started:
             self._cancel()
+        elif self.should_exit:
+            self.force_exit = True
+            self._force()
+        else:
+            super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let clients go within the grace period, then end the rest.
+
+        Until they went, requests are still answered: `/readyz` says that this server is going.
+        """
+        if not self.force_exit:
+            drain = asyncio.ensure_future(self._app.drain(self._grace_s))
+            forced = asyncio.ensure_future(self._forced.wait())
+            await asyncio.wait({drain, forced}, return_when=asyncio.FIRST_COMPLETED)
+            forced.cancel()
+            drain.cancel()
+            await asyncio.gather(drain, forced, return_exceptions=True)
+        await super().shutdown(sockets)
 
     async def _supervised(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -141,7 +178,12 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
-        ws="websockets-sansio",
+        ws=OutletProtocol.with_limits(
+            SocketLimits(
+                send_timeout_s=settings.send_timeout_s,
+                send_buffer_bytes=settings.send_buffer_bytes,
+            )
+        ),
         ws_max_size=settings.max_message_bytes,
         # A compressor for each socket, and a compression for each message and client, cost more
         # than they save: shared execution sends the same bytes to all.

@@ -128,6 +128,27 @@ class Settings(DataSettings):
         ge=1,
         description="how many changes the database queues for a feed that is behind",
     )
+    connection_init_timeout_s: float = Field(
+        3.0, gt=0, description="how long a new WebSocket may take to say who it is, in seconds"
+    )
+    max_subscriptions: int = Field(
+        100, ge=1, description="how many subscriptions one WebSocket may have at a time"
+    )
+    max_queries: int = Field(
+        100, ge=1, description="how many queries and mutations one WebSocket may have at a time"
+    )
+    send_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        description="how long a client may take nothing of what there is for it before it is cut "
+        "off, in seconds",
+    )
+    send_buffer_bytes: int = Field(
+        65_536,
+        ge=4096,
+        description="how much the kernel may buffer for each socket, that it does not hide a "
+        "client that has stopped to read",
+    )
     max_message_bytes: int = Field(
         1_048_576, ge=1024, description="longest WebSocket message that is accepted, in bytes"
     )

@@ -5,17 +5,12 @@ The faults happen on the wire between the server and the database, at each stage
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from graphql_api.embedded import EmbeddedServer
-from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import Settings
 from tests.fault.proxy import (
@@ -198,124 +193,3 @@ async def test_queries_while_stale_say_so_and_joiners_too(
         assert [change.get("cause") for change in changes] == [None, "INITIAL", "INITIAL", None]
         resumed = await client.subscribe(POLICIES.subscription, since=page["cursor"])
         assert (await resumed.change())["status"] == "STALE"
-
-
-@pytest.mark.long
-@pytest.mark.timeout(300)
-async def test_a_database_restarted_twenty_times_under_load_loses_nobody() -> None:
-    """200 writers, 100 subscribers on 20 sockets: all end equal to the table, none was cut."""
-    restarts, writers, sockets, per_socket = 20, 200, 20, 5
-    async with _RestartingDatabase() as database:
-        settings = settings_for(database.url, **QUICK)
-        async with running(settings) as server, asyncio.TaskGroup() as clients:
-            is_over = asyncio.Event()
-            watching = [
-                clients.create_task(_watch(server.ws, per_socket, is_over)) for _ in range(sockets)
-            ]
-            async with asyncio.TaskGroup() as load:
-                written = [
-                    load.create_task(database.write_until(is_over, number))
-                    for number in range(writers)
-                ]
-                for _ in range(restarts):
-                    await database.until_more_writes(200)
-                    await database.restart()
-                await database.until_more_writes(200)
-                is_over.set()
-            await database.write_fence()
-        events = [await watcher for watcher in watching]
-        outages = [outage for count in events for outage in count]
-        print(  # noqa: T201 - the counts are asked for
-            f"{restarts} restarts, {sum(task.result() for task in written)} writes, "
-            f"{sockets * per_socket} subscribers: all equal the table, none was disconnected; "
-            f"events per subscriber {min(outages)}-{max(outages)}"
-        )
-
-
-async def _watch(url: str, count: int, is_over: asyncio.Event) -> list[int]:
-    """Follow until the fence, compare with the table; returns how many events each got."""
-    async with connected(url) as client:
-        operations = [await client.subscribe(POLICIES.subscription) for _ in range(count)]
-        replicas = [Replica(POLICIES) for _ in operations]
-        for operation, replica in zip(operations, replicas, strict=True):
-            while "fence" not in replica.rows:
-                async with asyncio.timeout(240):
-                    message = await operation.messages.get()
-                assert message["type"] == "next", message
-                (change,) = message["payload"]["data"].values()
-                replica.apply(change)
-            assert replica.snapshots == 1, "the difference, not a new snapshot"
-        assert is_over.is_set()
-        for replica in replicas:
-            await assert_equals_table(replica, client)
-        return [replica.events for replica in replicas]
-
-
-class _RestartingDatabase:
-    """An embedded database on a fixed port and file, stopped and started again at will."""
-
-    def __init__(self) -> None:
-        self._server: EmbeddedServer | None = None
-        self._port = 0
-        self._writes = 0
-        self._wrote = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        self._directory = tempfile.TemporaryDirectory()
-        self._file = Path(self._directory.name) / "data.db"
-        await self._start()
-        await initialise(self.url)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        await self._server.__aexit__(None, None, None)
-        self._directory.cleanup()
-
-    @property
-    def url(self) -> DatabaseURL:
-        return DatabaseURL("127.0.0.1", self._port, "starbelly")
-
-    async def _start(self) -> None:
-        self._server = EmbeddedServer(self._file, port=self._port)
-        await self._server.__aenter__()
-        self._port = self._server.port
-
-    async def restart(self) -> None:
-        assert self._server is not None
-        await self._server.__aexit__(None, None, None)
-        await self._start()
-
-    async def until_more_writes(self, count: int) -> None:
-        target = self._writes + count
-        while self._writes < target:
-            self._wrote.clear()
-            async with asyncio.timeout(60):
-                await self._wrote.wait()
-
-    async def write_until(self, is_over: asyncio.Event, number: int) -> int:
-        """Write, one write after another, over outages; returns how many were acknowledged."""
-        written = 0
-        while not is_over.is_set():
-            try:
-                async with asyncio.timeout(20), writing(self.url) as writer:
-                    while not is_over.is_set():
-                        key = f"p{(number * 7 + written) % 50}"
-                        term = (
-                            writer.table("policy").get(key).delete()
-                            if written % 5 == 4
-                            else writer.table("policy").insert(
-                                {"id": key, "name": f"{number}.{written}"}, conflict="replace"
-                            )
-                        )
-                        await writer.run(term)
-                        written += 1
-                        self._writes += 1
-                        self._wrote.set()
-            except Exception:  # noqa: BLE001 - the database is away: that is what this is about
-                await asyncio.sleep(0)
-        return written
-
-    async def write_fence(self) -> None:
-        async with writing(self.url) as writer:
-            await writer.insert("policy", {"id": "fence"})

@@ -116,6 +116,7 @@ class Replica:
     status: str | None = None
     cursor: str | None = None
     snapshots: int = 0
+    outages: int = 0
     events: int = 0
 
     def apply(self, change: dict[str, Any]) -> None:
@@ -125,6 +126,7 @@ class Replica:
         kind = change["__typename"].removeprefix(self.watch.type_name)
         if kind == "FeedState":
             self.status = change["status"]
+            self.outages += self.status == "STALE"
             if self.status == "INITIALIZING":
                 self.rows.clear()
                 self.snapshots += 1

@@ -36,7 +36,12 @@ async def app(scope, receive, send):
         await send({{"type": "http.response.start", "status": 204, "headers": []}})
         await send({{"type": "http.response.body"}})
 
-def create_app(given):
+async def drain(spread_s):
+    pass
+
+app.drain = drain
+
+def create_app(given, announce):
     global settings
     settings = given
     return app

@@ -26,11 +26,14 @@ def test_every_setting_is_described(kind: type[CommonSettings]) -> None:
         assert not field.description.endswith("."), name
 
 
+COUNTED = ("_bytes", "_changes", "_size", "_subscriptions", "_queries")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_number_has_its_unit_in_its_name(kind: type[CommonSettings]) -> None:
     for name, field in kind.model_fields.items():
         if field.annotation in {int, float} and name != "port":
-            assert name.endswith(("_s", "_bytes", "_changes", "_size")), name
+            assert name.endswith(("_s", *COUNTED)), name
 
 
 def test_flags_win_over_environment_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,108 @@
+"""A shutdown is orderly: clients are sent away one after the other, and come back with a cursor."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+
+from graphql_api import server
+from graphql_api.app import create_app
+from graphql_api.rethink.url import DatabaseURL
+from tests.server.client import Client, connected
+from tests.server.operations import POLICIES, Replica
+from tests.server.running import settings_for
+
+
+async def closed_with(client: Client) -> int | None:
+    """The code with which the server closes a socket."""
+    async with asyncio.timeout(20):
+        await client.socket.wait_closed()
+    return client.socket.close_code
+
+
+async def test_sockets_are_closed_one_after_the_other_while_readyz_says_so(
+    starbelly: DatabaseURL,
+) -> None:
+    settings = settings_for(starbelly, shutdown_grace_s=2)
+    with server.listen("127.0.0.1", 0) as listener:
+        url = f"127.0.0.1:{listener.getsockname()[1]}"
+        uvicorn = server.Server(create_app(settings), settings)
+        serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+            clients = [
+                await stack.enter_async_context(connected(f"ws://{url}/graphql")) for _ in range(4)
+            ]
+            for client in clients:
+                await client.execute(POLICIES.query)
+            assert (await http.get(f"http://{url}/readyz")).status_code == 200
+            uvicorn.should_exit = True
+            closing = [asyncio.create_task(closed_with(client)) for client in clients]
+            await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
+            still_open = [c for c, task in zip(clients, closing, strict=True) if not task.done()]
+            assert still_open, "not all at once"
+            readyz = await http.get(f"http://{url}/readyz")
+            assert (readyz.status_code, readyz.text) == (503, "shutting down\n")
+            assert (await http.get(f"http://{url}/healthz")).status_code == 200
+            with pytest.raises((InvalidStatus, ConnectionClosedError)):
+                await stack.enter_async_context(connected(f"ws://{url}/graphql"))
+            assert await still_open[-1].execute(POLICIES.query), "served until it is its turn"
+            assert [await task for task in closing] == [1012] * len(clients)
+        async with asyncio.timeout(20):
+            await serving
+
+
+async def test_cursor_of_a_server_that_is_gone_gets_a_snapshot_of_its_successor(
+    starbelly: DatabaseURL,
+) -> None:
+    cursors: list[str | None] = []
+    for _ in range(2):
+        settings = settings_for(starbelly)
+        with server.listen("127.0.0.1", 0) as listener:
+            url = f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql"
+            uvicorn = server.Server(create_app(settings), settings)
+            serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+            since = {"since": {"1": cursors[-1]}} if cursors else None
+            async with connected(url, since) as client:
+                operation = await client.subscribe(POLICIES.subscription, operation_id="1")
+                replica = Replica(POLICIES)
+                for change in await operation.until_status("READY"):
+                    replica.apply(change)
+                assert replica.snapshots == 1
+                assert len(replica.rows) == 2
+                cursors.append(replica.cursor)
+            uvicorn.should_exit = True
+            await serving
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(signal.SIGTERM, signal.SIGINT), (signal.SIGTERM, signal.SIGTERM)]
+)
+async def test_any_second_signal_stops_at_once(first: int, second: int) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "graphql_api", "serve", "--port", "0", "--data", ":memory:"),
+        *("--shutdown-grace-s", "600"),
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    assert process.stdout is not None
+    url = ""
+    async with asyncio.timeout(30), AsyncExitStack() as stack:
+        while " and ws://" not in url:
+            url = (await process.stdout.readline()).decode()
+        url = f"ws://{url.split(' and ws://')[1].strip()}"
+        clients = [await stack.enter_async_context(connected(url)) for _ in range(3)]
+        process.send_signal(first)
+        closing = [asyncio.create_task(closed_with(client)) for client in clients]
+        await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
+        process.send_signal(second)
+        _, errors = await process.communicate()
+        assert b"Traceback" not in errors
+        await asyncio.gather(*closing)
