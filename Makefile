@@ -10,7 +10,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-long check format schema lock clean
+.PHONY: help serve test test-long bench check format schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database re
 
 test-long: $(VENV)/.dev ## run the tests that take long
 	@$(VENV)/bin/pytest -m long $(ARGS)
+
+bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout selects
+	@$(VENV)/bin/python -m tests.benchmarks $(ARGS)
 
 check: $(VENV)/.dev ## check format, lint, types, imports and schema.graphql
 	@$(VENV)/bin/ruff format --check .
