@@ -27,6 +27,7 @@ _MISSING = re.compile(r"(Table|Database) `([^`]*)` does not exist")
 _EXISTS = re.compile(r"(Table|Database|Index) `[^`]*` already exists")
 _FEED_ENDED = re.compile(r"Changefeed aborted|Token -?\d+ not in stream cache")
 _CONNECTION_LOST = re.compile(r"Connection is closed|Connection interrupted")
+_REFUSED = re.compile(r"Connect call failed|[Cc]onnection refused")
 _NOT_CONNECTED = re.compile(r"Could not connect to .*?(?:\. Error: |, )", re.DOTALL)
 
 
@@ -59,10 +60,17 @@ def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
     if _CONNECTION_LOST.match(text):
         return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
     if _NOT_CONNECTED.match(_message(error)):
-        return DatabaseUnavailableError(f"no connection to {url.address}: {text}")
+        return DatabaseUnavailableError(f"no connection to {url.address}: {_reason(text)}")
     if isinstance(error, errors.ReqlAvailabilityError):
         return DatabaseUnavailableError(f"the database at {url.address} is not available: {text}")
     return DatabaseError(f"the database at {url.address} gave an error: {text}")
+
+
+def _reason(text: str) -> str:
+    """Why nobody was reached, and what to check if it is that nobody listens there."""
+    if _REFUSED.search(text):
+        return "nobody listens there; check that RethinkDB runs, and the database URL"
+    return text
 
 
 def _message(error: Exception) -> str:

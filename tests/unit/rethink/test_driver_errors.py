@@ -72,6 +72,13 @@ URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
             DatabaseUnavailableError,
             "no connection to db.local:28015: [Errno 111] no",
         ),
+        (
+            errors.ReqlDriverError(
+                "Could not connect to db.local:28015. Error: [Errno 111] Connection refused"
+            ),
+            DatabaseUnavailableError,
+            "nobody listens there; check that RethinkDB runs",
+        ),
         (errors.ReqlTimeoutError("db.local", 28015), DatabaseUnavailableError, "is lost"),
         (ConnectionResetError(104, "reset"), DatabaseUnavailableError, "is lost"),
         (errors.ReqlQueryLogicError("Expected NUMBER."), DatabaseError, "gave an error: Expected"),
