@@ -4,6 +4,8 @@ import inspect
 import logging
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -29,11 +31,28 @@ async def _leaves_nothing(
     }
 
 
-@pytest.fixture
-async def database(_leaves_nothing: None) -> AsyncIterator[DatabaseURL]:
-    """A database name that does not exist yet, on a server of its own; dropped afterwards."""
+@asynccontextmanager
+async def _server(named: str | None) -> AsyncIterator[DatabaseURL]:
+    """The server that `--database` names, or an embedded one in this event loop.
+
+    Not the session's embedded one, which has an event loop and sockets of its own: what a test
+    leaves behind could not be told from what that one has not closed yet.
+    """
+    if named is not None:
+        yield DatabaseURL.parse(named)
+        return
+
     async with EmbeddedServer(None) as server:
-        url = DatabaseURL(server.host, server.port, f"test_{uuid.uuid4().hex[:12]}")
+        yield DatabaseURL(server.host, server.port, "none")
+
+
+@pytest.fixture
+async def database(
+    _leaves_nothing: None, request: pytest.FixtureRequest
+) -> AsyncIterator[DatabaseURL]:
+    """A database name that does not exist yet; what it comes to hold is dropped afterwards."""
+    async with _server(request.config.getoption("--database")) as server:
+        url = replace(server, database=f"test_{uuid.uuid4().hex[:12]}")
         yield url
         async with connect(url) as connection:
             if url.database in await connection.run(r.db_list()):
