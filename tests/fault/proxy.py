@@ -117,6 +117,9 @@ class _Link:
     is_black_hole: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def abort(self) -> None:
+        self.client.transport.abort()
+
     def end(self, *, reset: bool = False) -> None:
         for writer in (self.client, self.server):
             if writer is None:
@@ -174,6 +177,8 @@ class Proxy:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        for link in self._links:
+            link.abort()  # the end of TLS would wait for a client that is not listening
         await self._listener.wait_closed()
 
     def arm(self, fault: Fault, when: Predicate, *, pass_bytes: int = 0) -> asyncio.Event:
@@ -196,6 +201,11 @@ class Proxy:
         for link in self._links:
             if not link.ended.is_set():
                 self._fail(link, fault)
+
+    def stop_reading(self) -> None:
+        """Leave what clients send in the kernel, the end of TLS included."""
+        for link in self._links:
+            link.client.transport.pause_reading()  # type: ignore[attr-defined]
 
     def count(self, when: Predicate) -> int:
         """How many units that `when` names were forwarded."""
