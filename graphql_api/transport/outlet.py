@@ -1,0 +1,135 @@
+"""Where the frames of one socket go, without waiting.
+
+A server of ours gives each WebSocket an outlet as an ASGI extension, `EXTENSION`, which writes to
+the transport directly: see `uvicorn_protocol`. On any other ASGI server `ASGIOutlet` does what can
+be done with `await send(...)`. Whoever writes need not know which of them it is.
+
+Both take what they are given, and say when that becomes too much: whoever has much to send asks
+before whether there is room, and otherwise waits until the outlet is empty again. Small answers may
+be written at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Never, Protocol
+
+from starlette.types import Send
+
+EXTENSION = "graphql_api.outlet"
+"""The key in a scope's `extensions`; the value is `{"outlet": Outlet}`."""
+
+
+class Outlet(Protocol):
+    """Takes the text frames of one socket."""
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether there is room for more; never, once it is closed."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing that is written now would be sent."""
+
+    def on_writable(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once, as soon as the outlet is empty again, or closed."""
+
+    def write_text(self, text: bytes) -> None:
+        """Send a frame of this text, in UTF-8."""
+
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+        """Send a frame of `prefix + middle + suffix` for each of `middles`."""
+
+    async def flush(self) -> None:
+        """Wait until everything has been handed to the server."""
+
+    def abort(self) -> None:
+        """Drop the connection, with all that is unsent."""
+
+
+class ASGIOutlet:
+    """An outlet on an ASGI server that knows nothing of it.
+
+    Its frames wait here while `send` does, and nobody sees how much of a frame has left: a client
+    that takes less than what the server buffers in `send_timeout_s` counts as one that takes
+    nothing, and the transport cannot be aborted, only left to the server.
+
+    Args:
+        send: The connection's; for text frames it is called by `run` only.
+        write_buffer_bytes: How much may wait before the outlet is not writable.
+        send_timeout_s: How long a client may take nothing.
+    """
+
+    def __init__(self, send: Send, *, write_buffer_bytes: int, send_timeout_s: float) -> None:
+        self._send = send
+        self._write_buffer_bytes = write_buffer_bytes
+        self._send_timeout_s = send_timeout_s
+        self._texts: deque[bytes] = deque()
+        self._unsent_bytes = 0
+        self._filled = asyncio.Event()
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+        self._callbacks: list[Callable[[], None]] = []
+        self.is_closed = False
+
+    @property
+    def is_writable(self) -> bool:
+        """As in `Outlet`."""
+        return self._unsent_bytes < self._write_buffer_bytes and not self.is_closed
+
+    def on_writable(self, callback: Callable[[], None]) -> None:
+        """As in `Outlet`."""
+        self._callbacks.append(callback)
+
+    def write_text(self, text: bytes) -> None:
+        """As in `Outlet`."""
+        if self.is_closed:
+            return
+        self._texts.append(text)
+        self._unsent_bytes += len(text)
+        self._filled.set()
+        self._emptied.clear()
+
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+        """As in `Outlet`."""
+        for middle in middles:
+            self.write_text(prefix + middle + suffix)
+
+    async def flush(self) -> None:
+        """As in `Outlet`."""
+        await self._emptied.wait()
+
+    def abort(self) -> None:
+        """As in `Outlet`, as far as possible: what the server holds already may still be sent."""
+        self.is_closed = True
+        self._texts.clear()
+        self._unsent_bytes = 0
+        self._emptied.set()
+        self._call_back()
+
+    async def run(self) -> Never:
+        """Send what is written, for as long as the connection lasts.
+
+        Raises:
+            OSError: The client has gone, or has taken nothing for the time limit (TimeoutError).
+        """
+        try:
+            while True:
+                await self._filled.wait()
+                while self._texts:
+                    text = self._texts.popleft()
+                    async with asyncio.timeout(self._send_timeout_s):
+                        await self._send({"type": "websocket.send", "text": text.decode()})
+                    self._unsent_bytes -= len(text)
+                self._filled.clear()
+                self._emptied.set()
+                self._call_back()
+        finally:
+            self.abort()
+
+    def _call_back(self) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
