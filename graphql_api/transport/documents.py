@@ -3,8 +3,74 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Container, Iterator
+from functools import cached_property
 
-from graphql import DocumentNode, parse
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    Node,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    VariableNode,
+    parse,
+)
+
+RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
+"""The arguments of a subscription that decide where its events begin, and nothing else."""
+
+
+class Document:
+    """A parsed document; nobody may change it.
+
+    Attributes:
+        text: Its text; one object for all who sent an equal one.
+        node: Its syntax tree.
+        valid_by: The rules by which it was found valid last.
+    """
+
+    def __init__(self, text: str, node: DocumentNode) -> None:
+        self.text = text
+        self.node = node
+        self.valid_by: tuple[type[ASTValidationRule], ...] = ()
+
+    @cached_property
+    def resumption_variables(self) -> frozenset[str]:
+        """The variables that only say where events begin.
+
+        They are used nowhere but as the value of a resumption argument of an operation's own field;
+        whatever a fragment does with a variable makes it another one.
+        """
+        resuming = [
+            argument.value
+            for definition in self.node.definitions
+            if isinstance(definition, OperationDefinitionNode)
+            for field in definition.selection_set.selections
+            if isinstance(field, FieldNode)
+            for argument in field.arguments or ()
+            if argument.name.value in RESUMPTION_ARGUMENTS
+            if isinstance(argument.value, VariableNode)
+        ]
+        elsewhere = _variables(self.node, leave_out={id(node) for node in resuming})
+        return frozenset(node.name.value for node in resuming).difference(elsewhere)
+
+
+def _variables(root: Node, leave_out: Container[int]) -> Iterator[str]:
+    """The variables that are used below a node, apart from some uses, by their `id`."""
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, VariableDefinitionNode) or id(node) in leave_out:
+            continue
+        if isinstance(node, VariableNode):
+            yield node.name.value
+        for key in node.keys:
+            child = getattr(node, key)
+            if isinstance(child, Node):
+                nodes.append(child)
+            elif isinstance(child, tuple):
+                nodes += child
 
 
 class Documents:
@@ -23,13 +89,13 @@ class Documents:
         self._max_chars = max_chars
         self._max_tokens = max_tokens
         self._chars = 0
-        self._parsed: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._parsed: OrderedDict[str, Document] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._parsed)
 
-    def parse(self, text: str) -> DocumentNode:
-        """The document of a text; nobody may change it.
+    def parse(self, text: str) -> Document:
+        """The document of a text.
 
         Raises:
             GraphQLSyntaxError: It has an error, or too many tokens, or is nested too deeply.
@@ -38,7 +104,7 @@ class Documents:
         if document is not None:
             self._parsed.move_to_end(text)
             return document
-        document = parse(text, max_tokens=self._max_tokens)
+        document = Document(text, parse(text, max_tokens=self._max_tokens))
         if len(text) <= self._max_chars // 10:
             self._parsed[text] = document
             self._chars += len(text)

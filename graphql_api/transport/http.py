@@ -249,7 +249,7 @@ class GraphQLHTTP:
     async def _execute(self, method: str, request: Request, media_type: MediaType) -> Response:
         request_error_status = 400 if media_type is MediaType.GRAPHQL else 200
         try:
-            operation = request.operation(self._documents)
+            _, operation = request.operation(self._documents)
         except GraphQLError as error:
             return Response(request_error_status, _errors([error]), media_type)
         check_operation(method, operation.operation)

@@ -195,7 +195,7 @@ def execution_result(
     return to_json(result)
 
 
-def to_json(value: object) -> bytes:
+def to_json(value: object, *, sort_keys: bool = False) -> bytes:
     """A value as JSON.
 
     Raises:
@@ -203,11 +203,13 @@ def to_json(value: object) -> bytes:
         ValueError: The same.
     """
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
     except TypeError:
         # Half of a surrogate pair in a text of the database, or an integer of more than 64 bits
         # from a scalar: JSON can say both.
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(
+            value, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys
+        ).encode()
 
 
 def _encoded(type_: str, payload: Members | None) -> bytes:

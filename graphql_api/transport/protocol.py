@@ -62,23 +62,19 @@ class State(Enum):
 
 
 class Operation:
-    """One request of a client, from `subscribe` until it is over: the reservation of its id.
+    """The reservation of an id, from `subscribe` until the operation is over.
 
     Two of them are never the same, though a client may use an id again. Whoever serves an operation
     holds this object, and so cannot reach a later one with the same id.
 
     Attributes:
         id: The client's name for it.
-        request: What the client asks for.
-        resume_from: The cursor that the connection gave for this operation, if it did.
     """
 
-    __slots__ = ("id", "request", "resume_from")
+    __slots__ = ("id",)
 
-    def __init__(self, id_: str, request: Request, resume_from: str | None) -> None:
+    def __init__(self, id_: str) -> None:
         self.id = id_
-        self.request = request
-        self.resume_from = resume_from
 
 
 # What the shell is to do.
@@ -100,9 +96,17 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin to serve an operation."""
+    """Begin to serve an operation.
+
+    Attributes:
+        operation: Its reservation, which has been made.
+        request: What the client asks for.
+        resume_from: The cursor that the connection gave for it, if it did.
+    """
 
     operation: Operation
+    request: Request
+    resume_from: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +243,9 @@ class Protocol:
             return self.close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, reason)
         # The cursor is for the first operation of this id only: if the client uses the id again on
         # this socket, it means a new operation, not one that it had before it was cut off.
-        operation = Operation(message.id, message.payload, self._since.pop(message.id, None))
-        self._operations[message.id] = operation
-        return Start(operation)
+        resume_from = self._since.pop(message.id, None)
+        operation = self._operations[message.id] = Operation(message.id)
+        return Start(operation, message.payload, resume_from)
 
     def _invalid_message(self) -> Close:
         return self.close(CloseCode.BAD_REQUEST, "Invalid message received")

@@ -12,7 +12,7 @@ from strawberry.types.execution import PreExecutionError
 
 from graphql_api.errors import GraphQLAPIError
 from graphql_api.schema.errors import OPERATION_UNRESOLVED, expose
-from graphql_api.transport.documents import Documents
+from graphql_api.transport.documents import Document, Documents
 
 Members: TypeAlias = Mapping[str, Any]
 """A JSON object, whose members the client has chosen."""
@@ -54,8 +54,8 @@ class Request:
         variables = optional_object(members, "variables")
         return cls(query, operation_name, variables, optional_object(members, "extensions"))
 
-    def operation(self, documents: Documents) -> OperationDefinitionNode:
-        """The operation that is asked for; it has not been validated.
+    def operation(self, documents: Documents) -> tuple[Document, OperationDefinitionNode]:
+        """The operation that is asked for, and the document around it; neither is validated yet.
 
         Raises:
             GraphQLError: There is none, or more than one, or a syntax error; with its code.
@@ -65,10 +65,10 @@ class Request:
         except GraphQLSyntaxError as error:
             expose(error)
             raise
-        operation = get_operation_ast(document, self.operation_name)
+        operation = get_operation_ast(document.node, self.operation_name)
         if operation is None:
             raise refusal("Unable to identify operation", OPERATION_UNRESOLVED)
-        return operation
+        return document, operation
 
 
 def optional_object(members: Members, name: str) -> dict[str, Any] | None:

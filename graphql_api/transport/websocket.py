@@ -3,7 +3,8 @@
 ```
  GraphQLTransportWS ── one for each server
    └─ _Connection ──── one for each socket: reads frames, owns a task group
-        └─ task ────── one for each operation
+        ├─ task ────── one for each query and mutation, and for each subscription until it stands
+        └─ Member ──── one for each subscription to a feed: no task, see `fan_out`
 ```
 
 Whatever a socket holds ends with it, and before its handler returns: no task outlives it.
@@ -13,21 +14,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
-from typing import TypeAlias, assert_never
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeAlias, assert_never
 
-from graphql import GraphQLError, OperationType
+from graphql import GraphQLError, OperationType, map_source_to_response_event
 from starlette.types import Message, Receive, Scope, Send
 from strawberry.types import ExecutionResult
 
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import INTERNAL
 from graphql_api.transport import messages
-from graphql_api.transport.documents import Documents
+from graphql_api.transport.documents import Document, Documents
+from graphql_api.transport.execution import RequestError, SubscriptionExecution
+from graphql_api.transport.fan_out import FanOut, SharedSource, group_key
 from graphql_api.transport.messages import SUBPROTOCOL
+from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Outlet
 from graphql_api.transport.protocol import (
+    Action,
     Close,
     CloseCode,
     Connect,
@@ -37,7 +44,7 @@ from graphql_api.transport.protocol import (
     Start,
     Stop,
 )
-from graphql_api.transport.request import Members, is_request_error, refusal
+from graphql_api.transport.request import Members, Request, is_request_error, refusal
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +68,9 @@ class Limits:
         max_queries: How many queries and mutations one socket may have at a time.
         max_since: How many cursors a `connection_init` may carry.
         close_timeout_s: How long to wait until the socket takes its last frame.
+        send_timeout_s: How long a client may take nothing, on a server without outlets; on others
+            the outlet's own limit counts.
+        write_buffer_bytes: How much may wait for a client before it is not writable, the same.
     """
 
     connection_init_timeout_s: float = 3.0
@@ -68,16 +78,22 @@ class Limits:
     max_queries: int = 100
     max_since: int = 1000
     close_timeout_s: float = 1.0
+    send_timeout_s: float = 10.0
+    write_buffer_bytes: int = 65_536
 
 
 class GraphQLTransportWS:
     """An ASGI application that speaks graphql-transport-ws on every WebSocket it is given.
+
+    It is to be entered as an async context manager by the application's lifespan, which so owns
+    the tasks that belong to no socket.
 
     Args:
         schema: What to execute operations on.
         make_context: Makes each operation's context, unless `on_connect` decides.
         limits: Of each socket.
         documents: The parsed documents; may be shared with others.
+        fan_out: What serves subscriptions to feeds.
         on_connect: Decides whom to serve; everybody, if absent.
     """
 
@@ -88,14 +104,30 @@ class GraphQLTransportWS:
         *,
         limits: Limits | None = None,
         documents: Documents | None = None,
+        fan_out: FanOut | None = None,
         on_connect: OnConnect | None = None,
     ) -> None:
         self._connections: set[_Connection] = set()
+        self._is_draining = False
+        self._empty = asyncio.Event()
         self.schema = schema
         self.make_context = make_context
         self.limits = limits or Limits()
         self.documents = documents or Documents()
+        self.fan_out = fan_out or FanOut()
         self.on_connect = on_connect
+
+    async def __aenter__(self) -> Self:
+        await self.fan_out.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.fan_out.__aexit__(kind, error, traceback)
 
     @property
     def connections(self) -> int:
@@ -110,23 +142,54 @@ class GraphQLTransportWS:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket until it is closed, as ASGI has it."""
         await receive()  # websocket.connect
-        if SUBPROTOCOL not in scope["subprotocols"]:
-            await send({"type": "websocket.accept"})
-            reason = "Subprotocol not acceptable"
-            code = CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE
-            await send({"type": "websocket.close", "code": code, "reason": reason})
+        if self._is_draining:
+            await _refuse_handshake(scope, send)
             return
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         connection = _Connection(self, scope, receive, send)
         self._connections.add(connection)
         try:
             await connection.run()
         finally:
             self._connections.discard(connection)
+            if not self._connections:
+                self._empty.set()
+
+    async def close_all(
+        self,
+        *,
+        code: int = CloseCode.SERVICE_RESTART,
+        reason: str = "Service restart",
+        spread_s: float = 0.0,
+    ) -> None:
+        """Accept no more sockets, and close those that are open, one after the other.
+
+        All are gone after `spread_s` and the time in which a socket has to take its last frame.
+
+        Args:
+            code: Why, as clients are told.
+            reason: The same in words.
+            spread_s: Over what time, that clients do not all come back at once.
+        """
+        self._is_draining = True
+        loop = asyncio.get_running_loop()
+        started_at_s = loop.time()
+        connections = [*self._connections]
+        for i, connection in enumerate(connections):
+            due_at_s = started_at_s + spread_s * i / len(connections)
+            await asyncio.sleep(max(0.0, due_at_s - loop.time()))
+            connection.close(code, reason)
+        # Whoever has been let in while this was waiting.
+        for connection in self._connections:
+            connection.close(code, reason)
+        if self._connections:
+            self._empty.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(2 * self.limits.close_timeout_s):
+                    await self._empty.wait()
 
 
 class _Connection:
-    """One socket, from its acceptance to its end."""
+    """One socket, from its handshake to its end."""
 
     def __init__(
         self, server: GraphQLTransportWS, scope: Scope, receive: Receive, send: Send
@@ -138,9 +201,15 @@ class _Connection:
         self._limits = server.limits
         self._protocol = Protocol(max_since=server.limits.max_since)
         self._make_context = server.make_context
-        self._subscriptions: dict[Operation, asyncio.Task[None]] = {}
-        self._queries: dict[Operation, asyncio.Task[None]] = {}
+        # Each operation that is being served, and how to stop it.
+        self._subscriptions: dict[Operation, Callable[[], object]] = {}
+        self._queries: dict[Operation, Callable[[], object]] = {}
         self._tasks = asyncio.TaskGroup()
+        self._outlet = self._make_outlet()
+        # The reader waits until then at most: for `connection_init`, or no longer than now.
+        self._deadline: asyncio.Timeout | None = None
+        self._is_ending = False
+        self._last_word: Close | None = None
 
     @property
     def operations(self) -> int:
@@ -149,106 +218,159 @@ class _Connection:
 
     async def run(self) -> None:
         """Serve until the socket is closed, by whomever."""
+        if SUBPROTOCOL not in self._scope["subprotocols"]:
+            await self._send({"type": "websocket.accept"})
+            reason = "Subprotocol not acceptable"
+            await self._close(Close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, reason))
+            return
+        await self._send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         async with self._tasks:
+            writer = None
+            if isinstance(self._outlet, ASGIOutlet):
+                write = self._write(self._outlet)
+                writer = self._tasks.create_task(write, name="WebSocket writer")
             try:
-                close = await self._read()
+                last_word = await self._read()
             except Exception:
                 log.exception("a WebSocket connection ends with an internal error")
-                close = self._protocol.close(
+                last_word = self._protocol.close(
                     CloseCode.INTERNAL_SERVER_ERROR, "Internal server error"
                 )
             finally:
-                self._protocol.connection_lost()
-                for task in (*self._subscriptions.values(), *self._queries.values()):
-                    task.cancel()
-            if close is not None:
-                await self._close(close)
+                self._free()
+            if last_word is not None:
+                await self._close(last_word)
+            if writer is not None:
+                writer.cancel()
+
+    def close(self, code: int, reason: str) -> None:
+        """Free everything, tell the client why, and close the socket; soon, without waiting."""
+        if not self._is_ending:
+            self._end(self._protocol.close(code, reason))
+
+    def _end(self, last_word: Close | None) -> None:
+        """Have the reader stop, unless it does already."""
+        self._is_ending = True
+        self._last_word = last_word
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+
+    def _free(self) -> None:
+        self._is_ending = True
+        self._deadline = None
+        self._protocol.connection_lost()
+        stops = [*self._subscriptions.values(), *self._queries.values()]
+        self._subscriptions.clear()
+        self._queries.clear()
+        for stop in stops:
+            stop()
+
+    # Reading.
 
     async def _read(self) -> Close | None:
         """Do what the client asks for, until it has gone (None) or is to be sent away."""
         try:
             async with asyncio.timeout(self._limits.connection_init_timeout_s) as deadline:
+                if self._is_ending:
+                    return self._last_word
+                self._deadline = deadline
                 while True:
                     message = await self._receive()
                     if message["type"] == "websocket.disconnect":
                         return None
-                    match self._take(message):
-                        case None:
-                            pass
-                        case Reply(text):
-                            await self._send_text(text)
-                        case Start(operation):
-                            await self._start(operation)
-                        case Stop(operation):
-                            self._stop(operation)
-                        case Connect(payload):
-                            deadline.reschedule(None)
-                            if (close := await self._connect(payload)) is not None:
-                                return close
-                        case Close() as close:
-                            return close
-                        case other:
-                            assert_never(other)
+                    close = await self._act(self._take(message))
+                    if close is not None:
+                        return close
+                    # A client that asks for more than it takes is not listened to.
+                    await self._writable()
         except TimeoutError:
-            return self._protocol.init_timeout()
+            return self._last_word if self._is_ending else self._protocol.init_timeout()
 
-    def _take(self, message: Message) -> Connect | Reply | Start | Stop | Close | None:
+    def _take(self, message: Message) -> Action | None:
         text = message.get("text")
         if text is None:
             return self._protocol.receive_bytes()
         return self._protocol.receive_text(text)
 
+    async def _act(self, action: Action | None) -> Close | None:
+        match action:
+            case None:
+                pass
+            case Reply():
+                self._reply(action)
+            case Start(operation, request, resume_from):
+                self._start(operation, request, resume_from)
+            case Stop(operation):
+                self._stop(operation)
+            case Connect(payload):
+                return await self._connect(payload)
+            case Close():
+                return action
+            case _:
+                assert_never(action)
+        return None
+
     async def _connect(self, payload: Members | None) -> Close | None:
+        assert self._deadline is not None
+        if not self._deadline.expired():
+            self._deadline.reschedule(None)
         if self._server.on_connect is not None:
             make_context = await self._server.on_connect(self._scope, payload)
             if make_context is None:
                 return self._protocol.forbid()
             self._make_context = make_context
-        await self._reply(self._protocol.acknowledge())
+        self._reply(self._protocol.acknowledge())
         return None
 
-    async def _start(self, operation: Operation) -> None:
+    # Operations.
+
+    def _start(self, operation: Operation, request: Request, resume_from: str | None) -> None:
         """Begin to serve an operation whose id has been reserved."""
         try:
-            definition = operation.request.operation(self._server.documents)
+            document, definition = request.operation(self._server.documents)
         except GraphQLError as error:
-            await self._reply(self._protocol.error(operation, [error]))
+            self._reply(self._protocol.error(operation, [error]))
             return
-        if definition.operation is OperationType.SUBSCRIPTION:
-            running, limit, kind = (
-                self._subscriptions,
-                self._limits.max_subscriptions,
-                "subscriptions",
-            )
+        is_subscription = definition.operation is OperationType.SUBSCRIPTION
+        if is_subscription:
+            running, limit = self._subscriptions, self._limits.max_subscriptions
         else:
-            running, limit, kind = self._queries, self._limits.max_queries, "queries and mutations"
+            running, limit = self._queries, self._limits.max_queries
         if len(running) >= limit:
+            kind = "subscriptions" if is_subscription else "queries and mutations"
             text = f"this socket has {limit} {kind} already, and may not have more"
-            await self._refuse(operation, text, TOO_MANY_OPERATIONS)
+            self._fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
             return
-        context = replace(self._make_context(), resume_from=operation.resume_from)
+        context = replace(self._make_context(), resume_from=resume_from)
+        if is_subscription:
+            work = partial(self._subscribe, operation, request, document, context)
+        else:
+            work = partial(self._execute, operation, request, context)
         task = self._tasks.create_task(
-            self._serve(operation, context), name=f"operation {operation.id}"
+            self._serve(operation, work), name=f"operation {operation.id}"
         )
-        running[operation] = task
-        task.add_done_callback(lambda _: running.pop(operation, None))
+        running[operation] = task.cancel
 
     def _stop(self, operation: Operation) -> None:
         for running in (self._subscriptions, self._queries):
-            task = running.pop(operation, None)
-            if task is not None:
-                task.cancel()
+            stop = running.pop(operation, None)
+            if stop is not None:
+                stop()
 
-    async def _serve(self, operation: Operation, context: Context) -> None:
-        """Execute an operation, and send what comes of it."""
+    async def _serve(self, operation: Operation, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work of an operation, and see that it ends well."""
         try:
-            await self._execute(operation, context)
+            await work()
         except Exception:
             log.exception("an operation ends with an internal error")
-            await self._refuse(operation, "Internal error", INTERNAL)
+            self._fail(operation, [refusal("Internal error", INTERNAL)])
+        finally:
+            if not self._protocol.is_active(operation):
+                self._queries.pop(operation, None)
+                self._subscriptions.pop(operation, None)
 
-    async def _execute(self, operation: Operation, context: Context) -> None:
-        request = operation.request
+    async def _execute(self, operation: Operation, request: Request, context: Context) -> None:
+        """Have Strawberry execute an operation, and send what comes of it."""
         results = await self._server.schema.stream(
             request.query,
             variable_values=request.variables,
@@ -256,32 +378,119 @@ class _Connection:
             operation_name=request.operation_name,
             operation_extensions=request.extensions,
         )
-        prefix = messages.next_prefix(operation.id)
         async with aclosing(results):
             async for result in results:
                 assert isinstance(result, ExecutionResult), "no incremental delivery"
                 if result.errors and is_request_error(result):
-                    await self._reply(self._protocol.error(operation, result.errors))
+                    self._fail(operation, result.errors)
                     return
                 payload = messages.execution_result(result.data, result.errors, result.extensions)
-                if self._protocol.is_active(operation):
-                    await self._send_text(prefix + payload + messages.NEXT_SUFFIX)
-        await self._reply(self._protocol.complete(operation))
+                await self._next(operation, payload)
+        self._reply(self._protocol.complete(operation))
 
-    async def _refuse(self, operation: Operation, text: str, code: str) -> None:
-        await self._reply(self._protocol.error(operation, [refusal(text, code)]))
+    async def _subscribe(
+        self, operation: Operation, request: Request, document: Document, context: Context
+    ) -> None:
+        """Bring a subscription about; serve it here, unless it can be served with others."""
+        execution = SubscriptionExecution(self._server.schema, request, document, context)
+        if not execution.is_composable:
+            await self._execute(operation, request, context)
+            return
+        key = group_key(request, document, context)
+        with ExitStack() as stack:
+            stack.enter_context(execution.operation())
+            try:
+                source = await execution.subscribe()
+                if not isinstance(source, SharedSource):
+                    await self._iterate(operation, execution, source)
+                    return
+                member = self._server.fan_out.join(
+                    key,
+                    execution,
+                    source,
+                    self._outlet,
+                    id_=operation.id,
+                    on_failure=partial(self._source_failed, operation),
+                    on_leave=stack.pop_all().close if execution.has_hooks else None,
+                )
+                self._subscriptions[operation] = member.leave
+            except RequestError as error:
+                self._fail(operation, error.errors)
 
-    async def _reply(self, reply: Reply | None) -> None:
+    async def _iterate(
+        self,
+        operation: Operation,
+        execution: SubscriptionExecution,
+        source: AsyncIterable[object],
+    ) -> None:
+        """Serve a subscription until its source ends or fails."""
+        results = map_source_to_response_event(execution.executor, source)
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    await self._next(operation, execution.encode(result))
+        except Exception as error:
+            raise execution.failed(error) from error
+        self._reply(self._protocol.complete(operation))
+
+    def _source_failed(self, operation: Operation, error: RequestError) -> None:
+        self._subscriptions.pop(operation, None)
+        self._fail(operation, error.errors)
+
+    # Writing.
+
+    def _make_outlet(self) -> Outlet:
+        extension = (self._scope.get("extensions") or {}).get(EXTENSION)
+        if extension is not None:
+            outlet: Outlet = extension["outlet"]
+            return outlet
+        return ASGIOutlet(
+            self._send,
+            write_buffer_bytes=self._limits.write_buffer_bytes,
+            send_timeout_s=self._limits.send_timeout_s,
+        )
+
+    async def _write(self, outlet: ASGIOutlet) -> None:
+        try:
+            await outlet.run()
+        except OSError:  # the client has gone, or takes nothing
+            self._end(None)
+
+    async def _writable(self) -> None:
+        """Wait until there is room for more, or the outlet is closed."""
+        while not (self._outlet.is_writable or self._outlet.is_closed):
+            woken = asyncio.Event()
+            self._outlet.on_writable(woken.set)
+            await woken.wait()
+
+    async def _next(self, operation: Operation, payload: bytes) -> None:
+        await self._writable()
+        if self._protocol.is_active(operation):
+            prefix = messages.next_prefix(operation.id)
+            self._outlet.write_text(prefix + payload + messages.NEXT_SUFFIX)
+
+    def _fail(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
+        self._reply(self._protocol.error(operation, errors))
+
+    def _reply(self, reply: Reply | None) -> None:
         if reply is not None:
-            await self._send_text(reply.text)
-
-    async def _send_text(self, text: bytes) -> None:
-        with suppress(OSError):  # the client has gone, which the reader is about to be told
-            await self._send({"type": "websocket.send", "text": text.decode()})
+            self._outlet.write_text(reply.text)
 
     async def _close(self, close: Close) -> None:
         message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
-        # TimeoutError is an OSError, too: the client has gone, or takes nothing any more.
-        with suppress(OSError):
+        try:
             async with asyncio.timeout(self._limits.close_timeout_s):
+                await self._outlet.flush()
                 await self._send(message)
+        except OSError:  # it has gone, or takes nothing any more (TimeoutError is an OSError)
+            self._outlet.abort()
+
+
+async def _refuse_handshake(scope: Scope, send: Send) -> None:
+    """Say that this server is about to end, if the ASGI server can say anything but 403."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close"})
+        return
+    headers = [(b"content-length", b"0")]
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b""})

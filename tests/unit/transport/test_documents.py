@@ -45,3 +45,27 @@ def test_wrong_document_is_not_remembered(wrong: str) -> None:
     with pytest.raises(GraphQLSyntaxError):
         documents.parse(wrong)
     assert len(documents) == 0
+
+
+SUBSCRIPTION = "subscription ($s: String, $i: Boolean, $w: F) {{ {} }}"
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        ("x(since: $s, includeInitial: $i, where: $w)", {"s", "i"}),
+        ("x(since: $s, where: {a: $w})", {"s"}),
+        ("x(since: $s) { y(since: $s) }", set()),
+        ("x(since: $s, where: $s)", set()),
+        ("x(since: $s) { y @include(if: $i) }", {"s"}),
+        ("x(includeInitial: $i) @include(if: $i)", set()),
+        ("x(since: [$s])", set()),
+        ("... on Subscription { x(since: $s) }", set()),
+        ("...F } fragment F on Subscription { x(since: $s)", set()),
+        ("x(since: $s) { ...F } } fragment F on X { y(a: $s)", set()),
+        ("x", set()),
+    ],
+)
+def test_variables_that_only_say_where_events_begin(selection: str, expected: set[str]) -> None:
+    document = Documents().parse(SUBSCRIPTION.format(selection))
+    assert document.resumption_variables == expected

@@ -291,10 +291,10 @@ def connected(**payload: Any) -> Protocol:
     return protocol
 
 
-def start(protocol: Protocol, text: str) -> Operation:
+def start(protocol: Protocol, text: str) -> Start:
     action = protocol.receive_text(text)
     assert isinstance(action, Start)
-    return action.operation
+    return action
 
 
 def test_acknowledgement_may_have_a_payload() -> None:
@@ -304,17 +304,17 @@ def test_acknowledgement_may_have_a_payload() -> None:
 
 
 def test_operation_is_what_was_asked_for() -> None:
-    operation = start(connected(), subscribe(operationName="n", variables={"v": 1}))
-    assert operation.id == "a"
-    assert operation.request == Request("{a}", "n", {"v": 1}, None)
-    assert operation.resume_from is None
+    started = start(connected(), subscribe(operationName="n", variables={"v": 1}))
+    assert started.operation.id == "a"
+    assert started.request == Request("{a}", "n", {"v": 1}, None)
+    assert started.resume_from is None
 
 
 def test_reused_id_does_not_reach_the_old_operation() -> None:
     protocol = connected()
-    old = start(protocol, subscribe())
+    old = start(protocol, subscribe()).operation
     protocol.receive_text(complete())
-    new = start(protocol, subscribe())
+    new = start(protocol, subscribe()).operation
     assert protocol.complete(old) is None
     assert protocol.error(old, [GraphQLError("e")]) is None
     assert not protocol.is_active(old)

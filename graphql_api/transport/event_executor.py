@@ -1,0 +1,243 @@
+"""graphql-core's executor, for one operation that is executed on many events.
+
+What depends on the operation alone is found out once: which fields are selected, and for those that
+are plain attributes of values, how to read and coerce them. The executor itself looks all of that
+up for each event anew, at about ten microseconds a field, and what it remembers on the way it never
+forgets, which an operation that lasts for days cannot afford.
+
+Wherever something is out of the ordinary - a resolver, an argument, a value that does not fit its
+type - the executor of graphql-core does it, so that errors are exactly its own.
+
+Source: graphql/execution/executor.py of graphql-core 3.3, `execute_operation`, `execute_fields`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from graphql import (
+    GraphQLError,
+    GraphQLLeafType,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    Undefined,
+    get_nullable_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution.collect_fields import (
+    CollectedFields,
+    FieldDetailsList,
+    GroupedFieldSet,
+    collect_fields,
+)
+from graphql.pyutils import AwaitableOrValue, Path
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+Read: TypeAlias = Callable[[Any], Any]
+"""Gives the completed value of a selection, or of a field, on an object."""
+
+
+class _OutOfTheOrdinaryError(Exception):
+    """A value that the plan does not know what to do with."""
+
+
+class EventExecutor(StrawberryGraphQLCoreExecutionContext):
+    """An executor whose copies for single events share what they have found out.
+
+    Objects must be values: attributes are read twice if one of them is out of the ordinary.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._shared = _Shared()
+
+    def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[Any]:
+        """As in graphql-core, with the root's fields collected once."""
+        root_type = self.schema.subscription_type
+        if serially is not False or root_type is None or self.abort_signal is not None:
+            return super().execute_operation(serially)
+        try:
+            fields = self._shared.root_fields
+            if fields is None:
+                fields = self._shared.root_fields = collect_fields(
+                    self.schema,
+                    self.fragments,
+                    self.variable_values,
+                    root_type,
+                    self.operation,
+                    self.hide_suggestions,
+                )
+            data = self.execute_collected_root_fields(
+                root_type, self.root_value, fields.grouped_field_set, False, fields.new_defer_usages
+            )
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            return self.build_response(None)
+        except RecursionError:
+            return super().execute_operation(serially)
+        if isinstance(data, dict):
+            return self.build_response(data)
+        return self._await_response(data)
+
+    def execute_fields(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
+        position_context: Any,
+    ) -> AwaitableOrValue[dict[str, Any]]:
+        """As in graphql-core; fields that are plain are read by their plan."""
+        if position_context is not None or self.middleware_manager is not None:
+            return super().execute_fields(
+                parent_type, source_value, path, grouped_field_set, position_context
+            )
+        plan = self._shared.plans.get(id(grouped_field_set))
+        if plan is None:
+            plan = _Plan(self, parent_type, grouped_field_set)
+            self._shared.plans[id(grouped_field_set)] = plan
+        results: dict[str, Any]
+        try:
+            results = plan.read(source_value)
+        except Exception:  # noqa: BLE001 - whatever it is, graphql-core finds it again
+            return super().execute_fields(parent_type, source_value, path, grouped_field_set, None)
+        if not plan.others:
+            return results
+        others = super().execute_fields(parent_type, source_value, path, plan.others, None)
+        if isinstance(others, dict):
+            return plan.merge(results, others)
+        return plan.merge_later(results, others)
+
+    async def _await_response(self, data: Awaitable[dict[str, Any]]) -> Any:
+        try:
+            return self.build_response(await data)
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            return self.build_response(None)
+
+
+class _Shared:
+    """What all copies of one executor know of their operation."""
+
+    def __init__(self) -> None:
+        self.root_fields: CollectedFields | None = None
+        self.plans: dict[int, _Plan] = {}
+        """By the `id` of a selection's fields, which the plan keeps alive."""
+
+
+class _Plan:
+    """How to read the fields of one selection on objects of one type."""
+
+    def __init__(
+        self, executor: EventExecutor, parent_type: GraphQLObjectType, fields: GroupedFieldSet
+    ) -> None:
+        self._fields = fields
+        self._reads: list[tuple[str, Read]] = []
+        self.others: GroupedFieldSet = {}
+        """The fields that are for graphql-core."""
+        for name, details in fields.items():
+            read = _reading(executor, parent_type, details)
+            if read is None:
+                self.others[name] = details
+            else:
+                self._reads.append((name, read))
+
+    def read(self, source: object) -> dict[str, Any]:
+        """The fields' values on an object, without the others.
+
+        Raises:
+            Exception: Something is out of the ordinary; nothing has happened.
+        """
+        return {name: read(source) for name, read in self._reads}
+
+    def merge(self, results: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+        """All fields in the order in which they are selected."""
+        both = results | others
+        return {name: both[name] for name in self._fields if name in both}
+
+    async def merge_later(
+        self, results: dict[str, Any], others: Awaitable[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The same, when the others are not there yet."""
+        return self.merge(results, await others)
+
+
+def _reading(
+    executor: EventExecutor, parent_type: GraphQLObjectType, details: FieldDetailsList
+) -> Read | None:
+    """How to read a field on an object; None, if it is not plain."""
+    node = details[0].node
+    if node.name.value == "__typename":
+        type_name = parent_type.name
+        return lambda _: type_name
+    field = parent_type.fields.get(node.name.value)
+    if field is None or field.args or not getattr(field.resolve, "_is_default", False):
+        return None
+    definition = field.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+    if definition.default_resolver is not getattr:
+        return None
+    complete = _completion(executor, field.type, details)
+    return None if complete is None else _attribute(definition.python_name, complete)
+
+
+def _completion(
+    executor: EventExecutor, type_: GraphQLOutputType, details: FieldDetailsList
+) -> Read | None:
+    """How to complete a value of a type; None, if that is not plain."""
+    complete: Read | None = None
+    inner = get_nullable_type(type_)
+    if is_leaf_type(inner):
+        complete = _leaf(inner)
+    elif is_list_type(inner):
+        item = _completion(executor, inner.of_type, details)
+        complete = None if item is None else _list(item)
+    elif is_object_type(inner) and inner.is_type_of is None:
+        collected = executor.collect_subfields(inner, details)
+        plan = _Plan(executor, inner, collected.grouped_field_set)
+        complete = None if plan.others or collected.new_defer_usages else plan.read
+    if complete is None:
+        return None
+    return _non_null(complete) if is_non_null_type(type_) else _nullable(complete)
+
+
+def _attribute(name: str, complete: Read) -> Read:
+    return lambda source: complete(getattr(source, name))
+
+
+def _leaf(type_: GraphQLLeafType) -> Read:
+    coerce = type_.coerce_output_value
+
+    def complete(value: Any) -> Any:
+        coerced = coerce(value)
+        if coerced is None or coerced is Undefined:
+            raise _OutOfTheOrdinaryError
+        return coerced
+
+    return complete
+
+
+def _list(item: Read) -> Read:
+    def complete(value: Any) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise _OutOfTheOrdinaryError
+        return [item(each) for each in value]
+
+    return complete
+
+
+def _nullable(complete: Read) -> Read:
+    return lambda value: None if value is None else complete(value)
+
+
+def _non_null(complete: Read) -> Read:
+    def checked(value: Any) -> Any:
+        if value is None:
+            raise _OutOfTheOrdinaryError
+        return complete(value)
+
+    return checked
