@@ -15,6 +15,9 @@ from graphql_api.errors import DatabaseUnavailableError
 _TOLERANCE = 0.1
 """By how much of the time a reader may come late and still say that nothing was heard."""
 
+_MAX_EXCUSES = 3
+"""How often in a row the reader may be late before it says so all the same."""
+
 
 class Askable(Protocol):
     """What can be asked for a sign of life."""
@@ -43,6 +46,7 @@ class Heartbeat:
         self._heard_at = clock()
         self._asked_at = 0.0
         self._answer: asyncio.Future[Any] | None = None
+        self._excuses = 0
 
     @property
     def wake_at(self) -> float:
@@ -75,8 +79,11 @@ class Heartbeat:
             return
         if self._answer is None:
             self._answer = self._connection.ask_server()
-        elif late_s < self._within_s * _TOLERANCE:
+            self._excuses = 0
+        elif late_s < self._within_s * _TOLERANCE or self._excuses == _MAX_EXCUSES:
             raise DatabaseUnavailableError(f"the database has been silent for {self._within_s:g} s")
+        else:
+            self._excuses += 1
         # Counted from the question, and anew when the event loop was held up: what the database
         # has said meanwhile lies unread, and a server that is busy must not lose its feeds for it.
         self._asked_at = self._clock()

@@ -120,6 +120,17 @@ async def test_reader_that_was_held_up_does_not_blame_the_server(
     assert len(server.questions) == 1
 
 
+async def test_reader_that_is_always_held_up_notices_in_the_end(
+    heartbeat: Heartbeat, clock: FakeClock, server: FakeServer
+) -> None:
+    wait(heartbeat, clock)
+    with pytest.raises(DatabaseUnavailableError, match="silent"):
+        for _ in range(10):
+            clock.now += 60.0
+            heartbeat.check()
+    assert len(server.questions) == 1
+
+
 async def test_lost_connection_is_the_answers_error(
     heartbeat: Heartbeat, clock: FakeClock, server: FakeServer
 ) -> None:
