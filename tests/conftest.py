@@ -12,10 +12,16 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from rethinkdb import RethinkDB
 
 from graphql_api.rethink.url import DatabaseURL
+
+
+# A timing is never a test: a busy machine is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -124,10 +124,12 @@ async def test_reader_that_is_always_held_up_notices_in_the_end(
     heartbeat: Heartbeat, clock: FakeClock, server: FakeServer
 ) -> None:
     wait(heartbeat, clock)
+    for _ in range(3):
+        clock.now += 60.0
+        heartbeat.check()
+    clock.now += 60.0
     with pytest.raises(DatabaseUnavailableError, match="silent"):
-        for _ in range(10):
-            clock.now += 60.0
-            heartbeat.check()
+        heartbeat.check()
     assert len(server.questions) == 1
 
 
