@@ -18,7 +18,6 @@ from rethinkdb import RethinkDB
 
 from graphql_api.rethink.url import DatabaseURL
 
-
 # A timing is never a test: a busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
