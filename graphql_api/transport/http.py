@@ -194,7 +194,7 @@ class GraphQLHTTP:
     ) -> None:
         self._schema = schema
         self._make_context = make_context
-        self._documents = documents or Documents()
+        self._documents = Documents() if documents is None else documents
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

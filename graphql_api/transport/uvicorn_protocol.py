@@ -196,6 +196,14 @@ class OutletProtocol(WebSocketsSansIOProtocol):
         super().handle_ping()
         self._written += max(0, self._unsent_bytes() - before)
 
+    def shutdown(self) -> None:
+        """End with the server; uvicorn fails at a connection that is closing already."""
+        if self.handshake_complete and not self.close_sent and self.conn.state is not OPEN:
+            self.stop_keepalive()
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def send_keepalive_ping(self) -> None:
         """Count what is written, and remember how far the client was."""
         before = self._unsent_bytes()

@@ -113,8 +113,8 @@ class GraphQLTransportWS:
         self.schema = schema
         self.make_context = make_context
         self.limits = limits or Limits()
-        self.documents = documents or Documents()
-        self.fan_out = fan_out or FanOut()
+        self.documents = Documents() if documents is None else documents
+        self.fan_out = FanOut() if fan_out is None else fan_out
         self.on_connect = on_connect
 
     async def __aenter__(self) -> Self:

@@ -5,27 +5,37 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.types import Scope
 from websockets.asyncio.client import connect
 
+from graphql_api.transport.documents import Documents
 from graphql_api.transport.request import Members
+from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import Limits, MakeContext
-from tests.server.transport.toy import Client, Running, _context, connected, opened, serve
+from tests.server.transport.toy import Client, Row, Running, _context, connected, opened, serve
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Running]:
-    async with serve() as running:
+@pytest.fixture(params=[OutletProtocol, "websockets-sansio"], ids=["outlet", "plain"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
+    """A server of ours, and one that any other ASGI server could be."""
+    async with serve(uvicorn_options={"ws": request.param}) as running:
         yield running
-        await running.toys.wait_for(lambda: running.app.connections == 0)
-        assert running.app.operations == 0
-        assert running.toys.open == 0
-        assert running.toys.blocked == 0
-        names = [task.get_name() for task in asyncio.all_tasks()]
-        assert not [name for name in names if name.startswith("operation ")]
+        await nothing_left(running)
+
+
+async def nothing_left(running: Running) -> None:
+    """See that no socket, operation, registration or task is left behind."""
+    await running.toys.wait_for(lambda: running.app.connections == 0)
+    assert running.app.operations == 0
+    assert running.app.fan_out.members == running.app.fan_out.groups == 0
+    assert running.toys.topic.sources == []
+    assert running.toys.open == running.toys.blocked == 0
+    names = [task.get_name() for task in asyncio.all_tasks()]
+    assert not [name for name in names if name.startswith(("operation ", "WebSocket "))]
 
 
 def next_(data: Any, id_: str = "a") -> dict[str, Any]:
@@ -162,6 +172,8 @@ async def test_internal_error_closes_the_socket_and_is_logged_once(
 
 # Operations
 
+ROWS = "subscription { rows { value } }"
+
 
 async def test_query_and_mutation_are_answered_once(server: Running) -> None:
     async with connected(server) as client:
@@ -297,3 +309,89 @@ async def test_cursors_that_are_malformed_or_too_many_are_refused() -> None:
             async with opened(server) as client:
                 await client.send({"type": "connection_init", "payload": {"since": since}})
                 assert await client.receive() == (4400, "Invalid message received")
+
+
+# Subscriptions that share
+
+
+async def test_equal_subscriptions_are_executed_once(server: Running) -> None:
+    async with connected(server) as one, connected(server) as other:
+        await one.subscribe(ROWS, "a")
+        await one.subscribe(ROWS, "b")
+        await other.subscribe(ROWS, "a")
+        await server.toys.wait_for(lambda: server.app.fan_out.members == 3)
+        server.toys.topic.publish(Row(value=1), Row(value=2))
+        answers = [await one.receive() for _ in range(4)]
+        assert [answer for answer in answers if answer["id"] == "a"] == [
+            next_({"rows": {"value": 1}}),
+            next_({"rows": {"value": 2}}),
+        ]
+        assert [answer["id"] for answer in answers].count("b") == 2
+        assert await other.receive() == next_({"rows": {"value": 1}})
+        assert server.app.fan_out.executions == 2
+
+
+async def test_completed_subscription_is_gone_at_once(server: Running) -> None:
+    async with connected(server) as client:
+        for _ in range(20):
+            await client.subscribe(ROWS)
+            await client.complete()
+        await client.subscribe(ROWS)
+        await client.fence()
+        await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+        assert len(server.toys.topic.sources) == server.app.operations == 1
+        await client.complete()
+        assert await client.fence() == []
+        assert server.app.fan_out.members == len(server.toys.topic.sources) == 0
+        server.toys.topic.publish(Row(value=1))
+        assert await client.fence() == []
+
+
+async def test_closed_socket_frees_its_subscriptions_and_no_others(server: Running) -> None:
+    async with connected(server) as staying:
+        await staying.subscribe(ROWS)
+        async with connected(server) as leaving:
+            await leaving.subscribe(ROWS)
+            await server.toys.wait_for(lambda: server.app.fan_out.members == 2)
+        await server.toys.wait_for(lambda: server.app.connections == 1)
+        assert server.app.fan_out.members == len(server.toys.topic.sources) == 1
+        server.toys.topic.publish(Row(value=1))
+        assert await staying.receive() == next_({"rows": {"value": 1}})
+
+
+async def test_source_that_fails_is_an_error_of_its_operation(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(server) as client:
+        await client.subscribe(ROWS)
+        await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+        (source,) = server.toys.topic.sources
+        source.failure = RuntimeError("a secret")
+        server.toys.topic.publish(Row(value=1))
+        answer = await client.receive()
+        assert (answer["type"], answer["payload"][0]["message"]) == ("error", "Internal error")
+        assert await client.fence() == []
+        assert server.app.operations == 0
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
+
+
+async def test_cycles_of_connect_subscribe_and_cut_leave_nothing_behind(server: Running) -> None:
+    descriptors: list[int] = []
+    for _ in range(50):
+        async with connected(server) as client:
+            await client.subscribe(ROWS, "shared")
+            await client.subscribe("subscription { silence }", "alone")
+            await client.subscribe("{ blocked }", "query")
+            await server.toys.wait_for(lambda: server.app.operations == 3)
+            client.socket.transport.abort()
+            await nothing_left(server)
+        descriptors.append(len([*Path("/dev/fd").iterdir()]))
+    assert descriptors[-1] <= descriptors[0]
+
+
+async def test_documents_may_be_shared_with_others() -> None:
+    documents = Documents()
+    async with serve(documents=documents) as server, connected(server) as client:
+        await client.subscribe("{ hello }")
+        assert await client.receive() == next_({"hello": "hello world"})
+    assert len(documents) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,9 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import GraphQLTransportWS
+from tests.unit.transport.toy import Topic, ToySource
 
 WAIT_S = 10.0
 """How long a test waits for what must come; it fails then."""
@@ -33,13 +35,14 @@ class Toys:
     Attributes:
         open: How many subscriptions their resolvers have not left.
         blocked: How many queries are waiting for `go`.
+        topic: The shared source of `rows`.
     """
 
     def __init__(self) -> None:
         self.open = 0
         self.blocked = 0
+        self.topic = Topic()
         self.go = asyncio.Event()
-        self.changed = asyncio.Condition()
 
     async def wait_for(self, predicate: Callable[[], bool]) -> None:
         """Wait until something is so; looks again whenever the event loop has had a turn."""
@@ -53,6 +56,12 @@ toys: Toys
 
 def _context() -> Context:
     return Context(feeds=Feeds((), lambda _: None), feed_wait_s=1)  # type: ignore[arg-type, return-value]
+
+
+@strawberry.type
+class Row:
+    value: int
+    text: str = ""
 
 
 @strawberry.type
@@ -92,6 +101,10 @@ class Mutation:
 
 @strawberry.type
 class Subscription:
+    @strawberry.subscription
+    def rows(self, since: str | None = None) -> AsyncIterator[Row]:
+        return ToySource(toys.topic)
+
     @strawberry.subscription
     async def count(self, to: int = 3) -> AsyncIterator[int]:
         for i in range(to):
@@ -169,9 +182,9 @@ async def serve(
     """
     global toys  # noqa: PLW0603 - resolvers have no other way to it
     toys = Toys()
-    app = make(SCHEMA, _context, **arguments)
+    app: Any = make(SCHEMA, _context, **arguments)
     options: dict[str, Any] = {
-        "ws": "websockets-sansio",
+        "ws": OutletProtocol,
         "lifespan": "off",
         "log_config": None,
         "port": 0,
@@ -182,12 +195,16 @@ async def serve(
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     # uvicorn's main loop looks ten times a second whether it is to end. Tests do not wait for that.
-    await server.startup()
-    try:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield Running(app, port, toys)
-    finally:
-        await server.shutdown()
+    async with app if hasattr(app, "__aenter__") else nullcontext():
+        await server.startup()
+        try:
+            port = server.servers[0].sockets[0].getsockname()[1]
+            yield Running(app, port, toys)
+        finally:
+            for _ in range(100):  # uvicorn looks ten times a second whether clients have gone
+                if server.server_state.connections:
+                    await asyncio.sleep(0)
+            await server.shutdown()
 
 
 class Client:

@@ -1,0 +1,114 @@
+"""The end of a server: clients are told, one after the other, and nobody holds it up."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from graphql_api.transport.uvicorn_protocol import OutletProtocol
+from graphql_api.transport.websocket import Limits
+from tests.server.transport.test_slow_clients import FLOOD, PATIENT, stalling
+from tests.server.transport.test_websocket import nothing_left
+from tests.server.transport.toy import Client, connected, opened, serve
+
+SERVERS = pytest.mark.parametrize("ws", [OutletProtocol, "websockets-sansio"])
+
+
+@SERVERS
+async def test_clients_are_closed_with_1012_and_everything_freed(ws: object) -> None:
+    async with serve(uvicorn_options={"ws": ws}) as server, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(server)) for _ in range(5)]
+        for client in clients:
+            await client.subscribe("subscription { rows { value } }")
+            await client.subscribe("subscription { silence }", "b")
+            assert (await client.receive())["id"] == "b"
+        unacknowledged = await stack.enter_async_context(opened(server))
+        await server.toys.wait_for(lambda: server.app.connections == 6)
+        async with asyncio.timeout(10):
+            await server.app.close_all()
+        await nothing_left(server)
+        for client in (*clients, unacknowledged):
+            assert await client.receive() == (1012, "Service restart")
+
+
+async def test_clients_are_closed_one_after_the_other() -> None:
+    async with serve() as server, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(server)) for _ in range(4)]
+        loop = asyncio.get_running_loop()
+        closed_at_s: list[float] = []
+
+        async def watch(client: Client) -> None:
+            assert await client.receive() == (1012, "Service restart")
+            closed_at_s.append(loop.time())
+
+        async with asyncio.TaskGroup() as tasks:
+            for client in clients:
+                tasks.create_task(watch(client))
+            started_at_s = loop.time()
+            await server.app.close_all(spread_s=0.2)
+        for i, at_s in enumerate(closed_at_s):
+            assert at_s - started_at_s >= 0.2 * i / 4
+
+
+@SERVERS
+async def test_no_socket_is_accepted_any_more(ws: object) -> None:
+    async with serve(uvicorn_options={"ws": ws}) as server:
+        await server.app.close_all()
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(server.url, proxy=None):
+                pass
+        assert refused.value.response.status_code == 503
+
+
+async def test_server_that_cannot_answer_a_handshake_refuses_it() -> None:
+    async with serve(wrap=without_extensions) as server:
+        await server.app.close_all()
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(server.url, proxy=None):
+                pass
+        assert refused.value.response.status_code == 403
+
+
+def without_extensions(app: ASGIApp) -> ASGIApp:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "extensions": {}}, receive, send)
+
+    return wrapped
+
+
+async def test_client_that_takes_nothing_holds_up_nobody() -> None:
+    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    limits = Limits(close_timeout_s=0.1)
+    async with (
+        serve(uvicorn_options=options, limits=limits) as server,
+        stalling(server) as client,
+        connected(server) as healthy,
+    ):
+        await client.subscribe(FLOOD)
+        await server.toys.wait_for(
+            lambda: any(not c._outlet.is_writable for c in server.app._connections)
+        )
+        async with asyncio.timeout(10):
+            await server.app.close_all()
+        assert await healthy.receive() == (1012, "Service restart")
+        await nothing_left(server)
+
+
+async def test_uvicorn_ends_connections_that_are_closing_already() -> None:
+    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    async with serve(uvicorn_options=options) as server, stalling(server) as client:
+        await client.subscribe(FLOOD)
+        (connection,) = server.app._connections
+        outlet = connection._outlet
+        await server.toys.wait_for(lambda: not outlet.is_writable)
+        close = asyncio.create_task(client.socket.close())
+        await server.toys.wait_for(lambda: outlet.is_closed)
+        assert outlet.transport.get_write_buffer_size() > 0
+        outlet.shutdown()
+        await server.toys.wait_for(lambda: server.app.connections == 0)
+        await close

@@ -1,0 +1,136 @@
+"""Clients that take little or nothing, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from graphql_api.transport.uvicorn_protocol import OutletProtocol, SocketLimits
+from graphql_api.transport.websocket import Limits
+from tests.server.transport.test_websocket import nothing_left
+from tests.server.transport.toy import Client, Row, Running, connected, serve
+from tests.unit.transport.test_uvicorn_protocol import FakeLoop
+
+FLOOD = "subscription { flood(size: 10000) }"
+ROWS = "subscription { rows { value text } }"
+QUICK = SocketLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
+PATIENT = SocketLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
+LARGE = Row(value=0, text="x" * 100_000)
+
+OUTLET = {"ws": OutletProtocol.with_limits(QUICK)}
+PLAIN = {"ws": "websockets-sansio", "ws_ping_interval": None}
+
+
+@asynccontextmanager
+async def stalling(running: Running) -> AsyncIterator[Client]:
+    """A client that reads nothing once it has been acknowledged."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", running.port))
+    async with connected(running, sock=sock, ping_interval=None, close_timeout=0) as client:
+        client.socket.transport.pause_reading()
+        yield client
+        client.socket.transport.abort()
+
+
+@pytest.mark.parametrize("options", [OUTLET, PLAIN], ids=["outlet", "plain"])
+@pytest.mark.parametrize("query", [FLOOD, ROWS, "{ large(size: 10000000) }"])
+async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
+    options: dict[str, object], query: str
+) -> None:
+    limits = Limits(send_timeout_s=0.1, write_buffer_bytes=8192)
+    async with (
+        serve(limits=limits, uvicorn_options=options) as server,
+        stalling(server) as client,
+    ):
+        await client.subscribe(query)
+        if query is ROWS:
+            await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+            for _ in range(100):
+                server.toys.topic.publish(LARGE)
+        await server.toys.wait_for(lambda: server.app.connections == 0)
+        await nothing_left(server)
+
+
+async def test_stalled_client_is_sent_no_more_than_its_buffers_hold() -> None:
+    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    async with serve(uvicorn_options=options) as server, stalling(server) as client:
+        await client.subscribe(ROWS)
+        await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+        (source,) = server.toys.topic.sources
+        while len(source._events) < 100:
+            source.put(LARGE)
+            await asyncio.sleep(0)
+        await server.app.fan_out.round()
+        before = len(source._events)
+        server.toys.topic.publish(LARGE)
+        await server.app.fan_out.round()
+        assert len(source._events) == before + 1
+        (connection,) = server.app._connections
+        assert connection._outlet.transport.get_write_buffer_size() < 300_000
+
+
+async def test_stalled_client_does_not_delay_others() -> None:
+    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    async with (
+        serve(uvicorn_options=options) as server,
+        stalling(server) as stalled,
+        connected(server) as healthy,
+    ):
+        for client in (stalled, healthy):
+            await client.subscribe(ROWS)
+        await server.toys.wait_for(lambda: server.app.fan_out.members == 2)
+        for _ in range(20):
+            server.toys.topic.publish(LARGE)
+            assert (await healthy.receive())["payload"]["data"]["rows"]["text"] == LARGE.text
+        assert server.app.fan_out.members == 2
+
+
+async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
+    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    async with serve(uvicorn_options=options) as server, stalling(server) as client:
+        sent = 0
+        ping = '{"type":"ping","payload":{"x":"' + "x" * 10_000 + '"}}'
+        try:
+            async with asyncio.timeout(0.3):
+                while True:
+                    await client.send(ping)
+                    sent += 1
+        except TimeoutError:
+            pass
+        (connection,) = server.app._connections
+        assert connection._outlet.transport.get_write_buffer_size() < 100_000
+        assert sent < 10_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what was acknowledged")
+async def test_client_that_reads_slowly_but_steadily_is_never_cut() -> None:
+    """Slowly: it takes many times the limit until something leaves the server's own buffer."""
+    options = {"ws": OutletProtocol.with_limits(PATIENT), "ws_ping_interval": None}
+    async with serve(uvicorn_options=options) as server, stalling(server) as client:
+        await client.subscribe(ROWS)
+        await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+        (connection,) = server.app._connections
+        outlet = connection._outlet
+        outlet.loop = clock = FakeLoop()
+        for _ in range(20):
+            server.toys.topic.publish(LARGE)
+        await server.app.fan_out.round()
+        assert outlet.transport.get_write_buffer_size() > 0
+        sock = client.socket.transport.get_extra_info("socket")
+        for _ in range(50):
+            taken = outlet._taken_bytes()
+            while outlet._taken_bytes() == taken:
+                with suppress(BlockingIOError):
+                    sock._sock.recv(512)
+                await asyncio.sleep(0)
+            clock.advance(0.7 * PATIENT.send_timeout_s)
+        assert server.app.fan_out.members == 1
+        clock.advance(2 * PATIENT.send_timeout_s)
+        await nothing_left(server)
