@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -73,7 +75,14 @@ async def test_id_can_be_used_again_after_complete(client: Client) -> None:
             operation.messages.get_nowait()
 
 
-async def test_cycles_of_connecting_and_cutting_leave_nothing(
+def held() -> dict[str, int]:
+    """How many objects of each kind that a subscription consists of there are."""
+    gc.collect()
+    kinds = Counter(type(thing).__name__ for thing in gc.get_objects())
+    return {name: kinds[name] for name in ("Subscriber", "Subscription", "View", "Member")}
+
+
+async def test_fifty_cycles_of_connecting_and_cutting_leave_nothing(
     server: Running, observer: Client
 ) -> None:
     async def cycle() -> None:
@@ -84,11 +93,13 @@ async def test_cycles_of_connecting_and_cutting_leave_nothing(
         await until_no_subscribers(observer)
 
     await cycle()
-    tasks, open_sockets = len(asyncio.all_tasks()), sockets()
-    for _ in range(20):
+    tasks, open_sockets, objects = len(asyncio.all_tasks()), sockets(), held()
+    assert objects["Subscriber"] == 0
+    for _ in range(50):
         await cycle()
     assert len(asyncio.all_tasks()) == tasks
     assert sockets() == open_sockets
+    assert held() == objects
 
 
 async def test_shutdown_leaves_no_task_and_no_socket(starbelly: DatabaseURL) -> None:
