@@ -1,0 +1,140 @@
+"""The real schema, and some fields that end in every way in which an operation can.
+
+`reference-server.mjs` has the same ones by shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import cast
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from graphql_api.errors import BadCursorError
+from graphql_api.schema import TABLE_SCHEMAS, APISchema
+from graphql_api.schema.date_time import DATE_TIME
+from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema.query import query_type
+from graphql_api.schema.subscription import subscription_type
+
+
+class Toys:
+    """What the resolvers share with the test.
+
+    Attributes:
+        open: How many subscriptions and blocked queries their resolvers have not left.
+        release: Set to let blocked queries go.
+    """
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.release = asyncio.Event()
+
+
+toys = Toys()
+
+
+@strawberry.type
+class ToyQuery:
+    @strawberry.field
+    def hello(self, name: str = "world") -> str:
+        return f"hello {name}"
+
+    @strawberry.field
+    async def blocked(self) -> str:
+        toys.release = asyncio.Event()
+        toys.open += 1
+        try:
+            await toys.release.wait()
+        finally:
+            toys.open -= 1
+        return "done"
+
+    @strawberry.field
+    def secret(self) -> str:
+        raise RuntimeError("a secret")
+
+    @strawberry.field
+    def perhaps(self) -> str | None:
+        raise RuntimeError("a secret")
+
+    @strawberry.field
+    def large(self, size: int) -> str:
+        return "x" * size
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def set(self, value: int) -> int:
+        return value
+
+    @strawberry.mutation
+    def release(self) -> int:
+        toys.release.set()
+        return 1
+
+
+@strawberry.type
+class Odd:
+    even: int
+    number: strawberry.Private[int]
+
+    @strawberry.field
+    def value(self) -> int | None:
+        if self.number % 2:
+            raise RuntimeError("a secret")
+        return self.number
+
+
+@strawberry.type
+class ToySubscription:
+    @strawberry.subscription
+    async def count(self, to: int = 3) -> AsyncIterator[int]:
+        for i in range(to):
+            yield i
+
+    @strawberry.subscription
+    async def silence(self) -> AsyncIterator[int]:
+        toys.open += 1
+        try:
+            yield 0
+            await asyncio.Event().wait()
+        finally:
+            toys.open -= 1
+
+    @strawberry.subscription
+    async def breaks(self) -> AsyncIterator[int]:
+        yield 1
+        raise RuntimeError("a secret")
+
+    @strawberry.subscription
+    async def stumbles(self) -> AsyncIterator[int]:
+        yield 1
+        yield cast("int", "one")
+        yield 2
+
+    @strawberry.subscription
+    async def odd(self) -> AsyncIterator[Odd]:
+        for number in range(3):
+            yield Odd(even=0, number=number)
+
+    @strawberry.subscription
+    def refused(self) -> AsyncIterator[int]:
+        raise BadCursorError("no cursor of this server")
+
+
+def build_schema() -> APISchema:
+    """The schema, to be served by the real application in the place of its own."""
+    query = type("Query", (query_type(TABLE_SCHEMAS), ToyQuery), {})
+    subscription = type("Subscription", (subscription_type(TABLE_SCHEMAS), ToySubscription), {})
+    return APISchema(
+        query=strawberry.type(query),
+        mutation=Mutation,
+        subscription=strawberry.type(subscription),
+        config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
+        extensions=[CodeValidationErrors],
+    )
