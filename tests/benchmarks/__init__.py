@@ -1,0 +1,1 @@
+"""This server and its peers, measured side by side on the same work; see `__main__`."""
