@@ -20,7 +20,7 @@ import pytest
 from tests.benchmarks import report, svg
 from tests.benchmarks.database import database
 from tests.benchmarks.machine import describe, raise_descriptor_limit
-from tests.benchmarks.measures import MEASURES
+from tests.benchmarks.measures import MEASURES, PROOF
 from tests.benchmarks.peers import NODE
 from tests.benchmarks.processes import pinned
 from tests.benchmarks.setting import QUICK, Cores, Setting, Sizes
@@ -48,12 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cores = Cores.of_this_machine()
     machine = describe(cores)
     _say(report.heading(machine))
+    chosen = [measure for name, measure in MEASURES.items() if name in (options.names or MEASURES)]
     results = []
     with pinned(cores.rest), database(options.database, cores.rest) as it:
-        for name, measure in MEASURES.items():
-            if not options.names or name in options.names:
-                results.append(measure(Setting(it, cores, sizes)))
-                _say(report.table(results[-1]))
+        for measure in (PROOF, *chosen):
+            results.append(measure(Setting(it, cores, sizes)))
+            _say(report.table(results[-1]))
     _say(report.bars(results))
     _write(options.json, json.dumps(report.as_json(machine, results), indent=2) + "\n")
     _write(options.svg, svg.draw(machine, results))

@@ -109,6 +109,13 @@ class LoadClient:
         for number, subscriber in enumerate(self.subscribers):
             subscriber.socket.sendall(frames[number % len(frames)])
 
+    def send_operation(self, query: str) -> None:
+        """Have everybody subscribe to something else."""
+        payload = {"query": query}
+        for subscriber in self.subscribers:
+            frame = text_frame({"id": "1", "type": "subscribe", "payload": payload})
+            subscriber.socket.sendall(frame)
+
     def poll(self, timeout_s: float, arrived: Arrived | None = None) -> None:
         """Take what there is; if there is nothing, wait for it.
 

@@ -84,6 +84,11 @@ class Result:
         value = self.ratio(above, below)
         self.bars.append(Bar(text, value, value >= factor))
 
+    def at_least_value(self, limit: float, label: str, text: str) -> None:
+        """Hold a row against a bar."""
+        value = self.median(label)
+        self.bars.append(Bar(text, value, value >= limit))
+
     def at_most(self, limit: float, label: str, text: str) -> None:
         """Hold a row against a bar."""
         value = self.median(label)

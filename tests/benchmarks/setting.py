@@ -19,6 +19,7 @@ class Sizes:
         joined_documents: How many documents there are then.
         idle: How many idle subscribers' memory is compared.
         seconds: How long a throughput is measured.
+        bulk: How many documents a write in bulk changes.
         latency_writes: How many writes' latency is measured.
         growing_subscribers: The sizes between which the cost of a change is compared.
         growing_documents: The same, of the table.
@@ -31,6 +32,7 @@ class Sizes:
     joined_documents: int = 200
     idle: int = 2000
     seconds: float = 3.0
+    bulk: int = 64
     latency_writes: int = 250
     growing_subscribers: tuple[int, ...] = (10, 100, 1000, 5000)
     growing_documents: tuple[int, ...] = (100, 1000, 10_000)
@@ -44,6 +46,7 @@ QUICK = Sizes(
     joined_documents=5,
     idle=5,
     seconds=0.2,
+    bulk=8,
     latency_writes=5,
     growing_subscribers=(2, 4),
     growing_documents=(10, 20),

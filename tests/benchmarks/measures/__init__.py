@@ -1,10 +1,21 @@
-"""What is measured; one file each, with a function `measure`."""
+"""What is measured; one file each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.benchmarks.measures import fanout, filters
+from tests.benchmarks.measures import (
+    bulk,
+    capacity,
+    changefeeds,
+    fanout,
+    filters,
+    growth,
+    join,
+    latency,
+    memory,
+    since,
+)
 from tests.benchmarks.results import Result
 from tests.benchmarks.setting import Setting
 
@@ -13,5 +24,16 @@ Measure = Callable[[Setting], Result]
 MEASURES: Mapping[str, Measure] = {
     "fanout": fanout.measure,
     "filters": filters.measure,
+    "since": since.measure,
+    "bulk": bulk.measure,
+    "latency": latency.measure,
+    "join": join.measure,
+    "memory": memory.measure,
+    "changefeeds": changefeeds.measure,
+    "subscribers": growth.of_subscribers,
+    "documents": growth.of_documents,
 }
 """By the names that the command line takes, in the order in which they are made."""
+
+PROOF: Measure = capacity.measure
+"""Made before all others: what they need of the load client."""

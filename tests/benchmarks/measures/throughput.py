@@ -18,7 +18,7 @@ WINDOW = 16
 for the database; few, that none is measured by how it works off a backlog."""
 DOCUMENTS = 2000
 """Writes touch them in turn. Far more than the window, so that no two pending ones could merge."""
-_PAUSE_S = 0.003
+PAUSE_S = 0.003
 """The load client looks up this often, and takes what has come meanwhile in one go."""
 _DRAIN_S = 60.0
 
@@ -107,7 +107,7 @@ def _write_until(
         if room >= window // 4:
             database.write(room)
         client.poll(0.1)
-        time.sleep(_PAUSE_S)
+        time.sleep(PAUSE_S)
 
 
 def note(result: Result, label: str, measured: Throughput) -> None:

@@ -1,0 +1,70 @@
+"""How long a write takes until the last of many subscribers has received it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from tests.benchmarks.load_client import connected
+from tests.benchmarks.measures.throughput import DOCUMENTS, LIVE_ONLY
+from tests.benchmarks.peers import BROADCAST, GRAPHQL_WS, MERCURIUS, OURS, Peer
+from tests.benchmarks.results import Result
+from tests.benchmarks.setting import Setting
+
+_WRITES_PER_S = 50
+_PEERS = (OURS, GRAPHQL_WS, MERCURIUS, BROADCAST)
+"""Without stock Strawberry, which is given more here than it can send."""
+
+
+def measure(setting: Setting) -> Result:
+    """Milliseconds from a write to the last receipt, at 50 writes a second."""
+    number = setting.sizes.subscribers
+    result = Result(
+        "latency", f"from a write to the last of {number} receipts, {_WRITES_PER_S} writes/s", "ms"
+    )
+    for _ in range(setting.sizes.repeat):
+        for peer in _PEERS:
+            values = sorted(_of_peer(setting, peer))
+            result.add(f"{peer.name}, p50", _percentile(values, 50))
+            result.add(f"{peer.name}, p99", _percentile(values, 99))
+    result.at_least(1, f"{GRAPHQL_WS.name}, p99", f"{OURS.name}, p99", "p99 of graphql-ws, of ours")
+    return result
+
+
+def _of_peer(setting: Setting, peer: Peer) -> list[float]:
+    """Each write's latency."""
+    database, sizes = setting.database, setting.sizes
+    database.fill(DOCUMENTS)
+    written_s: list[float] = []
+    received_s: list[float] = []
+
+    def arrived(before: int, after: int) -> None:
+        now_s = time.monotonic()
+        received_s.extend([now_s] * (after - len(received_s)))
+        for write in range(before, after):
+            received_s[write] = now_s
+
+    with (
+        peer.serving(database.url, setting.cores.server) as program,
+        connected(program.host, program.port, sizes.subscribers) as client,
+    ):
+        client.subscribe(LIVE_ONLY)
+        client.until(1)
+        client.reset()
+        due_s = time.monotonic()
+        while len(written_s) < sizes.latency_writes:
+            now_s = time.monotonic()
+            if now_s >= due_s:
+                written_s.append(now_s)
+                database.write()
+                due_s += 1 / _WRITES_PER_S
+            client.poll(max(0.0, min(due_s - time.monotonic(), 0.1)), arrived)
+        client.until(sizes.latency_writes, arrived=arrived)
+        client.check(sizes.latency_writes, database.marker)
+    return [
+        1000 * (received - written) for written, received in zip(written_s, received_s, strict=True)
+    ]
+
+
+def _percentile(ascending: Sequence[float], percent: int) -> float:
+    return ascending[min(len(ascending) * percent // 100, len(ascending) - 1)]
