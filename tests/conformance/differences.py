@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from typing import NamedTuple
 
 
@@ -81,5 +83,23 @@ DIFFERENCES = {
 
 _TRACEBACK = "uvicorn logs a traceback when a client sends text that is not UTF-8"
 
-DEFECTS = dict.fromkeys(["invalid UTF-8", "half a letter", "surrogate in UTF-8"], _TRACEBACK)
+DEFECTS = {
+    **dict.fromkeys(["invalid UTF-8", "half a letter", "surrogate in UTF-8"], _TRACEBACK),
+    "invalid UTF-8 behind an invalid message": (
+        "uvicorn has closed by itself, and raises RuntimeError when the transport closes too"
+    ),
+}
 """Sequences that are not answered as they should be, and why."""
+
+_LOGGED = (
+    "UnicodeDecodeError: 'utf-8' codec",
+    "Unexpected ASGI message 'websocket.close', after sending 'websocket.close'",
+)
+
+
+def is_known_defect(record: logging.LogRecord) -> bool:
+    """Whether something was logged because of them."""
+    if record.exc_info is None:
+        return False
+    text = "".join(traceback.format_exception(record.exc_info[1]))
+    return any(logged in text for logged in _LOGGED)

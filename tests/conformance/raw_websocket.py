@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -114,28 +114,30 @@ class RawWebSocket:
     ) -> None:
         self._reader = reader
         self._writer = writer
+        self._has_ended = False
         self.subprotocol = headers.get("sec-websocket-protocol")
         self.extensions = headers.get("sec-websocket-extensions")
 
     async def send(self, data: bytes) -> None:
-        """Send bytes as they are; they are lost if the server has gone."""
-        if self._writer.is_closing():
+        """Send bytes as they are; they are lost if either side has ended."""
+        if self._has_ended or self._writer.is_closing():
             return
-        try:
+        with suppress(ConnectionError):  # what the server said before is still to be read
             self._writer.write(data)
             await self._writer.drain()
-        except ConnectionError:
-            pass  # what the server said before is still to be read
 
     def end(self) -> None:
         """Send no more, and say so to TCP."""
         if not self._writer.is_closing():
-            self._writer.write_eof()
+            self._has_ended = True
+            with suppress(OSError):  # the server has gone already
+                self._writer.write_eof()
 
     def abort(self) -> None:
         """Drop the connection by a reset."""
         connection: socket.socket = self._writer.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with suppress(OSError):  # it is closed already
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
     async def receive(self) -> Frame | None:

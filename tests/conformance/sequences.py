@@ -792,6 +792,12 @@ _FRAMES = [
         ]
     ),
     _acked(
+        "invalid UTF-8 behind an invalid message",
+        bytes_(text("[]"), frame(Opcode.TEXT, b"\xff")),
+        hear("close"),
+        expected=INVALID,
+    ),
+    _acked(
         "message as long as allowed",
         say('{"type":"ping"}'.ljust(MAX_MESSAGE_BYTES)),
         hear("pong"),
