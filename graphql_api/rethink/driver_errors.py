@@ -28,6 +28,7 @@ _EXISTS = re.compile(r"(Table|Database|Index) `[^`]*` already exists")
 _FEED_ENDED = re.compile(r"Changefeed aborted|Token -?\d+ not in stream cache")
 _CONNECTION_LOST = re.compile(r"Connection is closed|Connection interrupted")
 _REFUSED = re.compile(r"Connect call failed|[Cc]onnection refused")
+_CHECK: Final = "check that RethinkDB runs, and the database URL"
 _NOT_CONNECTED = re.compile(r"Could not connect to .*?(?:\. Error: |, )", re.DOTALL)
 
 
@@ -41,8 +42,10 @@ def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
     Its text is one line, without any part of the query.
     """
     text = _one_line(error)
+    if _NOT_CONNECTED.match(_message(error)) and not isinstance(error, errors.ReqlAuthError):
+        return not_connected(url, f": {_reason(text)}")
     if isinstance(error, OSError | EOFError):
-        # Before the driver's classes: a ReqlTimeoutError is a TimeoutError too.
+        # Before the driver's classes: a ReqlTimeoutError of a query is a TimeoutError too.
         return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
     if isinstance(error, errors.ReqlAuthError | errors.ReqlPermissionError):
         return DatabaseRefusedError(
@@ -59,18 +62,23 @@ def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
         return FeedLostError(f"the changefeed has ended: {text}")
     if _CONNECTION_LOST.match(text):
         return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
-    if _NOT_CONNECTED.match(_message(error)):
-        return DatabaseUnavailableError(f"no connection to {url.address}: {_reason(text)}")
     if isinstance(error, errors.ReqlAvailabilityError):
         return DatabaseUnavailableError(f"the database at {url.address} is not available: {text}")
     return DatabaseError(f"the database at {url.address} gave an error: {text}")
 
 
+def not_connected(url: DatabaseURL, reason: str) -> DatabaseUnavailableError:
+    """The error of an attempt to connect, with what to check.
+
+    Args:
+        url: What was to be reached.
+        reason: Why it was not, as the text goes on after the address.
+    """
+    return DatabaseUnavailableError(f"no connection to {url.address}{reason}; {_CHECK}")
+
+
 def _reason(text: str) -> str:
-    """Why nobody was reached, and what to check if it is that nobody listens there."""
-    if _REFUSED.search(text):
-        return "nobody listens there; check that RethinkDB runs, and the database URL"
-    return text
+    return "nobody listens there" if _REFUSED.search(text) else text.removesuffix(".")
 
 
 def _message(error: Exception) -> str:

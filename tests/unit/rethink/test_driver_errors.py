@@ -79,7 +79,12 @@ URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
             DatabaseUnavailableError,
             "nobody listens there; check that RethinkDB runs",
         ),
-        (errors.ReqlTimeoutError("db.local", 28015), DatabaseUnavailableError, "is lost"),
+        (
+            errors.ReqlTimeoutError("db.local", 28015),
+            DatabaseUnavailableError,
+            "no connection to db.local:28015: Operation timed out; check",
+        ),
+        (errors.ReqlTimeoutError(), DatabaseUnavailableError, "is lost"),
         (ConnectionResetError(104, "reset"), DatabaseUnavailableError, "is lost"),
         (errors.ReqlQueryLogicError("Expected NUMBER."), DatabaseError, "gave an error: Expected"),
         (errors.ReqlResourceLimitError("Array over size limit"), DatabaseError, "Array over"),
@@ -97,6 +102,23 @@ def test_error_is_translated_into_one_line(
     assert "\n" not in str(ours)
     assert "hunter2" not in str(ours)
     assert len(str(ours)) < 400
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "[Errno 111] Connect call failed ('127.0.0.1', 1)",
+        "[Errno -2] Name or service not known",
+        "[Errno 104] Connection reset by peer",
+        "[Errno 110] Connection timed out",
+        "The driver and the server do not speak the same protocol " + "x" * 1000,
+    ],
+)
+def test_every_error_of_connecting_says_what_to_check(reason: str) -> None:
+    error = errors.ReqlDriverError(f"Could not connect to db.local:28015. Error: {reason}")
+    text = str(translated(error, URL))
+    assert text.startswith("no connection to db.local:28015: ")
+    assert text.endswith("; check that RethinkDB runs, and the database URL")
 
 
 def test_error_that_cannot_be_printed_is_translated() -> None:
