@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from graphql_api import demo, graphiql, sample
-from graphql_api.embedded import DataFileError, EmbeddedServer, load_or_create_password
+from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
 from graphql_api.errors import ConfigurationError
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
@@ -33,7 +33,6 @@ from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
-from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.rethink.writer import RethinkWriter
 from graphql_api.schema import TABLES, Context, build_schema
@@ -198,6 +197,7 @@ class Services:
                 timeouts=Timeouts(
                     connect_s=settings.database_timeout_s, query_s=settings.database_timeout_s
                 ),
+                ready_timeout_s=settings.database_ready_timeout_s,
                 heartbeat_s=settings.database_heartbeat_s,
                 queue_size=settings.database_queue_size,
             ),
@@ -225,33 +225,26 @@ class Services:
         """Start the embedded database, with sample data in a new one."""
         settings = self._settings
         try:
-            settings.password_file.parent.mkdir(parents=True, exist_ok=True)
             password = load_or_create_password(settings.password_file)
             server = await stack.enter_async_context(
                 EmbeddedServer(settings.data_file, password=password)
             )
-        except DataFileError as error:
+        except EmbeddedError as error:
             raise ConfigurationError(str(error)) from error
         except OSError as error:
             raise ConfigurationError(f"the embedded database does not start: {error}") from error
         url = DatabaseURL(server.host, server.port, "starbelly", password=password)
-        created = await initialise(url)
-        if any(line.startswith("policy ") for line in created):
-            await _insert_samples(url)
+        await initialise(url, contents=_samples)
         return url
 
 
-async def _insert_samples(url: DatabaseURL) -> None:
-    policies = {p["name"]: p["id"] for p in await RethinkStore(url).read("policy")}
-    writer = RethinkWriter(url)
-    for schedule in sample.schedules(
-        broad_crawl=policies["Broad Crawl"],
-        deep_crawl=policies["Deep Crawl"],
+def _samples(policy_ids: Mapping[str, str]) -> dict[str, list[sample.Document]]:
+    schedules = sample.schedules(
+        broad_crawl=policy_ids["Broad Crawl"],
+        deep_crawl=policy_ids["Deep Crawl"],
         now=datetime.now(UTC),
-    ):
-        await writer.insert("schedule", schedule)
-    for login in sample.domain_logins():
-        await writer.insert("domain_login", login)
+    )
+    return {"schedule": schedules, "domain_login": sample.domain_logins()}
 
 
 async def _run_demo(url: DatabaseURL) -> None:

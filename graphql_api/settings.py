@@ -117,6 +117,12 @@ class Settings(DataSettings):
     database_timeout_s: float = Field(
         10.0, gt=0, description="how long the database may take to answer, in seconds"
     )
+    database_ready_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        description="how long a feed may take to read its whole table before it starts again, in "
+        "seconds",
+    )
     database_heartbeat_s: float = Field(
         15.0,
         gt=0,

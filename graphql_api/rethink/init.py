@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+from uuid import uuid4
 
 from graphql_api.errors import DatabaseError
 from graphql_api.rethink.connection import Connection, Timeouts, connect
@@ -15,6 +16,9 @@ from graphql_api.rethink.url import DatabaseURL
 INIT_TIMEOUTS: Final = Timeouts(query_s=60.0)
 """A cluster takes its time to create a table and to agree on who serves it."""
 
+Contents: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, Sequence[Mapping[str, Any]]]]
+"""Documents by their table's name, made from the ids of the standard policies by their names."""
+
 
 @dataclass(frozen=True, slots=True)
 class _TableLayout:
@@ -23,7 +27,7 @@ class _TableLayout:
     index: str | None = None
 
 
-# `policy` comes last: the standard policies follow right after it, see `initialise`.
+# `policy` comes last: that it is missing is what makes a database new, see `initialise`.
 _TABLES: Final = (
     _TableLayout("domain_login", primary_key="domain"),
     _TableLayout("schedule", index="schedule_name"),
@@ -85,13 +89,22 @@ _STANDARD_POLICIES: Final = (
 )
 
 
-async def initialise(url: DatabaseURL, *, timeouts: Timeouts = INIT_TIMEOUTS) -> list[str]:
+async def initialise(
+    url: DatabaseURL, *, timeouts: Timeouts = INIT_TIMEOUTS, contents: Contents | None = None
+) -> list[str]:
     """Create the database, its tables, their indexes and the standard policies, where missing.
 
     What exists is not touched. So the two policies of a new Starbelly database are inserted only
     when this call created the policy table: in an older one, an operator may have deleted them on
     purpose. Tables and indexes are ready for use when it returns. Several calls at once, from
-    anywhere, do no harm.
+    anywhere, do no harm, as long as none has `contents`.
+
+    Args:
+        url: The database.
+        timeouts: Those of the connection.
+        contents: What else a new database gets, in the place of documents with the same keys. It
+            is inserted before the policy table is created: a call that ended half-way is repeated
+            in full by the next one.
 
     Returns:
         What was created, one line each, in the order of creation; empty when nothing was missing.
@@ -102,6 +115,7 @@ async def initialise(url: DatabaseURL, *, timeouts: Timeouts = INIT_TIMEOUTS) ->
         DatabaseError: Any other error that the server answers with.
     """
     created: list[str] = []
+    policy_ids = {policy["name"]: str(uuid4()) for policy in _STANDARD_POLICIES}
     async with connect(url, timeouts=timeouts) as connection:
         database = url.database
         is_missing = database not in await connection.run(r.db_list())
@@ -111,34 +125,21 @@ async def initialise(url: DatabaseURL, *, timeouts: Timeouts = INIT_TIMEOUTS) ->
         for layout in _TABLES:
             table = r.db(database).table(layout.name)
             if layout.name not in existing:
+                if layout.name == "policy" and contents is not None:
+                    await _insert_contents(connection, database, contents(policy_ids))
                 term = r.db(database).table_create(layout.name, primary_key=layout.primary_key)
                 is_ours = await _creates(connection, term)
                 await connection.run(table.wait(wait_for="ready_for_writes"))
                 if is_ours:
                     created.append(f"table {database}.{layout.name}")
                     if layout.name == "policy":
-                        created += await _insert_standard_policies(connection, table)
+                        created += await _insert_standard_policies(connection, table, policy_ids)
             if layout.index is not None:
                 is_missing = layout.index not in await connection.run(table.index_list())
                 if is_missing and await _creates(connection, table.index_create(layout.index)):
                     created.append(f"index {database}.{layout.name}.{layout.index}")
                 await connection.run(table.index_wait(layout.index))
     return created
-
-
-async def missing_tables(url: DatabaseURL, *, timeouts: Timeouts = INIT_TIMEOUTS) -> list[str]:
-    """The names of the tables that the database lacks; all of them if it does not exist.
-
-    Raises:
-        DatabaseUnavailableError: No connection, it is lost, or the server does not answer.
-        DatabaseRefusedError: Wrong credentials.
-        DatabaseError: Any other error that the server answers with.
-    """
-    async with connect(url, timeouts=timeouts) as connection:
-        existing: list[str] = []
-        if url.database in await connection.run(r.db_list()):
-            existing = await connection.run(r.db(url.database).table_list())
-    return sorted(layout.name for layout in _TABLES if layout.name not in existing)
 
 
 async def _creates(connection: Connection, term: Any) -> bool:
@@ -150,8 +151,21 @@ async def _creates(connection: Connection, term: Any) -> bool:
     return True
 
 
-async def _insert_standard_policies(connection: Connection, table: Any) -> list[str]:
-    result = await connection.run(table.insert(list(_STANDARD_POLICIES)))
+async def _insert_contents(
+    connection: Connection, database: str, contents: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    for name, documents in contents.items():
+        table = r.db(database).table(name)
+        result = await connection.run(table.insert(list(documents), conflict="replace"))
+        if result["errors"]:
+            raise DatabaseError(f"documents were not inserted: {result['first_error']}")
+
+
+async def _insert_standard_policies(
+    connection: Connection, table: Any, ids: Mapping[str, str]
+) -> list[str]:
+    policies = [{"id": ids[policy["name"]], **policy} for policy in _STANDARD_POLICIES]
+    result = await connection.run(table.insert(policies))
     if result["errors"]:
         raise DatabaseError(f"the standard policies were not inserted: {result['first_error']}")
     return [f"policy {policy['name']}" for policy in _STANDARD_POLICIES]

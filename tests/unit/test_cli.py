@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import httpx
 import pytest
 
 from graphql_api.cli import FAILED, MISUSED, OK, main
@@ -289,6 +290,38 @@ def test_start_takes_no_time_for_what_a_command_does_not_need() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["serve", "embedded"])
+def test_password_file_that_others_can_read_is_one_line(name: str, tmp_path: Path) -> None:
+    password_file = tmp_path / "x.db.password"
+    password_file.write_text("pw\n", encoding="utf-8")
+    password_file.chmod(0o644)
+    result = run(name, "--port", "0", "--data", str(tmp_path / "x.db"))
+    assert result.returncode == MISUSED
+    assert f"chmod 600 {password_file}" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize("name", ["serve", "embedded"])
+def test_data_directory_is_its_owners_alone(name: str, tmp_path: Path) -> None:
+    directory = tmp_path / "new"
+    with running(name, "--port", "0", "--data", str(directory / "x.db")) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_new_embedded_database_of_serve_has_samples(tmp_path: Path) -> None:
+    data = tmp_path / "x.db"
+    query = {"query": "{ schedules { items { policy { name } } } domainLogins { total } }"}
+    with running("serve", "--port", "0", "--no-graphiql", "--data", str(data)) as process:
+        assert process.stdout is not None
+        url = re.search(r"http://\S+/graphql\b", process.stdout.readline())
+        assert url is not None
+        page = httpx.post(url[0], json=query, trust_env=False, timeout=20).json()["data"]
+    names = {schedule["policy"]["name"] for schedule in page["schedules"]["items"]}
+    assert names == {"Broad Crawl", "Deep Crawl"}
+    assert page["domainLogins"]["total"] == 2
 
 
 @contextlib.contextmanager

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
+from graphql_api.errors import DatabaseError
 from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import RAW, r
-from graphql_api.rethink.init import initialise, missing_tables
+from graphql_api.rethink.init import initialise
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 
@@ -103,7 +107,6 @@ async def test_init_completes_what_is_there_and_touches_none_of_it(database: Dat
     await run(database, r.db_create(name))
     await run(database, r.db(name).table_create("policy"))
     await run(database, r.db(name).table("policy").insert({"id": "mine"}))
-    assert await missing_tables(database) == ["domain_login", "schedule"]
     assert await initialise(database) == [
         f"table {name}.domain_login",
         f"table {name}.schedule",
@@ -120,9 +123,42 @@ async def test_inits_at_once_create_each_thing_once(database: DatabaseURL) -> No
     assert len(await RethinkStore(database).read("policy")) == 2
 
 
-async def test_missing_tables_are_named(database: DatabaseURL) -> None:
-    assert await missing_tables(database) == ["domain_login", "policy", "schedule"]
-    await run(database, r.db_create(database.database))
-    assert await missing_tables(database) == ["domain_login", "policy", "schedule"]
-    await initialise(database)
-    assert await missing_tables(database) == []
+def contents(policy_ids: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
+    return {
+        "schedule": [{"id": "weekly", "policy_id": policy_ids["Deep Crawl"]}],
+        "domain_login": [{"domain": "a.example"}],
+    }
+
+
+async def test_new_database_gets_contents_that_name_its_policies(database: DatabaseURL) -> None:
+    await initialise(database, contents=contents)
+    store = RethinkStore(database)
+    ids = {policy["name"]: policy["id"] for policy in await store.read("policy")}
+    assert await store.read("schedule") == contents(ids)["schedule"]
+    assert await store.read("domain_login") == contents(ids)["domain_login"]
+
+    table = r.db(database.database).table("schedule")
+    await run(database, table.delete())
+    assert await initialise(database, contents=contents) == []
+    assert await store.read("schedule") == [], "what was deleted on purpose does not come back"
+
+
+async def test_init_that_ended_half_way_is_made_good_by_the_next(database: DatabaseURL) -> None:
+    class PowerCutError(Exception):
+        pass
+
+    def half(policy_ids: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
+        raise PowerCutError
+
+    def half_written(policy_ids: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
+        return {"schedule": contents(policy_ids)["schedule"], "gone": [{"id": "x"}]}
+
+    with pytest.raises(PowerCutError):
+        await initialise(database, contents=half)
+    with pytest.raises(DatabaseError, match="gone"):
+        await initialise(database, contents=half_written)
+    assert "policy Deep Crawl" in await initialise(database, contents=contents)
+    store = RethinkStore(database)
+    (schedule,) = await store.read("schedule")
+    assert schedule["policy_id"] in {policy["id"] for policy in await store.read("policy")}
+    assert await store.read("domain_login") == [{"domain": "a.example"}]
