@@ -182,7 +182,7 @@ def _noise(rng: Random) -> Sent:
 
 
 _KINDS: dict[Kind, int] = {
-    _good: 60,
+    _good: 120,
     _odd: 12,
     _misspelt: 6,
     _random_text: 2,

@@ -46,6 +46,7 @@ class BadClient:
         self._server = server
         self._rng = rng
         self._is_answered = asyncio.Event()
+        self._sent: list[object] = []
         self.frames = 0
         self.ends: Counter[int | str] = Counter()
 
@@ -56,9 +57,14 @@ class BadClient:
             async with raw_websocket.raw_websocket(
                 self._server.host, self._server.port, subprotocols
             ) as socket:
-                async with asyncio.timeout(WAIT_S), asyncio.TaskGroup() as tasks:
-                    reading = tasks.create_task(self._read(socket))
-                    end = await self._send(socket, reading, number)
+                self._sent = [subprotocols]
+                try:
+                    async with asyncio.timeout(WAIT_S), asyncio.TaskGroup() as tasks:
+                        reading = tasks.create_task(self._read(socket))
+                        end = await self._send(socket, reading, number)
+                except Exception as error:
+                    error.add_note(f"on the connection with {self._sent}")
+                    raise
                 self.ends[reading.result() or end] += 1
 
     async def _send(
@@ -67,6 +73,7 @@ class BadClient:
         """Send some frames, and then make an end of the connection."""
         rng = self._rng
         if rng.random() < 0.9:
+            self._sent.append("init")
             await socket.send(raw_websocket.text(json.dumps(init())))
         may_swallow = False
         for _ in range(rng.randrange(_MOST_FRAMES)):
@@ -75,13 +82,17 @@ class BadClient:
             sent = anything(rng)
             self.frames += 1
             may_swallow = sent.may_swallow
+            self._sent.append(sent.data)
             at = rng.randrange(len(sent.data) + 1) if rng.random() < 0.2 else 0
             await socket.send(sent.data[:at])
             await asyncio.sleep(0)
             await socket.send(sent.data[at:])
             if not may_swallow and rng.random() < 0.7:
                 self._is_answered.clear()
+                if reading.done():
+                    break
                 await socket.send(raw_websocket.text(json.dumps(ping(_FENCE))))
+                self._sent.append("fence")
                 await self._is_answered.wait()
         end = "end" if may_swallow else rng.choice(["reset", "end", "close"])
         match end:
