@@ -1,0 +1,168 @@
+"""Two servers on one database: a client resumes at the one that it comes from, and only there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from urllib.parse import urlsplit
+
+import pytest
+
+from graphql_api.rethink.init import initialise
+from graphql_api.rethink.url import DatabaseURL
+from tests.clients.load import policy, table, write_load
+from tests.clients.program import Program, program
+from tests.clients.tcp_proxy import TCPProxy
+from tests.conformance.raw_websocket import WAIT_S
+from tests.server.client import Client, connected
+from tests.server.database import Writer, writing
+from tests.server.operations import POLICIES, Replica
+
+
+@asynccontextmanager
+async def process(*arguments: str, says: str) -> AsyncIterator[str]:
+    """`graphql-api` as a process of its own, until the context is left; and where it listens.
+
+    Args:
+        arguments: Its command and flags.
+        says: What is before the URL in the line that it says when it has started.
+    """
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "graphql_api", *arguments),
+        stdout=PIPE,
+        stderr=DEVNULL,
+        env={name: os.environ[name] for name in os.environ if not name.startswith("GRAPHQL_API_")},
+    )
+    try:
+        assert running.stdout is not None
+        line = ""
+        async with asyncio.timeout(3 * WAIT_S):
+            while says not in line:
+                line = (await running.stdout.readline()).decode()
+                assert line, "the process has ended"
+        yield line.partition(says)[2].split()[0].rstrip(";")
+    finally:
+        if running.returncode is None:
+            running.terminate()
+        await running.communicate()
+
+
+class Switch(TCPProxy):
+    """A proxy that leads every client to one server at a time, as its owner says."""
+
+    def lead_to(self, server: str) -> None:
+        """Cut off everybody, and lead whoever comes to the server with this URL."""
+        url = urlsplit(server)
+        assert url.hostname is not None
+        assert url.port is not None
+        self._server_address = (url.hostname, url.port)
+        for link in self._links:
+            link.client.transport.abort()
+
+    @property
+    def ws(self) -> str:
+        return f"ws://{self.host}:{self.port}/graphql"
+
+
+@dataclass(frozen=True)
+class Both:
+    """Two servers, a client of each, a writer to their database, and what leads to one of them."""
+
+    urls: list[str]
+    clients: list[Client]
+    writer: Writer
+    switch: Switch
+
+
+@pytest.fixture
+async def both() -> AsyncIterator[Both]:
+    async with AsyncExitStack() as stack:
+        embedded = ("embedded", "--port", "0", "--data", ":memory:", "--no-password")
+        database = await stack.enter_async_context(process(*embedded, says="is at "))
+        await initialise(DatabaseURL.parse(database))
+        serve = ("serve", "--port", "0", "--no-graphiql", "--database", database)
+        urls = [
+            await stack.enter_async_context(process(*serve, says="/graphql and ")) for _ in range(2)
+        ]
+        clients = [await stack.enter_async_context(connected(url)) for url in urls]
+        writer = await stack.enter_async_context(writing(DatabaseURL.parse(database)))
+        switch = await stack.enter_async_context(Switch("", 0))
+        switch.lead_to(urls[0])
+        yield Both(urls, clients, writer, switch)
+
+
+async def write_and_see_at_both(both: Both, key: str) -> None:
+    """Insert a row, and wait until both servers have it, and so all that was written before."""
+    where = {"ids": [key]}
+    operations = [await c.subscribe(POLICIES.subscription, where=where) for c in both.clients]
+    for operation in operations:
+        await operation.until_status("READY")
+    await both.writer.insert("policy", policy(key, "of both"))
+    for operation in operations:
+        await operation.change()
+        await operation.complete()
+
+
+async def test_client_resumes_at_its_server_and_begins_again_at_another(both: Both) -> None:
+    replica = Replica(POLICIES)
+    previous = None
+    for visit, at in enumerate([0, 0, 1, 1, 1, 0, 1, 0, 0]):
+        both.switch.lead_to(both.urls[at])
+        snapshots, events = replica.snapshots, replica.events
+        since = {"since": {"all": replica.cursor}} if replica.cursor else None
+        async with connected(both.switch.ws, since) as client:
+            operation = await client.subscribe(POLICIES.subscription, operation_id="all")
+            for change in await operation.until_status("READY"):
+                replica.apply(change)
+            assert replica.rows == await table(client, None)
+            if at == previous:
+                assert replica.snapshots == snapshots
+                assert replica.events == events + 3, "what it missed, and READY"
+            else:
+                assert replica.snapshots == snapshots + 1
+                assert replica.events == events + 1 + len(replica.rows) + 1, "the whole table"
+            await write_and_see_at_both(both, f"seen {visit}")
+            while f"seen {visit}" not in replica.rows:
+                replica.apply(await operation.change())
+        previous = at
+        # While the client is away.
+        await both.writer.delete("policy", f"seen {visit}")
+        await write_and_see_at_both(both, f"missed {visit}")
+
+
+async def until_ready(stock: Program, replica: Replica) -> None:
+    """Follow a subscription of a stock client until it holds the table again."""
+    replica.status = None
+    while replica.status != "READY":
+        replica.apply((await stock.change())[1])
+
+
+@pytest.mark.usefixtures("packages")
+async def test_stock_client_led_to_and_fro_under_writes_holds_the_table(both: Both) -> None:
+    replica = Replica(POLICIES)
+    async with program("graphql-ws", both.switch.ws, resume=True) as stock:
+        stock.subscribe("all", POLICIES.subscription)
+        await until_ready(stock, replica)
+        async with write_load(both.writer, Random(1)) as writes:
+            at, expected = 0, 1
+            for to in [0, 1, 1, 0, 0, 0, 1, 0]:
+                written = len(writes)
+                while len(writes) < written + 10:
+                    replica.apply((await stock.change())[1])
+                both.switch.lead_to(both.urls[to])
+                await until_ready(stock, replica)
+                expected += to != at
+                assert replica.snapshots == expected
+                at = to
+        await write_and_see_at_both(both, "last")
+        tables = [await table(client, None) for client in both.clients]
+        assert tables[0] == tables[1]
+        while replica.rows != tables[0]:
+            replica.apply((await stock.change())[1])
+        assert replica.snapshots == expected
