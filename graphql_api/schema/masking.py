@@ -6,9 +6,9 @@ import re
 
 _MASK = "***"
 
-_START = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//")
+_START = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]{2,}+")
 _NO_PASSWORD = re.compile(_START.pattern + r"[^:/?#\\\s]*(?::[0-9]{1,5})?(?=[/?#]|\Z)")
-_INNER_PASSWORD = re.compile(r"(//[^:/?#\\\s]*:)[^/?#\\\s]*@")
+_INNER_PASSWORD = re.compile(r"([/\\]{2,}+[^:/?#\\\s]*:)[^/?#\\\s]*@")
 
 
 def mask_password(url: str) -> str:
@@ -19,6 +19,9 @@ def mask_password(url: str) -> str:
     plainly `host`, `host:port` or either behind `user@`, there is no password. In all other strings
     everything from the first colon behind the scheme to the last `@` goes: a path with an `@` may
     go with it, which is the lesser harm.
+
+    Browsers skip any number of slashes in front of the authority, and take a backslash for one
+    (WHATWG's URL standard, 4.4, "special authority ignore slashes state"); so does this.
 
     The same holds for a URL in the path or query of another, as far as it is not escaped.
     """

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -32,6 +34,11 @@ from graphql_api.schema.masking import mask_password
         ("http://u:123@host", "http://u:***@host"),
         ("http://u:p\nw@host", "http://u:***@host"),
         ("http://[::1]:p@host", "http://[:***@host"),
+        ("http:///u:p@h", "http:///u:***@h"),
+        ("http:////u:p@h/path", "http:////u:***@h/path"),
+        ("http:\\\\u:p@h", "http:\\\\u:***@h"),
+        ("http:/\\u:p@h", "http:/\\u:***@h"),
+        ("http://proxy/http:///u:p@host/", "http://proxy/http:///u:***@host/"),
         ("http://proxy/http://u:p@host/", "http://proxy/http://u:***@host/"),
         ("http://host/?next=http://u:p@host", "http://host/?next=http://u:***@host"),
     ],
@@ -55,6 +62,9 @@ def test_password_is_masked(url: str, masked: str) -> None:
         "https://example.com?mail=a@b.c",
         "https://archive.example/web/https://example.com:443/@user",
         "http://[::1]:80/",
+        "http:///host/@user",
+        "///host:80/@user",
+        "https:\\\\host:80/@user",
         "http://user@host:80/",
         "user@host",
     ],
@@ -63,8 +73,12 @@ def test_url_without_password_stays_as_it_is(url: str) -> None:
     assert mask_password(url) == url
 
 
+SLASHES = re.compile(r"[/\\]{2,}$")
 USERS = st.text(st.characters(exclude_characters=":/?#@\\", exclude_categories=["Z", "C"]))
-STARTS = st.sampled_from(["http://", "HTTPS://", "socks5h://", "//", "", "http:/", " ftp://"])
+STARTS = st.sampled_from(
+    ["http://", "HTTPS://", "socks5h://", "//", "", "http:/", " ftp://"]
+    + [f"http:{slashes}" for slashes in ("///", "////", "\\\\", "/\\", "\\/\\")]
+)
 
 
 @given(start=STARTS, user=USERS, password=st.text(min_size=1), rest=st.text())
@@ -72,7 +86,7 @@ STARTS = st.sampled_from(["http://", "HTTPS://", "socks5h://", "//", "", "http:/
 def test_no_part_of_a_password_survives(start: str, user: str, password: str, rest: str) -> None:
     # What reads as a port and a path to every program is no password: http://host:80/@user.
     digits = password[: len(password) - len(password.lstrip("0123456789"))]
-    if start.strip().endswith("//") and digits and password[len(digits) :][:1] in tuple("/?#"):
+    if SLASHES.search(start) and digits and password[len(digits) :][:1] in tuple("/?#"):
         return
     masked = mask_password(f"{start}{user}:{password}@{rest}")
     head, _, tail = masked.partition("***")
