@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class ProgramError(Exception):
-    """A program did not start, or has ended; the text is the end of what it printed."""
+    """A program did not start; the text is the end of what it printed."""
 
 
 class Program:
@@ -92,8 +92,8 @@ def running(
             yield Program(process, output)
         except Exception as error:
             text = output.read_text(errors="replace")
-            if process.poll() is not None and text:
-                raise ProgramError(f"{command!r} has ended:\n{text[-2000:]}") from error
+            state = "runs" if process.poll() is None else "has ended"
+            error.add_note(f"{command!r} {state}, and has printed:\n{text[-4000:]}")
             raise
         finally:
             _stop(process)

@@ -28,14 +28,13 @@ def main(subscribers: int, message_bytes: int) -> None:
         for _ in range(subscribers):
             client, _ = listener.accept()
             client.recv(4096)  # the handshake
-            client.sendall(_SWITCHING)
-            clients.append(client)
+            client.sendall(_SWITCHING + acknowledgement)
             client.settimeout(30)
+            clients.append(client)
         for client in clients:
-            client.recv(4096)  # connection_init
-            client.sendall(acknowledgement)
-        for client in clients:
-            client.recv(4096)  # subscribe
+            asked = b""
+            while b"subscri" not in asked:
+                asked += client.recv(4096)
         data = frame * _AT_ONCE
         try:
             while True:
