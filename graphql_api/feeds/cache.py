@@ -13,7 +13,7 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.subscriber import Subscriber
-from graphql_api.feeds.table import Document, Filter, Table
+from graphql_api.feeds.table import Filter, Table
 from graphql_api.feeds.view import EVERYTHING, View
 
 RowT = TypeVar("RowT")
@@ -36,7 +36,7 @@ class WatchCache(Generic[RowT, EventT]):
     what it sees first and what it is told afterwards meet without a seam.
 
     Args:
-        table: How documents become rows and changes become events.
+        table: How changes become events.
         run: Names this feed in cursors: random, `cursor.RUN_BYTES` long.
         history: Where changes are kept; empty.
         queue_limit: How many changes a subscriber holds one by one before it merges them.
@@ -64,52 +64,43 @@ class WatchCache(Generic[RowT, EventT]):
 
     # What the source tells.
 
-    def load(self, documents: Mapping[str, Document]) -> None:
-        """Take over all documents of the table, by key, and be READY.
+    def load(self, rows: Mapping[str, RowT]) -> None:
+        """Take over the first snapshot, by key, for everyone who waits, and be READY."""
+        assert self.status is FeedStatus.INITIALIZING, "there is one first snapshot"
+        self.rows = {key: Version(row) for key, row in rows.items()}
+        self._keys = None
+        self.status = FeedStatus.READY
+        for subscriber in self._subscribers():
+            subscriber.on_snapshot()
 
-        The first time they are the snapshot for everyone who waits. Later, after an outage, what
-        differs is applied as ordinary changes, in the order of the keys.
-        """
-        if self.status is FeedStatus.INITIALIZING:
-            for key, document in documents.items():
-                self.rows[key] = Version(self._table.decode(key, document))
-            self._keys = None
-            self.status = FeedStatus.READY
-            for subscriber in self._subscribers():
-                subscriber.on_snapshot()
-            return
-        for key in sorted(self.rows.keys() | documents.keys()):
-            self.apply(key, documents.get(key))
-        self._set_status(FeedStatus.READY)
+    def apply(self, key: str, row: RowT | None) -> None:
+        """Set a row, or delete it.
 
-    def apply(self, key: str, document: Document | None) -> None:
-        """Set a row to what a document is served as, or delete it.
-
-        A document that is served as before is no change: a password replaced, an unknown field.
+        A row that is as before is no change: a password was replaced, or an unknown field.
         """
         assert self.status is not FeedStatus.INITIALIZING, "load() comes first"
         before = self.rows.get(key)
-        after = None
-        if document is not None:
-            row = self._table.decode(key, document)
-            if before is not None and before.row == row:
-                return
-            after = self.rows[key] = Version(row)
-        elif before is not None:
-            del self.rows[key]
-        else:
+        if before is None and row is None:
             return
-        if before is None or after is None:
-            self._keys = None
-        self._initial_events.pop(key, None)
+        if before is not None and before.row == row:
+            return
+        after = None if row is None else Version(row)
         change = Change(self.history.head + 1, key, before, after)
-        # The steps are made while `before` still has its row, and not one moment longer.
+        # All that can fail comes first, so that a change is made as a whole or not at all; and the
+        # steps are made while `before` still has its row, and not one moment longer.
         steps = [(view, view.step(change)) for view in self._views.values()]
         events = [
             (view, step, view.event_at(change.position, step)) for view, step in steps if step
         ]
+        if after is None:
+            del self.rows[key]
+        else:
+            self.rows[key] = after
+        if before is None or after is None:
+            self._keys = None
         if before is not None:
             before.retire()
+        self._initial_events.pop(key, None)
         self.history.append(change)
         for view, step, event in events:
             for subscriber in view.subscribers:
@@ -121,22 +112,24 @@ class WatchCache(Generic[RowT, EventT]):
         if self.status is FeedStatus.READY:
             self._set_status(FeedStatus.STALE)
 
-    def differing(self, documents: Mapping[str, Document | None], since: int) -> list[str]:
-        """The keys of documents that are not served as they are stored.
+    def recover(self) -> None:
+        """Be READY again: what differed has been applied."""
+        if self.status is FeedStatus.STALE:
+            self._set_status(FeedStatus.READY)
 
-        Args:
-            documents: What was read of the table, by key; None where there is no such document.
-            since: The position before that was read. A row that has changed after it may rightly
-                differ, and is left out; so is everything, if the history does not reach back.
-        """
-        if not self.history.reaches(since):
-            return []
-        changed = {change.key for change in self.history.between(since, self.position)}
-        return [
+    def differing(self, rows: Mapping[str, RowT]) -> list[str]:
+        """The keys, in order, whose rows here are not those of the whole table `rows`."""
+        return sorted(
             key
-            for key, document in documents.items()
-            if key not in changed and not self._is_served_as(key, document)
-        ]
+            for key in self.rows.keys() | rows.keys()
+            if key not in rows or key not in self.rows or self.rows[key].row != rows[key]
+        )
+
+    def changed_since(self, position: int) -> set[str] | None:
+        """The keys that have changed after a position; None if that is not known any more."""
+        if not self.history.reaches(position):
+            return None
+        return {change.key for change in self.history.between(position, self.position)}
 
     # What readers ask.
 
@@ -224,12 +217,6 @@ class WatchCache(Generic[RowT, EventT]):
     def state_event(self, status: FeedStatus, cursor: str | None = None) -> EventT:
         """The event for a status; without a cursor for what comes before a snapshot."""
         return self._table.state(status, cursor or self._incomplete)
-
-    def _is_served_as(self, key: str, document: Document | None) -> bool:
-        version = self.rows.get(key)
-        if version is None or document is None:
-            return version is None and document is None
-        return version.row == self._table.decode(key, document)
 
     def _subscribers(self) -> Iterator[Subscriber[RowT, EventT]]:
         for view in self._views.values():

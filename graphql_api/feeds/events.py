@@ -41,13 +41,11 @@ class Version(Generic[RowT]):
     resumes. So a version that is no longer current is packed, and unpacked again for its readers.
     """
 
-    __slots__ = ("_packed", "_row", "initial")
+    __slots__ = ("_packed", "_row")
 
     def __init__(self, row: RowT) -> None:
         self._row: RowT | None = row
         self._packed: bytes | None = None
-        self.initial: object = None
-        """The Added(INITIAL) event of this version, remembered so that all who join share it."""
 
     @property
     def row(self) -> RowT:
@@ -63,7 +61,6 @@ class Version(Generic[RowT]):
         if self._packed is None:
             self._packed = pickle.dumps(self._row, pickle.HIGHEST_PROTOCOL)
             self._row = None
-            self.initial = None
 
     @property
     def packed_bytes(self) -> int:

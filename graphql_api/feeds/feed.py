@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, Never, TypeVar, cast
+from typing import Any, Generic, Never, TypeVar, cast
 
 from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
 from graphql_api.feeds.cache import Page, WatchCache
@@ -19,15 +19,27 @@ from graphql_api.feeds.history import History
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.feeds.source import DocumentChange, Source, SourceReady
 from graphql_api.feeds.subscription import Subscription
-from graphql_api.feeds.table import Document, Filter, Table, is_text
+from graphql_api.feeds.table import Filter, Table, is_text
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
 log = logging.getLogger(__name__)
 
-_CHANGES_IN_A_ROW = 64
-"""How many changes are applied before the event loop has its turn."""
+_STEPS_IN_A_ROW = 64
+"""How many documents are decoded or changes applied before the event loop has its turn."""
+
+
+class _Turns:
+    """Lets the event loop have its turn now and then in a long piece of work."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+
+    async def take(self) -> None:
+        self._steps += 1
+        if self._steps % _STEPS_IN_A_ROW == 0:
+            await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,7 @@ class Feed(Generic[RowT, EventT]):
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._is_ready = asyncio.Event()
+        self._prerequisites: tuple[Feed[Any, Any], ...] = ()
         self._ready_at: float | None = None
         self._unserved: set[str] = set()
         self._cache = WatchCache(
@@ -142,9 +155,9 @@ class Feed(Generic[RowT, EventT]):
         return self._cache.subscribers
 
     @property
-    def unserved(self) -> int:
-        """How many documents are not served, since their key is not a string."""
-        return len(self._unserved)
+    def position(self) -> int:
+        """Another value after each change of the rows."""
+        return self._cache.position
 
     async def ready(self, timeout_s: float) -> None:
         """Wait until there is a first snapshot.
@@ -190,6 +203,10 @@ class Feed(Generic[RowT, EventT]):
 
     # For the lifespan.
 
+    def follow_after(self, feeds: Iterable[Feed[Any, Any]]) -> None:
+        """Let this feed not be ready before others, whose rows are read together with its own."""
+        self._prerequisites = tuple(feeds)
+
     async def run(self) -> Never:
         """Keep the cache in step with the table, for ever; ends by being cancelled."""
         time = asyncio.get_running_loop().time
@@ -224,31 +241,48 @@ class Feed(Generic[RowT, EventT]):
 
     async def _read(self) -> Never:
         """Apply what a changefeed tells, until it is lost."""
-        snapshot: dict[str, Document] | None = {}
+        snapshot: dict[str, RowT] | None = {}
         self._unserved.clear()
-        applied = 0
+        turns = _Turns()
         async with self._source.changes(self.table.name) as changes:
             async for change in changes:
-                position = self._cache.position
                 if isinstance(change, SourceReady):
                     assert snapshot is not None, "a changefeed is ready once"
-                    self._cache.load(snapshot)
+                    await self._take_over(snapshot)
                     snapshot = None
-                    self._note_ready()
-                elif (key := self._key(change)) is None:
                     continue
-                elif snapshot is None:
-                    self._cache.apply(key, change.new)
-                elif change.new is None:
+                key = self._key(change)
+                if key is None:
+                    continue
+                row = None if change.new is None else self.table.decode(key, change.new)
+                if snapshot is None:
+                    self._apply(key, row)
+                elif row is None:
                     snapshot.pop(key, None)
                 else:
-                    snapshot[key] = change.new
-                if self._cache.position != position:
-                    self.last_change_at = self._clock()
-                applied += 1
-                if applied % _CHANGES_IN_A_ROW == 0:
-                    await asyncio.sleep(0)
+                    snapshot[key] = row
+                await turns.take()
         raise FeedLostError(f"the changefeed of table `{self.table.name}` ended")
+
+    async def _take_over(self, snapshot: dict[str, RowT]) -> None:
+        """Begin with a snapshot; after an outage, apply what differs from it."""
+        if self.status is FeedStatus.INITIALIZING:
+            for feed in self._prerequisites:
+                await feed._is_ready.wait()  # noqa: SLF001 - of the same class
+            self._cache.load(snapshot)
+        else:
+            turns = _Turns()
+            for key in self._cache.differing(snapshot):
+                self._apply(key, snapshot.get(key))
+                await turns.take()
+            self._cache.recover()
+        self._note_ready()
+
+    def _apply(self, key: str, row: RowT | None) -> None:
+        position = self._cache.position
+        self._cache.apply(key, row)
+        if self._cache.position != position:
+            self.last_change_at = self._clock()
 
     def _note_ready(self) -> None:
         self._ready_at = asyncio.get_running_loop().time()
@@ -274,16 +308,11 @@ class Feed(Generic[RowT, EventT]):
     async def _check(self) -> None:
         if self.status is not FeedStatus.READY:
             return
-        before = self._cache.position
-        documents = self._by_key(await self._source.read(self.table.name))
-        gone = dict.fromkeys(self._cache.rows.keys() - documents.keys())
-        suspects = self._cache.differing({**documents, **gone}, before)
+        suspects = await self._suspects(None)
         if suspects:
             # A change may have been on its way here while the table was read.
             await asyncio.sleep(self._settings.self_check_confirm_s)
-            before = self._cache.position
-            again = self._by_key(await self._source.read(self.table.name, suspects))
-            suspects = self._cache.differing({key: again.get(key) for key in suspects}, before)
+            suspects = await self._suspects(suspects)
         self.self_checks += 1
         if suspects:
             self.self_check_differences += len(suspects)
@@ -295,9 +324,26 @@ class Feed(Generic[RowT, EventT]):
             )
             raise FeedLostError(f"table `{self.table.name}` differs from the database")
 
-    def _by_key(self, documents: Iterable[Document]) -> dict[str, Document]:
-        keyed = ((document.get(self.table.primary_key), document) for document in documents)
-        return {key: document for key, document in keyed if is_text(key)}
+    async def _suspects(self, keys: list[str] | None) -> list[str]:
+        """Which rows, of all or of some keys, differ and have not changed while they were read."""
+        before = self._cache.position
+        documents = await self._source.read(self.table.name, keys)
+        rows: dict[str, RowT] = {}
+        turns = _Turns()
+        for document in documents:
+            key = document.get(self.table.primary_key)
+            if is_text(key):
+                rows[key] = self.table.decode(key, document)
+            await turns.take()
+        changed = self._cache.changed_since(before)
+        if changed is None:
+            return []
+        wanted = None if keys is None else set(keys)
+        return [
+            key
+            for key in self._cache.differing(rows)
+            if key not in changed and (wanted is None or key in wanted)
+        ]
 
     def _key(self, change: DocumentChange) -> str | None:
         """The key of a changed document; None, with one warning, if it is not a string."""

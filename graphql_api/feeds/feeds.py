@@ -27,6 +27,8 @@ class Feeds:
         make_feed: Callable[[Table[Any, Any]], Feed[Any, Any]],
     ) -> None:
         self._feeds = {table.name: make_feed(table) for table in tables}
+        for feed in self._feeds.values():
+            feed.follow_after(self._feeds[name] for name in feed.table.reads)
 
     def __getitem__(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         return cast("Feed[RowT, EventT]", self._feeds[table.name])

@@ -37,11 +37,6 @@ class History(Generic[RowT]):
     def __len__(self) -> int:
         return len(self._changes)
 
-    @property
-    def size_bytes(self) -> int:
-        """About how much memory the history holds."""
-        return self._bytes
-
     def append(self, change: Change[RowT]) -> None:
         """Add the next change, whose `before` is retired already."""
         assert change.position == self.head + 1, "positions are consecutive"

@@ -17,6 +17,7 @@ Live, changes queue one by one while there are few, and merge per key when there
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from graphql_api.feeds.cursor import At, Within
 from graphql_api.feeds.events import FeedStatus, Version
-from graphql_api.feeds.view import Step, View, merge, merge_into
+from graphql_api.feeds.view import Step, View, merge_into
 
 if TYPE_CHECKING:
     from graphql_api.feeds.cache import WatchCache
@@ -66,17 +67,20 @@ class _Scan(Generic[RowT]):
     before: dict[str, Version[RowT] | None] = field(default_factory=dict)
 
     def keep(self, key: str, before: Version[RowT] | None) -> None:
-        if self.sent < len(self.keys) and key >= self.keys[self.sent]:
+        index = bisect_left(self.keys, key, self.sent)
+        if index < len(self.keys) and self.keys[index] == key:
             self.before.setdefault(key, before)
 
 
 @dataclass(slots=True)
-class _Replay:
+class _Replay(Generic[RowT]):
     """The history after a cursor, read as the client takes it, unmerged."""
 
     position: int
     within: Within | None
-    """The merged batch in the middle of which the client was cut off, until it is finished."""
+    """The merged batch in the middle of which the client was cut off, until it is merged again."""
+    merged: dict[str, Step[RowT]] = field(default_factory=dict)
+    """Its steps, as far as the history has been read for it."""
 
 
 class Subscriber(Generic[RowT, EventT]):
@@ -111,12 +115,10 @@ class Subscriber(Generic[RowT, EventT]):
         self._batch: deque[Step[RowT]] = deque()
         self._batch_stretch = (0, 0)
         self._sent = 0
-        self._stage: _Waiting | _Scan[RowT] | _Replay | None = None
+        self._stage: _Waiting | _Scan[RowT] | _Replay[RowT] | None = None
         self.view = view
         self.cursor_position = 0
         """The position that the last cursor sent names."""
-        self.merged_changes = 0
-        """How many changes went out merged with others, or came to nothing."""
         if cache.status is FeedStatus.INITIALIZING:
             self._statuses.append(_Status(FeedStatus.INITIALIZING, 0, is_kept=True))
             self._stage = _Waiting(include_initial)
@@ -153,7 +155,6 @@ class Subscriber(Generic[RowT, EventT]):
             if self._pending is None:
                 self._pending = {}
                 self._pending_after = position - 1
-            self.merged_changes += 1
             merge_into(self._pending, step)
         self._wake()
 
@@ -229,32 +230,32 @@ class Subscriber(Generic[RowT, EventT]):
             version = scan.before.pop(key)
         else:
             version = self._cache.rows.get(key)
-            if version is not None and not self.view.where.matches(version.row):
+            if version is not None and not self.view.shows(version):
                 version = None
         return None if version is None else self._cache.initial_event(key, version)
 
-    def _pull_history(self, replay: _Replay) -> EventT | None:
+    def _pull_history(self, replay: _Replay[RowT]) -> EventT | None:
         if self._batch:
             return self._pull_batch()
         history = self._cache.history
         if not history.reaches(replay.position):
             self._start_over()
             return None
-        if replay.within is not None:
-            within, replay.within = replay.within, None
-            replay.position = within.until
-            steps = (
-                step
-                for change in history.between(within.after, within.until)
-                if (step := self.view.step(change)) is not None
-            )
-            self._freeze(merge(steps), within.after, within.until, behind=within.key)
+        within = replay.within
+        if within is not None and replay.position == within.until:
+            replay.within = None
+            self._freeze(replay.merged, within.after, within.until, behind=within.key)
+            replay.merged = {}
             return None
         if replay.position == history.head:
             self._stage = None
             return None
         replay.position += 1
         step = self.view.step(history[replay.position])
+        if within is not None:
+            if step is not None:
+                merge_into(replay.merged, step)
+            return None
         self._sent = replay.position
         if step is None:
             return None

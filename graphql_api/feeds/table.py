@@ -43,6 +43,13 @@ class Table(Protocol[RowT, EventT_co]):
     def primary_key(self) -> str:
         """The field that holds a document's key."""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of the tables whose rows are resolved as parts of this one's.
+
+        This one's feed is not ready before theirs: what is missing there would seem not to exist.
+        """
+
     def decode(self, key: str, document: Document) -> RowT:
         """The row that a document is served as. Never raises, whatever the document holds."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -57,16 +56,8 @@ class Step(Generic[RowT]):
         return self.before is self.after or self.before.row == self.after.row
 
 
-def merge(steps: Iterable[Step[RowT]]) -> dict[str, Step[RowT]]:
-    """Steps in their order, merged to at most one for each key."""
-    merged: dict[str, Step[RowT]] = {}
-    for step in steps:
-        merge_into(merged, step)
-    return merged
-
-
 def merge_into(merged: dict[str, Step[RowT]], step: Step[RowT]) -> None:
-    """Merge one more step into `merged`."""
+    """Merge one more step into `merged`, which holds at most one for each key."""
     earlier = merged.get(step.key)
     whole = step if earlier is None else earlier.then(step)
     if whole is None:
@@ -130,5 +121,9 @@ class View(Generic[RowT, EventT]):
             return self._table.deleted(step.cause, step.key, step.before.row, cursor)
         return self._table.updated(step.before.row, step.after.row, cursor)
 
+    def shows(self, version: Version[RowT]) -> bool:
+        """Whether a version passes; for everybody's filter it need not be unpacked for that."""
+        return self.where is EVERYTHING or self.where.matches(version.row)
+
     def _shown(self, version: Version[RowT] | None) -> Version[RowT] | None:
-        return version if version is not None and self.where.matches(version.row) else None
+        return version if version is not None and self.shows(version) else None

@@ -155,6 +155,7 @@ class DomainLoginTable:
 
     name = "domain_login"
     primary_key = "domain"
+    reads: tuple[str, ...] = ()
 
     def decode(self, key: str, document: Document) -> DomainLogin:
         """The domain login that a document is served as."""

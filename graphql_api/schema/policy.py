@@ -345,6 +345,7 @@ class PolicyTable:
 
     name = "policy"
     primary_key = "id"
+    reads: tuple[str, ...] = ()
 
     def decode(self, key: str, document: Document) -> Policy:
         """The policy that a document is served as."""

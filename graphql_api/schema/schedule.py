@@ -221,6 +221,7 @@ class ScheduleTable:
 
     name = "schedule"
     primary_key = "id"
+    reads: tuple[str, ...] = ("policy",)
 
     def decode(self, key: str, document: Document) -> Schedule:
         """The schedule that a document is served as."""

@@ -35,19 +35,13 @@ class ReadFeeds(Feeds):
 
     def __getitem__(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         feed = self._read[table]
-        self.positions.setdefault(feed, position(feed))
+        self.positions.setdefault(feed, feed.position)
         return feed
 
     def __iter__(self) -> Iterator[Feed[Any, Any]]:
         for feed in self._read:
-            self.positions.setdefault(feed, position(feed))
+            self.positions.setdefault(feed, feed.position)
             yield feed
-
-
-def position(feed: Feed[Any, Any]) -> object:
-    """A value that is another one after each change of a feed's rows."""
-    cache = feed._cache  # noqa: SLF001
-    return cache.status.name == "INITIALIZING", cache.position
 
 
 class SharedResults:
@@ -73,7 +67,7 @@ class SharedResults:
         if result is None or result() is not event:
             return None
         if result.positions and any(
-            position(feed) != before for feed, before in result.positions.items()
+            feed.position != before for feed, before in result.positions.items()
         ):
             return None
         return result.payload

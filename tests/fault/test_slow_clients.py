@@ -147,7 +147,7 @@ async def test_one_that_stops_reading_is_aborted_resumes_and_converges(
                     subscribers = sum(feed["subscribers"] for feed in data["feeds"])
             closed = await stalled.read_to_the_end(replica)
             assert closed.rcvd is None, "its transport is aborted: it sees 1006"
-        assert len(replica.rows) < DOCUMENTS + 2 or replica.events < 10 * DOCUMENTS
+        assert replica.events < 10 * DOCUMENTS, "it was cut off before it had everything"
         await writer.insert("policy", {"id": LAST})
         async with connected(server.ws) as again:
             operation = await again.subscribe(POLICIES.subscription, since=replica.cursor)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -33,9 +34,10 @@ class Running:
 
 def settings_for(url: DatabaseURL, **settings: object) -> Settings:
     """Settings that name a database."""
-    tls = f"?ca_certs={url.ca_certs}" if url.ca_certs else ""
-    text = f"rethinkdb://{url.user}:{url.password}@{url.address}/{url.database}{tls}"
-    return Settings(database=SecretStr(text.replace(" ", "%20")), **settings)  # type: ignore[arg-type]
+    user, password = quote(url.user, safe=""), quote(url.password, safe="")
+    tls = f"?ca_certs={quote(url.ca_certs, safe='')}" if url.ca_certs else ""
+    text = f"rethinkdb://{user}:{password}@{url.address}/{url.database}{tls}"
+    return Settings(database=SecretStr(text), **settings)  # type: ignore[arg-type]
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -116,9 +117,7 @@ async def test_shutdown_leaves_no_task_and_no_socket(starbelly: DatabaseURL) -> 
 async def test_a_thousand_subscribers_share_three_changefeeds(starbelly: DatabaseURL) -> None:
     """Counted on the wire: START frames whose term is `changes`, and who ended."""
     async with Proxy(starbelly.host, starbelly.port) as proxy:
-        behind = DatabaseURL(
-            proxy.host, proxy.port, starbelly.database, password=starbelly.password
-        )
+        behind = replace(starbelly, host=proxy.host, port=proxy.port)
         async with running(settings_for(behind)) as server, connected(server.ws) as observer:
             everyone_is_there = asyncio.Barrier(50)
             async with asyncio.TaskGroup() as tasks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 
+import httpx
 import pytest
 
 from graphql_api.embedded import EmbeddedServer
@@ -38,6 +39,10 @@ async def test_unreachable_database_is_reported_once_and_waited_for(
         assert payload["errors"][0]["extensions"]["code"] == "FEED_UNAVAILABLE"
         feeds = (await client.execute(FEEDS))["data"]["feeds"]
         assert {feed["status"] for feed in feeds} == {"INITIALIZING"}
+        async with httpx.AsyncClient(trust_env=False) as http:
+            readyz = await http.get(f"{server.http}/readyz")
+        assert readyz.status_code == 503
+        assert readyz.text.startswith("not read yet: ")
 
         async with EmbeddedServer(None, port=url.port, password=url.password):
             await initialise(url)

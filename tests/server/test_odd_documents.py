@@ -9,7 +9,7 @@ import pytest
 
 from tests.server.client import Client
 from tests.server.database import Writer
-from tests.server.operations import POLICIES, SCHEDULES, WATCHES, Replica, Watch
+from tests.server.operations import SCHEDULES, WATCHES, Replica, Watch
 from tests.unit.schema.documents import DOCUMENTS, FIELDS, Field
 
 FAR_TIME = {"$reql_type$": "TIME", "epoch_time": 10**15, "timezone": "+00:00"}
@@ -102,4 +102,3 @@ async def test_odd_documents_are_there_before_the_feed_begins_too(
         replica.apply(await operation.change())
     assert replica.rows.keys() == {"poison"}
     assert replica.rows["poison"]["invalidFields"] == ["createdAt"]
-    assert POLICIES.table == "policy"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Client, GraphQLErrors, connected
-from tests.server.database import Writer
+from tests.server.database import Writer, writing
 from tests.server.operations import (
     DOMAIN_LOGINS,
     POLICIES,
@@ -198,16 +199,54 @@ async def test_schedule_shows_the_policy_that_it_names(client: Client, writer: W
     assert changes[-1]["schedule"]["policy"] == {"name": "Named"}
 
 
+async def one_round_trip(server: Running) -> None:
+    """Something that takes a moment, in which others write."""
+    async with connected(server.ws) as client:
+        await client.execute("{ feeds { table } }")
+
+
+async def test_query_then_subscribe_under_load_has_neither_gap_nor_repeat(
+    server: Running, starbelly: DatabaseURL, writer: Writer
+) -> None:
+    """Whenever the page was read, replaying from its cursor keeps to every `previous`."""
+
+    async def write(number: int) -> None:
+        async with writing(starbelly) as own:
+            for n in range(60):
+                await own.insert("policy", {"id": f"p{(number + n) % 7}", "name": f"{number}.{n}"})
+
+    async def query_then_subscribe() -> None:
+        async with connected(server.ws) as client:
+            page = (await client.execute(POLICIES.query))["data"]["policies"]
+            replica = Replica(POLICIES, {row["id"]: row for row in page["items"]})
+            operation = await client.subscribe(POLICIES.subscription, since=page["cursor"])
+            while "zzz" not in replica.rows:
+                replica.apply(await operation.change())
+            assert replica.snapshots == 0
+            page = (await client.execute(POLICIES.query))["data"]["policies"]
+            assert replica.rows == {row["id"]: row for row in page["items"]}
+
+    async with asyncio.TaskGroup() as readers:
+        async with asyncio.TaskGroup() as writers:
+            for number in range(5):
+                writers.create_task(write(number))
+            for _ in range(20):
+                readers.create_task(query_then_subscribe())
+                await writers.create_task(one_round_trip(server))
+        await writer.insert("policy", {"id": "zzz"})
+
+
 async def test_two_policies_under_ten_writers_while_fifty_join_and_leave(
-    server: Running, writer: Writer
+    server: Running, starbelly: DatabaseURL, writer: Writer
 ) -> None:
     """Every subscriber's replay, whenever it joined, equals the table."""
     await writer.insert("policy", {"id": "a", "name": "0"}, {"id": "b", "name": "0"})
     writes = 40
 
     async def write(number: int) -> None:
-        for n in range(writes):
-            await writer.update("policy", "ab"[n % 2], {"name": f"{number}.{n}"})
+        async with writing(starbelly) as own:
+            for n in range(writes):
+                await own.update("policy", "ab"[n % 2], {"name": f"{number}.{n}"})
 
     async def join_and_leave(number: int) -> None:
         for _ in range(1 + number % 3):

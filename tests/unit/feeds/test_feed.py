@@ -249,3 +249,51 @@ def test_backoff_grows_to_its_limit_and_no_further(attempt: int, jitter: float) 
     assert 0.05 <= wait <= 10
     assert attempt < 7 or wait >= 5
     assert wait <= 0.1 * 2 ** min(attempt, 20)
+
+
+async def test_a_long_snapshot_lets_others_have_their_turn() -> None:
+    async with following(ScriptedSource(**{f"k{n:03}": n for n in range(500)})) as feed:
+        await feed.ready(5)
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        running = asyncio.create_task(other())
+        assert len(await until(feed.subscribe(), FeedStatus.READY)) == 502
+        running.cancel()
+        assert turns > 10
+
+
+async def test_the_time_of_the_last_change_is_that_of_changes_only() -> None:
+    source = ScriptedSource(a=1)
+    async with following(source) as feed:
+        await feed.ready(5)
+        subscription = feed.subscribe(include_initial=False)
+        await anext(subscription)
+        assert feed.last_change_at is None
+        before = feed.position
+        source.write("a", 1)
+        source.write("a", 2)
+        await anext(subscription)
+        assert feed.last_change_at is not None
+        assert feed.position != before
+
+
+async def test_a_feed_is_not_ready_before_those_that_its_rows_are_resolved_from() -> None:
+    other_source = ScriptedSource(b=1)
+    other_source.is_reachable = False
+    async with following(other_source) as other:
+        feed: Feed[Number, Event] = Feed(Numbers(), ScriptedSource(a=1), QUICK)
+        feed.follow_after([other])
+        running = asyncio.create_task(feed.run())
+        with pytest.raises(FeedUnavailableError):
+            await feed.ready(0.02)
+        other_source.is_reachable = True
+        await feed.ready(5)
+        assert other.status is FeedStatus.READY
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -66,6 +66,7 @@ class Numbers:
 
     name = "numbers"
     primary_key = "id"
+    reads: tuple[str, ...] = ()
 
     def decode(self, key: str, document: Document) -> Number:
         return Number(key, document["n"])

@@ -78,6 +78,7 @@ CaptchaSolverChange: TypeAlias = Annotated[
 class CaptchaSolverTable:
     name = "captcha_solver"
     primary_key = "id"
+    reads: tuple[str, ...] = ()
 
     def decode(self, key: str, document: Document) -> CaptchaSolver:
         invalid: list[str] = []

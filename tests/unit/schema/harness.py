@@ -100,8 +100,12 @@ async def serve(
     schemas: Sequence[TableSchema] = TABLE_SCHEMAS,
     feed_wait_s: float = 5,
 ) -> AsyncIterator[Server]:
-    """A running server, whose feeds are ready if their tables are in `documents`."""
-    source = FakeSource(documents)
+    """A running server, whose feeds are ready if their tables are in `documents`.
+
+    A table that one of them reads is empty if it is absent.
+    """
+    read = {name for s in schemas if s.table.name in documents for name in s.table.reads}
+    source = FakeSource({**dict.fromkeys(read, ()), **documents})
     feeds = Feeds([schema.table for schema in schemas], lambda table: Feed(table, source))
     running = asyncio.create_task(feeds.run())
     try:

@@ -258,22 +258,3 @@ async def test_result_that_read_another_feed_holds_while_that_feed_stands() -> N
             if data["scheduleChanges"]
         ]
         assert names == ["old", "old", "old", "new"]
-
-
-async def test_result_of_an_absent_policy_does_not_outlive_the_first_snapshot() -> None:
-    schedule = documents.SCHEDULE | {"policy_id": "p"}
-    async with serve({"schedule": [schedule]}) as server, FanOut() as fan_out:
-        outlets = [FakeOutlet() for _ in range(3)]
-        for outlet in outlets[:2]:
-            await join(fan_out, server.context, outlet, SCHEDULES, schema=server.schema)
-        await settled(server, fan_out)
-        server.feed("policy")._cache.load({"p": policy("p", "there")})
-        await join(fan_out, server.context, outlets[2], SCHEDULES, schema=server.schema)
-        await settled(server, fan_out)
-        policies = [
-            data["scheduleChanges"]["schedule"]["policy"]
-            for outlet in outlets
-            for data in outlet.data
-            if data["scheduleChanges"]
-        ]
-        assert policies == [None, None, {"name": "there"}]

@@ -1,0 +1,51 @@
+"""The history is consecutive, and bounded by count and by size."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from graphql_api.feeds.events import Change, Version
+from graphql_api.feeds.history import History
+
+ROW_BYTES = 1000
+
+
+def fill(history: History[bytes], changes: int) -> None:
+    """Let one row of a kilobyte change so many times."""
+    before = None
+    for _ in range(changes):
+        after = Version(bytes(ROW_BYTES))
+        if before is not None:
+            before.retire()
+        history.append(Change(history.head + 1, "key", before, after))
+        before = after
+
+
+@given(st.integers(1, 20), st.integers(0, 60))
+def test_it_reaches_back_as_far_as_its_count_allows(max_changes: int, changes: int) -> None:
+    history: History[bytes] = History(max_changes=max_changes, max_bytes=10**9)
+    fill(history, changes)
+    assert len(history) == min(changes, max_changes)
+    assert history.reaches(history.tail)
+    assert not history.reaches(history.tail - 1)
+    assert not history.reaches(history.head + 1)
+    positions = [change.position for change in history.between(history.tail, history.head)]
+    assert positions == list(range(changes - len(history) + 1, changes + 1))
+
+
+@pytest.mark.parametrize("kilobytes", [2, 10, 50])
+def test_it_takes_no_more_memory_than_it_may(kilobytes: int) -> None:
+    history: History[bytes] = History(max_changes=10**6, max_bytes=kilobytes * 1000)
+    fill(history, 200)
+    assert 0 < len(history) * ROW_BYTES <= kilobytes * 1000
+    assert history.head == 200
+
+
+def test_a_retired_version_is_still_readable() -> None:
+    version = Version({"a": [1, 2]})
+    assert version.packed_bytes == 0
+    version.retire()
+    assert version.row == {"a": [1, 2]}
+    assert version.packed_bytes > 0
