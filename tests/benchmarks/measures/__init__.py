@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.benchmarks.measures import (
-    bulk,
     capacity,
     changefeeds,
     fanout,
@@ -14,6 +13,7 @@ from tests.benchmarks.measures import (
     join,
     latency,
     memory,
+    pace,
     since,
 )
 from tests.benchmarks.results import Result
@@ -25,7 +25,8 @@ MEASURES: Mapping[str, Measure] = {
     "fanout": fanout.measure,
     "filters": filters.measure,
     "since": since.measure,
-    "bulk": bulk.measure,
+    "single": pace.single,
+    "bulk": pace.bulk,
     "latency": latency.measure,
     "join": join.measure,
     "memory": memory.measure,

@@ -14,8 +14,9 @@ from tests.benchmarks.setting import Setting
 
 UNIT = "messages/s of the server's core"
 WINDOW = 16
-"""How many writes are under way: not yet received by everybody. Enough that no server ever waits
-for the database; few, that none is measured by how it works off a backlog."""
+"""How many writes are under way: not yet received by everybody. So there is always something to
+send, or soon will be, and a server may send what has come meanwhile in one go; `pace` has the two
+ends, where it cannot and where it must."""
 DOCUMENTS = 2000
 """Writes touch them in turn. Far more than the window, so that no two pending ones could merge."""
 PAUSE_S = 0.003
@@ -45,7 +46,11 @@ class Throughput:
 
 
 def of_peer(
-    setting: Setting, peer: Peer, variables: list[Variables] | Variables = LIVE_ONLY
+    setting: Setting,
+    peer: Peer,
+    variables: list[Variables] | Variables = LIVE_ONLY,
+    *,
+    window: int = WINDOW,
 ) -> Throughput:
     """Start a server, have it watched, and measure it.
 
@@ -60,7 +65,7 @@ def of_peer(
     ):
         client.subscribe(variables)
         client.until(1)
-        return measure(client, database, program, sizes.seconds)
+        return measure(client, database, program, sizes.seconds, window)
 
 
 def measure(
