@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable
+
+from graphql_api.errors import DatabaseUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -10,21 +13,23 @@ log = logging.getLogger(__name__)
 class OutageLog:
     """Tells the operator how the feeds stand.
 
-    When a database goes away, every feed of it says the same; the operator hears it once. A feed
-    that keeps trying says nothing until it has something new to say.
+    When a database goes away, every feed of it says the same, first that its connection is lost and
+    then at each try that there is none; the operator hears it once. Until a feed is ready again it
+    has only something new to say when it fails for another kind of reason.
     """
 
     def __init__(self) -> None:
-        self._reasons: dict[str, str] = {}
+        self._said: dict[str, set[Hashable]] = {}
 
     def lost(self, table: str, error: Exception) -> None:
         """A feed is lost, or was still not found at another try."""
-        reason = str(error)
-        if reason not in self._reasons.values():
-            log.warning("%s; trying again until it works", reason)
-        self._reasons[table] = reason
+        # Nobody to talk to is one reason, whatever it looks like; of the others the text counts.
+        reason = type(error) if isinstance(error, DatabaseUnavailableError) else str(error)
+        if not any(reason in said for said in self._said.values()):
+            log.warning("%s; trying again until it works", error)
+        self._said.setdefault(table, set()).add(reason)
 
     def ready(self, table: str, documents: int) -> None:
         """A feed is in step with its table."""
-        self._reasons.pop(table, None)
+        self._said.pop(table, None)
         log.info("table %s: following %d documents", table, documents)
