@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable
 
 from graphql_api.errors import DatabaseUnavailableError
 
@@ -19,12 +18,12 @@ class OutageLog:
     """
 
     def __init__(self) -> None:
-        self._said: dict[str, set[Hashable]] = {}
+        self._said: dict[str, set[str]] = {}
 
     def lost(self, table: str, error: Exception) -> None:
         """A feed is lost, or was still not found at another try."""
         # Nobody to talk to is one reason, whatever it looks like; of the others the text counts.
-        reason = type(error) if isinstance(error, DatabaseUnavailableError) else str(error)
+        reason = "unavailable" if isinstance(error, DatabaseUnavailableError) else str(error)
         if not any(reason in said for said in self._said.values()):
             log.warning("%s; trying again until it works", error)
         self._said.setdefault(table, set()).add(reason)
