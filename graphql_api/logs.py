@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -23,12 +24,15 @@ def logging_config(level: LogLevel) -> dict[str, Any]:
                 "datefmt": "%Y-%m-%dT%H:%M:%S%z",
             }
         },
-        "filters": {"not_said_twice": {"()": _NotSaidTwice}},
+        "filters": {
+            "not_said_twice": {"()": _NotSaidTwice},
+            "no_cancellation": {"()": _NoCancellation},
+        },
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": "line",
-                "filters": ["not_said_twice"],
+                "filters": ["not_said_twice", "no_cancellation"],
             }
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
@@ -47,3 +51,11 @@ class _NotSaidTwice(logging.Filter):
             "Application startup failed. Exiting.",
             "Application shutdown failed. Exiting.",
         }
+
+
+class _NoCancellation(logging.Filter):
+    """Drops the traceback of a request that a shutdown ended: one line says how many there were."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not (record.name == "uvicorn.error" and isinstance(error, asyncio.CancelledError))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -17,6 +18,10 @@ from graphql_api.settings import Settings
 from graphql_api.transport.uvicorn_protocol import OutletProtocol, SocketLimits
 
 _BACKLOG = 2048
+_LAST_LOOK_S = 0.3
+"""uvicorn needs a moment to see that nobody is left: it looks every 0.1 s."""
+
+_logger = logging.getLogger(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -31,13 +36,16 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except OSError as error:
+        # The whole address: of a link-local one, the last part says which link.
+        return socket.create_server(address, family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
         raise listening_failed(host, port, error) from error
 
 
-def listening_failed(host: str, port: int, error: OSError) -> ConfigurationError:
+def listening_failed(host: str, port: int, error: OSError | UnicodeError) -> ConfigurationError:
     """The operator's version of an error that came of listening on an address."""
+    if isinstance(error, UnicodeError):
+        return ConfigurationError(f"cannot listen on {host}, port {port}: it is no host name")
     if error.errno == errno.EADDRINUSE:
         return ConfigurationError(
             f"port {port} of {host} is taken by another program; --port chooses another"
@@ -71,8 +79,6 @@ def run(app: Application, listener: socket.socket, settings: Settings) -> None:
     server = Server(app, settings)
     try:
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass  # uvicorn has shut down, and passes on the signal that asked for it
     except asyncio.CancelledError:
         pass  # a signal came during the start
     except SystemExit:
@@ -116,7 +122,7 @@ class Server(uvicorn.Server):
         self._force = lambda: loop.call_soon_threadsafe(self._forced.set)
         await super().serve(sockets)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
         """Shut down in order; at a second signal of any kind, stop at once.
 
         Before the start is complete, that is to stop where it stands.
@@ -127,20 +133,28 @@ class Server(uvicorn.Server):
             self.force_exit = True
             self._force()
         else:
-            super().handle_exit(sig, frame)
+            # Not uvicorn's, which raises the signal again when all is done.
+            self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let clients go within the grace period, then end the rest.
 
-        Until they went, requests are still answered: `/readyz` says that this server is going.
+        Until they went, requests are still answered: `/readyz` says that this server is going. What
+        is left of the grace period is for requests that are not answered yet.
         """
+        clock = asyncio.get_running_loop().time
+        grace_ends_at_s = clock() + self._grace_s
         if not self.force_exit:
             drain = asyncio.ensure_future(self._app.drain(self._grace_s))
             forced = asyncio.ensure_future(self._forced.wait())
             await asyncio.wait({drain, forced}, return_when=asyncio.FIRST_COMPLETED)
             forced.cancel()
             drain.cancel()
-            await asyncio.gather(drain, forced, return_exceptions=True)
+            await asyncio.wait({drain, forced})
+            if not drain.cancelled() and (error := drain.exception()) is not None:
+                _logger.error("sending the clients away has failed", exc_info=error)
+        left_s = max(_LAST_LOOK_S, grace_ends_at_s - clock())
+        self.config.timeout_graceful_shutdown = left_s  # type: ignore[assignment]
         await super().shutdown(sockets)
 
     async def _supervised(self, scope: Scope, receive: Receive, send: Send) -> None:

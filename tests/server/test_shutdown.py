@@ -7,6 +7,8 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -80,6 +82,62 @@ async def test_cursor_of_a_server_that_is_gone_gets_a_snapshot_of_its_successor(
                 cursors.append(replica.cursor)
             uvicorn.should_exit = True
             await serving
+
+
+async def test_request_that_never_arrives_delays_no_shutdown_beyond_the_grace_period(
+    tmp_path: Path,
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "graphql_api", "serve", "--port", "0", "--no-graphiql"),
+        *("--data", str(tmp_path / "x.db"), "--shutdown-grace-s", "2", "--log-level", "warning"),
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30), AsyncExitStack() as stack:
+        line = (await process.stdout.readline()).decode()
+        url = line.split(" and ")[1].strip()
+        for _ in range(4):
+            await stack.enter_async_context(connected(url))
+        host, port = urlsplit(url).hostname, urlsplit(url).port
+        reader, writer = await asyncio.open_connection(host, port)
+        stack.callback(writer.close)
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+        )
+        # That the server asks for the body proves that the request runs.
+        assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        process.send_signal(signal.SIGTERM)
+        _, errors = await process.communicate()
+        assert loop.time() - began < 2 + 1.5, "one grace period, not two"
+    assert process.returncode == 0
+    assert b"Traceback" not in errors
+    assert errors.count(b"\n") == 1, errors
+
+
+async def test_failure_to_send_clients_away_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, starbelly: DatabaseURL
+) -> None:
+    async def drain(spread_s: float) -> None:
+        raise RuntimeError("no way out")
+
+    settings = settings_for(starbelly)
+    app = create_app(settings)
+    monkeypatch.setattr(app, "drain", drain)
+    with server.listen("127.0.0.1", 0) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql"
+        uvicorn = server.Server(app, settings)
+        serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+        async with connected(url) as client:
+            await client.execute(POLICIES.query)
+        uvicorn.should_exit = True
+        await serving
+    (record,) = [r for r in caplog.records if r.name == "graphql_api.server"]
+    assert record.exc_info is not None
+    assert "no way out" in str(record.exc_info[1])
 
 
 @pytest.mark.parametrize(
