@@ -6,41 +6,29 @@ Exit codes: 0 done, or a server that was told to stop; 1 failed; 2 wrong usage o
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import contextlib
-import difflib
-import logging.config
-import re
+import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, NoReturn, TypeAlias, get_args
 
-from pydantic.fields import FieldInfo
+TYPE_CHECKING = False  # the one of `typing` would have to be imported
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping, Sequence
+    from types import FrameType
+    from typing import Any, NoReturn, TypeAlias
 
-from graphql_api import server
-from graphql_api.errors import ConfigurationError, GraphQLAPIError
-from graphql_api.logs import logging_config
-from graphql_api.settings import (
-    CommonSettings,
-    EmbeddedSettings,
-    InitSettings,
-    Settings,
-    environment_variable,
-    flag,
-    load,
-)
-from graphql_api.startup import embedded_lines, in_url
+    from pydantic.fields import FieldInfo
 
-Flags: TypeAlias = Mapping[str, Any]
-"""What was given on the command line, by the names of the settings."""
+    from graphql_api.settings import CommonSettings, EmbeddedSettings
+
+    Flags: TypeAlias = Mapping[str, Any]
+    """What was given on the command line, by the names of the settings."""
+
+# Nothing else is imported up here: until `main` runs, a signal ends the program as it ends any.
 
 OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
-_SCHEMA_FILE = Path("schema.graphql")
+_SCHEMA_FILE = "schema.graphql"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,29 +40,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    # Until a command installs something better, SIGTERM does what Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    arguments = sys.argv[1:] if argv is None else argv
+    _end_at_signals(OK if arguments[:1] in (["serve"], ["embedded"]) else INTERRUPTED)
+
+    from graphql_api.errors import ConfigurationError, GraphQLAPIError
+
     try:
-        flags = vars(_parser().parse_args(argv))
+        flags = vars(_parser().parse_args(arguments))
         run: Callable[[Flags], int] = flags.pop("run")
         return run(flags)
     except GraphQLAPIError as error:
         _complain(str(error))
         return MISUSED if isinstance(error, ConfigurationError) else FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+
+
+def _end_at_signals(code: int) -> None:
+    """End with this code at SIGINT or SIGTERM, until a server heeds them in its own way.
+
+    At once, for there is nothing to clean up before a server runs. An exception would be raised
+    wherever the program stands: in a callback of an import, which drops it with a traceback, or in
+    `__set_name__`, which makes another of it.
+    """
+
+    def end(_: int, __: FrameType | None) -> None:
+        os._exit(code)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 # Each command imports what it runs when it runs: `--help` need not wait for a GraphQL schema.
 
 
 def _serve(flags: Flags) -> int:
+    from graphql_api.settings import Settings, load
+
     settings = load(Settings, flags)
-    logging.config.dictConfig(logging_config(settings.log_level))
-    with (
-        contextlib.suppress(KeyboardInterrupt),  # it may come while the server starts
-        server.listen(settings.host, settings.port) as listener,
-    ):
+    _log_at(settings)
+    from graphql_api import server
+
+    with server.listen(settings.host, settings.port) as listener:
         from graphql_api.app import create_app
 
         port = listener.getsockname()[1]
@@ -84,15 +89,23 @@ def _serve(flags: Flags) -> int:
 
 
 def _embedded(flags: Flags) -> int:
+    import asyncio
+
+    from graphql_api.settings import EmbeddedSettings, load
+
     settings = load(EmbeddedSettings, flags)
-    logging.config.dictConfig(logging_config(settings.log_level))
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run_embedded(settings))
+    _log_at(settings)
+    asyncio.run(_run_embedded(settings))
     return OK
 
 
 async def _run_embedded(settings: EmbeddedSettings) -> None:
+    import asyncio
+
     from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
+    from graphql_api.errors import ConfigurationError
+    from graphql_api.server import listening_failed
+    from graphql_api.startup import embedded_lines, in_url
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -107,13 +120,17 @@ async def _run_embedded(settings: EmbeddedSettings) -> None:
             await stop.wait()
     except EmbeddedError as error:
         raise ConfigurationError(str(error)) from error
-    except OSError as error:
-        raise server.listening_failed(settings.host, settings.port, error) from error
+    except (OSError, UnicodeError) as error:
+        raise listening_failed(settings.host, settings.port, error) from error
 
 
 def _init(flags: Flags) -> int:
+    import asyncio
+
+    from graphql_api.settings import InitSettings, load
+
     settings = load(InitSettings, flags)
-    logging.config.dictConfig(logging_config(settings.log_level))
+    _log_at(settings)
     from graphql_api.rethink.init import initialise
     from graphql_api.rethink.url import DatabaseURL
 
@@ -124,14 +141,19 @@ def _init(flags: Flags) -> int:
 
 
 def _schema(flags: Flags) -> int:
+    import difflib
+    from pathlib import Path
+
+    from graphql_api.errors import ConfigurationError
     from graphql_api.schema import export
 
+    file = Path(_SCHEMA_FILE)
     text = export()
     if "check" not in flags:
         sys.stdout.write(text)
         return OK
     try:
-        written = _SCHEMA_FILE.read_text(encoding="utf-8")
+        written = file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"cannot read {_SCHEMA_FILE}: {error.strerror}") from error
     if written == text:
@@ -147,18 +169,28 @@ def _schema(flags: Flags) -> int:
     return FAILED
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+def _log_at(settings: CommonSettings) -> None:
+    import logging.config
 
-    def error(self, message: str) -> NoReturn:
-        """End the program. The message may quote a database URL; its password stays untold."""
-        masked = re.sub(r"//\S*@", "//***@", message)
-        _complain(f"{masked} (see {self.prog} --help)")
-        sys.exit(MISUSED)
+    from graphql_api.logs import logging_config
+
+    logging.config.dictConfig(logging_config(settings.log_level))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    import argparse
+    from importlib.metadata import version
+
+    from graphql_api.settings import EmbeddedSettings, InitSettings, Settings
+
+    class Parser(argparse.ArgumentParser):
+        """A parser whose errors are one line."""
+
+        def error(self, message: str) -> NoReturn:
+            _complain(f"{_without_values(message)} (see {self.prog} --help)")
+            sys.exit(MISUSED)
+
+    parser = Parser(
         prog="graphql-api",
         description="Live GraphQL over a Starbelly crawler's RethinkDB.",
         allow_abbrev=False,
@@ -193,8 +225,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _without_values(message: str) -> str:
+    """What argparse complains of, without what was given: it may be or hold a password."""
+    import re
+
+    if given := re.match(r"unrecognized arguments: (.*)", message, re.DOTALL):
+        flags = re.findall(r"(?<!\S)--[a-z]+(?:-[a-z]+)*(?=[\s=]|\Z)", given[1])
+        return f"there is no {', '.join(flags)}" if flags else "there is an argument too many"
+    message = re.sub(
+        r"invalid choice: .* \(choose", "no such command (choose", message, flags=re.DOTALL
+    )
+    return re.sub(r"ignored explicit argument .*", "takes no value", message, flags=re.DOTALL)
+
+
 def _add_settings(parser: argparse.ArgumentParser, kind: type[CommonSettings]) -> None:
     """A flag for each setting. What is not given stays absent, so that the environment counts."""
+    import argparse
+
+    from graphql_api.settings import environment_variable, flag
+
     own_first = sorted(
         kind.model_fields.items(), key=lambda item: item[0] not in kind.__annotations__
     )
@@ -224,6 +273,8 @@ def _default(field: FieldInfo) -> str:
 
 
 def _metavar(name: str, field: FieldInfo) -> str:
+    from typing import get_args
+
     choices = get_args(field.annotation)
     if choices and all(isinstance(choice, str) for choice in choices):
         return "|".join(choices)

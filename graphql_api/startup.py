@@ -49,7 +49,7 @@ def in_url(host: str) -> str:
         return host
     if address.version == 4:
         return "127.0.0.1" if address.is_unspecified else host
-    return "[::1]" if address.is_unspecified else f"[{host}]"
+    return "[::1]" if address.is_unspecified else f"[{host.replace('%', '%25')}]"
 
 
 def _is_loopback(host: str) -> bool:

@@ -26,6 +26,7 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.schema.masking import mask_password
 
 _logger = logging.getLogger(__name__)
 
@@ -141,6 +142,7 @@ class Guard:
             ConfigurationError: One of them is not what it should be.
         """
         hosts = {_allowed_host(text) for text in allow_hosts}
+        bound_host = bound_host.partition("%")[0]  # which link it is of is in no Host header
         bound = _address(bound_host)
         if bound is None or not bound.is_unspecified:
             hosts.add(_allowed_host(bound_host))
@@ -226,7 +228,8 @@ def _allowed_host(text: str) -> str:
     authority = Authority.parse(f"[{text}]" if bare_ipv6 else text)
     if authority is None or authority.port is not None:
         raise ConfigurationError(
-            f"--allow-host {text!r}: not a host name or address (without scheme and port)"
+            f"--allow-host {mask_password(text)!r}: not a host name or address (without scheme "
+            "and port)"
         )
     return authority.host
 
@@ -235,6 +238,6 @@ def _allowed_origin(text: str) -> Origin:
     origin = Origin.parse(text.removesuffix("/"))
     if origin is None:
         raise ConfigurationError(
-            f"--allow-origin {text!r}: not an origin such as https://app.example.org"
+            f"--allow-origin {mask_password(text)!r}: not an origin such as https://app.example.org"
         )
     return origin

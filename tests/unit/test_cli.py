@@ -16,9 +16,21 @@ from pathlib import Path
 import httpx
 import pytest
 
+from graphql_api import server
 from graphql_api.cli import FAILED, MISUSED, OK, main
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def handlers_of_signals() -> Iterator[None]:
+    """`main` sets its own: they would end the tests."""
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
 
 STUB = """
 import asyncio, contextlib, sys, types
@@ -169,12 +181,28 @@ def test_unfit_setting_is_one_line(
         ["init", "--database", "rethinkdb://app:xyzzy/42@db.example/starbelly"],
         ["init", "--database", "http://app:xyzzy/42@db.example/starbelly"],
         ["init", "--database", "rethinkdb://app:xyzzy%2F42@127.0.0.1:1/starbelly"],
+        ["serve", "rethinkdb://app:se xyzzy@db.example/starbelly"],
+        ["serve", "--databse", "app:xyzzy@db.example"],
+        ["serve", "--databse=app:xyzzy@db.example"],
+        ["serve", "--xyzzy@db.example"],
+        ["serve", "-xyzzy@db.example"],
+        ["serve", "--demo=app:xyzzy@db.example"],
+        ["serve", "app:\nxyzzy"],
+        ["app:xyzzy@db.example"],
+        ["app:\n xyzzy"],
+        ["serve", "--allow-origin", "https://app:xyzzy@db.example"],
+        ["serve", "--allow-host", "app:xyzzy@db.example"],
     ],
 )
 def test_password_is_in_no_error(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.returncode in {MISUSED, FAILED}
     assert "xyzzy" not in result.stdout + one_line(result.stderr)
+
+
+def test_misspelt_flag_is_named_without_its_value() -> None:
+    result = run("serve", "--databse=app:xyzzy@db.example", "--por", "1")
+    assert one_line(result.stderr).startswith("graphql-api: there is no --databse, --por (see ")
 
 
 def test_init_of_a_database_that_is_away_fails_in_one_line() -> None:
@@ -195,6 +223,27 @@ def test_host_that_is_not_of_this_machine_is_one_line() -> None:
     result = run("serve", "--host", "192.0.2.1", "--port", "0", stub=stub())
     assert result.returncode == MISUSED
     assert "cannot listen on 192.0.2.1" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize("name", ["serve", "embedded"])
+@pytest.mark.parametrize("host", ["..", "a" * 70 + ".example", "fe80::1%no-such-link"])
+def test_host_that_is_none_is_one_line(name: str, host: str, tmp_path: Path) -> None:
+    result = run(name, "--host", host, "--port", "0", "--data", str(tmp_path / "x.db"))
+    assert result.returncode == MISUSED
+    assert f"annot listen on {host}" in one_line(result.stderr)
+
+
+def test_socket_is_bound_to_the_whole_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound: list[object] = []
+
+    def create_server(address: object, **_: object) -> None:
+        bound.append(address)
+
+    link = ("fe80::1", 8000, 0, 7)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET6, 0, 0, "", link)])
+    monkeypatch.setattr(socket, "create_server", create_server)
+    server.listen("fe80::1%eth0", 8000)
+    assert bound == [link]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -284,7 +333,7 @@ def test_schema_is_printed_and_checked(
 
 
 def test_start_takes_no_time_for_what_a_command_does_not_need() -> None:
-    heavy = "strawberry", "rethinkdb", "sqlite3"
+    heavy = "argparse", "asyncio", "pydantic", "strawberry", "rethinkdb", "sqlite3"
     program = f"import sys, graphql_api.cli; print([m for m in {heavy!r} if m in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -200,6 +200,11 @@ def test_bound_name_is_a_host() -> None:
     assert guard.refusal(["crawler.example.org:8000"], []) is None
 
 
+def test_bound_address_of_a_link_is_a_host() -> None:
+    guard = Guard.of(bound_host="fe80::1%eth0", allow_hosts=[], allow_origins=[])
+    assert guard.refusal(["[fe80::1]:8000"], []) is None
+
+
 @pytest.mark.parametrize(
     "name", ["", "*", "http://api.example.org", "api.example.org:443", "a b", "[::1"]
 )

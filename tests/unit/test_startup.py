@@ -53,6 +53,7 @@ def test_lines_say_that_memory_keeps_nothing() -> None:
         ("0.0.0.0", "127.0.0.1"),
         ("::", "[::1]"),
         ("2001:db8::1", "[2001:db8::1]"),
+        ("fe80::1%eth0", "[fe80::1%25eth0]"),
         ("localhost", "localhost"),
     ],
 )
