@@ -19,6 +19,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -49,6 +50,12 @@ Announce = Callable[[Sequence[str]], None]
 """Tells the operator some lines when the server has started."""
 
 
+_HEALTH, _READINESS = "/healthz", "/readyz"
+
+_PREFLIGHT_HEADER = "apollo-require-preflight"
+"""Apollo's clients send it so that a browser asks beforehand for every request."""
+
+
 class Application(Starlette):
     """The application as a whole, and its end."""
 
@@ -66,15 +73,15 @@ class Application(Starlette):
         routes: list[BaseRoute] = [
             Route("/graphql", http),
             WebSocketRoute("/graphql", websocket),
-            Route("/healthz", PlainTextResponse("ok\n")),
-            Route("/readyz", self._readyz),
+            Route(_HEALTH, PlainTextResponse("ok\n")),
+            Route(_READINESS, self._readyz),
             Route("/", RedirectResponse("/graphiql" if settings.graphiql else "/graphql")),
         ]
         if settings.graphiql:
             routes.append(Route("/graphiql", HTMLResponse(graphiql.page())))
         super().__init__(
             routes=routes,
-            middleware=[Middleware(GuardMiddleware, guard=guard)],
+            middleware=_middleware(guard),
             lifespan=lambda _: services,
         )
 
@@ -98,6 +105,21 @@ class Application(Starlette):
         if waiting:
             return PlainTextResponse(f"not read yet: {', '.join(waiting)}\n", 503)
         return PlainTextResponse("ready\n")
+
+
+def _middleware(guard: Guard) -> list[Middleware]:
+    made = [Middleware(GuardMiddleware, guard=guard, probes=(_HEALTH, _READINESS))]
+    if guard.origins:
+        # The guard decides who is answered; this tells the browser that the page may read it.
+        made.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=[str(origin) for origin in guard.origins],
+                allow_methods=["GET", "POST"],
+                allow_headers=["content-type", "authorization", "accept", _PREFLIGHT_HEADER],
+            )
+        )
+    return made
 
 
 def create_app(settings: Settings, *, announce: Announce | None = None) -> Application:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,6 +92,12 @@ class Origin(NamedTuple):
             return None
         default_port = _DEFAULT_PORTS.get(match["scheme"])
         return cls(match["scheme"], authority.host, authority.port or default_port)
+
+    def __str__(self) -> str:
+        """The value of the Origin header, as browsers send it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_default = self.port in (None, _DEFAULT_PORTS.get(self.scheme))
+        return f"{self.scheme}://{host}" if is_default else f"{self.scheme}://{host}:{self.port}"
 
     def is_served_at(self, host: Authority) -> bool:
         """Whether a page of this origin came from the server that `host` names.
@@ -175,18 +181,31 @@ class GuardMiddleware:
     """Answers the requests that its guard refuses, HTTP and WebSocket, and passes on the others.
 
     A WebSocket is refused during the handshake: nobody gets as far as an open socket.
+
+    Args:
+        app: The application behind it.
+        guard: What decides.
+        probes: Paths that are answered under any Host, as long as no web page asks: whoever probes
+            a server's health knows it by its address alone. They must tell nothing worth hiding.
     """
 
-    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+    def __init__(
+        self, app: ASGIApp, guard: Guard, *, probes: Collection[str] = frozenset()
+    ) -> None:
         self._app = app
         self._guard = guard
+        self._probes = probes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, as ASGI has it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        refusal = self._guard.refusal(_values(scope, b"host"), _values(scope, b"origin"))
+        origins = _values(scope, b"origin")
+        if scope["type"] == "http" and scope["path"] in self._probes and not origins:
+            await self._app(scope, receive, send)
+            return
+        refusal = self._guard.refusal(_values(scope, b"host"), origins)
         if refusal is None:
             await self._app(scope, receive, send)
             return

@@ -60,6 +60,58 @@ async def test_allowed_host_and_origin_are_answered(starbelly: DatabaseURL) -> N
         assert response.status_code == 200
 
 
+APP = "https://app.example.org"
+
+
+async def test_page_of_an_allowed_origin_may_query_over_http(starbelly: DatabaseURL) -> None:
+    settings = settings_for(starbelly, allow_origin=["https://App.example.org:443"])
+    preflight = {
+        "Origin": APP,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "apollo-require-preflight,authorization,content-type",
+    }
+    async with running(settings) as server, httpx.AsyncClient(trust_env=False) as http:
+        url = f"{server.http}/graphql"
+        response = await http.options(url, headers=preflight)
+        assert response.status_code == 200
+        assert response.headers["Access-Control-Allow-Origin"] == APP
+        assert response.headers["Access-Control-Allow-Methods"] == "GET, POST"
+        assert "Access-Control-Allow-Credentials" not in response.headers
+        assert "Origin" in response.headers["Vary"]
+
+        for origin, allowed in ((APP, APP), (server.http, None), (None, None)):
+            headers = {} if origin is None else {"Origin": origin}
+            response = await http.post(url, json=QUERY, headers=headers)
+            assert response.status_code == 200
+            assert response.headers.get("Access-Control-Allow-Origin") == allowed
+            assert "Origin" in response.headers["Vary"]
+
+        for changed in (
+            {"Origin": "https://attacker.example"},
+            {"Access-Control-Request-Method": "DELETE"},
+            {"Access-Control-Request-Headers": "x-other"},
+        ):
+            response = await http.options(url, headers=preflight | changed)
+            assert response.status_code in {400, 403}
+
+
+async def test_without_an_allowed_origin_no_page_may_read(server: Running) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        preflight = {"Origin": server.http, "Access-Control-Request-Method": "POST"}
+        response = await http.options(f"{server.http}/graphql", headers=preflight)
+    assert response.status_code == 405
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_probe_is_answered_under_any_host(server: Running, path: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        response = await http.get(f"{server.http}{path}", headers={"Host": "10.1.2.3:8000"})
+        assert response.status_code in {200, 503}
+        page = {"Host": "10.1.2.3:8000", "Origin": "http://10.1.2.3:8000"}
+        assert (await http.get(f"{server.http}{path}", headers=page)).status_code == 403
+
+
 async def test_root_leads_to_graphiql(server: Running) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         response = await http.get(server.http)

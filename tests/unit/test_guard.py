@@ -226,6 +226,19 @@ def test_parsed_forms_are_normal() -> None:
     assert Origin.parse("HTTPS://Example.org") == Origin("https", "example.org", 443)
 
 
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("HTTPS://Example.org:443", "https://example.org"),
+        ("http://localhost:5173", "http://localhost:5173"),
+        ("http://[0::1]:8080", "http://[::1]:8080"),
+        ("app://desktop", "app://desktop"),
+    ],
+)
+def test_origin_is_written_as_browsers_do(text: str, sent: str) -> None:
+    assert str(Origin.parse(text)) == sent
+
+
 async def _answers(scope: dict[str, Any]) -> list[dict[str, Any]]:
     """What is sent for a connection: by the guard, or `passed` by the application behind it."""
     sent: list[Any] = []
@@ -239,7 +252,7 @@ async def _answers(scope: dict[str, Any]) -> list[dict[str, Any]]:
     async def receive() -> Any:
         raise AssertionError("the guard decides without reading")
 
-    await GuardMiddleware(app, GUARD)(scope, receive, send)
+    await GuardMiddleware(app, GUARD, probes=["/healthz"])(scope, receive, send)
     return sent
 
 
@@ -251,6 +264,15 @@ async def test_allowed_connections_pass() -> None:
     for scope_type in ("http", "websocket"):
         scope = {"type": scope_type} | _headers(b"localhost:8000")
         assert await _answers(scope) == [{"type": "passed"}]
+
+
+async def test_probe_passes_under_any_host_unless_a_web_page_asks() -> None:
+    probe = {"type": "http", "path": "/healthz", "headers": [(b"host", b"10.1.2.3:8000")]}
+    assert await _answers(probe) == [{"type": "passed"}]
+    assert await _answers(probe | {"headers": []}) == [{"type": "passed"}]
+    page = probe | {"headers": [(b"host", b"localhost"), (b"origin", b"http://evil.example")]}
+    assert (await _answers(page))[0]["status"] == 403
+    assert await _answers(probe | {"type": "websocket"}) == [{"type": "websocket.close"}]
 
 
 async def test_lifespan_passes() -> None:
