@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
 from websockets.protocol import OPEN
 
 from graphql_api.transport.outlet import EXTENSION
@@ -189,6 +190,19 @@ class OutletProtocol(WebSocketsSansIOProtocol):
         extensions = self.scope.get("extensions") or {}
         self.scope["extensions"] = {**extensions, EXTENSION: {"outlet": self}}
         await super().run_asgi()
+
+    def send_receive_event_to_app(self) -> None:
+        """Close at text that is not UTF-8; uvicorn would log a traceback for each."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                if self.conn.state is OPEN:
+                    self.conn.send_close(CloseCode.INVALID_DATA)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     def handle_ping(self) -> None:
         """Count what is written."""

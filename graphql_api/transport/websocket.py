@@ -481,7 +481,8 @@ class _Connection:
         try:
             async with asyncio.timeout(self._limits.close_timeout_s):
                 await self._outlet.flush()
-                await self._send(message)
+                if not self._outlet.is_closed:  # by uvicorn, at a frame that is broken
+                    await self._send(message)
         except OSError:  # it has gone, or takes nothing any more (TimeoutError is an OSError)
             self._outlet.abort()
 

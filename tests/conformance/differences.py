@@ -1,9 +1,7 @@
-"""Where this server does something else than the reference server: on purpose, or not yet right."""
+"""Where this server does something else than the reference server, and why."""
 
 from __future__ import annotations
 
-import logging
-import traceback
 from typing import NamedTuple
 
 
@@ -74,32 +72,14 @@ DIFFERENCES = {
         "and tells the client that the new one is over.",
     ),
     "binary frame with JSON": Difference(_INVALID, _BINARY),
+    "invalid UTF-8 behind an invalid message": Difference(
+        "ack, close 1007",
+        "uvicorn reads all frames of one TCP segment before the application sees the first, and "
+        "closes at the one that is broken.",
+    ),
     "client closes amid a message": Difference(
         "ack, close 1002",
         "The WebSocket library tells the client that a message of its was not complete; it is "
         "gone either way.",
     ),
 }
-
-_TRACEBACK = "uvicorn logs a traceback when a client sends text that is not UTF-8"
-
-DEFECTS = {
-    **dict.fromkeys(["invalid UTF-8", "half a letter", "surrogate in UTF-8"], _TRACEBACK),
-    "invalid UTF-8 behind an invalid message": (
-        "uvicorn has closed by itself, and raises RuntimeError when the transport closes too"
-    ),
-}
-"""Sequences that are not answered as they should be, and why."""
-
-_LOGGED = (
-    "UnicodeDecodeError: 'utf-8' codec",
-    "Unexpected ASGI message 'websocket.close', after sending 'websocket.close'",
-)
-
-
-def is_known_defect(record: logging.LogRecord) -> bool:
-    """Whether something was logged because of them."""
-    if record.exc_info is None:
-        return False
-    text = "".join(traceback.format_exception(record.exc_info[1]))
-    return any(logged in text for logged in _LOGGED)

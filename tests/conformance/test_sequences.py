@@ -18,7 +18,7 @@ import pytest_asyncio
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from tests.conformance.conversation import Conversation
-from tests.conformance.differences import DEFECTS, DIFFERENCES
+from tests.conformance.differences import DIFFERENCES
 from tests.conformance.raw_websocket import raw_websocket
 from tests.conformance.sequences import MAX_MESSAGE_BYTES, MAX_OPERATIONS, SEQUENCES, Sequence
 from tests.conformance.servers import OurServer, Server, our_server, reference_server
@@ -106,16 +106,7 @@ def _operation(word: str) -> tuple[bool, str]:
 
 @pytest.mark.parametrize(
     "sequence",
-    [
-        pytest.param(
-            sequence,
-            id=sequence.name,
-            marks=[pytest.mark.xfail(reason=DEFECTS[sequence.name])]
-            if sequence.name in DEFECTS
-            else [],
-        )
-        for sequence in SEQUENCES
-    ],
+    [pytest.param(sequence, id=sequence.name) for sequence in SEQUENCES],
 )
 async def test_sequence_is_answered_as_by_the_reference_server(
     sequence: Sequence, servers: Servers, caplog: pytest.LogCaptureFixture
@@ -141,5 +132,5 @@ async def test_names_are_unique_and_there_are_enough() -> None:
     counts = Counter(sequence.name for sequence in SEQUENCES)
     assert max(counts.values()) == 1
     assert len(counts) >= 60
-    assert counts.keys() >= DIFFERENCES.keys() | DEFECTS.keys()
+    assert counts.keys() >= DIFFERENCES.keys()
     assert all(difference.reason for difference in DIFFERENCES.values())
