@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from graphql_api import app
 from graphql_api.errors import ConfigurationError
+from graphql_api.rethink.changefeed import ChangefeedSettings
+from graphql_api.rethink.connection import Timeouts
+from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import (
     CommonSettings,
     DataSettings,
@@ -118,3 +122,25 @@ def test_memory_has_no_data_file_but_a_password() -> None:
     default = load(Settings, {}).data_file
     assert default is not None
     assert settings.password_file == default.with_name("memory.password")
+
+
+def test_settings_of_the_database_reach_the_changefeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ChangefeedSettings] = []
+    monkeypatch.setattr(app, "RethinkSource", lambda _, settings: made.append(settings))
+    url = "rethinkdb://db.example/starbelly"
+    flags = {
+        "database_timeout_s": 1.5,
+        "database_ready_timeout_s": 2.5,
+        "database_heartbeat_s": 3.5,
+        "database_queue_size": 4,
+    }
+    application = app.create_app(load(Settings, flags | {"database": url}))
+    application._services._make_feeds(DatabaseURL.parse(url))
+    assert made == [
+        ChangefeedSettings(
+            timeouts=Timeouts(connect_s=1.5, query_s=1.5),
+            ready_timeout_s=2.5,
+            heartbeat_s=3.5,
+            queue_size=4,
+        )
+    ]
