@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    _end_at_signals(OK if arguments[:1] in (["serve"], ["embedded"]) else INTERRUPTED)
+    is_server = bool(arguments) and arguments[0] in {"serve", "embedded"}
+    _end_at_signals(OK if is_server else INTERRUPTED)
 
     from graphql_api.errors import ConfigurationError, GraphQLAPIError
 
