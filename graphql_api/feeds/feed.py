@@ -49,7 +49,8 @@ class FeedSettings:
     Attributes:
         history_max_changes: How many changes can be resumed from.
         history_max_bytes: How much memory they may take, about.
-        queue_limit: How many changes a subscriber holds one by one before it merges them.
+        queue_limit: How many changes a subscriber holds one by one before it merges them: more than
+            are applied before it has its turn, or every burst would be merged.
         backoff_first_s: How long to wait before the first new try.
         backoff_max_s: How long to wait at most; each wait is twice the last, and then a random
             part of that, so that many servers do not come back at once.
@@ -60,7 +61,7 @@ class FeedSettings:
 
     history_max_changes: int = 10_000
     history_max_bytes: int = 64 * 1024 * 1024
-    queue_limit: int = 16
+    queue_limit: int = 64
     backoff_first_s: float = 0.1
     backoff_max_s: float = 10.0
     self_check_s: float = 300.0

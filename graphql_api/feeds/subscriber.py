@@ -289,11 +289,12 @@ class Subscriber(Generic[RowT, EventT]):
     def _pull_batch(self) -> EventT:
         step = self._batch.popleft()
         after, until = self._batch_stretch
-        if self._batch:
+        is_last = not self._batch
+        if is_last:
+            self._sent = self.cursor_position = until
+        else:
             self.cursor_position = after
-            return self.view.event(step, self.view.cursor_within(after, until, step.key))
-        self._sent = self.cursor_position = until
-        return self.view.event(step, self.view.cursor(until))
+        return self.view.merged_event(after, until, step, is_last=is_last)
 
     def _start_over(self) -> None:
         """Let the client forget what it holds, and begin with every row."""

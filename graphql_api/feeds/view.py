@@ -77,6 +77,9 @@ class View(Generic[RowT, EventT]):
         self._table = table
         self._run = run
         self._events: WeakValueDictionary[int, EventT] = WeakValueDictionary()
+        self._merged_events: WeakValueDictionary[tuple[int, int, str], EventT] = (
+            WeakValueDictionary()
+        )
         self.where = where
         self.subscribers: dict[Subscriber[RowT, EventT], None] = {}
         """Those who watch, oldest first; a dict for its order."""
@@ -107,11 +110,23 @@ class View(Generic[RowT, EventT]):
         """The event of the change at `position`: the same object for everyone."""
         event = self._events.get(position)
         if event is None:
-            event = self._events[position] = self.event(step, self.cursor(position))
+            event = self._events[position] = self._event(step, self.cursor(position))
         return event
 
-    def event(self, step: Step[RowT], cursor: str) -> EventT:
-        """The event for a step."""
+    def merged_event(self, after: int, until: int, step: Step[RowT], *, is_last: bool) -> EventT:
+        """The event of one key in the merge of (after, until].
+
+        Those who fall behind together get the same objects: they were sent everything up to
+        `after`, so the merge is the same for all of them.
+        """
+        event = self._merged_events.get((after, until, step.key))
+        if event is None:
+            cursor = self.cursor(until) if is_last else self.cursor_within(after, until, step.key)
+            event = self._event(step, cursor)
+            self._merged_events[after, until, step.key] = event
+        return event
+
+    def _event(self, step: Step[RowT], cursor: str) -> EventT:
         if step.before is None:
             assert step.after is not None
             assert step.cause is not None

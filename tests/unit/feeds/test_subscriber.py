@@ -315,6 +315,18 @@ def test_equal_filters_are_sent_the_same_objects() -> None:
     assert cache.subscribers == 3
 
 
+def test_those_who_fall_behind_together_are_sent_the_same_merged_objects() -> None:
+    cache = make_cache({"a": 1, "b": 1})
+    subscribers = [subscribe(cache) for _ in range(3)]
+    for subscriber in subscribers:
+        drain(subscriber)
+    write(cache, "a", [2, 3])
+    write(cache, "b", [2, 3])
+    one, two, three = (drain(subscriber) for subscriber in subscribers)
+    assert len(one) == 2
+    assert all(x is y is z for x, y, z in zip(one, two, three, strict=True))
+
+
 def test_closing_twice_frees_once() -> None:
     cache = make_cache({})
     one, two = subscribe(cache), subscribe(cache)
