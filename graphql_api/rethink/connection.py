@@ -27,7 +27,7 @@ from rethinkdb.errors import ReqlCursorEmpty, ReqlError
 
 from graphql_api.errors import DatabaseUnavailableError
 from graphql_api.rethink.driver import PlainDecoder, r
-from graphql_api.rethink.driver_errors import translated
+from graphql_api.rethink.driver_errors import not_connected, translated
 from graphql_api.rethink.url import DatabaseURL
 
 logger = logging.getLogger(__name__)
@@ -90,15 +90,13 @@ async def connect(
     try:
         await asyncio.wait({attempt}, timeout=timeouts.connect_s)
         if not attempt.done():
-            raise DatabaseUnavailableError(
-                f"no connection to {url.address} within {timeouts.connect_s:g} s"
-            )
+            raise not_connected(url, f" within {timeouts.connect_s:g} s")
         try:
             attempt.result()
         except ReqlError as error:
             raise translated(error, url) from error
         except OSError as error:  # the driver's own clean-up can fail, and hide why it began
-            raise DatabaseUnavailableError(f"no connection to {url.address}: {error}") from error
+            raise not_connected(url, f": {error}") from error
         yield connection
     finally:
         await _to_its_end(connection._end())  # noqa: SLF001 - a part of Connection, in its file
