@@ -28,8 +28,8 @@ class ReadFeeds(Feeds):
     """
 
     def __init__(self, feeds: Feeds) -> None:
-        super().__init__((), lambda _: cast("Any", None))
         self._read = feeds
+        super().__init__((), lambda _: cast("Any", None))
         self.positions: dict[Feed[Any, Any], object] = {}
         """The feeds that were read, and their positions then."""
 

@@ -9,6 +9,7 @@ may take nothing, and mistakes a client that reads slowly for one that is dead. 
   acknowledged (on Linux), so that one which reads slowly but steadily is never dropped, not for an
   unanswered ping either, which waits behind what it has not read.
 - The kernel gets a send buffer of limited size, that it may not hide the stall.
+- An idle connection takes a quarter less memory.
 
 ```python
 uvicorn.Config(app, ws=OutletProtocol.with_limits(SocketLimits(send_timeout_s=30)))
@@ -27,10 +28,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 from websockets.protocol import OPEN
 
+from graphql_api.transport.light_asyncio import LightEvent, LightQueue
 from graphql_api.transport.outlet import EXTENSION
 
 if sys.platform == "linux":
@@ -103,6 +106,9 @@ class OutletProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.queue = LightQueue()  # type: ignore[assignment]
+        self.writable = LightEvent()  # type: ignore[assignment]
+        self.writable.set()
         self._callbacks: list[Callable[[], None]] = []
         self._written = 0
         self._taken_at_ping = 0
@@ -190,6 +196,12 @@ class OutletProtocol(WebSocketsSansIOProtocol):
         extensions = self.scope.get("extensions") or {}
         self.scope["extensions"] = {**extensions, EXTENSION: {"outlet": self}}
         await super().run_asgi()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """As in uvicorn; the headers of a handshake are of no use after it."""
+        await super().send(message)
+        if message["type"] == "websocket.accept":
+            del self.request, self.response
 
     def send_receive_event_to_app(self) -> None:
         """Close at text that is not UTF-8; uvicorn would log a traceback for each."""

@@ -191,6 +191,23 @@ class GraphQLTransportWS:
 class _Connection:
     """One socket, from its handshake to its end."""
 
+    __slots__ = (
+        "_deadline",
+        "_is_ending",
+        "_last_word",
+        "_limits",
+        "_make_context",
+        "_outlet",
+        "_protocol",
+        "_queries",
+        "_receive",
+        "_scope",
+        "_send",
+        "_server",
+        "_subscriptions",
+        "_tasks",
+    )
+
     def __init__(
         self, server: GraphQLTransportWS, scope: Scope, receive: Receive, send: Send
     ) -> None:
