@@ -9,6 +9,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -54,6 +55,13 @@ class KillableDatabase:
         assert self._process is not None
         self._process.kill()
         await self._process.communicate()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
 
 
 @asynccontextmanager
@@ -108,9 +116,22 @@ async def until_ready(observer: Client) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_a_database_killed_twenty_times_under_load_loses_nobody(tmp_path: Path) -> None:
-    database = KillableDatabase(tmp_path / "data.db")
-    await database.start()
-    await initialise(database.url)
+    async with KillableDatabase(tmp_path / "data.db") as database:
+        await initialise(database.url)
+        replicas, written = await kill_under_load(database)
+    assert {replica.snapshots for replica in replicas} == {1}, "differences, not new snapshots"
+    outages = [replica.outages for replica in replicas]
+    assert min(outages) > 0, "some outages are over before a busy client hears of them"
+    print(  # noqa: T201 - the counts are asked for
+        f"\n{RESTARTS} kills, {written} acknowledged writes, {len(replicas)} subscribers: all end "
+        f"equal to the table, none was disconnected. Outages told to each: {min(outages)} to "
+        f"{max(outages)}; events: {min(r.events for r in replicas)} to "
+        f"{max(r.events for r in replicas)}"
+    )
+
+
+async def kill_under_load(database: KillableDatabase) -> tuple[list[Replica], str]:
+    """Kill it again and again; returns what the subscribers hold, and how much was written."""
     settings = settings_for(database.url, reconnect_max_s=0.5)
     async with (
         running(settings) as server,
@@ -130,14 +151,4 @@ async def test_a_database_killed_twenty_times_under_load_loses_nobody(tmp_path: 
             written = (await load.stdout.read()).split()[-1].decode()
         async with writing(database.url) as writer:
             await writer.insert("policy", {"id": FENCE})
-    await database.kill()
-    replicas = [replica for watcher in watching for replica in watcher.result()]
-    assert {replica.snapshots for replica in replicas} == {1}, "differences, not new snapshots"
-    outages = [replica.outages for replica in replicas]
-    assert min(outages) > 0, "some outages are over before a busy client hears of them"
-    print(  # noqa: T201 - the counts are asked for
-        f"\n{RESTARTS} kills, {written} acknowledged writes, {len(replicas)} subscribers: all end "
-        f"equal to the table, none was disconnected. Outages told to each: {min(outages)} to "
-        f"{max(outages)}; events: {min(r.events for r in replicas)} to "
-        f"{max(r.events for r in replicas)}"
-    )
+    return [replica for watcher in watching for replica in watcher.result()], written
