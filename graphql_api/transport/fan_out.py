@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 from graphql import ExecutionResult
 
+from graphql_api.feeds.feed import Feed
 from graphql_api.schema import Context
 from graphql_api.schema.errors import INTERNAL
 from graphql_api.transport import messages
@@ -39,8 +41,8 @@ _EVENTS_AT_ONCE = 32
 """How many events one member is served before the others have their turn."""
 _BYTES_AT_ONCE = 65_536
 """How many bytes, the same."""
-_EVENTS_A_TURN = 1024
-"""How many events are served before the event loop has its turn."""
+_TURN_S = 0.01
+"""How long members are served before the event loop has its turn."""
 
 
 @runtime_checkable
@@ -97,11 +99,17 @@ class FanOut:
     Args:
         max_result_bytes: How much the remembered results may take.
         recent_events: How many events are kept alive, so that their results may be used again.
+        clock: Tells the time, in seconds; an event loop's own may stand still during a turn.
     """
 
     def __init__(
-        self, *, max_result_bytes: int = 64 * 1024 * 1024, recent_events: int = 1024
+        self,
+        *,
+        max_result_bytes: int = 64 * 1024 * 1024,
+        recent_events: int = 1024,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._ready: deque[Member | _EndOfRound] = deque()
         self._is_scheduled = False
         self._groups: dict[GroupKey, _Group] = {}
@@ -212,10 +220,10 @@ class FanOut:
 
     def _turn(self) -> None:
         self._is_scheduled = False
-        left = _EVENTS_A_TURN
+        until_s = self._clock() + _TURN_S
         for _ in range(len(self._ready)):
-            left -= self._ready.popleft().serve()
-            if left <= 0:
+            self._ready.popleft().serve()
+            if self._clock() >= until_s:
                 break
         if self._ready:
             self._schedule()
@@ -227,10 +235,9 @@ class _EndOfRound:
     def __init__(self, done: asyncio.Event) -> None:
         self._done = done
 
-    def serve(self) -> int:
+    def serve(self) -> None:
         """All of them have been served."""
         self._done.set()
-        return 0
 
 
 class Member:
@@ -301,15 +308,15 @@ class Member:
         self._is_awaiting = False
         self.wake()
 
-    def serve(self) -> int:
-        """Send what there is, as far as it is this member's turn; how many events that was."""
+    def serve(self) -> None:
+        """Send what there is, as far as it is this member's turn."""
         self._is_queued = False
         if self._group is None or self._is_awaiting:
-            return 0
+            return
         if not self._outlet.is_writable:
             self._is_held_up = True
             self._outlet.on_writable(self._go_on)
-            return 0
+            return
         payloads: list[bytes] = []
         failure = None
         try:
@@ -321,7 +328,6 @@ class Member:
         if failure is not None:
             self.leave()
             self._on_failure(failure)
-        return len(payloads)
 
     def _pull(self, group: _Group, payloads: list[bytes]) -> None:
         size = 0
@@ -377,7 +383,7 @@ class _Group:
             return self._execute(event, member)
         except Exception:
             log.exception("an event could not be executed")
-            return _INTERNAL_ERROR
+            return self._remember(event, _INTERNAL_ERROR, {})
 
     def failed(self, error: Exception) -> RequestError:
         """What to tell the client whose source of events has failed."""
@@ -410,20 +416,24 @@ class _Group:
     async def _await(
         self, event: object, result: Awaitable[ExecutionResult], feeds: ReadFeeds
     ) -> None:
-        payload = _INTERNAL_ERROR
         try:
             payload = self._finish(event, await result, feeds)
         except Exception:
             log.exception("an event could not be executed")
+            payload = self._remember(event, _INTERNAL_ERROR, {})
         finally:
             awaited = self._awaited.pop(id(event))
         for member in awaited.members:
             member.deliver(payload)
 
     def _finish(self, event: object, result: ExecutionResult, feeds: ReadFeeds) -> bytes:
-        payload = self._execution.encode(result)
+        return self._remember(event, self._execution.encode(result), feeds.positions)
+
+    def _remember(
+        self, event: object, payload: bytes, positions: Mapping[Feed[Any, Any], object]
+    ) -> bytes:
         if self.members > 1:
-            self._results.put(self._remembered, event, payload, feeds.positions)
+            self._results.put(self._remembered, event, payload, positions)
         return payload
 
 

@@ -1,9 +1,8 @@
 """The messages of graphql-transport-ws: a client's, checked, and a server's, encoded.
 
 Whatever a socket delivers goes through `parse`, once, and comes out as one of the typed values here
-or as an error: nothing behind it looks at raw JSON again. It is exactly as strict as the reference
-implementation, npm's graphql-ws, with one exception: messages that only a server may send are
-invalid here, while the reference takes them for an error of its own (4500).
+or as an error: nothing behind it looks at raw JSON again. It is as strict as the reference, npm's
+graphql-ws; `protocol` says what is done otherwise.
 
 Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws.
 """

@@ -11,7 +11,19 @@
 The shell around this class reads frames, calls `receive_…`, and carries out the action that it gets
 back. It never decides anything itself, and this class never waits.
 
-Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws, and where that is silent, its server.
+Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws, and where that is silent, the server of
+npm's graphql-ws 6. What this server, with its shell, does otherwise, and why:
+
+- A syntax error is an `error` of its operation. There it closes the socket (4500), and takes
+  operations with it that have nothing to do with it.
+- So is whatever else keeps an operation from coming about: variables that do not fit, a resolver
+  that refuses. There it is a `next` without data and a `complete`, as after a success.
+- Messages that only a server sends, and binary frames, are invalid (4400). There the former are an
+  error of the server's own (4500), and the latter are taken for text.
+- A message may follow `connection_init` at once, in the same packet. There it depends on the time
+  between them whether a `subscribe` is unauthorized (4401).
+- An id in use that is too long for a close frame is left out of the reason (4409). There it is an
+  error of the server's own (4500).
 """
 
 from __future__ import annotations
@@ -127,7 +139,7 @@ class Close:
 Action: TypeAlias = Connect | Reply | Start | Stop | Close
 
 
-class Protocol:
+class ServerProtocol:
     """The server's side of one connection.
 
     Once it is closed it has no operations, and everything that it is still told is ignored.

@@ -97,7 +97,7 @@ class SharedResults:
         result.key = id(event)
         result.group = results
         result.payload = bytes(memoryview(payload))  # orjson's own keep 4 KB, however short
-        result.positions = positions
+        result.positions = positions or None
         results[result.key] = self._oldest_first[id(result)] = result
         self._recent.append(event)
         self._bytes += len(payload)
@@ -127,7 +127,7 @@ class _Result(ref[object]):
     key: int
     group: ResultsOfGroup
     payload: bytes
-    positions: Mapping[Feed[Any, Any], object]
+    positions: Mapping[Feed[Any, Any], object] | None
 
 
 ResultsOfGroup = dict[int, _Result]

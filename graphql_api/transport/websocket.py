@@ -39,8 +39,8 @@ from graphql_api.transport.protocol import (
     CloseCode,
     Connect,
     Operation,
-    Protocol,
     Reply,
+    ServerProtocol,
     Start,
     Stop,
 )
@@ -216,7 +216,7 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._limits = server.limits
-        self._protocol = Protocol(max_since=server.limits.max_since)
+        self._protocol = ServerProtocol(max_since=server.limits.max_since)
         self._make_context = server.make_context
         # Each operation that is being served, and how to stop it.
         self._subscriptions: dict[Operation, Callable[[], object]] = {}
@@ -235,7 +235,7 @@ class _Connection:
 
     async def run(self) -> None:
         """Serve until the socket is closed, by whomever."""
-        if SUBPROTOCOL not in self._scope["subprotocols"]:
+        if SUBPROTOCOL not in self._scope.get("subprotocols", ()):
             await self._send({"type": "websocket.accept"})
             reason = "Subprotocol not acceptable"
             await self._close(Close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, reason))
@@ -470,8 +470,11 @@ class _Connection:
     async def _write(self, outlet: ASGIOutlet) -> None:
         try:
             await outlet.run()
-        except OSError:  # the client has gone, or takes nothing
-            self._end(None)
+        except OSError:
+            pass  # the client has gone, or takes nothing
+        except Exception:
+            log.exception("a WebSocket connection ends, since its server does not send")
+        self._end(None)
 
     async def _writable(self) -> None:
         """Wait until there is room for more, or the outlet is closed."""

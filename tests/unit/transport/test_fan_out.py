@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import weakref
 from collections.abc import AsyncIterator
@@ -13,9 +14,19 @@ import pytest
 
 from graphql_api.errors import BadCursorError
 from graphql_api.transport import fan_out as fan_out_module
-from graphql_api.transport.execution import RequestError
+from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut
-from tests.unit.transport.toy import FakeOutlet, Row, Topic, context, join, served
+from graphql_api.transport.request import Request
+from tests.unit.transport.toy import (
+    DOCUMENTS,
+    SCHEMA,
+    FakeOutlet,
+    Row,
+    Topic,
+    context,
+    join,
+    served,
+)
 
 VALUE = "subscription { rows { value } }"
 SLOW = "subscription { rows { slow } }"
@@ -161,19 +172,19 @@ async def test_member_with_much_to_send_does_not_keep_others_waiting(
     assert [data["rows"]["value"] for data in greedy.data] == list(range(1000))
 
 
-async def test_event_loop_has_its_turn_between(
-    fan_out: FanOut, topic: Topic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fan_out_module, "_EVENTS_A_TURN", 10)
-    outlets = [FakeOutlet() for _ in range(50)]
-    for outlet in outlets:
-        await join(fan_out, context(topic), outlet)
-    await served(fan_out)
-    topic.publish(Row(value=1))
-    for turn in range(1, 6):
-        await asyncio.sleep(0)
-        assert sum(len(outlet.frames) for outlet in outlets) == turn * 10
-    assert all(len(outlet.frames) == 1 for outlet in outlets)
+async def test_event_loop_has_its_turn_between(topic: Topic) -> None:
+    now_s = itertools.count(step=fan_out_module._TURN_S / 10)
+    async with FanOut(clock=lambda: next(now_s)) as fan_out:
+        outlets = [FakeOutlet() for _ in range(50)]
+        for outlet in outlets:
+            await join(fan_out, context(topic), outlet)
+        await served(fan_out)
+        topic.publish(Row(value=1))
+        for turn in range(1, 6):
+            await asyncio.sleep(0)
+            assert abs(sum(len(outlet.frames) for outlet in outlets) - turn * 10) <= turn
+        await served(fan_out)
+        assert all(len(outlet.frames) == 1 for outlet in outlets)
 
 
 async def test_full_outlet_holds_up_nobody_and_loses_nothing(fan_out: FanOut, topic: Topic) -> None:
@@ -278,6 +289,30 @@ async def test_event_that_cannot_be_encoded_is_an_error_and_the_next_is_sent(
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
 
 
+@pytest.mark.parametrize("query", [VALUE, SLOW])
+async def test_event_that_fails_for_all_is_logged_once(
+    query: str,
+    fan_out: FanOut,
+    topic: Topic,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(SubscriptionExecution, "encode", fail)
+    outlets = [FakeOutlet() for _ in range(3)]
+    for outlet in outlets:
+        await join(fan_out, context(topic), outlet, query)
+    topic.go.set()
+    topic.publish(Row(value=1))
+    async with asyncio.timeout(10):
+        while not all(outlet.frames for outlet in outlets):
+            await asyncio.sleep(0)
+    assert all(message["payload"]["data"] is None for message in outlets[2].messages)
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
 async def test_extensions_are_left_with_the_last_who_needs_them(topic: Topic) -> None:
     left: list[str] = []
 
@@ -286,10 +321,6 @@ async def test_extensions_are_left_with_the_last_who_needs_them(topic: Topic) ->
         raise RuntimeError("an extension is broken")
 
     async with FanOut() as fan_out:
-        from graphql_api.transport.execution import SubscriptionExecution
-        from graphql_api.transport.request import Request
-        from tests.unit.transport.toy import DOCUMENTS, SCHEMA
-
         members = []
         request = Request(VALUE)
         document, _ = request.operation(DOCUMENTS)

@@ -19,8 +19,8 @@ from graphql_api.transport.protocol import (
     Close,
     Connect,
     Operation,
-    Protocol,
     Reply,
+    ServerProtocol,
     Start,
     State,
     Stop,
@@ -231,7 +231,7 @@ class Script:
     """Drives a protocol, and writes down what it does."""
 
     def __init__(self) -> None:
-        self.protocol = Protocol(max_since=2)
+        self.protocol = ServerProtocol(max_since=2)
         self.operations: dict[str, Operation] = {}
 
     def step(self, text: str) -> str | None:
@@ -284,21 +284,21 @@ def test_script(script: tuple[str | None, ...]) -> None:
         assert driver.step(text) == expected
 
 
-def connected(**payload: Any) -> Protocol:
-    protocol = Protocol()
+def connected(**payload: Any) -> ServerProtocol:
+    protocol = ServerProtocol()
     protocol.receive_text(init(payload=payload))
     protocol.acknowledge()
     return protocol
 
 
-def start(protocol: Protocol, text: str) -> Start:
+def start(protocol: ServerProtocol, text: str) -> Start:
     action = protocol.receive_text(text)
     assert isinstance(action, Start)
     return action
 
 
 def test_acknowledgement_may_have_a_payload() -> None:
-    protocol = Protocol()
+    protocol = ServerProtocol()
     assert protocol.receive_text(init(payload={"a": 1})) == Connect({"a": 1})
     assert protocol.acknowledge({"b": 2}) == Reply(b'{"type":"connection_ack","payload":{"b":2}}')
 
