@@ -180,16 +180,18 @@ class FanOut:
         )
 
     async def round(self) -> None:
-        """Wait until every member for which there is something now has had a turn.
+        """Give the event loop its turn, and every member for which there is something now.
 
-        Whoever makes events waits for this now and then: otherwise it is served as often as all
+        Whoever makes events waits for this now and then: otherwise it has a turn as often as all
         members together, and they fall behind although their clients do not. A client that takes
         nothing holds up nobody.
         """
-        if self._ready:
-            done = asyncio.Event()
-            self.enqueue(_EndOfRound(done))
-            await done.wait()
+        if not self._ready:
+            await asyncio.sleep(0)
+            return
+        done = asyncio.Event()
+        self.enqueue(_EndOfRound(done))
+        await done.wait()
 
     # What members and groups use.
 
@@ -295,7 +297,7 @@ class Member:
             return
         group, self._group = self._group, None
         self._source.on_wake(None)
-        self._source.close()
+        _call(self._source.close)
         if self._on_leave is not None:
             _call(self._on_leave)
         group.members -= 1
@@ -451,4 +453,4 @@ def _call(callback: Callable[[], None]) -> None:
     try:
         callback()
     except Exception:
-        log.exception("an extension has failed at the end of an operation")
+        log.exception("the end of an operation has failed")

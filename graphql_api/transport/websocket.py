@@ -295,12 +295,16 @@ class _Connection:
                     message = await self._receive()
                     if message["type"] == "websocket.disconnect":
                         return None
+                    if deadline.expired():
+                        continue  # it has come too late
                     close = await self._act(self._take(message))
                     if close is not None:
                         return close
                     # A client that asks for more than it takes is not listened to.
                     await self._writable()
         except TimeoutError:
+            if not deadline.expired():
+                raise  # not ours
             return self._last_word if self._is_ending else self._protocol.init_timeout()
 
     def _take(self, message: Message) -> Action | None:
@@ -329,8 +333,7 @@ class _Connection:
 
     async def _connect(self, payload: Members | None) -> Close | None:
         assert self._deadline is not None
-        if not self._deadline.expired():
-            self._deadline.reschedule(None)
+        self._deadline.reschedule(None)
         if self._server.on_connect is not None:
             make_context = await self._server.on_connect(self._scope, payload)
             if make_context is None:

@@ -395,3 +395,17 @@ async def test_documents_may_be_shared_with_others() -> None:
         await client.subscribe("{ hello }")
         assert await client.receive() == next_({"hello": "hello world"})
     assert len(documents) == 1
+
+
+async def test_time_limit_of_somebody_else_is_an_internal_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def slow(scope: Scope, payload: Members | None) -> MakeContext | None:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+        return None
+
+    async with serve(on_connect=slow) as server, opened(server) as client:
+        await client.send({"type": "connection_init"})
+        assert await client.receive() == (4500, "Internal server error")
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]

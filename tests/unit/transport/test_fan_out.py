@@ -399,3 +399,10 @@ async def test_end_of_the_server_ends_what_is_awaited(topic: Topic) -> None:
         await served(fan_out)
         await asyncio.sleep(0)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "shared execution"]
+
+
+async def test_round_gives_the_event_loop_its_turn_in_any_case(fan_out: FanOut) -> None:
+    turns: list[str] = []
+    asyncio.get_running_loop().call_soon(turns.append, "loop")
+    await fan_out.round()
+    assert turns == ["loop"]
