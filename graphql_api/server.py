@@ -201,7 +201,7 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         ws_max_size=settings.max_message_bytes,
         # A compressor for each socket, and a compression for each message and client, cost more
         # than they save: shared execution sends the same bytes to all.
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=settings.compress_messages,
     )
 
 

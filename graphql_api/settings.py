@@ -155,6 +155,11 @@ class Settings(DataSettings):
         description="how much the kernel may buffer for each socket, that it does not hide a "
         "client that has stopped to read",
     )
+    compress_messages: bool = Field(
+        False,
+        description="compress WebSocket messages for clients that offer it, as every browser does; "
+        "it costs a compressor for each socket, and a compression for each message and client",
+    )
     max_message_bytes: int = Field(
         1_048_576, ge=1024, description="longest WebSocket message that is accepted, in bytes"
     )
