@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests import needs
 
 
 def install(directory: Path) -> None:
@@ -20,12 +21,8 @@ def install(directory: Path) -> None:
     It is safe to call from several processes at once. Without node or npm the test is skipped, and
     fails where CI=true.
     """
-    missing = [program for program in ("node", "npm") if shutil.which(program) is None]
-    if missing:
-        reason = f"needs {' and '.join(missing)}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    needs.program("node")
+    needs.program("npm")
     digest = hashlib.sha256((directory / "package-lock.json").read_bytes()).hexdigest()
     stamp = directory / "node_modules" / ".installed"
     with _locked(directory):

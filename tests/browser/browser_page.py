@@ -1,0 +1,76 @@
+"""A page in Chromium, and what it did: what it requested, and what went wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tests.server.running import Running
+
+if TYPE_CHECKING:
+    from playwright.async_api import ConsoleMessage, Page
+
+ARGUMENTS = [
+    "--no-sandbox",  # Chromium's own needs rights that root in a container has not
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-proxy-server",
+    # No name but this machine's is looked up, whatever a page asks for.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+]
+
+
+@dataclass
+class BrowserPage:
+    """A page in a browser of its own, which has visited nothing.
+
+    Attributes:
+        page: Playwright's.
+        requests: The URLs of all requests, those for WebSockets and of workers among them.
+        problems: The errors of its console, among them breaches of its Content-Security-Policy and
+            answers such as 404, and the exceptions that it did not catch.
+    """
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def assert_local(self, server: Running) -> None:
+        """It has requested something of this server, and nothing of any other host."""
+        hosts = {urlsplit(url).netloc for url in self.requests if urlsplit(url).netloc}
+        assert hosts == {f"{server.host}:{server.port}"}, self.requests
+
+    def assert_well(self) -> None:
+        """Nothing has gone wrong in it."""
+        assert not self.problems, self.problems
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(f"{message.text} ({message.location['url']})")
+
+
+@asynccontextmanager
+async def browser_page_in(chromium: Path) -> AsyncIterator[BrowserPage]:
+    """A page in a Chromium that is started for it, and ends with the context."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        context = await browser.new_context(locale="en-GB", timezone_id="UTC")
+        page = BrowserPage(await context.new_page())
+        context.on("request", lambda request: page.requests.append(request.url))
+        page.page.on("websocket", lambda socket: page.requests.append(socket.url))
+        context.on("console", page._on_console)
+        context.on("weberror", lambda error: page.problems.append(str(error.error)))
+        try:
+            yield page
+        finally:
+            await browser.close()
