@@ -1,7 +1,8 @@
-"""The command line: `graphql-api serve`, `embedded`, `init` and `schema`.
+"""The command line: `graphql-api serve`, `embedded`, `init`, `schema` and `watch`.
 
-Exit codes: 0 done, or a server that was told to stop; 1 failed; 2 wrong usage or configuration;
-130 interrupted. An error is one line on stderr; a traceback is a bug of this program.
+Exit codes: 0 done, a server that was told to stop, or a watch whose output nobody reads any more;
+1 failed; 2 wrong usage or configuration; 130 interrupted, as a watch usually is. An error is one
+line on stderr; a traceback is a bug of this program.
 """
 
 from __future__ import annotations
@@ -170,6 +171,30 @@ def _schema(flags: Flags) -> int:
     return FAILED
 
 
+def _watch(flags: Flags) -> int:
+    import asyncio
+
+    from graphql_api.settings import WatchSettings, load
+
+    own = {"table", "json", "once"}
+    settings = load(WatchSettings, {name: flags[name] for name in flags.keys() - own})
+    _log_at(settings)
+    from graphql_api.watch.run import watch
+    from graphql_api.watch.tables import TABLES
+
+    watching = watch(
+        TABLES[flags["table"]],
+        url=settings.url,
+        where=settings.where,
+        token=settings.token.get_secret_value() if settings.token else None,
+        as_json="json" in flags,
+        once="once" in flags,
+        color=settings.color,
+    )
+    asyncio.run(watching)
+    return OK
+
+
 def _log_at(settings: CommonSettings) -> None:
     import logging.config
 
@@ -182,7 +207,8 @@ def _parser() -> argparse.ArgumentParser:
     import argparse
     from importlib.metadata import version
 
-    from graphql_api.settings import EmbeddedSettings, InitSettings, Settings
+    from graphql_api.settings import EmbeddedSettings, InitSettings, Settings, WatchSettings
+    from graphql_api.watch.tables import TABLES
 
     class Parser(argparse.ArgumentParser):
         """A parser whose errors are one line."""
@@ -223,6 +249,15 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument(
         "--check", action="store_true", help=f"compare it with {_SCHEMA_FILE} instead"
     )
+    watch = command("watch", _watch, "show rows in the terminal, and then each change of them")
+    watch.add_argument("table", choices=TABLES, help="what to watch")
+    watch.add_argument(
+        "--json", action="store_true", help="write each event as JSON on a line of its own"
+    )
+    watch.add_argument(
+        "--once", action="store_true", help="show what is there now, and end; do not wait for it"
+    )
+    _add_settings(watch, WatchSettings)
     return parser
 
 
@@ -234,7 +269,7 @@ def _without_values(message: str) -> str:
         flags = re.findall(r"(?<!\S)--[a-z]+(?:-[a-z]+)*(?=[\s=]|\Z)", given[1])
         return f"there is no {', '.join(flags)}" if flags else "there is an argument too many"
     message = re.sub(
-        r"invalid choice: .* \(choose", "no such command (choose", message, flags=re.DOTALL
+        r"invalid choice: .* \(choose", "no such thing (choose", message, flags=re.DOTALL
     )
     return re.sub(r"ignored explicit argument .*", "takes no value", message, flags=re.DOTALL)
 

@@ -34,7 +34,7 @@ def _default_data_file() -> Path:
 
 
 class CommonSettings(BaseSettings):
-    """What every command that talks to a database has."""
+    """What every command that talks to a database or a server has."""
 
     model_config = SettingsConfigDict(
         env_prefix="GRAPHQL_API_", env_ignore_empty=True, extra="forbid", frozen=True
@@ -195,6 +195,31 @@ class InitSettings(CommonSettings):
     database: SecretStr = Field(
         description="rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]",
         json_schema_extra={"metavar": "URL"},
+    )
+
+
+class WatchSettings(CommonSettings):
+    """The settings of `graphql-api watch`."""
+
+    model_config = SettingsConfigDict(env_prefix="GRAPHQL_API_WATCH_")
+
+    url: str = Field(
+        "http://127.0.0.1:8000/graphql",
+        description="the server: a URL of http, https, ws or wss, or host:port",
+    )
+    where: Names = Field(
+        (),
+        description="only these rows: policies by id or name, schedules by id, name, enabled, "
+        "policy or tag, logins by id or domain, such as name=crawl; all conditions must hold",
+        json_schema_extra={"metavar": "KEY=VALUE"},
+    )
+    token: SecretStr | None = Field(
+        None,
+        description="a token for a server that asks for one; in the environment it is in no list "
+        "of processes",
+    )
+    color: bool = Field(
+        True, description="use colours on a terminal; NO_COLOR and TERM=dumb are respected, too"
     )
 
 

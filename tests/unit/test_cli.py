@@ -123,7 +123,7 @@ def test_help_describes_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     assert all(re.search(rf"^    {name} +\w", text, re.MULTILINE) for name in ("serve", "init"))
 
 
-@pytest.mark.parametrize("name", ["serve", "embedded", "init", "schema"])
+@pytest.mark.parametrize("name", ["serve", "embedded", "init", "schema", "watch"])
 def test_help_of_a_command_has_text_for_every_flag(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,11 +16,12 @@ from graphql_api.settings import (
     EmbeddedSettings,
     InitSettings,
     Settings,
+    WatchSettings,
     environment_variable,
     load,
 )
 
-KINDS = [Settings, EmbeddedSettings, InitSettings]
+KINDS = [Settings, EmbeddedSettings, InitSettings, WatchSettings]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,148 @@
+"""A subscription that goes on over as many connections as it takes: asyncio around `protocol`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
+
+from graphql_api.errors import GraphQLAPIError
+from graphql_api.watch.endpoint import Endpoint
+from graphql_api.watch.events import Connected, Disconnected, Event, Happening, parse_event
+from graphql_api.watch.failures import LostError, WatchError, explain, refused_subprotocol
+from graphql_api.watch.protocol import (
+    SUBPROTOCOL,
+    ClientProtocol,
+    OperationError,
+    Reply,
+    Result,
+)
+from graphql_api.watch.table import Table
+
+_ANSWER_TIMEOUT_S = 10.0
+"""How long the server may take for the handshake, and then for the first result."""
+
+_HEARTBEAT_S = 10.0
+"""How often a ping is sent, and how long its pong may take."""
+
+_CLOSE_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What is watched: a table, and which of its rows."""
+
+    table: Table
+    where: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """How long to wait before each try to connect: exponential, with jitter."""
+
+    first_s: float = 0.2
+    max_s: float = 10.0
+
+    def delay_s(self, failures: int, rng: Random) -> float:
+        """How long to wait after so many failures in a row, at least one."""
+        longest = min(self.max_s, self.first_s * 2.0 ** min(failures - 1, 30))
+        return longest * rng.uniform(0.5, 1.0)
+
+
+async def follow(
+    endpoint: Endpoint,
+    subscription: Subscription,
+    *,
+    token: str | None = None,
+    rng: Random,
+    back_off: BackOff | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AsyncGenerator[Happening, None]:
+    """Everything that happens to a subscription, without end; close it to end it.
+
+    Each connection begins with Connected and is resumed by the last event's cursor; each failure,
+    of a connection or of an attempt to make one, is a Disconnected.
+
+    Args:
+        endpoint: Where the server is.
+        subscription: What to watch.
+        token: A bearer token for the server.
+        rng: Where chance comes from.
+        back_off: How long to wait between attempts.
+        sleep: Waits for so many seconds.
+
+    Raises:
+        WatchError: It cannot go on, and would not if it were tried again.
+    """
+    back_off = back_off or BackOff()
+    since: str | None = None
+    failures = 0
+    while True:
+        try:
+            async with _connect(endpoint) as socket:
+                if socket.subprotocol != SUBPROTOCOL:
+                    raise refused_subprotocol(endpoint)
+                variables = {"where": subscription.where, "since": since}
+                protocol = ClientProtocol(subscription.table.document, variables, token)
+                await socket.send(protocol.begin())
+                async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                    event = await _next_event(socket, protocol, subscription.table)
+                failures = 0
+                yield Connected()
+                while True:
+                    since = event.cursor
+                    yield event
+                    event = await _next_event(socket, protocol, subscription.table)
+        except WatchError:
+            raise
+        except OperationError as error:
+            if error.code != "BAD_CURSOR" or since is None:
+                lost = _lost(error, endpoint, token)
+            else:
+                since, lost = None, LostError("the server does not know its own cursor")
+        except (OSError, WebSocketException, GraphQLAPIError) as error:
+            lost = _lost(error, endpoint, token)
+        failures += 1
+        yield Disconnected(str(lost))
+        await sleep(back_off.delay_s(failures, rng))
+
+
+def _lost(error: Exception, endpoint: Endpoint, token: str | None) -> LostError:
+    """Why the connection is lost.
+
+    Raises:
+        WatchError: It will not come back.
+    """
+    explained = explain(error, endpoint, has_token=token is not None)
+    if isinstance(explained, WatchError):
+        raise explained from error
+    return explained
+
+
+def _connect(endpoint: Endpoint) -> connect:
+    return connect(
+        endpoint.url,
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        open_timeout=_ANSWER_TIMEOUT_S,
+        ping_interval=_HEARTBEAT_S,
+        ping_timeout=_HEARTBEAT_S,
+        close_timeout=_CLOSE_TIMEOUT_S,
+        max_size=None,  # a row may be as long as it likes
+        proxy=None if endpoint.is_loopback else True,
+    )
+
+
+async def _next_event(socket: ClientConnection, protocol: ClientProtocol, table: Table) -> Event:
+    while True:
+        action = protocol.receive(await socket.recv())
+        match action:
+            case Reply(text):
+                await socket.send(text)
+            case Result(data):
+                return parse_event(table, data)

@@ -1,0 +1,184 @@
+"""Why there is no connection, in words for an operator; and whether it may pass by itself.
+
+A server that is not there yet, restarts, or is cut off is waited for. What will not pass by itself
+(a wrong address, a refusal) ends the command, with what to do about it.
+"""
+
+from __future__ import annotations
+
+import http
+import socket
+import ssl
+
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidStatus,
+    ProxyError,
+    WebSocketException,
+)
+from websockets.http11 import Response
+
+from graphql_api.errors import GraphQLAPIError
+from graphql_api.watch.endpoint import Endpoint
+from graphql_api.watch.events import UnexpectedEventError
+from graphql_api.watch.protocol import (
+    OperationEndedError,
+    OperationError,
+    UnexpectedMessageError,
+)
+from graphql_api.watch.text import clean, shorten
+
+_MOST_OF_A_REASON = 300
+"""How much of a text of the server's own is repeated, in columns."""
+
+_CREDENTIALS = "give a token that it accepts, by --token or GRAPHQL_API_WATCH_TOKEN"
+
+_MAY_PASS = {"INTERNAL_SERVER_ERROR", "FEED_UNAVAILABLE", "TOO_MANY_OPERATIONS"}
+"""Codes of errors after which the same subscription may succeed."""
+
+
+class WatchError(GraphQLAPIError):
+    """What ends the command: it would fail again in the same way.
+
+    Its text is one line for the operator: what is wrong, and what to do.
+    """
+
+
+class LostError(GraphQLAPIError):
+    """What may pass by itself; the text says in a few words what it is."""
+
+
+def explain(error: Exception, endpoint: Endpoint, *, has_token: bool) -> WatchError | LostError:
+    """What an exception of a connection, or of an attempt to make one, means.
+
+    Args:
+        error: An OSError, an exception of `websockets`, or one of `protocol` and `events`.
+        endpoint: Where the server is.
+        has_token: Whether a token was sent.
+    """
+    match error:
+        case OperationEndedError():
+            return LostError(str(error))
+        case OperationError():
+            return _operation(error, has_token=has_token)
+        case UnexpectedMessageError() | UnexpectedEventError():
+            return WatchError(
+                f"{endpoint.shown} answers otherwise than a graphql-api of this version: {error}"
+            )
+        case ConnectionClosed():
+            return _closed(error, endpoint, has_token=has_token)
+        case InvalidStatus():
+            return _status(error.response, endpoint)
+        case InvalidMessage() if isinstance(error.__cause__, EOFError | OSError):
+            return LostError(
+                f"{endpoint.address} closes the connection without an answer"
+                + ("" if endpoint.url.startswith("wss") else "; if it expects TLS, use https://")
+            )
+        case ProxyError() | InvalidProxy():
+            return LostError("the proxy that the environment names does not connect")
+        case WebSocketException():
+            return WatchError(
+                f"{endpoint.address} does not answer as a WebSocket server does: is it the right "
+                "port?"
+            )
+        case _:
+            return _network(error, endpoint)
+
+
+def refused_subprotocol(endpoint: Endpoint) -> WatchError:
+    """The server has accepted the socket, but not the protocol."""
+    return WatchError(f"{endpoint.shown} does not speak graphql-transport-ws: is it a graphql-api?")
+
+
+def _operation(error: OperationError, *, has_token: bool) -> WatchError | LostError:
+    message = _quoted(error.message)
+    if error.code in _MAY_PASS:
+        return LostError(f"the server has failed: {message}")
+    if error.code == "UNAUTHENTICATED" or (error.code == "FORBIDDEN" and not has_token):
+        return WatchError(f"the server refuses: {message}; {_CREDENTIALS}")
+    if error.code == "FORBIDDEN":
+        return WatchError(f"the token does not allow this: {message}")
+    if error.code == "GRAPHQL_VALIDATION_FAILED":
+        return WatchError(
+            f"the server's schema is not that of this version: {message}; use the graphql-api of "
+            "the server's version"
+        )
+    return WatchError(f"the server refuses the subscription: {message}")
+
+
+def _closed(
+    error: ConnectionClosed, endpoint: Endpoint, *, has_token: bool
+) -> WatchError | LostError:
+    if error.rcvd is None:
+        return LostError("the connection was lost")
+    code, reason = error.rcvd.code, _quoted(error.rcvd.reason)
+    match code:
+        case 4401 | 4403:
+            what = "the token is not accepted" if has_token else "it needs a token"
+            return WatchError(
+                f"{endpoint.shown} refuses access ({code} {reason}): {what}; {_CREDENTIALS}"
+            )
+        case 4400:
+            return WatchError(f"{endpoint.shown} does not understand this version: {reason}")
+        case 4406:
+            return refused_subprotocol(endpoint)
+        case 1001 | 1012:
+            return LostError("the server shuts down or restarts")
+        case _:
+            return LostError(
+                f"the server closed the connection ({code} {reason})".replace(" )", ")")
+            )
+
+
+def _status(response: Response, endpoint: Endpoint) -> WatchError | LostError:
+    code = response.status_code
+    if code >= 500 or code == http.HTTPStatus.TOO_MANY_REQUESTS:
+        return LostError(f"the server is not ready ({_phrase(code)})")
+    if code in {200, 404, 405, 426}:
+        return WatchError(
+            f"there is no GraphQL over WebSocket at {endpoint.shown} ({_phrase(code)}): is the "
+            "path right? It is usually /graphql"
+        )
+    reason = _quoted((response.body or b"").decode("utf-8", "replace").strip())
+    plain = response.headers.get("content-type", "").startswith("text/plain")
+    said = f": {reason}" if plain and reason else ""
+    if code == http.HTTPStatus.UNAUTHORIZED:
+        said += f"; {_CREDENTIALS}"
+    return WatchError(f"{endpoint.shown} refuses the connection ({_phrase(code)}){said}")
+
+
+def _network(error: Exception, endpoint: Endpoint) -> WatchError | LostError:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return WatchError(
+                f"the certificate of {endpoint.address} is not trusted "
+                f"({clean(error.verify_message)}); if it should be, name its authority's file in "
+                "SSL_CERT_FILE"
+            )
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE"):
+            return WatchError(f"{endpoint.address} does not speak TLS: use http://")
+        case ssl.SSLError():
+            return LostError(f"{endpoint.address} breaks off TLS")
+        case socket.gaierror():
+            return LostError(f"{endpoint.host} has no address")
+        case TimeoutError():
+            return LostError(f"{endpoint.address} does not answer")
+        case ConnectionRefusedError():
+            return LostError(f"nothing listens at {endpoint.address}")
+        case OSError() if error.strerror:
+            return LostError(f"{endpoint.address} cannot be reached ({error.strerror.lower()})")
+        case _:
+            return LostError(f"{endpoint.address} cannot be reached")
+
+
+def _phrase(code: int) -> str:
+    try:
+        return f"{code} {http.HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
+
+
+def _quoted(text: str) -> str:
+    return shorten(clean(text), _MOST_OF_A_REASON)

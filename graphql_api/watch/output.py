@@ -1,0 +1,92 @@
+"""Standard output: what it is, and that whoever reads it may go at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TextIO
+
+_USUAL_COLUMNS = 80
+
+
+class Output:
+    """A stream that is written line by line.
+
+    Args:
+        stream: Usually standard output. What its encoding has no character for is written escaped.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._descriptor = stream.fileno()
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+    def write(self, lines: list[str]) -> None:
+        """Write whole lines; they have left this program when this returns.
+
+        It waits as long as the reader takes: the server merges meanwhile what it has.
+
+        Raises:
+            BrokenPipeError: Nobody reads any more.
+        """
+        if not lines:
+            return
+        try:
+            self._stream.write("".join(f"{line}\n" for line in lines))
+            self._stream.flush()
+        except BrokenPipeError:
+            self._discard()
+            raise
+
+    @property
+    def width(self) -> int | None:
+        """How many columns a line may take now; None if it is no terminal."""
+        if not self._stream.isatty():
+            return None
+        return os.get_terminal_size(self._descriptor).columns or _USUAL_COLUMNS
+
+    def shows_color(self, environment: Mapping[str, str]) -> bool:
+        """Whether colours are seen and wanted: see https://no-color.org."""
+        return (
+            self._stream.isatty()
+            and not environment.get("NO_COLOR")
+            and environment.get("TERM") != "dumb"
+        )
+
+    @contextmanager
+    def ending_with_reader(self) -> Iterator[None]:
+        """Raise BrokenPipeError as soon as nobody reads, even while nothing is written."""
+        task = asyncio.current_task()
+        assert task is not None
+        if not stat.S_ISFIFO(os.fstat(self._descriptor).st_mode):
+            yield
+            return
+        is_gone = False
+
+        def gone() -> None:
+            nonlocal is_gone
+            is_gone = True
+            loop.remove_reader(self._descriptor)
+            task.cancel()
+
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._descriptor, gone)  # a pipe's writing end is readable at its end only
+        try:
+            yield
+        except asyncio.CancelledError:
+            if is_gone and not task.uncancel():
+                self._discard()
+                raise BrokenPipeError from None
+            raise
+        finally:
+            loop.remove_reader(self._descriptor)
+
+    def _discard(self) -> None:
+        """Let nothing that is still buffered be written at exit, where it would be an error."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._descriptor)
+        os.close(nowhere)

@@ -1,0 +1,81 @@
+"""The command: puts the client, the report and standard output together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import aclosing
+from datetime import datetime
+from random import Random
+
+from graphql_api.watch.client import Subscription, follow
+from graphql_api.watch.endpoint import Endpoint
+from graphql_api.watch.events import Disconnected, Happening, State, Status
+from graphql_api.watch.failures import WatchError
+from graphql_api.watch.output import Output
+from graphql_api.watch.report import JSONReport, Report, TextReport
+from graphql_api.watch.table import Table
+from graphql_api.watch.view import View
+from graphql_api.watch.where import parse_where
+
+
+async def watch(
+    table: Table,
+    *,
+    url: str,
+    where: Iterable[str] = (),
+    token: str | None = None,
+    as_json: bool = False,
+    once: bool = False,
+    color: bool = True,
+) -> None:
+    """Write a table's rows to standard output, and then each change, until cancelled.
+
+    It ends by itself, and as if all were well, when nobody reads what it writes.
+
+    Args:
+        table: One of TABLES.
+        url: Where the server is; see `Endpoint.parse`.
+        where: Which rows, as `key=value`; see `parse_where`.
+        token: A bearer token for the server.
+        as_json: Write the events as JSON, one a line.
+        once: End when the rows are there. Then the server is not waited for, either.
+        color: Use colours where they are seen.
+
+    Raises:
+        ConfigurationError: `url` or `where` is not what it should be.
+        WatchError: The server cannot be watched, and that will not pass by itself.
+    """
+    conditions = tuple(where)
+    subscription = Subscription(table, parse_where(table.conditions, conditions))
+    endpoint = Endpoint.parse(url)
+    output = Output(sys.stdout)
+    report: Report
+    if as_json:
+        report = JSONReport()
+    else:
+        view = View(
+            table,
+            filter_text=", ".join(conditions),
+            place=endpoint.shown,
+            now=lambda: datetime.now().astimezone(),
+            width=lambda: output.width,
+        )
+        report = TextReport(view, color=color and output.shows_color(os.environ))
+    try:
+        with output.ending_with_reader():
+            happenings = follow(endpoint, subscription, token=token, rng=Random())  # noqa: S311 - jitter
+            async with aclosing(happenings):
+                async for happening in happenings:
+                    if once and isinstance(happening, Disconnected):
+                        raise WatchError(happening.reason)
+                    output.write(report.lines(happening))
+                    if once and _has_all_rows(happening):
+                        return
+    except BrokenPipeError:
+        return
+
+
+def _has_all_rows(happening: Happening) -> bool:
+    return isinstance(happening, State) and happening.status is not Status.INITIALIZING

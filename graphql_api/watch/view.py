@@ -1,0 +1,291 @@
+"""What an operator sees: a list of the rows, and then a line for each thing that happens.
+
+```
+ Connected ─▶ INITIALIZING, rows ─▶ READY: the list ─▶ changes, a line each ─┐
+     ▲                                                   ▲ STALE … READY ────┘
+     └──────────── Disconnected ◀── at any time
+```
+
+Whoever comes back by its cursor gets what it missed as ordinary changes. When the server begins
+anew instead, the list is not shown again: what differs from the rows that were shown is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+from typing import assert_never
+
+from graphql_api.watch.differences import Difference, shown
+from graphql_api.watch.events import (
+    Added,
+    Connected,
+    Deleted,
+    Disconnected,
+    Happening,
+    State,
+    Status,
+    Updated,
+)
+from graphql_api.watch.line import Line, Span, Style, fit, line_columns
+from graphql_api.watch.listing import listing
+from graphql_api.watch.table import Row, Table
+from graphql_api.watch.text import clean, columns, shorten, shorten_middle
+
+_MOST_OF_A_NAME = 32
+"""How wide the column of the names becomes, in columns."""
+
+_LEAST_OF_A_VALUE = 10
+"""To how many columns a value is shortened at most, that its line fits."""
+
+_CAUSES = {
+    "CREATED": "created",
+    "ENTERED_FILTER": "passes the filter now",
+    "DELETED": "deleted",
+    "LEFT_FILTER": "does not pass the filter any more",
+}
+
+
+class View:
+    """Makes lines of what happens. It does no input or output.
+
+    Args:
+        table: What is watched.
+        filter_text: Which of its rows, in words; empty for all.
+        place: Where the server is, in words.
+        now: The time of day, aware, in the operator's zone.
+        width: How many columns a line may take at the moment; None is no limit.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        filter_text: str,
+        place: str,
+        now: Callable[[], datetime],
+        width: Callable[[], int | None],
+    ) -> None:
+        self._table = table
+        self._filter_text = clean(filter_text)
+        self._place = place
+        self._now = now
+        self._width = width
+        self._rows: dict[str, Row] = {}
+        self._snapshot: dict[str, Row] | None = None
+        self._has_begun = False
+        self._status: Status | None = None
+        self._not_live_since: datetime | None = None
+        self._reason: str | None = None
+        self._name_columns = 0
+        self._day: date | None = None
+
+    def take(self, happening: Happening) -> list[Line]:
+        """The lines that show what has happened."""
+        return [fit(line, self._width()) for line in self._take(happening)]
+
+    def _take(self, happening: Happening) -> Iterable[Line]:
+        match happening:
+            case Connected():
+                return self._connected()
+            case Disconnected():
+                return self._disconnected(happening.reason)
+            case State():
+                return self._state(happening.status)
+            case Added() | Updated() | Deleted():
+                return self._change(happening)
+            case _:
+                assert_never(happening)
+
+    # The connection, and how the feed stands.
+
+    def _connected(self) -> Iterator[Line]:
+        self._reason = None
+        again = "again" if self._has_begun else f"to {self._place}"
+        yield from self._said(Span(f"connected {again}"))
+
+    def _disconnected(self, reason: str) -> Iterator[Line]:
+        self._not_live()
+        self._snapshot = None
+        if reason != self._reason:
+            yield from self._said(
+                Span("no connection", Style.ALARM),
+                Span(f": {reason}; trying again"),
+                sign="!",
+                style=Style.ALARM,
+            )
+        self._reason = reason
+
+    def _not_live(self) -> None:
+        """From now on the rows may be old, unless they already were."""
+        if self._status is Status.READY:
+            self._not_live_since = self._now()
+        self._status = None
+
+    def _state(self, status: Status) -> Iterator[Line]:
+        if status is Status.INITIALIZING:
+            self._snapshot = {}
+            if self._has_begun:
+                self._not_live()
+                yield from self._said(
+                    Span("the server begins anew; what differs from the rows above follows")
+                )
+            return
+        if self._snapshot is not None:
+            snapshot, self._snapshot = self._snapshot, None
+            yield from self._differing(snapshot) if self._has_begun else self._list(snapshot)
+            self._has_begun = True
+        if status is self._status:
+            return  # a fresh cursor, now and then
+        if status is Status.STALE:
+            yield from self._stale()
+        else:
+            yield from self._live()
+
+    def _live(self) -> Iterator[Line]:
+        since, self._not_live_since = self._not_live_since, None
+        self._status = Status.READY
+        again = f" again after {_duration(since, self._now())}" if since else ""
+        yield from self._said(
+            Span("live", Style.GOOD),
+            Span(f"{again}: {self._table.count(len(self._rows))}"),
+            Span(f" ({self._filter_text})" if self._filter_text else ""),
+        )
+
+    def _stale(self) -> Iterator[Line]:
+        self._not_live()
+        since, self._status = self._not_live_since, Status.STALE
+        yield from self._said(
+            Span(f"STALE since {since:%H:%M:%S}" if since else "STALE", Style.ALARM),
+            Span(
+                f": {self._table.count(len(self._rows))}, which may be old; the server has no "
+                "connection to its database"
+            ),
+            sign="!",
+            style=Style.ALARM,
+        )
+
+    # Rows.
+
+    def _list(self, rows: dict[str, Row]) -> Iterator[Line]:
+        self._rows = rows
+        for key, row in rows.items():
+            self._make_room_for(self._name(key, row))
+        if rows:
+            yield ()
+            yield from listing(self._table, rows, self._width())
+            yield ()
+
+    def _differing(self, rows: dict[str, Row]) -> Iterator[Line]:
+        before, self._rows = self._rows, rows
+        for key, row in before.items():
+            if key not in rows:
+                yield from self._deleted(key, row, "gone")
+        for key, row in rows.items():
+            if key not in before:
+                yield from self._added(key, row, "new")
+            elif found := self._table.differences(before[key], row):
+                yield from self._updated(key, row, found)
+
+    def _change(self, change: Added | Updated | Deleted) -> Iterator[Line]:
+        rows = self._rows if self._snapshot is None else self._snapshot
+        if isinstance(change, Deleted):
+            rows.pop(change.key, None)
+        else:
+            rows[change.key] = change.row
+        if self._snapshot is not None:
+            return
+        match change:
+            case Added():
+                cause = _CAUSES.get(change.cause, clean(change.cause))
+                yield from self._added(change.key, change.row, cause)
+            case Updated():
+                found = self._table.differences(change.previous, change.row, change.changed_fields)
+                yield from self._updated(change.key, change.row, found)
+            case Deleted():
+                cause = _CAUSES.get(change.cause, clean(change.cause))
+                yield from self._deleted(change.key, change.previous, cause)
+
+    def _added(self, key: str, row: Row, word: str) -> Iterator[Line]:
+        details = [Span(word, Style.ADDED)]
+        for column in self._table.columns:
+            if not column.is_optional and (cell := clean(column.cell(row))):
+                details += [Span(f"  {column.title.lower()} ", Style.FAINT), Span(cell)]
+        yield from self._about(key, row, "+", Style.ADDED, *details)
+
+    def _deleted(self, key: str, row: Row, word: str) -> Iterator[Line]:
+        yield from self._about(key, row, "-", Style.DELETED, Span(word, Style.DELETED))
+
+    def _updated(self, key: str, row: Row, found: list[Difference]) -> Iterator[Line]:
+        yield from self._about(key, row, "~", Style.UPDATED, *_changes(found, self._room()))
+
+    def _about(self, key: str, row: Row, sign: str, style: Style, *details: Span) -> Iterator[Line]:
+        name = self._name(key, row)
+        self._make_room_for(name)
+        name = shorten(name, self._name_columns)
+        padding = " " * (self._name_columns - columns(name) + 2)
+        yield from self._said(
+            Span(name, Style.NAME), Span(padding), *details, sign=sign, style=style
+        )
+
+    def _name(self, key: str, row: Row) -> str:
+        """What tells the row from all others: its name, and its key if others have that name."""
+        name = self._table.name_of(row)
+        if not name:
+            return clean(key)
+        others = (row for other, row in self._rows.items() if other != key)
+        is_shared = any(self._table.name_of(other) == name for other in others)
+        return f"{name} ({clean(key)})" if is_shared else name
+
+    def _make_room_for(self, name: str) -> None:
+        width = self._width()
+        most = _MOST_OF_A_NAME if width is None else min(_MOST_OF_A_NAME, width // 3)
+        self._name_columns = min(max(self._name_columns, columns(name)), most)
+
+    def _room(self) -> int | None:
+        """How many columns are left for what is said about a row."""
+        width = self._width()
+        return None if width is None else width - len("12:34:56 ~ ") - self._name_columns - 2
+
+    def _said(self, *spans: Span, sign: str = " ", style: Style = Style.PLAIN) -> Iterator[Line]:
+        """A line with the time, below the date if that is another than that of the line above."""
+        now = self._now()
+        if now.date() != self._day:
+            self._day = now.date()
+            yield (Span(f"{now:%Y-%m-%d}", Style.FAINT),)
+        yield (Span(f"{now:%H:%M:%S}", Style.FAINT), Span(f" {sign} ", style), *spans)
+
+
+def _changes(found: list[Difference], room: int | None) -> Line:
+    """What differs, its values shortened as little as the room asks for."""
+    line = _changes_with(found, None)
+    if room is not None and line_columns(line) > room:
+        for most in range(room // 2, _LEAST_OF_A_VALUE - 1, -1):
+            line = _changes_with(found, most)
+            if line_columns(line) <= room:
+                break
+    return line
+
+
+def _changes_with(found: list[Difference], most: int | None) -> Line:
+    spans: list[Span] = []
+    for path, old, new in found:
+        before, after = (
+            text if most is None else shorten_middle(text, most) for text in map(shown, (old, new))
+        )
+        spans += [
+            Span(", " if spans else ""),
+            Span(f"{path}: ", Style.FIELD),
+            Span(f"{before} → ", Style.FAINT),
+            Span(after),
+        ]
+    return tuple(spans)
+
+
+def _duration(since: datetime, until: datetime) -> str:
+    seconds = max(0, round((until - since).total_seconds()))
+    minutes, s = divmod(seconds, 60)
+    hours, min_ = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {min_} min"
+    return f"{min_} min {s} s" if minutes else f"{s} s"

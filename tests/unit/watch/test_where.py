@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphql_api.errors import ConfigurationError
+from graphql_api.settings import WatchSettings
+from graphql_api.watch.tables import TABLES
+from graphql_api.watch.where import parse_where
+
+
+@pytest.mark.parametrize(
+    ("table", "texts", "expected"),
+    [
+        ("policies", [], None),
+        ("policies", ["name=crawl"], {"nameContains": "crawl"}),
+        ("policies", ["id=a", " id = b"], {"ids": ["a", "b"]}),
+        ("policies", ["name=a=b"], {"nameContains": "a=b"}),
+        ("schedules", ["enabled=Yes", "name=x"], {"enabled": True, "nameContains": "x"}),
+        ("schedules", ["enabled=false"], {"enabled": False}),
+        ("schedules", ["policy=p", "tag=a", "tag=b"], {"policyId": "p", "anyTag": ["a", "b"]}),
+        ("logins", ["domain=example"], {"domainContains": "example"}),
+        ("logins", ["id=example.org"], {"domains": ["example.org"]}),
+    ],
+)
+def test_conditions_are_members_of_the_filter(
+    table: str, texts: list[str], expected: dict[str, Any] | None
+) -> None:
+    assert parse_where(TABLES[table].conditions, texts) == expected
+
+
+@pytest.mark.parametrize("text", ["nmae=x", "name", "=x", "", "enabled=maybe", "Name=x"])
+def test_what_is_no_condition_is_told_with_those_that_are(text: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse_where(TABLES["schedules"].conditions, [text])
+    assert str(raised.value).startswith("--where: ")
+    assert str(raised.value).endswith(
+        "; there are id=… (may be repeated), name=…, enabled=yes|no, policy=…, tag=… (may be "
+        "repeated)"
+    )
+
+
+def test_what_can_hold_only_once_is_given_only_once() -> None:
+    with pytest.raises(ConfigurationError, match="name is given twice"):
+        parse_where(TABLES["policies"].conditions, ["name=a", "name=b"])
+
+
+def test_help_names_every_condition() -> None:
+    text = str(WatchSettings.model_fields["where"].description)
+    assert {key for table in TABLES.values() for key in table.conditions} <= set(
+        text.replace(",", " ").replace(":", " ").split()
+    )
