@@ -23,6 +23,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Scope
 
 from graphql_api import demo, graphiql, sample
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
@@ -36,12 +37,14 @@ from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.rethink.writer import RethinkWriter
-from graphql_api.schema import TABLES, Context, build_schema
+from graphql_api.schema import TABLES, APISchema, Context, build_schema
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.guard import Guard, GuardMiddleware
 from graphql_api.transport.http import GraphQLHTTP
+from graphql_api.transport.manifest import read_manifest
+from graphql_api.transport.persisted import PersistedDocuments
 from graphql_api.transport.websocket import GraphQLTransportWS, Limits
 
 log = logging.getLogger(__name__)
@@ -136,13 +139,16 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
     if settings.database is not None:
         url = DatabaseURL.parse(settings.database.get_secret_value())
     schema = build_schema()
-    documents = Documents()
+    documents = _documents(settings, schema)
 
     def context() -> Context:
         return Context(feeds=services.feeds, feed_wait_s=settings.feed_wait_s)
 
+    async def request_context(_: Scope) -> Context:
+        return context()
+
     http = GraphQLHTTP(
-        schema, context, documents=documents, max_body_bytes=settings.max_message_bytes
+        schema, request_context, documents=documents, max_body_bytes=settings.max_message_bytes
     )
     websocket = GraphQLTransportWS(
         schema,
@@ -161,6 +167,15 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         allow_origins=settings.allow_origin,
     )
     return Application(settings, services, http, websocket, guard)
+
+
+def _documents(settings: Settings, schema: APISchema) -> Documents:
+    file = settings.persisted_documents
+    manifest = read_manifest(file, schema.validate) if file else {}
+    return Documents(
+        persisted=PersistedDocuments(manifest, only=settings.only_persisted_documents),
+        is_valid=lambda node: not schema.validate(node),
+    )
 
 
 class Services:

@@ -93,6 +93,18 @@ class Settings(DataSettings):
         "https://app.example.org",
         json_schema_extra={"metavar": "ORIGIN"},
     )
+    persisted_documents: Path | None = Field(
+        None,
+        description="file of the documents that clients may name by their sha256, as "
+        "graphql-codegen (persistedDocuments) or Apollo (generate-persisted-query-manifest) "
+        "writes it",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    only_persisted_documents: bool = Field(
+        False,
+        description="execute no other documents than those of that file; GraphiQL does not work "
+        "then, since its introspection is none of them",
+    )
     feed_wait_s: float = Field(
         5.0, ge=0, description="how long a query waits for a table's first snapshot, in seconds"
     )
@@ -176,6 +188,15 @@ class Settings(DataSettings):
                         f"--{name} is for the embedded database, --database names another: "
                         "give one of them"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _only_persisted_documents_are_those_of_a_file(self) -> Self:
+        if self.only_persisted_documents and self.persisted_documents is None:
+            raise ValueError(
+                "--only-persisted-documents needs --persisted-documents FILE: without it, nothing "
+                "could be executed"
+            )
         return self
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import strawberry
-from graphql import GraphQLError
+from graphql import DocumentNode, GraphQLError, validate
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
@@ -27,6 +27,10 @@ class APISchema(strawberry.Schema):
     def get_fields(self, type_definition: StrawberryObjectDefinition) -> list[StrawberryField]:
         """A type's fields, its `id` first, although the version that it inherits has none."""
         return sorted(super().get_fields(type_definition), key=lambda field: field.name != "id")
+
+    def validate(self, document: DocumentNode) -> list[GraphQLError]:
+        """What GraphQL's own rules find wrong with a document."""
+        return validate(self._schema, document)
 
     def process_errors(
         self,

@@ -1,9 +1,12 @@
-"""Parsed documents, remembered: clients send the same few again and again."""
+"""The documents that clients send, or name by their sha256: parsed, and remembered.
+
+Clients send the same few again and again.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import cached_property
 
 from graphql import (
@@ -16,6 +19,8 @@ from graphql import (
     VariableNode,
     parse,
 )
+
+from graphql_api.transport.persisted import PersistedDocuments
 
 RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
 """The arguments of a subscription that decide where its events begin, and nothing else."""
@@ -83,16 +88,47 @@ class Documents:
         max_chars: How long the remembered texts may be together; a parsed document takes about a
             hundred bytes for each character.
         max_tokens: How many tokens a document may have; parsing holds up everybody.
+        persisted: The texts that clients need not send.
+        is_valid: Whether a document fits the schema: only such can be registered.
     """
 
-    def __init__(self, *, max_chars: int = 200_000, max_tokens: int = 10_000) -> None:
+    def __init__(
+        self,
+        *,
+        max_chars: int = 200_000,
+        max_tokens: int = 10_000,
+        persisted: PersistedDocuments | None = None,
+        is_valid: Callable[[DocumentNode], bool] = lambda _: False,
+    ) -> None:
         self._max_chars = max_chars
         self._max_tokens = max_tokens
+        self._persisted = PersistedDocuments() if persisted is None else persisted
+        self._is_valid = is_valid
         self._chars = 0
         self._parsed: OrderedDict[str, Document] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._parsed)
+
+    def find(self, text: str | None, id_: str | None) -> Document:
+        """The document that a client has sent, or named, or both: then it is registered.
+
+        Args:
+            text: Its text.
+            id_: Its sha256; at least one of them is there.
+
+        Raises:
+            GraphQLSyntaxError: It has an error, or too many tokens, or is nested too deeply.
+            GraphQLError: It is not known, or may not be executed; with its code.
+        """
+        if text is None:
+            assert id_ is not None, "a request has one of them"
+            return self.parse(self._persisted.text(id_))
+        self._persisted.check(text, id_)
+        document = self.parse(text)
+        if id_ is not None and not self._persisted.is_known(id_) and self._is_valid(document.node):
+            self._persisted.register(id_, text)
+        return document
 
     def parse(self, text: str) -> Document:
         """The document of a text.

@@ -65,7 +65,7 @@ class SubscriptionExecution:
         self._schema = schema
         self._document = document
         self._state = ExecutionContext(
-            query=request.query,
+            query=document.text,
             schema=schema,
             allowed_operations=(OperationType.SUBSCRIPTION,),
             context=context,

@@ -10,7 +10,7 @@ Source: https://graphql.github.io/graphql-over-http/draft/, and the audit of npm
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
@@ -39,8 +39,9 @@ log = logging.getLogger(__name__)
 BAD_REQUEST = "BAD_REQUEST"
 OPERATION_NOT_ALLOWED = "OPERATION_NOT_ALLOWED"
 
-MakeContext: TypeAlias = Callable[[], Context]
-"""Makes the context of one operation."""
+MakeContext: TypeAlias = Callable[[Scope], Awaitable[Context]]
+"""Makes the context of a request from its ASGI scope, headers and all, before anything else is read
+of it. To refuse the request it raises `RefusedError`."""
 
 
 class MediaType(Enum):
@@ -121,22 +122,34 @@ def read_get(query_string: bytes) -> Request:
         for name in ("variables", "extensions"):
             if name in members:
                 members[name] = orjson.loads(members[name] or "null")
+        members["operationName"] = members.get("operationName") or None
     except ValueError as error:
         raise RefusedError(400, "the URL's query is malformed") from error
     return _request(members)
 
 
-def read_post(content_type: str | None, body: bytes) -> Request:
+def check_body_type(headers: Headers) -> None:
+    """Whether a body is of the one type that is understood.
+
+    Raises:
+        RefusedError: It is not.
+    """
+    content_types = headers.getlist("content-type")
+    name, _, parameters = (content_types[0] if content_types else "").lower().partition(";")
+    if len(content_types) > 1 or name.strip() != "application/json":
+        raise RefusedError(415, "the Content-Type must be application/json")
+    if "charset=" in parameters and "utf-8" not in parameters:
+        raise RefusedError(415, "the charset must be utf-8")
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise RefusedError(415, "the body must not be compressed")
+
+
+def read_post(body: bytes) -> Request:
     """The request that a body holds.
 
     Raises:
         RefusedError: It holds none.
     """
-    name, _, parameters = (content_type or "").lower().partition(";")
-    if name.strip() != "application/json":
-        raise RefusedError(415, "the Content-Type must be application/json")
-    if "charset=" in parameters and "utf-8" not in parameters:
-        raise RefusedError(415, "the charset must be utf-8")
     try:
         members = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -179,7 +192,7 @@ class GraphQLHTTP:
 
     Args:
         schema: What to execute operations on.
-        make_context: Makes each operation's context.
+        make_context: Makes each request's context.
         documents: The parsed documents; may be shared with others.
         max_body_bytes: How long a request's body may be.
     """
@@ -216,18 +229,20 @@ class GraphQLHTTP:
         method = scope["method"]
         if method not in ("GET", "POST"):
             raise RefusedError(405, "GraphQL needs GET or POST", headers={"allow": "GET, POST"})
-        media_type = accepted(headers.get("accept"))
+        media_type = accepted(", ".join(headers.getlist("accept")))
         if media_type is None:
             types = " or ".join(media_type.value for media_type in MediaType)
             raise RefusedError(406, f"the response can be {types}, and Accept names none of them")
+        context = await self._make_context(scope)
         if method == "GET":
             request = read_get(scope["query_string"])
         else:
+            check_body_type(headers)
             body = await self._read_body(headers, receive)
             if body is None:
                 return None
-            request = read_post(headers.get("content-type"), body)
-        return await self._execute(method, request, media_type)
+            request = read_post(body)
+        return await self._execute(method, request, media_type, context)
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body; None if the client has gone before its end."""
@@ -246,17 +261,19 @@ class GraphQLHTTP:
             if not message.get("more_body", False):
                 return bytes(body)
 
-    async def _execute(self, method: str, request: Request, media_type: MediaType) -> Response:
+    async def _execute(
+        self, method: str, request: Request, media_type: MediaType, context: Context
+    ) -> Response:
         request_error_status = 400 if media_type is MediaType.GRAPHQL else 200
         try:
-            _, operation = request.operation(self._documents)
+            document, operation = request.operation(self._documents)
         except GraphQLError as error:
             return Response(request_error_status, _errors([error]), media_type)
         check_operation(method, operation.operation)
         result = await self._schema.execute(
-            request.query,
+            document.text,
             variable_values=request.variables,
-            context_value=self._make_context(),
+            context_value=context,
             operation_name=request.operation_name,
             operation_extensions=request.extensions,
         )

@@ -13,6 +13,7 @@ from strawberry.types.execution import PreExecutionError
 from graphql_api.errors import GraphQLAPIError
 from graphql_api.schema.errors import OPERATION_UNRESOLVED, expose
 from graphql_api.transport.documents import Document, Documents
+from graphql_api.transport.persisted import SHA256_PREFIX
 
 Members: TypeAlias = Mapping[str, Any]
 """A JSON object, whose members the client has chosen."""
@@ -27,41 +28,56 @@ class Request:
     """A request, its members checked for their types.
 
     Attributes:
-        query: The text of the document.
+        query: The text of the document; None, if the client has only named it.
         operation_name: Which of the document's operations; may be absent if there is one.
         variables: Their values; None and none are the same.
         extensions: What else the client says about it.
+        document_id: The sha256 by which the client names the document, if it does, in hexadecimal.
     """
 
-    query: str
+    query: str | None
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
+    document_id: str | None = None
 
     @classmethod
     def of(cls, members: Members) -> Self:
         """The request that a JSON object holds; members that it does not know are ignored.
 
+        A document may be named in the way of the appendix of GraphQL over HTTP, `documentId`, or in
+        Apollo's, `extensions.persistedQuery`.
+
         Raises:
             MalformedRequestError: It holds none.
         """
         query = members.get("query")
-        if not isinstance(query, str):
+        extensions = optional_object(members, "extensions")
+        document_id = _document_id(members)
+        if extensions and "persistedQuery" in extensions:
+            # Taken out: those who name a document and those who send it ask for the same.
+            extensions = {**extensions}
+            by_apollo = _persisted_query(extensions.pop("persistedQuery"))
+            if document_id is not None and by_apollo not in (None, document_id):
+                raise MalformedRequestError("'documentId' and 'persistedQuery' name two documents")
+            document_id = document_id or by_apollo
+        if not isinstance(query, str) and (query is not None or document_id is None):
             raise MalformedRequestError("'query' is not a string")
         operation_name = members.get("operationName")
         if operation_name is not None and not isinstance(operation_name, str):
             raise MalformedRequestError("'operationName' is neither a string nor null")
         variables = optional_object(members, "variables")
-        return cls(query, operation_name, variables, optional_object(members, "extensions"))
+        return cls(query, operation_name, variables, extensions, document_id)
 
     def operation(self, documents: Documents) -> tuple[Document, OperationDefinitionNode]:
         """The operation that is asked for, and the document around it; neither is validated yet.
 
         Raises:
-            GraphQLError: There is none, or more than one, or a syntax error; with its code.
+            GraphQLError: There is none, or more than one, or a syntax error, or the document is
+                not known; with its code.
         """
         try:
-            document = documents.parse(self.query)
+            document = documents.find(self.query, self.document_id)
         except GraphQLSyntaxError as error:
             expose(error)
             raise
@@ -69,6 +85,25 @@ class Request:
         if operation is None:
             raise refusal("Unable to identify operation", OPERATION_UNRESOLVED)
         return document, operation
+
+
+def _document_id(members: Members) -> str | None:
+    id_ = members.get("documentId")
+    if id_ is not None and not isinstance(id_, str):
+        raise MalformedRequestError("'documentId' is neither a string nor null")
+    return None if id_ is None else id_.removeprefix(SHA256_PREFIX)
+
+
+def _persisted_query(value: object) -> str | None:
+    match value:
+        case None:
+            return None
+        case {"version": 1, "sha256Hash": str(id_)}:
+            return id_
+        case _:
+            raise MalformedRequestError(
+                "'extensions.persistedQuery' is not of the form {version: 1, sha256Hash: …}"
+            )
 
 
 def optional_object(members: Members, name: str) -> dict[str, Any] | None:

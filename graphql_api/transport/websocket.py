@@ -365,7 +365,7 @@ class _Connection:
         if is_subscription:
             work = partial(self._subscribe, operation, request, document, context)
         else:
-            work = partial(self._execute, operation, request, context)
+            work = partial(self._execute, operation, request, document, context)
         task = self._tasks.create_task(
             self._serve(operation, work), name=f"operation {operation.id}"
         )
@@ -389,10 +389,12 @@ class _Connection:
                 self._queries.pop(operation, None)
                 self._subscriptions.pop(operation, None)
 
-    async def _execute(self, operation: Operation, request: Request, context: Context) -> None:
+    async def _execute(
+        self, operation: Operation, request: Request, document: Document, context: Context
+    ) -> None:
         """Have Strawberry execute an operation, and send what comes of it."""
         results = await self._server.schema.stream(
-            request.query,
+            document.text,
             variable_values=request.variables,
             context_value=context,
             operation_name=request.operation_name,
@@ -414,7 +416,7 @@ class _Connection:
         """Bring a subscription about; serve it here, unless it can be served with others."""
         execution = SubscriptionExecution(self._server.schema, request, document, context)
         if not execution.is_composable:
-            await self._execute(operation, request, context)
+            await self._execute(operation, request, document, context)
             return
         key = group_key(request, document, context)
         with ExitStack() as stack:

@@ -13,3 +13,9 @@ __all__ = ["client", "server", "starbelly", "writer"]
 def packages() -> None:
     """The npm packages that the client programs need."""
     npm.install(PACKAGE)
+
+
+@pytest.fixture(scope="session")
+def http_packages() -> None:
+    """The npm packages that the programs of `http/` need."""
+    npm.install(PACKAGE / "http")

@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Scope
 
-from graphql_api.transport.http import GraphQLHTTP, MediaType, accepted
-from tests.server.transport.toy import serve
+from graphql_api.schema import APISchema, Context
+from graphql_api.transport.http import GraphQLHTTP, MediaType, RefusedError, accepted
+from tests.server.transport.toy import http_transport, serve
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -20,7 +22,7 @@ GRAPHQL = "application/graphql-response+json"
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with (
-        serve(GraphQLHTTP, max_body_bytes=10_000) as running,
+        serve(http_transport, max_body_bytes=10_000) as running,
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{running.port}", trust_env=False, timeout=10
         ) as client,
@@ -76,7 +78,7 @@ async def test_query_and_mutation_are_answered(http: httpx.AsyncClient, accept: 
 
 async def test_query_may_come_by_get(http: httpx.AsyncClient) -> None:
     query = "query ($n: String!) { hello(name: $n) }"
-    params = {"query": query, "variables": '{"n":"ä"}', "extensions": ""}
+    params = {"query": query, "variables": '{"n":"ä"}', "extensions": "", "operationName": ""}
     response = await http.get("/", params=params)
     assert response.json() == {"data": {"hello": "hello ä"}}
 
@@ -122,10 +124,14 @@ async def test_request_that_is_no_graphql_is_refused(http: httpx.AsyncClient) ->
     body = json.dumps({"query": "{ hello }"}).encode()
     types = [None, "text/plain", "application/graphql", f"{JSON}; charset=latin-1"]
     for content_type in types:
-        headers = {} if content_type is None else {"content-type": content_type}
+        headers = [] if content_type is None else [("content-type", content_type)]
         assert (await http.post("/", content=body, headers=headers)).status_code == 415
+    twice = [("content-type", JSON), ("content-type", JSON)]
+    assert (await http.post("/", content=body, headers=twice)).status_code == 415
+    compressed = [("content-type", JSON), ("content-encoding", "gzip")]
+    assert (await http.post("/", content=body, headers=compressed)).status_code == 415
     assert (await http.put("/", json={})).headers["allow"] == "GET, POST"
-    assert (await post(http, {"query": "{ hello }"}, "text/event-stream")).status_code == 406
+    assert (await post(http, {"query": "{ hello }"}, "text/html")).status_code == 406
     assert (await post(http, {"query": " " * 10_000})).status_code == 413
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -172,6 +178,22 @@ async def test_subscription_needs_a_stream(http: httpx.AsyncClient) -> None:
     response = await post(http, {"query": "subscription { count }"})
     assert response.status_code == 406
     assert "graphql-transport-ws" in response.json()["errors"][0]["message"]
+
+
+async def test_request_is_refused_before_anything_else_of_it_is_read() -> None:
+    async def refuse(scope: Scope) -> Context:
+        raise RefusedError(401, f"no token in {len(scope['headers'])} headers", code="NO")
+
+    def make(schema: APISchema, _: object) -> GraphQLHTTP:
+        return GraphQLHTTP(schema, refuse)
+
+    async with (
+        serve(make) as running,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", trust_env=False) as http,
+    ):
+        response = await http.post("/", content=b"no JSON")
+        assert response.status_code == 401
+        assert response.json()["errors"][0]["extensions"] == {"code": "NO"}
 
 
 async def test_error_of_a_resolver_is_masked(

@@ -11,7 +11,7 @@ from typing import Any
 
 import strawberry
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -21,6 +21,7 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.transport.http import GraphQLHTTP
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import GraphQLTransportWS
 from tests.unit.transport.toy import Topic, ToySource
@@ -163,6 +164,17 @@ class Running:
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/"
+
+
+def http_transport(
+    schema: APISchema, make_context: Callable[[], Context], **arguments: Any
+) -> GraphQLHTTP:
+    """The transport for HTTP, whose requests all have the same context."""
+
+    async def request_context(_: Scope) -> Context:
+        return make_context()
+
+    return GraphQLHTTP(schema, request_context, **arguments)
 
 
 @asynccontextmanager

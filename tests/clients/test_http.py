@@ -1,0 +1,35 @@
+"""Apollo and urql over HTTP: plain queries get JSON, and persisted ones are sent once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.clients.http.node import run
+from tests.server.running import Running
+
+pytestmark = [pytest.mark.usefixtures("http_packages"), pytest.mark.timeout(300)]
+
+TABLES = ["policy", "schedule", "domain_login"]
+
+
+@pytest.mark.parametrize("client", ["apollo", "urql"])
+async def test_stock_client_gets_json_and_sends_a_persisted_document_once(
+    server: Running, client: str
+) -> None:
+    told = json.loads(await run(f"{client}.js", f"{server.http}/graphql"))
+    for query in told:
+        assert [feed["table"] for feed in query["data"]["feeds"]] == TABLES
+        for request in query["requests"]:
+            assert request["type"].startswith(
+                ("application/json", "application/graphql-response+json")
+            )
+    plain, first, second, by_get = (
+        [(request["method"], request["has_document"]) for request in query["requests"]]
+        for query in told
+    )
+    assert plain == [("POST", True)]
+    assert first == [("POST", False), ("POST", True)]
+    assert second == [("POST", False)]
+    assert by_get == [("GET", False)]
