@@ -1,4 +1,4 @@
-"""The command line: `graphql-api serve`, `embedded`, `init`, `schema` and `watch`.
+"""The command line: `graphql-api serve`, `embedded`, `init`, `schema`, `config` and `watch`.
 
 Exit codes: 0 done, a server that was told to stop, or a watch whose output nobody reads any more;
 1 failed; 2 wrong usage or configuration; 130 interrupted, as a watch usually is. An error is one
@@ -195,12 +195,29 @@ def _watch(flags: Flags) -> int:
     return OK
 
 
+def _config(flags: Flags) -> int:
+    from graphql_api.effective_settings import effective_settings
+    from graphql_api.settings import Settings, load
+
+    rows = effective_settings(load(Settings, flags), flags)
+    width = max(len(row.name) for row in rows)
+    # What differs from the defaults is what one looks for: it stands out without colours.
+    _print(
+        [
+            f"{'' if row.origin == 'default' else '*':<2}{row.name:<{width}}  "
+            f"{row.value or '(none)'}  ({row.origin})"
+            for row in rows
+        ]
+    )
+    return OK
+
+
 def _log_at(settings: CommonSettings) -> None:
     import logging.config
 
     from graphql_api.logs import logging_config
 
-    logging.config.dictConfig(logging_config(settings.log_level))
+    logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -244,6 +261,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(
         command("init", _init, "create the database, tables and policies that are missing"),
         InitSettings,
+    )
+    _add_settings(
+        command("config", _config, "print the settings of `serve` and where each comes from"),
+        Settings,
     )
     schema = command("schema", _schema, "print the schema")
     schema.add_argument(

@@ -1,15 +1,21 @@
-"""How this program logs: by the standard library, to stderr, one line per record."""
+"""How this program logs: by the standard library, to stderr, one record after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
-from graphql_api.settings import LogLevel
+import orjson
+
+from graphql_api.settings import LogFormat, LogLevel
+
+_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+"""What every record has; anything else was given as `extra`."""
 
 
-def logging_config(level: LogLevel) -> dict[str, Any]:
+def logging_config(level: LogLevel, log_format: LogFormat = "plain") -> dict[str, Any]:
     """The argument of `logging.config.dictConfig`.
 
     uvicorn's own notes (each socket that opens or closes, each phase of its start) appear only with
@@ -19,10 +25,11 @@ def logging_config(level: LogLevel) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "line": {
+            "plain": {
                 "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
                 "datefmt": "%Y-%m-%dT%H:%M:%S%z",
-            }
+            },
+            "json": {"()": JSONFormatter},
         },
         "filters": {
             "not_said_twice": {"()": _NotSaidTwice},
@@ -31,7 +38,7 @@ def logging_config(level: LogLevel) -> dict[str, Any]:
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
-                "formatter": "line",
+                "formatter": log_format,
                 "filters": ["not_said_twice", "no_cancellation"],
             }
         },
@@ -41,6 +48,36 @@ def logging_config(level: LogLevel) -> dict[str, Any]:
             "uvicorn": {"level": "DEBUG" if level == "debug" else "WARNING"},
         },
     }
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object for each record, on one line.
+
+    Its members are `time` (RFC 3339, UTC, microseconds), `level`, `logger`, `message`, what the
+    record carries as `extra`, and `exception`, a traceback as one text, if there is one.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON; what JSON cannot hold as its `str`."""
+        members: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        members |= {k: v for k, v in vars(record).items() if k not in _ATTRIBUTES}
+        if record.exc_info:
+            members["exception"] = self.formatException(record.exc_info)
+        return _to_json(members)
+
+
+def _to_json(members: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(members, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:
+        # What came from outside may hold what UTF-8 cannot; or a number what JSON cannot.
+        texts = {k: str(v).encode("utf-8", "backslashreplace").decode() for k, v in members.items()}
+        return orjson.dumps(texts).decode()
 
 
 class _NotSaidTwice(logging.Filter):

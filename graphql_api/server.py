@@ -15,11 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.settings import Settings
+from graphql_api.tls import Certificate
 from graphql_api.transport.uvicorn_protocol import OutletProtocol, SocketLimits
 
 _BACKLOG = 2048
 _LAST_LOOK_S = 0.3
 """uvicorn needs a moment to see that nobody is left: it looks every 0.1 s."""
+
+_TICKS_PER_CERTIFICATE_LOOK = 50
 
 _logger = logging.getLogger(__name__)
 
@@ -101,7 +104,10 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: Application, settings: Settings) -> None:
-        super().__init__(_config(self._supervised, settings))
+        self._certificate = (
+            None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
+        )
+        super().__init__(_config(self._supervised, settings, self._certificate))
         self._app = app
         self._grace_s = settings.shutdown_grace_s
         self._forced = asyncio.Event()
@@ -135,6 +141,12 @@ class Server(uvicorn.Server):
         else:
             # Not uvicorn's, which raises the signal again when all is done.
             self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look now and then whether the certificate has been renewed; uvicorn ticks at 10 Hz."""
+        if self._certificate is not None and counter % _TICKS_PER_CERTIFICATE_LOOK == 0:
+            self._certificate.reload_if_changed()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let clients go within the grace period, then end the rest.
@@ -180,7 +192,7 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
 
-def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: Settings, certificate: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         access_log=False,
@@ -191,6 +203,7 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         # Nothing here depends on the client's address or scheme, so nobody is believed about them.
         proxy_headers=False,
         server_header=False,
+        ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         ws=OutletProtocol.with_limits(
             SocketLimits(

@@ -7,6 +7,7 @@ and given by repeating the flag on the command line.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from graphql_api.errors import ConfigurationError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["plain", "json"]
 
 
 def _split(value: object) -> object:
@@ -41,6 +43,9 @@ class CommonSettings(BaseSettings):
     )
 
     log_level: LogLevel = Field("info", description="log this and what is worse")
+    log_format: LogFormat = Field(
+        "plain", description="one line per record for people, or one JSON object for programs"
+    )
 
 
 class DataSettings(CommonSettings):
@@ -71,6 +76,17 @@ class Settings(DataSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    tls_cert: Path | None = Field(
+        None,
+        description="serve HTTPS and WSS with this certificate and those above it, in PEM",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    tls_key: Path | None = Field(
+        None,
+        description="its private key, without a passphrase; needless if the certificate's file "
+        "holds it too",
+        json_schema_extra={"metavar": "FILE"},
+    )
     database: SecretStr | None = Field(
         None,
         description="rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]; without "
@@ -199,6 +215,12 @@ class Settings(DataSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _key_has_a_certificate(self) -> Self:
+        if self.tls_key is not None and self.tls_cert is None:
+            raise ValueError("--tls-key needs --tls-cert, the certificate whose key it is")
+        return self
+
 
 class EmbeddedSettings(DataSettings):
     """The settings of `graphql-api embedded`."""
@@ -268,6 +290,16 @@ def load(kind: type[SettingsT], flags: Mapping[str, Any]) -> SettingsT:
         )
         # The cause holds the values, passwords among them; a traceback must not show it.
         raise ConfigurationError(problems) from None
+
+
+def origin(kind: type[CommonSettings], flags: Mapping[str, Any], name: str) -> str:
+    """Where the value of the setting `name` comes from: its flag, its variable, or `default`."""
+    if name in flags:
+        return flag(name)
+    variable = environment_variable(kind, name)
+    # As pydantic-settings reads it: in upper or lower case, and an empty one counts as absent.
+    is_set = any(key.upper() == variable and value for key, value in os.environ.items())
+    return variable if is_set else "default"
 
 
 def flag(name: str) -> str:

@@ -16,9 +16,10 @@ def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[
         embedded: Whether it is the embedded database.
     """
     address = f"{in_url(settings.host)}:{settings.port}"
-    lines = [f"GraphQL is at http://{address}/graphql and ws://{address}/graphql"]
+    s = "s" if settings.tls_cert else ""
+    lines = [f"GraphQL is at http{s}://{address}/graphql and ws{s}://{address}/graphql"]
     if settings.graphiql:
-        lines.insert(0, f"GraphiQL is at http://{address}/graphiql")
+        lines.insert(0, f"GraphiQL is at http{s}://{address}/graphiql")
     if embedded:
         lines += embedded_lines(settings, database, password=True)
     else:

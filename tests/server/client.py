@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -112,10 +113,16 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(url: str, init: dict[str, Any] | None = None) -> AsyncIterator[Client]:
+async def connected(
+    url: str, init: dict[str, Any] | None = None, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Client]:
     """A connection, acknowledged, until the context is left."""
     async with connect(
-        url, subprotocols=[Subprotocol("graphql-transport-ws")], max_size=None, proxy=None
+        url,
+        subprotocols=[Subprotocol("graphql-transport-ws")],
+        max_size=None,
+        proxy=None,
+        ssl=tls,
     ) as socket:
         client = Client(socket)
         await client.send({"type": "connection_init", **({"payload": init} if init else {})})

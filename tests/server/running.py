@@ -31,6 +31,14 @@ class Running:
     def ws(self) -> str:
         return f"ws://{self.host}:{self.port}/graphql"
 
+    @property
+    def https(self) -> str:
+        return f"https://{self.host}:{self.port}"
+
+    @property
+    def wss(self) -> str:
+        return f"wss://{self.host}:{self.port}/graphql"
+
 
 def settings_for(url: DatabaseURL, **settings: object) -> Settings:
     """Settings that name a database."""

@@ -26,7 +26,18 @@ MAY_IMPORT = {
 }
 """Each place, and the places it may import beside itself."""
 
-COMPOSITION = {"__main__", "app", "cli", "demo", "logs", "sample", "server", "startup"}
+COMPOSITION = {
+    "__main__",
+    "app",
+    "cli",
+    "demo",
+    "effective_settings",
+    "logs",
+    "sample",
+    "server",
+    "startup",
+    "tls",
+}
 """What puts the places together; it may import everything, and nothing else may import it."""
 
 Imports = Mapping[str, set[str]]

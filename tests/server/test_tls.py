@@ -1,0 +1,66 @@
+"""HTTPS and WSS: the same server, with a certificate that is renewed while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.certificates import Authority
+from tests.server.client import connected
+from tests.server.running import running, settings_for
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+async def test_queries_and_subscriptions_are_served_over_tls(
+    starbelly: DatabaseURL, authority: Authority, tmp_path: Path
+) -> None:
+    chain, key = authority.issue(tmp_path)
+    tls = authority.client_context()
+    async with (
+        running(settings_for(starbelly, tls_cert=chain, tls_key=key)) as server,
+        httpx.AsyncClient(verify=tls, base_url=server.https) as http,
+        connected(server.wss, tls=tls) as client,
+    ):
+        answer = await http.post("/graphql", json={"query": "{ policies { total } }"})
+        assert answer.json() == {"data": {"policies": {"total": 2}}}
+        operation = await client.subscribe(
+            "subscription { policyChanges { __typename ... on FeedState { status } } }"
+        )
+        assert len(await operation.until_status("READY")) == 4
+
+
+async def test_a_renewed_certificate_is_taken_without_a_restart(
+    starbelly: DatabaseURL, tmp_path: Path
+) -> None:
+    old, new = Authority(), Authority()
+    chain, key = old.issue(tmp_path)
+    async with running(settings_for(starbelly, tls_cert=chain, tls_key=key)) as server:
+        tls = old.client_context()
+        async with connected(server.wss, tls=tls) as client:
+            (tmp_path / "new").mkdir()
+            for made, used in zip(new.issue(tmp_path / "new"), (chain, key), strict=True):
+                made.replace(used)
+            async with asyncio.timeout(30):
+                while not await accepts(server.wss, new.client_context()):
+                    await asyncio.sleep(0.1)
+            # Who was connected before is none the worse for it.
+            assert "data" in await client.execute("{ __typename }")
+
+
+async def accepts(url: str, tls: ssl.SSLContext) -> bool:
+    """Whether a client that trusts this authority only can connect."""
+    try:
+        async with connect(url, ssl=tls, subprotocols=["graphql-transport-ws"], proxy=None):  # type: ignore[list-item]
+            return True
+    except ssl.SSLCertVerificationError:
+        return False

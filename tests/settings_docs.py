@@ -1,0 +1,72 @@
+"""`docs/settings.md`, made of the settings: `python -m tests.settings_docs` writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphql_api.settings import (
+    CommonSettings,
+    DataSettings,
+    EmbeddedSettings,
+    InitSettings,
+    Settings,
+    WatchSettings,
+    environment_variable,
+    flag,
+)
+
+FILE = Path(__file__).parents[1] / "docs" / "settings.md"
+
+COMMANDS: dict[str, type[CommonSettings]] = {
+    "serve": Settings,
+    "embedded": EmbeddedSettings,
+    "init": InitSettings,
+    "watch": WatchSettings,
+}
+
+_HEAD = """\
+# Settings
+
+Each is a flag and an environment variable; the flag wins. A yes is `--demo`, a no is `--no-demo`;
+in the environment they are `true` and `false`. A flag that takes a list is repeated, and in the
+environment the values are separated by commas. `graphql-api config` prints what is in force, and
+from where each value comes.
+"""
+
+
+def text() -> str:
+    """The whole file."""
+    return _HEAD + "".join(
+        f"\n## `graphql-api {command}`\n\n"
+        "| flag | environment | default | meaning |\n|---|---|---|---|\n"
+        + "".join(_row(kind, name) for name in kind.model_fields)
+        for command, kind in COMMANDS.items()
+    )
+
+
+def _row(kind: type[CommonSettings], name: str) -> str:
+    field = kind.model_fields[name]
+    if name == "data" and issubclass(kind, DataSettings):
+        default = "a file in the user's data directory"  # which is another on each machine
+    else:
+        value = field.get_default(call_default_factory=True)
+        default = "needed" if field.is_required() else _default(value)
+    cells = [
+        f"`{flag(name)}`",
+        f"`{environment_variable(kind, name)}`",
+        default,
+        str(field.description).replace("|", "\\|"),
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _default(value: object) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"`{value}`"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
