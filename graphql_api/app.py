@@ -247,7 +247,10 @@ class Services:
             self_check_s=settings.self_check_s,
         )
         outages = OutageLog()
-        return Feeds(TABLES, lambda table: Feed(table, source, limits, outages=outages))
+        pause = self._websocket.fan_out.round
+        return Feeds(
+            TABLES, lambda table: Feed(table, source, limits, outages=outages, pause=pause)
+        )
 
     @staticmethod
     def _spawn(

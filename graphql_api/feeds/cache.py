@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
@@ -55,6 +56,9 @@ class WatchCache(Generic[RowT, EventT]):
         self._queue_limit = queue_limit
         self._views: dict[Filter[RowT], View[RowT, EventT]] = {}
         self._initial_events: dict[str, EventT] = {}
+        self._state_events: WeakValueDictionary[tuple[FeedStatus, str], EventT] = (
+            WeakValueDictionary()
+        )
         self._keys: tuple[str, ...] | None = ()
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
@@ -215,8 +219,16 @@ class WatchCache(Generic[RowT, EventT]):
         return event
 
     def state_event(self, status: FeedStatus, cursor: str | None = None) -> EventT:
-        """The event for a status; without a cursor for what comes before a snapshot."""
-        return self._table.state(status, cursor or self._incomplete)
+        """The event for a status; without a cursor for what comes before a snapshot.
+
+        The same object for all who are told the same while somebody holds it: a thousand who join
+        at once are told READY once.
+        """
+        cursor = cursor or self._incomplete
+        event = self._state_events.get((status, cursor))
+        if event is None:
+            event = self._state_events[status, cursor] = self._table.state(status, cursor)
+        return event
 
     def _subscribers(self) -> Iterator[Subscriber[RowT, EventT]]:
         for view in self._views.values():

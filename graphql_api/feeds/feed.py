@@ -6,10 +6,10 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Never, TypeVar, cast
+from typing import Any, Generic, Never, TypeAlias, TypeVar, cast
 
 from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
 from graphql_api.feeds.cache import Page, WatchCache
@@ -30,16 +30,25 @@ _STEPS_IN_A_ROW = 64
 """How many documents are decoded or changes applied before the event loop has its turn."""
 
 
-class _Turns:
-    """Lets the event loop have its turn now and then in a long piece of work."""
+Pause: TypeAlias = Callable[[], Awaitable[None]]
+"""Waits until everybody else has had a turn."""
 
-    def __init__(self) -> None:
+
+async def _turn_of_the_loop() -> None:
+    await asyncio.sleep(0)
+
+
+class _Turns:
+    """Lets everybody else have a turn now and then in a long piece of work."""
+
+    def __init__(self, pause: Pause) -> None:
+        self._pause = pause
         self._steps = 0
 
     async def take(self) -> None:
         self._steps += 1
         if self._steps % _STEPS_IN_A_ROW == 0:
-            await asyncio.sleep(0)
+            await self._pause()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +103,9 @@ class Feed(Generic[RowT, EventT]):
         source: Where from.
         settings: Limits.
         outages: Where to say how the feed stands.
+        pause: Awaited between pieces of long work, such as a flood of changes: a feed that waits
+            for its subscribers there is as fast as they are, before it has to merge for them. A
+            turn of the event loop, if absent.
         clock: Tells the time, for `last_change_at`.
         rng: Gives the jitter.
     """
@@ -105,12 +117,14 @@ class Feed(Generic[RowT, EventT]):
         settings: FeedSettings | None = None,
         *,
         outages: OutageLog | None = None,
+        pause: Pause = _turn_of_the_loop,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         rng: random.Random | None = None,
     ) -> None:
         self._source = source
         self._settings = settings or FeedSettings()
         self._outages = outages or OutageLog()
+        self._pause = pause
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._is_ready = asyncio.Event()
@@ -244,7 +258,7 @@ class Feed(Generic[RowT, EventT]):
         """Apply what a changefeed tells, until it is lost."""
         snapshot: dict[str, RowT] | None = {}
         self._unserved.clear()
-        turns = _Turns()
+        turns = _Turns(self._pause)
         async with self._source.changes(self.table.name) as changes:
             async for change in changes:
                 if isinstance(change, SourceReady):
@@ -272,7 +286,7 @@ class Feed(Generic[RowT, EventT]):
                 await feed._is_ready.wait()  # noqa: SLF001 - of the same class
             self._cache.load(snapshot)
         else:
-            turns = _Turns()
+            turns = _Turns(self._pause)
             for key in self._cache.differing(snapshot):
                 self._apply(key, snapshot.get(key))
                 await turns.take()
@@ -330,7 +344,7 @@ class Feed(Generic[RowT, EventT]):
         before = self._cache.position
         documents = await self._source.read(self.table.name, keys)
         rows: dict[str, RowT] = {}
-        turns = _Turns()
+        turns = _Turns(self._pause)
         for document in documents:
             key = document.get(self.table.primary_key)
             if is_text(key):

@@ -91,9 +91,9 @@ class ScriptedSource:
 
 @asynccontextmanager
 async def following(
-    source: ScriptedSource, settings: FeedSettings = QUICK
+    source: ScriptedSource, settings: FeedSettings = QUICK, **options: Any
 ) -> AsyncIterator[Feed[Number, Event]]:
-    feed: Feed[Number, Event] = Feed(Numbers(), source, settings)
+    feed: Feed[Number, Event] = Feed(Numbers(), source, settings, **options)
     running = asyncio.create_task(feed.run())
     try:
         yield feed
@@ -266,6 +266,27 @@ async def test_a_long_snapshot_lets_others_have_their_turn() -> None:
         assert len(await until(feed.subscribe(), FeedStatus.READY)) == 502
         running.cancel()
         assert turns > 10
+
+
+async def test_a_flood_merges_nothing_for_subscribers_that_keep_up() -> None:
+    got: list[Event] = []
+
+    async def pause() -> None:
+        while (event := subscription.pull()) is not None:
+            got.append(event)
+
+    source = ScriptedSource(a=0)
+    async with following(source, pause=pause) as feed:
+        await feed.ready(5)
+        subscription = feed.subscribe(include_initial=False)
+        for n in range(1, 1001):
+            source.write("a", n)
+        source.write("fence", 0)
+        async with asyncio.timeout(5):
+            while feed.get("fence") is None:
+                await asyncio.sleep(0)
+        await pause()
+    assert [event.row.n for event in got if isinstance(event, Updated)] == [*range(1, 1001)]
 
 
 async def test_the_time_of_the_last_change_is_that_of_changes_only() -> None:

@@ -315,6 +315,15 @@ def test_equal_filters_are_sent_the_same_objects() -> None:
     assert cache.subscribers == 3
 
 
+def test_those_who_are_told_the_same_status_are_sent_the_same_object() -> None:
+    cache = make_cache({"a": 1})
+    one, two = (drain(subscribe(cache)) for _ in range(2))
+    assert one[0] is two[0]
+    assert one[-1] is two[-1]
+    write(cache, "a", [2])
+    assert drain(subscribe(cache))[-1] is not one[-1]
+
+
 def test_those_who_fall_behind_together_are_sent_the_same_merged_objects() -> None:
     cache = make_cache({"a": 1, "b": 1})
     subscribers = [subscribe(cache) for _ in range(3)]

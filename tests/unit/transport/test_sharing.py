@@ -247,10 +247,10 @@ async def test_result_that_read_another_feed_holds_while_that_feed_stands() -> N
         statuses = 2
         assert await subscribe(outlets[0]) == 1 + statuses
         assert await subscribe(outlets[1]) == 1 + statuses  # one member remembers nothing
-        assert await subscribe(outlets[2]) == statuses
+        assert await subscribe(outlets[2]) == 0
         server.source.change("policy", policy("p", "old"), policy("p", "new"))
         await settled(server, fan_out)
-        assert await subscribe(outlets[3]) == 1 + statuses
+        assert await subscribe(outlets[3]) == 1  # the row, not the statuses
         names = [
             data["scheduleChanges"]["schedule"]["policy"]["name"]
             for outlet in outlets
