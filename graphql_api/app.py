@@ -2,7 +2,8 @@
 
 ```
 lifespan ── embedded database (with no --database) ── demo (with --demo)
-         └─ feeds, one per table
+         ├─ feeds, one per table
+         └─ access: looks after the files of tokens and keys
 ```
 """
 
@@ -40,11 +41,16 @@ from graphql_api.rethink.writer import RethinkWriter
 from graphql_api.schema import TABLES, APISchema, Context, build_schema
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
+from graphql_api.transport.access import Access
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.guard import Guard, GuardMiddleware
 from graphql_api.transport.http import GraphQLHTTP
+from graphql_api.transport.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
 from graphql_api.transport.manifest import read_manifest
 from graphql_api.transport.persisted import PersistedDocuments
+from graphql_api.transport.principal import Principal, Verifier
+from graphql_api.transport.tokens import Tokens
+from graphql_api.transport.watched_file import WatchedFile
 from graphql_api.transport.websocket import GraphQLTransportWS, Limits
 
 log = logging.getLogger(__name__)
@@ -141,11 +147,15 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
     schema = build_schema()
     documents = _documents(settings, schema)
 
-    def context() -> Context:
-        return Context(feeds=services.feeds, feed_wait_s=settings.feed_wait_s)
+    access = make_access(settings)
 
-    async def request_context(_: Scope) -> Context:
-        return context()
+    def context(principal: Principal) -> Context:
+        return Context(
+            feeds=services.feeds, feed_wait_s=settings.feed_wait_s, scopes=principal.scopes
+        )
+
+    async def request_context(scope: Scope) -> Context:
+        return context(access.principal(scope))
 
     http = GraphQLHTTP(
         schema, request_context, documents=documents, max_body_bytes=settings.max_message_bytes
@@ -159,8 +169,9 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             max_subscriptions=settings.max_subscriptions,
             max_queries=settings.max_queries,
         ),
+        gate=access,
     )
-    services = Services(settings, url, websocket, announce or _log_lines)
+    services = Services(settings, url, websocket, access, announce or _log_lines)
     guard = Guard.of(
         bound_host=settings.host,
         allow_hosts=settings.allow_host,
@@ -178,6 +189,34 @@ def _documents(settings: Settings, schema: APISchema) -> Documents:
     )
 
 
+def make_access(settings: Settings) -> Access:
+    """What decides whom to serve.
+
+    Raises:
+        ConfigurationError: A file of tokens or keys cannot be read, or is broken or too weak.
+    """
+    verifiers: list[WatchedFile[Verifier]] = []
+    if settings.tokens is not None:
+        verifiers.append(WatchedFile(settings.tokens, Tokens.parse, name="token file"))
+    allowed = allowed_algorithms(settings.jwt_algorithm)
+
+    def checked_by(read: Callable[..., Sequence[Key]]) -> Callable[[bytes], Verifier]:
+        return lambda data: Keys(
+            read(data, allowed=allowed),
+            audience=settings.jwt_audience,
+            issuer=settings.jwt_issuer,
+            leeway_s=settings.jwt_leeway_s,
+        )
+
+    if settings.jwt_key is not None:
+        parse = checked_by(keys_of_key_file)
+        verifiers.append(WatchedFile(settings.jwt_key, parse, name="JWT key file"))
+    if settings.jwt_jwks is not None:
+        parse = checked_by(keys_of_jwks)
+        verifiers.append(WatchedFile(settings.jwt_jwks, parse, name="JWKS file"))
+    return Access(verifiers)
+
+
 class Services:
     """What lives as long as the application: the embedded database, the feeds, the demo.
 
@@ -190,11 +229,13 @@ class Services:
         settings: Settings,
         url: DatabaseURL | None,
         websocket: GraphQLTransportWS,
+        access: Access,
         announce: Announce,
     ) -> None:
         self._settings = settings
         self._url = url
         self._websocket = websocket
+        self._access = access
         self._announce = announce
         self._stack = AsyncExitStack()
         self._feeds: Feeds | None = None
@@ -212,6 +253,7 @@ class Services:
             await stack.enter_async_context(self._websocket)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
+            self._spawn(stack, tasks, self._access.run(), "access")
             if self._settings.demo:
                 self._spawn(stack, tasks, _run_demo(url), "demo")
             embedded = self._url is None

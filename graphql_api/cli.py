@@ -1,4 +1,4 @@
-"""The command line: `graphql-api serve`, `embedded`, `init`, `schema`, `config` and `watch`.
+"""The command line: `graphql-api serve`, `embedded`, `init`, `token`, `schema`, `config`, `watch`.
 
 Exit codes: 0 done, a server that was told to stop, or a watch whose output nobody reads any more;
 1 failed; 2 wrong usage or configuration; 130 interrupted, as a watch usually is. An error is one
@@ -15,11 +15,13 @@ TYPE_CHECKING = False  # the one of `typing` would have to be imported
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
     from types import FrameType
     from typing import Any, NoReturn, TypeAlias
 
     from pydantic.fields import FieldInfo
 
+    from graphql_api.schema.scopes import Scope
     from graphql_api.settings import CommonSettings, EmbeddedSettings
 
     Flags: TypeAlias = Mapping[str, Any]
@@ -142,6 +144,62 @@ def _init(flags: Flags) -> int:
     return OK
 
 
+def _token_create(flags: Flags) -> int:
+    from datetime import UTC, datetime
+
+    from graphql_api.schema.scopes import names
+    from graphql_api.settings import TokenSettings, load
+    from graphql_api.transport.token_file import add_token
+    from graphql_api.transport.tokens import new_token
+
+    arguments = dict(flags)
+    name, scopes = arguments.pop("name"), arguments.pop("scope")
+    lifetime = arguments.pop("expires_in", None)
+    file = load(TokenSettings, arguments).tokens
+    now = datetime.now(UTC)
+    token, kept = new_token(
+        name, scopes, created=now, expires=None if lifetime is None else now + lifetime
+    )
+    add_token(file, kept)
+    # The token alone goes to stdout, so that a program can take it from there.
+    print(token, flush=True)
+    until = "" if kept.expires is None else f", until {kept.expires:%Y-%m-%d %H:%M} UTC"
+    print(
+        f"the token {name} may {names(kept.scopes)}{until}; it cannot be shown again",
+        file=sys.stderr,
+    )
+    return OK
+
+
+def _token_list(flags: Flags) -> int:
+    import time
+
+    from graphql_api.schema.scopes import names
+    from graphql_api.settings import TokenSettings, load
+    from graphql_api.transport.token_file import read_tokens
+
+    now_s = time.time()
+    for token in read_tokens(load(TokenSettings, flags).tokens):
+        until = "does not expire"
+        if token.expires is not None:
+            verb = "expired" if token.is_expired(now_s) else "expires"
+            until = f"{verb} {token.expires:%Y-%m-%d %H:%M} UTC"
+        created = f"created {token.created:%Y-%m-%d %H:%M} UTC"
+        print(f"{token.name}: {names(token.scopes)}; {created}, {until}", flush=True)
+    return OK
+
+
+def _token_revoke(flags: Flags) -> int:
+    from graphql_api.settings import TokenSettings, load
+    from graphql_api.transport.token_file import remove_token
+
+    arguments = dict(flags)
+    name = arguments.pop("name")
+    remove_token(load(TokenSettings, arguments).tokens, name)
+    print("revoked; servers that use the file end its connections within a second", flush=True)
+    return OK
+
+
 def _schema(flags: Flags) -> int:
     import difflib
     from pathlib import Path
@@ -224,7 +282,13 @@ def _parser() -> argparse.ArgumentParser:
     import argparse
     from importlib.metadata import version
 
-    from graphql_api.settings import EmbeddedSettings, InitSettings, Settings, WatchSettings
+    from graphql_api.settings import (
+        EmbeddedSettings,
+        InitSettings,
+        Settings,
+        TokenSettings,
+        WatchSettings,
+    )
     from graphql_api.watch.tables import TABLES
 
     class Parser(argparse.ArgumentParser):
@@ -242,15 +306,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('graphql-api')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[Flags], int], summary: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(
+    def command(
+        name: str,
+        run: Callable[[Flags], int] | None,
+        summary: str,
+        among: argparse._SubParsersAction[Any] = commands,
+    ) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = among.add_parser(
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
             argument_default=argparse.SUPPRESS,
             allow_abbrev=False,
         )
-        made.set_defaults(run=run)
+        if run is not None:
+            made.set_defaults(run=run)
         return made
 
     _add_settings(command("serve", _serve, "serve GraphQL over HTTP and WebSocket"), Settings)
@@ -266,6 +336,28 @@ def _parser() -> argparse.ArgumentParser:
         command("config", _config, "print the settings of `serve` and where each comes from"),
         Settings,
     )
+    token = command("token", None, "make, list and revoke the API tokens of a file")
+    tokens = token.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    create = command("create", _token_create, "make a token, and print it, once", tokens)
+    create.add_argument("name", metavar="NAME", help="what to call it")
+    create.add_argument(
+        "--scope",
+        type=_scopes,
+        required=True,
+        metavar="SCOPE[,SCOPE]",
+        help="what its bearer may do: read, write, and logins, which either needs for domain "
+        "logins",
+    )
+    create.add_argument(
+        "--expires-in",
+        type=_lifetime,
+        metavar="TIME",
+        help="how long it is valid, such as 90d, 12h or 30m; for ever, if absent",
+    )
+    revoke = command("revoke", _token_revoke, "make a token invalid", tokens)
+    revoke.add_argument("name", metavar="NAME", help="which token")
+    for made in (create, command("list", _token_list, "list the tokens", tokens), revoke):
+        _add_settings(made, TokenSettings)
     schema = command("schema", _schema, "print the schema")
     schema.add_argument(
         "--check", action="store_true", help=f"compare it with {_SCHEMA_FILE} instead"
@@ -280,6 +372,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_settings(watch, WatchSettings)
     return parser
+
+
+def _scopes(text: str) -> frozenset[Scope]:
+    import argparse
+
+    from graphql_api.schema.scopes import ALL_SCOPES, Scope, names
+
+    try:
+        return frozenset(Scope(name.strip()) for name in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"there are {names(ALL_SCOPES)}") from None
+
+
+def _lifetime(text: str) -> timedelta:
+    import argparse
+    import re
+    from datetime import timedelta
+
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([dhms])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError("a time is a number of d, h, m or s, such as 90d")
+    units = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+    return timedelta(**{units[match[2]]: int(match[1])})
 
 
 def _without_values(message: str) -> str:

@@ -10,7 +10,9 @@ GraphQLAPIError
 └── ClientError                   told to the client, with a code
     ├── BadCursorError            BAD_CURSOR
     ├── BadInputError             BAD_USER_INPUT
-    └── FeedUnavailableError      FEED_UNAVAILABLE
+    ├── FeedUnavailableError      FEED_UNAVAILABLE
+    ├── ForbiddenError            FORBIDDEN
+    └── UnauthenticatedError      UNAUTHENTICATED
 """
 
 from __future__ import annotations
@@ -75,3 +77,27 @@ class FeedUnavailableError(ClientError):
     """A table's first snapshot has not arrived in time."""
 
     code = "FEED_UNAVAILABLE"
+
+
+class ForbiddenError(ClientError):
+    """The client is known, and lacks a scope."""
+
+    code = "FORBIDDEN"
+
+
+class UnauthenticatedError(ClientError):
+    """Credentials are missing, or not valid.
+
+    Its text says the same of every token that is not valid, whatever is wrong with it.
+
+    Attributes:
+        for_log: What is wrong, for the operator; never a part of the token.
+        has_token: Whether there was one.
+    """
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, text: str, *, for_log: str, has_token: bool) -> None:
+        super().__init__(text)
+        self.for_log = for_log
+        self.has_token = has_token

@@ -7,6 +7,7 @@ and given by repeating the flag on the command line.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -109,6 +110,44 @@ class Settings(DataSettings):
         "https://app.example.org",
         json_schema_extra={"metavar": "ORIGIN"},
     )
+    insecure: bool = Field(
+        False,
+        description="let whoever can connect read and change everything, on an address that "
+        "others can reach, too",
+    )
+    tokens: Path | None = Field(
+        None,
+        description="serve those who have an API token of this file; `graphql-api token create` "
+        "makes one",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    jwt_key: Path | None = Field(
+        None,
+        description="serve those who have a JWT that this key checks: a public key in PEM, or a "
+        "secret of 32 bytes or more",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    jwt_jwks: Path | None = Field(
+        None,
+        description="serve those who have a JWT that a key of this JSON Web Key Set checks",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    jwt_algorithm: Names = Field(
+        (),
+        description="take only JWTs that are signed by this algorithm, such as ES256; all that "
+        "fit the key, if absent",
+        json_schema_extra={"metavar": "NAME"},
+    )
+    jwt_audience: str | None = Field(
+        None, description="take only JWTs for this audience (`aud`); those for none, if absent"
+    )
+    jwt_issuer: str | None = Field(None, description="take only JWTs of this issuer (`iss`)")
+    jwt_leeway_s: float = Field(
+        5.0,
+        ge=0,
+        description="how far the issuer's clock may be ahead, in seconds: for `nbf` and `iat` of a "
+        "JWT, not for `exp`",
+    )
     persisted_documents: Path | None = Field(
         None,
         description="file of the documents that clients may name by their sha256, as "
@@ -195,6 +234,41 @@ class Settings(DataSettings):
         5, ge=0, description="how long a shutdown waits for clients to go, in seconds"
     )
 
+    @property
+    def has_access_control(self) -> bool:
+        """Whether a client needs credentials."""
+        return not (self.tokens is self.jwt_key is self.jwt_jwks is None)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the address to listen on."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @model_validator(mode="after")
+    def _others_need_credentials(self) -> Self:
+        if self.insecure and self.has_access_control:
+            raise ValueError("--insecure lets everybody in: give it, or --tokens and --jwt-…")
+        if not (self.is_loopback or self.has_access_control or self.insecure):
+            raise ValueError(
+                f"--host {self.host} can be reached by others, who could read and change "
+                "everything: give --tokens, --jwt-key or --jwt-jwks, or --insecure if all of them "
+                "may"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _jwt_has_one_key_file(self) -> Self:
+        if self.jwt_key is not None and self.jwt_jwks is not None:
+            raise ValueError("--jwt-key and --jwt-jwks: give one of them")
+        if self.jwt_key is self.jwt_jwks is None:
+            for name in ("jwt_algorithm", "jwt_audience", "jwt_issuer"):
+                if getattr(self, name):
+                    raise ValueError(f"{flag(name)} is of no use without --jwt-key or --jwt-jwks")
+        return self
+
     @model_validator(mode="after")
     def _database_is_one_or_the_other(self) -> Self:
         if self.database is not None:
@@ -230,6 +304,15 @@ class EmbeddedSettings(DataSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(28015, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     password: bool = Field(True, description="ask for the password that the password file holds")
+
+
+class TokenSettings(CommonSettings):
+    """The settings of `graphql-api token`."""
+
+    tokens: Path = Field(
+        description="the token file that `graphql-api serve` uses",
+        json_schema_extra={"metavar": "FILE"},
+    )
 
 
 class InitSettings(CommonSettings):

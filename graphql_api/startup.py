@@ -24,8 +24,12 @@ def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[
         lines += embedded_lines(settings, database, password=True)
     else:
         lines.append(f"the database is {database}")
-    if not _is_loopback(settings.host):
-        lines.append(f"whoever reaches {settings.host} can read everything: there is no login")
+    if settings.has_access_control:
+        files = (settings.tokens, settings.jwt_key, settings.jwt_jwks)
+        named = " or ".join(str(file) for file in files if file is not None)
+        lines.append(f"clients need a bearer token that {named} knows")
+    elif not settings.is_loopback:
+        lines.append(f"whoever reaches {settings.host} can read and change everything (--insecure)")
     return lines
 
 
@@ -51,10 +55,3 @@ def in_url(host: str) -> str:
     if address.version == 4:
         return "127.0.0.1" if address.is_unspecified else host
     return "[::1]" if address.is_unspecified else f"[{host.replace('%', '%25')}]"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

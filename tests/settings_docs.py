@@ -10,6 +10,7 @@ from graphql_api.settings import (
     EmbeddedSettings,
     InitSettings,
     Settings,
+    TokenSettings,
     WatchSettings,
     environment_variable,
     flag,
@@ -21,6 +22,7 @@ COMMANDS: dict[str, type[CommonSettings]] = {
     "serve": Settings,
     "embedded": EmbeddedSettings,
     "init": InitSettings,
+    "token": TokenSettings,
     "watch": WatchSettings,
 }
 

@@ -10,6 +10,7 @@ import strawberry
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.table import Table
+from graphql_api.schema.scopes import Scope
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -22,12 +23,14 @@ class Context:
     Attributes:
         feeds: The feeds that every operation reads.
         feed_wait_s: How long a query waits for a feed's first snapshot, in seconds.
+        scopes: What the client may do.
         resume_from: The cursor that the connection gave for this operation, if it did; it wins over
             the operation's own `since`, which a client that reconnects sends as it first was.
     """
 
     feeds: Feeds
     feed_wait_s: float
+    scopes: frozenset[Scope]
     resume_from: str | None = None
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:

@@ -25,6 +25,7 @@ from graphql_api.schema.document import Fields
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, given, is_one_of, needle
 from graphql_api.schema.pages import Limit, Offset, Page, read_page
+from graphql_api.schema.scopes import Scope
 from graphql_api.schema.table_schema import TableSchema
 
 # The domain login
@@ -261,5 +262,8 @@ class DomainLoginSubscription:
 
 
 DOMAIN_LOGIN = TableSchema(
-    table=DOMAIN_LOGINS, query=DomainLoginQuery, subscription=DomainLoginSubscription
+    table=DOMAIN_LOGINS,
+    query=DomainLoginQuery,
+    subscription=DomainLoginSubscription,
+    scopes=frozenset({Scope.LOGINS}),
 )

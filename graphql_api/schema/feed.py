@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import strawberry
 from graphql_api.feeds.feed import Feed
 from graphql_api.schema.context import Info
 from graphql_api.schema.enums import FeedStatus
+from graphql_api.schema.table_schema import TableSchema
 
 
 @strawberry.type(name="Feed", description="How this server keeps up with one table.")
@@ -36,15 +38,23 @@ class FeedReport:
         )
 
 
-def report_feeds(info: Info) -> list[FeedReport]:
-    """All feeds; never waits."""
-    return [FeedReport.of(feed) for feed in info.context.feeds]
+def feed_query(schemas: Iterable[TableSchema]) -> type:
+    """A type with the fields of `Query` that report on the feeds of some tables."""
+    needed = {schema.table.name: schema.scopes for schema in schemas}
 
+    def report_feeds(info: Info) -> list[FeedReport]:
+        """The feeds of which this client may know; never waits."""
+        scopes = info.context.scopes
+        return [
+            FeedReport.of(feed) for feed in info.context.feeds if needed[feed.table.name] <= scopes
+        ]
 
-@strawberry.type
-class FeedQuery:
-    """Fields of `Query`."""
+    @strawberry.type
+    class FeedQuery:
+        """Fields of `Query`."""
 
-    feeds: list[FeedReport] = strawberry.field(
-        resolver=report_feeds, description="How this server keeps up with each table."
-    )
+        feeds: list[FeedReport] = strawberry.field(
+            resolver=report_feeds, description="How this server keeps up with each table."
+        )
+
+    return FeedQuery

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import strawberry
 from graphql import DocumentNode, GraphQLError, validate
@@ -16,17 +17,37 @@ from strawberry.types.field import StrawberryField
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors, expose
 from graphql_api.schema.query import query_type
+from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, Scope, guarded
 from graphql_api.schema.subscription import subscription_type
 from graphql_api.schema.table_schema import TableSchema
 from graphql_api.schema.tables import TABLE_SCHEMAS
 
 
 class APISchema(strawberry.Schema):
-    """A schema whose results, of queries and subscriptions alike, hold exposed errors only."""
+    """A schema whose root fields are guarded, and whose results hold exposed errors only.
+
+    Args:
+        scopes: What the fields of a type need besides the scope of the root type into which it is
+            merged.
+        arguments: Those of `strawberry.Schema`.
+    """
+
+    def __init__(
+        self, *, scopes: Mapping[Any, Collection[Scope]] | None = None, **arguments: Any
+    ) -> None:
+        self._scopes = scopes or {}
+        super().__init__(**arguments)
 
     def get_fields(self, type_definition: StrawberryObjectDefinition) -> list[StrawberryField]:
-        """A type's fields, its `id` first, although the version that it inherits has none."""
-        return sorted(super().get_fields(type_definition), key=lambda field: field.name != "id")
+        """A type's fields, its `id` first, although the version that it inherits has none.
+
+        Those of a root type are guarded.
+        """
+        fields = sorted(super().get_fields(type_definition), key=lambda field: field.name != "id")
+        scope = SCOPE_OF_ROOT_TYPE.get(type_definition.name)
+        if scope is None:
+            return fields
+        return [guarded(field, {scope, *self._scopes.get(field.origin, ())}) for field in fields]
 
     def validate(self, document: DocumentNode) -> list[GraphQLError]:
         """What GraphQL's own rules find wrong with a document."""
@@ -56,6 +77,7 @@ def build_schema(
     return APISchema(
         query=query_type(schemas),
         subscription=subscription_type(schemas),
+        scopes={type_: schema.scopes for schema in schemas for type_ in schema.root_types},
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
         extensions=(CodeValidationErrors, *extensions),
     )

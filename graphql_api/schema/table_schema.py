@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql_api.feeds.table import Table
+from graphql_api.schema.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,15 @@ class TableSchema:
         table: What its feed must know.
         query: A Strawberry type whose fields become fields of `Query`.
         subscription: A Strawberry type whose fields become fields of `Subscription`.
+        scopes: What a client needs to know of this table at all, besides `read` or `write`.
     """
 
     table: Table[Any, Any]
     query: type
     subscription: type
+    scopes: frozenset[Scope] = frozenset()
+
+    @property
+    def root_types(self) -> tuple[type, ...]:
+        """The types whose fields become fields of root types."""
+        return self.query, self.subscription

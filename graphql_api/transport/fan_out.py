@@ -83,7 +83,7 @@ def group_key(request: Request, document: Document, context: Context) -> GroupKe
         request.operation_name,
         messages.to_json(variables, sort_keys=True),
         messages.to_json(request.extensions or {}, sort_keys=True),
-        getattr(context, "permissions", None),
+        context.scopes,
     )
 
 

@@ -21,10 +21,11 @@ from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from graphql_api.errors import GraphQLAPIError
+from graphql_api.errors import GraphQLAPIError, UnauthenticatedError
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import INTERNAL
 from graphql_api.transport import messages
+from graphql_api.transport.credentials import challenge
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.request import (
     MalformedRequestError,
@@ -41,7 +42,7 @@ OPERATION_NOT_ALLOWED = "OPERATION_NOT_ALLOWED"
 
 MakeContext: TypeAlias = Callable[[Scope], Awaitable[Context]]
 """Makes the context of a request from its ASGI scope, headers and all, before anything else is read
-of it. To refuse the request it raises `RefusedError`."""
+of it. To refuse the request it raises `RefusedError` or `UnauthenticatedError`."""
 
 
 class MediaType(Enum):
@@ -218,6 +219,9 @@ class GraphQLHTTP:
             response = Response(
                 refused.status, _errors([refused.error]), MediaType.JSON, refused.headers
             )
+        except UnauthenticatedError as error:
+            body = _errors([refusal(str(error), error.code)])
+            response = Response(401, body, headers={"www-authenticate": challenge(error)})
         except Exception:
             log.exception("a request ends with an internal error")
             response = Response(500, _errors([refusal("Internal error", INTERNAL)]))

@@ -4,7 +4,7 @@
                connection_init          acknowledge()
  AWAITING_INIT ───────────────▶ CONNECTING ─────────▶ ACKNOWLEDGED
       │                             │ forbid()             │
-      │ init_timeout()              │                      │   any fault of the client
+      │ init_timeout()              │ or it                │   any fault of the client
       └────────────▶ CLOSED ◀───────┴──────────────────────┘   in any state: a Close
 ```
 
@@ -191,8 +191,8 @@ class ServerProtocol:
         return iter(self._operations.values())
 
     def init_timeout(self) -> Close | None:
-        """The time in which a client has to send `connection_init` is over."""
-        if self.state is not State.AWAITING_INIT:
+        """The time between the handshake and the acknowledgement is over."""
+        if self.state not in (State.AWAITING_INIT, State.CONNECTING):
             return None
         return self.close(
             CloseCode.CONNECTION_INITIALISATION_TIMEOUT, "Connection initialisation timeout"
@@ -205,9 +205,10 @@ class ServerProtocol:
         self.state = State.ACKNOWLEDGED
         return Reply(messages.connection_ack(payload))
 
-    def forbid(self) -> Close:
-        """Do not serve this client."""
-        return self.close(CloseCode.FORBIDDEN, "Forbidden")
+    def forbid(self, why: str = "") -> Close:
+        """Do not serve this client, or not any longer."""
+        reason = f"Forbidden: {why}" if why else "Forbidden"
+        return self.close(CloseCode.FORBIDDEN, reason)
 
     def is_active(self, operation: Operation) -> bool:
         """Whether an operation is not over; its server must ask again whenever it has waited."""

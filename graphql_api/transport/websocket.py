@@ -19,20 +19,23 @@ from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
-from typing import Self, TypeAlias, assert_never
+from typing import Protocol, Self, TypeAlias, assert_never
 
 from graphql import GraphQLError, OperationType, map_source_to_response_event
 from starlette.types import Message, Receive, Scope, Send
 from strawberry.types import ExecutionResult
 
+from graphql_api.errors import UnauthenticatedError
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import INTERNAL
 from graphql_api.transport import messages
+from graphql_api.transport.access import Access, Hold, OnEnd
 from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut, SharedSource, group_key
 from graphql_api.transport.messages import SUBPROTOCOL
 from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Outlet
+from graphql_api.transport.principal import Principal
 from graphql_api.transport.protocol import (
     Action,
     Close,
@@ -48,12 +51,23 @@ from graphql_api.transport.request import Members, Request, is_request_error, re
 
 log = logging.getLogger(__name__)
 
-MakeContext: TypeAlias = Callable[[], Context]
-"""Makes the context of one operation; its `resume_from` is filled in afterwards."""
+MakeContext: TypeAlias = Callable[[Principal], Context]
+"""Makes the context of one operation of a client; its `resume_from` is filled in afterwards."""
 
-OnConnect: TypeAlias = Callable[[Scope, Members | None], Awaitable[MakeContext | None]]
-"""Looks at the ASGI scope and the payload of `connection_init`, and tells what contexts the
-operations of this client have; None, if it is not to be served."""
+
+class Gate(Protocol):
+    """Decides whom to serve, and for how long; `Access` does."""
+
+    async def admit(self, scope: Scope, payload: Members | None) -> Principal:
+        """The client, by the ASGI scope of its handshake and the payload of `connection_init`.
+
+        Raises:
+            UnauthenticatedError: It is not to be served.
+        """
+
+    def hold(self, principal: Principal, on_end: OnEnd) -> Hold:
+        """Have `on_end` called as soon as the client is not to be served any more."""
+
 
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
@@ -90,11 +104,11 @@ class GraphQLTransportWS:
 
     Args:
         schema: What to execute operations on.
-        make_context: Makes each operation's context, unless `on_connect` decides.
+        make_context: Makes each operation's context.
         limits: Of each socket.
         documents: The parsed documents; may be shared with others.
         fan_out: What serves subscriptions to feeds.
-        on_connect: Decides whom to serve; everybody, if absent.
+        gate: Decides whom to serve; everybody, if absent.
     """
 
     def __init__(
@@ -105,7 +119,7 @@ class GraphQLTransportWS:
         limits: Limits | None = None,
         documents: Documents | None = None,
         fan_out: FanOut | None = None,
-        on_connect: OnConnect | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._connections: set[_Connection] = set()
         self._is_draining = False
@@ -115,7 +129,7 @@ class GraphQLTransportWS:
         self.limits = limits or Limits()
         self.documents = Documents() if documents is None else documents
         self.fan_out = FanOut() if fan_out is None else fan_out
-        self.on_connect = on_connect
+        self.gate = Access() if gate is None else gate
 
     async def __aenter__(self) -> Self:
         await self.fan_out.__aenter__()
@@ -193,10 +207,10 @@ class _Connection:
 
     __slots__ = (
         "_deadline",
+        "_hold",
         "_is_ending",
         "_last_word",
         "_limits",
-        "_make_context",
         "_outlet",
         "_protocol",
         "_queries",
@@ -217,7 +231,7 @@ class _Connection:
         self._send = send
         self._limits = server.limits
         self._protocol = ServerProtocol(max_since=server.limits.max_since)
-        self._make_context = server.make_context
+        self._hold: Hold | None = None
         # Each operation that is being served, and how to stop it.
         self._subscriptions: dict[Operation, Callable[[], object]] = {}
         self._queries: dict[Operation, Callable[[], object]] = {}
@@ -276,6 +290,8 @@ class _Connection:
         self._is_ending = True
         self._deadline = None
         self._protocol.connection_lost()
+        if self._hold is not None:
+            self._hold.release()
         stops = [*self._subscriptions.values(), *self._queries.values()]
         self._subscriptions.clear()
         self._queries.clear()
@@ -332,15 +348,20 @@ class _Connection:
         return None
 
     async def _connect(self, payload: Members | None) -> Close | None:
-        assert self._deadline is not None
-        self._deadline.reschedule(None)
-        if self._server.on_connect is not None:
-            make_context = await self._server.on_connect(self._scope, payload)
-            if make_context is None:
-                return self._protocol.forbid()
-            self._make_context = make_context
-        self._reply(self._protocol.acknowledge())
+        try:
+            principal = await self._server.gate.admit(self._scope, payload)
+        except UnauthenticatedError as error:
+            return self._protocol.forbid(str(error))
+        if not self._is_ending:
+            assert self._deadline is not None
+            self._deadline.reschedule(None)
+            self._reply(self._protocol.acknowledge())
+            self._hold = self._server.gate.hold(principal, self._forbid)
         return None
+
+    def _forbid(self, why: str) -> None:
+        if not self._is_ending:
+            self._end(self._protocol.forbid(why))
 
     # Operations.
 
@@ -361,7 +382,8 @@ class _Connection:
             text = f"this socket has {limit} {kind} already, and may not have more"
             self._fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
             return
-        context = replace(self._make_context(), resume_from=resume_from)
+        assert self._hold is not None, "the client has been acknowledged"
+        context = replace(self._server.make_context(self._hold.principal), resume_from=resume_from)
         if is_subscription:
             work = partial(self._subscribe, operation, request, document, context)
         else:

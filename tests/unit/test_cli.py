@@ -220,7 +220,7 @@ def test_port_that_is_taken_is_one_line() -> None:
 
 
 def test_host_that_is_not_of_this_machine_is_one_line() -> None:
-    result = run("serve", "--host", "192.0.2.1", "--port", "0", stub=stub())
+    result = run("serve", "--host", "192.0.2.1", "--port", "0", "--insecure", stub=stub())
     assert result.returncode == MISUSED
     assert "cannot listen on 192.0.2.1" in one_line(result.stderr)
 
@@ -228,7 +228,9 @@ def test_host_that_is_not_of_this_machine_is_one_line() -> None:
 @pytest.mark.parametrize("name", ["serve", "embedded"])
 @pytest.mark.parametrize("host", ["..", "a" * 70 + ".example", "fe80::1%no-such-link"])
 def test_host_that_is_none_is_one_line(name: str, host: str, tmp_path: Path) -> None:
-    result = run(name, "--host", host, "--port", "0", "--data", str(tmp_path / "x.db"))
+    open_to_all = ["--insecure"] if name == "serve" else []
+    data = str(tmp_path / "x.db")
+    result = run(name, "--host", host, "--port", "0", "--data", data, *open_to_all)
     assert result.returncode == MISUSED
     assert f"annot listen on {host}" in one_line(result.stderr)
 

@@ -16,12 +16,13 @@ from graphql_api.settings import (
     EmbeddedSettings,
     InitSettings,
     Settings,
+    TokenSettings,
     WatchSettings,
     environment_variable,
     load,
 )
 
-KINDS = [Settings, EmbeddedSettings, InitSettings, WatchSettings]
+KINDS = [Settings, EmbeddedSettings, InitSettings, TokenSettings, WatchSettings]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -145,3 +146,36 @@ def test_settings_of_the_database_reach_the_changefeeds(monkeypatch: pytest.Monk
             queue_size=4,
         )
     ]
+
+
+OTHERS = ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org", ""]
+
+
+@pytest.mark.parametrize("host", OTHERS)
+def test_an_address_that_others_reach_needs_access_control(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="give --tokens, --jwt-key or --jwt-jwks"):
+        load(Settings, {"host": host})
+    for given in ({"tokens": "t"}, {"jwt_key": "k"}, {"jwt_jwks": "k"}, {"insecure": True}):
+        load(Settings, {"host": host, **given})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_a_loopback_address_needs_none(host: str) -> None:
+    assert not load(Settings, {"host": host}).has_access_control
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"insecure": True, "tokens": "t"},
+        {"jwt_key": "k", "jwt_jwks": "k"},
+        {"jwt_audience": "us"},
+        {"jwt_issuer": "them", "tokens": "t"},
+        {"jwt_algorithm": ["ES256"]},
+    ],
+)
+def test_settings_of_access_that_contradict_each_other_are_refused(
+    flags: dict[str, object],
+) -> None:
+    with pytest.raises(ConfigurationError):
+        load(Settings, flags)

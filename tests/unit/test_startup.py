@@ -28,8 +28,15 @@ def test_lines_name_a_database_of_ones_own() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org"])
 def test_lines_warn_where_others_can_connect(host: str) -> None:
-    lines = startup_lines(load(Settings, {"host": host}), database=URL, embedded=True)
-    assert lines[-1] == f"whoever reaches {host} can read everything: there is no login"
+    settings = load(Settings, {"host": host, "insecure": True})
+    lines = startup_lines(settings, database=URL, embedded=True)
+    assert lines[-1] == f"whoever reaches {host} can read and change everything (--insecure)"
+
+
+def test_lines_say_what_clients_need() -> None:
+    settings = load(Settings, {"host": "0.0.0.0", "tokens": "t.json", "jwt_jwks": "k.json"})
+    lines = startup_lines(settings, database=URL, embedded=True)
+    assert lines[-1] == "clients need a bearer token that t.json or k.json knows"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

@@ -12,11 +12,14 @@ import pytest
 from starlette.types import Scope
 from websockets.asyncio.client import connect
 
+from graphql_api.errors import UnauthenticatedError
+from graphql_api.transport.access import Access, Hold, OnEnd
 from graphql_api.transport.documents import Documents
+from graphql_api.transport.principal import ANYBODY, Principal
 from graphql_api.transport.request import Members
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
-from graphql_api.transport.websocket import Limits, MakeContext
-from tests.server.transport.toy import Client, Row, Running, _context, connected, opened, serve
+from graphql_api.transport.websocket import Limits
+from tests.server.transport.toy import Client, Row, Running, connected, opened, serve
 
 
 @pytest.fixture(params=[OutletProtocol, "websockets-sansio"], ids=["outlet", "plain"])
@@ -145,27 +148,68 @@ async def test_client_that_disappears_frees_all(server: Running) -> None:
         assert server.app.operations == 0
 
 
-async def on_connect(scope: Scope, payload: Members | None) -> MakeContext | None:
-    assert scope["type"] == "websocket"
-    if payload == {"crash": True}:
-        raise RuntimeError("a secret")
-    return _context if payload == {"token": "good"} else None
+class Bouncer(Access):
+    """Serves those who say that they are good, and for a word each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.admitted: list[Hold] = []
+
+    async def admit(self, scope: Scope, payload: Members | None) -> Principal:
+        assert scope["type"] == "websocket"
+        match payload:
+            case {"am": "good"}:
+                return ANYBODY
+            case {"am": "slow"}:
+                await asyncio.Event().wait()
+            case {"am": "crashing"}:
+                raise RuntimeError("a secret")
+        raise UnauthenticatedError("be good", for_log="bad", has_token=True)
+
+    def hold(self, principal: Principal, on_end: OnEnd) -> Hold:
+        hold = super().hold(principal, on_end)
+        self.admitted.append(hold)
+        return hold
 
 
 async def test_client_that_is_not_to_be_served_is_forbidden() -> None:
-    async with serve(on_connect=on_connect) as server:
-        async with connected(server, {"token": "good"}) as client:
+    bouncer = Bouncer()
+    async with serve(gate=bouncer) as server:
+        async with connected(server, {"am": "good"}) as client:
             assert await client.fence() == []
+            assert bouncer.holds == 1
         async with opened(server) as client:
-            await client.send({"type": "connection_init", "payload": {"token": "bad"}})
-            assert await client.receive() == (4403, "Forbidden")
+            await client.send({"type": "connection_init", "payload": {"am": "bad"}})
+            assert await client.receive() == (4403, "Forbidden: be good")
+        await nothing_left(server)
+    assert bouncer.holds == 0
+
+
+async def test_client_is_forbidden_at_the_moment_when_it_is_not_to_be_served_any_more() -> None:
+    bouncer = Bouncer()
+    async with serve(gate=bouncer) as server:
+        async with connected(server, {"am": "good"}) as client:
+            await client.subscribe("subscription { rows { value } }")
+            await client.subscribe("{ blocked }", "b")
+            assert await client.fence() == []
+            bouncer.admitted[0].end("be good")
+            assert await client.receive() == (4403, "Forbidden: be good")
+        await nothing_left(server)
+
+
+async def test_decision_that_takes_too_long_is_a_timeout_of_the_initialisation() -> None:
+    async with serve(gate=Bouncer(), limits=Limits(connection_init_timeout_s=0.05)) as server:
+        async with opened(server) as client:
+            await client.send({"type": "connection_init", "payload": {"am": "slow"}})
+            assert await client.receive() == (4408, "Connection initialisation timeout")
+        await nothing_left(server)
 
 
 async def test_internal_error_closes_the_socket_and_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with serve(on_connect=on_connect) as server, opened(server) as client:
-        await client.send({"type": "connection_init", "payload": {"crash": True}})
+    async with serve(gate=Bouncer()) as server, opened(server) as client:
+        await client.send({"type": "connection_init", "payload": {"am": "crashing"}})
         assert await client.receive() == (4500, "Internal server error")
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
 
@@ -400,12 +444,13 @@ async def test_documents_may_be_shared_with_others() -> None:
 async def test_time_limit_of_somebody_else_is_an_internal_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def slow(scope: Scope, payload: Members | None) -> MakeContext | None:
-        async with asyncio.timeout(0):
-            await asyncio.Event().wait()
-        return None
+    class Impatient(Access):
+        async def admit(self, scope: Scope, payload: Members | None) -> Principal:
+            async with asyncio.timeout(0):
+                await asyncio.Event().wait()
+            raise AssertionError
 
-    async with serve(on_connect=slow) as server, opened(server) as client:
+    async with serve(gate=Impatient()) as server, opened(server) as client:
         await client.send({"type": "connection_init"})
         assert await client.receive() == (4500, "Internal server error")
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]

@@ -22,6 +22,7 @@ from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.transport.http import GraphQLHTTP
+from graphql_api.transport.principal import ANYBODY, Principal
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import GraphQLTransportWS
 from tests.unit.transport.toy import Topic, ToySource
@@ -55,8 +56,9 @@ class Toys:
 toys: Toys
 
 
-def _context() -> Context:
-    return Context(feeds=Feeds((), lambda _: None), feed_wait_s=1)  # type: ignore[arg-type, return-value]
+def _context(principal: Principal) -> Context:
+    feeds = Feeds((), lambda _: None)  # type: ignore[arg-type, return-value]
+    return Context(feeds, feed_wait_s=1, scopes=principal.scopes)
 
 
 @strawberry.type
@@ -167,12 +169,12 @@ class Running:
 
 
 def http_transport(
-    schema: APISchema, make_context: Callable[[], Context], **arguments: Any
+    schema: APISchema, make_context: Callable[[Principal], Context], **arguments: Any
 ) -> GraphQLHTTP:
     """The transport for HTTP, whose requests all have the same context."""
 
     async def request_context(_: Scope) -> Context:
-        return make_context()
+        return make_context(ANYBODY)
 
     return GraphQLHTTP(schema, request_context, **arguments)
 

@@ -21,6 +21,7 @@ from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import TABLE_SCHEMAS, APISchema, Context, TableSchema, build_schema
+from graphql_api.schema.scopes import ALL_SCOPES, Scope
 
 Document = Mapping[str, Any]
 
@@ -99,6 +100,7 @@ async def serve(
     *,
     schemas: Sequence[TableSchema] = TABLE_SCHEMAS,
     feed_wait_s: float = 5,
+    scopes: frozenset[Scope] = ALL_SCOPES,
 ) -> AsyncIterator[Server]:
     """A running server, whose feeds are ready if their tables are in `documents`.
 
@@ -112,7 +114,7 @@ async def serve(
         for feed in feeds:
             if feed.table.name in documents:
                 await feed.ready(5)
-        yield Server(build_schema(schemas), Context(feeds, feed_wait_s), source)
+        yield Server(build_schema(schemas), Context(feeds, feed_wait_s, scopes), source)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

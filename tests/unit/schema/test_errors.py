@@ -11,9 +11,12 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionResult
 
 from graphql_api.errors import BadInputError
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.schema.context import Context
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.schema import APISchema
+from graphql_api.schema.scopes import ALL_SCOPES
 from tests.unit.schema.harness import serve
 
 SECRET = "the password is hunter2"
@@ -90,6 +93,7 @@ BUGGY = APISchema(
     extensions=[CodeValidationErrors],
     config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
 )
+CONTEXT = Context(Feeds((), lambda _: None), 0, ALL_SCOPES)  # type: ignore[arg-type, return-value]
 
 
 def only_error(result: ExecutionResult) -> tuple[str, str]:
@@ -101,7 +105,7 @@ def only_error(result: ExecutionResult) -> tuple[str, str]:
 
 
 async def subscribe(query: str) -> tuple[str, str]:
-    results = await BUGGY.subscribe(query)
+    results = await BUGGY.subscribe(query, context_value=CONTEXT)
     return only_error(await anext(results))
 
 
@@ -109,7 +113,7 @@ async def subscribe(query: str) -> tuple[str, str]:
 async def test_internal_errors_are_hidden_and_logged_whole_once(
     query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    result = await BUGGY.execute(query)
+    result = await BUGGY.execute(query, context_value=CONTEXT)
     assert only_error(result) == ("INTERNAL_SERVER_ERROR", "Internal error")
     assert result.errors is not None
     assert result.errors[0].path == [query.strip("{ }")]
@@ -122,7 +126,7 @@ async def test_internal_errors_are_hidden_and_logged_whole_once(
 async def test_traceback_of_an_internal_error_is_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await BUGGY.execute("{ inside }")
+    await BUGGY.execute("{ inside }", context_value=CONTEXT)
     assert SECRET in caplog.text
     assert "in fail_inside" in caplog.text
 
@@ -139,7 +143,7 @@ async def test_internal_errors_of_subscriptions_are_hidden_and_logged_once(
 async def test_errors_for_the_client_keep_their_text_and_are_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    result = await BUGGY.execute("{ client }")
+    result = await BUGGY.execute("{ client }", context_value=CONTEXT)
     assert only_error(result) == ("BAD_USER_INPUT", "limit must be smaller")
     assert await subscribe("subscription { refuses }") == ("BAD_USER_INPUT", "since what?")
     assert caplog.records == []
@@ -207,7 +211,9 @@ async def test_mistakes_in_a_subscription_are_told_with_their_code() -> None:
     "value", ["yesterday", 5, [], "2026-01-01T00:00:00", "0001-01-01T00:00+23:59"]
 )
 async def test_wrong_time_is_refused_without_a_word_of_python(value: object) -> None:
-    result = await BUGGY.execute("query ($t: DateTime!) { echo(time: $t) }", {"t": value})
+    result = await BUGGY.execute(
+        "query ($t: DateTime!) { echo(time: $t) }", {"t": value}, context_value=CONTEXT
+    )
     code, message = only_error(result)
     assert code == "BAD_USER_INPUT"
     assert "ISO 8601" in message
@@ -215,7 +221,9 @@ async def test_wrong_time_is_refused_without_a_word_of_python(value: object) -> 
 
 
 async def test_times_are_served_in_utc_with_milliseconds() -> None:
-    result = await BUGGY.execute('{ echo(time: "2026-01-01T01:00:00.0019+02:00") }')
+    result = await BUGGY.execute(
+        '{ echo(time: "2026-01-01T01:00:00.0019+02:00") }', context_value=CONTEXT
+    )
     assert result.data == {"echo": "2025-12-31T23:00:00.001Z"}
 
 

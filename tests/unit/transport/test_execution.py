@@ -215,7 +215,7 @@ async def test_rules_that_an_extension_adds_count_although_the_document_is_known
 async def test_context_of_one_event_is_its_own() -> None:
     ours = execution()
     await ours.subscribe()
-    other: Context = context(Topic(), "other")
+    other: Context = context(Topic(), frozenset())
     executor = ours.executor
     ours.execute(1, other)
     assert executor.context_value is ours.context

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphql_api.schema import Context
+from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.transport.fan_out import FanOut
 from tests.unit.schema import documents
 from tests.unit.schema.harness import Server, serve
@@ -43,11 +44,6 @@ SCHEDULES = """
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class PermittedContext(Context):
-    permissions: str = ""
-
-
 @dataclass(frozen=True)
 class Subscriber:
     """What somebody subscribes to, in such a way that equal ones are equal."""
@@ -56,7 +52,7 @@ class Subscriber:
     where: tuple[str, str] | None
     include_initial: bool
     flag: bool
-    permissions: str
+    scopes: frozenset[Scope]
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -65,7 +61,7 @@ class Subscriber:
 
     @property
     def group(self) -> tuple[Any, ...]:
-        return self.query, self.where, self.flag, self.permissions
+        return self.query, self.where, self.flag, self.scopes
 
 
 SUBSCRIBERS = st.builds(
@@ -74,7 +70,7 @@ SUBSCRIBERS = st.builds(
     where=st.sampled_from([None, ("nameContains", "a"), ("nameContains", "b")]),
     include_initial=st.booleans(),
     flag=st.booleans(),
-    permissions=st.sampled_from(["", "admin"]),
+    scopes=st.sampled_from([ALL_SCOPES, frozenset({Scope.READ})]),
 )
 WRITES = st.lists(
     st.tuples(st.sampled_from("pqr"), st.none() | st.sampled_from(["a", "b", "ab", "ba"])),
@@ -147,9 +143,7 @@ async def test_everybody_is_sent_what_they_would_be_sent_alone(
                 for subscriber, results in zip(subscribers, expected, strict=True)
             ]
             for subscriber, outlet in zip(subscribers, outlets, strict=True):
-                context = PermittedContext(
-                    server.context.feeds, 5, permissions=subscriber.permissions
-                )
+                context = Context(server.context.feeds, 5, subscriber.scopes)
                 await join(
                     fan_out,
                     context,

@@ -15,6 +15,7 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut, Member, SharedSource, group_key
@@ -26,7 +27,6 @@ class ToyContext(Context):
     """A context with what the toy resolvers need."""
 
     topic: Topic
-    permissions: str = ""
 
 
 class Topic:
@@ -111,9 +111,9 @@ class Subscription:
 SCHEMA = APISchema(query=Query, subscription=Subscription, extensions=[CodeValidationErrors])
 
 
-def context(topic: Topic, permissions: str = "") -> ToyContext:
+def context(topic: Topic, scopes: frozenset[Scope] = ALL_SCOPES) -> ToyContext:
     feeds = Feeds((), lambda _: None)  # type: ignore[arg-type, return-value]
-    return ToyContext(feeds=feeds, feed_wait_s=1, topic=topic, permissions=permissions)
+    return ToyContext(feeds=feeds, feed_wait_s=1, scopes=scopes, topic=topic)
 
 
 @dataclass

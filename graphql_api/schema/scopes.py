@@ -1,0 +1,81 @@
+"""Scopes: what a client may do, and the one place where that is checked.
+
+The root type says what kind of thing a field does, and its table what else that takes: each field
+of `Query` and `Subscription` needs `read`, each of `Mutation` needs `write`, and those of domain
+logins need `logins` besides. So a new field needs a scope without anybody having thought of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from copy import copy
+from enum import Enum
+from inspect import isawaitable
+from typing import Any
+
+import strawberry
+from strawberry.extensions.field_extension import FieldExtension
+from strawberry.types.field import StrawberryField
+
+from graphql_api.errors import ForbiddenError
+
+
+class Scope(Enum):
+    """What a client may do; the value is its name in tokens and on the command line."""
+
+    READ = "read"
+    LOGINS = "logins"
+    WRITE = "write"
+
+
+ALL_SCOPES = frozenset(Scope)
+
+SCOPE_OF_ROOT_TYPE = {
+    "Query": Scope.READ,
+    "Subscription": Scope.READ,
+    "Mutation": Scope.WRITE,
+}
+
+
+def names(scopes: Collection[Scope]) -> str:
+    """Scopes as a text, in the order of their declaration: `read, write`."""
+    return ", ".join(scope.value for scope in Scope if scope in scopes)
+
+
+def guarded(field: StrawberryField, scopes: Iterable[Scope]) -> StrawberryField:
+    """The same field, for those who have all of these scopes."""
+    made = copy(field)
+    made.extensions.append(_Needs(frozenset(scopes)))  # the last one is the outermost
+    return made
+
+
+class _Needs(FieldExtension):
+    """Refuses whoever lacks a scope, before the resolver is called."""
+
+    def __init__(self, scopes: frozenset[Scope]) -> None:
+        self._scopes = scopes
+
+    def resolve(
+        self, next_: Callable[..., Any], source: Any, info: strawberry.Info, **kwargs: Any
+    ) -> Any:
+        """Around a resolver that does not wait."""
+        self._check(info)
+        return next_(source, info, **kwargs)
+
+    async def resolve_async(
+        self,
+        next_: Callable[..., Any],
+        source: Any,
+        info: strawberry.Info,
+        **kwargs: Any,
+    ) -> Any:
+        """Around a resolver that waits, or is an asynchronous generator."""
+        self._check(info)
+        result = next_(source, info, **kwargs)
+        return await result if isawaitable(result) else result
+
+    def _check(self, info: strawberry.Info) -> None:
+        missing = self._scopes - info.context.scopes
+        if missing:
+            noun = "scope" if len(missing) == 1 else "scopes"
+            raise ForbiddenError(f"{info.field_name} needs the {noun} {names(missing)}")

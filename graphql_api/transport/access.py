@@ -1,0 +1,170 @@
+"""Who may use the server, and until when.
+
+```
+ authorization ──▶ bearer token ──▶ Access ──▶ Principal ──▶ Hold, while a connection lasts
+                                      ▲                        │
+               token file, JWT keys ──┘   expired, revoked ────┴──▶ the connection is ended
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Never, TypeAlias
+
+from starlette.types import Scope as ASGIScope
+
+from graphql_api.errors import UnauthenticatedError
+from graphql_api.transport.credentials import bearer_token
+from graphql_api.transport.principal import ANYBODY, InvalidTokenError, Principal, Verifier
+from graphql_api.transport.refusal_log import RefusalLog
+from graphql_api.transport.request import Members
+from graphql_api.transport.watched_file import WatchedFile
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 1.0
+"""How soon a change of a file is noticed. A look at it takes microseconds."""
+_MAX_SLEEP_S = 60.0
+"""How soon a leap of the machine's clock is noticed: a timer knows nothing of one."""
+
+OnEnd: TypeAlias = Callable[[str], object]
+"""Ends a connection, for the reason that it is told; called once at most, and must not raise."""
+
+
+class Access:
+    """Decides who is served. Without verifiers, that is everybody, for whatever they want.
+
+    Args:
+        verifiers: The files that tell whose tokens are valid.
+        clock: Tells the time, in seconds since 1970.
+        refusals: Tells the operator who is not served.
+    """
+
+    def __init__(
+        self,
+        verifiers: Sequence[WatchedFile[Verifier]] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+        refusals: RefusalLog | None = None,
+    ) -> None:
+        self._verifiers = verifiers
+        self._clock = clock
+        self._refusals = RefusalLog() if refusals is None else refusals
+        self._holds: set[Hold] = set()
+
+    @property
+    def holds(self) -> int:
+        """How many connections there are."""
+        return len(self._holds)
+
+    async def admit(self, scope: ASGIScope, payload: Members | None) -> Principal:
+        """The principal of a WebSocket, by its handshake and its `connection_init`.
+
+        Raises:
+            UnauthenticatedError: It has no valid credentials.
+        """
+        return self.principal(scope, payload)
+
+    def principal(self, scope: ASGIScope, payload: Members | None = None) -> Principal:
+        """The principal of a request.
+
+        Args:
+            scope: The request's, or the handshake's, as ASGI has it.
+            payload: That of `connection_init`, if there is one.
+
+        Raises:
+            UnauthenticatedError: It has no valid credentials.
+        """
+        if not self._verifiers:
+            return ANYBODY
+        try:
+            return self._verify(bearer_token(scope, payload))
+        except UnauthenticatedError as error:
+            host, _ = scope.get("client") or ("somewhere", 0)
+            self._refusals.refused(host, error.for_log)
+            raise
+
+    def hold(self, principal: Principal, on_end: OnEnd) -> Hold:
+        """Keep a connection for as long as its principal's credentials are valid.
+
+        Whoever holds it releases it when the connection is over.
+        """
+        return Hold(self._holds, principal, on_end, self._clock)
+
+    async def run(self) -> Never:
+        """See that changes of the files count, for as long as the server runs."""
+        while True:
+            await asyncio.sleep(_POLL_S)
+            self.refresh()
+            self._refusals.flush()
+
+    def refresh(self) -> None:
+        """Read the files that have changed, and end the connections whose grant is withdrawn."""
+        changes = [verifier.refresh() for verifier in self._verifiers]
+        if not any(changes):
+            return
+        grants: set[Hashable] = set()
+        for verifier in self._verifiers:
+            grants |= verifier.value.grants
+        revoked = [hold for hold in self._holds if hold.principal.grant not in grants]
+        for hold in revoked:
+            hold.end("the token has been revoked")
+        if revoked:
+            log.info("ended %d connections whose tokens have been revoked", len(revoked))
+
+    def _verify(self, token: str) -> Principal:
+        reasons: list[str] = []
+        for verifier in self._verifiers:
+            try:
+                return verifier.value.verify(token, self._clock())
+            except InvalidTokenError as error:
+                reasons.append(str(error))
+        raise UnauthenticatedError(
+            "the token is not valid", for_log="; ".join(reasons), has_token=True
+        )
+
+
+class Hold:
+    """A connection, from the moment when its client is known. `Access.hold` makes it."""
+
+    __slots__ = ("_clock", "_holds", "_on_end", "_timer", "principal")
+
+    def __init__(
+        self,
+        holds: set[Hold],
+        principal: Principal,
+        on_end: OnEnd,
+        clock: Callable[[], float],
+    ) -> None:
+        self._holds = holds
+        self._on_end = on_end
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self.principal = principal
+        holds.add(self)
+        if principal.expires_at_s is not None:
+            self._watch(principal.expires_at_s)
+
+    def release(self) -> None:
+        """Nothing is to be ended any more; does nothing the second time."""
+        self._holds.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def end(self, reason: str) -> None:
+        """End the connection."""
+        self.release()
+        self._on_end(reason)
+
+    def _watch(self, expires_at_s: float) -> None:
+        left_s = expires_at_s - self._clock()
+        if left_s <= 0:
+            self.end("the token has expired")
+            return
+        delay_s = min(left_s, _MAX_SLEEP_S)
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._watch, expires_at_s)

@@ -1,0 +1,54 @@
+"""Whom a server serves, and what tells it so."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+from graphql_api.errors import GraphQLAPIError
+from graphql_api.schema.scopes import ALL_SCOPES, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A client as its credentials present it.
+
+    Attributes:
+        name: Who it is, for logs; holds nothing that is secret, and no line breaks.
+        scopes: What it may do.
+        expires_at_s: When its credentials end, in seconds since 1970; None for never.
+        grant: What its credentials rest on: when that is withdrawn, they are void.
+    """
+
+    name: str
+    scopes: frozenset[Scope]
+    expires_at_s: float | None = None
+    grant: Hashable = None
+
+
+ANYBODY = Principal("anybody", ALL_SCOPES)
+"""Whoever comes to a server without access control."""
+
+
+class InvalidTokenError(GraphQLAPIError):
+    """A token is not valid; the text says why, for the log, and holds no part of the token."""
+
+
+class Verifier(Protocol):
+    """Knows the principals of some tokens. It never changes."""
+
+    @property
+    def grants(self) -> frozenset[Hashable]:
+        """Every grant on which a principal of this verifier can rest."""
+
+    def verify(self, token: str, now_s: float) -> Principal:
+        """The principal of a token.
+
+        Args:
+            token: What the client has sent.
+            now_s: The time, in seconds since 1970.
+
+        Raises:
+            InvalidTokenError: It is not a valid token of this kind now.
+        """

@@ -1,0 +1,52 @@
+"""What the log says of clients without valid credentials: little, however many they are."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class RefusalLog:
+    """Tells the operator of refused clients, one line in a while for all of them.
+
+    Args:
+        interval_s: How long to wait between two lines.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(
+        self, *, interval_s: float = 10.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval_s = interval_s
+        self._clock = clock
+        self._unsaid = 0
+        self._last = ("", "")
+        self._said_at_s: float | None = None
+
+    def refused(self, address: str, reason: str) -> None:
+        """A client was refused.
+
+        Args:
+            address: Where it came from.
+            reason: Why, without anything that it has sent.
+        """
+        self._unsaid += 1
+        self._last = address, reason
+        self.flush()
+
+    def flush(self) -> None:
+        """Say what has not been said, if it is time; to be called now and then."""
+        now_s = self._clock()
+        if not self._unsaid or (
+            self._said_at_s is not None and now_s - self._said_at_s < self._interval_s
+        ):
+            return
+        address, reason = self._last
+        log.warning(
+            "refused by access control: %d, the last from %s: %s", self._unsaid, address, reason
+        )
+        self._unsaid = 0
+        self._said_at_s = now_s

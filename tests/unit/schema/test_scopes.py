@@ -1,0 +1,141 @@
+"""What each root field needs, and that it is refused to those who lack it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import chain, combinations
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import GraphQLError, GraphQLObjectType, is_required_argument
+
+from graphql_api.schema import build_schema
+from graphql_api.schema.schema import APISchema
+from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from tests.unit.schema.harness import Server, serve
+
+READ, WRITE, LOGINS = Scope.READ, Scope.WRITE, Scope.LOGINS
+
+NEEDED: dict[str, dict[str, set[Scope]]] = {
+    "Query": {
+        "policies": {READ},
+        "policy": {READ},
+        "schedules": {READ},
+        "schedule": {READ},
+        "domainLogins": {READ, LOGINS},
+        "domainLogin": {READ, LOGINS},
+        "feeds": {READ},
+    },
+    "Subscription": {
+        "policyChanges": {READ},
+        "scheduleChanges": {READ},
+        "domainLoginChanges": {READ, LOGINS},
+    },
+}
+"""Every root field. One that is new has to be entered here, by somebody who thinks about it."""
+
+SETS = [
+    frozenset(scopes)
+    for scopes in chain.from_iterable(combinations(Scope, n) for n in range(len(Scope) + 1))
+]
+
+
+def root_fields(schema: APISchema) -> dict[str, GraphQLObjectType]:
+    core = schema._schema
+    roots = (core.query_type, core.mutation_type, core.subscription_type)
+    return {root.name: root for root in roots if root is not None}
+
+
+def test_every_root_field_is_in_the_table() -> None:
+    roots = root_fields(build_schema())
+    assert {name: set(root.fields) for name, root in roots.items()} == {
+        name: set(fields) for name, fields in NEEDED.items()
+    }
+
+
+def operation(root: GraphQLObjectType, name: str) -> str:
+    """An operation of one root field, whose arguments make no sense."""
+    arguments = [
+        f'{argument}: "x"'
+        for argument, definition in root.fields[name].args.items()
+        if is_required_argument(definition)
+    ]
+    given = f"({', '.join(arguments)})" if arguments else ""
+    return f"{root.name.lower()} {{ {name}{given} {{ __typename }} }}"
+
+
+async def errors_of(server: Server, query: str) -> list[GraphQLError]:
+    if not query.startswith("subscription"):
+        return (await server.execute(query)).errors or []
+    async with server.subscribe(query) as results:
+        return (await anext(results)).errors or []
+
+
+@pytest.mark.parametrize("scopes", SETS, ids=lambda scopes: "+".join(s.value for s in scopes))
+async def test_field_is_refused_exactly_to_those_who_lack_a_scope(
+    scopes: frozenset[Scope],
+) -> None:
+    documents: dict[str, list[Any]] = {"policy": [], "schedule": [], "domain_login": []}
+    async with serve(documents, scopes=scopes) as server:
+        for root in root_fields(server.schema).values():
+            for name in root.fields:
+                errors = await errors_of(server, operation(root, name))
+                missing = NEEDED[root.name][name] - scopes
+                if not missing:
+                    assert errors == []
+                    continue
+                (error,) = errors
+                assert error.path == [name]
+                assert error.extensions == {"code": "FORBIDDEN"}
+                assert error.message.startswith(f"{name} needs the scope")
+                assert all(scope.value in error.message for scope in missing)
+
+
+async def test_feed_of_a_table_is_shown_to_those_who_may_know_of_it() -> None:
+    for scopes, tables in (
+        (ALL_SCOPES, ["policy", "schedule", "domain_login"]),
+        (frozenset({READ}), ["policy", "schedule"]),
+    ):
+        async with serve({}, scopes=scopes) as server:
+            data = await server.data("{ feeds { table } }")
+        assert [feed["table"] for feed in data["feeds"]] == tables
+
+
+async def test_schema_itself_is_open_to_whoever_was_let_in() -> None:
+    async with serve({}, scopes=frozenset()) as server:
+        assert await server.data("{ __typename __schema { queryType { name } } }")
+
+
+async def test_resolver_of_a_forbidden_field_is_not_called() -> None:
+    called: list[str] = []
+
+    def resolve(name: str) -> int:
+        called.append(name)
+        return 1
+
+    async def resolve_later(name: str) -> int:
+        return resolve(name)
+
+    @strawberry.type
+    class Query:
+        at_once: int = strawberry.field(resolver=resolve)
+        later: int = strawberry.field(resolver=resolve_later)
+
+    @strawberry.type
+    class Mutation:
+        change: int = strawberry.mutation(resolver=resolve_later)
+
+    schema = APISchema(query=Query, mutation=Mutation, scopes={Query: {LOGINS}})
+    fields: list[tuple[str, Collection[Scope]]] = [
+        ('{ atOnce(name: "a") }', {READ, LOGINS}),
+        ('{ later(name: "a") }', {READ, LOGINS}),
+        ('mutation { change(name: "a") }', {WRITE}),
+    ]
+    async with serve({}) as server:
+        for query, needed in fields:
+            for scopes in SETS:
+                called.clear()
+                context = type(server.context)(server.context.feeds, 0, scopes)
+                result = await schema.execute(query, context_value=context)
+                assert bool(called) == (result.errors is None) == (scopes >= set(needed))
