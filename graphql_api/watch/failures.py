@@ -35,6 +35,8 @@ _MOST_OF_A_REASON = 300
 
 _CREDENTIALS = "give a token that it accepts, by --token or GRAPHQL_API_WATCH_TOKEN"
 
+_IS_THE_PATH_RIGHT = "is the path right? It is usually /graphql"
+
 _MAY_PASS = {"INTERNAL_SERVER_ERROR", "FEED_UNAVAILABLE", "TOO_MANY_OPERATIONS"}
 """Codes of errors after which the same subscription may succeed."""
 
@@ -138,15 +140,18 @@ def _status(response: Response, endpoint: Endpoint) -> WatchError | LostError:
         return LostError(f"the server is not ready ({_phrase(code)})")
     if code in {200, 404, 405, 426}:
         return WatchError(
-            f"there is no GraphQL over WebSocket at {endpoint.shown} ({_phrase(code)}): is the "
-            "path right? It is usually /graphql"
+            f"there is no GraphQL over WebSocket at {endpoint.shown} ({_phrase(code)}): "
+            f"{_IS_THE_PATH_RIGHT}"
         )
-    reason = _quoted((response.body or b"").decode("utf-8", "replace").strip())
-    plain = response.headers.get("content-type", "").startswith("text/plain")
-    said = f": {reason}" if plain and reason else ""
+    said = ""
+    if response.headers.get("content-type", "").startswith("text/plain"):
+        said = _quoted((response.body or b"").decode("utf-8", "replace").strip())
     if code == http.HTTPStatus.UNAUTHORIZED:
-        said += f"; {_CREDENTIALS}"
-    return WatchError(f"{endpoint.shown} refuses the connection ({_phrase(code)}){said}")
+        said = f"{said}; {_CREDENTIALS}" if said else _CREDENTIALS
+    elif code == http.HTTPStatus.FORBIDDEN and not said:
+        said = _IS_THE_PATH_RIGHT  # this is how ASGI servers, too, say that nothing is there
+    refusal = f"{endpoint.shown} refuses the connection ({_phrase(code)})"
+    return WatchError(f"{refusal}: {said}" if said else refusal)
 
 
 def _network(error: Exception, endpoint: Endpoint) -> WatchError | LostError:

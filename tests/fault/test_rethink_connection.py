@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -112,21 +110,6 @@ async def test_connection_that_is_never_accepted_is_given_up(hanging_port: int) 
     with within(0.3), pytest.raises(DatabaseUnavailableError, match=r"within 0\.3 s"):
         async with connect(url, timeouts=SHORT_CONNECT):
             pass
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1, and its key, in one file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(file), "-out", str(file.with_suffix(".crt"))]
-    subprocess.run([openssl, *made, *names, *files], check=True, capture_output=True)
-    file.write_text(file.read_text() + file.with_suffix(".crt").read_text())
-    return file
 
 
 @pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")  # the driver's use of it

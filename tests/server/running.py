@@ -49,10 +49,10 @@ def settings_for(url: DatabaseURL, **settings: object) -> Settings:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def running(settings: Settings, port: int = 0) -> AsyncIterator[Running]:
     """A server, until the context is left; then it has shut down, and nothing is left of it."""
-    with server.listen("127.0.0.1", 0) as listener:
-        port: int = listener.getsockname()[1]
+    with server.listen("127.0.0.1", port) as listener:
+        port = listener.getsockname()[1]
         settings = settings.model_copy(update={"port": port})
         uvicorn = server.Server(create_app(settings), settings)
         serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
