@@ -5,18 +5,24 @@
 
 VENV ?= .venv
 ARGS ?=
+GRAPHIQL = graphql_api/graphiql/build.py
 PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-long bench check format schema lock clean
+.PHONY: help serve graphiql test test-long bench check format schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# GraphiQL is built beside the server, which never waits for it: the shell becomes the server, and the
+# build ends at the latest when its parent does.
 serve: $(VENV)/.run ## run the server; ARGS="--demo" makes changes to watch, ARGS="--help" lists the settings
-	@$(VENV)/bin/graphql-api serve $(ARGS)
+	@$(VENV)/bin/python $(GRAPHIQL) --beside $$$$ & exec $(VENV)/bin/graphql-api serve $(ARGS)
+
+graphiql: $(VENV)/bin/pip ## build GraphiQL's page, which needs npm; `make serve` does it too
+	@$(VENV)/bin/python $(GRAPHIQL)
 
 test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database rethinkdb://…" uses that server
 	@$(VENV)/bin/pytest -m "not long" $(ARGS)
@@ -53,7 +59,7 @@ lock: ## write both locks from pyproject.toml; ARGS=--upgrade takes the newest v
 		--output-file=tests/requirements.lock pyproject.toml
 
 clean: ## remove the environment and every cache
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist graphql_api/graphiql/dist
 	@find graphql_api tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # pip is what `python -m venv` makes last, so an interrupted set-up is taken up again.

@@ -22,17 +22,18 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Scope
 
-from graphql_api import demo, graphiql, sample
+from graphql_api import demo, sample
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
 from graphql_api.errors import ConfigurationError
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
+from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
@@ -87,7 +88,7 @@ class Application(Starlette):
             Route("/", RedirectResponse("/graphiql" if settings.graphiql else "/graphql")),
         ]
         if settings.graphiql:
-            routes.append(Route("/graphiql", HTMLResponse(graphiql.page())))
+            routes += graphiql_routes()
         super().__init__(
             routes=routes,
             middleware=_middleware(guard),

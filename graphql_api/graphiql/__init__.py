@@ -1,16 +1,9 @@
-"""GraphiQL, the page in which people explore the API."""
+"""GraphiQL, the page in which people explore the API: served without internet, once it is built.
 
-from __future__ import annotations
-
-from importlib.resources import files
-
-_FETCH_URL = 'window.location.href.split("?")[0]'
-
-
-def page() -> str:
-    """The page, for a server whose GraphQL is at `/graphql`. It loads GraphiQL from a CDN."""
-    html = files("strawberry").joinpath("static/graphiql.html").read_text(encoding="utf-8")
-    assert _FETCH_URL in html, "Strawberry's page is as we know it"
-    return html.replace(_FETCH_URL, 'new URL("/graphql", window.location.href).href').replace(
-        "{{ SUBSCRIPTION_ENABLED }}", "true"
-    )
+| where | what |
+|---|---|
+| `page/` | the page's sources, an npm package |
+| `build.py`, `build_hook.py` | `page/` to `dist/`: for `make`, and for whoever builds the wheel |
+| `dist/` | the build; not in git, but in the wheel |
+| `routes.py` | serves it |
+"""

@@ -1,0 +1,26 @@
+"""Has hatchling build GraphiQL's page before it packs it."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class GraphiQLBuildHook(BuildHookInterface[BuilderConfig]):
+    """Builds the page for a wheel or an sdist, unless it is there; an editable install needs none.
+
+    Without npm that fails, rather than making a package whose GraphiQL needs internet.
+    """
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatch's
+        """Build the page, as hatchling begins."""
+        if version == "editable":
+            return
+        # Neither this file nor its neighbour can be imported by name: nothing is installed yet.
+        build = runpy.run_path(str(Path(self.root, "graphql_api/graphiql/build.py")))
+        if not build["is_current"]():
+            build["build_page"](build["run_aloud"])

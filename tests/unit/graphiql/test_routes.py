@@ -1,0 +1,121 @@
+"""How GraphiQL is served: from its build, by which headers, and while there is none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from graphql_api.graphiql.routes import graphiql_routes
+
+FILES = {
+    "index.html": "<title>the built page</title>",
+    "graphiql/index-1a2b.js": "import './editor.js'",
+    "graphiql/index-3c4d.css": "body {}",
+    "graphiql/codicon-5e6f.ttf": "a font",
+}
+TYPES = {
+    "index-1a2b.js": "text/javascript; charset=utf-8",
+    "index-3c4d.css": "text/css; charset=utf-8",
+    "codicon-5e6f.ttf": "font/ttf",
+}
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    """A directory beside which other files are, and in which no build is yet."""
+    (tmp_path / "secret.txt").write_text("a secret")
+    return tmp_path / "dist"
+
+
+def make(build: Path) -> None:
+    for name, content in FILES.items():
+        file = build / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+
+
+@pytest.fixture
+async def http(build: Path) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(Starlette(routes=graphiql_routes(build)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client
+
+
+async def test_page_is_that_of_the_cdn_until_there_is_a_build(
+    http: httpx.AsyncClient, build: Path
+) -> None:
+    before = await http.get("/graphiql")
+    assert "https://unpkg.com/graphiql" in before.text
+    assert (await http.get("/graphiql/index-1a2b.js")).status_code == 404
+    make(build)
+    after = await http.get("/graphiql")
+    assert after.text == FILES["index.html"]
+    assert (await http.get("/graphiql/index-1a2b.js")).status_code == 200
+
+
+async def test_page_is_asked_for_each_time_and_its_files_once(
+    http: httpx.AsyncClient, build: Path
+) -> None:
+    make(build)
+    page = await http.get("/graphiql")
+    assert page.headers["cache-control"] == "no-cache"
+    assert "etag" not in page.headers, "two builds may have the same size and time"
+    for name, media_type in TYPES.items():
+        response = await http.get(f"/graphiql/{name}")
+        assert response.status_code == 200
+        assert response.headers["content-type"] == media_type
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        etag = response.headers["etag"]
+        again = await http.get(f"/graphiql/{name}", headers={"If-None-Match": etag})
+        assert again.status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/graphiql", "/graphiql/index-1a2b.js", "/graphiql/no-such.js"])
+async def test_every_response_lets_the_browser_load_from_here_only(
+    http: httpx.AsyncClient, build: Path, path: str
+) -> None:
+    make(build)
+    headers = (await http.get(path)).headers
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'self'"
+    assert "script-src" not in policy
+    assert {policy[name] for name in ("object-src", "base-uri", "frame-ancestors")} == {"'none'"}
+    assert "http" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+async def test_page_of_the_cdn_may_load_from_there_and_nowhere_else(
+    http: httpx.AsyncClient,
+) -> None:
+    page = await http.get("/graphiql")
+    assert 'new URL("/graphql"' in page.text, "where the server's GraphQL is"
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; ")
+    assert policy.count("https://") == policy.count("https://unpkg.com") == 2
+    assert page.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/graphiql/..",
+        "/graphiql/%2e%2e",
+        "/graphiql/..%2f..%2fsecret.txt",
+        "/graphiql/%2e%2e/%2e%2e/secret.txt",
+        "/graphiql/..%2findex.html",
+        "/graphiql/%00",
+        f"/graphiql/{'a' * 5000}",
+    ],
+)
+async def test_nothing_beside_the_build_is_served(
+    http: httpx.AsyncClient, build: Path, path: str
+) -> None:
+    make(build)
+    response = await http.get(path)
+    assert response.status_code == 404
+    assert "secret" not in response.text

@@ -1,0 +1,90 @@
+"""The ready-made tabs of GraphiQL fit the schema, and leave out nothing that it can send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLSchema,
+    GraphQLUnionType,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    build_schema,
+    get_named_type,
+    parse,
+    validate,
+)
+
+from graphql_api.schema import export
+
+TABS = Path(__file__).parents[3] / "graphql_api/graphiql/page/tabs"
+FILES = sorted(TABS.glob("*.graphql"))
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    return build_schema(export())
+
+
+def document(file: Path) -> DocumentNode:
+    return parse(file.read_text(encoding="utf-8"))
+
+
+def root_fields(operation: OperationType) -> dict[str, FieldNode]:
+    """The fields of one kind of operation that tabs select, by name."""
+    return {
+        field.name.value: field
+        for file in FILES
+        for definition in document(file).definitions
+        if isinstance(definition, OperationDefinitionNode) and definition.operation is operation
+        for field in definition.selection_set.selections
+        if isinstance(field, FieldNode)
+    }
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_tab_is_valid_and_named(file: Path, schema: GraphQLSchema) -> None:
+    assert validate(schema, document(file)) == []
+    (operation,) = (
+        definition
+        for definition in document(file).definitions
+        if isinstance(definition, OperationDefinitionNode)
+    )
+    assert operation.name is not None, "its name is the tab's title"
+
+
+def test_every_subscription_has_a_tab_with_every_member_of_its_union(schema: GraphQLSchema) -> None:
+    assert schema.subscription_type is not None
+    tabs = root_fields(OperationType.SUBSCRIPTION)
+    assert tabs.keys() == schema.subscription_type.fields.keys()
+    for name, field in schema.subscription_type.fields.items():
+        union = get_named_type(field.type)
+        assert isinstance(union, GraphQLUnionType)
+        selections = selected(tabs[name].selection_set)
+        assert "__typename" in field_names(selections)
+        members = {
+            selection.type_condition.name.value: field_names(selected(selection.selection_set))
+            for selection in selections
+            if isinstance(selection, InlineFragmentNode) and selection.type_condition
+        }
+        assert members.keys() == {member.name for member in union.types}
+        assert all("cursor" in names for names in members.values()), "or it could not be resumed"
+
+
+def test_query_shows_how_its_table_stands() -> None:
+    (page,) = root_fields(OperationType.QUERY).values()
+    assert {"status", "cursor", "total", "items"} <= field_names(selected(page.selection_set))
+
+
+def selected(selection_set: SelectionSetNode | None) -> tuple[object, ...]:
+    assert selection_set is not None
+    return tuple(selection_set.selections)
+
+
+def field_names(selections: tuple[object, ...]) -> set[str]:
+    return {selection.name.value for selection in selections if isinstance(selection, FieldNode)}
