@@ -18,8 +18,7 @@ from tests import needs
 def install(directory: Path) -> None:
     """Run `npm ci` in a directory, unless what its package-lock.json names is there already.
 
-    It is safe to call from several processes at once. Without node or npm the test is skipped, and
-    fails where CI=true.
+    It is safe to call from several processes at once. Without node or npm the test is skipped.
     """
     needs.program("node")
     needs.program("npm")

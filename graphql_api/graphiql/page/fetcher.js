@@ -1,4 +1,4 @@
-import { getOperationAST } from 'graphql';
+import { getOperationAST, parse } from 'graphql';
 
 import { subscribe } from './subscribe.js';
 
@@ -10,12 +10,24 @@ import { subscribe } from './subscribe.js';
  * @returns {import('@graphiql/toolkit').Fetcher}
  */
 export function createFetcher(url) {
-  return (request, { documentAST, headers } = {}) => {
-    const operation = documentAST && getOperationAST(documentAST, request.operationName);
+  return (request, { headers } = {}) => {
+    const operation = operationOf(request);
+    // For a moment after the change of a tab, GraphiQL gives the name of the one before.
+    const named = { ...request, operationName: operation?.name?.value };
     return operation?.operation === 'subscription'
-      ? subscribe(url, request, headers)
-      : post(url, request, headers);
+      ? subscribe(url, named, headers)
+      : post(url, named, headers);
   };
+}
+
+/** The operation to run; nothing, if that is not clear: then the server says why. */
+function operationOf({ query, operationName }) {
+  try {
+    const document = parse(query);
+    return getOperationAST(document, operationName) ?? getOperationAST(document);
+  } catch {
+    return undefined;
+  }
 }
 
 async function post(url, request, headers) {

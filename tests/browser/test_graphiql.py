@@ -1,0 +1,235 @@
+"""GraphiQL as it is built and served, in a browser that reaches nothing but the server."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from graphql_api.graphiql.build import build_page, is_current, run_quietly
+from graphql_api.rethink.url import DatabaseURL
+from tests import needs
+from tests.browser.browser_page import BrowserPage
+from tests.server.database import Writer
+from tests.server.running import Running, running, settings_for
+
+if TYPE_CHECKING:
+    from playwright.async_api import WebSocket, WebSocketRoute
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+WAIT_MS = 20_000
+"""How long a test waits for what must come; it fails then."""
+TABS = ["Policies", "PolicyChanges", "ScheduleChanges", "DomainLoginChanges"]
+ROWS = {
+    "PolicyChanges": ("policy", {"id": "a", "name": "of the test"}),
+    "ScheduleChanges": ("schedule", {"id": "a", "schedule_name": "of the test"}),
+    "DomainLoginChanges": ("domain_login", {"domain": "a", "login_url": "of the test"}),
+}
+"""For each subscription a row of its table, with one value that the ready-made tab selects."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built() -> None:
+    """GraphiQL's page, built from the sources as they are."""
+    needs.program("npm")
+    if not is_current():
+        build_page(run_quietly(lambda: True))
+
+
+class GraphiQL:
+    """GraphiQL in a page, by what its user sees of it."""
+
+    def __init__(self, browser_page: BrowserPage) -> None:
+        self.page = browser_page.page
+
+    async def open(self, server: Running) -> None:
+        await self.page.set_viewport_size({"width": 1920, "height": 1080})
+        await self.page.goto(f"{server.http}/graphiql")
+        for editor in ".graphiql-query-editor", ".result-window":
+            await self.page.locator(f"{editor} .view-line").first.wait_for()
+
+    async def tabs(self) -> list[str]:
+        return await self.page.get_by_role("tab").all_inner_texts()
+
+    async def choose(self, tab: str) -> None:
+        await self.page.get_by_role("tab", name=tab).click()
+
+    async def type_headers(self, text: str) -> None:
+        await self.page.get_by_role("button", name="Headers").click()
+        await self.page.locator(".graphiql-editor-tool .monaco-editor").last.click()
+        await self.page.keyboard.insert_text(text)
+
+    async def execute(self) -> None:
+        """Run what the tab holds; if it is a subscription that runs, end it."""
+        await self.page.locator(".graphiql-execute-button").click()
+
+    async def shows(self, text: str) -> None:
+        """Wait until the results have a text among them that are in view."""
+        await self.page.wait_for_function(
+            """text => document.querySelector('.result-window .view-lines')
+                .innerText.replaceAll('\\u00a0', ' ').includes(text)""",
+            arg=text,
+            timeout=WAIT_MS,
+        )
+
+
+@pytest.fixture
+def graphiql(browser_page: BrowserPage) -> GraphiQL:
+    return GraphiQL(browser_page)
+
+
+async def test_ready_made_query_shows_rows(
+    server: Running, graphiql: GraphiQL, browser_page: BrowserPage
+) -> None:
+    await graphiql.open(server)
+    assert await graphiql.tabs() == TABS
+    await graphiql.execute()
+    await graphiql.shows('"status": "READY"')
+    await graphiql.shows('"name": "Broad Crawl"')
+    browser_page.assert_local(server)
+    browser_page.assert_well()
+
+
+@pytest.mark.parametrize("tab", ROWS)
+async def test_ready_made_subscription_shows_events_until_it_is_ended(
+    server: Running, writer: Writer, graphiql: GraphiQL, browser_page: BrowserPage, tab: str
+) -> None:
+    await graphiql.open(server)
+    await graphiql.choose(tab)
+    await graphiql.execute()
+    await graphiql.shows('"status": "READY"')
+    table, row = ROWS[tab]
+    await writer.insert(table, row)
+    await graphiql.shows('"cause": "CREATED"')
+    await graphiql.shows("of the test")
+    await writer.delete(table, "a")
+    await graphiql.shows('"cause": "DELETED"')
+
+    await graphiql.execute()
+    await graphiql.page.get_by_role("button", name="Execute query").wait_for()
+    await feeds_have_no_subscribers(server)
+    await graphiql.shows('"cause": "DELETED"')
+    assert f"{server.ws}" in browser_page.requests
+    browser_page.assert_local(server)
+    browser_page.assert_well()
+
+
+async def test_subscription_follows_the_demo(
+    demo_server: Running, graphiql: GraphiQL, browser_page: BrowserPage
+) -> None:
+    await graphiql.open(demo_server)
+    await graphiql.choose("ScheduleChanges")
+    await graphiql.execute()
+    await graphiql.shows('"__typename": "ScheduleUpdated"')
+    await graphiql.page.reload()
+    await graphiql.open(demo_server)
+    assert await graphiql.tabs() == TABS, "a reload adds none and loses none"
+    browser_page.assert_local(demo_server)
+    browser_page.assert_well()
+
+
+async def test_header_goes_with_requests_and_with_sockets(
+    server: Running, graphiql: GraphiQL, browser_page: BrowserPage
+) -> None:
+    first_frames: list[str | bytes] = []
+
+    def keep_first_frame(socket: WebSocket) -> None:
+        socket.once("framesent", lambda frame: first_frames.append(frame))  # noqa: PLW0108 - Playwright sets attributes of it
+
+    graphiql.page.on("websocket", keep_first_frame)
+    await graphiql.open(server)
+    await graphiql.choose("PolicyChanges")
+    await graphiql.type_headers('{"Authorization": "Bearer abc"}')
+    await graphiql.execute()
+    await graphiql.shows('"status": "READY"')
+    (init,) = map(json.loads, first_frames)
+    assert init == {"type": "connection_init", "payload": {"Authorization": "Bearer abc"}}
+
+    await graphiql.choose("Policies")
+    await graphiql.type_headers('{"Authorization": "Bearer abc"}')
+    async with graphiql.page.expect_request("**/graphql") as request:
+        await graphiql.execute()
+    assert (await request.value).headers["authorization"] == "Bearer abc"
+    browser_page.assert_local(server)
+    browser_page.assert_well()
+
+
+async def test_lost_connection_is_said_and_resumed(
+    server: Running, writer: Writer, graphiql: GraphiQL
+) -> None:
+    sockets: list[WebSocketRoute] = []
+    inits: list[dict[str, Any]] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        behind = socket.connect_to_server()
+
+        def pass_on(frame: str | bytes) -> None:
+            message = json.loads(frame)
+            if message["type"] == "connection_init":
+                inits.append(message.get("payload", {}))
+            behind.send(frame)
+
+        socket.on_message(pass_on)
+
+    await graphiql.page.route_web_socket("**/graphql", connect)
+    await graphiql.open(server)
+    await graphiql.choose("PolicyChanges")
+    await graphiql.execute()
+    await graphiql.shows('"status": "READY"')
+    await sockets[0].close(code=1012, reason="Service Restart")
+    await graphiql.shows('"connection": "closed (1012 Service Restart), trying again"')
+    await writer.insert("policy", {"id": "a", "name": "of the test"})
+    await graphiql.shows('"cause": "CREATED"')
+    assert len(sockets) == len(inits) == 2
+    assert "since" not in inits[0]
+    assert "since" in inits[1]
+
+
+async def test_refused_socket_ends_it_and_says_what_it_needs(
+    server: Running, graphiql: GraphiQL, browser_page: BrowserPage
+) -> None:
+    async def refuse(socket: WebSocketRoute) -> None:
+        await socket.close(code=4403, reason="Forbidden")
+
+    await graphiql.page.route_web_socket("**/graphql", refuse)
+    await graphiql.open(server)
+    await graphiql.choose("PolicyChanges")
+    await graphiql.execute()
+    await graphiql.shows("The server has closed the connection: 4403 Forbidden")
+    await graphiql.shows('{\\"Authorization\\": \\"Bearer …\\"}')
+    await graphiql.page.get_by_role("button", name="Execute query").wait_for()
+    browser_page.assert_well()
+
+
+async def test_answer_that_is_no_json_is_shown_as_it_is(
+    server: Running, graphiql: GraphiQL
+) -> None:
+    await graphiql.open(server)
+    await graphiql.page.route(
+        "**/graphql", lambda route: route.fulfill(status=502, body="Bad Gateway")
+    )
+    await graphiql.execute()
+    await graphiql.shows("HTTP 502: Bad Gateway")
+
+
+async def test_no_graphiql_turns_all_of_it_off(starbelly: DatabaseURL) -> None:
+    settings = settings_for(starbelly, graphiql=False)
+    async with running(settings) as server, httpx.AsyncClient(trust_env=False) as http:
+        page = await http.get(f"{server.http}/graphiql")
+        asset = await http.get(f"{server.http}/graphiql/index.js")
+        root = await http.get(server.http)
+    assert (page.status_code, asset.status_code) == (404, 404)
+    assert root.headers["location"] == "/graphql"
+
+
+async def feeds_have_no_subscribers(server: Running) -> None:
+    query = {"query": "{ feeds { subscribers } }"}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        while True:
+            response = await http.post(f"{server.http}/graphql", json=query)
+            if not any(feed["subscribers"] for feed in response.json()["data"]["feeds"]):
+                return
