@@ -1,11 +1,35 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests import needs
+
+ROOT = Path(__file__).parents[2]
+
+TESTS = """
+import pytest
+from tests import needs
+
+@pytest.fixture
+def missing():
+    needs.program("nowhere_to_be_found")
+
+def test_needs_a_program(missing): ...
+
+def test_needs_a_module(): needs.module("nowhere_to_be_found")
+
+@pytest.mark.optional
+def test_is_optional(): pytest.skip("it does not exist")
+
+@pytest.mark.xfail
+def test_is_known_to_fail(): assert False
+"""
 
 
 def test_what_is_there_is_given() -> None:
@@ -14,18 +38,25 @@ def test_what_is_there_is_given() -> None:
 
 
 @pytest.mark.parametrize("find", [needs.program, needs.module])
-def test_what_is_missing_skips_the_test(
-    find: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("CI", raising=False)
+def test_what_is_missing_skips_the_test(find: Callable[[str], object]) -> None:
     with pytest.raises(pytest.skip.Exception, match="nowhere_to_be_found"):
         find("nowhere_to_be_found")
 
 
-@pytest.mark.parametrize("find", [needs.program, needs.module])
-def test_what_is_missing_fails_the_test_in_ci(
-    find: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("ci", "summary"),
+    [("", "3 skipped, 1 xfailed"), ("true", "1 failed, 1 skipped, 1 xfailed, 1 error")],
+)
+def test_what_is_skipped_fails_in_ci_unless_it_is_optional(
+    tmp_path: Path, ci: str, summary: str
 ) -> None:
-    monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="nowhere_to_be_found"):
-        find("nowhere_to_be_found")
+    (tmp_path / "test_it.py").write_text(TESTS)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-W", "ignore", "test_it.py"],
+        cwd=tmp_path,
+        env=os.environ | {"CI": ci, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"= {summary} in " in result.stdout, result.stdout
