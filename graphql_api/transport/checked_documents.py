@@ -1,0 +1,76 @@
+"""Strawberry's extension by which documents are parsed and validated once, and kept in bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from graphql import GraphQLError, NoSchemaIntrospectionCustomRule, get_operation_ast
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
+from strawberry.types import ExecutionContext
+
+from graphql_api.transport.document_limits import DocumentLimits, check_cost, check_shape
+from graphql_api.transport.documents import Document, Documents
+
+
+class CheckedDocuments(SchemaExtension):
+    """Uses what is known of a document, and refuses one that asks for too much.
+
+    Args:
+        documents: The parsed ones.
+        limits: What each may ask for.
+        introspection: Whether clients may ask for the schema.
+    """
+
+    def __init__(
+        self, documents: Documents, limits: DocumentLimits, *, introspection: bool = True
+    ) -> None:
+        self._documents = documents
+        self._limits = limits
+        self._introspection = introspection
+        self._document: Document | None = None
+
+    @classmethod
+    def factory(
+        cls, documents: Documents, limits: DocumentLimits, *, introspection: bool = True
+    ) -> Callable[[], CheckedDocuments]:
+        """What makes one for each operation."""
+        return lambda: cls(documents, limits, introspection=introspection)
+
+    def on_parse(self) -> Iterator[None]:
+        """Take the syntax tree that is there already."""
+        context = self.execution_context
+        if context.query:
+            with suppress(GraphQLError):  # Strawberry finds it too, and knows what to do with it
+                self._document = self._documents.parse(context.query)
+                context.graphql_document = self._document.node
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Refuse what would take too long to validate, what is not valid, and what costs too much.
+
+        All of it here: what is found when Strawberry's own validation is over counts no more.
+        """
+        context = self.execution_context
+        if not self._introspection:
+            context.validation_rules = (*context.validation_rules, NoSchemaIntrospectionCustomRule)
+        context.pre_execution_errors = self._errors(context)
+        yield
+
+    def _errors(self, context: ExecutionContext) -> list[GraphQLError]:
+        node = context.graphql_document
+        assert node is not None, "validation comes after parsing"
+        schema = context.schema._schema  # noqa: SLF001 - there is no other way to it
+        document, rules = self._document, context.validation_rules
+        if document is None or document.valid_by != rules:
+            error = check_shape(node, self._limits)
+            errors = [error] if error is not None else validate_document(schema, node, rules)
+            if errors:
+                return errors
+            if document is not None:
+                document.valid_by = rules
+        operation = get_operation_ast(node, context.operation_name)
+        assert operation is not None, "Strawberry has looked"
+        error = check_cost(schema, node, operation, context.variables or {}, self._limits)
+        return [] if error is None else [error]

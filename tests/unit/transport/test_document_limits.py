@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_introspection_query,
+    parse,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphql_api.schema import build_schema
+from graphql_api.transport.document_limits import (
+    LIMIT_EXCEEDED,
+    DocumentLimits,
+    check_cost,
+    check_shape,
+)
+
+SCHEMA = build_schema()._schema
+GENEROUS = 10**9
+
+
+def shape_error(text: str, **limits: int) -> str | None:
+    made = DocumentLimits(**{"max_depth": GENEROUS, "max_aliases": GENEROUS} | limits)
+    error = check_shape(parse(text, no_location=True), made)
+    if error is None:
+        return None
+    assert error.extensions == {"code": LIMIT_EXCEEDED, "limit": next(iter(limits.values()))}
+    return error.message
+
+
+def cost(text: str, **variables: Any) -> int:
+    """The cost of a document's only operation."""
+    document = parse(text)
+    (operation,) = (d for d in document.definitions if isinstance(d, OperationDefinitionNode))
+    limits = DocumentLimits(max_cost=-1)
+    error = check_cost(SCHEMA, document, operation, variables, limits)
+    assert error is not None
+    return int(error.message.split()[4])
+
+
+def test_what_graphiql_asks_for_is_allowed() -> None:
+    text = get_introspection_query(input_value_deprecation=True, schema_description=True)
+    assert check_shape(parse(text), DocumentLimits()) is None
+    assert cost(text) < DocumentLimits().max_cost
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("{ a }", 1),
+        ("{ a { b { c } } }", 3),
+        ("{ a { ... { b } } }", 3),
+        ("{ a { ...F } } fragment F on T { b }", 3),
+        ("{ ...F a { b { ...F } } } fragment F on T { c { d } }", 5),
+        ("fragment F on T { a { b } }", 2),
+    ],
+)
+def test_levels_are_counted_through_fragments(text: str, levels: int) -> None:
+    assert shape_error(text, max_depth=levels) is None
+    assert shape_error(text, max_depth=levels - 1) == (
+        f"the document has more than {levels - 1} levels of selections"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ ...A } fragment A on T { ...A }",
+        "{ ...A } fragment A on T { b { ...B } } fragment B on T { ...A }",
+        "fragment A on T { ...B } fragment B on T { ...A }",
+        "{ ...F0 } " + " ".join(f"fragment F{n} on T {{ ...F{n + 1} }}" for n in range(3000)),
+    ],
+)
+def test_circles_and_chains_of_fragments_are_too_deep_and_no_crash(text: str) -> None:
+    assert shape_error(text, max_depth=30) is not None
+
+
+def test_aliases_count_as_often_as_their_fragment_is_spread() -> None:
+    text = "{ x: a ...F ...F } fragment F on T { y: b { z: c } }"
+    assert shape_error(text, max_aliases=5) is None
+    assert shape_error(text, max_aliases=4) == "the document has more than 4 aliases"
+
+
+def test_fragments_that_double_again_and_again_are_counted_at_once() -> None:
+    doubling = " ".join(f"fragment F{n} on T {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
+    text = f"{{ ...F0 }} {doubling} fragment F60 on T {{ x: a }}"
+    assert shape_error(text, max_aliases=2**60) is None
+    assert shape_error(text, max_aliases=2**60 - 1) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "expected"),
+    [
+        ("{ feeds { table status } }", {}, 3),
+        ("{ policies { total } }", {}, 101),
+        ("{ policies(limit: 3) { items { id name } } }", {}, 10),
+        ("query($n: Int!) { policies(limit: $n) { items { id } } }", {"n": 5}, 11),
+        ("query($n: Int! = 4) { policies(limit: $n) { items { id } } }", {}, 9),
+        ("query($n: Int) { policies(limit: $n) { items { id } } }", {}, 201),
+        ("{ policies(limit: 99999999999999999999999) { total } }", {}, 10**19 * 10),
+        ("{ a: policies(limit: 3) { total } b: policies(limit: 3) { total } }", {}, 8),
+        ("{ ...Q ...Q } fragment Q on Query { policies(limit: 3) { total } }", {}, 8),
+        ("{ policies(limit: 3) { items { ... on Policy { id } } } }", {}, 7),
+        ("{ policies(limit: -3) { total } }", {}, 1),
+        ("subscription { policyChanges { ... on FeedState { status } } }", {}, 2),
+        ("{ __schema { types { name } } }", {}, 1),
+    ],
+)
+def test_a_page_costs_as_much_as_it_may_hold(
+    text: str, variables: dict[str, Any], expected: int
+) -> None:
+    assert cost(text, **variables) == expected or (expected > 10**18 and cost(text) > 10**18)
+
+
+def test_the_error_says_how_much_it_was_and_what_to_do() -> None:
+    document = parse("{ policies(limit: 1000) { items { id } } }")
+    operation = document.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    error = check_cost(SCHEMA, document, operation, {}, DocumentLimits(max_cost=2000))
+    assert error is not None
+    assert error.message == (
+        "this operation could resolve 2001 fields, and 2000 are allowed: ask for smaller pages, "
+        "or for fewer fields"
+    )
+    assert check_cost(SCHEMA, document, operation, {}, DocumentLimits(max_cost=2001)) is None
+
+
+# The oracle: the document with each fragment written out.
+
+NAMES = st.sampled_from("abc")
+
+
+def selections(depth: int) -> st.SearchStrategy[str]:
+    field = st.builds(
+        lambda alias, name: f"{alias}{name}", st.sampled_from(["", "x: ", "y: "]), NAMES
+    )
+    spread = st.sampled_from(["...F0", "...F1", "...F2"])
+    if depth == 0:
+        return st.lists(st.one_of(field, spread), min_size=1, max_size=2).map(" ".join)
+    inner = selections(depth - 1)
+    nested = st.builds(lambda head, body: f"{head} {{ {body} }}", field, inner)
+    inline = inner.map(lambda body: f"... {{ {body} }}")
+    return st.lists(st.one_of(field, spread, nested, inline), min_size=1, max_size=3).map(" ".join)
+
+
+@given(st.lists(selections(2), min_size=4, max_size=4))
+def test_counts_are_those_of_the_document_with_its_fragments_written_out(
+    bodies: list[str],
+) -> None:
+    # Without circles: a fragment spreads only those behind it, and the last one none.
+    for n in range(3):
+        for other in range(n + 1):
+            bodies[n] = bodies[n].replace(f"...F{other}", "a")
+    fragments = " ".join(f"fragment F{n} on T {{ {bodies[n]} }}" for n in range(3))
+    text = f"{fragments} {{ {bodies[3]} }}"
+    by_name = {
+        d.name.value: d.selection_set
+        for d in parse(text).definitions
+        if isinstance(d, FragmentDefinitionNode)
+    }
+
+    def count(node: SelectionSetNode) -> tuple[int, int]:
+        levels = aliases = 0
+        for selection in node.selections:
+            inner: SelectionSetNode | None = None
+            if isinstance(selection, FragmentSpreadNode):
+                inner = by_name[selection.name.value]
+            elif isinstance(selection, FieldNode | InlineFragmentNode):
+                inner = selection.selection_set
+            if isinstance(selection, FieldNode) and selection.alias is not None:
+                aliases += 1
+            if inner is not None:
+                below = count(inner)
+                levels, aliases = max(levels, below[0]), aliases + below[1]
+        return levels + 1, aliases
+
+    shapes = [count(d.selection_set) for d in parse(text).definitions]  # type: ignore[attr-defined]
+    levels, aliases = (max(column) for column in zip(*shapes, strict=True))
+    assert shape_error(text, max_depth=levels) is None
+    assert shape_error(text, max_depth=levels - 1) is not None
+    assert shape_error(text, max_aliases=aliases) is None
+    assert aliases == 0 or shape_error(text, max_aliases=aliases - 1) is not None
