@@ -43,6 +43,8 @@ from graphql_api.schema import TABLES, APISchema, Context, build_schema
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.transport.access import Access
+from graphql_api.transport.checked_documents import CheckedDocuments
+from graphql_api.transport.document_limits import DocumentLimits
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.guard import Guard, GuardMiddleware
 from graphql_api.transport.http import GraphQLHTTP
@@ -145,14 +147,26 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
     url = None
     if settings.database is not None:
         url = DatabaseURL.parse(settings.database.get_secret_value())
-    schema = build_schema()
+    limits = DocumentLimits(
+        max_depth=settings.max_document_levels,
+        max_aliases=settings.max_document_aliases,
+        max_cost=settings.max_operation_fields,
+    )
+    schema = build_schema(
+        extensions=[
+            lambda: CheckedDocuments(documents, limits, introspection=settings.introspection)
+        ],
+        suggestions=settings.suggestions,
+    )
     documents = _documents(settings, schema)
-
     access = make_access(settings)
 
     def context(principal: Principal) -> Context:
         return Context(
-            feeds=services.feeds, feed_wait_s=settings.feed_wait_s, scopes=principal.scopes
+            feeds=services.feeds,
+            feed_wait_s=settings.feed_wait_s,
+            scopes=principal.scopes,
+            max_page_rows=settings.max_page_rows,
         )
 
     async def request_context(scope: Scope) -> Context:
@@ -185,6 +199,7 @@ def _documents(settings: Settings, schema: APISchema) -> Documents:
     file = settings.persisted_documents
     manifest = read_manifest(file, schema.validate) if file else {}
     return Documents(
+        max_tokens=settings.max_document_tokens,
         persisted=PersistedDocuments(manifest, only=settings.only_persisted_documents),
         is_valid=lambda node: not schema.validate(node),
     )

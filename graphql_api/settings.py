@@ -228,7 +228,33 @@ class Settings(DataSettings):
         "it costs a compressor for each socket, and a compression for each message and client",
     )
     max_message_bytes: int = Field(
-        1_048_576, ge=1024, description="longest WebSocket message that is accepted, in bytes"
+        1_048_576,
+        ge=1024,
+        description="longest WebSocket message, and longest body of a request, in bytes",
+    )
+    max_document_tokens: int = Field(
+        10_000, ge=1, description="how many tokens a GraphQL document may have"
+    )
+    max_document_levels: int = Field(
+        30,
+        ge=1,
+        description="how deep its selections may be nested; the introspection of GraphiQL is 18",
+    )
+    max_document_aliases: int = Field(
+        100, ge=0, description="how many aliases it may have, its fragments written out"
+    )
+    max_operation_fields: int = Field(
+        100_000,
+        ge=1,
+        description="how many fields an operation may resolve, the rows of its pages counted by "
+        "their `limit`: every field of a page of 1000 policies is 38 000",
+    )
+    max_page_rows: int = Field(1000, ge=1, description="how many rows a page may have")
+    introspection: bool = Field(
+        True, description="tell clients the schema when they ask for it, as GraphiQL does"
+    )
+    suggestions: bool = Field(
+        True, description="name in errors the fields and values that a client may have meant"
     )
     shutdown_grace_s: int = Field(
         5, ge=0, description="how long a shutdown waits for clients to go, in seconds"

@@ -26,12 +26,14 @@ class Context:
         scopes: What the client may do.
         resume_from: The cursor that the connection gave for this operation, if it did; it wins over
             the operation's own `since`, which a client that reconnects sends as it first was.
+        max_page_rows: How many rows a page may have.
     """
 
     feeds: Feeds
     feed_wait_s: float
     scopes: frozenset[Scope]
     resume_from: str | None = None
+    max_page_rows: int = 1000
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         """A table's feed, once it can be read.

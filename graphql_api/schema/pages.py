@@ -15,10 +15,12 @@ from graphql_api.schema.enums import FeedStatus
 
 RowT = TypeVar("RowT")
 
-MAX_LIMIT = 1000
-
 Limit: TypeAlias = Annotated[
-    int, strawberry.argument(description=f"How many rows to give at most: 0 to {MAX_LIMIT}.")
+    int,
+    strawberry.argument(
+        description="How many rows to give at most: 0 to 1000, unless the server's operator has "
+        "set another limit."
+    ),
 ]
 Offset: TypeAlias = Annotated[
     int, strawberry.argument(description="How many rows to leave out at the beginning.")
@@ -68,8 +70,8 @@ async def read_page(
         BadInputError: `limit` or `offset` is out of range.
         FeedUnavailableError: The table could not be read yet.
     """
-    if not 0 <= limit <= MAX_LIMIT:
-        raise BadInputError(f"limit must be from 0 to {MAX_LIMIT}, not {limit}")
+    if not 0 <= limit <= context.max_page_rows:
+        raise BadInputError(f"limit must be from 0 to {context.max_page_rows}, not {limit}")
     if offset < 0:
         raise BadInputError(f"offset must not be negative, like {offset}")
     feed = await context.ready(table)

@@ -67,18 +67,22 @@ def build_schema(
     schemas: Sequence[TableSchema] = TABLE_SCHEMAS,
     *,
     extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]] = (),
+    suggestions: bool = True,
 ) -> APISchema:
     """The schema of some tables.
 
     Args:
         schemas: What each table adds.
         extensions: More Strawberry extensions, such as limits.
+        suggestions: Whether errors name what the client may have meant.
     """
     return APISchema(
         query=query_type(schemas),
         subscription=subscription_type(schemas),
         scopes={type_: schema.scopes for schema in schemas for type_ in schema.root_types},
-        config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
+        config=StrawberryConfig(
+            scalar_map={datetime: DATE_TIME}, disable_field_suggestions=not suggestions
+        ),
         extensions=(CodeValidationErrors, *extensions),
     )
 

@@ -32,7 +32,18 @@ def test_every_setting_is_described(kind: type[CommonSettings]) -> None:
         assert not field.description.endswith("."), name
 
 
-COUNTED = ("_bytes", "_changes", "_size", "_subscriptions", "_queries")
+COUNTED = (
+    "_bytes",
+    "_changes",
+    "_size",
+    "_subscriptions",
+    "_queries",
+    "_tokens",
+    "_levels",
+    "_aliases",
+    "_fields",
+    "_rows",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,7 +5,6 @@ from unittest.mock import patch
 import pytest
 import strawberry
 
-from graphql_api.schema.schema import APISchema
 from graphql_api.transport.checked_documents import CheckedDocuments
 from graphql_api.transport.document_limits import LIMIT_EXCEEDED, DocumentLimits
 from graphql_api.transport.documents import Documents
@@ -20,8 +19,8 @@ class Query:
 
 def schema(
     documents: Documents | None = None, *, introspection: bool = True, **limits: int
-) -> APISchema:
-    return APISchema(
+) -> strawberry.Schema:
+    return strawberry.Schema(
         query=Query,
         extensions=[
             CheckedDocuments.factory(
@@ -31,7 +30,7 @@ def schema(
     )
 
 
-async def codes(made: APISchema, text: str) -> list[str | None]:
+async def codes(made: strawberry.Schema, text: str) -> list[str | None]:
     """The codes of what a document is refused for."""
     result = await made.execute(text)
     return [(error.extensions or {}).get("code") for error in result.errors or []]

@@ -1,0 +1,114 @@
+"""Documents that ask for too much, over real sockets: a clear error, and the server stays well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from graphql import get_introspection_query
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.server.client import Client, GraphQLErrors, connected
+from tests.server.running import Running, running, settings_for
+
+
+async def refusals(server: Running, client: Client, query: str) -> list[dict[str, Any]]:
+    """The first error of a document: over HTTP, and over the socket."""
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(
+            f"{server.http}/graphql",
+            json={"query": query},
+            headers={"accept": "application/graphql-response+json"},
+        )
+    assert answer.status_code == 400
+    assert answer.json().keys() == {"errors"}
+    with pytest.raises(GraphQLErrors) as raised:
+        await client.execute(query)
+    return [answer.json()["errors"][0], raised.value.errors[0]]
+
+
+def nested(depth: int) -> str:
+    return "{ policies { items " + "{ a " * depth + "}" * depth + " } }"
+
+
+ATTACKS = {
+    "10 000 aliases": "{ " + " ".join(f"a{n}: __typename" for n in range(10_000)) + " }",
+    "3 000 aliases": "{ " + " ".join(f"a{n}: __typename" for n in range(3_000)) + " }",
+    "aliases by fragments": (
+        "{ ...A ...A ...A ...A } fragment A on Query { ...B ...B ...B ...B ...B } "
+        "fragment B on Query { a: __typename b: __typename c: __typename d: __typename "
+        "e: __typename f: __typename }"
+    ),
+    "depth 1 000": nested(1_000),
+    "depth 40": nested(40),
+    "circular fragments": "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
+    "nested introspection": "{ __schema { types { "
+    + "fields { type { " * 6
+    + "name "
+    + "} } " * 6
+    + "} } }",
+    "pages of pages": "{ "
+    + " ".join(
+        f"a{n}: policies(limit: 1000) {{ items {{ id name createdAt updatedAt }}}} }}}}"
+        for n in range(50)
+    )
+    + " }",
+    "all as a subscription": "subscription { a: policyChanges { __typename } b: policyChanges "
+    "{ __typename } }",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+async def test_what_asks_for_too_much_is_refused_and_the_next_one_is_served(
+    attack: str, server: Running, client: Client
+) -> None:
+    if attack.startswith("subscription"):
+        with pytest.raises(GraphQLErrors):
+            await client.execute(attack)
+    else:
+        for error in await refusals(server, client, attack):
+            assert error["extensions"]["code"] in {
+                "LIMIT_EXCEEDED",
+                "GRAPHQL_PARSE_FAILED",
+                "GRAPHQL_VALIDATION_FAILED",
+            }
+            assert "Traceback" not in error["message"]
+    assert (await client.execute("{ policies { total } }"))["data"] == {"policies": {"total": 2}}
+
+
+async def test_each_limit_is_a_setting(starbelly: DatabaseURL) -> None:
+    settings = settings_for(
+        starbelly,
+        max_document_tokens=50,
+        max_document_levels=3,
+        max_document_aliases=2,
+        max_operation_fields=20,
+        max_page_rows=10,
+        introspection=False,
+        suggestions=False,
+    )
+    expected = {
+        "{ " + "a " * 60 + "}": "Syntax Error: Document contains more than 50 tokens. Parsing "
+        "aborted.",
+        "{ policies(limit: 1) { items { limits { maxCost } } } }": "the document has more than 3 "
+        "levels of selections",
+        "{ a: __typename b: __typename c: __typename }": "the document has more than 2 aliases",
+        "{ policies(limit: 10) { items { id } } }": "this operation could resolve 21 fields, and "
+        "20 are allowed: ask for smaller pages, or for fewer fields",
+        "{ policis { total } }": "Cannot query field 'policis' on type 'Query'.",
+    }
+    async with running(settings) as server, connected(server.ws) as client:
+        for query, message in expected.items():
+            for error in await refusals(server, client, query):
+                assert error["message"] == message
+        for error in await refusals(server, client, "{ __schema { description } }"):
+            assert "introspection has been disabled" in error["message"]
+        result = await client.execute("{ policies(limit: 11) { total } }")
+        assert result["errors"][0]["message"] == "limit must be from 0 to 10, not 11"
+        assert "data" in await client.execute("{ __typename }")
+
+
+async def test_graphiql_can_ask_for_the_schema(client: Client) -> None:
+    text = get_introspection_query(input_value_deprecation=True, schema_description=True)
+    assert "errors" not in await client.execute(text)
