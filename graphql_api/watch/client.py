@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 
 from graphql_api.errors import GraphQLAPIError
 from graphql_api.watch.endpoint import Endpoint
-from graphql_api.watch.events import Connected, Disconnected, Event, Happening, parse_event
+from graphql_api.watch.events import Connected, Disconnected, Event, Happening, State, parse_event
 from graphql_api.watch.failures import LostError, WatchError, explain, refused_subprotocol
 from graphql_api.watch.protocol import (
     SUBPROTOCOL,
@@ -33,6 +33,8 @@ _HEARTBEAT_S = 10.0
 
 _CLOSE_TIMEOUT_S = 1.0
 
+_DELAY_FIRST_S, _DELAY_MAX_S = 0.2, 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -42,27 +44,12 @@ class Subscription:
     where: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class BackOff:
-    """How long to wait before each try to connect: exponential, with jitter."""
-
-    first_s: float = 0.2
-    max_s: float = 10.0
-
-    def delay_s(self, failures: int, rng: Random) -> float:
-        """How long to wait after so many failures in a row, at least one."""
-        longest = min(self.max_s, self.first_s * 2.0 ** min(failures - 1, 30))
-        return longest * rng.uniform(0.5, 1.0)
-
-
 async def follow(
     endpoint: Endpoint,
     subscription: Subscription,
     *,
     token: str | None = None,
     rng: Random,
-    back_off: BackOff | None = None,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncGenerator[Happening, None]:
     """Everything that happens to a subscription, without end; close it to end it.
 
@@ -74,13 +61,10 @@ async def follow(
         subscription: What to watch.
         token: A bearer token for the server.
         rng: Where chance comes from.
-        back_off: How long to wait between attempts.
-        sleep: Waits for so many seconds.
 
     Raises:
         WatchError: It cannot go on, and would not if it were tried again.
     """
-    back_off = back_off or BackOff()
     since: str | None = None
     failures = 0
     while True:
@@ -93,11 +77,12 @@ async def follow(
                 await socket.send(protocol.begin())
                 async with asyncio.timeout(_ANSWER_TIMEOUT_S):
                     event = await _next_event(socket, protocol, subscription.table)
-                failures = 0
                 yield Connected()
                 while True:
                     since = event.cursor
                     yield event
+                    if isinstance(event, State) and event.has_all_rows:
+                        failures = 0  # not before, or one that always fails then is worn out
                     event = await _next_event(socket, protocol, subscription.table)
         except WatchError:
             raise
@@ -110,7 +95,13 @@ async def follow(
             lost = _lost(error, endpoint, token)
         failures += 1
         yield Disconnected(str(lost))
-        await sleep(back_off.delay_s(failures, rng))
+        await asyncio.sleep(_delay_s(failures, rng))
+
+
+def _delay_s(failures: int, rng: Random) -> float:
+    """How long to wait after so many failures in a row: exponential back-off with jitter."""
+    longest = min(_DELAY_MAX_S, _DELAY_FIRST_S * 2.0 ** min(failures - 1, 30))
+    return longest * rng.uniform(0.5, 1.0)
 
 
 def _lost(error: Exception, endpoint: Endpoint, token: str | None) -> LostError:

@@ -52,6 +52,8 @@ def shown(value: Any) -> str:
             return "none"
         case bool():
             return "true" if value else "false"
+        case float() if value.is_integer():
+            return f"{value:.0f}"  # a Float of the schema, as people write it
         case str():
             text = clean(value)
             return text if _BARE.fullmatch(text) else f'"{text}"'

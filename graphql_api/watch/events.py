@@ -73,6 +73,11 @@ class State(Served):
 
     status: Status
 
+    @property
+    def has_all_rows(self) -> bool:
+        """Whether every row has been sent when this is."""
+        return self.status is not Status.INITIALIZING
+
 
 Event: TypeAlias = Added | Updated | Deleted | State
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
+from graphql_api.watch.failures import WatchError
+
 _USUAL_COLUMNS = 80
 
 
@@ -32,6 +34,7 @@ class Output:
 
         Raises:
             BrokenPipeError: Nobody reads any more.
+            WatchError: It cannot be written for another reason, such as a disk that is full.
         """
         if not lines:
             return
@@ -41,6 +44,9 @@ class Output:
         except BrokenPipeError:
             self._discard()
             raise
+        except OSError as error:
+            self._discard()
+            raise WatchError(f"cannot write to standard output: {error.strerror}") from error
 
     @property
     def width(self) -> int | None:

@@ -11,7 +11,7 @@ from random import Random
 
 from graphql_api.watch.client import Subscription, follow
 from graphql_api.watch.endpoint import Endpoint
-from graphql_api.watch.events import Disconnected, Happening, State, Status
+from graphql_api.watch.events import Disconnected, State
 from graphql_api.watch.failures import WatchError
 from graphql_api.watch.output import Output
 from graphql_api.watch.report import JSONReport, Report, TextReport
@@ -71,11 +71,7 @@ async def watch(
                     if once and isinstance(happening, Disconnected):
                         raise WatchError(happening.reason)
                     output.write(report.lines(happening))
-                    if once and _has_all_rows(happening):
+                    if once and isinstance(happening, State) and happening.has_all_rows:
                         return
     except BrokenPipeError:
         return
-
-
-def _has_all_rows(happening: Happening) -> bool:
-    return isinstance(happening, State) and happening.status is not Status.INITIALIZING

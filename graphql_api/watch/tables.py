@@ -37,11 +37,11 @@ def _updated(row: Row) -> str:
 
 def _limits(row: Row) -> str:
     limits = {
-        "items": _at(row, "limits", "maxItems"),
-        "cost": _at(row, "limits", "maxCost"),
-        "s": _at(row, "limits", "maxDuration"),
+        "{} items": _at(row, "limits", "maxItems"),
+        "cost {}": _at(row, "limits", "maxCost"),
+        "{} s": _at(row, "limits", "maxDuration"),
     }
-    return ", ".join(f"{shown(most)} {of}" for of, most in limits.items() if most is not None)
+    return ", ".join(form.format(shown(most)) for form, most in limits.items() if most is not None)
 
 
 def _every(row: Row) -> str:

@@ -27,6 +27,7 @@ from graphql_api.watch.events import (
     Status,
     Updated,
 )
+from graphql_api.watch.held import HeldRows
 from graphql_api.watch.line import Line, Span, Style, fit, line_columns
 from graphql_api.watch.listing import listing
 from graphql_api.watch.table import Row, Table
@@ -71,8 +72,8 @@ class View:
         self._place = place
         self._now = now
         self._width = width
-        self._rows: dict[str, Row] = {}
-        self._snapshot: dict[str, Row] | None = None
+        self._rows = HeldRows(table)
+        self._snapshot: HeldRows | None = None
         self._has_begun = False
         self._status: Status | None = None
         self._not_live_since: datetime | None = None
@@ -124,7 +125,7 @@ class View:
 
     def _state(self, status: Status) -> Iterator[Line]:
         if status is Status.INITIALIZING:
-            self._snapshot = {}
+            self._snapshot = HeldRows(self._table)
             if self._has_begun:
                 self._not_live()
                 yield from self._said(
@@ -167,21 +168,21 @@ class View:
 
     # Rows.
 
-    def _list(self, rows: dict[str, Row]) -> Iterator[Line]:
+    def _list(self, rows: HeldRows) -> Iterator[Line]:
         self._rows = rows
-        for key, row in rows.items():
-            self._make_room_for(self._name(key, row))
+        for key, row in rows.by_key.items():
+            self._make_room_for(rows.label(key, row))
         if rows:
             yield ()
-            yield from listing(self._table, rows, self._width())
+            yield from listing(self._table, rows.by_key, self._width())
             yield ()
 
-    def _differing(self, rows: dict[str, Row]) -> Iterator[Line]:
-        before, self._rows = self._rows, rows
+    def _differing(self, rows: HeldRows) -> Iterator[Line]:
+        before, self._rows = self._rows.by_key, rows
         for key, row in before.items():
-            if key not in rows:
+            if key not in rows.by_key:
                 yield from self._deleted(key, row, "gone")
-        for key, row in rows.items():
+        for key, row in rows.by_key.items():
             if key not in before:
                 yield from self._added(key, row, "new")
             elif found := self._table.differences(before[key], row):
@@ -190,9 +191,9 @@ class View:
     def _change(self, change: Added | Updated | Deleted) -> Iterator[Line]:
         rows = self._rows if self._snapshot is None else self._snapshot
         if isinstance(change, Deleted):
-            rows.pop(change.key, None)
+            rows.remove(change.key)
         else:
-            rows[change.key] = change.row
+            rows.put(change.key, change.row)
         if self._snapshot is not None:
             return
         match change:
@@ -220,22 +221,13 @@ class View:
         yield from self._about(key, row, "~", Style.UPDATED, *_changes(found, self._room()))
 
     def _about(self, key: str, row: Row, sign: str, style: Style, *details: Span) -> Iterator[Line]:
-        name = self._name(key, row)
+        name = self._rows.label(key, row)
         self._make_room_for(name)
         name = shorten(name, self._name_columns)
         padding = " " * (self._name_columns - columns(name) + 2)
         yield from self._said(
             Span(name, Style.NAME), Span(padding), *details, sign=sign, style=style
         )
-
-    def _name(self, key: str, row: Row) -> str:
-        """What tells the row from all others: its name, and its key if others have that name."""
-        name = self._table.name_of(row)
-        if not name:
-            return clean(key)
-        others = (row for other, row in self._rows.items() if other != key)
-        is_shared = any(self._table.name_of(other) == name for other in others)
-        return f"{name} ({clean(key)})" if is_shared else name
 
     def _make_room_for(self, name: str) -> None:
         width = self._width()

@@ -473,6 +473,16 @@ async def test_tls_that_is_not_trusted_is_told_and_trusted_by_its_file(
     assert said == f"{server.host}:{server.port} does not speak TLS: use http://"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+async def test_disk_that_is_full_is_told(server: Running) -> None:
+    with Path("/dev/full").open("wb") as full:
+        async with watching("policies", "--url", server.http, stdout=full.fileno()) as watch:
+            assert await watch.ended() == (
+                FAILED,
+                "graphql-api: cannot write to standard output: No space left on device\n",
+            )
+
+
 async def test_once_does_not_wait_for_a_server() -> None:
     address = f"127.0.0.1:{free_port()}"
     assert await complaint(address, "--once") == f"nothing listens at {address}"

@@ -33,6 +33,7 @@ def test_difference_is_as_deep_as_the_shapes_agree(old: Any, new: Any, expected:
         (True, "true"),
         (5, "5"),
         (0.5, "0.5"),
+        (3.0, "3"),
         ("OBEY", "OBEY"),
         ("https://example.com/?a=1", "https://example.com/?a=1"),
         ("two words", '"two words"'),

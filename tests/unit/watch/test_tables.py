@@ -72,8 +72,11 @@ def cells(table: str, row: Row) -> list[str]:
     [
         (
             "policies",
-            {"robotsTxt": {"usage": "OBEY"}, "limits": {"maxItems": 5, "maxCost": 1.5}},
-            ["OBEY", "5 items, 1.5 cost"],
+            {
+                "robotsTxt": {"usage": "OBEY"},
+                "limits": {"maxItems": 5, "maxCost": 1.5, "maxDuration": 60.0},
+            },
+            ["OBEY", "5 items, cost 1.5, 60 s"],
         ),
         (
             "schedules",
