@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from tests.fault.killable_database import KillableDatabase
 from tests.server.client import Client, connected
 from tests.server.database import writing
 from tests.server.operations import POLICIES, Replica
@@ -28,40 +27,6 @@ FENCE = "zzz"
 @pytest.fixture(autouse=True)
 def _leaves_nothing() -> None:
     """Nothing is counted here, and the loop is not in debug mode: this is about load."""
-
-
-class KillableDatabase:
-    """An embedded database in a process of its own, on one port and one file."""
-
-    def __init__(self, file: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._port: int = listener.getsockname()[1]
-        self._file = file
-        self._process: Process | None = None
-
-    @property
-    def url(self) -> DatabaseURL:
-        return DatabaseURL("127.0.0.1", self._port, "starbelly")
-
-    async def start(self) -> None:
-        arguments = ["--port", str(self._port), "--data", str(self._file), "--no-password"]
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "graphql_api", "embedded", *arguments, stdout=PIPE
-        )
-        assert self._process.stdout is not None
-        assert b"embedded database is at" in await self._process.stdout.readline()
-
-    async def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        await self._process.communicate()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.kill()
 
 
 @asynccontextmanager

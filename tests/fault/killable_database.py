@@ -1,0 +1,46 @@
+"""A database that tests can kill and start again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Self
+
+from graphql_api.rethink.url import DatabaseURL
+
+
+class KillableDatabase:
+    """An embedded database in a process of its own, on one port and one file."""
+
+    def __init__(self, file: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self._port: int = listener.getsockname()[1]
+        self._file = file
+        self._process: Process | None = None
+
+    @property
+    def url(self) -> DatabaseURL:
+        return DatabaseURL("127.0.0.1", self._port, "starbelly")
+
+    async def start(self) -> None:
+        arguments = ["--port", str(self._port), "--data", str(self._file), "--no-password"]
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "graphql_api", "embedded", *arguments, stdout=PIPE
+        )
+        assert self._process.stdout is not None
+        assert b"embedded database is at" in await self._process.stdout.readline()
+
+    async def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        await self._process.communicate()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
