@@ -9,36 +9,41 @@ from gql import Client, GraphQLRequest
 from gql.transport.exceptions import TransportConnectionFailed
 
 CHANGES = """
-    subscription($since: String) {
-      policyChanges(since: $since) {
+    subscription($where: PolicyFilter, $since: String) {
+      policyChanges(where: $where, since: $since) {
+        ... on FeedState { cursor status }
         ... on PolicyAdded { cursor policy { id name } }
         ... on PolicyUpdated { cursor policy { id name } }
         ... on PolicyDeleted { cursor policyId }
-        ... on FeedState { cursor status }
       }
     }
 """
 
 
 async def keep_live(
-    client: Client, policies: dict[str, Any], on_change: Callable[[], None], wait_s: float = 1
+    client: Client,
+    where: dict[str, Any],
+    policies: dict[str, Any],
+    on_change: Callable[[dict[str, Any]], None],
+    wait_s: float = 1,
 ) -> None:
     """Keep the policies by their ids, until cancelled; a lost connection is taken up again."""
     since = None
     while True:
         try:
             async with client as session:
-                request = GraphQLRequest(CHANGES, variable_values={"since": since})
+                variables = {"where": where, "since": since}
+                request = GraphQLRequest(CHANGES, variable_values=variables)
                 async for result in session.subscribe(request):
-                    match result["policyChanges"]:
+                    match change := result["policyChanges"]:
                         case {"status": "INITIALIZING"}:
                             policies.clear()
                         case {"policy": policy}:
                             policies[policy["id"]] = policy
                         case {"policyId": key}:
                             del policies[key]
-                    since = result["policyChanges"]["cursor"]
-                    on_change()
+                    since = change["cursor"]
+                    on_change(change)
         except TransportConnectionFailed:
             await asyncio.sleep(wait_s)
 

@@ -35,23 +35,29 @@ async def write_and_see(key: str, client: Client, writer: Writer) -> None:
     await operation.complete()
 
 
+async def write_at_random(writer: Writer, rng: Random, number: int) -> str:
+    """Write one of twenty policies, or delete it; its name makes it enter and leave filters.
+
+    Returns:
+        Its key.
+    """
+    key = f"policy {rng.randrange(20)}"
+    if rng.random() < 0.25:
+        await writer.run(writer.table("policy").get(key).delete())
+    else:
+        name = f"{rng.choice(['alpha', 'beta', 'Alpha Beta', 'gamma'])} {number}"
+        await writer.insert("policy", policy(key, name))
+    return key
+
+
 @asynccontextmanager
 async def write_load(writer: Writer, rng: Random) -> AsyncIterator[list[str]]:
-    """Random writes to twenty policies until the context is left; the list has one item for each.
-
-    Their names make them enter and leave the filters.
-    """
+    """Random writes until the context is left; the list has the key of each."""
     writes: list[str] = []
 
     async def write() -> None:
         while True:
-            key = f"policy {rng.randrange(20)}"
-            if rng.random() < 0.25:
-                await writer.run(writer.table("policy").get(key).delete())
-            else:
-                name = f"{rng.choice(['alpha', 'beta', 'Alpha Beta', 'gamma'])} {len(writes)}"
-                await writer.insert("policy", policy(key, name))
-            writes.append(key)
+            writes.append(await write_at_random(writer, rng, len(writes)))
             if is_over.is_set():
                 return
 

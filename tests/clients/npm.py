@@ -35,6 +35,20 @@ def install(directory: Path) -> None:
         stamp.write_text(digest)
 
 
+def run(directory: Path, program: str, *arguments: str) -> None:
+    """Run a program of an installed package in the package's directory."""
+    result = subprocess.run(
+        [directory / "node_modules/.bin" / program, *arguments],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if result.returncode:
+        pytest.fail(f"{program} failed:\n{result.stdout}{result.stderr}")
+
+
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     descriptor = os.open(directory, os.O_RDONLY)

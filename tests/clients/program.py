@@ -13,6 +13,7 @@ from typing import Any
 WAIT_S = 20.0
 """How long a test waits for what must come; it fails then."""
 PACKAGE = Path(__file__).parent
+EXAMPLES = PACKAGE / "examples"
 
 
 class Program:

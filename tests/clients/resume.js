@@ -3,12 +3,14 @@
  * Options for graphql-ws's createClient by which every subscription goes on after a reconnect where
  * it was. Select `cursor` in every member of the union: one without means a snapshot next time.
  *
+ * @param {() => object | Promise<object>} [otherParams] gives what else connection_init should have,
+ *   such as `{ authorization: 'Bearer …' }`; it is asked anew for each connection
  * @returns {Partial<import('graphql-ws').ClientOptions>}
  */
-export function resuming(maxOperations = 200) {
+export function resuming(otherParams = () => ({}), maxOperations = 200) {
   const since = new Map(); // the last cursor by operation id; the quietest comes first
   return {
-    connectionParams: () => ({ since: Object.fromEntries(since) }),
+    connectionParams: async () => ({ ...(await otherParams()), since: Object.fromEntries(since) }),
     on: {
       message({ id, type, payload }) {
         since.delete(id);

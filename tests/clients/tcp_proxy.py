@@ -108,6 +108,11 @@ class TCPProxy:
         """Whether everything planned has happened."""
         return not self._planned and all(link.cut is None or link.is_cut for link in self._links)
 
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        return len(self._links)
+
     async def done(self) -> None:
         """Wait until everything planned has happened."""
         while not self.is_done:

@@ -1,8 +1,9 @@
-"""A list that Python's gql keeps live."""
+"""Lists that Python's gql keeps live, as `live_list.py` does."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -11,46 +12,75 @@ import pytest
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.clients.live_list import keep_live
-from tests.clients.load import random_cuts, table, write_and_see, write_load
-from tests.clients.tcp_proxy import TCPProxy
-from tests.server.client import Client
-from tests.server.database import Writer
-from tests.server.running import Running
+from tests.clients.trouble import FENCE, NAMES, WAIT_S, Effort, efforts, troubled
 
-WAIT_S = 20.0
+pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.mark.parametrize("cuts", [0, 20])
-async def test_list_is_kept_live(
-    cuts: int, server: Running, client: Client, writer: Writer
+class LiveList:
+    """What `keep_live` keeps.
+
+    Attributes:
+        policies: The rows by their keys.
+        snapshots: How often it was told to begin anew.
+    """
+
+    def __init__(self) -> None:
+        self.policies: dict[str, Any] = {}
+        self.snapshots = 0
+        self._status: str | None = None
+        self._changed = asyncio.Event()
+
+    def on_change(self, change: dict[str, Any]) -> None:
+        self._status = change.get("status", self._status)
+        self.snapshots += change.get("status") == "INITIALIZING"
+        self._changed.set()
+
+    async def until_status(self, status: str) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while self._status != status:
+                await self._change()
+
+    async def until_row(self, key: str) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while key not in self.policies:
+                await self._change()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+@efforts
+async def test_lists_equal_the_table_after_cuts_and_a_restart_of_the_database(
+    effort: Effort, tmp_path: Path
 ) -> None:
-    rng = Random(cuts)
-    policies: dict[str, Any] = {}
-    changed = asyncio.Event()
-    async with (
-        TCPProxy(server.host, server.port) as proxy,
-        asyncio.timeout(WAIT_S),
-        asyncio.TaskGroup() as group,
-    ):
-        url = f"ws://{proxy.host}:{proxy.port}/graphql"
-        transport = WebsocketsTransport(url, connect_args={"proxy": None})
-        keeping = group.create_task(
-            keep_live(gql.Client(transport=transport), policies, changed.set, wait_s=0)
-        )
-        async with write_load(writer, rng) as writes:
-            await changed.wait()
-            proxy.plan(random_cuts(rng, cuts))
-            await proxy.done()
-            while len(writes) < 100:
-                changed.clear()
-                await changed.wait()
-        await write_and_see("last", client, writer)
-        expected = {
-            key: {"id": key, "name": row["name"]}
-            for key, row in (await table(client, None)).items()
-        }
-        while policies != expected:
-            changed.clear()
-            await changed.wait()
-        keeping.cancel()
-    assert proxy.cuts == cuts
+    lists = {name: LiveList() for name in NAMES}
+
+    async def until_status(status: str) -> None:
+        for kept in lists.values():
+            await kept.until_status(status)
+
+    async with troubled(tmp_path) as server, asyncio.TaskGroup() as group:
+        keeping = [
+            group.create_task(
+                keep_live(
+                    gql.Client(
+                        transport=WebsocketsTransport(server.url, connect_args={"proxy": None})
+                    ),
+                    {"nameContains": name},
+                    kept.policies,
+                    kept.on_change,
+                    wait_s=0.01,
+                )
+            )
+            for name, kept in lists.items()
+        ]
+        await server.write(Random(f"gql {effort}"), effort, until_status)
+        for name, kept in lists.items():
+            await kept.until_row(FENCE)
+            rows = {(row["id"], row["name"]) for row in kept.policies.values()}
+            assert rows == set(await server.table(name))
+            assert kept.snapshots == 1, "none after a cut"
+        for task in keeping:
+            task.cancel()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
+from graphql import build_schema, parse, validate
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,10 +33,35 @@ def test_each_line_of_what_can_go_wrong_is_backed_by_a_test() -> None:
         assert name in tests, row
 
 
-def test_lines_for_resuming_are_those_that_are_tested() -> None:
-    source = (ROOT / "tests/clients/resume.js").read_text(encoding="utf-8")
-    shown = source.split(f"// {BEGIN}\n")[1].split(f"// {END}")[0].strip()
-    assert f"```js\n{shown}\n```" in README
+def marked_regions() -> list[str]:
+    """What the client examples mark as shown in the README."""
+    sources = [
+        path.read_text("utf-8")
+        for pattern in ("*.js", "*.py", "examples/*.ts", "examples/*.tsx")
+        for path in sorted((ROOT / "tests/clients").glob(pattern))
+    ]
+    return [
+        dedent(region).strip()
+        for source in sources
+        for region in re.findall(rf"{BEGIN}\n(.*?)\n[^\n]*{END}", source, re.DOTALL)
+    ]
+
+
+def blocks(*languages: str) -> list[str]:
+    """The README's blocks of code in these languages."""
+    fence = rf"^```(?:{'|'.join(languages)})\n(.*?)\n```$"
+    return re.findall(fence, README, re.DOTALL | re.MULTILINE)
+
+
+def test_code_for_frontends_is_that_of_the_examples_that_are_tested() -> None:
+    shown = blocks("js", "jsx", "ts", "tsx", "py", "python")
+    assert sorted(shown) == sorted(marked_regions())
+
+
+@pytest.mark.parametrize("block", blocks("graphql"))
+def test_graphql_is_valid(block: str) -> None:
+    schema = build_schema((ROOT / "schema.graphql").read_text("utf-8"))
+    assert validate(schema, parse(block)) == []
 
 
 @pytest.mark.parametrize(
