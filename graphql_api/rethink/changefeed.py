@@ -22,7 +22,7 @@ from graphql_api.rethink.connection import (
 )
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.heartbeat import Heartbeat
-from graphql_api.rethink.store import RethinkStore
+from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 
 
@@ -62,11 +62,11 @@ class RethinkSource:
     def __init__(self, url: DatabaseURL, settings: ChangefeedSettings = DEFAULT_SETTINGS) -> None:
         self._url = url
         self._settings = settings
-        self._store = RethinkStore(url, timeouts=settings.timeouts)
+        self._reader = TableReader(url, timeouts=settings.timeouts)
 
     async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
-        """The documents of a table, over a connection of its own; see `RethinkStore.read`."""
-        return await self._store.read(table, keys)
+        """The documents of a table, over a connection of its own; see `TableReader.read`."""
+        return await self._reader.read(table, keys)
 
     @asynccontextmanager
     async def changes(

@@ -21,7 +21,7 @@ from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts, connect
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.init import initialise
-from graphql_api.rethink.store import RethinkStore
+from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 from tests.fault.proxy import (
     CHANGES,
@@ -374,7 +374,7 @@ async def test_poison_documents_pass_as_changes_as_initials_and_in_reads(
             assert event.new is not None
             seen.append(event.new)
     assert by_id(seen) == by_id(POISON)
-    read = await RethinkStore(starbelly).read("schedule")
+    read = await TableReader(starbelly).read("schedule")
     assert by_id(read) == by_id(POISON)
 
 
@@ -423,7 +423,7 @@ async def replay(source: RethinkSource, url: DatabaseURL, *, seed: int) -> None:
             assert known.pop(document["id"], None) == event.old
             if event.new is not None:
                 known[document["id"]] = event.new
-    assert by_id(known.values()) == by_id(await RethinkStore(url).read("policy"))
+    assert by_id(known.values()) == by_id(await TableReader(url).read("policy"))
 
 
 def by_id(documents: Iterable[Document]) -> list[Document]:

@@ -10,7 +10,7 @@ from graphql_api.errors import DatabaseError
 from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.init import initialise
-from graphql_api.rethink.store import RethinkStore
+from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 
 
@@ -42,7 +42,7 @@ async def test_init_creates_everything_and_says_so(database: DatabaseURL) -> Non
 async def test_standard_policies_are_those_of_a_new_starbelly(database: DatabaseURL) -> None:
     await initialise(database)
     policies = {
-        policy["name"]: dict(policy) for policy in await RethinkStore(database).read("policy")
+        policy["name"]: dict(policy) for policy in await TableReader(database).read("policy")
     }
     times = set()
     for policy in policies.values():
@@ -95,10 +95,10 @@ async def test_standard_policies_are_those_of_a_new_starbelly(database: Database
 
 async def test_init_twice_creates_nothing_and_touches_nothing(database: DatabaseURL) -> None:
     await initialise(database)
-    store = RethinkStore(database)
-    before = await store.read("policy")
+    reader = TableReader(database)
+    before = await reader.read("policy")
     assert await initialise(database) == []
-    assert await store.read("policy") == before
+    assert await reader.read("policy") == before
 
 
 async def test_init_completes_what_is_there_and_touches_none_of_it(database: DatabaseURL) -> None:
@@ -113,14 +113,14 @@ async def test_init_completes_what_is_there_and_touches_none_of_it(database: Dat
         f"index {name}.schedule.schedule_name",
         f"index {name}.policy.name",
     ]
-    assert await RethinkStore(database).read("policy") == [{"id": "mine"}]
+    assert await TableReader(database).read("policy") == [{"id": "mine"}]
 
 
 async def test_inits_at_once_create_each_thing_once(database: DatabaseURL) -> None:
     results = await asyncio.gather(*(initialise(database) for _ in range(5)))
     created = [line for lines in results for line in lines]
     assert len(created) == len(set(created)) == 8
-    assert len(await RethinkStore(database).read("policy")) == 2
+    assert len(await TableReader(database).read("policy")) == 2
 
 
 def contents(policy_ids: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
@@ -132,15 +132,15 @@ def contents(policy_ids: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
 
 async def test_new_database_gets_contents_that_name_its_policies(database: DatabaseURL) -> None:
     await initialise(database, contents=contents)
-    store = RethinkStore(database)
-    ids = {policy["name"]: policy["id"] for policy in await store.read("policy")}
-    assert await store.read("schedule") == contents(ids)["schedule"]
-    assert await store.read("domain_login") == contents(ids)["domain_login"]
+    reader = TableReader(database)
+    ids = {policy["name"]: policy["id"] for policy in await reader.read("policy")}
+    assert await reader.read("schedule") == contents(ids)["schedule"]
+    assert await reader.read("domain_login") == contents(ids)["domain_login"]
 
     table = r.db(database.database).table("schedule")
     await run(database, table.delete())
     assert await initialise(database, contents=contents) == []
-    assert await store.read("schedule") == [], "what was deleted on purpose does not come back"
+    assert await reader.read("schedule") == [], "what was deleted on purpose does not come back"
 
 
 async def test_init_that_ended_half_way_is_made_good_by_the_next(database: DatabaseURL) -> None:
@@ -158,7 +158,7 @@ async def test_init_that_ended_half_way_is_made_good_by_the_next(database: Datab
     with pytest.raises(DatabaseError, match="gone"):
         await initialise(database, contents=half_written)
     assert "policy Deep Crawl" in await initialise(database, contents=contents)
-    store = RethinkStore(database)
-    (schedule,) = await store.read("schedule")
-    assert schedule["policy_id"] in {policy["id"] for policy in await store.read("policy")}
-    assert await store.read("domain_login") == [{"domain": "a.example"}]
+    reader = TableReader(database)
+    (schedule,) = await reader.read("schedule")
+    assert schedule["policy_id"] in {policy["id"] for policy in await reader.read("policy")}
+    assert await reader.read("domain_login") == [{"domain": "a.example"}]

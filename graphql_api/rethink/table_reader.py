@@ -1,4 +1,4 @@
-"""Reading documents, apart from the feeds."""
+"""Reading the documents of a table, apart from its feed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from graphql_api.rethink.url import DatabaseURL
 _MAX_BATCH_ROWS = 200
 
 
-class RethinkStore:
-    """The documents of a RethinkDB database."""
+class TableReader:
+    """Reads the tables of a RethinkDB database, each time over a connection of its own."""
 
     def __init__(self, url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         self._url = url

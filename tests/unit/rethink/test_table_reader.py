@@ -9,15 +9,15 @@ from graphql_api.errors import DatabaseError, DatabaseUnavailableError, TableMis
 from graphql_api.rethink.connection import Timeouts, connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.init import initialise
-from graphql_api.rethink.store import RethinkStore
+from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer, feed_of, rows
 
 TIMEOUTS = Timeouts(connect_s=5.0, query_s=5.0, close_s=1.0)
 
 
-def store(server: ScriptedServer, timeouts: Timeouts = TIMEOUTS) -> RethinkStore:
-    return RethinkStore(DatabaseURL(server.host, server.port, "starbelly"), timeouts=timeouts)
+def reader(server: ScriptedServer, timeouts: Timeouts = TIMEOUTS) -> TableReader:
+    return TableReader(DatabaseURL(server.host, server.port, "starbelly"), timeouts=timeouts)
 
 
 async def test_every_document_is_read(database: DatabaseURL) -> None:
@@ -25,9 +25,9 @@ async def test_every_document_is_read(database: DatabaseURL) -> None:
     documents = [{"id": f"{n:04}", "x": "x" * 500} for n in range(1500)]
     async with connect(database) as connection:
         await connection.run(r.db(database.database).table("schedule").insert(documents))
-    read = await RethinkStore(database).read("schedule")
+    read = await TableReader(database).read("schedule")
     assert sorted(read, key=lambda document: str(document["id"])) == documents
-    assert await RethinkStore(database).read("domain_login") == []
+    assert await TableReader(database).read("domain_login") == []
 
 
 async def test_documents_with_some_keys_are_read(database: DatabaseURL) -> None:
@@ -35,32 +35,32 @@ async def test_documents_with_some_keys_are_read(database: DatabaseURL) -> None:
     documents = [{"id": key} for key in "abc"]
     async with connect(database) as connection:
         await connection.run(r.db(database.database).table("schedule").insert(documents))
-    store = RethinkStore(database)
-    read = await store.read("schedule", ["c", "a", "missing"])
+    reader = TableReader(database)
+    read = await reader.read("schedule", ["c", "a", "missing"])
     assert sorted(str(document["id"]) for document in read) == ["a", "c"]
-    assert await store.read("schedule", []) == []
+    assert await reader.read("schedule", []) == []
 
 
 async def test_missing_table_or_database_is_named(database: DatabaseURL) -> None:
     await initialise(database)
     with pytest.raises(TableMissingError, match=r"\.nothing does not exist"):
-        await RethinkStore(database).read("nothing")
+        await TableReader(database).read("nothing")
     with pytest.raises(TableMissingError, match="database nowhere does not exist"):
-        await RethinkStore(replace(database, database="nowhere")).read("policy")
+        await TableReader(replace(database, database="nowhere")).read("policy")
 
 
 async def test_read_that_stalls_is_given_up() -> None:
     quick = replace(TIMEOUTS, query_s=0.2)
     async with ScriptedServer(feed_of(rows({"id": 1}))) as server:
         with pytest.raises(DatabaseUnavailableError, match=r"no more rows .* within 0\.2 s"):
-            await store(server, quick).read("policy")
+            await reader(server, quick).read("policy")
 
 
 async def test_read_that_fails_half_way_says_why() -> None:
     failure = {"t": 18, "e": 1000000, "r": ["Internal."], "b": []}
     async with ScriptedServer(feed_of(rows({"id": 1}), failure)) as server:
         with pytest.raises(DatabaseError, match="Internal"):
-            await store(server).read("policy")
+            await reader(server).read("policy")
 
 
 async def test_read_asks_for_small_batches_and_raw_values() -> None:
@@ -73,5 +73,5 @@ async def test_read_asks_for_small_batches_and_raw_values() -> None:
         return {"t": 16, "r": ["Token 0 not in stream cache."]} if query[0] == CONTINUE else None
 
     async with ScriptedServer(script) as server:
-        assert await store(server).read("policy") == [{"id": 1}]
+        assert await reader(server).read("policy") == [{"id": 1}]
     assert asked[0][2] == {"time_format": "raw", "binary_format": "raw", "max_batch_rows": 200}
