@@ -6,17 +6,28 @@ GraphQLAPIError
 │   ├── DatabaseUnavailableError  no connection, or the table does not answer; may pass
 │   ├── DatabaseRefusedError      wrong password or missing permission; will not pass by itself
 │   ├── TableMissingError         the database or a table is not there
+│   ├── OutcomeUnknownError       the connection was lost with a write on its way
 │   └── FeedLostError             a changefeed ended or has a gap; read the table again
 └── ClientError                   told to the client, with a code
     ├── BadCursorError            BAD_CURSOR
     ├── BadInputError             BAD_USER_INPUT
+    │   └── InvalidInputError     the same, with every problem of an input
+    ├── ConflictError             CONFLICT
     ├── FeedUnavailableError      FEED_UNAVAILABLE
     ├── ForbiddenError            FORBIDDEN
-    └── UnauthenticatedError      UNAUTHENTICATED
+    ├── NotFoundError             NOT_FOUND
+    ├── PolicyInUseError          POLICY_IN_USE
+    ├── UnauthenticatedError      UNAUTHENTICATED
+    └── WriteError
+        ├── NotWrittenError       DATABASE_UNAVAILABLE
+        ├── WriteRefusedError     DATABASE_REFUSED
+        └── MaybeWrittenError     OUTCOME_UNKNOWN
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -47,6 +58,10 @@ class TableMissingError(DatabaseError):
     """The database or the table does not exist; `graphql-api init` creates it."""
 
 
+class OutcomeUnknownError(DatabaseError):
+    """The connection was lost with a write on its way: it may or may not have been done."""
+
+
 class FeedLostError(DatabaseError):
     """A changefeed ended, or skipped changes: whoever reads it must read the table again."""
 
@@ -60,6 +75,11 @@ class ClientError(GraphQLAPIError):
 
     code: ClassVar[str]
 
+    @property
+    def extensions(self) -> Mapping[str, object]:
+        """What the GraphQL error's `extensions` hold beside the code."""
+        return {}
+
 
 class BadCursorError(ClientError):
     """A cursor is not one that this API gave out."""
@@ -71,6 +91,98 @@ class BadInputError(ClientError):
     """An argument or an input value is not acceptable."""
 
     code = "BAD_USER_INPUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an input.
+
+    Attributes:
+        path: The arguments, fields and places in lists that lead to it, in GraphQL's names:
+            `("input", "urlRules", 1, "pattern")`.
+        message: What is wrong, then where, in words: "Pattern is required in URL rule #2".
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+class InvalidInputError(BadInputError):
+    """An input breaks rules; `problems` are all that it breaks, in the input's order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+    @property
+    def extensions(self) -> Mapping[str, object]:
+        """The problems."""
+        return {
+            "problems": [
+                {"path": list(problem.path), "message": problem.message}
+                for problem in self.problems
+            ]
+        }
+
+
+class NotFoundError(ClientError):
+    """What was to be changed is not there."""
+
+    code = "NOT_FOUND"
+
+
+class ConflictError(ClientError):
+    """Somebody else has changed it; `current` is what it is now, as it is served."""
+
+    code = "CONFLICT"
+
+    def __init__(self, text: str, current: Mapping[str, object]) -> None:
+        super().__init__(text)
+        self.current = current
+
+    @property
+    def extensions(self) -> Mapping[str, object]:
+        """The current value."""
+        return {"current": self.current}
+
+
+class PolicyInUseError(ClientError):
+    """Schedules use the policy; `schedules` maps their keys to their names."""
+
+    code = "POLICY_IN_USE"
+
+    def __init__(self, text: str, schedules: Mapping[str, str | None]) -> None:
+        super().__init__(text)
+        self.schedules = schedules
+
+    @property
+    def extensions(self) -> Mapping[str, object]:
+        """The schedules."""
+        return {
+            "schedules": [{"id": key, "scheduleName": name} for key, name in self.schedules.items()]
+        }
+
+
+class WriteError(ClientError):
+    """The database did not do, or may not have done, what a mutation asked of it."""
+
+
+class NotWrittenError(WriteError):
+    """The database cannot be reached: nothing was written."""
+
+    code = "DATABASE_UNAVAILABLE"
+
+
+class WriteRefusedError(WriteError):
+    """The database has refused: nothing was written, and trying again will not help."""
+
+    code = "DATABASE_REFUSED"
+
+
+class MaybeWrittenError(WriteError):
+    """The connection to the database was lost before it answered."""
+
+    code = "OUTCOME_UNKNOWN"
 
 
 class FeedUnavailableError(ClientError):

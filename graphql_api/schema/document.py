@@ -129,7 +129,7 @@ class Fields:
         value = self._stored.get(name)
         if value is None:
             return None
-        if not _is_object(value):
+        if not is_object(value):
             self._refuse(name)
             return None
         return read(Fields(value, self._invalid, f"{self._path}{graphql_name(name)}."))
@@ -137,7 +137,7 @@ class Fields:
     def nested_list(self, name: str, read: Callable[[Fields], T]) -> tuple[T, ...] | None:
         """What `read` makes of each object of a list."""
         return self._list(
-            name, _is_object, lambda path, item: read(Fields(item, self._invalid, f"{path}."))
+            name, is_object, lambda path, item: read(Fields(item, self._invalid, f"{path}."))
         )
 
     def strings(self, name: str) -> tuple[str, ...] | None:
@@ -172,6 +172,6 @@ class Fields:
         self._invalid.append(self._path + graphql_name(name))
 
 
-def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether it is a plain object: a TIME, BINARY or GEOMETRY only looks like one."""
     return isinstance(value, dict) and "$reql_type$" not in value

@@ -35,7 +35,8 @@ def expose(error: GraphQLError) -> None:
     if code is None:
         log.error("at %s: internal error", _place(error), exc_info=cause or error)
         error.message = "Internal error"
-    error.extensions = {"code": code or INTERNAL}
+    more = cause.extensions if isinstance(cause, ClientError) else {}
+    error.extensions = {"code": code or INTERNAL, **more}
     error.original_error = None
 
 

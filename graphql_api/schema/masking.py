@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _MASK = "***"
 
@@ -34,3 +35,50 @@ def mask_password(url: str) -> str:
     colon = url.find(":", start.end() if start else 0)
     at = url.rfind("@")
     return url if colon < 0 or at < colon else url[: colon + 1] + _MASK + url[at:]
+
+
+_MASKED_LOGIN = re.compile(
+    _START.pattern + rf"(?P<user>[^:/?#@\\\s]*):{re.escape(_MASK)}@(?P<host>[^/?#@\\\s]+)"
+)
+
+
+def is_masked(url: str) -> bool:
+    """Whether a URL is one whose password `mask_password` has hidden."""
+    return f":{_MASK}@" in url and mask_password(url) == url
+
+
+def unmask_password(url: str, stored: Iterable[str]) -> str | None:
+    """A masked URL with the password that a stored URL has.
+
+    That is a URL which is served as this one; if there is none, one of the same user, and of the
+    same host and port: nobody can have a password sent somewhere else by it.
+
+    Args:
+        url: A URL that `is_masked`.
+        stored: URLs with their passwords.
+
+    Returns:
+        The URL; None if there is no such password, or more than one.
+    """
+    stored = set(stored)
+    same = {candidate for candidate in stored if mask_password(candidate) == url}
+    if same:
+        return same.pop() if len(same) == 1 else None
+    login = _login(url)
+    if login is None:
+        return None
+    passwords = set()
+    for candidate in stored:
+        masked = mask_password(candidate)
+        if _login(masked) == login:
+            start, end = masked.split(_MASK)
+            passwords.add(candidate[len(start) : len(candidate) - len(end)])
+    return url.replace(_MASK, passwords.pop()) if len(passwords) == 1 else None
+
+
+def _login(masked: str) -> tuple[str, str] | None:
+    """The user and the host of a masked URL; None if they cannot be told for sure."""
+    found = _MASKED_LOGIN.match(masked)
+    if found is None or masked.count(_MASK) != 1:
+        return None
+    return found["user"], found["host"].casefold()

@@ -1,0 +1,123 @@
+"""What clients write of a domain login, and Starbelly's rules for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import strawberry
+from strawberry import UNSET
+
+from graphql_api.schema.filters import given
+from graphql_api.schema.inputs import (
+    has_text,
+    merged,
+    stored_list,
+    stored_object,
+    with_stored_password,
+)
+from graphql_api.schema.problems import Place
+from graphql_api.store import Document
+
+_DEFAULTS: Final[Document] = {"login_test": None, "users": []}
+
+
+@strawberry.input(description="A user as whom the crawler can log in.")
+class DomainLoginUserInput:
+    """The input of `DomainLoginUser`."""
+
+    username: str | None = strawberry.field(
+        default=UNSET, description="The user's name; required, and another one for each user."
+    )
+    password: str | None = strawberry.field(
+        default=UNSET,
+        description="The password. If it is absent, the stored one of this user name stays.",
+    )
+    working: bool | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "False once logging in has failed. Absent or null, it stays, and becomes true with a "
+            "new user or password."
+        ),
+    )
+
+
+@strawberry.input(
+    description=(
+        "The values of a domain login. A new one needs `loginUrl`. Of one that is there, what is "
+        "given changes, and the rest stays."
+    )
+)
+class DomainLoginInput:
+    """The input of `setDomainLogin`."""
+
+    login_url: str | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "The URL of the page with the form. A password masked as it is served, "
+            "`user:***@host`, stands for the stored one of the same user and host."
+        ),
+    )
+    login_test: str | None = strawberry.field(
+        default=UNSET,
+        description="Text that is on a page only for those who have logged in; null for no test.",
+    )
+    users: list[DomainLoginUserInput] | None = strawberry.field(
+        default=UNSET,
+        description="The users as whom the crawler can log in: the whole list; null for none.",
+    )
+
+
+def domain_login_document(values: DomainLoginInput, stored: Document | None, at: Place) -> Document:
+    """The document that a domain login becomes, apart from its key.
+
+    Args:
+        values: What shall be in it.
+        stored: The document as it is; None for a new one. What `values` do not give stays in it,
+            whether or not this API knows it.
+        at: The place of `values` in the request; takes what is wrong.
+    """
+    before = _DEFAULTS if stored is None else stored
+    document: dict[str, Any] = dict(before)
+    if stored is None and not has_text(values.login_url):
+        (at / "loginUrl").refuse("Login URL is required to create a domain login")
+    elif values.login_url is not UNSET:
+        if has_text(values.login_url):
+            document["login_url"] = with_stored_password(
+                values.login_url, 0, [before.get("login_url")], at / "loginUrl"
+            )
+        else:
+            (at / "loginUrl").refuse("Login URL cannot be blank")
+    if values.login_test is not UNSET:
+        document["login_test"] = values.login_test
+    if values.users is not UNSET:
+        document["users"] = _users(values.users or (), before.get("users"), at / "users")
+    return document
+
+
+def _users(
+    users: Sequence[DomainLoginUserInput], stored: object, at: Place
+) -> list[dict[str, Any]]:
+    known = {str(user.get("username")): user for user in map(stored_object, stored_list(stored))}
+    documents = []
+    names: set[str] = set()
+    for place, user in at.items(users, "user"):
+        name = given(user.username)
+        before = known.get(name or "")
+        if not has_text(name):
+            (place / "username").refuse("Username is required")
+        elif name in names:
+            (place / "username").refuse("Username is there twice")
+        elif user.password is UNSET:
+            if before is None:
+                (place / "password").refuse("Password is required")
+        elif not user.password:
+            (place / "password").refuse("Password cannot be blank; leave it out to keep the stored")
+        names.add(name or "")
+        working = given(user.working)
+        if working is None and (before is None or user.password is not UNSET):
+            working = True
+        elif working is None:
+            working = UNSET
+        documents.append(merged(before, username=name, password=user.password, working=working))
+    return documents

@@ -1,0 +1,59 @@
+"""What the inputs of all tables have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeGuard
+
+from strawberry import UNSET
+
+from graphql_api.schema.document import is_object
+from graphql_api.schema.masking import is_masked, unmask_password
+from graphql_api.schema.problems import Place
+
+
+def has_text(value: str | None) -> TypeGuard[str]:
+    """Whether there is something to read."""
+    return value is not None and value is not UNSET and bool(value.strip())
+
+
+def stored_object(value: object) -> dict[str, Any]:
+    """A copy of a stored nested object; empty, if it is none."""
+    return dict(value) if is_object(value) else {}
+
+
+def merged(stored: object, **members: object) -> dict[str, Any]:
+    """A stored nested object with some members changed: those that are None are taken out of it.
+
+    What is UNSET stays as it is, and so does what is not named.
+    """
+    document = stored_object(stored)
+    document.update((name, value) for name, value in members.items() if value is not UNSET)
+    for name, value in members.items():
+        if value is None:
+            del document[name]
+    return document
+
+
+def stored_list(value: object) -> list[Any]:
+    """A stored list; empty, if it is none."""
+    return value if isinstance(value, list) else []
+
+
+def with_stored_password(url: str, index: int, stored: Sequence[object], at: Place) -> str:
+    """A URL, its password the stored one if it is masked.
+
+    Args:
+        url: As the client gives it.
+        index: Its place in its list.
+        stored: The values of that list now.
+        at: Takes what is wrong.
+    """
+    if not is_masked(url):
+        return url
+    urls = [value if isinstance(value, str) else "" for value in stored]
+    found = unmask_password(url, urls[index : index + 1]) or unmask_password(url, urls)
+    if found is None:
+        at.refuse("Password is masked, and not one is stored for this user and host")
+        return url
+    return found

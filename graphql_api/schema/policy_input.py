@@ -1,0 +1,172 @@
+"""What clients write of a policy: the inputs of its mutations, as GraphQL has them.
+
+Every member may be absent: an update leaves alone what is absent, and what must not be absent is
+told with all other problems at once, in `graphql_api.schema.policy_rules`.
+"""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import UNSET
+
+from graphql_api.schema.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
+
+PATTERN = "A regular expression in Python's syntax; none in the last rule."
+MATCH = "When the rule applies; none in the last rule, which applies to everything else."
+
+
+@strawberry.input(description="Whether the crawler logs in. Members that are absent stay.")
+class PolicyAuthenticationInput:
+    """The input of `PolicyAuthentication`."""
+
+    enabled: bool | None = strawberry.field(
+        default=UNSET,
+        description="Whether to log in to domains that have a domain login; null for no.",
+    )
+
+
+@strawberry.input(description="Where a crawl ends. Members that are absent stay; null: no limit.")
+class PolicyLimitsInput:
+    """The input of `PolicyLimits`."""
+
+    max_cost: float | None = strawberry.field(
+        default=UNSET, description="The cost that a URL may have."
+    )
+    max_duration: float | None = strawberry.field(
+        default=UNSET, description="How long a crawl may take, in seconds; not negative."
+    )
+    max_items: int | None = strawberry.field(
+        default=UNSET, description="How many items a crawl may download; not negative."
+    )
+
+
+@strawberry.input(description="Which responses are saved, by their MIME type.")
+class PolicyMimeTypeRuleInput:
+    """The input of `PolicyMimeTypeRule`."""
+
+    pattern: str | None = strawberry.field(default=UNSET, description=PATTERN)
+    match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
+    save: bool | None = strawberry.field(
+        default=UNSET, description="Whether to save the response; required."
+    )
+
+
+@strawberry.input(description="Which proxy is used, by the URL.")
+class PolicyProxyRuleInput:
+    """The input of `PolicyProxyRule`."""
+
+    pattern: str | None = strawberry.field(default=UNSET, description=PATTERN)
+    match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
+    proxy_url: str | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "The proxy's URL: http, https, socks4, socks4a or socks5. A password masked as it is "
+            "served, `user:***@host`, stands for the stored one of the same user and host. In the "
+            "last rule null for none."
+        ),
+    )
+
+
+@strawberry.input(description="How the crawler treats robots.txt. Members that are absent stay.")
+class PolicyRobotsTxtInput:
+    """The input of `PolicyRobotsTxt`."""
+
+    usage: RobotsTxtUsage | None = strawberry.field(
+        default=UNSET, description="What to do about it; a policy needs it."
+    )
+    read_sitemaps: bool | None = strawberry.field(
+        default=UNSET,
+        description="Whether to crawl the sitemaps that it names; null for what is usual.",
+    )
+    obey_crawl_delay: bool | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "Whether to wait between requests as long as it asks for; null for what is usual."
+        ),
+    )
+
+
+@strawberry.input(description="How URLs are made alike. Members that are absent stay.")
+class PolicyUrlNormalizationInput:
+    """The input of `PolicyUrlNormalization`."""
+
+    enabled: bool | None = strawberry.field(
+        default=UNSET, description="Whether URLs are made alike; null for yes."
+    )
+    strip_parameters: list[str] | None = strawberry.field(
+        default=UNSET, description="The query parameters that are dropped; null for none."
+    )
+
+
+@strawberry.input(description="What a URL costs.")
+class PolicyUrlRuleInput:
+    """The input of `PolicyUrlRule`."""
+
+    pattern: str | None = strawberry.field(
+        default=UNSET,
+        description=PATTERN + " `{SEED_DOMAINS}` in it stands for the hosts of the seeds.",
+    )
+    match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
+    action: UrlRuleAction | None = strawberry.field(
+        default=UNSET, description="What happens to the cost of the page; required."
+    )
+    amount: float | None = strawberry.field(default=UNSET, description="By how much; required.")
+
+
+@strawberry.input(description="A name by which the crawler may introduce itself.")
+class PolicyUserAgentInput:
+    """The input of `PolicyUserAgent`."""
+
+    name: str | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "The User-Agent header; required. `{VERSION}` in it stands for Starbelly's version."
+        ),
+    )
+
+
+@strawberry.input(
+    description=(
+        "The values of a policy. A new one needs `name`, `mimeTypeRules`, `robotsTxt.usage`, "
+        "`urlRules` and `userAgents`. An update changes what is given and leaves the rest; null "
+        "sets back to nothing, or to the default, what a policy need not have. Lists are replaced "
+        "as a whole."
+    )
+)
+class PolicyInput:
+    """The input of `createPolicy` and `updatePolicy`."""
+
+    name: str | None = strawberry.field(default=UNSET, description="What it is called; not blank.")
+    captcha_solver_id: strawberry.ID | None = strawberry.field(
+        default=UNSET, description="The CAPTCHA solver to use; null for none."
+    )
+    authentication: PolicyAuthenticationInput | None = strawberry.field(
+        default=UNSET, description="Whether the crawler logs in; null for no, the default."
+    )
+    limits: PolicyLimitsInput | None = strawberry.field(
+        default=UNSET, description="Where a crawl ends; null for no limits, the default."
+    )
+    mime_type_rules: list[PolicyMimeTypeRuleInput] | None = strawberry.field(
+        default=UNSET,
+        description="Which responses are saved: at least one rule, the last without a pattern.",
+    )
+    proxy_rules: list[PolicyProxyRuleInput] | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "Which proxy is used: the last rule has no pattern. Null for none, the default."
+        ),
+    )
+    robots_txt: PolicyRobotsTxtInput | None = strawberry.field(
+        default=UNSET, description="How the crawler treats robots.txt."
+    )
+    url_normalization: PolicyUrlNormalizationInput | None = strawberry.field(
+        default=UNSET,
+        description="How URLs are made alike; null for the default: they are, nothing dropped.",
+    )
+    url_rules: list[PolicyUrlRuleInput] | None = strawberry.field(
+        default=UNSET,
+        description="What a URL costs: at least one rule, the last without a pattern.",
+    )
+    user_agents: list[PolicyUserAgentInput] | None = strawberry.field(
+        default=UNSET, description="The names by which the crawler introduces itself: at least one."
+    )

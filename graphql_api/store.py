@@ -1,0 +1,58 @@
+"""How the schema reads and writes documents. `graphql_api.rethink` implements it; tests fake it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+Document: TypeAlias = Mapping[str, Any]
+"""A stored document as JSON gives it; times are raw TIME objects."""
+
+Change: TypeAlias = Callable[[Document | None], Document | None]
+"""What becomes of a document: from what is stored, None if nothing is, to what shall be; None
+deletes it. It is called again when somebody else was faster, so it must do nothing else; what it
+raises is raised to whoever wanted the write, and nothing is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A document before and after a write, as the database has it."""
+
+    old: Document | None
+    new: Document | None
+
+
+class Store(Protocol):
+    """The documents of a database."""
+
+    async def get(self, table: str, key: str) -> Document | None:
+        """The document with a key, as it is stored.
+
+        Raises:
+            DatabaseUnavailableError: No connection, it is lost, or the server does not answer.
+            DatabaseRefusedError: Wrong credentials, or a permission is missing.
+            TableMissingError: The database or the table does not exist.
+        """
+
+    async def find(self, table: str, field: str, value: str) -> list[Document]:
+        """The documents that have a value in a field, in no order.
+
+        Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def write(self, table: str, key: str, change: Change) -> Written:
+        """Change the document with a key: one atomic step from what `change` was given.
+
+        Whatever `change` has decided by the stored document still holds at the moment of writing:
+        had it been changed meanwhile, nothing would be written and `change` be asked again.
+
+        Returns:
+            What was replaced, and by what.
+
+        Raises:
+            OutcomeUnknownError: The connection was lost, or the server did not answer, with the
+                write on its way.
+            DatabaseError: As from `get`, or the database refuses the write; nothing was written.
+        """
