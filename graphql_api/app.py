@@ -3,7 +3,8 @@
 ```
 lifespan ── embedded database (with no --database) ── demo (with --demo)
          ├─ feeds, one per table
-         └─ access: looks after the files of tokens and keys
+         ├─ access: looks after the files of tokens and keys
+         └─ store, for mutations
 ```
 """
 
@@ -37,6 +38,7 @@ from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
+from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.rethink.writer import RethinkWriter
 from graphql_api.schema import TABLES, APISchema, Context, build_schema
@@ -164,6 +166,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
     def context(principal: Principal) -> Context:
         return Context(
             feeds=services.feeds,
+            store=services.store,
             feed_wait_s=settings.feed_wait_s,
             scopes=principal.scopes,
             max_page_rows=settings.max_page_rows,
@@ -255,6 +258,7 @@ class Services:
         self._announce = announce
         self._stack = AsyncExitStack()
         self._feeds: Feeds | None = None
+        self._store: RethinkStore | None = None
 
     @property
     def feeds(self) -> Feeds:
@@ -262,10 +266,18 @@ class Services:
         assert self._feeds is not None, "the lifespan has begun"
         return self._feeds
 
+    @property
+    def store(self) -> RethinkStore:
+        """Where mutations write, while the application runs."""
+        assert self._store is not None, "the lifespan has begun"
+        return self._store
+
     async def __aenter__(self) -> None:
         async with AsyncExitStack() as stack:
             url = self._url or await self._start_embedded(stack)
             self._feeds = self._make_feeds(url)
+            store = RethinkStore(url, timeouts=self._timeouts)
+            self._store = await stack.enter_async_context(store)
             await stack.enter_async_context(self._websocket)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
@@ -284,14 +296,17 @@ class Services:
     ) -> bool:
         return await self._stack.__aexit__(kind, error, traceback) or False
 
+    @property
+    def _timeouts(self) -> Timeouts:
+        seconds = self._settings.database_timeout_s
+        return Timeouts(connect_s=seconds, query_s=seconds)
+
     def _make_feeds(self, url: DatabaseURL) -> Feeds:
         settings = self._settings
         source = RethinkSource(
             url,
             ChangefeedSettings(
-                timeouts=Timeouts(
-                    connect_s=settings.database_timeout_s, query_s=settings.database_timeout_s
-                ),
+                timeouts=self._timeouts,
                 ready_timeout_s=settings.database_ready_timeout_s,
                 heartbeat_s=settings.database_heartbeat_s,
                 queue_size=settings.database_queue_size,

@@ -161,7 +161,10 @@ class Settings(DataSettings):
         "then, since its introspection is none of them",
     )
     feed_wait_s: float = Field(
-        5.0, ge=0, description="how long a query waits for a table's first snapshot, in seconds"
+        5.0,
+        ge=0,
+        description="how long a query waits for a table's first snapshot, and a mutation until "
+        "queries show what it wrote, in seconds",
     )
     history_max_changes: int = Field(
         10_000, ge=1, description="how many changes of each table can be resumed from"

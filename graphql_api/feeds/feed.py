@@ -7,6 +7,7 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Never, TypeAlias, TypeVar, cast
@@ -17,6 +18,7 @@ from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.outage_log import OutageLog
+from graphql_api.feeds.sightings import Sighting, Sightings
 from graphql_api.feeds.source import DocumentChange, Source, SourceReady
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import Filter, Table, is_text
@@ -131,6 +133,7 @@ class Feed(Generic[RowT, EventT]):
         self._prerequisites: tuple[Feed[Any, Any], ...] = ()
         self._ready_at: float | None = None
         self._unserved: set[str] = set()
+        self._sightings = Sightings()
         self._cache = WatchCache(
             table,
             run=secrets.token_bytes(RUN_BYTES),
@@ -216,6 +219,10 @@ class Feed(Generic[RowT, EventT]):
         """
         return Subscription(self._cache, where, include_initial=include_initial, since=since)
 
+    def expect(self, key: str) -> AbstractContextManager[Sighting]:
+        """Take note of what happens to the document with a key, to wait for a write to it."""
+        return self._sightings.expect(key)
+
     # For the lifespan.
 
     def follow_after(self, feeds: Iterable[Feed[Any, Any]]) -> None:
@@ -258,12 +265,14 @@ class Feed(Generic[RowT, EventT]):
         """Apply what a changefeed tells, until it is lost."""
         snapshot: dict[str, RowT] | None = {}
         self._unserved.clear()
+        self._sightings.begin()
         turns = _Turns(self._pause)
         async with self._source.changes(self.table.name) as changes:
             async for change in changes:
                 if isinstance(change, SourceReady):
                     assert snapshot is not None, "a changefeed is ready once"
                     await self._take_over(snapshot)
+                    self._sightings.serve(snapshot)
                     snapshot = None
                     continue
                 key = self._key(change)
@@ -276,6 +285,7 @@ class Feed(Generic[RowT, EventT]):
                     snapshot.pop(key, None)
                 else:
                     snapshot[key] = row
+                self._sightings.saw(key, change.old, change.new)
                 await turns.take()
         raise FeedLostError(f"the changefeed of table `{self.table.name}` ended")
 

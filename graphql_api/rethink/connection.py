@@ -181,7 +181,8 @@ class Connection:
             raise translated(error, self.url) from error
 
     @property
-    def _is_open(self) -> bool:
+    def is_open(self) -> bool:
+        """Whether it can be used, as far as is known: nobody has hung up or given up."""
         # The driver notices a reset one step of the loop later; until then it would write to a
         # closed transport, which on uvloop is a RuntimeError.
         instance = self._driver._instance  # noqa: SLF001
@@ -190,7 +191,7 @@ class Connection:
         return bool(self._driver.is_open())
 
     def _check_open(self) -> None:
-        if not self._is_open:
+        if not self.is_open:
             raise DatabaseUnavailableError(f"the connection to {self.url.address} is lost")
 
     def _discard(self) -> None:
@@ -251,7 +252,7 @@ class Stream:
             raise StreamEnd
         if self._cursor.items:
             return True
-        if self._connection._is_open:  # noqa: SLF001 - a part of Connection, in its file
+        if self._connection.is_open:
             # The driver does this in `next`, whose wait it cannot bound safely; see the top.
             self._cursor._maybe_fetch_batch()  # noqa: SLF001
         match self._cursor.error:
@@ -283,7 +284,7 @@ class Stream:
         # that task would hang if the connection dropped before the reply to STOP.
         if not self._left.done():
             self._left.set_result(None)
-        if self._connection._is_open:  # noqa: SLF001 - a part of Connection, in its file
+        if self._connection.is_open:
             # Writes STOP and does not wait. The reply is not wanted either: the connection is
             # closed next, and a server that no longer answers would only hold that up.
             await self._cursor.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
 import strawberry
@@ -11,6 +13,7 @@ from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.table import Table
 from graphql_api.schema.scopes import Scope
+from graphql_api.store import Store
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -22,18 +25,23 @@ class Context:
 
     Attributes:
         feeds: The feeds that every operation reads.
-        feed_wait_s: How long a query waits for a feed's first snapshot, in seconds.
+        store: Where mutations write.
+        feed_wait_s: How long a query waits for a feed's first snapshot, and a mutation until its
+            feed has seen what it wrote, in seconds.
         scopes: What the client may do.
         resume_from: The cursor that the connection gave for this operation, if it did; it wins over
             the operation's own `since`, which a client that reconnects sends as it first was.
         max_page_rows: How many rows a page may have.
+        now: Tells the time at which mutations write.
     """
 
     feeds: Feeds
+    store: Store
     feed_wait_s: float
     scopes: frozenset[Scope]
     resume_from: str | None = None
     max_page_rows: int = 1000
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         """A table's feed, once it can be read.

@@ -31,6 +31,12 @@ graphql_name = cache(to_camel_case)
 """The name in GraphQL of a stored or a Python name."""
 
 
+def stored_time(time: datetime) -> dict[str, Any]:
+    """A time as RethinkDB has it."""
+    epoch_time = (time - _EPOCH) / timedelta(seconds=1)
+    return {"$reql_type$": "TIME", "epoch_time": epoch_time, "timezone": "+00:00"}
+
+
 class Fields:
     """The fields of one stored object, as typed values.
 

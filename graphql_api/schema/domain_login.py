@@ -22,11 +22,15 @@ from graphql_api.schema.changes import (
 )
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
+from graphql_api.schema.domain_login_input import DomainLoginInput, domain_login_document
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, given, is_one_of, needle
+from graphql_api.schema.inputs import has_text
 from graphql_api.schema.pages import Limit, Offset, Page, read_page
+from graphql_api.schema.problems import Place
 from graphql_api.schema.scopes import Scope
 from graphql_api.schema.table_schema import TableSchema
+from graphql_api.schema.writing import MAX_KEY_BYTES, delete, is_key, put
 
 # The domain login
 
@@ -240,6 +244,34 @@ def watch_domain_logins(
     )
 
 
+DomainLoginInputArgument: TypeAlias = Annotated[
+    DomainLoginInput, strawberry.argument(description="Its values.")
+]
+
+
+async def set_domain_login(
+    info: Info,
+    domain: DomainLoginKey,
+    input: DomainLoginInputArgument,  # noqa: A002
+) -> DomainLogin | None:
+    """Write the login of a domain."""
+
+    def make(stored: Document | None, at: Place) -> Document:
+        if not has_text(domain):
+            (at / "domain").refuse("Domain is required")
+        elif not is_key(domain):
+            (at / "domain").refuse(f"Domain is longer than {MAX_KEY_BYTES} bytes, or no text")
+        return domain_login_document(input, stored, at / "input")
+
+    return await put(info.context, DOMAIN_LOGINS, domain, make)
+
+
+async def delete_domain_login(info: Info, domain: DomainLoginKey) -> strawberry.ID | None:
+    """Delete the login of a domain."""
+    await delete(info.context, DOMAIN_LOGINS, domain)
+    return strawberry.ID(domain)
+
+
 @strawberry.type
 class DomainLoginQuery:
     """Fields of `Query`."""
@@ -261,9 +293,23 @@ class DomainLoginSubscription:
     )
 
 
+@strawberry.type
+class DomainLoginMutation:
+    """Fields of `Mutation`."""
+
+    set_domain_login: DomainLogin | None = strawberry.mutation(
+        resolver=set_domain_login,
+        description="Creates the login of a domain, or changes what is given of it; returns it.",
+    )
+    delete_domain_login: strawberry.ID | None = strawberry.mutation(
+        resolver=delete_domain_login, description="Deletes the login of a domain; returns its id."
+    )
+
+
 DOMAIN_LOGIN = TableSchema(
     table=DOMAIN_LOGINS,
     query=DomainLoginQuery,
     subscription=DomainLoginSubscription,
+    mutation=DomainLoginMutation,
     scopes=frozenset({Scope.LOGINS}),
 )

@@ -10,6 +10,7 @@ from typing import Annotated, TypeAlias
 import strawberry
 from strawberry import UNSET
 
+from graphql_api.errors import PolicyInUseError
 from graphql_api.feeds.table import Document, Filter
 from graphql_api.schema.changes import (
     CHANGED_FIELDS,
@@ -21,11 +22,12 @@ from graphql_api.schema.changes import (
     changed_fields,
     watch,
 )
-from graphql_api.schema.context import Info
+from graphql_api.schema.context import Context, Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, given, is_one_of, needle
 from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
+from graphql_api.schema.policy_input import PolicyInput
 from graphql_api.schema.policy_parts import (
     PolicyAuthentication,
     PolicyLimits,
@@ -36,7 +38,9 @@ from graphql_api.schema.policy_parts import (
     PolicyUrlRule,
     PolicyUserAgent,
 )
+from graphql_api.schema.policy_rules import policy_document
 from graphql_api.schema.table_schema import TableSchema
+from graphql_api.schema.writing import IfUpdatedAt, create, delete, find, update
 
 
 @strawberry.type(description="The values that a policy has, or had, at some time.")
@@ -253,6 +257,76 @@ def watch_policies(
     )
 
 
+PolicyInputArgument: TypeAlias = Annotated[
+    PolicyInput, strawberry.argument(description="Its values.")
+]
+Force: TypeAlias = Annotated[
+    bool,
+    strawberry.argument(
+        description=(
+            "Whether to delete it although schedules use it: their jobs will fail until they are "
+            "given another policy. Otherwise the error POLICY_IN_USE names them."
+        )
+    ),
+]
+
+
+async def create_policy(
+    info: Info,
+    input: PolicyInputArgument,  # noqa: A002
+) -> Policy | None:
+    """Write a new policy."""
+    return await create(
+        info.context, POLICIES, lambda stored, at: policy_document(input, stored, at / "input")
+    )
+
+
+async def update_policy(
+    info: Info,
+    id: PolicyKey,  # noqa: A002
+    input: PolicyInputArgument,  # noqa: A002
+    if_updated_at: IfUpdatedAt = UNSET,
+) -> Policy | None:
+    """Change what is given of a policy."""
+    return await update(
+        info.context,
+        POLICIES,
+        id,
+        lambda stored, at: policy_document(input, stored, at / "input"),
+        if_updated_at=if_updated_at,
+    )
+
+
+async def delete_policy(
+    info: Info,
+    id: PolicyKey,  # noqa: A002
+    if_updated_at: IfUpdatedAt = UNSET,
+    force: Force = False,
+) -> strawberry.ID | None:
+    """Delete a policy.
+
+    RethinkDB has no transaction over two tables: a schedule that is given the policy in the moment
+    between the look at the schedules and the deletion is left without one.
+    """
+    schedules = {} if force else await _schedules_of(info.context, id)
+
+    def check() -> None:
+        if schedules:
+            names = ", ".join(str(name) for name in schedules.values())
+            raise PolicyInUseError(f"schedules use this policy: {names}", schedules)
+
+    await delete(info.context, POLICIES, id, if_updated_at=if_updated_at, check=check)
+    return id
+
+
+async def _schedules_of(context: Context, policy_id: str) -> dict[str, str | None]:
+    """The names of the schedules that use a policy, by their keys."""
+    documents = await find(context, "schedule", "policy_id", policy_id)
+    return {
+        str(document["id"]): Fields(document, []).string("schedule_name") for document in documents
+    }
+
+
 @strawberry.type
 class PolicyQuery:
     """Fields of `Query`."""
@@ -274,4 +348,25 @@ class PolicySubscription:
     )
 
 
-POLICY = TableSchema(table=POLICIES, query=PolicyQuery, subscription=PolicySubscription)
+@strawberry.type
+class PolicyMutation:
+    """Fields of `Mutation`."""
+
+    create_policy: Policy | None = strawberry.mutation(
+        resolver=create_policy, description="Creates a policy, and returns it."
+    )
+    update_policy: Policy | None = strawberry.mutation(
+        resolver=update_policy,
+        description="Changes what is given of a policy, and returns it as it is then.",
+    )
+    delete_policy: strawberry.ID | None = strawberry.mutation(
+        resolver=delete_policy, description="Deletes a policy, and returns its key."
+    )
+
+
+POLICY = TableSchema(
+    table=POLICIES,
+    query=PolicyQuery,
+    subscription=PolicySubscription,
+    mutation=PolicyMutation,
+)

@@ -36,8 +36,10 @@ from graphql_api.schema.filters import (
 )
 from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
 from graphql_api.schema.policy import POLICIES, Policy
+from graphql_api.schema.schedule_input import ScheduleInput, schedule_document
 from graphql_api.schema.schedule_timing import ScheduleTiming, TimeUnit
 from graphql_api.schema.table_schema import TableSchema
+from graphql_api.schema.writing import IfUpdatedAt, create, delete, exists, update
 
 
 @strawberry.type(description="The values that a schedule has, or had, at some time.")
@@ -289,6 +291,56 @@ def watch_schedules(
     )
 
 
+AT_NEXT_START = " The crawler takes notice when it next starts."
+
+ScheduleInputArgument: TypeAlias = Annotated[
+    ScheduleInput, strawberry.argument(description="Its values.")
+]
+
+# The policy of a schedule is looked for before the schedule is written. RethinkDB has no
+# transaction over two tables: one that is deleted in the moment between is missing then.
+
+
+async def create_schedule(
+    info: Info,
+    input: ScheduleInputArgument,  # noqa: A002
+) -> Schedule | None:
+    """Write a new schedule."""
+    has_policy = await exists(info.context, POLICIES, input.policy_id)
+    return await create(
+        info.context,
+        SCHEDULES,
+        lambda stored, at: schedule_document(input, stored, at / "input", has_policy=has_policy),
+    )
+
+
+async def update_schedule(
+    info: Info,
+    id: ScheduleKey,  # noqa: A002
+    input: ScheduleInputArgument,  # noqa: A002
+    if_updated_at: IfUpdatedAt = UNSET,
+) -> Schedule | None:
+    """Change what is given of a schedule."""
+    has_policy = await exists(info.context, POLICIES, input.policy_id)
+    return await update(
+        info.context,
+        SCHEDULES,
+        id,
+        lambda stored, at: schedule_document(input, stored, at / "input", has_policy=has_policy),
+        if_updated_at=if_updated_at,
+    )
+
+
+async def delete_schedule(
+    info: Info,
+    id: ScheduleKey,  # noqa: A002
+    if_updated_at: IfUpdatedAt = UNSET,
+) -> strawberry.ID | None:
+    """Delete a schedule."""
+    await delete(info.context, SCHEDULES, id, if_updated_at=if_updated_at)
+    return id
+
+
 @strawberry.type
 class ScheduleQuery:
     """Fields of `Query`."""
@@ -310,4 +362,29 @@ class ScheduleSubscription:
     )
 
 
-SCHEDULE = TableSchema(table=SCHEDULES, query=ScheduleQuery, subscription=ScheduleSubscription)
+@strawberry.type
+class ScheduleMutation:
+    """Fields of `Mutation`."""
+
+    create_schedule: Schedule | None = strawberry.mutation(
+        resolver=create_schedule,
+        description="Creates a schedule, and returns it." + AT_NEXT_START,
+    )
+    update_schedule: Schedule | None = strawberry.mutation(
+        resolver=update_schedule,
+        description=(
+            "Changes what is given of a schedule, and returns it as it is then." + AT_NEXT_START
+        ),
+    )
+    delete_schedule: strawberry.ID | None = strawberry.mutation(
+        resolver=delete_schedule,
+        description="Deletes a schedule, and returns its key." + AT_NEXT_START,
+    )
+
+
+SCHEDULE = TableSchema(
+    table=SCHEDULES,
+    query=ScheduleQuery,
+    subscription=ScheduleSubscription,
+    mutation=ScheduleMutation,
+)

@@ -16,6 +16,7 @@ from strawberry.types.field import StrawberryField
 
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors, expose
+from graphql_api.schema.mutation import mutation_type
 from graphql_api.schema.query import query_type
 from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, Scope, guarded
 from graphql_api.schema.subscription import subscription_type
@@ -78,6 +79,7 @@ def build_schema(
     """
     return APISchema(
         query=query_type(schemas),
+        mutation=mutation_type(schemas),
         subscription=subscription_type(schemas),
         scopes={type_: schema.scopes for schema in schemas for type_ in schema.root_types},
         config=StrawberryConfig(

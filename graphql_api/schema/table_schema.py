@@ -17,15 +17,19 @@ class TableSchema:
         table: What its feed must know.
         query: A Strawberry type whose fields become fields of `Query`.
         subscription: A Strawberry type whose fields become fields of `Subscription`.
+        mutation: A Strawberry type whose fields become fields of `Mutation`; None, if clients
+            cannot write to the table.
         scopes: What a client needs to know of this table at all, besides `read` or `write`.
     """
 
     table: Table[Any, Any]
     query: type
     subscription: type
+    mutation: type | None = None
     scopes: frozenset[Scope] = frozenset()
 
     @property
     def root_types(self) -> tuple[type, ...]:
         """The types whose fields become fields of root types."""
-        return self.query, self.subscription
+        made = (self.query, self.subscription, self.mutation)
+        return tuple(type_ for type_ in made if type_ is not None)

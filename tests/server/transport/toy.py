@@ -25,6 +25,7 @@ from graphql_api.transport.http import GraphQLHTTP
 from graphql_api.transport.principal import ANYBODY, Principal
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import GraphQLTransportWS
+from tests.no_store import NoStore
 from tests.unit.transport.toy import Topic, ToySource
 
 WAIT_S = 10.0
@@ -58,7 +59,7 @@ toys: Toys
 
 def _context(principal: Principal) -> Context:
     feeds = Feeds((), lambda _: None)  # type: ignore[arg-type, return-value]
-    return Context(feeds, feed_wait_s=1, scopes=principal.scopes)
+    return Context(feeds, NoStore(), feed_wait_s=1, scopes=principal.scopes)
 
 
 @strawberry.type

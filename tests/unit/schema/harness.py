@@ -22,8 +22,10 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import TABLE_SCHEMAS, APISchema, Context, TableSchema, build_schema
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.store import Change, Written
 
 Document = Mapping[str, Any]
+KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
 
 
 class FakeSource:
@@ -33,7 +35,7 @@ class FakeSource:
     """
 
     def __init__(self, documents: Mapping[str, Sequence[Document]]) -> None:
-        self._documents = documents
+        self.stored = {table: list(rows) for table, rows in documents.items()}
         self._changes: dict[str, asyncio.Queue[DocumentChange]] = {}
 
     @asynccontextmanager
@@ -50,9 +52,9 @@ class FakeSource:
         self._queue(table).put_nowait(DocumentChange(old, new))
 
     async def _read(self, table: str) -> Any:
-        if table not in self._documents:
+        if table not in self.stored:
             await asyncio.Event().wait()
-        for document in self._documents[table]:
+        for document in list(self.stored[table]):
             yield DocumentChange(None, document)
         yield SourceReady()
         while True:
@@ -62,13 +64,45 @@ class FakeSource:
         return self._changes.setdefault(table, asyncio.Queue())
 
 
+class FakeStore:
+    """The same documents, to write to; the source tells every change."""
+
+    def __init__(self, source: FakeSource) -> None:
+        self._source = source
+        self.is_told = True
+        """Whether the source tells what is written."""
+
+    def documents(self, table: str) -> list[Document]:
+        return self._source.stored[table]
+
+    async def get(self, table: str, key: str) -> Document | None:
+        return next((d for d in self.documents(table) if d[KEYS[table]] == key), None)
+
+    async def find(self, table: str, field: str, value: str) -> list[Document]:
+        return [document for document in self.documents(table) if document.get(field) == value]
+
+    async def write(self, table: str, key: str, change: Change) -> Written:
+        old = await self.get(table, key)
+        new = change(old)
+        documents = self.documents(table)
+        documents[:] = [document for document in documents if document is not old]
+        if new is not None:
+            documents.append(new)
+        if self.is_told:
+            self._source.change(table, old, new)
+        return Written(old, new)
+
+
 class Server:
     """What a client reaches: the schema, and the feeds behind it."""
 
-    def __init__(self, schema: APISchema, context: Context, source: FakeSource) -> None:
+    def __init__(
+        self, schema: APISchema, context: Context, source: FakeSource, store: FakeStore
+    ) -> None:
         self.schema = schema
         self.context = context
         self.source = source
+        self.store = store
 
     def feed(self, name: str) -> Feed[Any, Any]:
         return next(feed for feed in self.context.feeds if feed.table.name == name)
@@ -114,7 +148,9 @@ async def serve(
         for feed in feeds:
             if feed.table.name in documents:
                 await feed.ready(5)
-        yield Server(build_schema(schemas), Context(feeds, feed_wait_s, scopes), source)
+        store = FakeStore(source)
+        context = Context(feeds, store, feed_wait_s, scopes)
+        yield Server(build_schema(schemas), context, source, store)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -147,7 +147,7 @@ def test_the_only_word_about_passwords_is_whether_there_is_one() -> None:
         for name in type_.fields
         if "password" in name.lower()
     }
-    assert names == {"DomainLoginUser.hasPassword"}
+    assert names == {"DomainLoginUser.hasPassword", "DomainLoginUserInput.password"}
 
 
 def test_root_fields_are_those_of_the_design() -> None:

@@ -143,7 +143,7 @@ async def test_everybody_is_sent_what_they_would_be_sent_alone(
                 for subscriber, results in zip(subscribers, expected, strict=True)
             ]
             for subscriber, outlet in zip(subscribers, outlets, strict=True):
-                context = Context(server.context.feeds, 5, subscriber.scopes)
+                context = Context(server.context.feeds, server.context.store, 5, subscriber.scopes)
                 await join(
                     fan_out,
                     context,

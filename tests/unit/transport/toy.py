@@ -20,6 +20,7 @@ from graphql_api.transport.documents import Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut, Member, SharedSource, group_key
 from graphql_api.transport.request import Request
+from tests.no_store import NoStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,7 @@ SCHEMA = APISchema(query=Query, subscription=Subscription, extensions=[CodeValid
 
 def context(topic: Topic, scopes: frozenset[Scope] = ALL_SCOPES) -> ToyContext:
     feeds = Feeds((), lambda _: None)  # type: ignore[arg-type, return-value]
-    return ToyContext(feeds=feeds, feed_wait_s=1, scopes=scopes, topic=topic)
+    return ToyContext(feeds, NoStore(), feed_wait_s=1, scopes=scopes, topic=topic)
 
 
 @dataclass

@@ -1,0 +1,137 @@
+"""Waiting until a feed has seen a write, so that whoever made it finds it in the next query.
+
+A changefeed tells every change with the documents before and after it, and those of one document in
+their order. So a write is seen when a change with the same two documents has been applied, even if
+the next change has replaced it already. A changefeed that was opened after the write does not tell
+it; it is seen then with the snapshot that is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from graphql_api.feeds.table import Document
+
+Step: TypeAlias = tuple[Document | None, Document | None]
+"""A document before and after a change."""
+
+_MAX_STEPS = 1000
+"""How many changes of one document are remembered for a write that has not been answered yet. If
+there are more, its own may be forgotten; then its author waits in vain, for a limited time."""
+
+
+class Sightings:
+    """Who waits for which write to one feed.
+
+    The feed tells: `begin` before a changefeed is opened, `saw` for each document that it sends,
+    and `serve` when the snapshot is what queries see. From then on changes are, too.
+    """
+
+    def __init__(self) -> None:
+        self._expected: dict[str, list[Sighting]] = {}
+        self._changefeeds = 0
+        self._is_serving = False
+
+    @contextmanager
+    def expect(self, key: str) -> Iterator[Sighting]:
+        """Take note of what happens to a document from now on; before it is written."""
+        sighting = Sighting(self)
+        sightings = self._expected.setdefault(key, [])
+        sightings.append(sighting)
+        try:
+            yield sighting
+        finally:
+            sightings.remove(sighting)
+            if not sightings:
+                del self._expected[key]
+
+    @property
+    def changefeeds(self) -> int:
+        """How many changefeeds have been opened."""
+        return self._changefeeds
+
+    def begin(self) -> None:
+        """A changefeed is about to be opened."""
+        self._changefeeds += 1
+        self._is_serving = False
+        for sightings in self._expected.values():
+            for sighting in sightings:
+                sighting.unserved.clear()
+
+    def saw(self, key: str, old: Document | None, new: Document | None) -> None:
+        """A document has been sent: initially, without `old`, or because it changed."""
+        for sighting in self._expected.get(key, ()):
+            sighting.unserved.append((old, new))
+            if self._is_serving:
+                sighting.serve()
+
+    def serve(self, keys: Container[str]) -> None:
+        """What has been sent is what queries see: these keys, and no others."""
+        self._is_serving = True
+        for key, sightings in self._expected.items():
+            for sighting in sightings:
+                sighting.serve_snapshot(self._changefeeds, is_there=key in keys)
+
+
+class Sighting:
+    """What a feed sees of one document, for whoever writes it; `Sightings.expect` makes one."""
+
+    def __init__(self, sightings: Sightings) -> None:
+        self._sightings = sightings
+        self._steps: deque[Step] = deque(maxlen=_MAX_STEPS)
+        self._write: Step | None = None
+        self._not_before = 0
+        self._seen = asyncio.Event()
+        self.unserved: deque[Step] = deque(maxlen=_MAX_STEPS)
+        """What has been sent, and is not yet what queries see."""
+
+    async def of(self, old: Document | None, new: Document | None, timeout_s: float) -> bool:
+        """Wait until a write is seen.
+
+        Call it as soon as the database has answered: a changefeed that is opened later includes
+        the write.
+
+        Args:
+            old: The document that the write has replaced.
+            new: What it has replaced it by.
+            timeout_s: How long to wait.
+
+        Returns:
+            Whether it is seen by now.
+        """
+        self._write = (old, new)
+        self._not_before = self._sightings.changefeeds + 1
+        if old == new or self._has_seen():
+            return True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._seen.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def serve(self) -> None:
+        """What has been sent is what queries see."""
+        self._steps.extend(self.unserved)
+        self.unserved.clear()
+        if self._has_seen():
+            self._seen.set()
+
+    def serve_snapshot(self, changefeed: int, *, is_there: bool) -> None:
+        """A snapshot is what queries see, that of a changefeed, with the document or without."""
+        if not is_there:
+            self.unserved.append((None, None))
+        self.serve()
+        if self._write is not None and changefeed >= self._not_before:
+            self._seen.set()
+
+    def _has_seen(self) -> bool:
+        """Whether the write is among the changes, or what it made was sent initially."""
+        if self._write is None:
+            return False
+        steps = (self._write, (None, self._write[1]))
+        return any(step in steps for step in self._steps)

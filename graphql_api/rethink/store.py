@@ -1,0 +1,119 @@
+"""Reading and writing single documents, for clients' mutations."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rethinkdb.errors import ReqlOpFailedError
+
+from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
+from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
+from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.pool import ConnectionPool
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.store import Change, Document, Written
+
+_CHANGED: Final = "graphql-api: the document has changed"
+"""The error by which a write finds that somebody was faster."""
+
+_MAX_DEPTH: Final = 500
+"""How deeply a document may be nested: the driver's own limit, 20, is less than a database's."""
+
+
+class RethinkStore:
+    """The documents of a RethinkDB database, as `graphql_api.store.Store`; a context manager.
+
+    Args:
+        url: The database.
+        timeouts: Those of its connections; also how long a write is tried when others change the
+            same document all the time.
+    """
+
+    def __init__(self, url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
+        self._url = url
+        self._timeouts = timeouts
+        self._pool = ConnectionPool(url, timeouts=timeouts)
+
+    async def __aenter__(self) -> Self:
+        await self._pool.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._pool.__aexit__(kind, error, traceback)
+
+    async def get(self, table: str, key: str) -> Document | None:
+        """The document with a key, as it is stored; see `Store.get`."""
+        async with self._pool.connection() as connection:
+            return await _read(connection, self._row(table, key))
+
+    async def find(self, table: str, field: str, value: str) -> list[Document]:
+        """The documents that have a value in a field, in no order; see `Store.find`."""
+        rows = self._table(table).filter({field: value}).coerce_to("array")
+        async with self._pool.connection() as connection:
+            found: list[Document] = await connection.run(rows, **RAW)
+            return found
+
+    async def write(self, table: str, key: str, change: Change) -> Written:
+        """Change the document with a key; see `Store.write`.
+
+        What `change` makes is written on condition that the document is still the one it was made
+        from, in one `replace`, which RethinkDB does atomically. If it is not, the same reply tells
+        what it is by now. Of several who write at once one always succeeds.
+        """
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + self._timeouts.query_s
+        row = self._row(table, key)
+        async with self._pool.connection() as connection:
+            old = await _read(connection, row)
+            while clock() < give_up_at:
+                new = change(old)
+                if new == old:
+                    return Written(old, new)
+                result = await _replace(connection, row, old, new)
+                (written,) = result["changes"]
+                if not result["errors"]:
+                    return Written(written["old_val"], written["new_val"])
+                if result["first_error"] != _CHANGED:
+                    # The lines after the first hold the document, with its passwords.
+                    reason = result["first_error"].partition("\n")[0]
+                    raise DatabaseError(f"a write to table `{table}` was refused: {reason}")
+                old = written["old_val"]
+        raise DatabaseUnavailableError(
+            f"a document of table `{table}` changed all the time for {self._timeouts.query_s:g} s"
+        )
+
+    def _table(self, name: str) -> Any:
+        return r.db(self._url.database).table(name)
+
+    def _row(self, table: str, key: str) -> Any:
+        return self._table(table).get(key)
+
+
+async def _read(connection: Connection, row: Any) -> Document | None:
+    document: Document | None = await connection.run(row, **RAW)
+    return document
+
+
+async def _replace(
+    connection: Connection, row: Any, old: Document | None, new: Document | None
+) -> Any:
+    """The result of replacing a row by `new`, if it is `old`."""
+    term = row.replace(
+        lambda stored: r.branch(
+            stored.eq(r.expr(old, _MAX_DEPTH)), r.expr(new, _MAX_DEPTH), r.error(_CHANGED)
+        ),
+        return_changes="always",
+    )
+    try:
+        return await connection.run(term, **RAW)
+    except DatabaseUnavailableError as error:
+        if isinstance(error.__cause__, ReqlOpFailedError):
+            raise  # the server itself says that it did not happen
+        raise OutcomeUnknownError(f"a write may or may not have been done: {error}") from error

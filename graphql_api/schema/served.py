@@ -1,0 +1,33 @@
+"""Rows as JSON, for where GraphQL does not make it of them: in an error's extensions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from strawberry.types.base import get_object_definition
+
+from graphql_api.schema import date_time
+from graphql_api.schema.document import graphql_name
+
+
+def as_json(value: object) -> Any:
+    """A row, or a part of one, as it would be served if everything in it was selected.
+
+    Fields that a resolver makes from other rows are left out.
+    """
+    if isinstance(value, datetime):
+        return date_time.serialize(value)
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    definition = get_object_definition(type(value))
+    if definition is None:
+        return value
+    fields = (field.python_name for field in definition.fields if field.is_basic_field)
+    return {
+        "__typename": definition.name,
+        **{graphql_name(name): as_json(getattr(value, name)) for name in fields},
+    }

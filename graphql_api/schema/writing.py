@@ -1,0 +1,266 @@
+"""What the mutations of all tables have in common.
+
+A mutation's checks and its write are one atomic step: `Store.write` asks again what to write, and
+so checks again, if the document has changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypeAlias, TypeVar
+from uuid import uuid4
+
+import strawberry
+from strawberry import UNSET
+
+from graphql_api.errors import (
+    ConflictError,
+    DatabaseError,
+    DatabaseUnavailableError,
+    MaybeWrittenError,
+    NotFoundError,
+    NotWrittenError,
+    OutcomeUnknownError,
+    WriteError,
+    WriteRefusedError,
+)
+from graphql_api.feeds.table import Table, is_text
+from graphql_api.schema.context import Context
+from graphql_api.schema.document import Fields, stored_time
+from graphql_api.schema.problems import Place
+from graphql_api.schema.served import as_json
+from graphql_api.store import Change, Document, Written
+
+log = logging.getLogger(__name__)
+
+RowT = TypeVar("RowT")
+
+MAX_KEY_BYTES = 127
+"""RethinkDB's limit."""
+
+MakeDocument: TypeAlias = Callable[[Document | None, Place], Document]
+"""Makes a document from the stored one, None for a new one; says what is wrong with the arguments
+of the mutation, whose place it is given."""
+
+IfUpdatedAt: TypeAlias = Annotated[
+    datetime | None,
+    strawberry.argument(
+        description=(
+            "The `updatedAt` that you have read: if it is another one by now, somebody else has "
+            "made a change, and you get the error CONFLICT with the current value instead of "
+            "overwriting it. Null, if you have read null; absent, the change is made anyway."
+        )
+    ),
+]
+
+
+async def exists(context: Context, table: Table[Any, Any], key: str | None) -> bool:
+    """Whether there is a document with a key, at this moment, in the database.
+
+    Raises:
+        WriteError: That cannot be told, and nothing was written.
+    """
+    if not key or not is_key(key):
+        return False
+    try:
+        return await context.store.get(table.name, key) is not None
+    except DatabaseError as error:
+        raise told(error) from error
+
+
+async def find(context: Context, table: str, field: str, value: str) -> list[Document]:
+    """The documents that have a value in a field, at this moment, in the database.
+
+    Raises:
+        WriteError: That cannot be told, and nothing was written.
+    """
+    try:
+        return await context.store.find(table, field, value)
+    except DatabaseError as error:
+        raise told(error) from error
+
+
+async def create(context: Context, table: Table[RowT, Any], make: MakeDocument) -> RowT:
+    """Write a new document, with a new key.
+
+    Raises:
+        InvalidInputError: Its values break rules.
+        WriteError: It was not written, or may not have been.
+    """
+    key = str(uuid4())
+    now = stored_time(_in_milliseconds(context.now()))
+    document = _made(make, None)
+    new = {**document, table.primary_key: key, "created_at": now, "updated_at": now}
+    return _row(table, await write(context, table, key, lambda _: new))
+
+
+async def update(
+    context: Context,
+    table: Table[RowT, Any],
+    key: str,
+    make: MakeDocument,
+    *,
+    if_updated_at: datetime | None,
+) -> RowT:
+    """Change a document that is there.
+
+    Raises:
+        ConflictError: It is not the one that `if_updated_at` was read from.
+        InvalidInputError: Its new values break rules.
+        NotFoundError: There is no such document.
+        WriteError: It was not written, or may not have been.
+    """
+
+    def change(stored: Document | None) -> Document:
+        found = _expected(table, key, stored, if_updated_at)
+        return {**_made(make, found), "updated_at": _next_update(found, context.now())}
+
+    _check_key(table, key)
+    return _row(table, await write(context, table, key, change))
+
+
+async def delete(
+    context: Context,
+    table: Table[RowT, Any],
+    key: str,
+    *,
+    if_updated_at: datetime | None = UNSET,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Delete a document that is there.
+
+    Args:
+        context: Has the database.
+        table: Which table.
+        key: Which document.
+        if_updated_at: As for `update`.
+        check: Raises what speaks against it, if it is there.
+
+    Raises:
+        ConflictError: It is not the one that `if_updated_at` was read from.
+        NotFoundError: There is no such document.
+        WriteError: It was not deleted, or may not have been.
+    """
+
+    def change(stored: Document | None) -> None:
+        _expected(table, key, stored, if_updated_at)
+        check()
+
+    _check_key(table, key)
+    await write(context, table, key, change)
+
+
+async def put(context: Context, table: Table[RowT, Any], key: str, make: MakeDocument) -> RowT:
+    """Write a document, whether or not it is there, in a table that keeps no times.
+
+    `make` refuses a key that is none.
+
+    Raises:
+        InvalidInputError: Its values break rules.
+        WriteError: It was not written, or may not have been.
+    """
+
+    def change(stored: Document | None) -> Document:
+        return {**_made(make, stored), table.primary_key: key}
+
+    if not is_key(key):
+        change(None)  # which raises
+    return _row(table, await write(context, table, key, change))
+
+
+async def write(context: Context, table: Table[Any, Any], key: str, change: Change) -> Written:
+    """Write, and wait until the table's feed has seen it, so that the next query shows it.
+
+    It waits `feed_wait_s` at most, and then goes on as well: the write is done, and the feed is
+    late or away.
+
+    Raises:
+        WriteError: It was not written, or may not have been.
+        ClientError: Whatever `change` raises.
+    """
+    with context.feeds[table].expect(key) as sighting:
+        try:
+            written = await context.store.write(table.name, key, change)
+        except DatabaseError as error:
+            raise told(error) from error
+        if not await sighting.of(written.old, written.new, context.feed_wait_s):
+            log.info("table %s: a write was not seen in %g s", table.name, context.feed_wait_s)
+    return written
+
+
+def is_key(key: str) -> bool:
+    """Whether it can be the key of a document."""
+    return is_text(key) and "\0" not in key and len(key.encode()) <= MAX_KEY_BYTES
+
+
+def told(error: DatabaseError) -> WriteError:
+    """What a client is told of a write that failed; the operator is told why."""
+    log.warning("a mutation failed: %s", error)
+    if isinstance(error, OutcomeUnknownError):
+        return MaybeWrittenError(
+            "the connection to the database was lost: whether it was written is not known; look at "
+            "what there is before you try again"
+        )
+    if isinstance(error, DatabaseUnavailableError):
+        return NotWrittenError(
+            "the database cannot be reached: nothing was written; try again later"
+        )
+    return WriteRefusedError("the database has refused it: nothing was written")
+
+
+def _made(make: MakeDocument, stored: Document | None) -> Document:
+    at = Place(())
+    document = make(stored, at)
+    at.check()
+    return document
+
+
+def _row(table: Table[RowT, Any], written: Written) -> RowT:
+    assert written.new is not None, "it was not deleted"
+    return table.decode(written.new[table.primary_key], written.new)
+
+
+def _check_key(table: Table[Any, Any], key: str) -> None:
+    if not is_key(key):
+        raise _not_found(table)
+
+
+def _not_found(table: Table[Any, Any]) -> NotFoundError:
+    return NotFoundError(f"there is no {table.name.replace('_', ' ')} with this key")
+
+
+def _expected(
+    table: Table[Any, Any], key: str, stored: Document | None, if_updated_at: datetime | None
+) -> Document:
+    """The stored document, if it is there, and as the client has read it."""
+    if stored is None:
+        raise _not_found(table)
+    if if_updated_at is not UNSET and if_updated_at != _updated_at(stored):
+        raise ConflictError(
+            "somebody else has changed it since you have read it",
+            current=as_json(table.decode(key, stored)),
+        )
+    return stored
+
+
+def _updated_at(stored: Document) -> datetime | None:
+    return Fields(stored, []).time("updated_at")
+
+
+def _next_update(stored: Document, now: datetime) -> Document:
+    """The time of an update: later than that of the last one, even within one millisecond."""
+    now = _in_milliseconds(now)
+    last = _updated_at(stored)
+    if last is None:
+        return stored_time(now)
+    try:
+        return stored_time(max(now, last + timedelta(milliseconds=1)))
+    except OverflowError:
+        return stored_time(now)  # the last moment of the year 9999 is no time that anybody has set
+
+
+def _in_milliseconds(time: datetime) -> datetime:
+    """What RethinkDB keeps of a time."""
+    return time.astimezone(UTC).replace(microsecond=time.microsecond // 1000 * 1000)

@@ -1,0 +1,16 @@
+"""The store of a server that nobody writes to."""
+
+from __future__ import annotations
+
+from graphql_api.store import Change, Document, Written
+
+
+class NoStore:
+    async def get(self, table: str, key: str) -> Document | None:
+        raise NotImplementedError
+
+    async def find(self, table: str, field: str, value: str) -> list[Document]:
+        raise NotImplementedError
+
+    async def write(self, table: str, key: str, change: Change) -> Written:
+        raise NotImplementedError
