@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
+from weakref import WeakValueDictionary
 
 from rethinkdb.errors import ReqlOpFailedError
 
@@ -35,6 +38,7 @@ class RethinkStore:
         self._url = url
         self._timeouts = timeouts
         self._pool = ConnectionPool(url, timeouts=timeouts)
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()
@@ -65,12 +69,13 @@ class RethinkStore:
 
         What `change` makes is written on condition that the document is still the one it was made
         from, in one `replace`, which RethinkDB does atomically. If it is not, the same reply tells
-        what it is by now. Of several who write at once one always succeeds.
+        what it is by now, and it is tried again. Of several who write at once, one succeeds; those
+        who write through this store wait for each other, instead of trying in vain.
         """
         clock = asyncio.get_running_loop().time
         give_up_at = clock() + self._timeouts.query_s
         row = self._row(table, key)
-        async with self._pool.connection() as connection:
+        async with self._turn(table, key), self._pool.connection() as connection:
             old = await _read(connection, row)
             while clock() < give_up_at:
                 new = change(old)
@@ -88,6 +93,27 @@ class RethinkStore:
         raise DatabaseUnavailableError(
             f"a document of table `{table}` changed all the time for {self._timeouts.query_s:g} s"
         )
+
+    @asynccontextmanager
+    async def _turn(self, table: str, key: str) -> AsyncIterator[None]:
+        """The time in which no other write to a document is made through this store.
+
+        Raises:
+            DatabaseUnavailableError: Others take too long.
+        """
+        turn = self._turns.setdefault((table, key), asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._timeouts.query_s):
+                await turn.acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailableError(
+                f"others have been writing a document of table `{table}` all the time for "
+                f"{self._timeouts.query_s:g} s"
+            ) from error
+        try:
+            yield
+        finally:
+            turn.release()
 
     def _table(self, name: str) -> Any:
         return r.db(self._url.database).table(name)

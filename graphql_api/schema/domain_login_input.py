@@ -112,7 +112,9 @@ def _users(
             if before is None:
                 (place / "password").refuse("Password is required")
         elif not user.password:
-            (place / "password").refuse("Password cannot be blank; leave it out to keep the stored")
+            (place / "password").refuse(
+                "Password cannot be blank (leave it out to keep the stored one)"
+            )
         names.add(name or "")
         working = given(user.working)
         if working is None and (before is None or user.password is not UNSET):

@@ -15,7 +15,8 @@ from graphql_api.schema.document import graphql_name
 def as_json(value: object) -> Any:
     """A row, or a part of one, as it would be served if everything in it was selected.
 
-    Fields that a resolver makes from other rows are left out.
+    Fields that a resolver makes from other rows are left out, and so is `__typename`: parts of it
+    can be inputs.
     """
     if isinstance(value, datetime):
         return date_time.serialize(value)
@@ -27,7 +28,4 @@ def as_json(value: object) -> Any:
     if definition is None:
         return value
     fields = (field.python_name for field in definition.fields if field.is_basic_field)
-    return {
-        "__typename": definition.name,
-        **{graphql_name(name): as_json(getattr(value, name)) for name in fields},
-    }
+    return {graphql_name(name): as_json(getattr(value, name)) for name in fields}

@@ -139,7 +139,7 @@ def test_only_keys_and_lists_are_never_null(name: str) -> None:
     assert required == ({"domain"} if name == "DomainLogin" else set())
 
 
-def test_the_only_word_about_passwords_is_whether_there_is_one() -> None:
+def test_passwords_can_be_written_and_all_that_is_served_is_whether_there_is_one() -> None:
     names = {
         f"{type_.name}.{name}"
         for type_ in TYPES
@@ -171,6 +171,17 @@ def test_root_fields_are_those_of_the_design() -> None:
         "domainLogins": "(where: DomainLoginFilter, limit: Int!, offset: Int!): DomainLoginPage!",
         "domainLogin": "(domain: String!): DomainLogin",
         "feeds": "(): [Feed!]!",
+    }
+    assert SCHEMA.mutation_type is not None
+    assert signatures(SCHEMA.mutation_type) == {
+        "createPolicy": "(input: PolicyInput!): Policy",
+        "updatePolicy": "(id: ID!, input: PolicyInput!, ifUpdatedAt: DateTime): Policy",
+        "deletePolicy": "(id: ID!, ifUpdatedAt: DateTime, force: Boolean!): ID",
+        "createSchedule": "(input: ScheduleInput!): Schedule",
+        "updateSchedule": "(id: ID!, input: ScheduleInput!, ifUpdatedAt: DateTime): Schedule",
+        "deleteSchedule": "(id: ID!, ifUpdatedAt: DateTime): ID",
+        "setDomainLogin": "(domain: String!, input: DomainLoginInput!): DomainLogin",
+        "deleteDomainLogin": "(domain: String!): ID",
     }
     watch = "(where: {0}Filter, includeInitial: Boolean!, since: String): {0}Change!"
     assert signatures(SCHEMA.subscription_type) == {

@@ -1,0 +1,434 @@
+"""Every rule of Starbelly's, with the words and the path by which a client is told."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from graphql_api.schema.policy_rules import MAX_PATTERN_CHARACTERS, MAX_RULES
+from tests.unit.schema.harness import Server, serve
+
+CREATE_POLICY = "mutation($input: PolicyInput!) { createPolicy(input: $input) { id } }"
+UPDATE_POLICY = """
+    mutation($id: ID!, $input: PolicyInput!) { updatePolicy(id: $id, input: $input) { id } }
+"""
+CREATE_SCHEDULE = "mutation($input: ScheduleInput!) { createSchedule(input: $input) { id } }"
+SET_LOGIN = """
+    mutation($domain: String!, $input: DomainLoginInput!) {
+      setDomainLogin(domain: $domain, input: $input) { id }
+    }
+"""
+
+RULE = {"pattern": "^a", "match": "MATCHES"}
+POLICY: dict[str, Any] = {
+    "name": "Forums",
+    "limits": {"maxCost": 1.5, "maxDuration": 0, "maxItems": 0},
+    "mimeTypeRules": [{**RULE, "save": True}, {"save": False}],
+    "proxyRules": [{**RULE, "proxyUrl": "socks5://proxy.example:1080"}, {}],
+    "robotsTxt": {"usage": "OBEY"},
+    "urlRules": [
+        {**RULE, "pattern": "^https?://({SEED_DOMAINS})/", "action": "ADD", "amount": 1},
+        {"action": "MULTIPLY", "amount": 0},
+    ],
+    "userAgents": [{"name": "Starbelly/{VERSION}"}],
+}
+SCHEDULE: dict[str, Any] = {
+    "scheduleName": "Nightly",
+    "timeUnit": "DAYS",
+    "numUnits": 1,
+    "timing": "REGULAR_INTERVAL",
+    "jobName": "{COUNT:04} {DATE} {TIME}",
+    "seeds": ["https://example.com/"],
+    "policyId": "p1",
+}
+LOGIN: dict[str, Any] = {
+    "loginUrl": "https://example.com/login",
+    "users": [{"username": "ann", "password": "hunter2"}],
+}
+
+ABSENT = object()
+
+Place = tuple[str | int, ...]
+Problem = tuple[Place, str]
+
+
+def changed(values: dict[str, Any], place: Place, value: object) -> dict[str, Any]:
+    """A copy of an input with another value somewhere."""
+    values = copy.deepcopy(values)
+    holder: Any = values
+    for step in place[:-1]:
+        holder = holder[step]
+    if value is ABSENT:
+        del holder[place[-1]]
+    else:
+        holder[place[-1]] = value
+    return values
+
+
+async def problems(server: Server, mutation: str, **variables: Any) -> list[Problem]:
+    """All that is wrong with an input."""
+    result = await server.execute(mutation, **variables)
+    if result.errors is None:
+        return []
+    (error,) = result.errors
+    assert error.extensions is not None
+    assert error.extensions["code"] == "BAD_USER_INPUT"
+    found = [(tuple(p["path"]), p["message"]) for p in error.extensions["problems"]]
+    assert error.message == "; ".join(message for _, message in found)
+    return found
+
+
+SCHEMES = (
+    "Must have a valid URL with one of the following schemes: http, https, socks4, socks4a, socks5"
+)
+
+POLICY_RULES: list[tuple[Place, object, Problem]] = [
+    *(
+        (("name",), blank, (("name",), "Policy name cannot be blank"))
+        for blank in ("", " \t", None, ABSENT)
+    ),
+    (("limits", "maxDuration"), -0.5, (("limits", "maxDuration"), "Max duration must be ≥0")),
+    (("limits", "maxItems"), -1, (("limits", "maxItems"), "Max items must be ≥0")),
+    *(
+        ((name,), empty, ((name,), f"At least one {kind} is required"))
+        for name, kind in [
+            ("mimeTypeRules", "MIME type rule"),
+            ("urlRules", "URL rule"),
+            ("userAgents", "user agent"),
+        ]
+        for empty in ([], None, ABSENT)
+    ),
+    *(
+        ((name, 0, "pattern"), value, ((name, 0, "pattern"), f"{what} in {kind} #1"))
+        for name, kind in [
+            ("mimeTypeRules", "MIME type rule"),
+            ("proxyRules", "proxy rule"),
+            ("urlRules", "URL rule"),
+        ]
+        for value, what in [
+            ("", "Pattern is required"),
+            ("  ", "Pattern is required"),
+            (None, "Pattern is required"),
+            (ABSENT, "Pattern is required"),
+            ("(", "Invalid regular expression"),
+            ("a{99999999999}", "Invalid regular expression"),
+            ("(" * 900 + ")" * 900, "Invalid regular expression"),
+        ]
+    ),
+    *(
+        (
+            (name, 0, "match"),
+            value,
+            ((name, 0, "match"), f"Match selector is required in {kind} #1"),
+        )
+        for name, kind in [
+            ("mimeTypeRules", "MIME type rule"),
+            ("proxyRules", "proxy rule"),
+            ("urlRules", "URL rule"),
+        ]
+        for value in (None, ABSENT)
+    ),
+    *(
+        ((name, 1, field), value, ((name, 1, field), f"{what} is not allowed in last {kind}"))
+        for name, kind in [
+            ("mimeTypeRules", "MIME type rule"),
+            ("proxyRules", "proxy rule"),
+            ("urlRules", "URL rule"),
+        ]
+        for field, value, what in [
+            ("pattern", "^a", "Pattern"),
+            ("match", "MATCHES", "Match selector"),
+        ]
+    ),
+    *(
+        (
+            (name, index, field),
+            None,
+            ((name, index, field), f"{what} is required in {where} {kind}{number}"),
+        )
+        for name, field, what, kind in [
+            ("mimeTypeRules", "save", "Save selector", "MIME type rule"),
+            ("urlRules", "action", "Action selector", "URL rule"),
+            ("urlRules", "amount", "Amount", "URL rule"),
+        ]
+        for index, where, number in [(0, "", " #1"), (1, "last", "")]
+    ),
+    (
+        ("urlRules", 0, "pattern"),
+        "{SEED_DOMAINS}(",
+        (("urlRules", 0, "pattern"), "Invalid regular expression in URL rule #1"),
+    ),
+    *(
+        (
+            ("proxyRules", 0, "proxyUrl"),
+            absent,
+            (("proxyRules", 0, "proxyUrl"), "Proxy URL is required in proxy rule #1"),
+        )
+        for absent in ("", None, ABSENT)
+    ),
+    *(
+        (
+            ("proxyRules", 0, "proxyUrl"),
+            url,
+            (("proxyRules", 0, "proxyUrl"), f"{SCHEMES} in proxy rule #1"),
+        )
+        for url in ["ftp://a", "proxy.example:80", "socks5:proxy", "http://", "socks6://x", "  "]
+    ),
+    (
+        ("proxyRules", 1, "proxyUrl"),
+        "file:///x",
+        (("proxyRules", 1, "proxyUrl"), f"{SCHEMES} in last proxy rule"),
+    ),
+    *(
+        (place, value, (("robotsTxt", "usage"), "Robots.txt usage is required"))
+        for place, value in [
+            (("robotsTxt",), ABSENT),
+            (("robotsTxt",), None),
+            (("robotsTxt",), {}),
+            (("robotsTxt", "usage"), None),
+        ]
+    ),
+    *(
+        (
+            ("userAgents", 0, "name"),
+            blank,
+            (("userAgents", 0, "name"), "Name is required in User agent #1"),
+        )
+        for blank in ("", " ", None, ABSENT)
+    ),
+    (
+        ("urlRules",),
+        [*[POLICY["urlRules"][0]] * MAX_RULES, {"action": "ADD", "amount": 1}],
+        (("urlRules",), f"There are more than {MAX_RULES} URL rules"),
+    ),
+    (
+        ("urlRules", 0, "pattern"),
+        "a" * MAX_PATTERN_CHARACTERS + "a",
+        (("urlRules",), "The patterns of all URL rules are too long together"),
+    ),
+    (
+        ("mimeTypeRules", 0, "pattern"),
+        "(?i)" + "[\\u0100-\uffff]" * 21,
+        (("mimeTypeRules",), "The patterns of all MIME type rules are too long together"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "problem"), POLICY_RULES)
+async def test_policy_that_breaks_a_rule_is_refused(
+    place: Place, value: object, problem: Problem
+) -> None:
+    path, message = problem
+    async with serve({"policy": []}) as server:
+        found = await problems(server, CREATE_POLICY, input=changed(POLICY, place, value))
+        assert found == [(("input", *path), message.replace("  ", " "))]
+        assert server.store.documents("policy") == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("proxyRules",), []),
+        (("proxyRules",), None),
+        (("proxyRules", 1, "proxyUrl"), "http://user:password@proxy.example"),
+        *((("proxyRules", 0, "proxyUrl"), f"{s}://h") for s in ("http", "https", "socks4a")),
+        (("limits",), None),
+        (("limits", "maxCost"), -1.5),
+        (("limits", "maxDuration"), None),
+        (("urlRules",), [{"action": "ADD", "amount": 0, "pattern": None, "match": None}]),
+        (("urlRules", 0, "pattern"), "[[a]"),
+        (("authentication",), None),
+        (("urlNormalization",), None),
+        (("captchaSolverId",), None),
+    ],
+)
+async def test_policy_that_keeps_the_rules_is_accepted(place: Place, value: object) -> None:
+    async with serve({"policy": []}) as server:
+        assert await problems(server, CREATE_POLICY, input=changed(POLICY, place, value)) == []
+
+
+async def test_all_problems_are_told_at_once_in_order() -> None:
+    values = {
+        "name": "",
+        "limits": {"maxItems": -1},
+        "urlRules": [POLICY["urlRules"][0], {"pattern": "("}, {}],
+    }
+    async with serve({"policy": []}) as server:
+        assert [
+            (path[1:], message)
+            for path, message in await problems(server, CREATE_POLICY, input=values)
+        ] == [
+            (("name",), "Policy name cannot be blank"),
+            (("limits", "maxItems"), "Max items must be ≥0"),
+            (("mimeTypeRules",), "At least one MIME type rule is required"),
+            (("robotsTxt", "usage"), "Robots.txt usage is required"),
+            (("urlRules", 1, "pattern"), "Invalid regular expression in URL rule #2"),
+            (("urlRules", 1, "match"), "Match selector is required in URL rule #2"),
+            (("urlRules", 1, "action"), "Action selector is required in URL rule #2"),
+            (("urlRules", 1, "amount"), "Amount is required in URL rule #2"),
+            (("urlRules", 2, "action"), "Action selector is required in last URL rule"),
+            (("urlRules", 2, "amount"), "Amount is required in last URL rule"),
+            (("userAgents",), "At least one user agent is required"),
+        ]
+
+
+async def test_an_update_is_asked_only_about_what_it_gives() -> None:
+    async with serve({"policy": [{"id": "p1", "url_rules": "odd"}]}) as server:
+        assert await problems(server, UPDATE_POLICY, id="p1", input={"name": "New"}) == []
+        assert await problems(server, UPDATE_POLICY, id="p1", input={"robotsTxt": {}}) == [
+            (("input", "robotsTxt", "usage"), "Robots.txt usage is required")
+        ]
+
+
+SCHEDULE_RULES: list[tuple[Place, object, Problem]] = [
+    *(
+        (("seeds",), none, (("seeds",), "Crawl schedule must have at least one seed URL"))
+        for none in ([], None, ABSENT)
+    ),
+    (("seeds", 0), " ", (("seeds", 0), "URL is required in seed #1")),
+    *(
+        (("numUnits",), n, (("numUnits",), "Time units must be positive"))
+        for n in (0, -1, None, ABSENT)
+    ),
+    *(
+        (
+            ("jobName",),
+            name,
+            (("jobName",), "Invalid variable in job name: COUNT, DATE, & TIME are allowed"),
+        )
+        for name in (
+            "{JOB}",
+            "{}",
+            "{0}",
+            "{COUNT.real}",
+            "{COUNT.__class__}",
+            "{DATE[0]}",
+            "{count}",
+        )
+    ),
+    *(
+        (("jobName",), name, (("jobName",), "Invalid job name"))
+        for name in (
+            "{",
+            "}",
+            "{COUNT",
+            "{COUNT:x^999999999}",
+            "{COUNT:{DATE}}",
+            "{COUNT!x}",
+            "{DATE:d}",
+        )
+    ),
+    *(
+        (("jobName",), name, (("jobName",), "Job name cannot be blank"))
+        for name in ("", None, ABSENT)
+    ),
+    *(
+        (("scheduleName",), name, (("scheduleName",), "Schedule name cannot be blank"))
+        for name in ("", None, ABSENT)
+    ),
+    *((("timeUnit",), unit, (("timeUnit",), "Time unit is required")) for unit in (None, ABSENT)),
+    *((("timing",), timing, (("timing",), "Timing is required")) for timing in (None, ABSENT)),
+    *((("policyId",), key, (("policyId",), "Policy is required")) for key in ("", None, ABSENT)),
+    *(
+        (("policyId",), key, (("policyId",), "Policy does not exist"))
+        for key in ("p2", "p" * 128, "p\0", "ä" * 64)
+    ),
+    (("enabled",), None, (("enabled",), "Enabled must be true or false")),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "problem"), SCHEDULE_RULES)
+async def test_schedule_that_breaks_a_rule_is_refused(
+    place: Place, value: object, problem: Problem
+) -> None:
+    path, message = problem
+    async with serve({"policy": [{"id": "p1"}], "schedule": []}) as server:
+        values = changed({**SCHEDULE, "enabled": True}, place, value)
+        assert await problems(server, CREATE_SCHEDULE, input=values) == [
+            (("input", *path), message)
+        ]
+        assert server.store.documents("schedule") == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("jobName",), "100 % of {{it}} {COUNT:>10d} {DATE!r:.10}"),
+        (("tags",), None),
+        (("tags",), ["news"]),
+        (("seeds",), ["example.com"]),
+    ],
+)
+async def test_schedule_that_keeps_the_rules_is_accepted(place: Place, value: object) -> None:
+    async with serve({"policy": [{"id": "p1"}], "schedule": []}) as server:
+        assert await problems(server, CREATE_SCHEDULE, input=changed(SCHEDULE, place, value)) == []
+        (document,) = server.store.documents("schedule")
+        assert document["job_count"] == 0
+        assert document["enabled"] is True
+
+
+LOGIN_RULES: list[tuple[Place, object, Problem]] = [
+    *(
+        (("loginUrl",), url, (("loginUrl",), "Login URL is required to create a domain login"))
+        for url in ("", None, ABSENT)
+    ),
+    *(
+        (
+            ("users", 0, "username"),
+            name,
+            (("users", 0, "username"), "Username is required in user #1"),
+        )
+        for name in ("", " ", None, ABSENT)
+    ),
+    (
+        ("users",),
+        [{"username": "ann", "password": "1"}, {"username": "ann", "password": "2"}],
+        (("users", 1, "username"), "Username is there twice in user #2"),
+    ),
+    (
+        ("users", 0, "password"),
+        ABSENT,
+        (("users", 0, "password"), "Password is required in user #1"),
+    ),
+    *(
+        (
+            ("users", 0, "password"),
+            blank,
+            (
+                ("users", 0, "password"),
+                "Password cannot be blank (leave it out to keep the stored one) in user #1",
+            ),
+        )
+        for blank in ("", None)
+    ),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "problem"), LOGIN_RULES)
+async def test_domain_login_that_breaks_a_rule_is_refused(
+    place: Place, value: object, problem: Problem
+) -> None:
+    path, message = problem
+    async with serve({"domain_login": []}) as server:
+        values = changed(LOGIN, place, value)
+        assert await problems(server, SET_LOGIN, domain="example.com", input=values) == [
+            (("input", *path), message)
+        ]
+
+
+async def test_login_url_cannot_be_cleared_later() -> None:
+    async with serve({"domain_login": [{"domain": "example.com"}]}) as server:
+        assert await problems(server, SET_LOGIN, domain="example.com", input={}) == []
+        for blank in ("", None):
+            assert await problems(
+                server, SET_LOGIN, domain="example.com", input={"loginUrl": blank}
+            ) == [(("input", "loginUrl"), "Login URL cannot be blank")]
+
+
+@pytest.mark.parametrize("domain", ["", " ", "x" * 128, "a\0b"])
+async def test_domain_that_cannot_be_a_key_is_refused_with_all_else(domain: str) -> None:
+    async with serve({"domain_login": []}) as server:
+        found = await problems(server, SET_LOGIN, domain=domain, input={})
+        assert [path for path, _ in found] == [("domain",), ("input", "loginUrl")]
