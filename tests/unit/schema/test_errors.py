@@ -17,6 +17,7 @@ from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.schema import APISchema
 from graphql_api.schema.scopes import ALL_SCOPES
+from tests.no_store import NoStore
 from tests.unit.schema.harness import serve
 
 SECRET = "the password is hunter2"
@@ -93,7 +94,8 @@ BUGGY = APISchema(
     extensions=[CodeValidationErrors],
     config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
 )
-CONTEXT = Context(Feeds((), lambda _: None), 0, ALL_SCOPES)  # type: ignore[arg-type, return-value]
+FEEDS = Feeds((), lambda _: None)  # type: ignore[arg-type, return-value]
+CONTEXT = Context(FEEDS, NoStore(), 0, ALL_SCOPES)
 
 
 def only_error(result: ExecutionResult) -> tuple[str, str]:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 import strawberry
-from graphql import GraphQLError, GraphQLObjectType, is_required_argument
+from graphql import (
+    GraphQLError,
+    GraphQLObjectType,
+    get_named_type,
+    is_input_object_type,
+    is_leaf_type,
+    is_required_argument,
+)
 
 from graphql_api.schema import build_schema
 from graphql_api.schema.schema import APISchema
@@ -31,6 +38,16 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "policyChanges": {READ},
         "scheduleChanges": {READ},
         "domainLoginChanges": {READ, LOGINS},
+    },
+    "Mutation": {
+        "createPolicy": {WRITE},
+        "updatePolicy": {WRITE},
+        "deletePolicy": {WRITE},
+        "createSchedule": {WRITE},
+        "updateSchedule": {WRITE},
+        "deleteSchedule": {WRITE},
+        "setDomainLogin": {WRITE, LOGINS},
+        "deleteDomainLogin": {WRITE, LOGINS},
     },
 }
 """Every root field. One that is new has to be entered here, by somebody who thinks about it."""
@@ -56,13 +73,15 @@ def test_every_root_field_is_in_the_table() -> None:
 
 def operation(root: GraphQLObjectType, name: str) -> str:
     """An operation of one root field, whose arguments make no sense."""
+    field = root.fields[name]
     arguments = [
-        f'{argument}: "x"'
-        for argument, definition in root.fields[name].args.items()
+        f"{argument}: " + ("{}" if is_input_object_type(get_named_type(definition.type)) else '"x"')
+        for argument, definition in field.args.items()
         if is_required_argument(definition)
     ]
     given = f"({', '.join(arguments)})" if arguments else ""
-    return f"{root.name.lower()} {{ {name}{given} {{ __typename }} }}"
+    selection = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
+    return f"{root.name.lower()} {{ {name}{given} {selection} }}"
 
 
 async def errors_of(server: Server, query: str) -> list[GraphQLError]:
@@ -83,7 +102,8 @@ async def test_field_is_refused_exactly_to_those_who_lack_a_scope(
                 errors = await errors_of(server, operation(root, name))
                 missing = NEEDED[root.name][name] - scopes
                 if not missing:
-                    assert errors == []
+                    codes = {(error.extensions or {})["code"] for error in errors}
+                    assert codes <= {"BAD_USER_INPUT", "NOT_FOUND"}
                     continue
                 (error,) = errors
                 assert error.path == [name]
@@ -136,6 +156,6 @@ async def test_resolver_of_a_forbidden_field_is_not_called() -> None:
         for query, needed in fields:
             for scopes in SETS:
                 called.clear()
-                context = type(server.context)(server.context.feeds, 0, scopes)
+                context = type(server.context)(server.context.feeds, server.store, 0, scopes)
                 result = await schema.execute(query, context_value=context)
                 assert bool(called) == (result.errors is None) == (scopes >= set(needed))
