@@ -25,7 +25,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Scope
 
 from graphql_api import demo, sample
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
@@ -48,6 +47,8 @@ from graphql_api.transport.access import Access
 from graphql_api.transport.checked_documents import CheckedDocuments
 from graphql_api.transport.document_limits import DocumentLimits
 from graphql_api.transport.documents import Documents
+from graphql_api.transport.event_stream import StreamLimits
+from graphql_api.transport.fan_out import FanOut
 from graphql_api.transport.guard import Guard, GuardMiddleware
 from graphql_api.transport.http import GraphQLHTTP
 from graphql_api.transport.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
@@ -82,6 +83,7 @@ class Application(Starlette):
         guard: Guard,
     ) -> None:
         self._services = services
+        self._http = http
         self._websocket = websocket
         self._is_draining = False
         routes: list[BaseRoute] = [
@@ -100,12 +102,15 @@ class Application(Starlette):
         )
 
     async def drain(self, spread_s: float) -> None:
-        """Close every socket with 1012, one after the other within `spread_s`.
+        """Close every socket with 1012 and end every stream, one by one within `spread_s`.
 
-        They come back, to this server's successor; not all at the same moment.
+        Clients come back, to this server's successor; not all at the same moment.
         """
         self._is_draining = True
-        await self._websocket.close_all(spread_s=spread_s)
+        await asyncio.gather(
+            self._websocket.close_all(spread_s=spread_s),
+            self._http.streams.close_all(spread_s=spread_s),
+        )
 
     async def _readyz(self, _: Request) -> Response:
         """Whether to send clients here: 200, or 503 and the reason."""
@@ -130,7 +135,13 @@ def _middleware(guard: Guard) -> list[Middleware]:
                 CORSMiddleware,
                 allow_origins=[str(origin) for origin in guard.origins],
                 allow_methods=["GET", "POST"],
-                allow_headers=["content-type", "authorization", "accept", _PREFLIGHT_HEADER],
+                allow_headers=[
+                    "content-type",
+                    "authorization",
+                    "accept",
+                    "last-event-id",
+                    _PREFLIGHT_HEADER,
+                ],
             )
         )
     return made
@@ -162,6 +173,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
     )
     documents = _documents(settings, schema)
     access = make_access(settings)
+    fan_out = FanOut()
 
     def context(principal: Principal) -> Context:
         return Context(
@@ -172,16 +184,20 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             max_page_rows=settings.max_page_rows,
         )
 
-    async def request_context(scope: Scope) -> Context:
-        return context(access.principal(scope))
-
     http = GraphQLHTTP(
-        schema, request_context, documents=documents, max_body_bytes=settings.max_message_bytes
+        schema,
+        context,
+        access=access,
+        documents=documents,
+        fan_out=fan_out,
+        stream_limits=StreamLimits(keep_alive_s=settings.sse_keep_alive_s),
+        max_body_bytes=settings.max_message_bytes,
     )
     websocket = GraphQLTransportWS(
         schema,
         context,
         documents=documents,
+        fan_out=fan_out,
         limits=Limits(
             connection_init_timeout_s=settings.connection_init_timeout_s,
             max_subscriptions=settings.max_subscriptions,

@@ -16,7 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graphql_api.errors import ConfigurationError
 from graphql_api.settings import Settings
 from graphql_api.tls import Certificate
-from graphql_api.transport.uvicorn_protocol import OutletProtocol, SocketLimits
+from graphql_api.transport.uvicorn_http import StreamingProtocol
+from graphql_api.transport.uvicorn_protocol import OutletProtocol
+from graphql_api.transport.watched import SocketLimits
 
 _BACKLOG = 2048
 _LAST_LOOK_S = 0.3
@@ -193,10 +195,13 @@ class Server(uvicorn.Server):
 
 
 def _config(app: ASGIApp, settings: Settings, certificate: Certificate | None) -> uvicorn.Config:
+    limits = SocketLimits(
+        send_timeout_s=settings.send_timeout_s, send_buffer_bytes=settings.send_buffer_bytes
+    )
     return uvicorn.Config(
         app,
         access_log=False,
-        http="httptools",
+        http=StreamingProtocol.with_limits(limits),
         interface="asgi3",
         lifespan="on",
         log_config=None,
@@ -205,12 +210,7 @@ def _config(app: ASGIApp, settings: Settings, certificate: Certificate | None) -
         server_header=False,
         ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
-        ws=OutletProtocol.with_limits(
-            SocketLimits(
-                send_timeout_s=settings.send_timeout_s,
-                send_buffer_bytes=settings.send_buffer_bytes,
-            )
-        ),
+        ws=OutletProtocol.with_limits(limits),
         ws_max_size=settings.max_message_bytes,
         # A compressor for each socket, and a compression for each message and client, cost more
         # than they save: shared execution sends the same bytes to all.

@@ -213,6 +213,12 @@ class Settings(DataSettings):
     max_queries: int = Field(
         100, ge=1, description="how many queries and mutations one WebSocket may have at a time"
     )
+    sse_keep_alive_s: float = Field(
+        12.0,
+        gt=0,
+        description="how often an event stream (SSE) is sent a comment, that proxies do not take "
+        "it for dead, in seconds",
+    )
     send_timeout_s: float = Field(
         10.0,
         gt=0,

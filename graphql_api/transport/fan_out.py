@@ -1,4 +1,4 @@
-"""One event, many subscribers: executed and encoded once, written to each socket by a plain loop.
+"""One event, many subscribers: executed and encoded once, written to each client by a plain loop.
 
 ```
  source ──wake──▶ ready ──turn──▶ pull ─▶ the group's result ─▶ outlet
@@ -31,7 +31,7 @@ from graphql_api.schema.errors import INTERNAL
 from graphql_api.transport import messages
 from graphql_api.transport.documents import Document
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
-from graphql_api.transport.outlet import Outlet
+from graphql_api.transport.outlet import Framing, Outlet
 from graphql_api.transport.request import Request, refusal
 from graphql_api.transport.shared_results import ReadFeeds, ResultsOfGroup, SharedResults
 
@@ -155,7 +155,7 @@ class FanOut:
         source: SharedSource,
         outlet: Outlet,
         *,
-        id_: str,
+        framing: Framing,
         on_failure: Callable[[RequestError], None],
         on_leave: Callable[[], None] | None,
     ) -> Member:
@@ -166,7 +166,7 @@ class FanOut:
             execution: How events are executed; the first member's is the whole group's.
             source: Its events; it is closed when the member leaves.
             outlet: Where to send them.
-            id_: The operation's.
+            framing: What becomes of its payloads there.
             on_failure: Told what to tell the client when the source fails; the member has left.
             on_leave: Called when nobody needs the execution any more; on_leave of the first
                 member is called when the last one leaves.
@@ -176,7 +176,7 @@ class FanOut:
             group = self._groups[key] = _Group(self, key, execution, self._results, on_leave)
             on_leave = None
         return Member(
-            self, group, source, outlet, id_=id_, on_failure=on_failure, on_leave=on_leave
+            self, group, source, outlet, framing=framing, on_failure=on_failure, on_leave=on_leave
         )
 
     async def round(self) -> None:
@@ -247,6 +247,7 @@ class Member:
 
     __slots__ = (
         "_fan_out",
+        "_framing",
         "_group",
         "_is_awaiting",
         "_is_held_up",
@@ -255,7 +256,6 @@ class Member:
         "_on_leave",
         "_outlet",
         "_payload",
-        "_prefix",
         "_source",
     )
 
@@ -266,7 +266,7 @@ class Member:
         source: SharedSource,
         outlet: Outlet,
         *,
-        id_: str,
+        framing: Framing,
         on_failure: Callable[[RequestError], None],
         on_leave: Callable[[], None] | None,
     ) -> None:
@@ -274,7 +274,7 @@ class Member:
         self._group: _Group | None = group
         self._source = source
         self._outlet = outlet
-        self._prefix = messages.next_prefix(id_)
+        self._framing = framing
         self._on_failure = on_failure
         self._on_leave = on_leave
         self._is_queued = False
@@ -304,9 +304,10 @@ class Member:
         if not group.members:
             group.disband()
 
-    def deliver(self, payload: bytes) -> None:
+    def deliver(self, event: object, payload: bytes) -> None:
         """Take what came of the event for which the member has been waiting."""
-        self._payload = payload
+        identify = self._framing.identify
+        self._payload = payload if identify is None else identify(event, payload)
         self._is_awaiting = False
         self.wake()
 
@@ -326,12 +327,13 @@ class Member:
         except Exception as error:  # noqa: BLE001 - whoever is told logs it
             failure = self._group.failed(error)
         if payloads:
-            self._outlet.write_texts(self._prefix, payloads, messages.NEXT_SUFFIX)
+            self._outlet.write_texts(self._framing.prefix, payloads, self._framing.suffix)
         if failure is not None:
             self.leave()
             self._on_failure(failure)
 
     def _pull(self, group: _Group, payloads: list[bytes]) -> None:
+        identify = self._framing.identify
         size = 0
         while len(payloads) < _EVENTS_AT_ONCE and size < _BYTES_AT_ONCE:
             payload, self._payload = self._payload, None
@@ -343,6 +345,8 @@ class Member:
                 if payload is None:
                     self._is_awaiting = True
                     return
+                if identify is not None:
+                    payload = identify(event, payload)
             payloads.append(payload)
             size += len(payload)
         self.wake()  # there may be more
@@ -426,7 +430,7 @@ class _Group:
         finally:
             awaited = self._awaited.pop(id(event))
         for member in awaited.members:
-            member.deliver(payload)
+            member.deliver(event, payload)
 
     def _finish(self, event: object, result: ExecutionResult, feeds: ReadFeeds) -> bytes:
         return self._remember(event, self._execution.encode(result), feeds.positions)

@@ -4,15 +4,23 @@ Queries come by GET or POST, mutations by POST. Who accepts `application/graphql
 the status codes that belong to it: 400 if nothing was executed. Who accepts `application/json`, or
 anything, gets 200 whenever the request was GraphQL at all, as it was before.
 
-Source: https://graphql.github.io/graphql-over-http/draft/, and the audit of npm's graphql-http.
+Subscriptions come by GET or POST from those who accept `text/event-stream`, and are answered by
+one: see `event_stream`. Queries are answered by JSON, if that is acceptable too: urql accepts event
+streams for everything. Who accepts nothing else gets whatever there is to say of an operation in an
+event stream, its mistakes included, as graphql-sse's protocol has it; others get 400 for a
+subscription that does not come about.
+
+Sources: https://graphql.github.io/graphql-over-http/draft/, and the audit of npm's graphql-http;
+PROTOCOL.md of github.com/enisdenjo/graphql-sse.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from math import ceil
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -24,9 +32,14 @@ from starlette.types import Receive, Scope, Send
 from graphql_api.errors import GraphQLAPIError, UnauthenticatedError
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import INTERNAL
-from graphql_api.transport import messages
+from graphql_api.transport import messages, sse
+from graphql_api.transport.access import Access
 from graphql_api.transport.credentials import challenge
-from graphql_api.transport.documents import Documents
+from graphql_api.transport.documents import Document, Documents
+from graphql_api.transport.event_stream import EventStreams, Exchange, StreamLimits
+from graphql_api.transport.execution import RequestError
+from graphql_api.transport.fan_out import FanOut
+from graphql_api.transport.principal import Principal
 from graphql_api.transport.request import (
     MalformedRequestError,
     Members,
@@ -39,10 +52,10 @@ log = logging.getLogger(__name__)
 
 BAD_REQUEST = "BAD_REQUEST"
 OPERATION_NOT_ALLOWED = "OPERATION_NOT_ALLOWED"
+SHUTTING_DOWN = "SHUTTING_DOWN"
 
-MakeContext: TypeAlias = Callable[[Scope], Awaitable[Context]]
-"""Makes the context of a request from its ASGI scope, headers and all, before anything else is read
-of it. To refuse the request it raises `RefusedError` or `UnauthenticatedError`."""
+MakeContext: TypeAlias = Callable[[Principal], Context]
+"""Makes the context of one request of a client."""
 
 
 class MediaType(Enum):
@@ -50,6 +63,7 @@ class MediaType(Enum):
 
     JSON = "application/json"
     GRAPHQL = "application/graphql-response+json"
+    EVENT_STREAM = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +96,38 @@ class RefusedError(GraphQLAPIError):
 # Pure: from an HTTP request to what is asked for.
 
 
-def accepted(accept: str | None) -> MediaType | None:
-    """The media type that a client likes best, by its Accept header; None, if it likes none.
+_SINGLE = (MediaType.JSON, MediaType.GRAPHQL)
 
-    Of those that it likes equally it gets the one that it names first, and by a wildcard JSON.
+
+def accepted(accept: str | None) -> MediaType | None:
+    """The media type that a client likes best for one result, by its Accept header.
+
+    Of those that it likes equally it gets the one that it names first, and by a wildcard JSON. None
+    if it likes neither kind of JSON.
     """
     best: tuple[float, MediaType] | None = None
-    for part in (accept or "*/*").split(","):
-        name, *parameters = (text.strip().lower() for text in part.split(";"))
-        quality = _quality(parameters)
-        for media_type in MediaType:
+    for name, quality in _preferences(accept):
+        for media_type in _SINGLE:
             if name in (media_type.value, "application/*", "*/*"):
                 if quality > (best[0] if best else 0.0):
                     best = quality, media_type
                 break
     return best[1] if best else None
+
+
+def accepts_event_stream(accept: str | None) -> bool:
+    """Whether a client says that it can read an event stream; a wildcard does not say so."""
+    return any(
+        name == MediaType.EVENT_STREAM.value and quality > 0
+        for name, quality in _preferences(accept)
+    )
+
+
+def _preferences(accept: str | None) -> Iterator[tuple[str, float]]:
+    """The media types of an Accept header, and how much the client likes each."""
+    for part in (accept or "*/*").split(","):
+        name, *parameters = (text.strip().lower() for text in part.split(";"))
+        yield name, _quality(parameters)
 
 
 def _quality(parameters: list[str]) -> float:
@@ -167,16 +198,22 @@ def _request(members: Members) -> Request:
         raise RefusedError(400, str(error)) from error
 
 
-def check_operation(method: str, operation: OperationType) -> None:
+def check_operation(method: str, operation: OperationType, *, streams: bool) -> None:
     """Whether an operation may come this way.
+
+    Args:
+        method: By which it comes.
+        operation: What it is.
+        streams: Whether the client accepts an event stream.
 
     Raises:
         RefusedError: It may not.
     """
-    if operation is OperationType.SUBSCRIPTION:
+    if operation is OperationType.SUBSCRIPTION and not streams:
         raise RefusedError(
             406,
-            "a subscription needs a WebSocket that speaks graphql-transport-ws",
+            "a subscription needs a WebSocket that speaks graphql-transport-ws, or Server-Sent "
+            "Events: an Accept header that names text/event-stream",
             code=OPERATION_NOT_ALLOWED,
         )
     if operation is OperationType.MUTATION and method == "GET":
@@ -189,12 +226,15 @@ def check_operation(method: str, operation: OperationType) -> None:
 
 
 class GraphQLHTTP:
-    """An ASGI application that answers GraphQL requests over HTTP, subscriptions excepted.
+    """An ASGI application that answers GraphQL requests over HTTP.
 
     Args:
         schema: What to execute operations on.
         make_context: Makes each request's context.
+        access: Decides whom to serve; everybody, if absent.
         documents: The parsed documents; may be shared with others.
+        fan_out: What serves subscriptions to feeds, to be shared with others, who enter it.
+        stream_limits: Of each event stream.
         max_body_bytes: How long a request's body may be.
     """
 
@@ -203,41 +243,55 @@ class GraphQLHTTP:
         schema: APISchema,
         make_context: MakeContext,
         *,
+        access: Access | None = None,
         documents: Documents | None = None,
+        fan_out: FanOut | None = None,
+        stream_limits: StreamLimits | None = None,
         max_body_bytes: int = 1_048_576,
     ) -> None:
         self._schema = schema
         self._make_context = make_context
+        self._access = Access() if access is None else access
         self._documents = Documents() if documents is None else documents
         self._max_body_bytes = max_body_bytes
+        self.streams = EventStreams(
+            schema,
+            FanOut() if fan_out is None else fan_out,
+            self._access,
+            limits=stream_limits,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
         try:
-            response = await self._respond(scope, receive)
+            response = await self._respond(scope, receive, send)
         except RefusedError as refused:
             response = Response(
-                refused.status, _errors([refused.error]), MediaType.JSON, refused.headers
+                refused.status, messages.errors([refused.error]), MediaType.JSON, refused.headers
             )
         except UnauthenticatedError as error:
-            body = _errors([refusal(str(error), error.code)])
+            body = messages.errors([refusal(str(error), error.code)])
             response = Response(401, body, headers={"www-authenticate": challenge(error)})
         except Exception:
             log.exception("a request ends with an internal error")
-            response = Response(500, _errors([refusal("Internal error", INTERNAL)]))
+            response = Response(500, messages.errors([refusal("Internal error", INTERNAL)]))
         if response is not None:
             await _send(send, response)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response | None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """What to send; None, if it has been sent, or the client has gone."""
         headers = Headers(scope=scope)
         method = scope["method"]
         if method not in ("GET", "POST"):
             raise RefusedError(405, "GraphQL needs GET or POST", headers={"allow": "GET, POST"})
-        media_type = accepted(", ".join(headers.getlist("accept")))
-        if media_type is None:
+        accept = ", ".join(headers.getlist("accept"))
+        media_type = accepted(accept)
+        streams = accepts_event_stream(accept)
+        if media_type is None and not streams:
             types = " or ".join(media_type.value for media_type in MediaType)
             raise RefusedError(406, f"the response can be {types}, and Accept names none of them")
-        context = await self._make_context(scope)
+        # Before anything else is read of it.
+        principal = self._access.principal(scope)
         if method == "GET":
             request = read_get(scope["query_string"])
         else:
@@ -246,7 +300,26 @@ class GraphQLHTTP:
             if body is None:
                 return None
             request = read_post(body)
-        return await self._execute(method, request, media_type, context)
+        media_type = media_type or MediaType.EVENT_STREAM
+        try:
+            document, operation = request.operation(self._documents)
+        except GraphQLError as error:
+            return _not_executed([error], media_type)
+        check_operation(method, operation.operation, streams=streams)
+        context = self._make_context(principal)
+        if operation.operation is not OperationType.SUBSCRIPTION:
+            return await self._execute(request, document, context, media_type)
+        if self.streams.is_draining:
+            return self._send_away(method)
+        # What a browser sends by itself when it comes again; its URL is the first one still.
+        last_event_id = headers.get("last-event-id")
+        context = replace(context, resume_from=last_event_id or context.resume_from)
+        try:
+            exchange = Exchange(scope, receive, send)
+            await self.streams.serve(request, document, context, principal, exchange)
+        except RequestError as error:
+            return _not_executed(error.errors, media_type, is_subscription=True)
+        return None
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body; None if the client has gone before its end."""
@@ -266,14 +339,8 @@ class GraphQLHTTP:
                 return bytes(body)
 
     async def _execute(
-        self, method: str, request: Request, media_type: MediaType, context: Context
+        self, request: Request, document: Document, context: Context, media_type: MediaType
     ) -> Response:
-        request_error_status = 400 if media_type is MediaType.GRAPHQL else 200
-        try:
-            document, operation = request.operation(self._documents)
-        except GraphQLError as error:
-            return Response(request_error_status, _errors([error]), media_type)
-        check_operation(method, operation.operation)
         result = await self._schema.execute(
             document.text,
             variable_values=request.variables,
@@ -282,13 +349,32 @@ class GraphQLHTTP:
             operation_extensions=request.extensions,
         )
         if result.errors and is_request_error(result):
-            return Response(request_error_status, _errors(result.errors), media_type)
-        body = messages.execution_result(result.data, result.errors, result.extensions)
-        return Response(200, body, media_type)
+            return _not_executed(result.errors, media_type)
+        payload = messages.execution_result(result.data, result.errors, result.extensions)
+        return _single(200, payload, media_type)
+
+    def _send_away(self, method: str) -> Response:
+        """Have the client of a stream come again later: this server is about to end."""
+        retry_s = self.streams.limits.retry_s
+        if method == "GET":  # a browser; it would take any other status for an answer, for good
+            return Response(200, sse.retry(retry_s), MediaType.EVENT_STREAM)
+        error = refusal("this server is shutting down", SHUTTING_DOWN)
+        return Response(503, messages.errors([error]), headers={"retry-after": str(ceil(retry_s))})
 
 
-def _errors(errors: list[GraphQLError]) -> bytes:
-    return messages.to_json({"errors": [error.formatted for error in errors]})
+def _not_executed(
+    errors: Sequence[GraphQLError], media_type: MediaType, *, is_subscription: bool = False
+) -> Response:
+    """The response for a request that is GraphQL, and wrong."""
+    is_old = media_type is MediaType.JSON and not is_subscription
+    return _single(200 if is_old else 400, messages.errors(errors), media_type)
+
+
+def _single(status: int, payload: bytes, media_type: MediaType) -> Response:
+    """The response for one result."""
+    if media_type is MediaType.EVENT_STREAM:
+        return Response(200, sse.next_event(payload) + sse.COMPLETE, media_type)
+    return Response(status, payload, media_type)
 
 
 async def _send(send: Send, response: Response) -> None:

@@ -194,6 +194,11 @@ def execution_result(
     return to_json(result)
 
 
+def errors(errors: Sequence[GraphQLError]) -> bytes:
+    """The payload of a `next` message for what was not executed."""
+    return to_json({"errors": [error.formatted for error in errors]})
+
+
 def to_json(value: object, *, sort_keys: bool = False) -> bytes:
     """A value as JSON.
 

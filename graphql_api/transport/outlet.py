@@ -1,8 +1,9 @@
-"""Where the frames of one socket go, without waiting.
+"""Where the texts for one client go, without waiting: frames of a WebSocket, or an event stream.
 
-A server of ours gives each WebSocket an outlet as an ASGI extension, `EXTENSION`, which writes to
-the transport directly: see `uvicorn_protocol`. On any other ASGI server `ASGIOutlet` does what can
-be done with `await send(...)`. Whoever writes need not know which of them it is.
+A server of ours gives each connection an outlet as an ASGI extension, `EXTENSION`, which writes to
+the transport directly: see `uvicorn_protocol` and `uvicorn_http`. On any other ASGI server
+`ASGIOutlet` does what can be done with `await send(...)`. Whoever writes need not know which of
+them it is.
 
 Both take what they are given, and say when that becomes too much: whoever has much to send asks
 before whether there is room, and otherwise waits until the outlet is empty again. Small answers may
@@ -14,16 +15,32 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Never, Protocol
 
-from starlette.types import Send
+from starlette.types import Message, Send
 
 EXTENSION = "graphql_api.outlet"
 """The key in a scope's `extensions`; the value is `{"outlet": Outlet}`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """What becomes of a payload on its way to one subscription's client.
+
+    Attributes:
+        prefix: What comes before it.
+        suffix: What comes after it.
+        identify: Makes of the event and its payload what is framed; the payload itself, if absent.
+    """
+
+    prefix: bytes
+    suffix: bytes
+    identify: Callable[[object, bytes], bytes] | None = None
+
+
 class Outlet(Protocol):
-    """Takes the text frames of one socket."""
+    """Takes the texts for one client, in UTF-8."""
 
     @property
     def is_writable(self) -> bool:
@@ -37,10 +54,10 @@ class Outlet(Protocol):
         """Have `callback` called once, as soon as the outlet is empty again, or closed."""
 
     def write_text(self, text: bytes) -> None:
-        """Send a frame of this text, in UTF-8."""
+        """Send this text, as a frame of its own on a WebSocket."""
 
     def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
-        """Send a frame of `prefix + middle + suffix` for each of `middles`."""
+        """Send a text of `prefix + middle + suffix` for each of `middles`."""
 
     async def flush(self) -> None:
         """Wait until everything has been handed to the server."""
@@ -49,21 +66,40 @@ class Outlet(Protocol):
         """Drop the connection, with all that is unsent."""
 
 
+def websocket_message(text: bytes) -> Message:
+    """The ASGI message that sends a frame of a WebSocket."""
+    return {"type": "websocket.send", "text": text.decode()}
+
+
+def response_message(text: bytes) -> Message:
+    """The ASGI message that sends a part of a response."""
+    return {"type": "http.response.body", "body": text, "more_body": True}
+
+
 class ASGIOutlet:
     """An outlet on an ASGI server that knows nothing of it.
 
-    Its frames wait here while `send` does, and nobody sees how much of a frame has left: a client
+    Its texts wait here while `send` does, and nobody sees how much of a text has left: a client
     that takes less than what the server buffers in `send_timeout_s` counts as one that takes
     nothing, and the transport cannot be aborted, only left to the server.
 
     Args:
-        send: The connection's; for text frames it is called by `run` only.
+        send: The connection's; for texts it is called by `run` only.
+        message: Makes the ASGI message that sends a text.
         write_buffer_bytes: How much may wait before the outlet is not writable.
         send_timeout_s: How long a client may take nothing.
     """
 
-    def __init__(self, send: Send, *, write_buffer_bytes: int, send_timeout_s: float) -> None:
+    def __init__(
+        self,
+        send: Send,
+        message: Callable[[bytes], Message] = websocket_message,
+        *,
+        write_buffer_bytes: int,
+        send_timeout_s: float,
+    ) -> None:
         self._send = send
+        self._message = message
         self._write_buffer_bytes = write_buffer_bytes
         self._send_timeout_s = send_timeout_s
         self._texts: deque[bytes] = deque()
@@ -121,7 +157,7 @@ class ASGIOutlet:
                 while self._texts:
                     text = self._texts.popleft()
                     async with asyncio.timeout(self._send_timeout_s):
-                        await self._send({"type": "websocket.send", "text": text.decode()})
+                        await self._send(self._message(text))
                     self._unsent_bytes -= len(text)
                 self._filled.clear()
                 self._emptied.set()

@@ -1,14 +1,10 @@
 """uvicorn's WebSocket protocol, with an outlet that writes to the transport directly.
 
-By itself uvicorn has a task switch for each message and client, sets no limit on how long a client
-may take nothing, and mistakes a client that reads slowly for one that is dead. What this adds:
+What this adds, besides what `watched` does:
 
-- `write_text` and `write_texts` put whole frames into the transport's buffer, and say whether it
-  is too full.
-- A client that takes nothing for `send_timeout_s` is dropped. Taken is what its side has
-  acknowledged (on Linux), so that one which reads slowly but steadily is never dropped, not for an
-  unanswered ping either, which waits behind what it has not read.
-- The kernel gets a send buffer of limited size, that it may not hide the stall.
+- `write_text` and `write_texts` put whole frames into the transport's buffer.
+- A client that reads slowly but steadily is not mistaken for a dead one either, for the sake of an
+  unanswered ping, which waits behind what it has not read.
 - An idle connection takes a quarter less memory.
 
 ```python
@@ -20,13 +16,9 @@ Source: uvicorn/protocols/websockets/websockets_sansio_impl.py of uvicorn 0.54; 
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import struct
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import Any
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -35,54 +27,11 @@ from websockets.protocol import OPEN
 
 from graphql_api.transport.light_asyncio import LightEvent, LightQueue
 from graphql_api.transport.outlet import EXTENSION
-
-if sys.platform == "linux":
-    from fcntl import ioctl
-    from termios import TIOCOUTQ
+from graphql_api.transport.watched import WatchedConnection
 
 _FINAL_TEXT = 0x81
 _MAX_7_BITS = 125
 _MAX_16_BITS = 0xFFFF
-_LOOKS_PER_TIMEOUT = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketLimits:
-    """How much of a socket's data waits where, and for how long.
-
-    Attributes:
-        send_timeout_s: How long a client may take nothing of what there is for it.
-        send_buffer_bytes: What the kernel is told to buffer (SO_SNDBUF); Linux takes it twice.
-        write_buffer_bytes: How much may wait in the server before it is not writable.
-    """
-
-    send_timeout_s: float = 10.0
-    send_buffer_bytes: int = 65_536
-    write_buffer_bytes: int = 65_536
-
-
-class StallWatch:
-    """Tells one who takes nothing from one who takes little. Pure: times and amounts are told.
-
-    Args:
-        timeout_s: How long nothing may be taken.
-        taken: How much has been taken so far.
-        now_s: The time.
-    """
-
-    __slots__ = ("_at_s", "_taken", "_timeout_s")
-
-    def __init__(self, timeout_s: float, *, taken: int, now_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._taken = taken
-        self._at_s = now_s
-
-    def is_stalled(self, *, taken: int, now_s: float) -> bool:
-        """Whether nothing has been taken for the whole time; to be asked now and then."""
-        if taken > self._taken:
-            self._taken = taken
-            self._at_s = now_s
-        return now_s - self._at_s >= self._timeout_s
 
 
 def text_frame_header(length: int) -> bytes:
@@ -94,43 +43,22 @@ def text_frame_header(length: int) -> bytes:
     return struct.pack("!BBQ", _FINAL_TEXT, 127, length)
 
 
-class OutletProtocol(WebSocketsSansIOProtocol):
+class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
     """One WebSocket connection, which is its own outlet."""
-
-    limits: ClassVar[SocketLimits] = SocketLimits()
-
-    @classmethod
-    def with_limits(cls, limits: SocketLimits) -> type[Self]:
-        """The same class with other limits; uvicorn wants a class."""
-        return type(cls.__name__, (cls,), {"limits": limits})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.queue = LightQueue()  # type: ignore[assignment]
         self.writable = LightEvent()  # type: ignore[assignment]
         self.writable.set()
-        self._callbacks: list[Callable[[], None]] = []
-        self._written = 0
         self._taken_at_ping = 0
-        self._watch: StallWatch | None = None
-        self._look_timer: asyncio.TimerHandle | None = None
 
     # The outlet.
-
-    @property
-    def is_writable(self) -> bool:
-        """As in `Outlet`."""
-        waiting = self.transport.get_write_buffer_size()
-        return waiting < self.limits.write_buffer_bytes and not self.is_closed
 
     @property
     def is_closed(self) -> bool:
         """As in `Outlet`."""
         return self.conn.state is not OPEN or self.transport.is_closing()
-
-    def on_writable(self, callback: Callable[[], None]) -> None:
-        """As in `Outlet`."""
-        self._callbacks.append(callback)
 
     def write_text(self, text: bytes) -> None:
         """As in `Outlet`."""
@@ -150,46 +78,9 @@ class OutletProtocol(WebSocketsSansIOProtocol):
             for middle in middles:
                 parts += (text_frame_header(around + len(middle)), prefix, middle, suffix)
             data = b"".join(parts)
-        self._written += len(data)
-        self.transport.write(data)
+        self._write(data)
 
-    async def flush(self) -> None:
-        """As in `Outlet`."""
-
-    def abort(self) -> None:
-        """As in `Outlet`."""
-        self.transport.abort()
-
-    # What uvicorn and the transport call.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Limit the buffers."""
-        super().connection_made(transport)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
-        # So `pause_writing` means that something waits, and `resume_writing` that nothing does.
-        self.transport.set_write_buffer_limits(high=0)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End the watch, and let nobody wait any more."""
-        self._stop_watch()
-        super().connection_lost(exc)
-        self._call_back()
-
-    def pause_writing(self) -> None:
-        """Something waits: see that it is taken."""
-        super().pause_writing()
-        self._watch = StallWatch(
-            self.limits.send_timeout_s, taken=self._taken_bytes(), now_s=self.loop.time()
-        )
-        self._look_later()
-
-    def resume_writing(self) -> None:
-        """Nothing waits any more."""
-        self._stop_watch()
-        super().resume_writing()
-        self._call_back()
+    # What uvicorn calls.
 
     async def run_asgi(self) -> None:
         """Offer the outlet to the application."""
@@ -249,49 +140,3 @@ class OutletProtocol(WebSocketsSansIOProtocol):
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
         else:
             super().keepalive_timeout()
-
-    # The watch.
-
-    def _taken_bytes(self) -> int:
-        """How much the other side has taken of what was written, as far as can be known."""
-        return self._written - self._unsent_bytes()
-
-    def _unsent_bytes(self) -> int:
-        return self.transport.get_write_buffer_size() + self._kernel_bytes()
-
-    def _kernel_bytes(self) -> int:
-        """How much the kernel holds that has not been acknowledged."""
-        if sys.platform != "linux":
-            return 0
-        sock = self.transport.get_extra_info("socket")
-        if sock is None:
-            return 0
-        try:
-            (waiting,) = struct.unpack("i", ioctl(sock.fileno(), TIOCOUTQ, bytes(4)))
-        except OSError:
-            return 0
-        return int(waiting)
-
-    def _look_later(self) -> None:
-        interval_s = self.limits.send_timeout_s / _LOOKS_PER_TIMEOUT
-        self._look_timer = self.loop.call_later(interval_s, self._look)
-
-    def _look(self) -> None:
-        assert self._watch is not None
-        if self._watch.is_stalled(taken=self._taken_bytes(), now_s=self.loop.time()):
-            self._stop_watch()
-            self.logger.info("a client took nothing for %g s", self.limits.send_timeout_s)
-            self.transport.abort()
-        else:
-            self._look_later()
-
-    def _stop_watch(self) -> None:
-        self._watch = None
-        if self._look_timer is not None:
-            self._look_timer.cancel()
-            self._look_timer = None
-
-    def _call_back(self) -> None:
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()

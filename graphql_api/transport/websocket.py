@@ -34,7 +34,7 @@ from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut, SharedSource, group_key
 from graphql_api.transport.messages import SUBPROTOCOL
-from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Outlet
+from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Framing, Outlet
 from graphql_api.transport.principal import Principal
 from graphql_api.transport.protocol import (
     Action,
@@ -453,7 +453,7 @@ class _Connection:
                     execution,
                     source,
                     self._outlet,
-                    id_=operation.id,
+                    framing=Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX),
                     on_failure=partial(self._source_failed, operation),
                     on_leave=stack.pop_all().close if execution.has_hooks else None,
                 )

@@ -9,11 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Scope
 
-from graphql_api.schema import APISchema, Context
-from graphql_api.transport.http import GraphQLHTTP, MediaType, RefusedError, accepted
-from tests.server.transport.toy import http_transport, serve
+from graphql_api.transport.http import GraphQLHTTP, MediaType, accepted, accepts_event_stream
+from tests.server.transport.toy import serve
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -22,7 +20,7 @@ GRAPHQL = "application/graphql-response+json"
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with (
-        serve(http_transport, max_body_bytes=10_000) as running,
+        serve(GraphQLHTTP, max_body_bytes=10_000) as running,
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{running.port}", trust_env=False, timeout=10
         ) as client,
@@ -60,6 +58,24 @@ def test_media_type_is_the_one_that_the_client_likes_best(
     accept: str | None, expected: MediaType | None
 ) -> None:
     assert accepted(accept) is expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, False),
+        ("*/*", False),
+        ("text/*", False),
+        (JSON, False),
+        ("text/event-stream", True),
+        ("Text/Event-Stream;charset=utf-8", True),
+        (f"{GRAPHQL}, {JSON}, text/event-stream, multipart/mixed", True),
+        ("text/event-stream;q=0", False),
+        ("text/event-stream;q=0.1, */*", True),
+    ],
+)
+def test_event_stream_is_for_those_who_name_it(accept: str | None, expected: bool) -> None:
+    assert accepts_event_stream(accept) is expected
 
 
 @pytest.mark.parametrize("accept", [JSON, GRAPHQL])
@@ -175,25 +191,12 @@ async def test_mutation_needs_post(http: httpx.AsyncClient) -> None:
 
 
 async def test_subscription_needs_a_stream(http: httpx.AsyncClient) -> None:
-    response = await post(http, {"query": "subscription { count }"})
-    assert response.status_code == 406
-    assert "graphql-transport-ws" in response.json()["errors"][0]["message"]
-
-
-async def test_request_is_refused_before_anything_else_of_it_is_read() -> None:
-    async def refuse(scope: Scope) -> Context:
-        raise RefusedError(401, f"no token in {len(scope['headers'])} headers", code="NO")
-
-    def make(schema: APISchema, _: object) -> GraphQLHTTP:
-        return GraphQLHTTP(schema, refuse)
-
-    async with (
-        serve(make) as running,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", trust_env=False) as http,
-    ):
-        response = await http.post("/", content=b"no JSON")
-        assert response.status_code == 401
-        assert response.json()["errors"][0]["extensions"] == {"code": "NO"}
+    for accept in ("*/*", JSON, f"{GRAPHQL}, {JSON}"):
+        response = await post(http, {"query": "subscription { count }"}, accept)
+        assert response.status_code == 406
+        (error,) = response.json()["errors"]
+        assert "graphql-transport-ws" in error["message"]
+        assert "text/event-stream" in error["message"]
 
 
 async def test_error_of_a_resolver_is_masked(

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from graphql_api.transport.uvicorn_protocol import OutletProtocol, SocketLimits
+from graphql_api.transport.uvicorn_protocol import OutletProtocol
+from graphql_api.transport.watched import SocketLimits
 from graphql_api.transport.websocket import Limits
 from tests.server.transport.test_websocket import nothing_left
 from tests.server.transport.toy import Client, Row, Running, connected, serve

@@ -11,7 +11,7 @@ from typing import Any
 
 import strawberry
 import uvicorn
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -21,8 +21,8 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
-from graphql_api.transport.http import GraphQLHTTP
-from graphql_api.transport.principal import ANYBODY, Principal
+from graphql_api.transport.principal import Principal
+from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import GraphQLTransportWS
 from tests.no_store import NoStore
@@ -169,17 +169,6 @@ class Running:
         return f"ws://127.0.0.1:{self.port}/"
 
 
-def http_transport(
-    schema: APISchema, make_context: Callable[[Principal], Context], **arguments: Any
-) -> GraphQLHTTP:
-    """The transport for HTTP, whose requests all have the same context."""
-
-    async def request_context(_: Scope) -> Context:
-        return make_context(ANYBODY)
-
-    return GraphQLHTTP(schema, request_context, **arguments)
-
-
 @asynccontextmanager
 async def serve(
     make: Callable[..., ASGIApp] = GraphQLTransportWS,
@@ -199,6 +188,7 @@ async def serve(
     toys = Toys()
     app: Any = make(SCHEMA, _context, **arguments)
     options: dict[str, Any] = {
+        "http": StreamingProtocol,
         "ws": OutletProtocol,
         "lifespan": "off",
         "log_config": None,

@@ -17,6 +17,7 @@ from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.transport import fan_out as fan_out_module
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut
+from graphql_api.transport.outlet import Framing
 from graphql_api.transport.request import Request
 from tests.unit.transport.toy import (
     DOCUMENTS,
@@ -338,7 +339,7 @@ async def test_extensions_are_left_with_the_last_who_needs_them(topic: Topic) ->
                     execution,
                     source,  # type: ignore[arg-type]
                     FakeOutlet(),
-                    id_=name,
+                    framing=Framing(b"", b""),
                     on_failure=lambda _: None,
                     on_leave=stack.close,
                 )

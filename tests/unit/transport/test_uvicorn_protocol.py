@@ -18,12 +18,8 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
-from graphql_api.transport.uvicorn_protocol import (
-    OutletProtocol,
-    SocketLimits,
-    StallWatch,
-    text_frame_header,
-)
+from graphql_api.transport.uvicorn_protocol import OutletProtocol, text_frame_header
+from graphql_api.transport.watched import SocketLimits, StallWatch
 
 # Frames
 

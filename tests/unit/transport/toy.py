@@ -16,9 +16,11 @@ from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.transport import messages
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut, Member, SharedSource, group_key
+from graphql_api.transport.outlet import Framing
 from graphql_api.transport.request import Request
 from tests.no_store import NoStore
 
@@ -173,6 +175,7 @@ async def join(
     *,
     schema: APISchema = SCHEMA,
     id_: str = "a",
+    framing: Framing | None = None,
     on_failure: Callable[[RequestError], None] | None = None,
     **variables: Any,
 ) -> Member:
@@ -187,7 +190,7 @@ async def join(
         execution,
         source,
         outlet,
-        id_=id_,
+        framing=framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX),
         on_failure=on_failure or (lambda _: None),
         on_leave=None,
     )

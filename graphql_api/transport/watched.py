@@ -1,0 +1,192 @@
+"""A connection of uvicorn's whose transport is written to directly, and watched.
+
+By itself uvicorn has a task switch for each message and client, and sets no limit on how long a
+client may take nothing. What `WatchedConnection` adds to its protocols:
+
+- Outlets put texts into the transport's buffer, and say whether it is too full.
+- A client that takes nothing for `send_timeout_s` is dropped. Taken is what its side has
+  acknowledged (on Linux), so that one which reads slowly but steadily is never dropped.
+- The kernel gets a send buffer of limited size, that it may not hide the stall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+if sys.platform == "linux":
+    from fcntl import ioctl
+    from termios import TIOCOUTQ
+
+_LOOKS_PER_TIMEOUT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """How much of a socket's data waits where, and for how long.
+
+    Attributes:
+        send_timeout_s: How long a client may take nothing of what there is for it.
+        send_buffer_bytes: What the kernel is told to buffer (SO_SNDBUF); Linux takes it twice.
+        write_buffer_bytes: How much may wait in the server before it is not writable.
+    """
+
+    send_timeout_s: float = 10.0
+    send_buffer_bytes: int = 65_536
+    write_buffer_bytes: int = 65_536
+
+
+class StallWatch:
+    """Tells one who takes nothing from one who takes little. Pure: times and amounts are told.
+
+    Args:
+        timeout_s: How long nothing may be taken.
+        taken: How much has been taken so far.
+        now_s: The time.
+    """
+
+    __slots__ = ("_at_s", "_taken", "_timeout_s")
+
+    def __init__(self, timeout_s: float, *, taken: int, now_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._taken = taken
+        self._at_s = now_s
+
+    def is_stalled(self, *, taken: int, now_s: float) -> bool:
+        """Whether nothing has been taken for the whole time; to be asked now and then."""
+        if taken > self._taken:
+            self._taken = taken
+            self._at_s = now_s
+        return now_s - self._at_s >= self._timeout_s
+
+
+class WatchedConnection(asyncio.Protocol):
+    """A base of the two protocols, before uvicorn's own; with their framing it is an `Outlet`."""
+
+    limits: ClassVar[SocketLimits] = SocketLimits()
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    logger: logging.Logger
+
+    @classmethod
+    def with_limits(cls, limits: SocketLimits) -> type[Self]:
+        """The same class with other limits; uvicorn wants a class."""
+        return type(cls.__name__, (cls,), {"limits": limits})
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._callbacks: list[Callable[[], None]] = []
+        self._written = 0
+        self._watch: StallWatch | None = None
+        self._look_timer: asyncio.TimerHandle | None = None
+
+    # What outlets have in common.
+
+    @property
+    def is_writable(self) -> bool:
+        """As in `Outlet`."""
+        waiting = self.transport.get_write_buffer_size()
+        return waiting < self.limits.write_buffer_bytes and not self.is_closed
+
+    @property
+    def is_closed(self) -> bool:
+        """As in `Outlet`."""
+        return self.transport.is_closing()
+
+    def on_writable(self, callback: Callable[[], None]) -> None:
+        """As in `Outlet`."""
+        self._callbacks.append(callback)
+
+    async def flush(self) -> None:
+        """As in `Outlet`."""
+
+    def abort(self) -> None:
+        """As in `Outlet`."""
+        self.transport.abort()
+
+    def _write(self, data: bytes) -> None:
+        self._written += len(data)
+        self.transport.write(data)
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Limit the buffers."""
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
+        # So `pause_writing` means that something waits, and `resume_writing` that nothing does.
+        self.transport.set_write_buffer_limits(high=0)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the watch, and let nobody wait any more."""
+        self._stop_watch()
+        super().connection_lost(exc)
+        self._call_back()
+
+    def pause_writing(self) -> None:
+        """Something waits: see that it is taken."""
+        super().pause_writing()
+        self._watch = StallWatch(
+            self.limits.send_timeout_s, taken=self._taken_bytes(), now_s=self.loop.time()
+        )
+        self._look_later()
+
+    def resume_writing(self) -> None:
+        """Nothing waits any more."""
+        self._stop_watch()
+        super().resume_writing()
+        self._call_back()
+
+    # The watch.
+
+    def _taken_bytes(self) -> int:
+        """How much the other side has taken of what was written, as far as can be known."""
+        return self._written - self._unsent_bytes()
+
+    def _unsent_bytes(self) -> int:
+        return self.transport.get_write_buffer_size() + self._kernel_bytes()
+
+    def _kernel_bytes(self) -> int:
+        """How much the kernel holds that has not been acknowledged."""
+        if sys.platform != "linux":
+            return 0
+        sock = self.transport.get_extra_info("socket")
+        if sock is None:
+            return 0
+        try:
+            (waiting,) = struct.unpack("i", ioctl(sock.fileno(), TIOCOUTQ, bytes(4)))
+        except OSError:
+            return 0
+        return int(waiting)
+
+    def _look_later(self) -> None:
+        interval_s = self.limits.send_timeout_s / _LOOKS_PER_TIMEOUT
+        self._look_timer = self.loop.call_later(interval_s, self._look)
+
+    def _look(self) -> None:
+        assert self._watch is not None
+        if self._watch.is_stalled(taken=self._taken_bytes(), now_s=self.loop.time()):
+            self._stop_watch()
+            self.logger.info("a client took nothing for %g s", self.limits.send_timeout_s)
+            self.transport.abort()
+        else:
+            self._look_later()
+
+    def _stop_watch(self) -> None:
+        self._watch = None
+        if self._look_timer is not None:
+            self._look_timer.cancel()
+            self._look_timer = None
+
+    def _call_back(self) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()

@@ -1,0 +1,327 @@
+"""Event streams through a real uvicorn: what is in them, how they end, and what they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graphql_api.errors import BadCursorError
+from graphql_api.transport.access import Access
+from graphql_api.transport.event_stream import StreamLimits
+from graphql_api.transport.http import GraphQLHTTP
+from graphql_api.transport.uvicorn_http import StreamingProtocol
+from graphql_api.transport.watched import SocketLimits
+from tests.server.event_source import EVENT_STREAM, EventSource, event_source
+from tests.server.transport.toy import Row, Running, serve
+
+URQL = (
+    "application/graphql-response+json, application/graphql+json, application/json, "
+    "text/event-stream, multipart/mixed"
+)
+ROWS = "subscription { rows { value text } }"
+SILENCE = "subscription { silence }"
+QUICK = SocketLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
+LARGE = Row(value=0, text="x" * 100_000)
+
+OUTLET: dict[str, Any] = {}
+PLAIN = {"http": "httptools"}
+BOTH = pytest.mark.parametrize("options", [OUTLET, PLAIN], ids=["outlet", "plain"])
+
+
+def stream(server: Running, query: str, **arguments: Any) -> Any:
+    return event_source(("127.0.0.1", server.port), query, path="/", **arguments)
+
+
+async def nothing_left(server: Running) -> None:
+    """Wait until nobody is served; nothing is left of anybody."""
+    await server.toys.wait_for(lambda: not len(server.app.streams))
+    await server.toys.wait_for(lambda: not server.toys.open)
+    fan_out = server.app.streams.fan_out
+    assert fan_out.members == fan_out.groups == len(server.toys.topic.sources) == 0
+    assert server.app._access.holds == 0
+
+
+@BOTH
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("accept", [EVENT_STREAM, URQL])
+async def test_results_are_streamed_until_the_operation_is_over(
+    options: dict[str, Any], method: str, accept: str
+) -> None:
+    async with serve(GraphQLHTTP, uvicorn_options=options) as server:
+        async with stream(
+            server, "subscription { count(to: 3) }", method=method, accept=accept
+        ) as source:
+            assert source.status == 200
+            assert source.headers["content-type"] == "text/event-stream; charset=utf-8"
+            assert source.headers["cache-control"] == "no-cache"
+            assert source.headers["x-accel-buffering"] == "no"
+            for i in range(3):
+                assert await source.next() == {"data": {"count": i}}
+            await source.completed()
+            # Only browsers know what it means, and they use GET.
+            assert source.retry_ms == (1000 if method == "GET" else None)
+        await nothing_left(server)
+
+
+@BOTH
+async def test_subscription_to_a_feed_is_a_member_and_leaves_with_its_client(
+    options: dict[str, Any],
+) -> None:
+    async with serve(GraphQLHTTP, uvicorn_options=options) as server:
+        async with stream(server, ROWS) as source:
+            for value in range(3):
+                server.toys.topic.publish(Row(value=value))
+                assert await source.next() == {"data": {"rows": {"value": value, "text": ""}}}
+            assert server.app.streams.fan_out.members == 1
+        await nothing_left(server)
+
+
+async def test_client_that_goes_frees_what_is_served_to_it_alone() -> None:
+    async with serve(GraphQLHTTP) as server:
+        async with stream(server, SILENCE) as source:
+            await source.next()
+            assert server.toys.open == 1
+        await nothing_left(server)
+
+
+async def test_connection_serves_other_requests_before_and_after_a_stream() -> None:
+    async with (
+        serve(GraphQLHTTP) as server,
+        stream(server, "{ hello }", accept="application/json") as source,
+    ):
+        assert await source.json() == {"data": {"hello": "hello world"}}
+        for count in (1, 2):
+            await source.request(f"subscription {{ count(to: {count}) }}", path="/")
+            for i in range(count):
+                assert await source.next() == {"data": {"count": i}}
+            await source.completed()
+
+
+@pytest.mark.parametrize("accept", [URQL, f"{EVENT_STREAM}, */*;q=0.1"])
+async def test_query_is_answered_by_json_if_that_is_acceptable_too(accept: str) -> None:
+    async with (
+        serve(GraphQLHTTP) as server,
+        stream(server, "{ hello }", method="POST", accept=accept) as source,
+    ):
+        assert "json" in source.headers["content-type"]
+        assert await source.json() == {"data": {"hello": "hello world"}}
+
+
+async def test_query_is_answered_by_a_stream_if_nothing_else_is_acceptable() -> None:
+    async with serve(GraphQLHTTP) as server:
+        for query, method in (("{ hello }", "GET"), ("mutation { set(value: 1) }", "POST")):
+            async with stream(server, query, method=method) as source:
+                assert source.status == 200
+                assert "data" in await source.next()
+                await source.completed()
+        async with stream(server, "mutation { set(value: 1) }") as source:
+            assert source.status == 405
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        ("subscription {", "GRAPHQL_PARSE_FAILED"),
+        ("subscription ($a: Int!) { count(to: $a) }", "BAD_USER_INPUT"),
+        ("subscription { refused }", "BAD_CURSOR"),
+        ("subscription { fails }", "INTERNAL_SERVER_ERROR"),
+    ],
+)
+async def test_subscription_that_does_not_come_about_is_no_stream(query: str, code: str) -> None:
+    accept = f"application/graphql-response+json, {EVENT_STREAM}"
+    async with (
+        serve(GraphQLHTTP) as server,
+        stream(server, query, method="POST", accept=accept) as source,
+    ):
+        assert source.status == 400
+        assert source.headers["content-type"].startswith("application/graphql-response+json")
+        answer = await source.json()
+        assert "data" not in answer
+        assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
+
+
+@pytest.mark.parametrize("query", ["subscription { nothing }", "{", "subscription { refused }"])
+async def test_who_accepts_nothing_else_is_told_in_a_stream(query: str) -> None:
+    async with serve(GraphQLHTTP) as server, stream(server, query) as source:
+        assert source.status == 200
+        result = await source.next()
+        assert "data" not in result
+        assert result["errors"]
+        await source.completed()
+
+
+async def test_source_that_fails_is_an_error_in_the_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serve(GraphQLHTTP) as server:
+        async with stream(server, "subscription { breaks }") as source:
+            assert await source.next() == {"data": {"breaks": 1}}
+            (error,) = (await source.next())["errors"]
+            assert error["extensions"] == {"code": "INTERNAL_SERVER_ERROR"}
+            await source.completed()
+        async with stream(server, ROWS) as source:
+            server.toys.topic.sources[0].failure = BadCursorError("no")
+            server.toys.topic.publish(Row(value=1))
+            (error,) = (await source.next())["errors"]
+            assert error["extensions"] == {"code": "BAD_CURSOR"}
+            await source.completed()
+        await nothing_left(server)
+    assert "a secret" not in str(error)
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
+
+
+async def test_last_event_id_wins_over_since() -> None:
+    query = 'subscription { resumed(since: "first") }'
+    async with serve(GraphQLHTTP) as server:
+        for last_event_id, expected in ((None, "first"), ("", "first"), ("last", "last")):
+            async with stream(server, query, last_event_id=last_event_id) as source:
+                assert await source.next() == {"data": {"resumed": f"from {expected}"}}
+
+
+async def test_silent_stream_is_kept_alive_by_comments() -> None:
+    limits = StreamLimits(keep_alive_s=0.02)
+    async with (
+        serve(GraphQLHTTP, stream_limits=limits) as server,
+        stream(server, ROWS) as source,
+    ):
+        reading = asyncio.create_task(source.next())
+        await server.toys.wait_for(lambda: source.comments >= 3)
+        server.toys.topic.publish(Row(value=1))
+        assert await reading == {"data": {"rows": {"value": 1, "text": ""}}}
+
+
+@BOTH
+@pytest.mark.parametrize("query", ["subscription { flood(size: 10000) }", ROWS])
+async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
+    options: dict[str, Any], query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = StreamLimits(send_timeout_s=0.1, write_buffer_bytes=8192, close_timeout_s=0.1)
+    quick = {"http": StreamingProtocol.with_limits(QUICK)}
+    async with (
+        serve(GraphQLHTTP, stream_limits=limits, uvicorn_options=options or quick) as server,
+        stream(server, query, receive_buffer_bytes=4096) as source,
+    ):
+        source._writer.transport.pause_reading()
+        if query is ROWS:
+            for _ in range(100):
+                server.toys.topic.publish(LARGE)
+        await server.toys.wait_for(lambda: not len(server.app.streams))
+        await nothing_left(server)
+    # A plain server cannot be told to abort; it says that the response is incomplete.
+    logged = [record.name for record in caplog.records if record.levelno >= logging.ERROR]
+    assert logged == (["uvicorn.error"] if options is PLAIN else [])
+
+
+async def test_internal_error_is_told_and_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(GraphQLHTTP) as server:
+        monkeypatch.setattr("graphql_api.transport.sse.next_event", None)
+        monkeypatch.setattr(
+            "graphql_api.transport.event_stream._Stream._fail", lambda self, _: self._complete()
+        )
+        async with stream(server, "subscription { count }") as source:
+            await source.completed()
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
+
+
+async def test_end_of_a_token_ends_the_stream_without_complete() -> None:
+    access = Access()
+    async with serve(GraphQLHTTP, access=access) as server:
+        async with stream(server, ROWS) as source:
+            server.toys.topic.publish(Row(value=1))
+            await source.next()
+            (hold,) = access._holds
+            hold.end("the token has expired")
+            assert await source.event() is None
+        await nothing_left(server)
+
+
+# The end of the server
+
+
+@BOTH
+async def test_streams_are_ended_one_after_the_other_without_complete(
+    options: dict[str, Any],
+) -> None:
+    async with (
+        serve(GraphQLHTTP, uvicorn_options=options) as server,
+        AsyncExitStack() as stack,
+    ):
+        sources = [await stack.enter_async_context(stream(server, ROWS)) for _ in range(4)]
+        server.toys.topic.publish(Row(value=1))
+        for source in sources:
+            await source.next()
+        loop = asyncio.get_running_loop()
+        ended_at_s: list[float] = []
+
+        async def watch(source: EventSource) -> None:
+            assert await source.event() is None
+            ended_at_s.append(loop.time())
+
+        async with asyncio.TaskGroup() as tasks:
+            for source in sources:
+                tasks.create_task(watch(source))
+            started_at_s = loop.time()
+            await server.app.streams.close_all(spread_s=0.2)
+        for i, at_s in enumerate(ended_at_s):
+            assert at_s - started_at_s >= 0.2 * i / 4
+        await nothing_left(server)
+
+
+async def test_browser_is_told_to_come_again_and_others_get_503() -> None:
+    async with serve(GraphQLHTTP) as server:
+        await server.app.streams.close_all()
+        async with stream(server, ROWS) as source:
+            assert source.status == 200
+            assert source.headers["content-type"].startswith(EVENT_STREAM)
+            assert await source.body() == b"retry: 1000\n\n"
+        async with stream(server, ROWS, method="POST") as source:
+            assert source.status == 503
+            assert source.headers["retry-after"] == "1"
+        async with stream(server, "{ hello }") as source:
+            assert await source.next() == {"data": {"hello": "hello world"}}
+
+
+async def test_client_that_takes_nothing_holds_up_no_shutdown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    patient = SocketLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
+    options = {"http": StreamingProtocol.with_limits(patient)}
+    limits = StreamLimits(close_timeout_s=0.1)
+    async with (
+        serve(GraphQLHTTP, uvicorn_options=options, stream_limits=limits) as server,
+        stream(server, ROWS, receive_buffer_bytes=4096) as source,
+    ):
+        source._writer.transport.pause_reading()
+        for _ in range(100):
+            server.toys.topic.publish(LARGE)
+            await server.app.streams.fan_out.round()
+        async with asyncio.timeout(10):
+            await server.app.streams.close_all()
+        await nothing_left(server)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_source_is_closed_if_the_response_cannot_begin(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(app: ASGIApp) -> ASGIApp:
+        async def wrapped(scope: Scope, receive: Receive, _: Send) -> None:
+            async def send(message: Any) -> None:
+                raise OSError("gone")
+
+            await app(scope, receive, send)
+
+        return wrapped
+
+    async with serve(GraphQLHTTP, wrap=broken) as server:
+        async with stream(server, ROWS) as source:
+            assert source.status == 500
+        await nothing_left(server)
