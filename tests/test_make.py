@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.checkout import ROOT, check_out
 
 
 def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,16 +28,7 @@ def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The files that git would give out, without an environment."""
-    listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=False
-    )
-    if listed.returncode:
-        pytest.skip("this is no git checkout")
-    for name in listed.stdout.split("\0"):
-        if name and (ROOT / name).is_file():
-            target = tmp_path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target)
+    check_out(tmp_path)
     return tmp_path
 
 

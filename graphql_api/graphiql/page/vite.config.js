@@ -6,6 +6,7 @@ export default defineConfig({
   build: {
     assetsDir: 'graphiql',
     chunkSizeWarningLimit: Infinity, // the editor is large, and loaded once
+    license: { fileName: 'licenses.md' },
     rolldownOptions: {
       onLog(level, log, report) {
         // GraphiQL's parts say "use client", which means nothing here, some hundred times.

@@ -1,0 +1,106 @@
+"""What a wheel holds: built from a clean checkout, installed alone, and looked at offline."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import needs
+from tests.browser.browser_page import BrowserPage
+from tests.checkout import ROOT, check_out
+from tests.server.running import Running
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+PAGES = {"/graphiql": ".graphiql-query-editor .view-line"}
+"""The pages that work without internet, and what is on each once it is there."""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of the project as it is now."""
+    needs.program("npm")
+    directory = tmp_path_factory.mktemp("checkout")
+    check_out(directory)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--wheel-dir",
+        "wheels",
+        ".",
+        at=directory,
+    )
+    (wheel,) = (directory / "wheels").iterdir()
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The server out of the wheel, in an environment that has nothing but what it needs."""
+    directory = tmp_path_factory.mktemp("installed")
+    run(sys.executable, "-m", "venv", "venv", at=directory)
+    pip = directory / "venv/bin/pip"
+    lock = ROOT / "requirements.lock"
+    run(pip, "install", "--require-hashes", "--requirement", lock, at=directory)
+    run(pip, "install", "--no-deps", wheel, at=directory)
+    process = subprocess.Popen(
+        ["venv/bin/graphql-api", "serve", "--port", "0", "--data", ":memory:", "--demo"],
+        cwd=directory,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            port = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+            assert port is not None
+            yield Running("127.0.0.1", int(port[1]))
+        finally:
+            process.terminate()
+
+
+def run(*command: str | Path, at: Path) -> None:
+    result = subprocess.run(
+        command, cwd=at, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def environment() -> dict[str, str]:
+    """That of this process, without what would lead to the sources, or to settings of somebody."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "GRAPHQL_API_"))
+    }
+
+
+def test_wheel_holds_what_was_built_and_not_what_of(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    graphiql = {name.split("/")[2] for name in names if name.startswith("graphql_api/graphiql/")}
+    assert graphiql == {"__init__.py", "routes.py", "dist"}
+    assert "graphql_api/graphiql/dist/index.html" in names
+    assert "graphql_api/graphiql/dist/licenses.md" in names, "of what others have written"
+    assert not [name for name in names if name.startswith("tests/")]
+
+
+@pytest.mark.parametrize(("path", "selector"), PAGES.items())
+async def test_page_of_an_installed_wheel_needs_no_internet(
+    installed: Running, browser_page: BrowserPage, path: str, selector: str
+) -> None:
+    await browser_page.page.goto(f"{installed.http}{path}")
+    await browser_page.page.locator(selector).first.wait_for()
+    browser_page.assert_local(installed)
+    browser_page.assert_well()
