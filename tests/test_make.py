@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.checkout import ROOT, check_out
@@ -46,6 +49,51 @@ def test_make_names_what_is_missing(tmp_path: Path) -> None:
     assert result.returncode != 0
     assert "Python 3.11 or newer is needed" in result.stderr
     assert "python-that-is-not-there" in result.stderr
+
+
+def program(path: Path, script: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_make_serve_builds_graphiql_beside_a_server_that_does_not_wait(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("made")
+    ready = directory / "ready"
+    program(
+        directory / "bin/npm",
+        f"""[ "$1" = ci ] && until [ -e {ready} ]; do sleep 0.05; done
+            [ "$1" = run ] && mkdir dist && echo built >dist/index.html
+            exit 0""",
+    )
+    venv = directory / "venv"  # what is set up already, with this Python
+    program(venv / "bin/pip", "exit 1")
+    program(venv / "bin/python", f'exec {sys.executable} "$@"')
+    program(venv / "bin/graphql-api", f'exec {sys.executable} -m graphql_api "$@"')
+    (venv / ".run").touch()
+    with subprocess.Popen(
+        ["make", "serve", "ARGS=--port 0 --data :memory:", f"VENV={venv}"],
+        cwd=checkout,
+        env=os.environ
+        | {"PATH": f"{directory / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(checkout)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as making:
+        assert making.stdout is not None
+        try:
+            url = re.search(r"http://\S+/graphiql", making.stdout.readline())
+            assert url is not None
+            assert "unpkg.com" in httpx.get(url[0], trust_env=False).text
+            ready.touch()
+            while "GraphiQL is built" not in (line := making.stdout.readline()):
+                assert line
+            assert httpx.get(url[0], trust_env=False).text == "built\n"
+        finally:
+            os.killpg(making.pid, signal.SIGINT)  # what Ctrl-C does
+        making.stdout.read()  # until nobody is left who could write
 
 
 @pytest.mark.long
