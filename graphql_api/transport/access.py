@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
-from typing import Never, TypeAlias
+from typing import Never, Protocol, TypeAlias
 
 from starlette.types import Scope as ASGIScope
 
@@ -31,6 +31,17 @@ _POLL_S = 1.0
 _MAX_SLEEP_S = 60.0
 """How soon a leap of the machine's clock is noticed: a timer knows nothing of one."""
 
+
+class Timer(Protocol):
+    """Something that is going to be called."""
+
+    def cancel(self) -> None:
+        """Do not call it."""
+
+
+CallLater: TypeAlias = Callable[[float, Callable[[], None]], Timer]
+"""Has something called after some seconds, as an event loop does."""
+
 OnEnd: TypeAlias = Callable[[str], object]
 """Ends a connection, for the reason that it is told; called once at most, and must not raise."""
 
@@ -41,6 +52,7 @@ class Access:
     Args:
         verifiers: The files that tell whose tokens are valid.
         clock: Tells the time, in seconds since 1970.
+        call_later: Wakes up at the end of a connection; the running event loop's, if absent.
         refusals: Tells the operator who is not served.
     """
 
@@ -49,10 +61,12 @@ class Access:
         verifiers: Sequence[WatchedFile[Verifier]] = (),
         *,
         clock: Callable[[], float] = time.time,
+        call_later: CallLater | None = None,
         refusals: RefusalLog | None = None,
     ) -> None:
         self._verifiers = verifiers
         self._clock = clock
+        self._call_later = call_later
         self._refusals = RefusalLog() if refusals is None else refusals
         self._holds: set[Hold] = set()
 
@@ -93,7 +107,8 @@ class Access:
 
         Whoever holds it releases it when the connection is over.
         """
-        return Hold(self._holds, principal, on_end, self._clock)
+        call_later = self._call_later or asyncio.get_running_loop().call_later
+        return Hold(self._holds, principal, on_end, self._clock, call_later)
 
     async def run(self) -> Never:
         """See that changes of the files count, for as long as the server runs."""
@@ -131,7 +146,7 @@ class Access:
 class Hold:
     """A connection, from the moment when its client is known. `Access.hold` makes it."""
 
-    __slots__ = ("_clock", "_holds", "_on_end", "_timer", "principal")
+    __slots__ = ("_call_later", "_clock", "_holds", "_on_end", "_timer", "principal")
 
     def __init__(
         self,
@@ -139,15 +154,17 @@ class Hold:
         principal: Principal,
         on_end: OnEnd,
         clock: Callable[[], float],
+        call_later: CallLater,
     ) -> None:
         self._holds = holds
         self._on_end = on_end
         self._clock = clock
-        self._timer: asyncio.TimerHandle | None = None
+        self._call_later = call_later
+        self._timer: Timer | None = None
         self.principal = principal
         holds.add(self)
         if principal.expires_at_s is not None:
-            self._watch(principal.expires_at_s)
+            self._watch()
 
     def release(self) -> None:
         """Nothing is to be ended any more; does nothing the second time."""
@@ -161,10 +178,10 @@ class Hold:
         self.release()
         self._on_end(reason)
 
-    def _watch(self, expires_at_s: float) -> None:
-        left_s = expires_at_s - self._clock()
+    def _watch(self) -> None:
+        assert self.principal.expires_at_s is not None
+        left_s = self.principal.expires_at_s - self._clock()
         if left_s <= 0:
             self.end("the token has expired")
             return
-        delay_s = min(left_s, _MAX_SLEEP_S)
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._watch, expires_at_s)
+        self._timer = self._call_later(min(left_s, _MAX_SLEEP_S), self._watch)

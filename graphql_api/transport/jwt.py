@@ -3,8 +3,7 @@
 What an algorithm is used for is decided by the key, never by the token: a public key checks
 signatures of its own kind only, so it cannot be taken for a shared secret; and there is no key for
 `none`. `kid` chooses among the keys of a set and is compared, nothing else; `jku`, `x5u` and `jwk`,
-by which a token would bring its own key, are ignored, and a token with `crit` is refused, for
-nothing is understood here that could be critical.
+by which a token would bring its own key, are ignored, and a token with `crit` is refused.
 
 A token must have `exp`, and is valid until then by this machine's clock. The leeway is for `nbf`
 and `iat`: the clock of the issuer may be a little ahead.
@@ -124,8 +123,6 @@ class Keys:
             header = jwt.get_unverified_header(token)
         except Exception as error:
             raise _invalid(error) from error
-        if "crit" in header:
-            raise InvalidTokenError("JWT: critical headers are not supported")
         kid = header.get("kid")
         reason: Exception = jwt.InvalidKeyError()
         for key in self._keys:

@@ -429,3 +429,78 @@ def test_embedded_tells_in_one_line_why_it_does_not_start(tmp_path: Path) -> Non
             result = run("embedded", *arguments)
             assert result.returncode == MISUSED
             one_line(result.stderr)
+
+
+def test_token_is_made_listed_and_revoked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = ["--tokens", str(tmp_path / "tokens.json")]
+    assert main(["token", "create", "ci", "--scope", "write,read", *file]) == OK
+    made = capsys.readouterr()
+    token = made.out.removesuffix("\n")
+    assert re.fullmatch(r"gqlapi_[A-Za-z0-9_-]{43}", token)
+    assert made.err == "the token ci may read, write; it cannot be shown again\n"
+    assert token not in (tmp_path / "tokens.json").read_text()
+
+    assert main(["token", "create", "b", "--scope", "logins", "--expires-in", "90d", *file]) == OK
+    capsys.readouterr()
+    assert main(["token", "list", *file]) == OK
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"ci: read, write; created [-\d]+ [\d:]+ UTC, does not expire", first)
+    assert re.fullmatch(r"b: logins; created [-\d]+ [\d:]+ UTC, expires [-\d]+ [\d:]+ UTC", second)
+
+    assert main(["token", "revoke", "ci", *file]) == OK
+    assert capsys.readouterr().out.startswith("revoked; ")
+    assert main(["token", "revoke", "ci", *file]) == MISUSED
+    assert "there is no token ci" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ci"],
+        ["ci", "--scope", "admin"],
+        ["ci", "--scope", ""],
+        ["two words", "--scope", "read"],
+        ["ci", "--scope", "read", "--expires-in", "soon"],
+        ["ci", "--scope", "read", "--expires-in", "0d"],
+        ["ci", "--scope", "read", "--expires-in", "-1d"],
+    ],
+)
+def test_token_that_makes_no_sense_is_not_made(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tokens.json"
+    try:
+        code = main(["token", "create", *arguments, "--tokens", str(file)])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    assert code == MISUSED
+    captured = capsys.readouterr()
+    one_line(captured.err)
+    assert captured.out == ""
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--host", "0.0.0.0"], "can be reached by others"),
+        (["--tokens", "{missing}"], "token file {missing}: No such file"),
+        (["--tokens", "{broken}"], "token file {broken}: Invalid JSON"),
+        (["--jwt-key", "{broken}"], "JWT key file {broken}: "),
+        (["--jwt-jwks", "{broken}"], "JWKS file {broken}: it is no JSON Web Key Set"),
+        (["--jwt-key", "{broken}", "--jwt-algorithm", "none"], "--jwt-algorithm none"),
+    ],
+)
+def test_server_that_would_let_in_the_wrong_ones_does_not_start(
+    arguments: list[str], reason: str, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text("{")
+    named = {"missing": tmp_path / "missing", "broken": broken}
+    result = run(
+        "serve", "--port", "0", "--data", ":memory:", *(a.format(**named) for a in arguments)
+    )
+    assert result.returncode == MISUSED
+    assert reason.format(**named) in one_line(result.stderr)
