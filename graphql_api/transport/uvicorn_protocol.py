@@ -88,6 +88,13 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
         self.scope["extensions"] = {**extensions, EXTENSION: {"outlet": self}}
         await super().run_asgi()
 
+    def data_received(self, data: bytes) -> None:
+        """As in uvicorn, which leaves a handshake open for ever whose headers are too long."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     async def send(self, message: ASGISendEvent) -> None:
         """As in uvicorn; the headers of a handshake are of no use after it."""
         await super().send(message)

@@ -114,7 +114,11 @@ class Client:
 
 @asynccontextmanager
 async def connected(
-    url: str, init: dict[str, Any] | None = None, *, tls: ssl.SSLContext | None = None
+    url: str,
+    init: dict[str, Any] | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    headers: dict[str, str] | None = None,
 ) -> AsyncIterator[Client]:
     """A connection, acknowledged, until the context is left."""
     async with connect(
@@ -123,6 +127,7 @@ async def connected(
         max_size=None,
         proxy=None,
         ssl=tls,
+        additional_headers=headers,
     ) as socket:
         client = Client(socket)
         await client.send({"type": "connection_init", **({"payload": init} if init else {})})

@@ -1,0 +1,372 @@
+"""A table of attacks, each over real sockets, and what those may do who are let in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin, Subprotocol
+
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.transport.token_file import add_token, remove_token
+from graphql_api.transport.tokens import new_token
+from tests.server.client import WAIT_S, GraphQLErrors, connected
+from tests.server.database import Writer
+from tests.server.operations import DOMAIN_LOGINS, POLICIES, Replica
+from tests.server.running import Running, running, settings_for
+from tests.unit.schema.documents import POLICY
+from tests.unit.transport.signing import claims, jwk, jwks, private_key, public_pem, signed
+from tests.unit.transport.test_jwt import forged, hmac_forged
+
+QUERY = "{ policies { total } }"
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A server with access control, and what an operator has at hand."""
+
+    server: Running
+    tokens: Path
+
+    def token(self, name: str, *scopes: Scope, lifetime_s: float | None = None) -> str:
+        """A new API token."""
+        now = datetime.now(UTC)
+        expires = None if lifetime_s is None else now + timedelta(seconds=lifetime_s)
+        secret, token = new_token(name, scopes, created=now, expires=expires)
+        add_token(self.tokens, token)
+        return secret
+
+
+@pytest.fixture
+async def guarded(starbelly: DatabaseURL, tmp_path: Path) -> AsyncIterator[Guarded]:
+    tokens, keys = tmp_path / "tokens.json", tmp_path / "jwks.json"
+    keys.write_bytes(jwks(jwk("RS256", kid="r"), jwk("ES256", kid="e")))
+    tokens.write_text('{"tokens": []}')
+    settings = settings_for(
+        starbelly, tokens=tokens, jwt_jwks=keys, jwt_issuer="https://id.example", jwt_audience="us"
+    )
+    async with running(settings) as server:
+        yield Guarded(server, tokens)
+
+
+def good(**more: Any) -> str:
+    """A JWT that is as it should be, but for what is given."""
+    return signed(**{"aud": "us", "iss": "https://id.example", "kid": "e", **more})
+
+
+def good_claims() -> dict[str, object]:
+    return claims(aud="us", iss="https://id.example")
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+async def over_http(
+    guarded: Guarded, query: str = QUERY, *, path: str = "/graphql", **options: Any
+) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return await http.post(f"{guarded.server.http}{path}", json={"query": query}, **options)
+
+
+async def close_of(guarded: Guarded, init: Any = None, **options: Any) -> tuple[int | None, str]:
+    """How a socket is closed that must not be acknowledged."""
+    url = options.pop("url", guarded.server.ws)
+    async with connect(
+        url, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None, **options
+    ) as socket:
+        await socket.send(json.dumps({"type": "connection_init", "payload": init}))
+        await socket.send(json.dumps({"type": "subscribe", "id": "a", "payload": {"query": QUERY}}))
+        with pytest.raises(ConnectionClosed):
+            async with asyncio.timeout(WAIT_S):
+                pytest.fail(f"received {await socket.recv()!r}")
+        return socket.close_code, str(socket.close_reason)
+
+
+# Attacks.
+
+ATTACKS: dict[str, Callable[[], str]] = {
+    "rubbish": lambda: "rubbish",
+    "an API token that was never made": lambda: "gqlapi_" + "A" * 43,
+    "expired": lambda: good(exp=int(time.time()) - 1),
+    "without expiry": lambda: good(exp=None),
+    "not valid yet": lambda: good(nbf=int(time.time()) + 60),
+    "issued in the future": lambda: good(iat=int(time.time()) + 60),
+    "for another audience": lambda: good(aud="them"),
+    "of another issuer": lambda: good(iss="https://evil.example"),
+    "alg none": lambda: forged({"alg": "none"}, good_claims()),
+    "alg none in capitals, signed": lambda: forged(
+        {"alg": "NONE", "kid": "e"}, good_claims(), b"x"
+    ),
+    "signed with the RSA public key as a secret": lambda: hmac_forged(public_pem("RS256"), kid="r"),
+    "signed with the EC public key as a secret": lambda: hmac_forged(public_pem("ES256")),
+    "kid that leads to an empty file": lambda: hmac_forged(b"", kid="../../../../dev/null"),
+    "kid that is no text": lambda: forged({"alg": "ES256", "kid": ["e"]}, good_claims(), b"x"),
+    "kid of another key": lambda: good(kid="r"),
+    "kid of no key": lambda: good(kid="x"),
+    "own key in the header": lambda: jwt.encode(
+        good_claims(), private_key("ES384"), "ES384", headers={"jwk": jwk("ES384")}
+    ),
+    "payload exchanged": lambda: ".".join(
+        (
+            good().split(".")[0],
+            forged({}, {**good_claims(), "scope": "write"}).split(".")[1],
+            good().split(".")[2],
+        )
+    ),
+    "header nested deeply": lambda: "W1tb" * 2000 + ".e30.AA",
+    "long": lambda: "x" * 8_000,
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_forged_token_opens_nothing(
+    name: str, guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = ATTACKS[name]()
+    response = await over_http(guarded, headers=bearer(token))
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert response.json() == {
+        "errors": [{"message": "the token is not valid", "extensions": {"code": "UNAUTHENTICATED"}}]
+    }
+    closed = (4403, "Forbidden: the token is not valid")
+    assert await close_of(guarded, bearer(token)) == closed
+    assert await close_of(guarded, additional_headers=bearer(token)) == closed
+    assert token not in caplog.text
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_without_a_token_nothing_is_open(guarded: Guarded) -> None:
+    ways: list[dict[str, Any]] = [
+        {},
+        {"path": "/graphql?query={__typename}"},
+        {"headers": {"cookie": "a=b"}},
+    ]
+    for options in ways:
+        response = await over_http(guarded, **options)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == "Bearer"
+        assert response.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+    reason = 'Forbidden: credentials are needed; send authorization: "Bearer <token>"'
+    inits: list[Any] = [None, {}, {"token": "x"}, {"since": {}}]
+    for init in inits:
+        assert await close_of(guarded, init) == (4403, reason)
+    code, reason = await close_of(guarded, {"authorization": 5})
+    assert code == 4403
+    assert "malformed" in reason
+
+
+async def test_introspection_needs_a_token_too(guarded: Guarded) -> None:
+    assert (await over_http(guarded, "{ __schema { queryType { name } } }")).status_code == 401
+
+
+async def test_good_token_in_the_url_is_not_taken(guarded: Guarded) -> None:
+    token = guarded.token("ci", Scope.READ)
+    for path in (f"/graphql?token={token}", f"/graphql?access_token={token}"):
+        response = await over_http(guarded, path=path)
+        assert response.status_code == 401
+        assert "token in the URL is not taken" in response.json()["errors"][0]["message"]
+        url = guarded.server.ws.replace("/graphql", path)
+        code, reason = await close_of(guarded, url=url)
+        assert code == 4403
+        assert "token in the URL is not taken" in reason
+
+
+async def test_page_of_another_site_gets_no_socket_even_with_a_token(guarded: Guarded) -> None:
+    token = guarded.token("ci", Scope.READ)
+    for origin in ("https://evil.example", "null"):
+        with pytest.raises(InvalidStatus) as caught:
+            await close_of(guarded, origin=Origin(origin), additional_headers=bearer(token))
+        assert caught.value.response.status_code == 403
+        headers = {**bearer(token), "origin": origin}
+        assert (await over_http(guarded, headers=headers)).status_code == 403
+
+
+async def test_handshake_whose_headers_are_too_long_is_answered(guarded: Guarded) -> None:
+    with pytest.raises(InvalidStatus) as caught:
+        await close_of(guarded, additional_headers=bearer("x" * 9_000))
+    assert caught.value.response.status_code == 431
+
+
+async def test_operation_before_the_credentials_is_not_executed(guarded: Guarded) -> None:
+    async with connect(
+        guarded.server.ws, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None
+    ) as socket:
+        message = {"type": "subscribe", "id": "a", "payload": {"query": QUERY}}
+        await socket.send(json.dumps(message))
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert socket.close_code == 4401
+
+
+async def test_refusals_are_logged_at_a_limited_rate(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(20):
+        await over_http(guarded, headers=bearer("s3cret"))
+    refused = [record for record in caplog.records if "refused by access" in record.message]
+    assert len(refused) == 1
+    assert "127.0.0.1" in refused[0].message
+    assert "s3cret" not in caplog.text
+
+
+# Those who are let in.
+
+
+@pytest.mark.parametrize("kind", ["API token", "ES256", "RS256"])
+async def test_good_token_is_taken_wherever_it_may_be(kind: str, guarded: Guarded) -> None:
+    token = (
+        guarded.token("ci", Scope.READ)
+        if kind == "API token"
+        else signed(kind, aud="us", iss="https://id.example")
+    )
+    if kind == "API token":
+        await noticed(guarded, token)
+    response = await over_http(guarded, headers=bearer(token))
+    assert response.json() == {"data": {"policies": {"total": 2}}}
+    for init, headers in (
+        (bearer(token), {}),
+        ({"Authorization": f"bearer {token}"}, {}),
+        (None, bearer(token)),
+        (bearer(token), bearer("old")),
+    ):
+        async with connected(guarded.server.ws, init, headers=headers) as client:
+            assert (await client.execute(QUERY))["data"] == {"policies": {"total": 2}}
+
+
+async def noticed(guarded: Guarded, token: str, status: int = 200) -> None:
+    """Wait until the server has read its token file again."""
+    async with asyncio.timeout(WAIT_S):
+        while (await over_http(guarded, headers=bearer(token))).status_code != status:
+            await asyncio.sleep(0.05)
+
+
+async def test_field_out_of_scope_is_an_error_of_its_operation_and_the_socket_lives_on(
+    guarded: Guarded,
+) -> None:
+    async with connected(guarded.server.ws, bearer(good(scope="read"))) as client:
+        policies = await client.subscribe(POLICIES.subscription)
+        await policies.until_status("READY")
+        logins = await client.subscribe(DOMAIN_LOGINS.subscription)
+        with pytest.raises(GraphQLErrors) as caught:
+            await logins.next()
+        (error,) = caught.value.errors
+        assert error["path"] == ["domainLoginChanges"]
+        assert error["extensions"] == {"code": "FORBIDDEN"}
+        assert error["message"] == "domainLoginChanges needs the scope logins"
+        result = await client.execute(DOMAIN_LOGINS.query)
+        assert result["data"] is None
+        assert result["errors"][0]["extensions"] == {"code": "FORBIDDEN"}
+        assert (await client.execute(QUERY))["data"] == {"policies": {"total": 2}}
+    response = await over_http(guarded, DOMAIN_LOGINS.query, headers=bearer(good(scope="read")))
+    assert response.status_code == 200
+    assert response.json()["errors"][0]["path"] == ["domainLogins"]
+
+
+async def test_those_with_different_scopes_share_no_results(guarded: Guarded) -> None:
+    everything = good(scope=" ".join(scope.value for scope in ALL_SCOPES))
+    for token, allowed in ((everything, True), (good(scope="read"), False), (everything, True)):
+        async with connected(guarded.server.ws, bearer(token)) as client:
+            logins = await client.subscribe(DOMAIN_LOGINS.subscription)
+            if allowed:
+                await logins.until_status("READY")
+            else:
+                with pytest.raises(GraphQLErrors):
+                    await logins.next()
+
+
+async def test_probes_and_pages_need_no_token(guarded: Guarded) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for path in ("/healthz", "/readyz", "/graphiql"):
+            response = await http.get(f"{guarded.server.http}{path}", follow_redirects=True)
+            assert response.status_code != 401
+
+
+# Until it ends.
+
+
+@asynccontextmanager
+async def subscribed(guarded: Guarded, token: str, replica: Replica) -> AsyncIterator[Any]:
+    """A connection of somebody who goes on where they were."""
+    since = {"since": {"a": replica.cursor}} if replica.cursor else {}
+    async with connected(guarded.server.ws, {**bearer(token), **since}) as client:
+        operation = await client.subscribe(replica.watch.subscription, "a")
+        while replica.status != "READY" or not replica.cursor:
+            replica.apply(await operation.change())
+        yield client
+
+
+async def test_connection_ends_when_its_token_expires_and_the_next_one_goes_on(
+    guarded: Guarded, writer: Writer
+) -> None:
+    replica = Replica(POLICIES)
+    expires_at_s = int(time.time()) + 2
+    async with subscribed(guarded, good(exp=expires_at_s), replica) as client:
+        async with asyncio.timeout(WAIT_S):
+            await client.socket.wait_closed()
+        assert 0 <= time.time() - expires_at_s < 1
+        assert client.socket.close_code == 4403
+        assert client.socket.close_reason == "Forbidden: the token has expired"
+    await writer.insert("policy", POLICY | {"id": "new", "name": "new"})
+    since = {"since": {"a": replica.cursor}}
+    async with connected(guarded.server.ws, {**bearer(good()), **since}) as client:
+        operation = await client.subscribe(POLICIES.subscription, "a")
+        while "new" not in replica.rows:
+            replica.apply(await operation.change())
+    assert replica.snapshots == 1, "it went on by its cursor"
+
+
+async def test_revoked_token_ends_its_connections_and_no_others(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    revoked, kept = guarded.token("a", Scope.READ), guarded.token("b", Scope.READ)
+    await noticed(guarded, kept)
+    async with (
+        connected(guarded.server.ws, bearer(revoked)) as one,
+        connected(guarded.server.ws, bearer(revoked)) as two,
+        connected(guarded.server.ws, bearer(kept)) as other,
+    ):
+        await one.subscribe(POLICIES.subscription)
+        remove_token(guarded.tokens, "a")
+        for client in (one, two):
+            async with asyncio.timeout(2):
+                await client.socket.wait_closed()
+            assert client.socket.close_code == 4403
+            assert client.socket.close_reason == "Forbidden: the token has been revoked"
+        assert (await other.execute(QUERY))["data"] == {"policies": {"total": 2}}
+    assert (await over_http(guarded, headers=bearer(revoked))).status_code == 401
+    assert revoked not in caplog.text
+    assert "ended 2 connections whose tokens have been revoked" in caplog.text
+
+
+async def test_broken_token_file_keeps_everybody(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = guarded.token("a", Scope.READ)
+    await noticed(guarded, token)
+    async with connected(guarded.server.ws, bearer(token)) as client:
+        content = guarded.tokens.read_bytes()
+        guarded.tokens.write_bytes(content[:-20])
+        async with asyncio.timeout(WAIT_S):
+            while "stays in force" not in caplog.text:
+                await asyncio.sleep(0.05)
+        assert (await client.execute(QUERY))["data"] == {"policies": {"total": 2}}
+        assert (await over_http(guarded, headers=bearer(token))).status_code == 200
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert str(guarded.tokens) in record.message
