@@ -123,7 +123,9 @@ class WatchedConnection(asyncio.Protocol):
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
         # So `pause_writing` means that something waits, and `resume_writing` that nothing does.
-        self.transport.set_write_buffer_limits(high=0)
+        # Over TLS it comes when `high` bytes wait, which 0 always do, elsewhere when more do: a
+        # single last byte is not noticed there until something else is written.
+        self.transport.set_write_buffer_limits(high=1, low=0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the watch, and let nobody wait any more."""

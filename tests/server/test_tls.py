@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from websockets.asyncio.client import connect
 from graphql_api.rethink.url import DatabaseURL
 from tests.certificates import Authority
 from tests.server.client import connected
+from tests.server.database import Writer
 from tests.server.running import running, settings_for
 
 
@@ -55,6 +57,34 @@ async def test_a_renewed_certificate_is_taken_without_a_restart(
                     await asyncio.sleep(0.1)
             # Who was connected before is none the worse for it.
             assert "data" in await client.execute("{ __typename }")
+
+
+@pytest.mark.parametrize("events", [1, 2])
+async def test_silence_is_no_stall_and_the_end_is_told(
+    starbelly: DatabaseURL, writer: Writer, authority: Authority, tmp_path: Path, events: int
+) -> None:
+    """Over TLS a transport whose buffer is empty can be taken for one that waits."""
+    chain, key = authority.issue(tmp_path)
+    settings = settings_for(starbelly, tls_cert=chain, tls_key=key, send_timeout_s=0.05)
+    async with AsyncExitStack() as clients:
+        async with running(settings) as server:
+            client = await clients.enter_async_context(
+                connected(server.wss, tls=authority.client_context())
+            )
+            operation = await client.subscribe(
+                "subscription { policyChanges(includeInitial: false) { __typename } }"
+            )
+            await operation.change()
+            for number in range(events):
+                await writer.insert("policy", {"id": f"new {number}"})
+                await operation.change()
+            # Many times as long as a client may take nothing.
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await client.socket.wait_closed()
+            assert "data" in await client.execute("{ __typename }")
+        await client.socket.wait_closed()
+        assert client.socket.close_code == 1012
 
 
 async def accepts(url: str, tls: ssl.SSLContext) -> bool:
