@@ -29,6 +29,13 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = {EXTENSION: {"outlet": self}}
 
+    def handle_websocket_upgrade(self) -> None:
+        """Let what waits be watched by the connection's next protocol, which is told the rest."""
+        super().handle_websocket_upgrade()
+        if self._watch is not None:
+            self._stop_watch()
+            self.transport.get_protocol().pause_writing()
+
     def write_text(self, text: bytes) -> None:
         """As in `Outlet`."""
         if not self.is_closed:
