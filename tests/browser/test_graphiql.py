@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 WAIT_MS = 20_000
 """How long a test waits for what must come; it fails then."""
-TABS = ["Policies", "PolicyChanges", "ScheduleChanges", "DomainLoginChanges"]
+TABS = ["Policies", "PolicyChanges", "ScheduleChanges", "DomainLoginChanges", "UpdatePolicy"]
 ROWS = {
     "PolicyChanges": ("policy", {"id": "a", "name": "of the test"}),
     "ScheduleChanges": ("schedule", {"id": "a", "schedule_name": "of the test"}),
@@ -57,9 +57,10 @@ class GraphiQL:
     async def choose(self, tab: str) -> None:
         await self.page.get_by_role("tab", name=tab).click()
 
-    async def type_headers(self, text: str) -> None:
-        await self.page.get_by_role("button", name="Headers").click()
-        await self.page.locator(".graphiql-editor-tool .monaco-editor").last.click()
+    async def type_into(self, tool: str, text: str) -> None:
+        """Type into the editor of the Variables or of the Headers."""
+        await self.page.get_by_role("button", name=tool).click()
+        await self.page.locator(".graphiql-editor-tool .monaco-editor:visible").click()
         await self.page.keyboard.insert_text(text)
 
     async def execute(self) -> None:
@@ -89,6 +90,19 @@ async def test_ready_made_query_shows_rows(
     await graphiql.execute()
     await graphiql.shows('"status": "READY"')
     await graphiql.shows('"name": "Broad Crawl"')
+    browser_page.assert_local(server)
+    browser_page.assert_well()
+
+
+async def test_ready_made_mutation_changes_a_policy(
+    server: Running, writer: Writer, graphiql: GraphiQL, browser_page: BrowserPage
+) -> None:
+    await writer.insert("policy", {"id": "a", "name": "of the test"})
+    await graphiql.open(server)
+    await graphiql.choose("UpdatePolicy")
+    await graphiql.type_into("Variables", '{"id": "a", "input": {"limits": {"maxItems": 7}}}')
+    await graphiql.execute()
+    await graphiql.shows('"maxItems": 7')
     browser_page.assert_local(server)
     browser_page.assert_well()
 
@@ -142,14 +156,14 @@ async def test_header_goes_with_requests_and_with_sockets(
     graphiql.page.on("websocket", keep_first_frame)
     await graphiql.open(server)
     await graphiql.choose("PolicyChanges")
-    await graphiql.type_headers('{"Authorization": "Bearer abc"}')
+    await graphiql.type_into("Headers", '{"Authorization": "Bearer abc"}')
     await graphiql.execute()
     await graphiql.shows('"status": "READY"')
     (init,) = map(json.loads, first_frames)
     assert init == {"type": "connection_init", "payload": {"Authorization": "Bearer abc"}}
 
     await graphiql.choose("Policies")
-    await graphiql.type_headers('{"Authorization": "Bearer abc"}')
+    await graphiql.type_into("Headers", '{"Authorization": "Bearer abc"}')
     async with graphiql.page.expect_request("**/graphql") as request:
         await graphiql.execute()
     assert (await request.value).headers["authorization"] == "Bearer abc"

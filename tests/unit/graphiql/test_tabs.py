@@ -81,6 +81,10 @@ def test_query_shows_how_its_table_stands() -> None:
     assert {"status", "cursor", "total", "items"} <= field_names(selected(page.selection_set))
 
 
+def test_a_mutation_has_a_tab() -> None:
+    assert len(root_fields(OperationType.MUTATION)) == 1
+
+
 def selected(selection_set: SelectionSetNode | None) -> tuple[object, ...]:
     assert selection_set is not None
     return tuple(selection_set.selections)
