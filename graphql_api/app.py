@@ -34,6 +34,7 @@ from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.graphiql.routes import graphiql_routes
+from graphql_api.live import live_routes
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
@@ -95,6 +96,8 @@ class Application(Starlette):
         ]
         if settings.graphiql:
             routes += graphiql_routes()
+        if settings.live:
+            routes += live_routes()
         super().__init__(
             routes=routes,
             middleware=_middleware(guard),

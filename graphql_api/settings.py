@@ -98,6 +98,7 @@ class Settings(DataSettings):
         False, description="change something in the embedded database every few seconds"
     )
     graphiql: bool = Field(True, description="serve GraphiQL at /graphiql")
+    live: bool = Field(True, description="serve a page at /live that shows the tables as they are")
     allow_host: Names = Field(
         (),
         description="also answer requests to this host name; loopback names and --host are "

@@ -20,6 +20,8 @@ def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[
     lines = [f"GraphQL is at http{s}://{address}/graphql and ws{s}://{address}/graphql"]
     if settings.graphiql:
         lines.insert(0, f"GraphiQL is at http{s}://{address}/graphiql")
+    if settings.live:
+        lines.append(f"the tables are shown live at http{s}://{address}/live")
     if embedded:
         lines += embedded_lines(settings, database, password=True)
     else:

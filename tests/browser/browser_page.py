@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from tests.server.running import Running
 
 if TYPE_CHECKING:
-    from playwright.async_api import ConsoleMessage, Page
+    from playwright.async_api import ConsoleMessage, Locator, Page
+    from playwright.async_api._generated import LocatorAssertions
 
 ARGUMENTS = [
     "--no-sandbox",  # Chromium's own needs rights that root in a container has not
@@ -42,6 +43,22 @@ class BrowserPage:
     page: Page
     requests: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    def find(self, selector: str, text: str | None = None) -> Locator:
+        """What a selector selects, if there is a text only such as holds it."""
+        return self.page.locator(selector, has_text=text)
+
+    def expect(self, selector: str, text: str | None = None) -> LocatorAssertions:
+        """Playwright's assertions on that, which wait until they hold."""
+        from playwright.async_api import expect
+
+        return expect(self.find(selector, text))
+
+    async def expect_title(self, title: str) -> None:
+        """Its title becomes this."""
+        from playwright.async_api import expect
+
+        await expect(self.page).to_have_title(title)
 
     def assert_local(self, server: Running) -> None:
         """It has requested something of this server, and nothing of any other host."""

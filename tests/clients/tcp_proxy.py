@@ -95,6 +95,13 @@ class TCPProxy:
             if link.cut is None and self._planned:
                 link.cut = self._planned.popleft()
 
+    def cut_now(self) -> None:
+        """Cut every connection that is open, in order; what waits to be sent is sent still."""
+        for link in self._links:
+            link.is_cut = True
+            self.cuts += 1
+            _close(link.client, reset=False)
+
     def hold(self) -> None:
         """Let new connections wait, from when they are taken, until `release`."""
         self._is_open.clear()

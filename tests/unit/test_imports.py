@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "transport": {"schema", "feeds", "errors"},
     "embedded": set(),
     "graphiql": set(),
+    "live": set(),
     "watch": {"errors"},
 }
 """Each place, and the places it may import beside itself."""

@@ -13,13 +13,14 @@ def test_lines_name_everything_that_can_be_reached() -> None:
     assert startup_lines(settings, database=URL, embedded=True) == [
         "GraphiQL is at http://127.0.0.1:8001/graphiql",
         "GraphQL is at http://127.0.0.1:8001/graphql and ws://127.0.0.1:8001/graphql",
+        "the tables are shown live at http://127.0.0.1:8001/live",
         f"the embedded database is at {URL}; its password is in /srv/data.db.password",
         "its data is kept in /srv/data.db",
     ]
 
 
 def test_lines_name_a_database_of_ones_own() -> None:
-    settings = load(Settings, {"database": "rethinkdb://a:b@c/d", "graphiql": False})
+    settings = load(Settings, {"database": "rethinkdb://a:b@c/d", "graphiql": False, "live": False})
     assert startup_lines(settings, database="rethinkdb://a:***@c:28015/d", embedded=False) == [
         "GraphQL is at http://127.0.0.1:8000/graphql and ws://127.0.0.1:8000/graphql",
         "the database is rethinkdb://a:***@c:28015/d",

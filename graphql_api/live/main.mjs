@@ -1,0 +1,80 @@
+/** The page: one connection, three tables, and what is said about them. */
+
+import { Banner } from './banner.mjs';
+import { Connection } from './connection.mjs';
+import { Section } from './section.mjs';
+import { isNotAllowed } from './status.mjs';
+import { Summary } from './summary.mjs';
+import { TABLES, subscription } from './tables.mjs';
+import { TableState } from './table_state.mjs';
+import { currentToken } from './token.mjs';
+
+/** How long drawing one table may take of a frame. */
+const DRAWING_MS = 12;
+
+const banner = new Banner(() => connection.open());
+const summary = new Summary(document.getElementById('summary'));
+const states = new Map(TABLES.map((table) => [table.id, new TableState(table)]));
+const look = { policyName: (id) => states.get('policies').rows.get(id)?.name };
+const sections = new Map(
+  TABLES.map((table) => [
+    table.id,
+    new Section(table, states.get(table.id), look, () => {
+      banner.askForToken('A token that allows more replaces the one that is used.');
+    }),
+  ]),
+);
+const connection = new Connection(
+  graphqlURL(),
+  new Map(TABLES.map((table) => [table.id, subscription(table)])),
+  {
+    state(state) {
+      banner.showConnection(state);
+      scheduleDrawing();
+    },
+    event(id, event) {
+      const kind = states.get(id).apply(event);
+      if (kind) summary.count(TABLES.find((table) => table.id === id).title, kind);
+      scheduleDrawing();
+    },
+    problem(id, problem) {
+      states.get(id).fail(problem, { forget: isNotAllowed(problem) });
+      scheduleDrawing();
+    },
+  },
+  { token: currentToken },
+);
+let isDrawingScheduled = false;
+
+/** Where the server's GraphQL is: beside this page, also where a proxy has moved both. */
+function graphqlURL() {
+  const url = new URL('graphql', document.baseURI);
+  url.protocol = url.protocol.replace('http', 'ws');
+  return url;
+}
+
+/** Whatever comes is drawn with the next frame; a page that nobody sees has none until then. */
+function scheduleDrawing() {
+  if (isDrawingScheduled) return;
+  isDrawingScheduled = true;
+  requestAnimationFrame(draw);
+}
+
+function draw() {
+  isDrawingScheduled = false;
+  const changed = new Map([...sections].map(([id, { view }]) => [id, view.collect()]));
+  const policies = changed.get('policies');
+  if (policies.size) sections.get('schedules').view.refresh((row) => policies.has(row.policyId));
+  for (const section of sections.values()) {
+    section.showStatus(banner.isConnected);
+    const end = performance.now() + DRAWING_MS;
+    if (!section.view.draw(() => performance.now() > end)) scheduleDrawing();
+  }
+  banner.showTitle([...states.values()].some(({ status }) => status === 'STALE'));
+}
+
+for (const section of sections.values()) {
+  section.appendTo(document.querySelector('main'), document.querySelector('nav ul'));
+}
+window.addEventListener('online', () => connection.isWaiting && connection.open());
+connection.open();

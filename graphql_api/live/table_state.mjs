@@ -1,0 +1,113 @@
+/** What one table holds, by the events of its subscription, and what of it is to be drawn anew. */
+
+/**
+ * What has happened to a row since it was last drawn.
+ *
+ * @typedef {object} Mark
+ * @property {'added' | 'updated' | 'deleted'} kind
+ * @property {Set<string>} fields those that were changed, if it was updated
+ * @property {Date} at when it was last heard of
+ */
+
+export class TableState {
+  /** The rows to show, by their keys. Those of a snapshot come all at once, with its end. */
+  rows = new Map();
+  /** What the server last said of the table: INITIALIZING, READY or STALE. */
+  status = 'INITIALIZING';
+  /** When it said so first. */
+  statusSince;
+  /** Why there are no events, if the server has ended the subscription. */
+  problem = null;
+
+  #type;
+  #entity;
+  #deletedKey;
+  #snapshot = new Map(); // null once it is complete
+  #pending = new Map();
+
+  /** @param {import('./tables.mjs').Table} table */
+  constructor({ type, entity, deletedKey }, at = new Date()) {
+    this.#type = type;
+    this.#entity = entity;
+    this.#deletedKey = deletedKey;
+    this.statusSince = at;
+  }
+
+  /** How many rows there are; while a first snapshot is read, how many of them have come. */
+  get count() {
+    return this.rows.size || (this.#snapshot?.size ?? 0);
+  }
+
+  /** Whether rows are read of which none is shown yet; those that are shown may be gone. */
+  get isReading() {
+    return this.#snapshot !== null;
+  }
+
+  /**
+   * Take an event.
+   *
+   * @returns {'added' | 'updated' | 'deleted' | null} what happened to a row, unless the event is
+   *   a status or belongs to a snapshot
+   */
+  apply(event, at = new Date()) {
+    this.problem = null;
+    const kind = event.__typename.replace(this.#type, '').toLowerCase();
+    if (kind === 'feedstate') {
+      this.#applyStatus(event.status, at);
+      return null;
+    }
+    const rows = this.#snapshot ?? this.rows;
+    const key = kind === 'deleted' ? event[this.#deletedKey] : event[this.#entity].id;
+    if (kind === 'deleted') rows.delete(key);
+    else rows.set(key, event[this.#entity]);
+    if (this.#snapshot) return null;
+    this.#mark(key, { kind, fields: new Set(event.changedFields), at });
+    return kind;
+  }
+
+  /** The server has ended the subscription. Of what may not be read, nothing is kept. */
+  fail(problem, { forget }) {
+    this.problem = problem;
+    if (forget) {
+      this.#replaceRows(new Map());
+      this.#applyStatus('INITIALIZING', new Date());
+    }
+  }
+
+  /**
+   * What is to be drawn anew, by the rows' keys: the mark of a row that an event has changed; null
+   * for one that is only to be shown as it is, or to be taken away if there is none.
+   *
+   * @returns {Map<string, Mark | null>}
+   */
+  takePending() {
+    const pending = this.#pending;
+    this.#pending = new Map();
+    return pending;
+  }
+
+  #applyStatus(status, at) {
+    if (status !== this.status) this.statusSince = at;
+    this.status = status;
+    if (status === 'INITIALIZING') {
+      this.#snapshot = new Map();
+    } else if (this.#snapshot) {
+      this.#replaceRows(this.#snapshot);
+      this.#snapshot = null;
+    }
+  }
+
+  #replaceRows(rows) {
+    for (const key of [...this.rows.keys(), ...rows.keys()]) this.#pending.set(key, null);
+    this.rows = rows;
+  }
+
+  #mark(key, mark) {
+    const earlier = this.#pending.get(key);
+    if (mark.kind === 'updated' && earlier) {
+      mark.kind = earlier.kind === 'added' ? 'added' : 'updated';
+      for (const field of earlier.fields) mark.fields.add(field);
+    }
+    this.#pending.set(key, mark);
+  }
+}

@@ -1,0 +1,391 @@
+"""The page at /live in a real browser: what it shows, and what it makes of trouble."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from graphql_api.rethink.init import initialise
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.schema.scopes import Scope
+from graphql_api.transport.token_file import add_token
+from graphql_api.transport.tokens import new_token
+from tests.browser.browser_page import BrowserPage
+from tests.clients.tcp_proxy import TCPProxy
+from tests.fault.killable_database import KillableDatabase
+from tests.server.database import Writer, writing
+from tests.server.running import Running, running, settings_for
+from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE
+
+if TYPE_CHECKING:
+    from playwright.async_api import WebSocket
+
+TABLES = ["policies", "schedules", "logins"]
+LEAVES_MS = 10_000
+"""By when a deleted row has left the page."""
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"> & <b>bold</b>"
+
+
+@pytest.fixture
+async def live(browser_page: BrowserPage, server: Running) -> AsyncIterator[BrowserPage]:
+    """The page, which has read the tables. Whatever the test does, nothing goes wrong in it."""
+    await open_live(browser_page, server)
+    yield browser_page
+    browser_page.assert_local(server)
+    browser_page.assert_well()
+
+
+async def open_live(browser_page: BrowserPage, server: Running | TCPProxy) -> None:
+    await browser_page.page.goto(f"http://{server.host}:{server.port}/live")
+    await expect_status(browser_page, "live")
+
+
+async def expect_status(browser_page: BrowserPage, status: str) -> None:
+    for table in TABLES:
+        await browser_page.expect(f"#{table} .label").to_have_text(status)
+
+
+async def test_rows_are_shown_in_order_with_their_counts(
+    writer: Writer, browser_page: BrowserPage, server: Running
+) -> None:
+    await writer.insert("policy", POLICY | {"id": "nameless", "name": None})
+    await writer.insert("policy", POLICY | {"id": "p1", "name": "a policy"})
+    await writer.insert("schedule", SCHEDULE)
+    await writer.insert("domain_login", DOMAIN_LOGIN)
+    await open_live(browser_page, server)
+    await browser_page.expect("#policies tbody th").to_have_text(
+        ["a policy", "Broad Crawl", "Deep Crawl", "nameless"]
+    )
+    await browser_page.expect("#policies .count").to_have_text("4")
+    await browser_page.expect("#schedules tbody tr").to_have_text(
+        re.compile(r"Nightly *on *every day *a policy *7 *14 Nov 2023, 22:13:21")
+    )
+    await browser_page.expect("#logins tbody tr").to_have_text(
+        re.compile(r"example\.com *https://user:\*+@example\.com/login *ann: works")
+    )
+    await browser_page.expect("nav li").to_have_text(
+        [re.compile(r"Policies *4"), re.compile(r"Schedules *1"), re.compile(r"Domain logins *1")]
+    )
+    await browser_page.expect("#connection").to_have_text("Connected")
+    await browser_page.expect("tr[data-mark]").to_have_count(0)
+    browser_page.assert_local(server)
+    browser_page.assert_well()
+
+
+@pytest.mark.long
+async def test_adds_changes_and_deletes_are_followed_and_marked(
+    live: BrowserPage, writer: Writer
+) -> None:
+    rows = "#policies tbody tr"
+    await writer.insert("policy", POLICY | {"id": "p", "name": "Quick look"})
+    await live.expect(rows, "Quick look").to_have_attribute("data-mark", "added")
+    await live.expect(f"{rows} .change", "new").to_have_count(1)
+    await live.expect("#policies .count").to_have_text("3")
+
+    await writer.update("policy", "p", {"limits": {"max_items": 5}, "url_rules": []})
+    await live.expect(rows, "Quick look").to_have_attribute("data-mark", "updated")
+    await live.expect(f"{rows} .changed").to_have_text(["5 items · 1 h 0.5 s · cost 10"])
+    await live.expect(f"{rows} .change").to_contain_text(
+        ["", "", "limits, url rules"], use_inner_text=True
+    )
+
+    await writer.delete("policy", "p")
+    await live.expect(rows, "Quick look").to_have_attribute("data-mark", "deleted")
+    await live.expect(f"{rows}[data-mark=deleted] .change").to_contain_text("deleted")
+    await live.expect(f"{rows}[data-mark=deleted] th .line").to_have_css(
+        "text-decoration-line", "line-through"
+    )
+    await live.expect("#policies .count").to_have_text("2")
+    await live.expect(rows).to_have_count(2, timeout=LEAVES_MS)
+
+
+@pytest.mark.long
+async def test_mark_ends_and_what_has_changed_stays_readable(
+    live: BrowserPage, writer: Writer
+) -> None:
+    await writer.insert("domain_login", DOMAIN_LOGIN)
+    await live.expect("#logins tr[data-mark=added]").to_have_count(1)
+    await live.expect("#logins tr[data-mark]").to_have_count(0, timeout=LEAVES_MS)
+    await live.expect("#logins .change").to_contain_text("new")
+
+
+async def test_row_that_is_deleted_and_made_again_stays(live: BrowserPage, writer: Writer) -> None:
+    await writer.insert("domain_login", DOMAIN_LOGIN)
+    await live.expect("#logins tr[data-mark=added]").to_have_count(1)
+    await writer.delete("domain_login", "example.com")
+    await live.expect("#logins tr[data-mark=deleted]").to_have_count(1)
+    await writer.insert("domain_login", DOMAIN_LOGIN)
+    await live.expect("#logins tr[data-mark=added]").to_have_count(1)
+    await live.expect("#logins tbody tr").to_have_count(1)
+
+
+async def test_new_name_moves_a_policy_and_reaches_the_schedules_of_it(
+    live: BrowserPage, writer: Writer
+) -> None:
+    await writer.insert("schedule", SCHEDULE)
+    await live.expect("#schedules tbody td", "p1").to_have_count(1)
+    await writer.insert("policy", POLICY | {"name": "a policy"})
+    await live.expect("#schedules tbody td", "a policy").to_have_count(1)
+    await live.expect("#policies tbody th").to_have_text(["a policy", "Broad Crawl", "Deep Crawl"])
+    await writer.update("policy", "p1", {"name": "the policy"})
+    await live.expect("#schedules tbody td", "the policy").to_have_count(1)
+    await live.expect("#policies tbody th").to_have_text(
+        ["Broad Crawl", "Deep Crawl", "the policy"]
+    )
+
+
+async def test_what_documents_hold_is_shown_as_text_and_never_as_code(
+    live: BrowserPage, writer: Writer
+) -> None:
+    await writer.insert("policy", POLICY | {"id": HOSTILE, "name": HOSTILE})
+    await writer.insert("schedule", SCHEDULE | {"schedule_name": HOSTILE, "policy_id": HOSTILE})
+    login = {"domain": HOSTILE, "login_url": HOSTILE, "users": [{"username": HOSTILE}]}
+    await writer.insert("domain_login", login)
+    await live.expect("#policies th[scope=row]", HOSTILE).to_have_count(1)
+    await live.expect("#schedules tbody :is(th, td)", HOSTILE).to_have_count(2)
+    await live.expect("#logins tbody :is(th, td)", HOSTILE).to_have_count(3)
+    await live.expect("main :is(img, b)").to_have_count(0)
+    assert await live.page.title() == "Live tables"
+
+
+async def test_long_value_is_cut_short(live: BrowserPage, writer: Writer) -> None:
+    await writer.insert("policy", POLICY | {"name": "long " * 10_000})
+    name = live.find("#policies tr[data-mark] th")
+    assert len(await name.inner_text()) < 500
+
+
+async def test_values_that_do_not_fit_are_named(live: BrowserPage, writer: Writer) -> None:
+    await writer.insert("policy", {"id": "odd", "name": 5, "limits": {"max_items": "many"}})
+    await live.expect("#policies tr", "odd").to_contain_text("unfit: name, limits.maxItems")
+
+
+async def test_empty_table_says_so(
+    writer: Writer, browser_page: BrowserPage, server: Running
+) -> None:
+    await writer.run(writer.table("policy").delete())
+    await open_live(browser_page, server)
+    for table in TABLES:
+        await browser_page.expect(f"#{table} .empty").to_be_visible()
+        await browser_page.expect(f"#{table} .count").to_have_text("0")
+    await writer.insert("policy", POLICY)
+    await browser_page.expect("#policies .empty").to_be_hidden()
+    await browser_page.expect("#schedules .empty").to_be_visible()
+    browser_page.assert_well()
+
+
+async def test_changes_are_summed_up_for_those_who_do_not_see_them(
+    live: BrowserPage, writer: Writer
+) -> None:
+    await writer.insert("policy", POLICY)
+    await live.expect("#summary[role=status]").to_contain_text("Policies: 1 new.")
+
+
+@pytest.mark.long
+async def test_stale_is_shown_while_the_database_is_stopped_and_ends_by_itself(
+    browser_page: BrowserPage, tmp_path: Path
+) -> None:
+    async with KillableDatabase(tmp_path / "data.db") as database:
+        await initialise(database.url)
+        async with running(settings_for(database.url)) as server:
+            await open_live(browser_page, server)
+            await database.kill()
+            await expect_status(browser_page, "stale")
+            await browser_page.expect("#policies .detail").to_contain_text("cannot reach")
+            await browser_page.expect("#policies tbody th").to_have_text(
+                ["Broad Crawl", "Deep Crawl"]
+            )
+            await browser_page.expect_title("Stale · Live tables")
+            await browser_page.expect("#connection").to_have_text("Connected")
+
+            await database.start()
+            async with writing(database.url) as writer:
+                await writer.insert("policy", POLICY)
+            await browser_page.expect("#policies tr[data-mark=added]").to_have_count(1)
+            await expect_status(browser_page, "live")
+            await browser_page.expect_title("Live tables")
+            browser_page.assert_local(server)
+            browser_page.assert_well()
+
+
+class Frames:
+    """What the page's WebSockets send and receive, each its own list of messages."""
+
+    def __init__(self, browser_page: BrowserPage) -> None:
+        self.sent: list[list[dict[str, Any]]] = []
+        self.received: list[list[dict[str, Any]]] = []
+        browser_page.page.on("websocket", self._follow)
+
+    def statuses(self, socket: int) -> list[str]:
+        events = [
+            change
+            for message in self.received[socket]
+            if message["type"] == "next"
+            for change in message["payload"]["data"].values()
+        ]
+        return [event["status"] for event in events if "status" in event]
+
+    def _follow(self, socket: WebSocket) -> None:
+        sent: list[dict[str, Any]] = []
+        received: list[dict[str, Any]] = []
+        self.sent.append(sent)
+        self.received.append(received)
+        socket.on("framesent", lambda data: sent.append(json.loads(data)))
+        socket.on("framereceived", lambda data: received.append(json.loads(data)))
+
+
+@pytest.mark.parametrize("history", [10_000, 1])
+async def test_after_a_reconnect_only_what_was_missed_is_sent_if_the_server_knows_it(
+    history: int, browser_page: BrowserPage, starbelly: DatabaseURL, writer: Writer
+) -> None:
+    frames = Frames(browser_page)
+    async with (
+        running(settings_for(starbelly, history_max_changes=history)) as server,
+        TCPProxy(server.host, server.port) as proxy,
+    ):
+        await open_live(browser_page, proxy)
+        proxy.hold()
+        proxy.cut_now()
+        await writer.insert("policy", POLICY | {"id": "missed", "name": "missed"})
+        await browser_page.expect("#connection").to_have_text("Reconnecting…")
+        await browser_page.expect("#lost-text").to_contain_text("What you see may be old.")
+        await expect_status(browser_page, "not connected")
+        await browser_page.expect_title("Reconnecting… · Live tables")
+        await browser_page.expect("#policies tbody tr").to_have_count(2)
+        deep = writer.table("policy").filter({"name": "Deep Crawl"})
+        await writer.run(deep.delete())
+        proxy.release()
+        await expect_status(browser_page, "live")
+        await browser_page.expect("#lost").to_be_hidden()
+        await browser_page.expect("#policies tbody tr:not([data-mark=deleted]) th").to_have_text(
+            ["Broad Crawl", "missed"]
+        )
+        assert set(frames.sent[-1][0]["payload"]["since"]) == set(TABLES)
+        is_resumed = history > 1
+        assert frames.statuses(0).count("INITIALIZING") == 3
+        assert frames.statuses(-1).count("INITIALIZING") == (0 if is_resumed else 1)
+        marks = browser_page.expect("#policies tr[data-mark]")
+        await marks.to_have_count(2 if is_resumed else 0)
+
+
+@pytest.mark.long
+async def test_page_goes_on_with_the_successor_of_its_server(
+    browser_page: BrowserPage, starbelly: DatabaseURL, writer: Writer
+) -> None:
+    async with running(settings_for(starbelly)) as server:
+        await open_live(browser_page, server)
+    await browser_page.expect("#connection").to_have_text("Reconnecting…")
+    await writer.insert("policy", POLICY)
+    async with running(settings_for(starbelly), server.port):
+        await browser_page.find("#try-now").click()
+        await expect_status(browser_page, "live")
+        await browser_page.expect("#policies tbody tr").to_have_count(3)
+
+
+async def test_token_is_asked_for_and_tables_that_it_does_not_open_say_so(
+    browser_page: BrowserPage, starbelly: DatabaseURL, writer: Writer, tmp_path: Path
+) -> None:
+    await writer.insert("domain_login", DOMAIN_LOGIN)
+    file = tmp_path / "tokens.json"
+    tokens = {}
+    for scopes in [{Scope.READ}, {Scope.READ, Scope.LOGINS}]:
+        name = f"for-{len(scopes)}"
+        token, kept = new_token(name, frozenset(scopes), created=datetime.now(UTC), expires=None)
+        add_token(file, kept)
+        tokens[len(scopes)] = token
+    async with running(settings_for(starbelly, tokens=file)) as server:
+        await browser_page.page.goto(f"{server.http}/live")
+        await browser_page.expect("#connection").to_have_text("Token needed")
+        await browser_page.expect("#token-text").to_contain_text("who have a token")
+        token_input = browser_page.page.get_by_label("Token", exact=True)
+        await token_input.fill("wrong")
+        await token_input.press("Enter")
+        await browser_page.expect("#token-text").to_contain_text("refuses the token")
+
+        await token_input.fill(tokens[1])
+        await token_input.press("Enter")
+        await browser_page.expect("#policies .label").to_have_text("live")
+        await browser_page.expect("#schedules .label").to_have_text("live")
+        await browser_page.expect("#logins .label").to_have_text("not allowed")
+        await browser_page.expect("#token").to_be_hidden()
+
+        await browser_page.page.get_by_role("button", name="Use a token").click()
+        await token_input.fill(tokens[2])
+        await browser_page.page.get_by_role("button", name="Connect").click()
+        await expect_status(browser_page, "live")
+        await browser_page.expect("#logins tbody tr").to_have_count(1)
+
+        await browser_page.page.reload()
+        await expect_status(browser_page, "live")
+        browser_page.assert_local(server)
+        assert not [url for url in browser_page.requests if tokens[2] in url]
+
+
+async def test_page_is_told_by_its_roles_and_names(live: BrowserPage, writer: Writer) -> None:
+    await writer.insert("policy", POLICY)
+    page = live.page
+    table = page.get_by_role("table", name="Policies, ordered by name")
+    assert await table.get_by_role("columnheader").all_inner_texts() == [
+        *["Name", "Limits", "robots.txt", "Logs in", "Updated", "Last change"]
+    ]
+    row = table.get_by_role("row").filter(has_text="10 · cost")
+    await live.expect("#policies tbody tr").to_have_count(3)
+    assert await table.get_by_role("rowheader").count() == 3
+    assert await row.count() <= 1
+    for name in "Policies", "Schedules", "Domain logins":
+        region = page.get_by_role("region", name=name).and_(page.locator("[tabindex='0']"))
+        await region.focus()
+    await page.keyboard.press("Tab")
+
+
+async def test_narrow_screen_is_filled_and_not_overrun(live: BrowserPage, writer: Writer) -> None:
+    await live.page.set_viewport_size({"width": 320, "height": 640})
+    await writer.insert("domain_login", DOMAIN_LOGIN | {"login_url": "https://" + "x" * 200})
+    await live.expect("#logins tbody tr").to_have_count(1)
+    assert await live.page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+async def test_nothing_moves_for_those_who_want_that(live: BrowserPage, writer: Writer) -> None:
+    await live.page.emulate_media(reduced_motion="reduce")
+    await writer.insert("policy", POLICY)
+    await live.expect("#policies tr[data-mark=added]").to_have_css("animation-name", "none")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+async def test_thousands_of_rows_are_shown_and_followed(
+    writer: Writer, browser_page: BrowserPage, server: Running
+) -> None:
+    rows = [POLICY | {"id": f"{n}", "name": f"number {n * 7919 % 5000:04}"} for n in range(5000)]
+    for start in range(0, len(rows), 500):
+        await writer.insert("policy", *rows[start : start + 500])
+    await browser_page.page.goto(f"{server.http}/live")
+    await browser_page.expect("#policies tbody tr").to_have_count(5002, timeout=60_000)
+    names = await browser_page.find("#policies tbody th").all_inner_texts()
+    assert names == sorted(names)
+    await writer.update("policy", "4321", {"name": "aardvark"})
+    await browser_page.expect("#policies tbody tr:first-child").to_contain_text("aardvark")
+    browser_page.assert_well()
+
+
+async def test_demo_is_followed_without_a_request_elsewhere(
+    browser_page: BrowserPage, demo_server: Running
+) -> None:
+    await open_live(browser_page, demo_server)
+    await browser_page.expect("tr", "Demo:").not_to_have_count(0)
+    browser_page.assert_local(demo_server)
+    browser_page.assert_well()
+
+
+async def test_page_can_be_left_out(starbelly: DatabaseURL) -> None:
+    async with (
+        running(settings_for(starbelly, live=False)) as server,
+        httpx.AsyncClient() as http,
+    ):
+        assert (await http.get(f"{server.http}/live")).status_code == 404
