@@ -115,6 +115,10 @@ class TCPProxy:
         """Whether everything planned has happened."""
         return not self._planned and all(link.cut is None or link.is_cut for link in self._links)
 
+    def lead_to(self, server_host: str, server_port: int) -> None:
+        """Lead new connections to another server."""
+        self._server_address = (server_host, server_port)
+
     @property
     def open(self) -> int:
         """How many connections there are."""

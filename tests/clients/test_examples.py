@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -9,8 +10,14 @@ from urllib.parse import urlencode
 
 import pytest
 
+from graphql_api.rethink.url import DatabaseURL
 from tests.browser.conftest import browser_page
-from tests.clients.trouble import FENCE, NAMES, WAIT_S, Effort, Troubled, efforts, troubled
+from tests.clients.load import policy
+from tests.clients.tcp_proxy import TCPProxy
+from tests.clients.trouble import FENCE, NAMES, WAIT_S, Effort, efforts, table, troubled
+from tests.server.client import connected
+from tests.server.database import Writer
+from tests.server.running import Running, running, settings_for
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator, WebSocket
@@ -56,8 +63,8 @@ class Lists:
         self.snapshots = 0
         self._page.on("websocket", self._on_socket)
 
-    async def open(self, server: Troubled, **options: str) -> None:
-        query = [("http", f"{server.server.http}/graphql"), ("ws", server.url)]
+    async def open(self, server: Running, ws: str, **options: str) -> None:
+        query = [("http", f"{server.http}/graphql"), ("ws", ws)]
         lists = [("list", name) for name in NAMES]
         await self._page.goto(f"{self.origin}/?{urlencode([*query, *lists, *options.items()])}")
 
@@ -102,14 +109,42 @@ async def test_lists_on_a_page_equal_the_table_after_cuts_and_a_restart_of_the_d
     client: str, cache: str, effort: Effort, lists: Lists, tmp_path: Path
 ) -> None:
     async with troubled(tmp_path, allow_origin=[lists.origin]) as server:
-        await lists.open(server, client=client, cache=cache)
+        await lists.open(server.server, server.url, client=client, cache=cache)
         await server.write(Random(f"{client} {cache} {effort}"), effort, lists.until_status)
         await lists.until_row(FENCE)
         for name in NAMES:
-            assert await lists.rows(name) == await server.table(name)
+            assert await lists.rows(name) == await table(server.client, name)
         lists.assert_well()
         print(  # noqa: T201 - shown by `pytest -s`
             f"{client} ({cache}): {effort}, {lists.sockets} sockets, {lists.snapshots} snapshots"
         )
     queried_first = client != "graphql-ws"
     assert lists.snapshots == (0 if queried_first else len(NAMES)), "none after a cut"
+
+
+@pytest.mark.parametrize("client", ["apollo", "urql", "graphql-ws"])
+async def test_lists_on_a_page_begin_anew_with_a_server_that_does_not_know_their_cursors(
+    client: str, lists: Lists, starbelly: DatabaseURL, writer: Writer
+) -> None:
+    settings = settings_for(starbelly, allow_origin=[lists.origin])
+    await writer.insert("policy", policy("deleted meanwhile", "alpha beta"))
+    async with AsyncExitStack() as stack:
+        async with running(settings) as server:
+            proxy = await stack.enter_async_context(TCPProxy(server.host, server.port))
+            ws = f"ws://{proxy.host}:{proxy.port}/graphql"
+            await lists.open(server, ws, client=client)
+            await lists.until_row("deleted meanwhile")
+            await lists.until_status("READY")
+            snapshots = lists.snapshots
+            proxy.hold()
+        await writer.delete("policy", "deleted meanwhile")
+        await writer.insert("policy", policy(FENCE, "alpha beta"))
+        successor = await stack.enter_async_context(running(settings))
+        proxy.lead_to(successor.host, successor.port)
+        proxy.release()
+        await lists.until_row(FENCE)
+        await lists.until_status("READY")
+        assert lists.snapshots == snapshots + len(NAMES)
+        observer = await stack.enter_async_context(connected(successor.ws))
+        for name in NAMES:
+            assert await lists.rows(name) == await table(observer, name)

@@ -12,7 +12,7 @@ import pytest
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.clients.live_list import keep_live
-from tests.clients.trouble import FENCE, NAMES, WAIT_S, Effort, efforts, troubled
+from tests.clients.trouble import FENCE, NAMES, WAIT_S, Effort, efforts, table, troubled
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -80,7 +80,7 @@ async def test_lists_equal_the_table_after_cuts_and_a_restart_of_the_database(
         for name, kept in lists.items():
             await kept.until_row(FENCE)
             rows = {(row["id"], row["name"]) for row in kept.policies.values()}
-            assert rows == set(await server.table(name))
+            assert rows == set(await table(server.client, name))
             assert kept.snapshots == 1, "none after a cut"
         for task in keeping:
             task.cancel()

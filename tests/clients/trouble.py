@@ -101,10 +101,11 @@ class Troubled:
             self._proxy.release()
             await writer.insert("policy", policy(FENCE, "alpha beta"))
 
-    async def table(self, name_contains: str) -> list[tuple[str, str]]:
-        """The keys and names of the rows with a text in their name, in the server's order."""
-        result = await self.client.execute(POLICIES.query, where={"nameContains": name_contains})
-        return [(row["id"], row["name"]) for row in result["data"]["policies"]["items"]]
+
+async def table(client: Client, name_contains: str) -> list[tuple[str, str]]:
+    """The keys and names of the rows with a text in their name, in the server's order."""
+    result = await client.execute(POLICIES.query, where={"nameContains": name_contains})
+    return [(row["id"], row["name"]) for row in result["data"]["policies"]["items"]]
 
 
 @asynccontextmanager
