@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -53,6 +54,8 @@ class Lists:
         origin: Where the page is.
         sockets: How many sockets the page has opened.
         snapshots: How often it was told to begin anew.
+        events: The changes of rows that it was sent, by operation, cursor and key.
+        repeated: How many changes of rows were sent to it again.
     """
 
     def __init__(self, browser_page: BrowserPage, origin: str) -> None:
@@ -61,6 +64,8 @@ class Lists:
         self._problems = browser_page.problems
         self.sockets = 0
         self.snapshots = 0
+        self.repeated = 0
+        self.events: set[tuple[str, str, str]] = set()
         self._page.on("websocket", self._on_socket)
 
     async def open(self, server: Running, ws: str, **options: str) -> None:
@@ -100,7 +105,17 @@ class Lists:
         socket.on("framereceived", self._on_frame)
 
     def _on_frame(self, frame: str | bytes) -> None:
-        self.snapshots += '"status":"INITIALIZING"' in str(frame)
+        message = json.loads(frame)
+        if message["type"] != "next":
+            return
+        change = message["payload"]["data"]["policyChanges"]
+        if change["__typename"] == "FeedState":
+            self.snapshots += change["status"] == "INITIALIZING"
+        else:
+            key = change["policyId"] if "policyId" in change else change["policy"]["id"]
+            event = message["id"], change["cursor"], key  # those of a snapshot have one cursor
+            self.repeated += event in self.events
+            self.events.add(event)
 
 
 @efforts
@@ -115,9 +130,12 @@ async def test_lists_on_a_page_equal_the_table_after_cuts_and_a_restart_of_the_d
         for name in NAMES:
             assert await lists.rows(name) == await table(server.client, name)
         lists.assert_well()
+        assert lists.sockets > effort.cuts
         print(  # noqa: T201 - shown by `pytest -s`
-            f"{client} ({cache}): {effort}, {lists.sockets} sockets, {lists.snapshots} snapshots"
+            f"{client} ({cache}): {effort}, {len(lists.events)} changes received over {lists.sockets} "
+            f"sockets, {lists.snapshots} snapshots"
         )
+    assert lists.repeated == 0, "a cursor resumes behind what was received"
     queried_first = client != "graphql-ws"
     assert lists.snapshots == (0 if queried_first else len(NAMES)), "none after a cut"
 
