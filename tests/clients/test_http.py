@@ -6,14 +6,18 @@ import json
 
 import pytest
 
+from graphql_api.schema import build_schema
+from graphql_api.transport.manifest import read_manifest
 from tests.clients.http.node import run
+from tests.clients.program import EXAMPLES
 from tests.server.running import Running
 
-pytestmark = [pytest.mark.usefixtures("http_packages"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 TABLES = ["policy", "schedule", "domain_login"]
 
 
+@pytest.mark.usefixtures("http_packages")
 @pytest.mark.parametrize("client", ["apollo", "urql"])
 async def test_stock_client_gets_json_and_sends_a_persisted_document_once(
     server: Running, client: str
@@ -33,3 +37,9 @@ async def test_stock_client_gets_json_and_sends_a_persisted_document_once(
     assert first == [("POST", False), ("POST", True)]
     assert second == [("POST", False)]
     assert by_get == [("GET", False)]
+
+
+@pytest.mark.usefixtures("typed_documents")
+def test_what_codegen_writes_is_a_manifest() -> None:
+    texts = read_manifest(EXAMPLES / "gql/persisted-documents.json", build_schema().validate)
+    assert any("subscription" in text for text in texts.values())

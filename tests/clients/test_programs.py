@@ -12,7 +12,9 @@ from tests.clients.program import EXAMPLES, PACKAGE
 
 pytestmark = [pytest.mark.usefixtures("packages"), pytest.mark.timeout(300)]
 
-SOURCES = sorted(PACKAGE.glob("*.js")) + sorted(PACKAGE.glob("programs/*.js"))
+SOURCES = [
+    path for part in ("*.js", "http/*.js", "programs/*.js") for path in sorted(PACKAGE.glob(part))
+]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
@@ -24,7 +26,9 @@ def test_resume_lines_keep_the_last_cursor_of_each_operation() -> None:
     subprocess.run(["node", "--test", PACKAGE / "resume.test.js"], check=True, timeout=60)
 
 
-@pytest.mark.parametrize("directory", [PACKAGE, EXAMPLES], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "directory", [PACKAGE, EXAMPLES, PACKAGE / "http"], ids=lambda path: path.name
+)
 def test_locks_have_exact_versions_and_name_no_registry(directory: Path) -> None:
     named = json.loads((directory / "package.json").read_text())
     locked = json.loads((directory / "package-lock.json").read_text())["packages"]
