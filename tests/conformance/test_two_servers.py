@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
 from urllib.parse import urlsplit
@@ -19,38 +15,10 @@ from graphql_api.rethink.url import DatabaseURL
 from tests.clients.load import policy, table, write_load
 from tests.clients.program import Program, program
 from tests.clients.tcp_proxy import TCPProxy
-from tests.conformance.raw_websocket import WAIT_S
 from tests.server.client import Client, connected
 from tests.server.database import Writer, writing
 from tests.server.operations import POLICIES, Replica
-
-
-@asynccontextmanager
-async def process(*arguments: str, says: str) -> AsyncIterator[str]:
-    """`graphql-api` as a process of its own, until the context is left; and where it listens.
-
-    Args:
-        arguments: Its command and flags.
-        says: What is before the URL in the line that it says when it has started.
-    """
-    running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "graphql_api", *arguments),
-        stdout=PIPE,
-        stderr=DEVNULL,
-        env={name: os.environ[name] for name in os.environ if not name.startswith("GRAPHQL_API_")},
-    )
-    try:
-        assert running.stdout is not None
-        line = ""
-        async with asyncio.timeout(3 * WAIT_S):
-            while says not in line:
-                line = (await running.stdout.readline()).decode()
-                assert line, "the process has ended"
-        yield line.partition(says)[2].split()[0].rstrip(";")
-    finally:
-        if running.returncode is None:
-            running.terminate()
-        await running.communicate()
+from tests.server.process import process
 
 
 class Switch(TCPProxy):

@@ -1,0 +1,140 @@
+"""Five hundred sockets whose tokens expire all the time, while the table changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from graphql_api.rethink.init import initialise
+from graphql_api.rethink.url import DatabaseURL
+from tests.clients.load import policy, table
+from tests.server.client import connected
+from tests.server.database import Writer, writing
+from tests.server.operations import POLICIES, Replica
+from tests.server.process import process
+from tests.unit.transport.signing import SECRET, signed
+
+SOCKETS = 500
+LOAD_S = 30.0
+WRITES_PER_S = 5
+LIFETIME_S = (1.0, 20.0)
+NAMES_ONLY = replace(POLICIES, fields="name")
+
+
+@dataclass
+class Closings:
+    """How the connections ended."""
+
+    lateness_s: list[float] = field(default_factory=list)
+    came_too_late: int = 0
+
+
+def bearer(expires_at_s: float) -> dict[str, Any]:
+    token = signed("HS256", exp=expires_at_s)
+    return {"authorization": f"Bearer {token}"}
+
+
+async def receive(socket: ClientConnection, replica: Replica) -> None:
+    """Apply what comes, until the row `fence`."""
+    async for text in socket:
+        message = json.loads(text)
+        assert message["type"] in {"connection_ack", "next"}, message
+        if message["type"] == "next":
+            (change,) = message["payload"]["data"].values()
+            replica.apply(change)
+            if "fence" in replica.rows:
+                return
+
+
+async def follow(url: str, replica: Replica, closings: Closings, rng: Random) -> None:
+    """Hold the table, with one token after the other, until the row `fence`."""
+    query = replica.watch.subscription
+    subscribe = {"type": "subscribe", "id": "a", "payload": {"query": query}}
+    while "fence" not in replica.rows:
+        expires_at_s = time.time() + rng.uniform(*LIFETIME_S)
+        since = {"since": {"a": replica.cursor}} if replica.cursor else {}
+        init = {"type": "connection_init", "payload": {**bearer(expires_at_s), **since}}
+        async with connect(
+            url,
+            subprotocols=[Subprotocol("graphql-transport-ws")],
+            max_size=None,
+            proxy=None,
+            compression=None,
+            ping_interval=None,
+            open_timeout=30,
+        ) as socket:
+            try:
+                await socket.send(json.dumps(init))
+                await socket.send(json.dumps(subscribe))
+                await receive(socket, replica)
+            except ConnectionClosed:
+                pass
+            else:
+                if "fence" in replica.rows:
+                    return
+            assert socket.close_code == 4403, (socket.close_code, socket.close_reason)
+            if socket.close_reason == "Forbidden: the token has expired":
+                closings.lateness_s.append(time.time() - expires_at_s)
+            else:
+                closings.came_too_late += 1
+
+
+async def write_for(writer: Writer, duration_s: float, rng: Random) -> None:
+    until_s = time.monotonic() + duration_s
+    for n in range(round(duration_s * WRITES_PER_S)):
+        key = f"policy {rng.randrange(20)}"
+        if rng.random() < 0.25:
+            await writer.run(writer.table("policy").get(key).delete())
+        else:
+            await writer.insert("policy", policy(key, f"{n}"))
+        await asyncio.sleep(max(0.0, until_s - duration_s + n / WRITES_PER_S - time.monotonic()))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_each_socket_ends_with_its_token_resumes_with_the_next_and_converges(
+    tmp_path: Path,
+) -> None:
+    key = tmp_path / "secret"
+    key.write_bytes(SECRET)
+    rng = Random(7)
+    closings = Closings()
+    replicas = [Replica(NAMES_ONLY) for _ in range(SOCKETS)]
+    embedded = ("embedded", "--port", "0", "--data", ":memory:", "--no-password")
+    async with process(*embedded, says="is at ") as database:
+        await initialise(DatabaseURL.parse(database))
+        serve = ("serve", "--port", "0", "--no-graphiql", "--jwt-key", str(key))
+        async with (
+            process(*serve, "--database", database, says="/graphql and ") as url,
+            writing(DatabaseURL.parse(database)) as writer,
+        ):
+            async with asyncio.TaskGroup() as tasks:
+                for replica in replicas:
+                    tasks.create_task(follow(url, replica, closings, rng))
+                await write_for(writer, LOAD_S, rng)
+                await writer.insert("policy", policy("fence", "fence"))
+            async with connected(url, bearer(time.time() + 60)) as client:
+                rows = await table(client, None)
+    expected = {key: {"id": key, "name": row["name"]} for key, row in rows.items()}
+    assert all(replica.rows == expected for replica in replicas)
+    late_s = sorted(closings.lateness_s)
+    print(  # noqa: T201 - the figures
+        f"{len(late_s)} ended with their tokens, {closings.came_too_late} came too late; late by "
+        f"{late_s[len(late_s) // 2] * 1000:.0f} ms in the middle, {late_s[-1] * 1000:.0f} ms at "
+        f"most; {sum(replica.events for replica in replicas)} events, "
+        f"{sum(replica.snapshots for replica in replicas)} snapshots"
+    )
+    assert len(late_s) > SOCKETS
+    assert late_s[0] >= 0
+    assert late_s[-1] < 1
+    assert all(replica.snapshots == 1 for replica in replicas), "they went on by their cursors"
