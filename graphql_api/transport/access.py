@@ -31,6 +31,8 @@ _POLL_S = 1.0
 _MAX_SLEEP_S = 60.0
 """How soon a leap of the machine's clock is noticed: a timer knows nothing of one."""
 
+_EXPIRED, _REVOKED = "the token has expired", "the token has been revoked"
+
 
 class Timer(Protocol):
     """Something that is going to be called."""
@@ -69,6 +71,7 @@ class Access:
         self._call_later = call_later
         self._refusals = RefusalLog() if refusals is None else refusals
         self._holds: set[Hold] = set()
+        self._grants = self._current_grants()
 
     @property
     def holds(self) -> int:
@@ -108,7 +111,10 @@ class Access:
         Whoever holds it releases it when the connection is over.
         """
         call_later = self._call_later or asyncio.get_running_loop().call_later
-        return Hold(self._holds, principal, on_end, self._clock, call_later)
+        hold = Hold(self._holds, principal, on_end, self._clock, call_later)
+        if self._is_withdrawn(hold):  # since its token was looked at
+            hold.end(_REVOKED)
+        return hold
 
     async def run(self) -> Never:
         """See that changes of the files count, for as long as the server runs."""
@@ -122,14 +128,19 @@ class Access:
         changes = [verifier.refresh() for verifier in self._verifiers]
         if not any(changes):
             return
-        grants: set[Hashable] = set()
-        for verifier in self._verifiers:
-            grants |= verifier.value.grants
-        revoked = [hold for hold in self._holds if hold.principal.grant not in grants]
+        self._grants = self._current_grants()
+        revoked = [hold for hold in self._holds if self._is_withdrawn(hold)]
         for hold in revoked:
-            hold.end("the token has been revoked")
+            hold.end(_REVOKED)
         if revoked:
             log.info("ended %d connections whose tokens have been revoked", len(revoked))
+
+    def _current_grants(self) -> frozenset[Hashable]:
+        nothing: frozenset[Hashable] = frozenset()
+        return nothing.union(*(verifier.value.grants for verifier in self._verifiers))
+
+    def _is_withdrawn(self, hold: Hold) -> bool:
+        return bool(self._verifiers) and hold.principal.grant not in self._grants
 
     def _verify(self, token: str) -> Principal:
         reasons: list[str] = []
@@ -174,14 +185,15 @@ class Hold:
             self._timer = None
 
     def end(self, reason: str) -> None:
-        """End the connection."""
-        self.release()
-        self._on_end(reason)
+        """End the connection, unless that is over."""
+        if self in self._holds:
+            self.release()
+            self._on_end(reason)
 
     def _watch(self) -> None:
         assert self.principal.expires_at_s is not None
         left_s = self.principal.expires_at_s - self._clock()
         if left_s <= 0:
-            self.end("the token has expired")
+            self.end(_EXPIRED)
             return
         self._timer = self._call_later(min(left_s, _MAX_SLEEP_S), self._watch)

@@ -217,6 +217,21 @@ def test_revoking_ends_the_connections_of_that_token_and_no_others(
     assert access.holds == 1
 
 
+def test_token_that_is_revoked_in_between_ends_the_connection_at_once(
+    file: TokenFile, timers: Timers
+) -> None:
+    secret, token = made("a")
+    file.write(token)
+    access = Access([file.watched()], call_later=timers.call_later)
+    principal = access.principal(request(secret))
+    file.write()
+    access.refresh()
+    ended: list[str] = []
+    access.hold(principal, ended.append)
+    assert ended == ["the token has been revoked"]
+    assert access.holds == 0
+
+
 def test_token_with_other_scopes_has_to_come_again(file: TokenFile, timers: Timers) -> None:
     secret, token = made("a")
     file.write(token)
