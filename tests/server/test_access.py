@@ -331,6 +331,23 @@ async def test_connection_ends_when_its_token_expires_and_the_next_one_goes_on(
     assert replica.snapshots == 1, "it went on by its cursor"
 
 
+async def test_event_stream_ends_when_its_token_expires(guarded: Guarded) -> None:
+    expires_at_s = int(time.time()) + 2
+    headers = {**bearer(good(exp=expires_at_s)), "accept": "text/event-stream"}
+    body = {"query": POLICIES.subscription}
+    url = f"{guarded.server.http}/graphql"
+    async with (
+        httpx.AsyncClient(trust_env=False) as http,
+        http.stream("POST", url, json=body, headers=headers) as response,
+        asyncio.timeout(WAIT_S),
+    ):
+        text = "".join([part async for part in response.aiter_text()])
+    assert 0 <= time.time() - expires_at_s < 1
+    assert "READY" in text
+    assert "event: complete" not in text, "the client comes again"
+    assert (await over_http(guarded, POLICIES.subscription, headers=headers)).status_code == 401
+
+
 async def test_revoked_token_ends_its_connections_and_no_others(
     guarded: Guarded, caplog: pytest.LogCaptureFixture
 ) -> None:
