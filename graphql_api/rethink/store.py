@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 from weakref import WeakValueDictionary
 
-from rethinkdb.errors import ReqlOpFailedError
+from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
@@ -139,7 +139,10 @@ async def _replace(
     )
     try:
         return await connection.run(term, **RAW)
-    except DatabaseUnavailableError as error:
-        if isinstance(error.__cause__, ReqlOpFailedError):
-            raise  # the server itself says that it did not happen
-        raise OutcomeUnknownError(f"a write may or may not have been done: {error}") from error
+    except DatabaseError as error:
+        unavailable = isinstance(error, DatabaseUnavailableError)
+        if isinstance(error.__cause__, ReqlInternalError) or (
+            unavailable and not isinstance(error.__cause__, ReqlOpFailedError)
+        ):
+            raise OutcomeUnknownError(f"a write may or may not have been done: {error}") from error
+        raise  # the server itself says that it was not done

@@ -38,13 +38,14 @@ def mask_password(url: str) -> str:
 
 
 _MASKED_LOGIN = re.compile(
-    _START.pattern + rf"(?P<user>[^:/?#@\\\s]*):{re.escape(_MASK)}@(?P<host>[^/?#@\\\s]+)"
+    rf"{_START.pattern}(?P<user>[^:/?#@\\\s]*):{re.escape(_MASK)}@"
+    r"(?P<host>[^/?#@\\\s]+)(?=[/?#]|\Z)"
 )
 
 
 def is_masked(url: str) -> bool:
-    """Whether a URL is one whose password `mask_password` has hidden."""
-    return f":{_MASK}@" in url and mask_password(url) == url
+    """Whether a password in a URL is the mask, and so is not meant as it stands."""
+    return f":{_MASK}@" in url
 
 
 def unmask_password(url: str, stored: Iterable[str]) -> str | None:

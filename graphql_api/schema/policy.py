@@ -312,7 +312,7 @@ async def delete_policy(
 
     def check() -> None:
         if schedules:
-            names = ", ".join(str(name) for name in schedules.values())
+            names = ", ".join(name or key for key, name in schedules.items())
             raise PolicyInUseError(f"schedules use this policy: {names}", schedules)
 
     await delete(info.context, POLICIES, id, if_updated_at=if_updated_at, check=check)

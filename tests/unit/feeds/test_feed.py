@@ -318,3 +318,27 @@ async def test_a_feed_is_not_ready_before_those_that_its_rows_are_resolved_from(
         assert other.status is FeedStatus.READY
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None:
+    source = ScriptedSource(a=1)
+    async with following(source) as feed:
+        await feed.ready(5)
+        with feed.expect("a") as sighting:
+            old = source.documents["a"]
+            source.write("a", 2)
+            assert await sighting.of(old, source.documents["a"], timeout_s=5)
+            row = feed.get("a")
+            assert row is not None
+            assert row.n == 2
+        source.lose(reachable=False)
+        with feed.expect("a") as sighting:
+            old = source.documents["a"]
+            source.write("a", None)
+            source.write("a", 4)
+            waiting = asyncio.create_task(sighting.of(old, None, timeout_s=5))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            source.is_reachable = True
+            assert await waiting
+            assert feed.get("a") == Number("a", 4)

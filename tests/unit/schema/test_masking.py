@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from graphql_api.schema.masking import mask_password
+from graphql_api.schema.masking import is_masked, mask_password, unmask_password
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,55 @@ def test_no_part_of_a_password_survives(start: str, user: str, password: str, re
 def test_any_text_is_masked_once_and_for_all(text: str) -> None:
     masked = mask_password(text)
     assert mask_password(masked) == masked
+
+
+HOSTS = st.from_regex(r"[a-z]{1,8}(\.[a-z]{2,4})?(:[0-9]{2,4})?", fullmatch=True)
+NAMES = st.from_regex(r"[A-Za-z0-9._%~-]{1,8}", fullmatch=True)
+PASSWORDS = st.text(min_size=1).filter(lambda text: "***" not in text)
+
+
+@given(st.text(), st.lists(st.text()))
+def test_url_as_it_is_served_stands_for_the_stored_one(url: str, others: list[str]) -> None:
+    masked = mask_password(url)
+    stored = [other for other in others if mask_password(other) != masked]
+    assert unmask_password(masked, [*stored, url]) == url
+
+
+@given(user=NAMES, password=PASSWORDS, host=HOSTS, scheme=st.sampled_from(["http", "socks5"]))
+def test_password_stays_with_its_user_and_host(
+    user: str, password: str, host: str, scheme: str
+) -> None:
+    stored = f"https://{user}:{password}@{host}"
+    if mask_password(stored) != f"https://{user}:***@{host}":
+        return  # what reads as a port and a path to every program is no password
+    assert unmask_password(f"{scheme}://{user}:***@{host}/new?x#y", [stored]) == (
+        f"{scheme}://{user}:{password}@{host}/new?x#y"
+    )
+
+
+@given(user=NAMES, host=HOSTS, url=st.text(), wanted=HOSTS)
+def test_password_is_sent_to_no_other_host(user: str, host: str, url: str, wanted: str) -> None:
+    stored = f"https://{user}:hunter2@{host}"
+    for masked in (url, f"https://{user}:***@{wanted}", f"https://{user}:***@{wanted}@{host}"):
+        found = unmask_password(masked, [stored])
+        assert found is None or f":hunter2@{host}" in found.casefold()
+
+
+@pytest.mark.parametrize(
+    ("masked", "stored"),
+    [
+        ("http://u:***@h", []),
+        ("http://u:***@h", ["http://u@h", "http://h", ""]),
+        ("http://u:***@h/new", ["http://u:1@h", "http://u:2@h"]),
+        ("http://u:***@h", ["http://u:1@h", "http://u:2@h"]),
+        ("http://u:***@h@evil", ["http://u:1@h"]),
+        ("http://u:***@h\\@evil", ["http://u:1@h"]),
+        ("http://u:***@h evil", ["http://u:1@h"]),
+        ("http://evil/http://u:***@h", ["http://u:1@h"]),
+        ("http://evil\\u:***@h", ["http://u:1@h"]),
+        ("http://U:***@h", ["http://u:1@h"]),
+    ],
+)
+def test_password_that_cannot_be_told_for_sure_is_not_taken(masked: str, stored: list[str]) -> None:
+    assert is_masked(masked)
+    assert unmask_password(masked, stored) is None
