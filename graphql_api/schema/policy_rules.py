@@ -126,8 +126,7 @@ def policy_document(values: PolicyInput, stored: Document | None, at: Place) -> 
 def _authentication(values: PolicyAuthenticationInput | None, stored: object) -> Document:
     if values is None:
         return _AUTHENTICATION
-    enabled = values.enabled if values.enabled is not None else False
-    return merged(stored, enabled=enabled)
+    return merged(stored, enabled=False if values.enabled is None else values.enabled)
 
 
 def _limits(values: PolicyLimitsInput | None, stored: object, at: Place) -> Document:
@@ -162,8 +161,11 @@ def _robots_txt(values: PolicyRobotsTxtInput | None, stored: object, at: Place) 
 def _url_normalization(values: PolicyUrlNormalizationInput | None, stored: object) -> Document:
     if values is None:
         return _URL_NORMALIZATION
-    enabled = values.enabled if values.enabled is not None else True
-    return merged(stored, enabled=enabled, strip_parameters=values.strip_parameters)
+    return merged(
+        stored,
+        enabled=True if values.enabled is None else values.enabled,
+        strip_parameters=[] if values.strip_parameters is None else values.strip_parameters,
+    )
 
 
 # Lists, which an input replaces

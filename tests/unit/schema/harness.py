@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import cache
 from typing import Any
 
 from graphql import (
@@ -128,6 +129,9 @@ class Server:
             yield results
 
 
+_schema = cache(build_schema)  # making one takes longer than most of what tests do with it
+
+
 @asynccontextmanager
 async def serve(
     documents: Mapping[str, Sequence[Document]],
@@ -150,7 +154,7 @@ async def serve(
                 await feed.ready(5)
         store = FakeStore(source)
         context = Context(feeds, store, feed_wait_s, scopes)
-        yield Server(build_schema(schemas), context, source, store)
+        yield Server(_schema(tuple(schemas)), context, source, store)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
