@@ -132,8 +132,8 @@ async def test_lists_on_a_page_equal_the_table_after_cuts_and_a_restart_of_the_d
         lists.assert_well()
         assert lists.sockets > effort.cuts
         print(  # noqa: T201 - shown by `pytest -s`
-            f"{client} ({cache}): {effort}, {len(lists.events)} changes received over {lists.sockets} "
-            f"sockets, {lists.snapshots} snapshots"
+            f"{client} ({cache}): {effort}, {len(lists.events)} changes received "
+            f"over {lists.sockets} sockets, {lists.snapshots} snapshots"
         )
     assert lists.repeated == 0, "a cursor resumes behind what was received"
     queried_first = client != "graphql-ws"
