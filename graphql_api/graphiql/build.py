@@ -163,8 +163,9 @@ def _beside(parent: int) -> None:
     os.nice(10)  # the server comes first
     try:
         build_page(run_quietly(lambda: os.getppid() == parent))
-    except BuildError as error:
-        print(f"GraphiQL is not built, and needs internet: {error}; `make graphiql` shows more")
+    except (BuildError, OSError) as error:
+        instead = "is as it was before" if BUILD.exists() else "comes from a CDN"
+        print(f"GraphiQL is not built: {error}. Its page {instead}; `make graphiql` shows more")
     else:
         print("GraphiQL is built, and needs no internet any more: load it again")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,5 +23,9 @@ class GraphiQLBuildHook(BuildHookInterface[BuilderConfig]):
             return
         # Neither this file nor its neighbour can be imported by name: nothing is installed yet.
         build = runpy.run_path(str(Path(self.root, "graphql_api/graphiql/build.py")))
-        if not build["is_current"]():
+        if build["is_current"]():
+            return
+        try:
             build["build_page"](build["run_aloud"])
+        except build["BuildError"] as error:
+            sys.exit(f"GraphiQL cannot be built into the package: {error}")
