@@ -19,7 +19,7 @@ from tests.server.running import Running
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-PAGES = {"/graphiql": ".graphiql-query-editor .view-line"}
+PAGES = {"/graphiql": ".graphiql-query-editor .view-line", "/live": "tbody tr"}
 """The pages that work without internet, and what is on each once it is there."""
 
 
