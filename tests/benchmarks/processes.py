@@ -81,7 +81,7 @@ def running(
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("GRAPHQL_API_")
-    }
+    } | {"NODE_ENV": "production"}  # without it, graphql-js checks much that slows it down
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory) / "output"
         with output.open("wb") as file, pinned(cores):

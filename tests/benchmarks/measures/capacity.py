@@ -15,6 +15,7 @@ _AT_LEAST = 200_000
 _MESSAGE_BYTES = 480
 """As long as a change of the fan-out."""
 _ROW = "load client"
+_BY_THE_CLOCK = "load client, by the clock"
 
 
 def measure(setting: Setting) -> Result:
@@ -40,6 +41,8 @@ def measure(setting: Setting) -> Result:
                 client.poll(0.1)
                 time.sleep(PAUSE_S)
             took_s, own_s = time.monotonic() - started_s, time.process_time() - own_s
-            result.add(_ROW, client.messages / own_s, by_the_clock=client.messages / took_s)
-    result.at_least_value(_AT_LEAST, _ROW, f"takes at least {_AT_LEAST} messages/s")
+            result.add(_ROW, client.messages / own_s)
+            result.add(_BY_THE_CLOCK, client.messages / took_s)
+    for row in (_ROW, _BY_THE_CLOCK):
+        result.at_least_value(_AT_LEAST, row, f"the {row} takes at least {_AT_LEAST} messages/s")
     return result
