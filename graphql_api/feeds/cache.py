@@ -65,6 +65,8 @@ class WatchCache(Generic[RowT, EventT]):
         self.rows: dict[str, Version[RowT]] = {}
         self.history = history
         self.status = FeedStatus.INITIALIZING
+        self.merged_changes = 0
+        """How often a change was merged with another for one subscriber who was behind."""
 
     # What the source tells.
 

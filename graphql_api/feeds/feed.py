@@ -132,6 +132,7 @@ class Feed(Generic[RowT, EventT]):
         self._is_ready = asyncio.Event()
         self._prerequisites: tuple[Feed[Any, Any], ...] = ()
         self._ready_at: float | None = None
+        self._stale_at: float | None = None
         self._unserved: set[str] = set()
         self._sightings = Sightings()
         self._cache = WatchCache(
@@ -150,6 +151,8 @@ class Feed(Generic[RowT, EventT]):
         """Why the feed was last lost; None while it is not."""
         self.outages = 0
         """How often the feed was lost after it had been ready."""
+        self.repaired_documents = 0
+        """How many rows differed from the table after an outage, and were put right."""
         self.self_checks = 0
         """How often the rows were compared with the table."""
         self.self_check_differences = 0
@@ -171,6 +174,23 @@ class Feed(Generic[RowT, EventT]):
     def subscribers(self) -> int:
         """How many subscriptions are open."""
         return self._cache.subscribers
+
+    @property
+    def stale_s(self) -> float:
+        """How long the rows may have been old, in seconds; 0 while they are not."""
+        if self._stale_at is None:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._stale_at
+
+    @property
+    def merged_changes(self) -> int:
+        """How often a change was merged with another for one subscriber who was behind."""
+        return self._cache.merged_changes
+
+    @property
+    def history(self) -> History[RowT]:
+        """The changes that can be resumed from."""
+        return self._cache.history
 
     @property
     def position(self) -> int:
@@ -241,6 +261,8 @@ class Feed(Generic[RowT, EventT]):
                 self.outages += 1
                 if time() - self._ready_at >= waited_s:
                     attempt = 0  # it has been well for a while: this is no failing again
+            if self.status is FeedStatus.READY:
+                self._stale_at = time()
             self._cache.lose()
             self.last_error = lost
             self._outages.lost(self.table.name, lost)
@@ -299,8 +321,10 @@ class Feed(Generic[RowT, EventT]):
             turns = _Turns(self._pause)
             for key in self._cache.differing(snapshot):
                 self._apply(key, snapshot.get(key))
+                self.repaired_documents += 1
                 await turns.take()
             self._cache.recover()
+            self._stale_at = None
         self._note_ready()
 
     def _apply(self, key: str, row: RowT | None) -> None:

@@ -37,6 +37,11 @@ class History(Generic[RowT]):
     def __len__(self) -> int:
         return len(self._changes)
 
+    @property
+    def size_bytes(self) -> int:
+        """How much memory it uses, about."""
+        return self._bytes
+
     def append(self, change: Change[RowT]) -> None:
         """Add the next change, whose `before` is retired already."""
         assert change.position == self.head + 1, "positions are consecutive"

@@ -156,6 +156,7 @@ class Subscriber(Generic[RowT, EventT]):
                 self._pending = {}
                 self._pending_after = position - 1
             merge_into(self._pending, step)
+            self._cache.merged_changes += 1
         self._wake()
 
     def on_status(self, position: int, status: FeedStatus) -> None:

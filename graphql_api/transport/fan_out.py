@@ -34,6 +34,7 @@ from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.outlet import Framing, Outlet
 from graphql_api.transport.request import Request, refusal
 from graphql_api.transport.shared_results import ReadFeeds, ResultsOfGroup, SharedResults
+from graphql_api.transport.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,7 @@ class FanOut:
         max_result_bytes: How much the remembered results may take.
         recent_events: How many events are kept alive, so that their results may be used again.
         clock: Tells the time, in seconds; an event loop's own may stand still during a turn.
+        traffic: Where to count what is done.
     """
 
     def __init__(
@@ -108,15 +110,16 @@ class FanOut:
         max_result_bytes: int = 64 * 1024 * 1024,
         recent_events: int = 1024,
         clock: Callable[[], float] = time.monotonic,
+        traffic: Traffic | None = None,
     ) -> None:
         self._clock = clock
-        self._ready: deque[Member | _EndOfRound] = deque()
+        self.traffic = Traffic() if traffic is None else traffic
+        self._ready: deque[Member | _EndOfRound | _EndOfLag] = deque()
+        self._lag: _EndOfLag | None = None
         self._is_scheduled = False
         self._groups: dict[GroupKey, _Group] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._results = SharedResults(max_bytes=max_result_bytes, recent_events=recent_events)
-        self.executions = 0
-        """How many events have been executed."""
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()
@@ -142,6 +145,11 @@ class FanOut:
     def members(self) -> int:
         """How many members they have together."""
         return sum(group.members for group in self._groups.values())
+
+    @property
+    def executions(self) -> int:
+        """How many events have been executed."""
+        return self.traffic.executions
 
     @property
     def results(self) -> int:
@@ -198,6 +206,8 @@ class FanOut:
     def enqueue(self, member: Member | _EndOfRound) -> None:
         """Serve a member soon."""
         self._ready.append(member)
+        if self._lag is None:
+            self._lag = _EndOfLag(self, self._clock())
         self._schedule()
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -215,6 +225,11 @@ class FanOut:
         """Forget a group that has no members any more."""
         del self._groups[group.key]
 
+    def end_lag(self, began_at_s: float) -> None:
+        """All who were ready since then have been served."""
+        self._lag = None
+        self.traffic.lag.observe(self._clock() - began_at_s)
+
     def _schedule(self) -> None:
         if not self._is_scheduled:
             self._is_scheduled = True
@@ -223,6 +238,10 @@ class FanOut:
     def _turn(self) -> None:
         self._is_scheduled = False
         until_s = self._clock() + _TURN_S
+        if self._lag is not None and not self._lag.is_queued:
+            # Behind all for whom there was something when the first of them was served.
+            self._lag.is_queued = True
+            self._ready.append(self._lag)
         for _ in range(len(self._ready)):
             self._ready.popleft().serve()
             if self._clock() >= until_s:
@@ -240,6 +259,19 @@ class _EndOfRound:
     def serve(self) -> None:
         """All of them have been served."""
         self._done.set()
+
+
+class _EndOfLag:
+    """The same, to see how long it takes from the first of them to the last."""
+
+    def __init__(self, fan_out: FanOut, began_at_s: float) -> None:
+        self._fan_out = fan_out
+        self._began_at_s = began_at_s
+        self.is_queued = False
+
+    def serve(self) -> None:
+        """All of them have been served."""
+        self._fan_out.end_lag(self._began_at_s)
 
 
 class Member:
@@ -327,7 +359,12 @@ class Member:
         except Exception as error:  # noqa: BLE001 - whoever is told logs it
             failure = self._group.failed(error)
         if payloads:
-            self._outlet.write_texts(self._framing.prefix, payloads, self._framing.suffix)
+            framing = self._framing
+            self._outlet.write_texts(framing.prefix, payloads, framing.suffix)
+            traffic = self._fan_out.traffic
+            traffic.messages_sent += len(payloads)
+            around = len(framing.prefix) + len(framing.suffix)
+            traffic.bytes_sent += sum(map(len, payloads)) + around * len(payloads)
         if failure is not None:
             self.leave()
             self._on_failure(failure)
@@ -380,6 +417,7 @@ class _Group:
         """What comes of an event; None, if it is delivered to the member later."""
         payload = self._results.get(self._remembered, event)
         if payload is not None:
+            self._fan_out.traffic.shared_results += 1
             return payload
         awaited = self._awaited.get(id(event))
         if awaited is not None:
@@ -409,10 +447,13 @@ class _Group:
             _call(self._on_disband)
 
     def _execute(self, event: object, member: Member) -> bytes | None:
-        self._fan_out.executions += 1
+        traffic = self._fan_out.traffic
+        traffic.executions += 1
+        began_at_s = time.perf_counter()
         context = self._execution.context
         feeds = ReadFeeds(context.feeds)
         result = self._execution.execute(event, replace(context, feeds=feeds))
+        traffic.execution_s += time.perf_counter() - began_at_s
         if isinstance(result, ExecutionResult):
             return self._finish(event, result, feeds)
         task = self._fan_out.create_task(self._await(event, result, feeds))
@@ -433,7 +474,10 @@ class _Group:
             member.deliver(event, payload)
 
     def _finish(self, event: object, result: ExecutionResult, feeds: ReadFeeds) -> bytes:
-        return self._remember(event, self._execution.encode(result), feeds.positions)
+        traffic, began_at_s = self._fan_out.traffic, time.perf_counter()
+        payload = self._execution.encode(result)
+        traffic.encoding_s += time.perf_counter() - began_at_s
+        return self._remember(event, payload, feeds.positions)
 
     def _remember(
         self, event: object, payload: bytes, positions: Mapping[Feed[Any, Any], object]
