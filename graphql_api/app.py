@@ -22,19 +22,18 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from graphql_api import demo, sample
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
 from graphql_api.errors import ConfigurationError
-from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.live import live_routes
+from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
@@ -66,8 +65,6 @@ Announce = Callable[[Sequence[str]], None]
 """Tells the operator some lines when the server has started."""
 
 
-_HEALTH, _READINESS = "/healthz", "/readyz"
-
 _PREFLIGHT_HEADER = "apollo-require-preflight"
 """Apollo's clients send it so that a browser asks beforehand for every request."""
 
@@ -77,21 +74,24 @@ class Application(Starlette):
 
     def __init__(
         self,
+        *,
         settings: Settings,
         services: Services,
         http: GraphQLHTTP,
         websocket: GraphQLTransportWS,
+        probes: Probes,
         guard: Guard,
     ) -> None:
         self._services = services
         self._http = http
         self._websocket = websocket
-        self._is_draining = False
+        self._probes = probes
         routes: list[BaseRoute] = [
             Route("/graphql", http),
             WebSocketRoute("/graphql", websocket),
-            Route(_HEALTH, PlainTextResponse("ok\n")),
-            Route(_READINESS, self._readyz),
+            Route(HEALTH, probes.health),
+            Route(READINESS, probes.readiness),
+            Route(METRICS, probes.metrics),
             Route("/", RedirectResponse("/graphiql" if settings.graphiql else "/graphql")),
         ]
         if settings.graphiql:
@@ -109,28 +109,15 @@ class Application(Starlette):
 
         Clients come back, to this server's successor; not all at the same moment.
         """
-        self._is_draining = True
+        self._probes.is_draining = True
         await asyncio.gather(
             self._websocket.close_all(spread_s=spread_s),
             self._http.streams.close_all(spread_s=spread_s),
         )
 
-    async def _readyz(self, _: Request) -> Response:
-        """Whether to send clients here: 200, or 503 and the reason."""
-        if self._is_draining:
-            return PlainTextResponse("shutting down\n", 503)
-        waiting = [
-            feed.table.name
-            for feed in self._services.feeds
-            if feed.status is FeedStatus.INITIALIZING
-        ]
-        if waiting:
-            return PlainTextResponse(f"not read yet: {', '.join(waiting)}\n", 503)
-        return PlainTextResponse("ready\n")
-
 
 def _middleware(guard: Guard) -> list[Middleware]:
-    made = [Middleware(GuardMiddleware, guard=guard, probes=(_HEALTH, _READINESS))]
+    made = [Middleware(GuardMiddleware, guard=guard, probes=(HEALTH, READINESS))]
     if guard.origins:
         # The guard decides who is answered; this tells the browser that the page may read it.
         made.append(
@@ -214,7 +201,16 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         allow_hosts=settings.allow_host,
         allow_origins=settings.allow_origin,
     )
-    return Application(settings, services, http, websocket, guard)
+    return Application(
+        settings=settings,
+        services=services,
+        http=http,
+        websocket=websocket,
+        probes=Probes(
+            lambda: services.feeds, websocket, access, ready_stale_s=settings.ready_stale_s
+        ),
+        guard=guard,
+    )
 
 
 def _documents(settings: Settings, schema: APISchema) -> Documents:

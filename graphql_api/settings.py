@@ -173,6 +173,12 @@ class Settings(DataSettings):
     history_max_bytes: int = Field(
         64 * 1024 * 1024, ge=1, description="how much memory they may take, for each table"
     )
+    ready_stale_s: float = Field(
+        60.0,
+        ge=0,
+        description="how long a table may be stale before /readyz says that clients had better go "
+        "elsewhere, in seconds",
+    )
     self_check_s: float = Field(
         300.0,
         ge=0,

@@ -39,8 +39,19 @@ class Framing:
     identify: Callable[[object, bytes], bytes] | None = None
 
 
+def took_nothing(timeout_s: float) -> str:
+    """Why a client is dropped that has not taken anything for so long."""
+    return f"it took nothing for {timeout_s:g} s"
+
+
 class Outlet(Protocol):
-    """Takes the texts for one client, in UTF-8."""
+    """Takes the texts for one client, in UTF-8.
+
+    Attributes:
+        lost_because: Why the outlet has dropped the connection; empty, if it has not.
+    """
+
+    lost_because: str
 
     @property
     def is_writable(self) -> bool:
@@ -109,6 +120,7 @@ class ASGIOutlet:
         self._emptied.set()
         self._callbacks: list[Callable[[], None]] = []
         self.is_closed = False
+        self.lost_because = ""
 
     @property
     def is_writable(self) -> bool:
@@ -156,8 +168,12 @@ class ASGIOutlet:
                 await self._filled.wait()
                 while self._texts:
                     text = self._texts.popleft()
-                    async with asyncio.timeout(self._send_timeout_s):
-                        await self._send(self._message(text))
+                    try:
+                        async with asyncio.timeout(self._send_timeout_s):
+                            await self._send(self._message(text))
+                    except TimeoutError:
+                        self.lost_because = took_nothing(self._send_timeout_s)
+                        raise
                     self._unsent_bytes -= len(text)
                 self._filled.clear()
                 self._emptied.set()

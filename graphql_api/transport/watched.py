@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from graphql_api.transport.outlet import took_nothing
+
 if sys.platform == "linux":
     from fcntl import ioctl
     from termios import TIOCOUTQ
@@ -85,6 +87,7 @@ class WatchedConnection(asyncio.Protocol):
         self._written = 0
         self._watch: StallWatch | None = None
         self._look_timer: asyncio.TimerHandle | None = None
+        self.lost_because = ""
 
     # What outlets have in common.
 
@@ -177,7 +180,7 @@ class WatchedConnection(asyncio.Protocol):
         assert self._watch is not None
         if self._watch.is_stalled(taken=self._taken_bytes(), now_s=self.loop.time()):
             self._stop_watch()
-            self.logger.info("a client took nothing for %g s", self.limits.send_timeout_s)
+            self.lost_because = took_nothing(self.limits.send_timeout_s)
             self.transport.abort()
         else:
             self._look_later()

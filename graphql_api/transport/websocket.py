@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
@@ -68,6 +69,9 @@ class Gate(Protocol):
     def hold(self, principal: Principal, on_end: OnEnd) -> Hold:
         """Have `on_end` called as soon as the client is not to be served any more."""
 
+
+_LOST = Close(1006, "the connection was lost")
+"""The end of a connection without a closing handshake, as RFC 6455, 7.1.5 numbers it."""
 
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
@@ -206,7 +210,9 @@ class _Connection:
     """One socket, from its handshake to its end."""
 
     __slots__ = (
+        "_began_at_s",
         "_deadline",
+        "_end_seen",
         "_hold",
         "_is_ending",
         "_last_word",
@@ -220,6 +226,7 @@ class _Connection:
         "_server",
         "_subscriptions",
         "_tasks",
+        "_traffic",
     )
 
     def __init__(
@@ -230,6 +237,10 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._limits = server.limits
+        self._traffic = server.fan_out.traffic
+        self._began_at_s = time.monotonic()
+        # How the other side ended it, unless this side does.
+        self._end_seen = _LOST
         self._protocol = ServerProtocol(max_since=server.limits.max_since)
         self._hold: Hold | None = None
         # Each operation that is being served, and how to stop it.
@@ -252,7 +263,9 @@ class _Connection:
         if SUBPROTOCOL not in self._scope.get("subprotocols", ()):
             await self._send({"type": "websocket.accept"})
             reason = "Subprotocol not acceptable"
-            await self._close(Close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, reason))
+            refusal = Close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, reason)
+            await self._close(refusal)
+            self._note_end(refusal)
             return
         await self._send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         async with self._tasks:
@@ -273,6 +286,23 @@ class _Connection:
                 await self._close(last_word)
             if writer is not None:
                 writer.cancel()
+            self._note_end(last_word or self._end_seen)
+
+    def _note_end(self, end: Close) -> None:
+        """Count the end of the connection, and tell the operator why it came."""
+        self._traffic.closes[int(end.code)] += 1
+        host, port = self._scope.get("client") or ("somewhere", 0)
+        lasted_s = round(time.monotonic() - self._began_at_s, 3)
+        reason = self._outlet.lost_because or end.reason
+        log.info(
+            "the WebSocket of %s port %d ended after %g s: %d %r",
+            host,
+            port,
+            lasted_s,
+            end.code,
+            reason,
+            extra={"client": host, "code": int(end.code), "lasted_s": lasted_s, "reason": reason},
+        )
 
     def close(self, code: int, reason: str) -> None:
         """Free everything, tell the client why, and close the socket; soon, without waiting."""
@@ -310,6 +340,9 @@ class _Connection:
                 while True:
                     message = await self._receive()
                     if message["type"] == "websocket.disconnect":
+                        # Of a connection that is lost uvicorn says 1005, and no reason at all.
+                        if "reason" in message:
+                            self._end_seen = Close(message["code"], message["reason"] or "")
                         return None
                     if deadline.expired():
                         continue  # it has come too late
@@ -324,6 +357,7 @@ class _Connection:
             return self._last_word if self._is_ending else self._protocol.init_timeout()
 
     def _take(self, message: Message) -> Action | None:
+        self._traffic.messages_received += 1
         text = message.get("text")
         if text is None:
             return self._protocol.receive_bytes()
@@ -514,14 +548,19 @@ class _Connection:
         await self._writable()
         if self._protocol.is_active(operation):
             prefix = messages.next_prefix(operation.id)
-            self._outlet.write_text(prefix + payload + messages.NEXT_SUFFIX)
+            self._write_text(prefix + payload + messages.NEXT_SUFFIX)
 
     def _fail(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
         self._reply(self._protocol.error(operation, errors))
 
     def _reply(self, reply: Reply | None) -> None:
         if reply is not None:
-            self._outlet.write_text(reply.text)
+            self._write_text(reply.text)
+
+    def _write_text(self, text: bytes) -> None:
+        self._traffic.messages_sent += 1
+        self._traffic.bytes_sent += len(text)
+        self._outlet.write_text(text)
 
     async def _close(self, close: Close) -> None:
         message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}

@@ -34,6 +34,8 @@ COMPOSITION = {
     "demo",
     "effective_settings",
     "logs",
+    "metrics",
+    "probes",
     "sample",
     "server",
     "startup",

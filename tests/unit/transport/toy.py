@@ -127,6 +127,7 @@ class FakeOutlet:
     is_closed: bool = False
     frames: list[bytes] = field(default_factory=list)
     writes: int = 0
+    lost_because: str = ""
     _callbacks: list[Callable[[], None]] = field(default_factory=list)
 
     @property

@@ -1,0 +1,189 @@
+"""What Prometheus is told: gathered from the parts of the server when it asks, at no cost before.
+
+Every name begins with `graphql_api_`. No label holds what a client or a document says, so that
+neither can make more of them, nor be read from them.
+
+Source: https://prometheus.io/docs/practices/naming/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.transport.traffic import Histogram
+from graphql_api.transport.websocket import GraphQLTransportWS
+
+_TABLE = ("table",)
+
+
+GetFeeds: TypeAlias = Callable[[], Feeds]
+"""Gives a server's feeds, while it runs."""
+
+
+def registry(feeds: GetFeeds, websocket: GraphQLTransportWS) -> CollectorRegistry:
+    """Everything that there is to tell about one server, and about its process."""
+    made = CollectorRegistry(auto_describe=False)
+    made.register(_FeedMetrics(feeds))
+    made.register(_TransportMetrics(websocket))
+    ProcessCollector(registry=made)
+    PlatformCollector(registry=made)
+    GCCollector(registry=made)
+    return made
+
+
+class _FeedMetrics(Collector):
+    def __init__(self, feeds: GetFeeds) -> None:
+        self._feeds = feeds
+
+    def collect(self) -> Iterator[Metric]:
+        feeds = [*self._feeds()]
+        status = GaugeMetricFamily(
+            "graphql_api_feed_status",
+            "1 for the status that the table's feed has, 0 for the others.",
+            labels=(*_TABLE, "status"),
+        )
+        for feed in feeds:
+            for value in FeedStatus:
+                is_so = feed.status is value
+                status.add_metric((feed.table.name, value.name.lower()), float(is_so))
+        yield status
+        yield self._gauge(
+            "stale_seconds",
+            "How long the table's rows may have been old; 0 while they are not.",
+            ((feed.table.name, feed.stale_s) for feed in feeds),
+        )
+        yield self._gauge(
+            "documents",
+            "How many of the table's documents are served.",
+            ((feed.table.name, feed.documents) for feed in feeds),
+        )
+        yield self._gauge(
+            "subscriptions",
+            "How many subscriptions to the table's changes are open.",
+            ((feed.table.name, feed.subscribers) for feed in feeds),
+        )
+        yield self._gauge(
+            "history_changes",
+            "How many of the table's changes can be resumed from.",
+            ((feed.table.name, len(feed.history)) for feed in feeds),
+        )
+        yield self._gauge(
+            "history_bytes",
+            "How much memory they take, about.",
+            ((feed.table.name, feed.history.size_bytes) for feed in feeds),
+        )
+        yield self._counter(
+            "changes",
+            "Changes of the table that were seen.",
+            ((feed.table.name, feed.position) for feed in feeds),
+        )
+        yield self._counter(
+            "merged_changes",
+            "How often a change was merged with others for one subscriber who was behind.",
+            ((feed.table.name, feed.merged_changes) for feed in feeds),
+        )
+        yield self._counter(
+            "outages",
+            "How often the feed was lost after it had been ready.",
+            ((feed.table.name, feed.outages) for feed in feeds),
+        )
+        yield self._counter(
+            "repaired_documents",
+            "Documents that differed after an outage, and were put right.",
+            ((feed.table.name, feed.repaired_documents) for feed in feeds),
+        )
+        yield self._counter(
+            "self_checks",
+            "How often the feed was compared with its table.",
+            ((feed.table.name, feed.self_checks) for feed in feeds),
+        )
+        yield self._counter(
+            "self_check_differences",
+            "Documents that were found to differ then: anything but 0 is a bug.",
+            ((feed.table.name, feed.self_check_differences) for feed in feeds),
+        )
+
+    @staticmethod
+    def _gauge(name: str, text: str, values: Iterable[tuple[str, float]]) -> Metric:
+        made = GaugeMetricFamily(f"graphql_api_feed_{name}", text, labels=_TABLE)
+        for table, value in values:
+            made.add_metric((table,), value)
+        return made
+
+    @staticmethod
+    def _counter(name: str, text: str, values: Iterable[tuple[str, float]]) -> Metric:
+        made = CounterMetricFamily(f"graphql_api_feed_{name}", text, labels=_TABLE)
+        for table, value in values:
+            made.add_metric((table,), value)
+        return made
+
+
+class _TransportMetrics(Collector):
+    def __init__(self, websocket: GraphQLTransportWS) -> None:
+        self._websocket = websocket
+
+    def collect(self) -> Iterator[Metric]:
+        websocket, fan_out = self._websocket, self._websocket.fan_out
+        traffic = fan_out.traffic
+        gauges = {
+            "sockets": ("WebSockets that are open.", websocket.connections),
+            "operations": ("Operations that are being served by them.", websocket.operations),
+            "groups": ("Groups of equal subscriptions, which share results.", fan_out.groups),
+            "remembered_results": ("Results that are kept for those who share.", fan_out.results),
+        }
+        for name, (text, value) in gauges.items():
+            yield GaugeMetricFamily(f"graphql_api_{name}", text, value=value)
+        counters = {
+            "messages_received": ("WebSocket messages from clients.", traffic.messages_received),
+            "messages_sent": ("WebSocket messages and SSE events to them.", traffic.messages_sent),
+            "sent_bytes": ("Their payloads, in bytes.", traffic.bytes_sent),
+            "executions": ("Events that were executed.", traffic.executions),
+            "execution_seconds": ("How long that took.", traffic.execution_s),
+            "encoding_seconds": ("How long making JSON of it took.", traffic.encoding_s),
+            "shared_results": (
+                "Results that were there already, for another subscriber.",
+                traffic.shared_results,
+            ),
+        }
+        for name, (text, number) in counters.items():
+            yield CounterMetricFamily(f"graphql_api_{name}", text, value=number)
+        yield _by_code("closes", "WebSockets that have ended, by their code.", traffic.closes)
+        yield _by_code(
+            "responses", "Answers to GraphQL over HTTP, by their status.", traffic.responses
+        )
+        yield _histogram(
+            "lag_seconds",
+            "How long after a change had come from the database it was written to every socket "
+            "that was ready for it.",
+            traffic.lag,
+        )
+
+
+def _by_code(name: str, text: str, numbers: dict[int, int]) -> Metric:
+    made = CounterMetricFamily(f"graphql_api_{name}", text, labels=("code",))
+    for code, number in sorted(numbers.items()):
+        made.add_metric((str(code),), number)
+    return made
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    total = 0
+    buckets: list[tuple[str, float]] = []
+    for bound, count in zip((*histogram.bounds, "+Inf"), histogram.counts, strict=True):
+        total += count
+        buckets.append((str(bound), total))
+    return HistogramMetricFamily(
+        f"graphql_api_{name}", text, buckets=buckets, sum_value=histogram.sum
+    )

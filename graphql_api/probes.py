@@ -1,0 +1,71 @@
+"""What those ask for who watch the server: is it alive, should it have clients, how does it do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from graphql_api.errors import UnauthenticatedError
+from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.feed import Feed
+from graphql_api.metrics import GetFeeds, registry
+from graphql_api.transport.access import Access
+from graphql_api.transport.websocket import GraphQLTransportWS
+
+HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
+
+
+class Probes:
+    """`/healthz`, `/readyz` and `/metrics`.
+
+    Args:
+        feeds: Gives the server's, while it runs.
+        websocket: The server's.
+        access: Decides who may have the metrics.
+        ready_stale_s: How long a feed may be stale before clients had better go elsewhere.
+    """
+
+    def __init__(
+        self,
+        feeds: GetFeeds,
+        websocket: GraphQLTransportWS,
+        access: Access,
+        *,
+        ready_stale_s: float,
+    ) -> None:
+        self._feeds = feeds
+        self._access = access
+        self._ready_stale_s = ready_stale_s
+        self._registry = registry(feeds, websocket)
+        self.is_draining = False
+        """Whether the server is about to end."""
+
+    async def health(self, _: Request) -> Response:
+        """200 while the event loop has its turns."""
+        return PlainTextResponse("ok\n")
+
+    async def readiness(self, _: Request) -> Response:
+        """Whether to send clients here: 200, or 503 and the reason."""
+        reasons = ["shutting down"] if self.is_draining else [*map(self._reason, self._feeds())]
+        text = "; ".join(filter(None, reasons))
+        return PlainTextResponse(f"{text}\n", 503) if text else PlainTextResponse("ready\n")
+
+    async def metrics(self, request: Request) -> Response:
+        """Everything for Prometheus; where there is access control, for whoever has a token."""
+        try:
+            self._access.principal(request.scope)
+        except UnauthenticatedError as error:
+            return PlainTextResponse(f"{error}\n", 401, {"www-authenticate": "Bearer"})
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._registry), headers={"content-type": content_type})
+
+    def _reason(self, feed: Feed[Any, Any]) -> str | None:
+        """Why a feed is not fit for clients."""
+        if feed.status is FeedStatus.INITIALIZING:
+            return f"the table {feed.table.name} is not read yet"
+        if feed.stale_s > self._ready_stale_s:
+            return f"the table {feed.table.name} has been stale for {feed.stale_s:.0f} s"
+        return None
