@@ -24,12 +24,12 @@ from tests.server.process import process
 class Switch(TCPProxy):
     """A proxy that leads every client to one server at a time, as its owner says."""
 
-    def lead_to(self, server: str) -> None:
+    def switch_to(self, server: str) -> None:
         """Cut off everybody, and lead whoever comes to the server with this URL."""
         url = urlsplit(server)
         assert url.hostname is not None
         assert url.port is not None
-        self._server_address = (url.hostname, url.port)
+        self.lead_to(url.hostname, url.port)
         for link in self._links:
             link.client.transport.abort()
 
@@ -61,7 +61,7 @@ async def both() -> AsyncIterator[Both]:
         clients = [await stack.enter_async_context(connected(url)) for url in urls]
         writer = await stack.enter_async_context(writing(DatabaseURL.parse(database)))
         switch = await stack.enter_async_context(Switch("", 0))
-        switch.lead_to(urls[0])
+        switch.switch_to(urls[0])
         yield Both(urls, clients, writer, switch)
 
 
@@ -81,7 +81,7 @@ async def test_client_resumes_at_its_server_and_begins_again_at_another(both: Bo
     replica = Replica(POLICIES)
     previous = None
     for visit, at in enumerate([0, 0, 1, 1, 1, 0, 1, 0, 0]):
-        both.switch.lead_to(both.urls[at])
+        both.switch.switch_to(both.urls[at])
         snapshots, events = replica.snapshots, replica.events
         since = {"since": {"all": replica.cursor}} if replica.cursor else None
         async with connected(both.switch.ws, since) as client:
@@ -123,7 +123,7 @@ async def test_stock_client_led_to_and_fro_under_writes_holds_the_table(both: Bo
                 written = len(writes)
                 while len(writes) < written + 10:
                     replica.apply((await stock.change())[1])
-                both.switch.lead_to(both.urls[to])
+                both.switch.switch_to(both.urls[to])
                 await until_ready(stock, replica)
                 expected += to != at
                 assert replica.snapshots == expected

@@ -143,8 +143,8 @@ async def test_each_socket_ends_with_its_token_resumes_with_the_next_and_converg
     embedded = ("embedded", "--port", "0", "--data", ":memory:", "--no-password")
     async with process(*embedded, says="is at ") as database:
         await initialise(DatabaseURL.parse(database))
-        serve = ("serve", "--port", "0", "--no-graphiql", "--jwt-key", str(key))
-        serve += ("--connection-init-timeout-s", "30")  # it is not what is tried here
+        serve = ["serve", "--port", "0", "--no-graphiql", "--jwt-key", str(key)]
+        serve += ["--connection-init-timeout-s", "30"]  # it is not what is tried here
         async with (
             process(*serve, "--database", database, says="/graphql and ") as url,
             writing(DatabaseURL.parse(database)) as writer,
