@@ -69,7 +69,12 @@ class Program:
 
 @asynccontextmanager
 async def program(
-    name: str, url: str, *, resume: bool = False, limit_s: float = 60
+    name: str,
+    url: str,
+    *,
+    resume: bool = False,
+    token_file: Path | None = None,
+    limit_s: float = 60,
 ) -> AsyncIterator[Program]:
     """A client program, until the context is left; then it has ended of itself, without error.
 
@@ -77,13 +82,20 @@ async def program(
         name: The name of a file in `programs/`.
         url: The server's, for WebSocket.
         resume: Whether the client uses the lines of `resume.js`.
+        token_file: Holds the token that it sends when it connects, if it needs one.
         limit_s: After how many seconds the program gives up.
     """
     process = await asyncio.create_subprocess_exec(
         "node",
         PACKAGE / "programs" / f"{name}.js",
         url,
-        json.dumps({"resume": resume, "limit_s": limit_s}),
+        json.dumps(
+            {
+                "resume": resume,
+                "limit_s": limit_s,
+                "token_file": None if token_file is None else str(token_file),
+            }
+        ),
         stdin=PIPE,
         stdout=PIPE,
         limit=2**24,

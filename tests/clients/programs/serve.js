@@ -2,7 +2,8 @@
  * What the client programs have in common: they do what a test tells them, and tell it what the
  * client tells them, in JSON lines on stdin and stdout.
  *
- *     node programs/….js URL [OPTIONS]    OPTIONS is JSON: {"resume": true, "limit_s": 60}
+ *     node programs/….js URL [OPTIONS]    OPTIONS is JSON: {"resume": true, "limit_s": 60,
+ *                                         "token_file": PATH}
  *
  *     {"subscribe": NAME, "query": …, "variables": …}
  *     {"unsubscribe": NAME}     answered by {"unsubscribed": NAME}; nothing of NAME follows
@@ -13,6 +14,7 @@
  * A program ends when stdin does, and at its time limit at the latest.
  */
 
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
 import { createClient } from 'graphql-ws';
@@ -23,7 +25,7 @@ import { resuming } from '../resume.js';
 globalThis.WebSocket ??= WebSocket; // browsers have their own, and so has Node from 22 on
 
 const [url, options = '{}'] = process.argv.slice(2);
-const { resume = false, limit_s = 60 } = JSON.parse(options);
+const { resume = false, limit_s = 60, token_file: tokenFile } = JSON.parse(options);
 
 /** Tell the test something. */
 export function say(message) {
@@ -33,9 +35,13 @@ export function say(message) {
 /** A graphql-ws client as an application makes it, but for the wait before it connects again. */
 export function createSocketClient() {
   let connected = 0;
+  const credentials = async () =>
+    tokenFile ? { authorization: `Bearer ${await readFile(tokenFile, 'utf8')}` } : {};
   const client = createClient({
     url,
-    ...(resume ? resuming() : { retryAttempts: Infinity, shouldRetry: () => true }),
+    ...(resume
+      ? resuming(credentials)
+      : { connectionParams: credentials, retryAttempts: Infinity, shouldRetry: () => true }),
     retryWait: async () => {},
   });
   client.on('connected', () => say({ connected: ++connected }));
