@@ -98,12 +98,16 @@ def domain_login_document(values: DomainLoginInput, stored: Document | None, at:
 def _users(
     users: Sequence[DomainLoginUserInput], stored: object, at: Place
 ) -> list[dict[str, Any]]:
-    known = {str(user.get("username")): user for user in map(stored_object, stored_list(stored))}
+    before_by_name = {
+        user["username"]: user
+        for user in map(stored_object, stored_list(stored))
+        if isinstance(user.get("username"), str)
+    }
     documents = []
     names: set[str] = set()
     for place, user in at.items(users, "user"):
         name = given(user.username)
-        before = known.get(name or "")
+        before = before_by_name.get(name or "")
         if not has_text(name):
             (place / "username").refuse("Username is required")
         elif name in names:

@@ -207,6 +207,15 @@ async def test_users_without_a_password_keep_theirs_and_others_are_gone() -> Non
         assert "hunter" not in str(data)
 
 
+@pytest.mark.parametrize("name", [None, 5, ["None"], {"a": 1}])
+async def test_password_of_a_user_without_a_proper_name_goes_to_nobody(name: object) -> None:
+    users = [{"username": name, "password": "hunter2"}, "odd", {"password": "hunter3"}]
+    async with serving(domain_login=[{**DOMAIN_LOGIN, "users": users}]) as server:
+        given = [{"username": "None"}]
+        code, text, _ = await error(server, SET_LOGIN, input={"users": given})
+        assert (code, text) == ("BAD_USER_INPUT", "Password is required in user #1")
+
+
 async def test_new_domain_login_holds_all_that_starbelly_reads() -> None:
     async with serving(domain_login=[]) as server:
         await server.data(SET_LOGIN, domain="new.example", input={"loginUrl": "https://x/"})
