@@ -29,8 +29,8 @@ from graphql_api.transport import messages, sse
 from graphql_api.transport.access import Access
 from graphql_api.transport.documents import Document
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
-from graphql_api.transport.fan_out import FanOut, SharedSource, group_key
-from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Outlet, response_message
+from graphql_api.transport.fan_out import FanOut, GroupKey, SharedSource, group_key
+from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Outlet, response_message, writable
 from graphql_api.transport.principal import Principal
 from graphql_api.transport.request import Request, refusal
 
@@ -199,9 +199,10 @@ class _Stream:
             stack.enter_context(execution.operation())
             source = await execution.subscribe()
             if isinstance(source, SharedSource):
+                key = group_key(self._request, self._document, self._context)
                 unserved = stack.enter_context(ExitStack())
                 unserved.callback(source.close)
-                await self._respond(partial(self._join, execution, source, stack, unserved))
+                await self._respond(partial(self._join, key, execution, source, stack, unserved))
             else:
                 await self._respond(partial(self._follow, _results(execution, source)))
 
@@ -215,6 +216,7 @@ class _Stream:
 
     def _join(
         self,
+        key: GroupKey,
         execution: SubscriptionExecution,
         source: SharedSource,
         operation: ExitStack,
@@ -223,7 +225,7 @@ class _Stream:
         """Serve the subscription with all others that are equal."""
         unserved.pop_all()
         member = self._streams.fan_out.join(
-            group_key(self._request, self._document, self._context),
+            key,
             execution,
             source,
             self._outlet,
@@ -241,7 +243,7 @@ class _Stream:
         try:
             async with aclosing(results):
                 async for payload in results:
-                    await self._writable()
+                    await writable(self._outlet)
                     self._outlet.write_text(sse.next_event(payload))
         except RequestError as error:
             self._fail(error.errors)
@@ -278,7 +280,7 @@ class _Stream:
     async def _respond(self, begin: Callable[[], Stop]) -> None:
         """Send what `begin` begins, until that is over or the client has gone."""
         await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        if self._scope["method"] == "GET":  # a browser; graphql-sse's client would not like it
+        if self._scope["method"] == "GET":  # a browser; older clients of graphql-sse fail at it
             self._outlet.write_text(sse.retry(self._limits.retry_s))
         async with self._tasks:
             writer = None
@@ -342,16 +344,13 @@ class _Stream:
         )
 
     async def _write(self, outlet: ASGIOutlet) -> None:
-        with suppress(OSError):  # the client has gone, or takes nothing
+        try:
             await outlet.run()
+        except OSError:
+            pass  # the client has gone, or takes nothing
+        except Exception:
+            log.exception("an event stream ends, since its server does not send")
         self.end()
-
-    async def _writable(self) -> None:
-        """Wait until there is room for more, or the outlet is closed."""
-        while not (self._outlet.is_writable or self._outlet.is_closed):
-            woken = asyncio.Event()
-            self._outlet.on_writable(woken.set)
-            await woken.wait()
 
 
 async def _results(

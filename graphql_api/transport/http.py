@@ -312,8 +312,7 @@ class GraphQLHTTP:
         if self.streams.is_draining:
             return self._send_away(method)
         # What a browser sends by itself when it comes again; its URL is the first one still.
-        last_event_id = headers.get("last-event-id")
-        context = replace(context, resume_from=last_event_id or context.resume_from)
+        context = replace(context, resume_from=headers.get("last-event-id") or None)
         try:
             exchange = Exchange(scope, receive, send)
             await self.streams.serve(request, document, context, principal, exchange)

@@ -77,6 +77,14 @@ class Outlet(Protocol):
         """Drop the connection, with all that is unsent."""
 
 
+async def writable(outlet: Outlet) -> None:
+    """Wait until there is room for more, or the outlet is closed."""
+    while not (outlet.is_writable or outlet.is_closed):
+        woken = asyncio.Event()
+        outlet.on_writable(woken.set)
+        await woken.wait()
+
+
 def websocket_message(text: bytes) -> Message:
     """The ASGI message that sends a frame of a WebSocket."""
     return {"type": "websocket.send", "text": text.decode()}

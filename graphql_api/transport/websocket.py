@@ -35,7 +35,7 @@ from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut, SharedSource, group_key
 from graphql_api.transport.messages import SUBPROTOCOL
-from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Framing, Outlet
+from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Framing, Outlet, writable
 from graphql_api.transport.principal import Principal
 from graphql_api.transport.protocol import (
     Action,
@@ -350,7 +350,7 @@ class _Connection:
                     if close is not None:
                         return close
                     # A client that asks for more than it takes is not listened to.
-                    await self._writable()
+                    await writable(self._outlet)
         except TimeoutError:
             if not deadline.expired():
                 raise  # not ours
@@ -537,15 +537,8 @@ class _Connection:
             log.exception("a WebSocket connection ends, since its server does not send")
         self._end(None)
 
-    async def _writable(self) -> None:
-        """Wait until there is room for more, or the outlet is closed."""
-        while not (self._outlet.is_writable or self._outlet.is_closed):
-            woken = asyncio.Event()
-            self._outlet.on_writable(woken.set)
-            await woken.wait()
-
     async def _next(self, operation: Operation, payload: bytes) -> None:
-        await self._writable()
+        await writable(self._outlet)
         if self._protocol.is_active(operation):
             prefix = messages.next_prefix(operation.id)
             self._write_text(prefix + payload + messages.NEXT_SUFFIX)

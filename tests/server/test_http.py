@@ -218,6 +218,27 @@ async def test_too_long_a_body_is_refused_before_it_is_read(server: Running) -> 
     assert (await answer(server, announced))[0] == 413
 
 
+@pytest.mark.parametrize("line", [b"x: " + b"y" * 1000 + b"\r\n", b"y" * 1000])
+async def test_head_that_does_not_end_is_refused_while_it_comes(
+    server: Running, line: bytes
+) -> None:
+    head = b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nx: " + line * 100
+    async with connected(server) as connection:
+        connection.writer.write(head[:65_537])  # one more than there may be: nothing is left unread
+        assert (await connection.response())[0] == 431
+
+
+async def test_long_bodies_count_for_no_head(server: Running) -> None:
+    padded = json.dumps(GOOD | {"padding": "x" * 100_000}).encode()
+    data = request("POST", "/graphql", [("Content-Type", JSON)], padded)
+    async with connected(server) as connection:
+        for _ in range(3):
+            connection.writer.write(data)
+            assert (await connection.response())[0] == 200
+        connection.writer.write(data * 3)
+        assert [(await connection.response())[0] for _ in range(3)] == [200] * 3
+
+
 async def test_body_that_is_cut_off_harms_nobody(server: Running) -> None:
     body = json.dumps(GOOD).encode()
     data = request("POST", "/graphql", [("Content-Type", JSON)], body)
