@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql test test-long bench check format schema lock clean
+.PHONY: help serve graphiql test test-long bench soak check format schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-long: $(VENV)/.dev ## run the tests that take long
 
 bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout selects
 	@$(VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+soak: $(VENV)/.dev ## watch memory and descriptors under load for ten minutes; ARGS="--minutes 60"
+	@$(VENV)/bin/python -m tests.soak $(ARGS)
 
 check: $(VENV)/.dev ## check format, lint, types, imports and schema.graphql
 	@$(VENV)/bin/ruff format --check .
