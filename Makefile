@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql test test-long bench soak check format schema lock clean
+.PHONY: help serve graphiql test test-long bench soak fuzz check format schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout
 
 soak: $(VENV)/.dev ## watch memory and descriptors under load for ten minutes; ARGS="--minutes 60"
 	@$(VENV)/bin/python -m tests.soak $(ARGS)
+
+fuzz: $(VENV)/.dev ## look for bytes that break a parser, five minutes for each; on Linux
+	@$(VENV)/bin/pip install --quiet 'atheris>=3'
+	@$(VENV)/bin/python -m tests.fuzz messages $(ARGS)
+	@$(VENV)/bin/python -m tests.fuzz frames $(ARGS)
 
 check: $(VENV)/.dev ## check format, lint, types, imports and schema.graphql
 	@$(VENV)/bin/ruff format --check .
