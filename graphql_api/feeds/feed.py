@@ -357,11 +357,13 @@ class Feed(Generic[RowT, EventT]):
     async def _check(self) -> None:
         if self.status is not FeedStatus.READY:
             return
-        suspects = await self._suspects(None)
+        before = self._cache.position
+        suspects = await self._suspects(before)
         if suspects:
-            # A change may have been on its way here while the table was read.
+            # A change may have been on its way here while the table was read; then it has come by
+            # now, though the next one of the same document may be on its way.
             await asyncio.sleep(self._settings.self_check_confirm_s)
-            suspects = await self._suspects(suspects)
+            suspects = await self._suspects(before, suspects)
         self.self_checks += 1
         if suspects:
             self.self_check_differences += len(suspects)
@@ -373,9 +375,8 @@ class Feed(Generic[RowT, EventT]):
             )
             raise FeedLostError(f"table `{self.table.name}` differs from the database")
 
-    async def _suspects(self, keys: list[str] | None) -> list[str]:
-        """Which rows, of all or of some keys, differ and have not changed while they were read."""
-        before = self._cache.position
+    async def _suspects(self, before: int, keys: list[str] | None = None) -> list[str]:
+        """Which rows, of all or of some keys, differ and have not changed after a position."""
         documents = await self._source.read(self.table.name, keys)
         rows: dict[str, RowT] = {}
         turns = _Turns(self._pause)

@@ -242,6 +242,29 @@ async def test_self_check_finds_nothing_where_nothing_is() -> None:
         assert source.opened == 1
 
 
+class LateSource(ScriptedSource):
+    """A table that is written to just before each read, and whose changes come a little later."""
+
+    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Any]:
+        old = self.documents["a"]
+        self.write("a", old["n"] + 1, silently=True)
+        assert self._feed is not None
+        change = DocumentChange(old, self.documents["a"])
+        asyncio.get_running_loop().call_later(0.001, self._feed.put_nowait, change)
+        return await super().read(table, keys)
+
+
+async def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() -> None:
+    source = LateSource(a=1)
+    async with following(source, replace(SELF_CHECKED, self_check_confirm_s=0.05)) as feed:
+        await feed.ready(5)
+        async with asyncio.timeout(5):
+            while feed.self_checks < 5:
+                await asyncio.sleep(0.01)
+        assert feed.self_check_differences == 0
+        assert source.reads >= 10, "each check had to look twice"
+
+
 @given(st.integers(0, 10_000), st.floats(0, 1))
 def test_backoff_grows_to_its_limit_and_no_further(attempt: int, jitter: float) -> None:
     settings = FeedSettings(backoff_first_s=0.1, backoff_max_s=10)
