@@ -28,8 +28,8 @@ EventT = TypeVar("EventT")
 
 log = logging.getLogger(__name__)
 
-_STEPS_IN_A_ROW = 64
-"""How many documents are decoded or changes applied before the event loop has its turn."""
+STEPS_IN_A_ROW = 64
+"""How many documents are decoded or changes applied before everybody else has a turn."""
 
 
 Pause: TypeAlias = Callable[[], Awaitable[None]]
@@ -49,7 +49,7 @@ class _Turns:
 
     async def take(self) -> None:
         self._steps += 1
-        if self._steps % _STEPS_IN_A_ROW == 0:
+        if self._steps % STEPS_IN_A_ROW == 0:
             await self._pause()
 
 
@@ -60,8 +60,8 @@ class FeedSettings:
     Attributes:
         history_max_changes: How many changes can be resumed from.
         history_max_bytes: How much memory they may take, about.
-        queue_limit: How many changes a subscriber holds one by one before it merges them: more than
-            are applied before it has its turn, or every burst would be merged.
+        queue_limit: How many changes a subscriber holds one by one before it merges them: no fewer
+            than are applied before it has its turn, or every flood would be merged.
         backoff_first_s: How long to wait before the first new try.
         backoff_max_s: How long to wait at most; each wait is twice the last, and then a random
             part of that, so that many servers do not come back at once.
@@ -72,7 +72,7 @@ class FeedSettings:
 
     history_max_changes: int = 10_000
     history_max_bytes: int = 64 * 1024 * 1024
-    queue_limit: int = 64
+    queue_limit: int = STEPS_IN_A_ROW
     backoff_first_s: float = 0.1
     backoff_max_s: float = 10.0
     self_check_s: float = 300.0

@@ -25,7 +25,7 @@ from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 from graphql import ExecutionResult
 
-from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feed import STEPS_IN_A_ROW, Feed
 from graphql_api.schema import Context
 from graphql_api.schema.errors import INTERNAL
 from graphql_api.transport import messages
@@ -42,6 +42,9 @@ _EVENTS_AT_ONCE = 32
 """How many events one member is served before the others have their turn."""
 _BYTES_AT_ONCE = 65_536
 """How many bytes, the same."""
+_TURNS_IN_A_ROUND = 2 * STEPS_IN_A_ROW // _EVENTS_AT_ONCE
+"""How often members are served in a round, if they need it: so all that a feed applies between two
+rounds is sent unmerged to those who take it, even if it is large."""
 _TURN_S = 0.01
 """How long members are served before the event loop has its turn."""
 
@@ -188,17 +191,17 @@ class FanOut:
         )
 
     async def round(self) -> None:
-        """Give the event loop its turn, and every member for which there is something now.
+        """Give the event loop its turn, and every member a few for which there is something now.
 
         Whoever makes events waits for this now and then: otherwise it has a turn as often as all
         members together, and they fall behind although their clients do not. A client that takes
-        nothing holds up nobody.
+        nothing holds up nobody, nor does one that always has more to send.
         """
         if not self._ready:
             await asyncio.sleep(0)
             return
         done = asyncio.Event()
-        self.enqueue(_EndOfRound(done))
+        self.enqueue(_EndOfRound(self, done))
         await done.wait()
 
     # What members and groups use.
@@ -209,6 +212,11 @@ class FanOut:
         if self._lag is None:
             self._lag = _EndOfLag(self, self._clock())
         self._schedule()
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether somebody is to be served soon."""
+        return bool(self._ready)
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Await something on behalf of a group.
@@ -253,12 +261,18 @@ class FanOut:
 class _EndOfRound:
     """Stands in the queue of members, behind all who were there before."""
 
-    def __init__(self, done: asyncio.Event) -> None:
+    def __init__(self, fan_out: FanOut, done: asyncio.Event) -> None:
+        self._fan_out = fan_out
         self._done = done
+        self._turns = 0
 
     def serve(self) -> None:
-        """All of them have been served."""
-        self._done.set()
+        """All of them have been served; those who have more stand behind."""
+        self._turns += 1
+        if self._turns < _TURNS_IN_A_ROUND and self._fan_out.has_ready:
+            self._fan_out.enqueue(self)
+        else:
+            self._done.set()
 
 
 class _EndOfLag:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 import pytest
 
 from graphql_api.errors import BadCursorError
+from graphql_api.feeds.feed import STEPS_IN_A_ROW
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.transport import fan_out as fan_out_module
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
@@ -171,7 +172,8 @@ async def test_member_with_much_to_send_does_not_keep_others_waiting(
     few.put(Row(value=0))
     await fan_out.round()
     assert len(modest.frames) == 1
-    assert 0 < len(greedy.frames) <= 2 * fan_out_module._EVENTS_AT_ONCE
+    turns = fan_out_module._TURNS_IN_A_ROUND + 1  # one until the round's end is noticed
+    assert 0 < len(greedy.frames) <= turns * fan_out_module._EVENTS_AT_ONCE
     await served(fan_out)
     assert [data["rows"]["value"] for data in greedy.data] == list(range(1000))
 
@@ -234,6 +236,17 @@ async def test_round_waits_for_all_who_were_ready(fan_out: FanOut, topic: Topic)
     await fan_out.round()
     assert all(outlet.frames for outlet in outlets)
     await fan_out.round()
+
+
+async def test_round_is_long_enough_for_all_that_a_feed_applies_between_two(
+    fan_out: FanOut, topic: Topic
+) -> None:
+    outlets = [FakeOutlet() for _ in range(50)]
+    for outlet in outlets:
+        await join(fan_out, context(topic), outlet)
+    topic.publish(*(Row(value=i) for i in range(STEPS_IN_A_ROW)))
+    await fan_out.round()
+    assert all(len(outlet.frames) == STEPS_IN_A_ROW for outlet in outlets)
 
 
 async def test_member_that_has_left_gets_nothing_more(fan_out: FanOut, topic: Topic) -> None:

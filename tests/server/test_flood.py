@@ -1,0 +1,33 @@
+"""Many changes at once: those who can take them get each of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.benchmarks.documents import marker, policy
+from tests.benchmarks.load_client import LoadClient
+from tests.server.client import WAIT_S
+from tests.server.database import Writer
+from tests.server.running import Running
+
+SUBSCRIBERS = 50
+ROWS = 20
+CHANGES = 1000
+
+
+async def test_fast_clients_get_each_change_of_a_flood_unmerged(
+    server: Running, writer: Writer
+) -> None:
+    client = LoadClient()
+    try:
+        # In a thread, since a client that waits for the server's loop is none of the fast ones.
+        await asyncio.to_thread(client.connect, server.host, server.port, SUBSCRIBERS)
+        client.subscribe({"includeInitial": False})
+        await asyncio.to_thread(client.until, 1)
+        client.reset()
+        receiving = asyncio.create_task(asyncio.to_thread(client.until, CHANGES, timeout_s=WAIT_S))
+        await writer.insert("policy", *(policy(write % ROWS, write) for write in range(CHANGES)))
+        await receiving
+        client.check(CHANGES, marker(CHANGES - 1).encode())
+    finally:
+        client.close()
