@@ -24,7 +24,6 @@ from math import ceil
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
-import orjson
 from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
@@ -39,6 +38,7 @@ from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.event_stream import EventStreams, Exchange, StreamLimits
 from graphql_api.transport.execution import RequestError
 from graphql_api.transport.fan_out import FanOut
+from graphql_api.transport.json_input import from_json
 from graphql_api.transport.principal import Principal
 from graphql_api.transport.request import (
     MalformedRequestError,
@@ -153,7 +153,7 @@ def read_get(query_string: bytes) -> Request:
         )
         for name in ("variables", "extensions"):
             if name in members:
-                members[name] = orjson.loads(members[name] or "null")
+                members[name] = from_json(members[name] or "null")
         members["operationName"] = members.get("operationName") or None
     except ValueError as error:
         raise RefusedError(400, "the URL's query is malformed") from error
@@ -183,9 +183,9 @@ def read_post(body: bytes) -> Request:
         RefusedError: It holds none.
     """
     try:
-        members = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise RefusedError(400, "the body is not JSON") from error
+        members = from_json(body)
+    except ValueError as error:
+        raise RefusedError(400, f"the body cannot be read as JSON: {error}") from error
     if not isinstance(members, dict):
         raise RefusedError(400, "the body is not a JSON object")
     return _request(members)

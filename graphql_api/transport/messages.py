@@ -18,6 +18,7 @@ import orjson
 from graphql import GraphQLError
 
 from graphql_api.errors import GraphQLAPIError
+from graphql_api.transport.json_input import from_json
 from graphql_api.transport.request import (
     MalformedRequestError,
     Members,
@@ -89,9 +90,7 @@ ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete
 def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
     """The message that a text frame holds.
 
-    Unknown members are ignored, and of members with equal names the last one counts, as everywhere
-    in JSON. Text that is JSON but no Unicode (an escaped half of a surrogate pair), numbers beyond
-    a double's range, and nesting a thousand levels deep are refused as if they were no JSON.
+    Unknown members are ignored. What JSON is taken, `json_input` says.
 
     Args:
         text: The frame's text.
@@ -101,8 +100,8 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
         InvalidMessageError: It is none.
     """
     try:
-        message = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        message = from_json(text)
+    except ValueError as error:
         raise InvalidMessageError(f"not JSON: {error}") from error
     if not isinstance(message, dict):
         raise InvalidMessageError("not an object")

@@ -105,6 +105,15 @@ def _misspelt(rng: Random) -> Sent:
     return Sent(raw_websocket.text(text))
 
 
+def _nested(rng: Random) -> Sent:
+    """A message that holds something nested as deep as will do, or much deeper."""
+    levels = rng.choice([10, 62, 63, 64, 65, 252, 253, 1000, 1024, 10_000])
+    opening, closing = rng.choice([("[", "]"), ('{"a":', "}")])
+    value = opening * levels + "0" + closing * levels
+    text = json.dumps(mutated(rng, message(rng) | {"payload": {"variables": {"a": "@"}}}))
+    return Sent(raw_websocket.text(text.replace('"@"', value)))
+
+
 def _random_text(rng: Random) -> Sent:
     letters = (rng.choice([rng.randrange(0x80), rng.randrange(0xD800)]) for _ in range(20))
     return Sent(raw_websocket.text("".join(map(chr, letters))))
@@ -185,6 +194,7 @@ _KINDS: dict[Kind, int] = {
     _good: 120,
     _odd: 12,
     _misspelt: 6,
+    _nested: 4,
     _random_text: 2,
     _binary: 2,
     _fragments: 6,

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
 from typing import cast
 
 import strawberry
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.errors import BadCursorError
@@ -127,7 +128,11 @@ class ToySubscription:
         raise BadCursorError("no cursor of this server")
 
 
-def build_schema() -> APISchema:
+def build_schema(
+    *,
+    extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]],
+    suggestions: bool,
+) -> APISchema:
     """The schema, to be served by the real application in the place of its own."""
     query = type("Query", (query_type(TABLE_SCHEMAS), ToyQuery), {})
     subscription = type("Subscription", (subscription_type(TABLE_SCHEMAS), ToySubscription), {})
@@ -135,6 +140,8 @@ def build_schema() -> APISchema:
         query=strawberry.type(query),
         mutation=Mutation,
         subscription=strawberry.type(subscription),
-        config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
-        extensions=[CodeValidationErrors],
+        config=StrawberryConfig(
+            scalar_map={datetime: DATE_TIME}, disable_field_suggestions=not suggestions
+        ),
+        extensions=(CodeValidationErrors, *extensions),
     )

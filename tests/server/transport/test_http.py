@@ -99,7 +99,12 @@ async def test_query_may_come_by_get(http: httpx.AsyncClient) -> None:
     assert response.json() == {"data": {"hello": "hello ä"}}
 
 
-@pytest.mark.parametrize("url", ["/", "/?query=%FF", "/?query={hello}&variables={", "/?query=a%"])
+DEEP_URL = f"/?query={{hello}}&variables={'[' * 100}{']' * 100}"
+
+
+@pytest.mark.parametrize(
+    "url", ["/", "/?query=%FF", "/?query={hello}&variables={", DEEP_URL, "/?query=a%"]
+)
 async def test_malformed_url_is_a_bad_request(http: httpx.AsyncClient, url: str) -> None:
     response = await http.get(url, headers={"accept": GRAPHQL})
     assert response.status_code == 400
@@ -120,6 +125,7 @@ async def test_malformed_url_is_a_bad_request(http: httpx.AsyncClient, url: str)
         b'{"query":"\xff"}',
         b'{"query":"\\ud800"}',
         b"[" * 9000,
+        b'{"query":"{hello}","variables":{"a":' + b"[" * 250 + b"]" * 250 + b"}}",
         b"{}",
         b'{"query":null}',
         b'{"query":5}',

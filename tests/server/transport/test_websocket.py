@@ -116,6 +116,14 @@ async def test_messages_may_come_all_at_once(server: Running) -> None:
     [
         ("[]", (4400, "Invalid message received")),
         (b'{"type":"ping"}', (4400, "Invalid message received")),
+        *(
+            (text.replace("@", "[" * levels + "]" * levels), (4400, "Invalid message received"))
+            for levels in (100, 253, 1000, 100_000)
+            for text in (
+                '{"type":"ping","payload":{"a":@}}',
+                '{"type":"subscribe","id":"b","payload":{"query":"{hello}","variables":{"a":@}}}',
+            )
+        ),
         ('{"type":"connection_init"}', (4429, "Too many initialisation requests")),
         (
             '{"type":"subscribe","id":"a","payload":{"query":"{hello}"}}',

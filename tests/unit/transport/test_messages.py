@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.transport import messages
+from graphql_api.transport.json_input import MAX_LEVELS
 from graphql_api.transport.messages import (
     Complete,
     ConnectionInit,
@@ -98,6 +99,13 @@ def test_ping_payload_is_echoed(payload: dict[str, Any]) -> None:
     ping = parse(json.dumps({"type": "ping", "payload": payload}))
     assert isinstance(ping, Ping)
     assert json.loads(messages.pong(ping.payload)) == {"type": "pong", "payload": payload}
+
+
+def test_payload_of_a_ping_is_echoed_however_deep_it_is() -> None:
+    payload = '{"a":' + "[" * (MAX_LEVELS - 2) + "]" * (MAX_LEVELS - 2) + "}"
+    ping = parse(f'{{"type":"ping","payload":{payload}}}')
+    assert isinstance(ping, Ping)
+    assert messages.pong(ping.payload) == f'{{"type":"pong","payload":{payload}}}'.encode()
 
 
 @pytest.mark.parametrize("value", ["half a pair: \ud800", 2**80, {"a": ["\udfff", -(2**64)]}])
