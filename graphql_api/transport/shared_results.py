@@ -17,6 +17,9 @@ from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.table import Table
 
+_RESULT_BYTES = 400
+"""About what an entry costs beside its payload: the reference, its key, its places in two dicts."""
+
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
@@ -48,7 +51,8 @@ class SharedResults:
     """The results of all groups, by group and event.
 
     Args:
-        max_bytes: How much the results may take together; then the oldest are forgotten.
+        max_bytes: How much memory the results may take together, about; then the oldest are
+            forgotten.
         recent_events: How many events are kept alive.
     """
 
@@ -100,7 +104,7 @@ class SharedResults:
         result.positions = positions or None
         results[result.key] = self._oldest_first[id(result)] = result
         self._recent.append(event)
-        self._bytes += len(payload)
+        self._bytes += _RESULT_BYTES + len(payload)
         while self._bytes > self._max_bytes:
             self._forget(next(iter(self._oldest_first.values())))
 
@@ -113,7 +117,7 @@ class SharedResults:
         assert isinstance(result, _Result)
         if self._oldest_first.pop(id(result), None) is not None:
             del result.group[result.key]
-            self._bytes -= len(result.payload)
+            self._bytes -= _RESULT_BYTES + len(result.payload)
 
 
 class _Result(ref[object]):
