@@ -180,7 +180,9 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         access=access,
         documents=documents,
         fan_out=fan_out,
-        stream_limits=StreamLimits(keep_alive_s=settings.sse_keep_alive_s),
+        stream_limits=StreamLimits(
+            keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
+        ),
         max_body_bytes=settings.max_message_bytes,
     )
     websocket = GraphQLTransportWS(
@@ -192,6 +194,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             connection_init_timeout_s=settings.connection_init_timeout_s,
             max_subscriptions=settings.max_subscriptions,
             max_queries=settings.max_queries,
+            send_timeout_s=settings.send_timeout_s,
         ),
         gate=access,
     )

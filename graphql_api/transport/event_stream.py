@@ -30,7 +30,14 @@ from graphql_api.transport.access import Access
 from graphql_api.transport.documents import Document
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut, GroupKey, SharedSource, group_key
-from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Outlet, response_message, writable
+from graphql_api.transport.outlet import (
+    EXTENSION,
+    WRITE_BUFFER_BYTES,
+    ASGIOutlet,
+    Outlet,
+    response_message,
+    writable,
+)
 from graphql_api.transport.principal import Principal
 from graphql_api.transport.request import Request, refusal
 
@@ -73,7 +80,7 @@ class StreamLimits:
     retry_s: float = 1.0
     close_timeout_s: float = 1.0
     send_timeout_s: float = 10.0
-    write_buffer_bytes: int = 65_536
+    write_buffer_bytes: int = WRITE_BUFFER_BYTES
 
 
 class EventStreams:

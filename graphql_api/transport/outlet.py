@@ -39,6 +39,10 @@ class Framing:
     identify: Callable[[object, bytes], bytes] | None = None
 
 
+WRITE_BUFFER_BYTES = 65_536
+"""How much may wait for a client before its outlet is not writable, by default."""
+
+
 def took_nothing(timeout_s: float) -> str:
     """Why a client is dropped that has not taken anything for so long."""
     return f"it took nothing for {timeout_s:g} s"

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from graphql_api.transport.outlet import took_nothing
+from graphql_api.transport.outlet import WRITE_BUFFER_BYTES, took_nothing
 
 if sys.platform == "linux":
     from fcntl import ioctl
@@ -41,7 +41,7 @@ class SocketLimits:
 
     send_timeout_s: float = 10.0
     send_buffer_bytes: int = 65_536
-    write_buffer_bytes: int = 65_536
+    write_buffer_bytes: int = WRITE_BUFFER_BYTES
 
 
 class StallWatch:
