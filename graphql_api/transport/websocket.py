@@ -35,7 +35,14 @@ from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut, SharedSource, group_key
 from graphql_api.transport.messages import SUBPROTOCOL
-from graphql_api.transport.outlet import EXTENSION, ASGIOutlet, Framing, Outlet, writable
+from graphql_api.transport.outlet import (
+    EXTENSION,
+    WRITE_BUFFER_BYTES,
+    ASGIOutlet,
+    Framing,
+    Outlet,
+    writable,
+)
 from graphql_api.transport.principal import Principal
 from graphql_api.transport.protocol import (
     Action,
@@ -97,7 +104,7 @@ class Limits:
     max_since: int = 1000
     close_timeout_s: float = 1.0
     send_timeout_s: float = 10.0
-    write_buffer_bytes: int = 65_536
+    write_buffer_bytes: int = WRITE_BUFFER_BYTES
 
 
 class GraphQLTransportWS:
@@ -531,8 +538,8 @@ class _Connection:
     async def _write(self, outlet: ASGIOutlet) -> None:
         try:
             await outlet.run()
-        except OSError:
-            pass  # the client has gone, or takes nothing
+        except (OSError, RuntimeError):
+            pass  # as in `_close`
         except Exception:
             log.exception("a WebSocket connection ends, since its server does not send")
         self._end(None)
@@ -560,9 +567,11 @@ class _Connection:
         try:
             async with asyncio.timeout(self._limits.close_timeout_s):
                 await self._outlet.flush()
-                if not self._outlet.is_closed:  # by uvicorn, at a frame that is broken
+                if not self._outlet.is_closed:
                     await self._send(message)
-        except OSError:  # it has gone, or takes nothing any more (TimeoutError is an OSError)
+        except (OSError, RuntimeError):
+            # It has gone, or takes nothing any more (TimeoutError is an OSError), or the server has
+            # closed it by itself, at a frame that is broken, which uvicorn's RuntimeError says.
             self._outlet.abort()
 
 

@@ -19,6 +19,7 @@ from graphql_api.transport.principal import ANYBODY, Principal
 from graphql_api.transport.request import Members
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import Limits
+from tests.conformance import raw_websocket
 from tests.server.transport.toy import Client, Row, Running, connected, opened, serve
 
 
@@ -142,6 +143,33 @@ async def test_fault_closes_the_socket_and_frees_all(
         await client.socket.send(frame)
         assert await client.receive() == closure
         await server.toys.wait_for(lambda: server.toys.open + server.toys.blocked == 0)
+
+
+async def test_fault_is_no_trouble_if_a_broken_frame_comes_with_it(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = raw_websocket.frame(raw_websocket.Opcode.TEXT, b"\xff")
+    async with raw_websocket.raw_websocket("127.0.0.1", server.port) as client:
+        await client.send(raw_websocket.text("[]") + broken)
+        last = await client.receive()
+        assert last is not None
+        assert last.code == 1007
+        assert await client.receive() is None
+    await nothing_left(server)
+    assert "Exception in ASGI application" not in caplog.text
+
+
+async def test_broken_frame_is_no_trouble_amid_results(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(server) as client:
+        await client.subscribe("subscription { flood(size: 10) }")
+        await client.receive()
+        client.socket.transport.write(raw_websocket.frame(raw_websocket.Opcode.TEXT, b"\xff"))
+        await client.socket.wait_closed()
+        assert client.socket.close_code == 1007
+    await nothing_left(server)
+    assert [record for record in caplog.records if record.name.startswith("graphql_api")] == []
 
 
 async def test_client_that_disappears_frees_all(server: Running) -> None:
