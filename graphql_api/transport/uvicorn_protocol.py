@@ -48,6 +48,7 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn.debug = False  # else it logs headers and frames, tokens and passwords in them
         self.queue = LightQueue()  # type: ignore[assignment]
         self.writable = LightEvent()  # type: ignore[assignment]
         self.writable.set()

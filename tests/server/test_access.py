@@ -225,6 +225,29 @@ async def test_refusals_are_logged_at_a_limited_rate(
     assert "s3cret" not in caplog.text
 
 
+async def test_token_and_password_are_in_no_log_at_any_level(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("uvicorn.error", "websockets", "asyncio", "graphql_api"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    token = good(scope="read write logins")
+    write = """mutation { setDomainLogin(domain: "a.example", input: {
+      loginUrl: "https://a.example/", users: [{ username: "u", password: "swordfish" }]
+    }) { domain } }"""
+    secrets = (token, token[-20:], "swordfish")
+    caplog.clear()
+    async with connected(guarded.server.ws, headers=bearer(token)) as client:
+        assert "errors" not in await client.execute(write)
+    async with connected(guarded.server.ws, bearer(token)) as client:
+        assert "errors" not in await client.execute(write)
+    await over_http(guarded, write, headers=bearer(token))
+    of_server = [record for record in caplog.records if not record.name.endswith("client")]
+    assert of_server
+    for record in of_server:
+        assert not any(secret in record.getMessage() for secret in secrets), record
+
+
 # Those who are let in.
 
 
