@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterator
 
 from graphql import GraphQLError, GraphQLSyntaxError
@@ -26,18 +27,31 @@ def expose(error: GraphQLError) -> None:
     """Make an error fit for the client, once: give it a code, and hide what is not the client's.
 
     The text stays if it is GraphQL's own about the request, or a `ClientError`'s. Any other error
-    is logged whole and becomes "Internal error".
+    is logged whole and becomes an `internal_error`.
     """
     cause = _cause(error)
     if cause is None and error.extensions and "code" in error.extensions:
         return
     code = _code(error, cause)
-    if code is None:
-        log.error("at %s: internal error", _place(error), exc_info=cause or error)
-        error.message = "Internal error"
-    more = cause.extensions if isinstance(cause, ClientError) else {}
-    error.extensions = {"code": code or INTERNAL, **more}
     error.original_error = None
+    if code is None:
+        masked = internal_error(cause or error, _place(error))
+        error.message, error.extensions = masked.message, masked.extensions
+    else:
+        more = cause.extensions if isinstance(cause, ClientError) else {}
+        error.extensions = {"code": code, **more}
+
+
+def internal_error(cause: Exception, place: str) -> GraphQLError:
+    """What a client is told of an error that is not its own: an id, by which the log has it whole.
+
+    Args:
+        cause: The error.
+        place: Where it came up, for the log.
+    """
+    request_id = secrets.token_hex(8)
+    log.error("request %s: %s: internal error", request_id, place, exc_info=cause)
+    return GraphQLError("Internal error", extensions={"code": INTERNAL, "requestId": request_id})
 
 
 def _code(error: GraphQLError, cause: Exception | None) -> str | None:

@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
 
 from graphql_api.schema import APISchema, Context
-from graphql_api.schema.errors import INTERNAL
+from graphql_api.schema.errors import internal_error
 from graphql_api.transport import messages, sse
 from graphql_api.transport.access import Access
 from graphql_api.transport.documents import Document
@@ -39,7 +39,7 @@ from graphql_api.transport.outlet import (
     writable,
 )
 from graphql_api.transport.principal import Principal
-from graphql_api.transport.request import Request, refusal
+from graphql_api.transport.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -254,9 +254,8 @@ class _Stream:
                     self._outlet.write_text(sse.next_event(payload))
         except RequestError as error:
             self._fail(error.errors)
-        except Exception:
-            log.exception("an event stream ends with an internal error")
-            self._fail([refusal("Internal error", INTERNAL)])
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self._fail([internal_error(error, "an event stream")])
         else:
             self._complete()
 

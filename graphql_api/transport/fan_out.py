@@ -27,12 +27,12 @@ from graphql import ExecutionResult
 
 from graphql_api.feeds.feed import STEPS_IN_A_ROW, Feed
 from graphql_api.schema import Context
-from graphql_api.schema.errors import INTERNAL
+from graphql_api.schema.errors import internal_error
 from graphql_api.transport import messages
 from graphql_api.transport.documents import Document
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.outlet import Framing, Outlet
-from graphql_api.transport.request import Request, refusal
+from graphql_api.transport.request import Request
 from graphql_api.transport.shared_results import ReadFeeds, ResultsOfGroup, SharedResults
 from graphql_api.transport.traffic import Traffic
 
@@ -91,7 +91,9 @@ def group_key(request: Request, document: Document, context: Context) -> GroupKe
     )
 
 
-_INTERNAL_ERROR = messages.execution_result(None, [refusal("Internal error", INTERNAL)], None)
+def _failed_execution(error: Exception) -> bytes:
+    masked = internal_error(error, "the execution of an event")
+    return messages.execution_result(None, [masked], None)
 
 
 class FanOut:
@@ -439,9 +441,8 @@ class _Group:
             return None
         try:
             return self._execute(event, member)
-        except Exception:
-            log.exception("an event could not be executed")
-            return self._remember(event, _INTERNAL_ERROR, {})
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            return self._remember(event, _failed_execution(error), {})
 
     def failed(self, error: Exception) -> RequestError:
         """What to tell the client whose source of events has failed."""
@@ -479,9 +480,8 @@ class _Group:
     ) -> None:
         try:
             payload = self._finish(event, await result, feeds)
-        except Exception:
-            log.exception("an event could not be executed")
-            payload = self._remember(event, _INTERNAL_ERROR, {})
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            payload = self._remember(event, _failed_execution(error), {})
         finally:
             awaited = self._awaited.pop(id(event))
         for member in awaited.members:

@@ -30,7 +30,7 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.errors import GraphQLAPIError, UnauthenticatedError
 from graphql_api.schema import APISchema, Context
-from graphql_api.schema.errors import INTERNAL
+from graphql_api.schema.errors import internal_error
 from graphql_api.transport import messages, sse
 from graphql_api.transport.access import Access
 from graphql_api.transport.credentials import challenge
@@ -272,9 +272,8 @@ class GraphQLHTTP:
         except UnauthenticatedError as error:
             body = messages.errors([refusal(str(error), error.code)])
             response = Response(401, body, headers={"www-authenticate": challenge(error)})
-        except Exception:
-            log.exception("a request ends with an internal error")
-            response = Response(500, messages.errors([refusal("Internal error", INTERNAL)]))
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            response = Response(500, messages.errors([internal_error(error, "HTTP")]))
         if response is not None:
             await _send(send, response)
 

@@ -28,7 +28,7 @@ from strawberry.types import ExecutionResult
 
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.schema import APISchema, Context
-from graphql_api.schema.errors import INTERNAL
+from graphql_api.schema.errors import internal_error
 from graphql_api.transport import messages
 from graphql_api.transport.access import Access, Hold, OnEnd
 from graphql_api.transport.documents import Document, Documents
@@ -444,9 +444,8 @@ class _Connection:
         """Do the work of an operation, and see that it ends well."""
         try:
             await work()
-        except Exception:
-            log.exception("an operation ends with an internal error")
-            self._fail(operation, [refusal("Internal error", INTERNAL)])
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self._fail(operation, [internal_error(error, "an operation over WebSocket")])
         finally:
             if not self._protocol.is_active(operation):
                 self._queries.pop(operation, None)

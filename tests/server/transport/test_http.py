@@ -212,6 +212,8 @@ async def test_error_of_a_resolver_is_masked(
         response = await post(http, {"query": query}, GRAPHQL)
         assert response.status_code == 200
         assert response.json()["data"] == data
-        assert response.json()["errors"][0]["extensions"] == {"code": "INTERNAL_SERVER_ERROR"}
+        extensions = response.json()["errors"][0]["extensions"]
+        assert extensions["code"] == "INTERNAL_SERVER_ERROR"
+        assert f"request {extensions['requestId']}: " in caplog.text
         assert "a secret" not in response.text
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR] * 2

@@ -102,7 +102,7 @@ def only_error(result: ExecutionResult) -> tuple[str, str]:
     assert result.errors is not None
     (error,) = result.errors
     assert error.extensions is not None
-    assert set(error.formatted["extensions"]) == {"code"}
+    assert set(error.formatted["extensions"]) - {"requestId"} == {"code"}
     return error.extensions["code"], error.message
 
 
@@ -123,6 +123,8 @@ async def test_internal_errors_are_hidden_and_logged_whole_once(
     assert record.levelno == logging.ERROR
     assert record.exc_info is not None
     assert query.strip("{ }") in record.getMessage()
+    request_id = (result.errors[0].extensions or {})["requestId"]
+    assert f"request {request_id}: " in record.getMessage()
 
 
 async def test_traceback_of_an_internal_error_is_in_the_log(
