@@ -145,6 +145,7 @@ async def test_subscribers_see_what_mutations_write_and_no_password(
     server: Running, client: Client
 ) -> None:
     async with connected(server.ws) as other:
+        await succeed(other, "{ domainLogins { total } }")  # the feed is ready then
         watching = await other.subscribe(
             """subscription { domainLoginChanges(includeInitial: false) {
               ... on DomainLoginAdded { domainLogin { domain users { username hasPassword } } }
