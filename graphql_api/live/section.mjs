@@ -48,10 +48,12 @@ export class Section {
     const { tone, label, detail } = tableStatus(this.#state, isConnected);
     const { rows, status, problem } = this.#state;
     const isReading = status === 'INITIALIZING';
+    const isUnknown = isReading && this.#state.count === 0;
+    const count = isUnknown ? '' : number.format(this.#state.count);
     setText(this.#find('.label'), label);
     setText(this.#find('.detail'), detail);
-    setText(this.#find('.count'), number.format(this.#state.count));
-    setText(this.#link.querySelector('.count'), number.format(this.#state.count));
+    setText(this.#find('.count'), count);
+    setText(this.#link.querySelector('.count'), count);
     setText(this.#link.querySelector('.label'), isConnected ? label : ''); // else it is said beside
     this.#find('.ask').hidden = !problem || !isNotAllowed(problem);
     this.#find('.empty').hidden = rows.size > 0 || isReading || problem !== null;

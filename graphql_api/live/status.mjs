@@ -23,7 +23,9 @@ export function tableStatus(state, isConnected) {
   }
   const hasRows = state.rows.size > 0;
   if (!isConnected) {
-    return { tone: 'old', label: 'not connected', detail: hasRows ? 'The rows may be old.' : '' };
+    return hasRows
+      ? { tone: 'old', label: 'not connected', detail: 'The rows may be old.' }
+      : { tone: 'wait', label: 'not connected', detail: '' };
   }
   switch (state.status) {
     case 'READY':

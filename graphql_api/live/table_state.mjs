@@ -38,11 +38,6 @@ export class TableState {
     return this.rows.size || (this.#snapshot?.size ?? 0);
   }
 
-  /** Whether rows are read of which none is shown yet; those that are shown may be gone. */
-  get isReading() {
-    return this.#snapshot !== null;
-  }
-
   /**
    * Take an event.
    *
@@ -65,7 +60,7 @@ export class TableState {
     return kind;
   }
 
-  /** The server has ended the subscription. Of what may not be read, nothing is kept. */
+  /** The server has ended the subscription. What may not be read any more is forgotten. */
   fail(problem, { forget }) {
     this.problem = problem;
     if (forget) {
