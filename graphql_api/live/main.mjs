@@ -16,14 +16,9 @@ const banner = new Banner(() => connection.open());
 const summary = new Summary(document.getElementById('summary'));
 const states = new Map(TABLES.map((table) => [table.id, new TableState(table)]));
 const look = { policyName: (id) => states.get('policies').rows.get(id)?.name };
-const sections = new Map(
-  TABLES.map((table) => [
-    table.id,
-    new Section(table, states.get(table.id), look, () => {
-      banner.askForToken('A token that allows more replaces the one that is used.');
-    }),
-  ]),
-);
+const sections = TABLES.map((table) => {
+  return new Section(table, states.get(table.id), look, askForToken);
+});
 const connection = new Connection(
   graphqlURL(),
   new Map(TABLES.map((table) => [table.id, subscription(table)])),
@@ -46,6 +41,10 @@ const connection = new Connection(
 );
 let isDrawingScheduled = false;
 
+function askForToken() {
+  banner.askForToken('A token that allows more replaces the one that is used.');
+}
+
 /** Where the server's GraphQL is: beside this page, also where a proxy has moved both. */
 function graphqlURL() {
   const url = new URL('graphql', document.baseURI);
@@ -62,10 +61,9 @@ function scheduleDrawing() {
 
 function draw() {
   isDrawingScheduled = false;
-  const changed = new Map([...sections].map(([id, { view }]) => [id, view.collect()]));
-  const policies = changed.get('policies');
-  if (policies.size) sections.get('schedules').view.refresh((row) => policies.has(row.policyId));
-  for (const section of sections.values()) {
+  const policies = states.get('policies').pending;
+  if (policies.size) states.get('schedules').touch((row) => policies.has(row.policyId));
+  for (const section of sections) {
     section.showStatus(banner.isConnected);
     const end = performance.now() + DRAWING_MS;
     if (!section.view.draw(() => performance.now() > end)) scheduleDrawing();
@@ -73,7 +71,7 @@ function draw() {
   banner.showTitle([...states.values()].some(({ status }) => status === 'STALE'));
 }
 
-for (const section of sections.values()) {
+for (const section of sections) {
   section.appendTo(document.querySelector('main'), document.querySelector('nav ul'));
 }
 window.addEventListener('online', () => connection.isWaiting && connection.open());

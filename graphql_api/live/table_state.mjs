@@ -18,12 +18,19 @@ export class TableState {
   statusSince;
   /** Why there are no events, if the server has ended the subscription. */
   problem = null;
+  /**
+   * What is to be drawn anew, by the rows' keys; who draws it takes it away. It is the mark of a
+   * row that an event has changed, and null for one that is to be shown as it is, or to be taken
+   * away if there is none.
+   *
+   * @type {Map<string, Mark | null>}
+   */
+  pending = new Map();
 
   #type;
   #entity;
   #deletedKey;
   #snapshot = new Map(); // null once it is complete
-  #pending = new Map();
 
   /** @param {import('./tables.mjs').Table} table */
   constructor({ type, entity, deletedKey }, at = new Date()) {
@@ -69,16 +76,11 @@ export class TableState {
     }
   }
 
-  /**
-   * What is to be drawn anew, by the rows' keys: the mark of a row that an event has changed; null
-   * for one that is only to be shown as it is, or to be taken away if there is none.
-   *
-   * @returns {Map<string, Mark | null>}
-   */
-  takePending() {
-    const pending = this.#pending;
-    this.#pending = new Map();
-    return pending;
+  /** Have the rows drawn anew that have not changed, but show something else that has. */
+  touch(isConcerned) {
+    for (const [key, row] of this.rows) {
+      if (isConcerned(row) && !this.pending.has(key)) this.pending.set(key, null);
+    }
   }
 
   #applyStatus(status, at) {
@@ -93,16 +95,20 @@ export class TableState {
   }
 
   #replaceRows(rows) {
-    for (const key of [...this.rows.keys(), ...rows.keys()]) this.#pending.set(key, null);
+    for (const key of [...this.rows.keys(), ...rows.keys()]) this.pending.set(key, null);
     this.rows = rows;
   }
 
-  #mark(key, mark) {
-    const earlier = this.#pending.get(key);
-    if (mark.kind === 'updated' && earlier) {
-      mark.kind = earlier.kind === 'added' ? 'added' : 'updated';
-      for (const field of earlier.fields) mark.fields.add(field);
+  /** Merge a change with what is pending, as the server does for those who read slowly. */
+  #mark(key, { kind, fields, at }) {
+    const earlier = this.pending.get(key);
+    if (earlier?.kind === 'added' && kind === 'deleted') {
+      this.pending.delete(key);
+    } else if (earlier && kind !== 'deleted') {
+      const merged = earlier.kind === 'added' ? 'added' : 'updated';
+      this.pending.set(key, { kind: merged, fields: new Set([...earlier.fields, ...fields]), at });
+    } else {
+      this.pending.set(key, { kind, fields, at });
     }
-    this.#pending.set(key, mark);
   }
 }

@@ -39,7 +39,6 @@ export class TableView {
   #body;
   #entries = new Map(); // by key
   #ordered = [];
-  #waiting = new Map(); // what is to be drawn, as the state gives it
   #marked = new Map(); // until when, in the order of that
   #timer;
 
@@ -62,29 +61,16 @@ export class TableView {
     element.style.setProperty('--columns', `${widths} ${LAST_CHANGE_WIDTH}fr`);
   }
 
-  /** Take what is to be drawn. @returns {Set<string>} the keys of those rows */
-  collect() {
-    const pending = this.#state.takePending();
-    for (const [key, mark] of pending) this.#waiting.set(key, mark);
-    return new Set(pending.keys());
-  }
-
-  /** Draw these rows anew although they have not changed: something else that they show has. */
-  refresh(isConcerned) {
-    for (const [key, row] of this.#state.rows) {
-      if (isConcerned(row) && !this.#waiting.has(key)) this.#waiting.set(key, null);
-    }
-  }
-
   /**
-   * Draw what was collected, until `isOver`.
+   * Draw what is pending, until `isOver`.
    *
    * @returns {boolean} whether all is drawn
    */
   draw(isOver) {
-    for (const [key, mark] of this.#waiting) {
+    const { pending } = this.#state;
+    for (const [key, mark] of pending) {
       if (isOver()) return false;
-      this.#waiting.delete(key);
+      pending.delete(key);
       this.#drawRow(key, mark);
     }
     return true;
