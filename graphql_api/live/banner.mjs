@@ -61,7 +61,8 @@ export class Banner {
   showTitle(isStale) {
     const isTrouble = !this.isConnected || isStale;
     const trouble = this.isConnected ? 'Stale' : pill.textContent;
-    document.title = isTrouble ? `${trouble} · ${TITLE}` : TITLE;
+    const title = isTrouble ? `${trouble} · ${TITLE}` : TITLE;
+    if (document.title !== title) document.title = title;
   }
 }
 

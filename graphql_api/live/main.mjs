@@ -52,8 +52,9 @@ function graphqlURL() {
   return url;
 }
 
-/** Whatever comes is drawn with the next frame; a page that nobody sees has none until then. */
+/** Whatever comes is drawn with the next frame. A page that nobody sees has none, but its title. */
 function scheduleDrawing() {
+  banner.showTitle([...states.values()].some(({ status }) => status === 'STALE'));
   if (isDrawingScheduled) return;
   isDrawingScheduled = true;
   requestAnimationFrame(draw);
@@ -68,7 +69,6 @@ function draw() {
     const end = performance.now() + DRAWING_MS;
     if (!section.view.draw(() => performance.now() > end)) scheduleDrawing();
   }
-  banner.showTitle([...states.values()].some(({ status }) => status === 'STALE'));
 }
 
 for (const section of sections) {

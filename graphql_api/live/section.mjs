@@ -6,7 +6,6 @@ import { TableView } from './table_view.mjs';
 const number = new Intl.NumberFormat();
 
 export class Section {
-  #table;
   #state;
   #section;
   #link;
@@ -19,7 +18,6 @@ export class Section {
    * @param {() => void} askForToken
    */
   constructor(table, state, look, askForToken) {
-    this.#table = table;
     this.#state = state;
     this.#section = clone('section');
     this.#link = clone('link');
