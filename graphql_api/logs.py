@@ -19,7 +19,8 @@ def logging_config(level: LogLevel, log_format: LogFormat = "plain") -> dict[str
     """The argument of `logging.config.dictConfig`.
 
     uvicorn's own notes (each socket that opens or closes, each phase of its start) appear only with
-    `debug`; the application says what an operator must know of these.
+    `debug`; the application says what an operator must know of these. What it notes at its own
+    debug level never does: that is every header and frame, with the tokens and passwords in them.
     """
     return {
         "version": 1,
@@ -34,18 +35,19 @@ def logging_config(level: LogLevel, log_format: LogFormat = "plain") -> dict[str
         "filters": {
             "not_said_twice": {"()": _NotSaidTwice},
             "no_cancellation": {"()": _NoCancellation},
+            "no_url": {"()": _NoURL},
         },
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": log_format,
-                "filters": ["not_said_twice", "no_cancellation"],
+                "filters": ["not_said_twice", "no_cancellation", "no_url"],
             }
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "graphql_api": {"level": level.upper()},
-            "uvicorn": {"level": "DEBUG" if level == "debug" else "WARNING"},
+            "uvicorn": {"level": "INFO" if level == "debug" else "WARNING"},
         },
     }
 
@@ -96,3 +98,10 @@ class _NoCancellation(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         return not (record.name == "uvicorn.error" and isinstance(error, asyncio.CancelledError))
+
+
+class _NoURL(logging.Filter):
+    """Drops uvicorn's remarks on handshakes, which hold the whole URL: some put tokens there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.name == "uvicorn.error" and '"WebSocket %s"' in str(record.msg))

@@ -26,7 +26,7 @@ _STATUS_S = 0.5
 async def main(database: str, status_file: Path) -> None:
     settings = settings_for(
         DatabaseURL.parse(database),
-        history_max_changes=500,
+        history_max_changes=2000,
         self_check_s=10,
         send_timeout_s=SEND_TIMEOUT_S,
     )
