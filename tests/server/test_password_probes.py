@@ -139,9 +139,8 @@ async def test_event_stream_and_get_hold_no_password(server: Running) -> None:
             answer = await http.get("/graphql", params={"query": watch.query})
             assert answer.json()["data"]
             assert_no_secret(answer.text)
-            request = {"params": {"query": watch.subscription}}
-            accept = {"accept": "text/event-stream"}
-            async with http.stream("GET", "/graphql", **request, headers=accept) as stream:
+            query, accept = {"query": watch.subscription}, {"accept": "text/event-stream"}
+            async with http.stream("GET", "/graphql", params=query, headers=accept) as stream:
                 async for line in stream.aiter_lines():
                     assert_no_secret(line)
                     if '"READY"' in line:
