@@ -36,10 +36,11 @@ bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout
 soak: $(VENV)/.dev ## watch memory and descriptors under load for ten minutes; ARGS="--minutes 60"
 	@$(VENV)/bin/python -m tests.soak $(ARGS)
 
-fuzz: $(VENV)/.dev ## look for bytes that break a parser, five minutes for each; on Linux
-	@$(VENV)/bin/pip install --quiet 'atheris>=3'
-	@$(VENV)/bin/python -m tests.fuzz messages $(ARGS)
-	@$(VENV)/bin/python -m tests.fuzz frames $(ARGS)
+fuzz: $(VENV)/.dev ## look for what breaks a parser or HTTP, five minutes for each; on Linux
+	@$(VENV)/bin/pip install --quiet 'atheris>=3' 'schemathesis>=4.32'
+	@for target in messages frames http; do \
+		$(VENV)/bin/python -m tests.fuzz $$target $(ARGS) || exit; \
+	done
 
 check: $(VENV)/.dev ## check format, lint, types, imports and schema.graphql
 	@$(VENV)/bin/ruff format --check .

@@ -51,6 +51,10 @@ class Program:
         """How many files and sockets it has open."""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
+    def printed(self) -> str:
+        """All that it has printed, its log included."""
+        return self._output.read_text(errors="replace")
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)

@@ -1,10 +1,11 @@
-"""Look for inputs that break a rule, guided by what code they reach.
+"""Look for inputs that break a rule.
 
-Usage: python -m tests.fuzz messages|frames [--seconds N] [--corpus DIRECTORY]
+Usage: python -m tests.fuzz messages|frames|http [--seconds N] [--corpus DIRECTORY]
 
-It ends at the first one, with exit code 77, and writes it to the directory; a copy in
-`regressions/` is a test for ever. What reaches new code is kept there too, and used again by the
-next run. It needs the package `atheris`, which has wheels for Linux.
+The parsers of messages and frames get bytes, guided by what code they reach. It ends at the first
+that break a rule, with exit code 77, and writes them to the directory; a copy in `regressions/` is
+a test for ever. What reaches new code is kept there too, and used again by the next run. That needs
+the package `atheris`, which has wheels for Linux; `http` needs `schemathesis`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.fuzz import http
+
 if TYPE_CHECKING:
     from tests.fuzz.target import Target
 
-_TARGETS = ("frames", "messages")
+_TARGETS = ("frames", "http", "messages")
 _MAX_BYTES = 8192
 _SLOW_S = 20
 _MEMORY_MB = 2048
@@ -37,6 +40,8 @@ def main() -> None:
         help="%(default)s",
     )
     options = parser.parse_args()
+    if options.target == "http":
+        sys.exit(http.run(options.seconds))
     try:
         import atheris
     except ModuleNotFoundError:
