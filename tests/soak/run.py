@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -63,15 +63,24 @@ def run(*, load_s: float, every_s: float, subscribers: int, say: Callable[[str],
         SoakError: A client was not served as it must be.
     """
     with tempfile.TemporaryDirectory() as name, _database(Path(name)) as (database, url):
-        server_status, load_status = Path(name, "server"), Path(name, "load")
-        command = [sys.executable, "-m", "tests.soak.server", url, str(server_status)]
+        files = [Path(name, program) for program in ("server", "subscribers", "load")]
+        server_file, subscribers_file, load_file = files
+        command = [sys.executable, "-m", "tests.soak.server", url, str(server_file)]
         with running(command) as server:
-            look = _Look(server, database, server_status, load_status)
+            look = _Look(server, database, files)
             _until_ready(server)
-            server_status.unlink(missing_ok=True)  # it may be from before
+            server_file.unlink(missing_ok=True)  # it may be from before
             before = _until(look, lambda sample: sample.server_tasks > 0, _START_S)
-            with _load(server, url, load_status, subscribers) as check:
-                _until(look, lambda sample: sample.visits > 0, _START_S, check)
+            at = (server.host, server.port)
+            staying = _clients("subscribers", *at, subscribers_file, load_file, subscribers)
+            visiting = _clients("load", *at, url, load_file)
+            with staying as check_staying, visiting as check_visiting:
+
+                def check() -> None:
+                    check_staying()
+                    check_visiting()
+
+                _until(look, lambda one: one.visits > 0 and one.messages > 0, _START_S, check)
                 look.start_s = time.monotonic()
                 samples = [look()]
                 while samples[-1].at_s < load_s:
@@ -93,27 +102,24 @@ def _is_as_before(before: Sample, after: Sample) -> bool:
 class _Look:
     """Looks at everything when it is called."""
 
-    def __init__(
-        self, server: Program, database: Program, server_status: Path, load_status: Path
-    ) -> None:
+    def __init__(self, server: Program, database: Program, files: Sequence[Path]) -> None:
         self.start_s = time.monotonic()
         self._server = server
         self._database = database
-        self._server_status = server_status
-        self._load_status = load_status
+        self._files = files
 
     def __call__(self) -> Sample:
-        server, load = status.read(self._server_status), status.read(self._load_status)
+        told = {name: value for file in self._files for name, value in status.read(file).items()}
         return Sample(
             at_s=time.monotonic() - self.start_s,
             server_mb=self._server.resident_kb() / 1024,
             server_descriptors=self._server.descriptors(),
-            server_tasks=int(server.get("tasks", 0)),
+            server_tasks=int(told.get("tasks", 0)),
             database_mb=self._database.resident_kb() / 1024,
             database_descriptors=self._database.descriptors(),
-            messages=int(load.get("messages", 0)),
-            writes=int(load.get("writes", 0)),
-            visits=int(load.get("visits", 0)),
+            messages=int(told.get("messages", 0)),
+            writes=int(told.get("writes", 0)),
+            visits=int(told.get("visits", 0)),
         )
 
 
@@ -155,15 +161,12 @@ def _database(directory: Path) -> Iterator[tuple[Program, str]]:
 
 
 @contextmanager
-def _load(
-    server: Program, url: str, status_file: Path, subscribers: int
-) -> Iterator[Callable[[], None]]:
-    """The load, until the context is left; what is yielded raises if it has failed."""
-    arguments = [server.host, str(server.port), url, str(status_file), str(subscribers)]
+def _clients(name: str, *arguments: object) -> Iterator[Callable[[], None]]:
+    """A program of clients, until the context is left; what is yielded raises if it has failed."""
     with (
         tempfile.TemporaryFile() as output,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.soak.load", *arguments],
+            [sys.executable, "-m", f"tests.soak.{name}", *map(str, arguments)],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
