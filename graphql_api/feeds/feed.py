@@ -66,8 +66,8 @@ class FeedSettings:
         backoff_max_s: How long to wait at most; each wait is twice the last, and then a random
             part of that, so that many servers do not come back at once.
         self_check_s: How long to wait between two comparisons with the table; 0 for never.
-        self_check_confirm_s: How long a change may take from the database to here: documents that
-            differ are read again after it.
+        self_check_confirm_s: How long a change may take from the database to here, on a machine
+            that has far too much to do: documents that differ are read again after it.
     """
 
     history_max_changes: int = 10_000
@@ -76,7 +76,7 @@ class FeedSettings:
     backoff_first_s: float = 0.1
     backoff_max_s: float = 10.0
     self_check_s: float = 300.0
-    self_check_confirm_s: float = 1.0
+    self_check_confirm_s: float = 10.0
 
 
 def backoff_s(attempt: int, settings: FeedSettings, jitter: float) -> float:
