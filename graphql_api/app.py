@@ -44,6 +44,7 @@ from graphql_api.schema import TABLES, APISchema, Context, build_schema
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.transport.access import Access
+from graphql_api.transport.admission import Admission, AdmissionMiddleware
 from graphql_api.transport.checked_documents import CheckedDocuments
 from graphql_api.transport.document_limits import DocumentLimits
 from graphql_api.transport.documents import Documents
@@ -55,6 +56,7 @@ from graphql_api.transport.jwt import Key, Keys, allowed_algorithms, keys_of_jwk
 from graphql_api.transport.manifest import read_manifest
 from graphql_api.transport.persisted import PersistedDocuments
 from graphql_api.transport.principal import Principal, Verifier
+from graphql_api.transport.rate_limit import TokenBuckets
 from graphql_api.transport.tokens import Tokens
 from graphql_api.transport.watched_file import WatchedFile
 from graphql_api.transport.websocket import GraphQLTransportWS, Limits
@@ -81,7 +83,9 @@ class Application(Starlette):
         websocket: GraphQLTransportWS,
         probes: Probes,
         guard: Guard,
+        admission: Admission,
     ) -> None:
+        self.admission = admission
         self._services = services
         self._http = http
         self._websocket = websocket
@@ -100,7 +104,7 @@ class Application(Starlette):
             routes += live_routes()
         super().__init__(
             routes=routes,
-            middleware=_middleware(guard),
+            middleware=_middleware(guard, admission),
             lifespan=lambda _: services,
         )
 
@@ -116,8 +120,11 @@ class Application(Starlette):
         )
 
 
-def _middleware(guard: Guard) -> list[Middleware]:
-    made = [Middleware(GuardMiddleware, guard=guard, probes=(HEALTH, READINESS))]
+def _middleware(guard: Guard, admission: Admission) -> list[Middleware]:
+    made = [
+        Middleware(AdmissionMiddleware, admission=admission),
+        Middleware(GuardMiddleware, guard=guard, probes=(HEALTH, READINESS)),
+    ]
     if guard.origins:
         # The guard decides who is answered; this tells the browser that the page may read it.
         made.append(
@@ -184,6 +191,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
         ),
         max_body_bytes=settings.max_message_bytes,
+        rates=TokenBuckets(settings.max_operations_per_s, settings.operation_burst),
     )
     websocket = GraphQLTransportWS(
         schema,
@@ -194,6 +202,8 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             connection_init_timeout_s=settings.connection_init_timeout_s,
             max_subscriptions=settings.max_subscriptions,
             max_queries=settings.max_queries,
+            max_operations_per_s=settings.max_operations_per_s,
+            operation_burst=settings.operation_burst,
             send_timeout_s=settings.send_timeout_s,
         ),
         gate=access,
@@ -213,6 +223,12 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             lambda: services.feeds, websocket, access, ready_stale_s=settings.ready_stale_s
         ),
         guard=guard,
+        admission=Admission(
+            max_connections=settings.max_connections,
+            max_per_address=settings.max_connections_per_address,
+            trusted_proxies=settings.trusted_proxy,
+            traffic=fan_out.traffic,
+        ),
     )
 
 

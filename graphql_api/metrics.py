@@ -147,6 +147,10 @@ class _TransportMetrics(Collector):
             yield GaugeMetricFamily(f"graphql_api_{name}", text, value=value)
         counters = {
             "messages_received": ("WebSocket messages from clients.", traffic.messages_received),
+            "refused_connections": (
+                "Connections and requests that were refused, since there were too many.",
+                traffic.refused,
+            ),
             "messages_sent": ("WebSocket messages and SSE events to them.", traffic.messages_sent),
             "sent_bytes": ("Their payloads, in bytes.", traffic.bytes_sent),
             "executions": ("Events that were executed.", traffic.executions),

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graphql_api.errors import ConfigurationError
 from graphql_api.settings import Settings
 from graphql_api.tls import Certificate
+from graphql_api.transport.admission import Admission
 from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.watched import SocketLimits
@@ -25,6 +26,7 @@ _LAST_LOOK_S = 0.3
 """uvicorn needs a moment to see that nobody is left: it looks every 0.1 s."""
 
 _TICKS_PER_CERTIFICATE_LOOK = 50
+_TICKS_PER_LOG_LOOK = 10
 
 _logger = logging.getLogger(__name__)
 
@@ -60,7 +62,13 @@ def listening_failed(host: str, port: int, error: OSError | UnicodeError) -> Con
 
 
 class Application(Protocol):
-    """An ASGI application whose clients can be sent away before it ends."""
+    """An ASGI application whose clients can be sent away before it ends.
+
+    Attributes:
+        admission: Decides which connections are let in.
+    """
+
+    admission: Admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, as ASGI has it."""
@@ -109,7 +117,7 @@ class Server(uvicorn.Server):
         self._certificate = (
             None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
         )
-        super().__init__(_config(self._supervised, settings, self._certificate))
+        super().__init__(_config(self._supervised, app.admission, settings, self._certificate))
         self._app = app
         self._grace_s = settings.shutdown_grace_s
         self._forced = asyncio.Event()
@@ -145,7 +153,9 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Look now and then whether the certificate has been renewed; uvicorn ticks at 10 Hz."""
+        """Look now and then what there is to do; uvicorn ticks at 10 Hz."""
+        if counter % _TICKS_PER_LOG_LOOK == 0:
+            self._app.admission.log.flush()
         if self._certificate is not None and counter % _TICKS_PER_CERTIFICATE_LOOK == 0:
             self._certificate.reload_if_changed()
         return await super().on_tick(counter)
@@ -194,19 +204,24 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
 
-def _config(app: ASGIApp, settings: Settings, certificate: Certificate | None) -> uvicorn.Config:
+def _config(
+    app: ASGIApp, admission: Admission, settings: Settings, certificate: Certificate | None
+) -> uvicorn.Config:
     limits = SocketLimits(
-        send_timeout_s=settings.send_timeout_s, send_buffer_bytes=settings.send_buffer_bytes
+        send_timeout_s=settings.send_timeout_s,
+        send_buffer_bytes=settings.send_buffer_bytes,
+        request_timeout_s=settings.request_timeout_s,
     )
     return uvicorn.Config(
         app,
         access_log=False,
-        http=StreamingProtocol.with_limits(limits),
+        http=StreamingProtocol.with_limits(limits).with_admission(admission),
         interface="asgi3",
         lifespan="on",
         log_config=None,
-        # Nothing here depends on the client's address or scheme, so nobody is believed about them.
-        proxy_headers=False,
+        # Nobody else is believed about the client's address, by which connections are counted.
+        proxy_headers=bool(settings.trusted_proxy),
+        forwarded_allow_ips=[*settings.trusted_proxy],
         server_header=False,
         ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
         timeout_graceful_shutdown=settings.shutdown_grace_s,

@@ -226,6 +226,33 @@ class Settings(DataSettings):
         description="how often an event stream (SSE) is sent a comment, that proxies do not take "
         "it for dead, in seconds",
     )
+    max_operations_per_s: float = Field(
+        100.0,
+        gt=0,
+        description="how many operations a connection may begin in a second, in the long run; "
+        "after a pause, as many at once as it may have at a time",
+    )
+    max_connections: int = Field(
+        10_000, ge=1, description="how many connections there may be; one more is refused"
+    )
+    max_connections_per_address: int = Field(
+        1000,
+        ge=1,
+        description="how many connections, and how many requests and WebSockets, one address may "
+        "have at a time; loopback addresses and trusted proxies are not counted",
+    )
+    trusted_proxy: Names = Field(
+        (),
+        description="believe the proxy with this address, or those of this network, whom "
+        "X-Forwarded-For says that it serves",
+        json_schema_extra={"metavar": "ADDRESS"},
+    )
+    request_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        description="how long a request may take to arrive as a whole, and a new connection to "
+        "begin one, in seconds",
+    )
     send_timeout_s: float = Field(
         10.0,
         gt=0,
@@ -275,6 +302,11 @@ class Settings(DataSettings):
     shutdown_grace_s: int = Field(
         5, ge=0, description="how long a shutdown waits for clients to go, in seconds"
     )
+
+    @property
+    def operation_burst(self) -> float:
+        """How many operations a connection may begin at once, after a pause."""
+        return max(self.max_operations_per_s, self.max_subscriptions + self.max_queries)
 
     @property
     def has_access_control(self) -> bool:

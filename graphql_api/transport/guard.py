@@ -117,7 +117,7 @@ class Refusal:
 
     Attributes:
         status: The HTTP status: 400 for a request that is malformed, 403 for one that is not
-            allowed.
+            allowed, 429 and 503 for one too many.
         reason: One line for whoever made the request: what is refused, and what would allow it.
     """
 
@@ -210,10 +210,11 @@ class GuardMiddleware:
             await self._app(scope, receive, send)
             return
         _logger.info("refused a request to %r: %s", scope["path"], refusal.reason)
-        await _refuse(scope, send, refusal)
+        await refuse(scope, send, refusal)
 
 
-async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
+async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
+    """Answer a request, or the handshake of a WebSocket, by a refusal."""
     if scope["type"] == "http":
         prefix = "http.response"
     elif "websocket.http.response" in scope.get("extensions", {}):

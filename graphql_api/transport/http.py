@@ -40,6 +40,7 @@ from graphql_api.transport.execution import RequestError
 from graphql_api.transport.fan_out import FanOut
 from graphql_api.transport.json_input import from_json
 from graphql_api.transport.principal import Principal
+from graphql_api.transport.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
 from graphql_api.transport.request import (
     MalformedRequestError,
     Members,
@@ -236,6 +237,8 @@ class GraphQLHTTP:
         fan_out: What serves subscriptions to feeds, to be shared with others, who enter it.
         stream_limits: Of each event stream.
         max_body_bytes: How long a request's body may be.
+        rates: How many operations may begin in a second on a connection; those that come by a
+            trusted proxy count by their client's address.
     """
 
     def __init__(
@@ -248,7 +251,9 @@ class GraphQLHTTP:
         fan_out: FanOut | None = None,
         stream_limits: StreamLimits | None = None,
         max_body_bytes: int = 1_048_576,
+        rates: TokenBuckets | None = None,
     ) -> None:
+        self._rates = TokenBuckets(100.0, 200.0) if rates is None else rates
         self._schema = schema
         self._make_context = make_context
         self._access = Access() if access is None else access
@@ -289,6 +294,9 @@ class GraphQLHTTP:
         if media_type is None and not streams:
             types = " or ".join(media_type.value for media_type in MediaType)
             raise RefusedError(406, f"the response can be {types}, and Accept names none of them")
+        if not self._rates.take(scope.get("client")):
+            text = rate_limit_text(self._rates.per_s)
+            raise RefusedError(429, text, code=RATE_LIMITED, headers={"retry-after": "1"})
         # Before anything else is read of it.
         principal = self._access.principal(scope)
         if method == "GET":

@@ -1,4 +1,4 @@
-"""What the log says of clients without valid credentials: little, however many they are."""
+"""What the log says of clients that are refused: little, however many they are."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ class RefusalLog:
     """Tells the operator of refused clients, one line in a while for all of them.
 
     Args:
+        by: What refuses them.
         interval_s: How long to wait between two lines.
         clock: Tells the time, in seconds.
     """
 
     def __init__(
-        self, *, interval_s: float = 10.0, clock: Callable[[], float] = time.monotonic
+        self,
+        by: str = "access control",
+        *,
+        interval_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._by = by
         self._interval_s = interval_s
         self._clock = clock
         self._unsaid = 0
@@ -46,7 +52,7 @@ class RefusalLog:
             return
         address, reason = self._last
         log.warning(
-            "refused by access control: %d, the last from %s: %s", self._unsaid, address, reason
+            "refused by %s: %d, the last from %s: %s", self._by, self._unsaid, address, reason
         )
         self._unsaid = 0
         self._said_at_s = now_s

@@ -41,6 +41,7 @@ class Traffic:
         execution_s: How long that took, in seconds of the event loop.
         encoding_s: How long it took to make JSON of the results, the same.
         shared_results: How often an event's result was there already, for another subscriber.
+        refused: Connections and requests that were refused, since there were too many.
         closes: How often a WebSocket ended with which code.
         responses: How often an HTTP request to GraphQL was answered by which status.
         lag: How long after a change had come from the database it was written to every socket that
@@ -54,6 +55,7 @@ class Traffic:
     execution_s: float = 0.0
     encoding_s: float = 0.0
     shared_results: int = 0
+    refused: int = 0
     closes: Counter[int] = field(default_factory=Counter)
     responses: Counter[int] = field(default_factory=Counter)
     lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_S))

@@ -1,30 +1,34 @@
 """uvicorn's HTTP protocol, with an outlet that writes streamed responses to the transport directly.
 
-It also sets a limit to the head of a request, of which uvicorn keeps all that comes.
+It also decides by an `Admission` which connections are let in, and sets limits to what comes on
+them: a request's head, of which uvicorn keeps everything, may not be endless, and a request must
+have come as a whole within `request_timeout_s`, for which uvicorn would wait for ever.
 
 ```python
 uvicorn.Config(app, http=StreamingProtocol.with_limits(SocketLimits(send_timeout_s=30)))
 ```
 
 Source: uvicorn/protocols/http/httptools_impl.py of uvicorn 0.54; RFC 9112, 7.1 (chunks);
-RFC 6585, 5 (431).
+RFC 6585, 5 (431); RFC 9110, 15.5.9 (408).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import Any, ClassVar, Self
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from graphql_api.transport.admission import Admission
+from graphql_api.transport.guard import Refusal
 from graphql_api.transport.outlet import EXTENSION
 from graphql_api.transport.watched import WatchedConnection
 
 _MAX_HEAD_BYTES = 65_536
-_HEAD_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-length: 0\r\nconnection: close\r\n\r\n"
-)
+_HEAD_TOO_LARGE = Refusal(431, f"the head of a request may have {_MAX_HEAD_BYTES} bytes")
+_TOO_SLOW = Refusal(408, "the request did not come as a whole in time")
 
 
 class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
@@ -34,20 +38,50 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     it, each by its `send`.
     """
 
+    admission: ClassVar[Admission | None] = None
+
+    @classmethod
+    def with_admission(cls, admission: Admission) -> type[Self]:
+        """The same class with something that decides which connections are let in."""
+        return type(cls.__name__, (cls,), {"admission": admission})
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_in_head = True
         self._head_bytes = 0
+        self._has_begun = False
+        self._request_timer: asyncio.TimerHandle | None = None
 
     # What uvicorn and its parser call.
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let a connection in, or refuse it."""
+        super().connection_made(transport)
+        if self.admission is not None:
+            peer = None if self.client is None else self.client[0]
+            decision = self.admission.connected(peer, len(self.connections))
+            if isinstance(decision, Refusal):
+                self.transport.write(_response(decision))
+                self.transport.close()
+                return
+            self._leave = decision
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        self._await_no_request()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
         """Refuse a request whose head does not end."""
+        self._has_begun = True
+        if not self._is_answering:
+            self._await_request()
         if self._is_in_head:
             self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > _MAX_HEAD_BYTES and not self.is_closed:
-            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.write(_response(_HEAD_TOO_LARGE))
             self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -64,14 +98,45 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Another request may begin."""
         self._is_in_head = True
+        self._has_begun = False
+        self._await_no_request()
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """Let what waits be watched by the connection's next protocol, which is told the rest."""
+        self._await_no_request()
         super().handle_websocket_upgrade()
-        if self._watch is not None:
-            self._stop_watch()
-            self.transport.get_protocol().pause_writing()
+        protocol = self.transport.get_protocol()
+        if isinstance(protocol, WatchedConnection):
+            protocol.take_over(self)
+
+    # How long a request may take to arrive.
+
+    @property
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _await_request(self) -> None:
+        if self._request_timer is None:
+            self._request_timer = self.loop.call_later(
+                self.limits.request_timeout_s, self._request_is_late
+            )
+
+    def _await_no_request(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer = None
+
+    def _request_is_late(self) -> None:
+        self._request_timer = None
+        if self.is_closed:
+            return
+        # Some answer a request before its body has come.
+        is_answered = not self._is_in_head and self.cycle.response_started
+        if self._has_begun and not is_answered:
+            self.transport.write(_response(_TOO_SLOW))
+        self.transport.close()
 
     # The outlet.
 
@@ -83,3 +148,11 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
         """As in `Outlet`."""
         self.write_text(b"".join(part for middle in middles for part in (prefix, middle, suffix)))
+
+
+def _response(refusal: Refusal) -> bytes:
+    body = f"{refusal.reason}\n".encode()
+    return b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n" % (
+        refusal.status,
+        HTTPStatus(refusal.status).phrase.encode(),
+    ) + b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from graphql_api.transport.admission import Leave
 from graphql_api.transport.outlet import WRITE_BUFFER_BYTES, took_nothing
 
 if sys.platform == "linux":
@@ -37,11 +38,13 @@ class SocketLimits:
         send_timeout_s: How long a client may take nothing of what there is for it.
         send_buffer_bytes: What the kernel is told to buffer (SO_SNDBUF); Linux takes it twice.
         write_buffer_bytes: How much may wait in the server before it is not writable.
+        request_timeout_s: How long an HTTP request may take to arrive.
     """
 
     send_timeout_s: float = 10.0
     send_buffer_bytes: int = 65_536
     write_buffer_bytes: int = WRITE_BUFFER_BYTES
+    request_timeout_s: float = 10.0
 
 
 class StallWatch:
@@ -87,7 +90,15 @@ class WatchedConnection(asyncio.Protocol):
         self._written = 0
         self._watch: StallWatch | None = None
         self._look_timer: asyncio.TimerHandle | None = None
+        self._leave: Leave | None = None
         self.lost_because = ""
+
+    def take_over(self, earlier: WatchedConnection) -> None:
+        """Go on with a connection that began by another protocol, and with what waits there."""
+        self._leave, earlier._leave = earlier._leave, None
+        if earlier._watch is not None:
+            earlier._stop_watch()
+            self.pause_writing()
 
     # What outlets have in common.
 
@@ -131,7 +142,9 @@ class WatchedConnection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=1, low=0)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the watch, and let nobody wait any more."""
+        """End the watch, let nobody wait any more, and make room for another connection."""
+        if self._leave is not None:
+            self._leave()
         self._stop_watch()
         super().connection_lost(exc)
         self._call_back()

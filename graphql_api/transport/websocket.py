@@ -55,6 +55,7 @@ from graphql_api.transport.protocol import (
     Start,
     Stop,
 )
+from graphql_api.transport.rate_limit import RATE_LIMITED, TokenBucket, rate_limit_text
 from graphql_api.transport.request import Members, Request, is_request_error, refusal
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,8 @@ class Limits:
         connection_init_timeout_s: How long to wait for `connection_init`.
         max_subscriptions: How many subscriptions one socket may have at a time.
         max_queries: How many queries and mutations one socket may have at a time.
+        max_operations_per_s: How many operations one socket may begin in a second, in the long run.
+        operation_burst: How many at once, after a pause.
         max_since: How many cursors a `connection_init` may carry.
         close_timeout_s: How long to wait until the socket takes its last frame.
         send_timeout_s: How long a client may take nothing, on a server without outlets; on others
@@ -101,6 +104,8 @@ class Limits:
     connection_init_timeout_s: float = 3.0
     max_subscriptions: int = 100
     max_queries: int = 100
+    max_operations_per_s: float = 100.0
+    operation_burst: float = 200.0
     max_since: int = 1000
     close_timeout_s: float = 1.0
     send_timeout_s: float = 10.0
@@ -227,6 +232,7 @@ class _Connection:
         "_outlet",
         "_protocol",
         "_queries",
+        "_rate",
         "_receive",
         "_scope",
         "_send",
@@ -253,6 +259,7 @@ class _Connection:
         # Each operation that is being served, and how to stop it.
         self._subscriptions: dict[Operation, Callable[[], object]] = {}
         self._queries: dict[Operation, Callable[[], object]] = {}
+        self._rate = TokenBucket(self._limits.max_operations_per_s, self._limits.operation_burst)
         self._tasks = asyncio.TaskGroup()
         self._outlet = self._make_outlet()
         # The reader waits until then at most: for `connection_init`, or no longer than now.
@@ -408,6 +415,10 @@ class _Connection:
 
     def _start(self, operation: Operation, request: Request, resume_from: str | None) -> None:
         """Begin to serve an operation whose id has been reserved."""
+        if not self._rate.take():
+            text = rate_limit_text(self._limits.max_operations_per_s)
+            self._fail(operation, [refusal(text, RATE_LIMITED)])
+            return
         try:
             document, definition = request.operation(self._server.documents)
         except GraphQLError as error:

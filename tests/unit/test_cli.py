@@ -34,6 +34,7 @@ def handlers_of_signals() -> Iterator[None]:
 
 STUB = """
 import asyncio, contextlib, sys, types
+from graphql_api.transport.admission import Admission
 from graphql_api.errors import ConfigurationError, DatabaseRefusedError
 
 async def app(scope, receive, send):
@@ -53,6 +54,7 @@ async def drain(spread_s):
     pass
 
 app.drain = drain
+app.admission = Admission()
 
 def create_app(given, announce):
     global settings

@@ -43,6 +43,8 @@ COUNTED = (
     "_aliases",
     "_fields",
     "_rows",
+    "_connections",
+    "_per_address",
 )
 
 

@@ -1,0 +1,182 @@
+"""Who is let in: so many connections in all, and so many from one address.
+
+```
+ TCP connection ──▶ StreamingProtocol ──▶ Admission.connected: in all, and from its peer
+ request        ──▶ AdmissionMiddleware ─▶ Admission.clients: from the client that it names, which
+                                           behind a trusted proxy is another than the peer
+```
+
+A connection that is refused is told why, in a response that waits for no request, and closed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graphql_api.errors import ConfigurationError
+from graphql_api.transport.guard import Refusal, refuse
+from graphql_api.transport.refusal_log import RefusalLog
+from graphql_api.transport.traffic import Traffic
+
+Leave: TypeAlias = Callable[[], None]
+"""Makes room for another; to be called once."""
+
+_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class AddressLimit:
+    """How many there are from each address, and whether there may be one more. Pure.
+
+    Loopback addresses are not counted: a proxy on this machine has one, whoever is behind it. Of an
+    IPv6 address the first 64 bits count, since whoever has one address has all of those.
+
+    Args:
+        max_per_address: How many there may be from one.
+        uncounted: Addresses that are not counted, or networks of them.
+    """
+
+    def __init__(self, max_per_address: int, uncounted: Sequence[_Network] = ()) -> None:
+        self._max_per_address = max_per_address
+        self._uncounted = uncounted
+        self._numbers: Counter[_Network] = Counter()
+
+    def __len__(self) -> int:
+        """From how many addresses there are any."""
+        return len(self._numbers)
+
+    def enter(self, address: str | None) -> Leave | None:
+        """Count one more, until it leaves; None if that is one too many.
+
+        Args:
+            address: Where it is from; what is no IP address is not counted.
+        """
+        key = self._key(address)
+        if key is None:
+            return _nothing
+        if self._numbers[key] >= self._max_per_address:
+            return None
+        self._numbers[key] += 1
+        return lambda: self._leave(key)
+
+    def _leave(self, key: _Network) -> None:
+        self._numbers[key] -= 1
+        if not self._numbers[key]:
+            del self._numbers[key]
+
+    def _key(self, text: str | None) -> _Network | None:
+        try:
+            address = ipaddress.ip_address((text or "").partition("%")[0])
+        except ValueError:
+            return None
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address
+        if address.is_loopback or any(address in network for network in self._uncounted):
+            return None
+        return ipaddress.ip_network((address, 32 if address.version == 4 else 64), strict=False)
+
+
+def _nothing() -> None:
+    pass
+
+
+class Admission:
+    """One server's.
+
+    Args:
+        max_connections: How many TCP connections there may be in all.
+        max_per_address: How many of them from one address, and how many requests under way.
+        trusted_proxies: The addresses of proxies, or networks of them, which are not counted.
+        log: Tells the operator who is refused.
+        traffic: Where to count those who are.
+
+    Raises:
+        ConfigurationError: What should be a proxy's address is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 10_000,
+        max_per_address: int = 1_000,
+        trusted_proxies: Sequence[str] = (),
+        log: RefusalLog | None = None,
+        traffic: Traffic | None = None,
+    ) -> None:
+        proxies = [_network(text) for text in trusted_proxies]
+        self._max_connections = max_connections
+        self._max_per_address = max_per_address
+        self._peers = AddressLimit(max_per_address, proxies)
+        self._clients = AddressLimit(max_per_address, proxies)
+        self.log = log or RefusalLog("connection limits")
+        self._traffic = traffic or Traffic()
+
+    def connected(self, peer: str | None, connections: int) -> Leave | Refusal:
+        """Decide on a new TCP connection.
+
+        Args:
+            peer: Where it comes from.
+            connections: How many there are with it.
+
+        Returns:
+            What to call when it ends; or why it is refused.
+        """
+        if connections > self._max_connections:
+            return self._refused(503, peer, f"there are {self._max_connections} connections")
+        return self._enter(self._peers, peer, "connections")
+
+    def requested(self, client: str | None) -> Leave | Refusal:
+        """Decide on a request, or on the handshake of a WebSocket; as `connected`."""
+        return self._enter(self._clients, client, "requests and WebSockets")
+
+    def _enter(self, limit: AddressLimit, address: str | None, what: str) -> Leave | Refusal:
+        leave = limit.enter(address)
+        if leave is not None:
+            return leave
+        return self._refused(429, address, f"your address has {self._max_per_address} {what}")
+
+    def _refused(self, status: int, address: str | None, reason: str) -> Refusal:
+        self._traffic.refused += 1
+        self.log.refused(address or "somewhere", reason)
+        return Refusal(status, f"{reason} already, and may not have more; try again later")
+
+
+class AdmissionMiddleware:
+    """Answers requests of an address that has too many under way, and passes on the others.
+
+    Args:
+        app: The application behind it.
+        admission: What decides.
+    """
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection, as ASGI has it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        client = scope.get("client")
+        decision = self._admission.requested(client[0] if client else None)
+        if isinstance(decision, Refusal):
+            await refuse(scope, send, decision)
+            return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            decision()
+
+
+def _network(text: str) -> _Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--trusted-proxy {text!r}: not an IP address, or a network such as 10.0.0.0/8"
+        ) from error

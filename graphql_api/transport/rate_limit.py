@@ -1,0 +1,83 @@
+"""How many operations a connection may begin in a second."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+RATE_LIMITED = "RATE_LIMITED"
+
+
+def rate_limit_text(per_s: float) -> str:
+    """What a client is told whose operation is one too many."""
+    return f"more than {per_s:g} operations a second on this connection; try again later"
+
+
+class TokenBucket:
+    """Lets so many through in a second, and after a pause many at once.
+
+    Args:
+        per_s: How many in a second, in the long run.
+        burst: How many at once, after a pause.
+        clock: Tells the time, in seconds.
+    """
+
+    __slots__ = ("_at_s", "_burst", "_clock", "_per_s", "_tokens")
+
+    def __init__(
+        self, per_s: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._per_s = per_s
+        self._burst = burst
+        self._clock = clock
+        self._tokens = burst
+        self._at_s = clock()
+
+    def take(self) -> bool:
+        """Whether one more is let through now."""
+        now_s = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class TokenBuckets:
+    """A bucket for each of many, of whom those seen longest ago are forgotten.
+
+    Args:
+        per_s: Of each bucket.
+        burst: Of each bucket.
+        max_buckets: How many are remembered.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(
+        self,
+        per_s: float,
+        burst: float,
+        *,
+        max_buckets: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.per_s = per_s
+        self._burst = burst
+        self._clock = clock
+        self._max_buckets = max_buckets
+        self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, key: Hashable) -> bool:
+        """Whether one more is let through now, of those with this key."""
+        bucket = self._buckets.pop(key, None)
+        if bucket is None:
+            bucket = TokenBucket(self.per_s, self._burst, self._clock)
+        self._buckets[key] = bucket
+        if len(self._buckets) > self._max_buckets:
+            self._buckets.popitem(last=False)
+        return bucket.take()

@@ -1,0 +1,269 @@
+"""Clients that take up room: too many, too slow, too large. A good one is served throughout."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.conformance.conversation import init
+from tests.conformance.raw_websocket import (
+    Frame,
+    Opcode,
+    RawWebSocket,
+    frame,
+    raw_websocket,
+    text,
+)
+from tests.server.client import WAIT_S, Client, GraphQLErrors, connected
+from tests.server.running import Running, running, settings_for
+
+HEAD = b"GET /graphql HTTP/1.1\r\nHost: localhost\r\n"
+HANDSHAKE = HEAD + b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+POST = (
+    b"POST /graphql HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+)
+
+
+@asynccontextmanager
+async def served_throughout(client: Client) -> AsyncIterator[None]:
+    """A client that asks all the time, and is answered each time."""
+
+    async def ask() -> None:
+        while True:
+            assert await client.execute("{ __typename }") == {"data": {"__typename": "Query"}}
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield
+    finally:
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+
+
+def opened(server: Running, headers: dict[str, str]) -> connect:
+    """A WebSocket of our protocol."""
+    subprotocol = Subprotocol("graphql-transport-ws")
+    return connect(server.ws, subprotocols=[subprotocol], proxy=None, additional_headers=headers)
+
+
+async def sockets(server: Running) -> int:
+    """How many connections the server has, by its own account."""
+    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
+        metrics = (await http.get("/metrics")).text
+    (line,) = [line for line in metrics.splitlines() if line.startswith("graphql_api_sockets ")]
+    return int(float(line.split()[1]))
+
+
+async def closing(socket: RawWebSocket) -> Frame:
+    """The frame by which a server closes, after whatever else it sends."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            received = await socket.receive()
+            assert received is not None, "a close frame comes first"
+            if received.opcode is Opcode.CLOSE:
+                return received
+
+
+async def test_a_thousand_sockets_that_never_initialise_are_closed_and_freed(
+    starbelly: DatabaseURL,
+) -> None:
+    settings = settings_for(starbelly, connection_init_timeout_s=2)
+    async with (
+        running(settings) as server,
+        connected(server.ws) as good,
+        served_throughout(good),
+        AsyncExitStack() as stack,
+    ):
+        silent = [
+            await stack.enter_async_context(raw_websocket(server.host, server.port))
+            for _ in range(1000)
+        ]
+        assert {(await closing(socket)).code for socket in silent} == {4408}
+        for socket in silent:
+            socket.end()
+        async with asyncio.timeout(WAIT_S):
+            while await sockets(server) > 1:
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "answer"),
+    [
+        ([], b""),
+        ([HEAD], b"HTTP/1.1 408 Request Timeout\r\n"),
+        ([HANDSHAKE], b"HTTP/1.1 408 Request Timeout\r\n"),
+        ([HEAD, *[b"X-A: b\r\n"] * 1000], b"HTTP/1.1 408 Request Timeout\r\n"),
+        ([POST], b"HTTP/1.1 408 Request Timeout\r\n"),
+        ([POST, *[b" "] * 99], b"HTTP/1.1 408 Request Timeout\r\n"),
+        ([HEAD + b"\r\n", HEAD], b"HTTP/1.1 400 Bad Request\r\n"),
+    ],
+    ids=["nothing", "head", "handshake", "slow head", "body", "slow body", "second request"],
+)
+async def test_request_that_is_slow_to_arrive_is_given_up(
+    starbelly: DatabaseURL, pieces: list[bytes], answer: bytes
+) -> None:
+    settings = settings_for(starbelly, request_timeout_s=0.3)
+    async with running(settings) as server, connected(server.ws) as good, served_throughout(good):
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        reading = asyncio.create_task(reader.read())
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.wait([reading], timeout=0.01)
+        async with asyncio.timeout(WAIT_S):
+            with suppress(ConnectionResetError):
+                answered = await reading
+                assert answered.startswith(answer)
+                assert answered.endswith(b"\n") or not answer
+        writer.close()
+
+
+async def test_time_limit_of_a_request_does_not_count_between_requests_or_on_a_socket(
+    starbelly: DatabaseURL,
+) -> None:
+    settings = settings_for(starbelly, request_timeout_s=0.2)
+    async with (
+        running(settings) as server,
+        connected(server.ws) as client,
+        httpx.AsyncClient(base_url=server.http, trust_env=False) as http,
+    ):
+        for _ in range(3):
+            assert (await http.get("/healthz")).status_code == 200
+            await asyncio.sleep(0.3)
+        assert "data" in await client.execute("{ __typename }")
+
+
+async def test_message_of_five_megabytes_is_refused_at_its_first_bytes(
+    starbelly: DatabaseURL,
+) -> None:
+    async with (
+        running(settings_for(starbelly)) as server,
+        connected(server.ws) as good,
+        served_throughout(good),
+        raw_websocket(server.host, server.port) as bad,
+    ):
+        await bad.send(text(json.dumps(init())))
+        await bad.send(frame(Opcode.TEXT, b'{"type":"ping","payload":{', length=5_000_000))
+        assert (await closing(bad)).code == 1009
+
+
+async def test_message_that_is_too_big_once_it_is_unpacked_is_never_unpacked(
+    starbelly: DatabaseURL,
+) -> None:
+    deflate = zlib.compressobj(wbits=-15)
+    bomb = deflate.compress(b'{"type":"ping","payload":{"a":"' + b"x" * 200_000_000)
+    bomb += deflate.flush(zlib.Z_SYNC_FLUSH)
+    assert len(bomb) < 1_000_000
+    async with (
+        running(settings_for(starbelly, compress_messages=True)) as server,
+        connected(server.ws) as good,
+        served_throughout(good),
+        raw_websocket(
+            server.host,
+            server.port,
+            headers=["Sec-WebSocket-Extensions: permessage-deflate"],
+        ) as bad,
+    ):
+        assert bad.extensions is not None
+        assert bad.extensions.startswith("permessage-deflate")
+        await bad.send(frame(Opcode.TEXT, bomb[:-4], reserved=4))
+        assert (await closing(bad)).code == 1009
+
+
+async def test_connections_are_limited_in_all(starbelly: DatabaseURL) -> None:
+    async with (
+        running(settings_for(starbelly, max_connections=5)) as server,
+        connected(server.ws) as good,
+        served_throughout(good),
+    ):
+        async with AsyncExitStack() as stack:
+            for _ in range(4):
+                await stack.enter_async_context(raw_websocket(server.host, server.port))
+            for _ in range(100):
+                with pytest.raises(InvalidStatus) as refused:
+                    await stack.enter_async_context(connect(server.ws, proxy=None))
+                assert refused.value.response.status_code == 503
+                assert b"there are 5 connections already" in refused.value.response.body
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                with suppress(InvalidStatus):
+                    async with connected(server.ws):
+                        break
+
+
+async def test_connections_by_a_trusted_proxy_are_limited_for_each_client(
+    starbelly: DatabaseURL,
+) -> None:
+    settings = settings_for(
+        starbelly, max_connections_per_address=3, trusted_proxy=("127.0.0.1", "10.0.0.0/8")
+    )
+
+    def by(*hops: str) -> dict[str, str]:
+        return {"X-Forwarded-For": ", ".join(hops)}
+
+    async with (
+        running(settings) as server,
+        AsyncExitStack() as stack,
+        httpx.AsyncClient(base_url=server.http, trust_env=False) as http,
+    ):
+        greedy = by("192.0.2.9", "203.0.113.7", "10.0.0.1")
+        for _ in range(3):
+            await stack.enter_async_context(opened(server, greedy))
+        with pytest.raises(InvalidStatus) as refused:
+            await stack.enter_async_context(opened(server, by("127.0.0.1", "203.0.113.7")))
+        assert refused.value.response.status_code == 429
+        answer = await http.get("/graphql", params={"query": "{ __typename }"}, headers=greedy)
+        assert answer.status_code == 429
+        assert "your address has 3" in answer.text
+        other = await http.get(
+            "/graphql", params={"query": "{ __typename }"}, headers=by("203.0.113.8")
+        )
+        assert other.status_code == 200
+
+
+async def test_address_that_nobody_trusted_has_said_is_not_believed(
+    starbelly: DatabaseURL,
+) -> None:
+    settings = settings_for(starbelly, max_connections_per_address=1)
+    headers = {"X-Forwarded-For": "203.0.113.7"}
+    async with running(settings) as server, AsyncExitStack() as stack:
+        for _ in range(3):
+            await stack.enter_async_context(opened(server, headers))
+
+
+async def test_operations_are_limited_in_a_second_and_the_socket_lives_on(
+    starbelly: DatabaseURL,
+) -> None:
+    settings = settings_for(
+        starbelly, max_operations_per_s=0.001, max_subscriptions=2, max_queries=3
+    )
+    async with (
+        running(settings) as server,
+        connected(server.ws) as client,
+        connected(server.ws) as other,
+        httpx.AsyncClient(base_url=server.http, trust_env=False) as http,
+    ):
+        codes = []
+        for _ in range(10):
+            try:
+                assert "data" in await client.execute("{ __typename }")
+                codes.append("")
+            except GraphQLErrors as error:
+                codes.append(error.errors[0]["extensions"]["code"])
+        assert codes == [""] * 5 + ["RATE_LIMITED"] * 5
+        assert "data" in await other.execute("{ __typename }")
+        answers = [await http.get("/graphql", params={"query": "{ __typename }"}) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+        assert answers[-1].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+        assert answers[-1].headers["retry-after"] == "1"

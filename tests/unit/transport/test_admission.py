@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from graphql_api.errors import ConfigurationError
+from graphql_api.transport.admission import AddressLimit, Admission, Leave
+from graphql_api.transport.guard import Refusal
+from graphql_api.transport.traffic import Traffic
+
+
+def entered(leave: Leave | None) -> Leave:
+    assert leave is not None
+    return leave
+
+
+def test_each_address_has_a_limit_of_its_own_and_leaves_nothing_behind() -> None:
+    limit = AddressLimit(2)
+    leaves = [entered(limit.enter("192.0.2.1")) for _ in range(2)]
+    assert limit.enter("192.0.2.1") is None
+    leaves.append(entered(limit.enter("192.0.2.2")))
+    assert len(limit) == 2
+    leaves.pop(0)()
+    leaves.append(entered(limit.enter("192.0.2.1")))
+    for leave in leaves:
+        leave()
+    assert len(limit) == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:2"),
+        ("fe80::1%eth0", "fe80::1%eth1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+    ],
+)
+def test_one_client_under_several_addresses_is_one(one: str, other: str) -> None:
+    limit = AddressLimit(1)
+    assert limit.enter(one) is not None
+    assert limit.enter(other) is None
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "10.1.2.3", "", "a", None]
+)
+def test_those_who_stand_for_many_are_not_counted(address: str | None) -> None:
+    limit = AddressLimit(1, [ip_network("10.0.0.0/8")])
+    for _ in range(3):
+        entered(limit.enter(address))()
+        assert limit.enter(address) is not None
+    assert len(limit) == 0
+
+
+def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
+    traffic = Traffic()
+    admission = Admission(max_connections=3, max_per_address=1, traffic=traffic)
+    assert not isinstance(admission.connected("192.0.2.1", 3), Refusal)
+    refusals = [
+        admission.connected("192.0.2.2", 4),
+        admission.connected("192.0.2.1", 3),
+    ]
+    assert not isinstance(admission.requested("192.0.2.1"), Refusal), "counted by itself"
+    refusals.append(admission.requested("192.0.2.1"))
+    assert [refusal.status for refusal in refusals if isinstance(refusal, Refusal)] == [
+        503,
+        429,
+        429,
+    ]
+    assert traffic.refused == 3
+
+
+def test_what_is_no_address_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"--trusted-proxy 'proxy\.example\.org'"):
+        Admission(trusted_proxies=["10.0.0.1", "proxy.example.org"])
