@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from graphql_api.embedded.connection import Connection
 from graphql_api.transport.protocol import ServerProtocol
 from tests.fuzz.mutation import Mutation
 from tests.fuzz.target import Target
@@ -44,7 +45,22 @@ def test_random_changes_of_the_seeds_keep_the_rules(target: Target) -> None:
             raise
 
 
-def test_a_broken_rule_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_rule_of_messages_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ServerProtocol, "_forget", lambda _: None)
     with pytest.raises(AssertionError):
         TARGETS["messages"].check(b"[]")
+
+
+def test_a_fault_of_the_embedded_server_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr("graphql_api.embedded.connection.run_query", fail)
+    with pytest.raises(LookupError):
+        TARGETS["frames"].check(b"[1,[59,[]],{}]")
+
+
+def test_a_missing_reply_of_the_embedded_server_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "_send", lambda *_: None)
+    with pytest.raises(AssertionError):
+        TARGETS["frames"].check(b"[1,[59,[]],{}]")
