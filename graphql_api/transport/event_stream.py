@@ -29,12 +29,13 @@ from graphql_api.transport import messages, sse
 from graphql_api.transport.access import Access
 from graphql_api.transport.documents import Document
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
-from graphql_api.transport.fan_out import FanOut, GroupKey, SharedSource, group_key
+from graphql_api.transport.fan_out import FanOut
+from graphql_api.transport.group import GroupKey, group_key
+from graphql_api.transport.member import SharedSource
 from graphql_api.transport.outlet import (
-    EXTENSION,
     WRITE_BUFFER_BYTES,
     ASGIOutlet,
-    Outlet,
+    outlet_of,
     response_message,
     writable,
 )
@@ -184,7 +185,13 @@ class _Stream:
         self._context = context
         self._scope, self._receive, self._send = exchange
         self._limits = streams.limits
-        self._outlet = self._make_outlet()
+        self._outlet = outlet_of(
+            self._scope,
+            self._send,
+            response_message,
+            write_buffer_bytes=self._limits.write_buffer_bytes,
+            send_timeout_s=self._limits.send_timeout_s,
+        )
         self._tasks = asyncio.TaskGroup()
         # The reader waits until then at most: for the next comment, or no longer than now.
         self._deadline: asyncio.Timeout | None = None
@@ -336,18 +343,6 @@ class _Stream:
             with suppress(TimeoutError):
                 async with asyncio.timeout(limit_s):
                     await self._gone()
-
-    def _make_outlet(self) -> Outlet:
-        extension = (self._scope.get("extensions") or {}).get(EXTENSION)
-        if extension is not None:
-            outlet: Outlet = extension["outlet"]
-            return outlet
-        return ASGIOutlet(
-            self._send,
-            response_message,
-            write_buffer_bytes=self._limits.write_buffer_bytes,
-            send_timeout_s=self._limits.send_timeout_s,
-        )
 
     async def _write(self, outlet: ASGIOutlet) -> None:
         try:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Never, Protocol
 
-from starlette.types import Message, Send
+from starlette.types import Message, Scope, Send
 
 EXTENSION = "graphql_api.outlet"
 """The key in a scope's `extensions`; the value is `{"outlet": Outlet}`."""
@@ -197,3 +197,21 @@ class ASGIOutlet:
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
+
+
+def outlet_of(
+    scope: Scope,
+    send: Send,
+    message: Callable[[bytes], Message] = websocket_message,
+    *,
+    write_buffer_bytes: int,
+    send_timeout_s: float,
+) -> Outlet:
+    """The outlet that the server gives a connection, or an `ASGIOutlet` of these arguments."""
+    extension = (scope.get("extensions") or {}).get(EXTENSION)
+    if extension is not None:
+        outlet: Outlet = extension["outlet"]
+        return outlet
+    return ASGIOutlet(
+        send, message, write_buffer_bytes=write_buffer_bytes, send_timeout_s=send_timeout_s
+    )

@@ -28,7 +28,7 @@ npm's graphql-ws 6. What this server, with its shell, does otherwise, and why:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TypeAlias, assert_never
@@ -184,11 +184,6 @@ class ServerProtocol:
         return None if self.state is State.CLOSED else self._invalid_message()
 
     # What the server does.
-
-    @property
-    def operations(self) -> Iterator[Operation]:
-        """Those that are not over."""
-        return iter(self._operations.values())
 
     def init_timeout(self) -> Close | None:
         """The time between the handshake and the acknowledgement is over."""

@@ -104,7 +104,7 @@ class _Connection:
                 self.is_closed = True
                 self.active.clear()
         assert (self.protocol.state is State.CLOSED) == self.is_closed
-        assert [*self.protocol.operations] == [*self.active.values()]
+        assert self.protocol._operations == self.active
 
     def _start(self, start: Start) -> None:
         assert self.protocol.state is State.ACKNOWLEDGED

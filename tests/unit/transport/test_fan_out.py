@@ -18,6 +18,7 @@ from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.transport import fan_out as fan_out_module
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut
+from graphql_api.transport.member import EVENTS_AT_ONCE
 from graphql_api.transport.outlet import Framing
 from graphql_api.transport.request import Request
 from tests.unit.transport.toy import (
@@ -173,7 +174,7 @@ async def test_member_with_much_to_send_does_not_keep_others_waiting(
     await fan_out.round()
     assert len(modest.frames) == 1
     turns = fan_out_module._TURNS_IN_A_ROUND + 1  # one until the round's end is noticed
-    assert 0 < len(greedy.frames) <= turns * fan_out_module._EVENTS_AT_ONCE
+    assert 0 < len(greedy.frames) <= turns * EVENTS_AT_ONCE
     await served(fan_out)
     assert [data["rows"]["value"] for data in greedy.data] == list(range(1000))
 
@@ -220,7 +221,7 @@ async def test_events_are_taken_from_the_source_only_when_there_is_room(
 async def test_large_events_leave_room_for_others(
     fan_out: FanOut, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fan_out_module, "_BYTES_AT_ONCE", 50)
+    monkeypatch.setattr("graphql_api.transport.member._BYTES_AT_ONCE", 50)
     await join(fan_out, context(topic), outlet := FakeOutlet())
     await served(fan_out)
     topic.publish(*(Row(value=i) for i in range(10)))

@@ -272,7 +272,7 @@ class Script:
                 return f"stop {operation.id}"
             case Close(code, reason):
                 assert self.protocol.state is State.CLOSED
-                assert not [*self.protocol.operations]
+                assert not self.protocol._operations
                 return f"close {code} {reason}"
 
 

@@ -19,7 +19,9 @@ from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.transport import messages
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
-from graphql_api.transport.fan_out import FanOut, Member, SharedSource, group_key
+from graphql_api.transport.fan_out import FanOut
+from graphql_api.transport.group import group_key
+from graphql_api.transport.member import Member, SharedSource
 from graphql_api.transport.outlet import Framing
 from graphql_api.transport.request import Request
 from tests.no_store import NoStore
