@@ -46,7 +46,7 @@ from graphql_api.startup import startup_lines
 from graphql_api.transport.access import Access
 from graphql_api.transport.admission import Admission, AdmissionMiddleware
 from graphql_api.transport.checked_documents import CheckedDocuments
-from graphql_api.transport.document_limits import DocumentLimits
+from graphql_api.transport.document_limits import DocumentLimits, check_shape
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.event_stream import StreamLimits
 from graphql_api.transport.fan_out import FanOut
@@ -160,6 +160,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
     limits = DocumentLimits(
         max_depth=settings.max_document_levels,
         max_aliases=settings.max_document_aliases,
+        max_comparisons=settings.max_document_comparisons,
         max_cost=settings.max_operation_fields,
     )
     schema = build_schema(
@@ -168,7 +169,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         ],
         suggestions=settings.suggestions,
     )
-    documents = _documents(settings, schema)
+    documents = _documents(settings, schema, limits)
     access = make_access(settings)
     fan_out = FanOut()
 
@@ -232,13 +233,13 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
     )
 
 
-def _documents(settings: Settings, schema: APISchema) -> Documents:
+def _documents(settings: Settings, schema: APISchema, limits: DocumentLimits) -> Documents:
     file = settings.persisted_documents
     manifest = read_manifest(file, schema.validate) if file else {}
     return Documents(
         max_tokens=settings.max_document_tokens,
         persisted=PersistedDocuments(manifest, only=settings.only_persisted_documents),
-        is_valid=lambda node: not schema.validate(node),
+        is_valid=lambda node: check_shape(node, limits) is None and not schema.validate(node),
     )
 
 

@@ -286,11 +286,18 @@ class Settings(DataSettings):
     max_document_aliases: int = Field(
         100, ge=0, description="how many aliases it may have, its fragments written out"
     )
+    max_document_comparisons: int = Field(
+        20_000,
+        ge=1,
+        description="how many comparisons its validation may take: each field with all others of "
+        "the same name in one place",
+    )
     max_operation_fields: int = Field(
         100_000,
         ge=1,
         description="how many fields an operation may resolve, the rows of its pages counted by "
-        "their `limit`: every field of a page of 1000 policies is 38 000",
+        "their `limit`: every field of a page of 1000 policies is 38 000; the introspection of "
+        "GraphiQL is 58 000",
     )
     max_page_rows: int = Field(1000, ge=1, description="how many rows a page may have")
     introspection: bool = Field(

@@ -1,18 +1,24 @@
-"""How much a document may ask for: levels, aliases, and cost. Pure.
+"""How much a document may ask for: levels, aliases, comparisons, and cost. Pure.
 
-What validation itself would take too long for is refused before it: levels and aliases are counted
-on the syntax tree alone. The cost is counted afterwards, of one operation with its variables, since
-the size of a page is often one.
+What validation itself would take too long for is refused before it: levels, aliases and comparisons
+are counted on the syntax tree alone. The cost is counted afterwards, of one operation with its
+variables, since the size of a page is often one.
 
 A **level** is a selection set inside another, be it a field's or a fragment's. An **alias** counts
-as often as its fragment is spread. The **cost** of an operation is an upper bound of the fields
-that are resolved for it, of a subscription for each event: a field is 1, and what is below a field
-with the argument `limit` counts as many times as that says. A list inside a document counts once.
+as often as its fragment is spread. **Comparisons** are what validation needs to see whether equally
+named fields can be merged: it compares each with each, and what is selected below them, too. The
+**cost** of an operation is an upper bound of the fields that are resolved for it, of a subscription
+for each event: a field is 1, and what is below a field with the argument `limit` counts as many
+times as that says. A list inside a document counts once. What is asked of the schema counts as
+often as that has fields.
+
+Source: the GraphQL specification, 5.3.2 "Field Selection Merging".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,6 +44,7 @@ from graphql import (
 LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 
 _PAGE_SIZE = "limit"
+_INTROSPECTION_TYPES = {"__schema": "__Schema", "__type": "__Type"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +54,13 @@ class DocumentLimits:
     Attributes:
         max_depth: Levels; the introspection of clients such as GraphiQL has 18.
         max_aliases: Aliases.
+        max_comparisons: Comparisons; each takes some microseconds.
         max_cost: Fields that may be resolved.
     """
 
     max_depth: int = 30
     max_aliases: int = 100
+    max_comparisons: int = 20_000
     max_cost: int = 100_000
 
 
@@ -61,7 +70,7 @@ def limit_exceeded(message: str, limit: int) -> GraphQLError:
 
 
 def check_shape(document: DocumentNode, limits: DocumentLimits) -> GraphQLError | None:
-    """The error of a document that has too many levels or aliases; it need not be valid."""
+    """The error of a document that would take too long to validate; it need not be valid."""
     measuring = _Measuring(document, limits.max_depth)
     try:
         shapes = [
@@ -75,6 +84,12 @@ def check_shape(document: DocumentNode, limits: DocumentLimits) -> GraphQLError 
     if any(shape.aliases > limits.max_aliases for shape in shapes):
         text = f"the document has more than {limits.max_aliases} aliases"
         return limit_exceeded(text, limits.max_aliases)
+    if _Comparing(document).takes_more_than(limits.max_comparisons):
+        text = (
+            f"the document selects the same fields so often that more than "
+            f"{limits.max_comparisons} comparisons would be needed: select each once"
+        )
+        return limit_exceeded(text, limits.max_comparisons)
     return None
 
 
@@ -149,6 +164,70 @@ class _Measuring:
         return shape
 
 
+class _Comparing:
+    """Counts what validation compares, in a document without circles of fragments."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        self._document = document
+        self._fragments = _fragments(document)
+
+    def takes_more_than(self, limit: int) -> bool:
+        """Whether validation looks at more pairs than that; each selection counts as one, too."""
+        pending: list[Sequence[SelectionSetNode]] = [
+            (definition.selection_set,)
+            for definition in self._document.definitions
+            if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode)
+        ]
+        done: set[tuple[int, ...]] = set()
+        while pending:
+            merged = pending.pop()
+            key = tuple(map(id, merged))
+            if key in done:
+                continue
+            done.add(key)
+            fields, seen = self._selected(merged, limit)
+            limit -= seen
+            for nodes in fields.values():
+                limit -= _pairs(len(nodes))
+                below = [node.selection_set for node in nodes if node.selection_set]
+                pending += ((selection_set,) for selection_set in below)
+                if len(below) > 1:
+                    pending.append(below)
+            if limit < 0:
+                return True
+        return False
+
+    def _selected(
+        self, merged: Sequence[SelectionSetNode], limit: int
+    ) -> tuple[Mapping[str, list[FieldNode]], int]:
+        """The fields of selection sets, by their names in the response, each fragment once.
+
+        And what that took: the selections, and the pairs of fragments; it ends beyond the limit.
+        """
+        fields: defaultdict[str, list[FieldNode]] = defaultdict(list)
+        spread: set[str] = set()
+        pending = [*merged]
+        seen = 0
+        while pending and seen <= limit:
+            for selection in pending.pop().selections:
+                seen += 1
+                if isinstance(selection, FieldNode):
+                    fields[(selection.alias or selection.name).value].append(selection)
+                elif isinstance(selection, InlineFragmentNode):
+                    pending.append(selection.selection_set)
+                elif isinstance(selection, FragmentSpreadNode):
+                    fragment = self._fragments.get(selection.name.value)
+                    if fragment is not None and selection.name.value not in spread:
+                        spread.add(selection.name.value)
+                        pending.append(fragment.selection_set)
+        return fields, seen + _pairs(len(spread))
+
+
+def _pairs(number: int) -> int:
+    """How many pairs so many make."""
+    return number * (number - 1) // 2
+
+
 class _Cost:
     """Counts what a valid operation may resolve."""
 
@@ -185,7 +264,7 @@ class _Cost:
             return 0
         definition = parent.fields.get(field.name.value)
         if definition is None:
-            return 0  # introspection, of which validation limits the depth
+            return self._of_introspection(field.name.value, field.selection_set)
         inner = get_named_type(definition.type)
         assert is_composite_type(inner), "the document is valid"
         times = 1
@@ -200,6 +279,8 @@ class _Cost:
                 value = argument.value
                 if isinstance(value, VariableNode):
                     size = self._variables.get(value.name.value, default)
+                    if isinstance(size, float) and size.is_integer():
+                        size = int(size)  # JSON has no integers: GraphQL takes 3.0 for 3
                 elif isinstance(value, IntValueNode):
                     size = _int(value)
         # What is no number is an error when the operation is executed; a negative one too.
@@ -212,6 +293,14 @@ class _Cost:
             inner = self._type(fragment.type_condition.name.value)
             known = self._cost_of_fragment[name] = self.of(fragment.selection_set, inner)
         return known
+
+    def _of_introspection(self, name: str, selection_set: SelectionSetNode) -> int:
+        """The cost of what is below `__schema` or `__type`.
+
+        No list in it is much longer than the schema has fields; lists of lists validation forbids.
+        """
+        fields = sum(len(getattr(found, "fields", ())) for found in self._schema.type_map.values())
+        return fields * self.of(selection_set, self._type(_INTROSPECTION_TYPES[name]))
 
     def _type(self, name: str) -> GraphQLCompositeType:
         found = self._schema.get_type(name)

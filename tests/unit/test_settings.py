@@ -41,6 +41,7 @@ COUNTED = (
     "_tokens",
     "_levels",
     "_aliases",
+    "_comparisons",
     "_fields",
     "_rows",
     "_connections",

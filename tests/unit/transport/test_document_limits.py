@@ -25,11 +25,13 @@ from graphql_api.transport.document_limits import (
 )
 
 SCHEMA = build_schema()._schema
+SCHEMA_FIELDS = sum(len(getattr(found, "fields", ())) for found in SCHEMA.type_map.values())
 GENEROUS = 10**9
 
 
 def shape_error(text: str, **limits: int) -> str | None:
-    made = DocumentLimits(**{"max_depth": GENEROUS, "max_aliases": GENEROUS} | limits)
+    generous = dict.fromkeys(("max_depth", "max_aliases", "max_comparisons"), GENEROUS)
+    made = DocumentLimits(**generous | limits)
     error = check_shape(parse(text, no_location=True), made)
     if error is None:
         return None
@@ -98,12 +100,69 @@ def test_fragments_that_double_again_and_again_are_counted_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "comparisons"),
+    [
+        ("{ a b c }", 3),
+        ("{ a a a }", 3 + 3),
+        ("{ x: a x: b y: a }", 3 + 1),
+        ("{ ... { a } ... { a } }", 4 + 1),
+        # Each selection set alone, and below equal names together.
+        ("{ a { b } a { b } }", 2 + 1 + 1 + 1 + 2 + 1),
+        ("{ a { b } c { b } }", 2 + 1 + 1),
+        # The fragments with each other, what they select with each other, and each alone.
+        ("{ ...F ...G } fragment F on T { a } fragment G on T { a }", 2 + 1 + 2 + 1 + 1 + 1),
+        ("{ ...F ...F } fragment F on T { a }", 2 + 1 + 1),
+        ("{ ...F }", 1),
+    ],
+)
+def test_comparisons_are_pairs_of_equally_named_fields_in_one_place(
+    text: str, comparisons: int
+) -> None:
+    assert shape_error(text, max_comparisons=comparisons) is None
+    assert shape_error(text, max_comparisons=comparisons - 1) == (
+        f"the document selects the same fields so often that more than {comparisons - 1} "
+        "comparisons would be needed: select each once"
+    )
+
+
+DISTINCT = " ".join(f"x{n}" for n in range(2000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ " + "feeds { table } " * 300 + "}",
+        "{ " + "policies { items { name } } " * 200 + "}",
+        "{ "
+        + " ".join(f"...F{n}" for n in range(300))
+        + " }"
+        + " ".join(f"fragment F{n} on Query {{ x{n} }}" for n in range(300)),
+        "{ " + " ".join(f"a{n} {{ ...F }}" for n in range(1000)) + " }"
+        f"fragment F on T {{ {DISTINCT} }}",
+    ],
+    ids=["one field", "fields of one field", "fragments", "one large fragment"],
+)
+def test_what_takes_long_to_validate_is_refused(text: str) -> None:
+    assert check_shape(parse(text), DocumentLimits(max_aliases=GENEROUS)) is not None
+
+
+def test_fragments_that_branch_again_and_again_are_compared_once() -> None:
+    branching = " ".join(
+        f"fragment F{n} on T {{ a {{ ...F{n + 1} }} b {{ ...F{n + 1} }} a {{ ...F{n + 1} }} }}"
+        for n in range(60)
+    )
+    text = f"{{ ...F0 }} {branching} fragment F60 on T {{ a }}"
+    assert shape_error(text, max_comparisons=3_000) is None
+
+
+@pytest.mark.parametrize(
     ("text", "variables", "expected"),
     [
         ("{ feeds { table status } }", {}, 3),
         ("{ policies { total } }", {}, 101),
         ("{ policies(limit: 3) { items { id name } } }", {}, 10),
         ("query($n: Int!) { policies(limit: $n) { items { id } } }", {"n": 5}, 11),
+        ("query($n: Int!) { policies(limit: $n) { items { id } } }", {"n": 5.0}, 11),
         ("query($n: Int! = 4) { policies(limit: $n) { items { id } } }", {}, 9),
         ("query($n: Int) { policies(limit: $n) { items { id } } }", {}, 201),
         ("{ policies(limit: 99999999999999999999999) { total } }", {}, 10**19 * 10),
@@ -112,7 +171,12 @@ def test_fragments_that_double_again_and_again_are_counted_at_once() -> None:
         ("{ policies(limit: 3) { items { ... on Policy { id } } } }", {}, 7),
         ("{ policies(limit: -3) { total } }", {}, 1),
         ("subscription { policyChanges { ... on FeedState { status } } }", {}, 2),
-        ("{ __schema { types { name } } }", {}, 1),
+        ("{ __schema { types { name } } }", {}, 1 + 2 * SCHEMA_FIELDS),
+        (
+            '{ __type(name: "Policy") { ...T } } fragment T on __Type { name }',
+            {},
+            1 + SCHEMA_FIELDS,
+        ),
     ],
 )
 def test_a_page_costs_as_much_as_it_may_hold(
