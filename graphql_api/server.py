@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import resource
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -27,6 +28,9 @@ _LAST_LOOK_S = 0.3
 
 _TICKS_PER_CERTIFICATE_LOOK = 50
 _TICKS_PER_LOG_LOOK = 10
+
+_OTHER_DESCRIPTORS = 256
+"""What is open besides the clients' connections: those to the database, files, the event loop."""
 
 _logger = logging.getLogger(__name__)
 
@@ -89,6 +93,7 @@ def run(app: Application, listener: socket.socket, settings: Settings) -> None:
         Exception: What ended the application's lifespan before its time. A group of one exception
             is opened.
     """
+    _allow_descriptors(settings.max_connections)
     server = Server(app, settings)
     try:
         server.run(sockets=[listener])
@@ -202,6 +207,29 @@ class Server(uvicorn.Server):
                 raise
             self.failure = _opened(error)
             self.should_exit = True
+
+
+def _allow_descriptors(connections: int) -> None:
+    """Let the process have a descriptor for each connection, as far as the system lets it.
+
+    Many systems begin with 1024, for the sake of programs that still use `select`.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (ValueError, OSError):  # macOS has another limit besides, and does not say which
+        allowed = soft
+    if allowed < wanted:
+        _logger.warning(
+            "the system allows %d open files, too few for %d connections (--max-connections): "
+            "raise its limit (ulimit -Hn, LimitNOFILE)",
+            allowed,
+            connections,
+        )
 
 
 def _config(
