@@ -104,9 +104,11 @@ export class TableState {
     const earlier = this.pending.get(key);
     if (earlier?.kind === 'added' && kind === 'deleted') {
       this.pending.delete(key);
-    } else if (earlier && kind !== 'deleted') {
-      const merged = earlier.kind === 'added' ? 'added' : 'updated';
-      this.pending.set(key, { kind: merged, fields: new Set([...earlier.fields, ...fields]), at });
+    } else if (earlier !== undefined && kind !== 'deleted') {
+      // A row without a mark may be on the page already, also if a snapshot had none.
+      const merged = earlier?.kind === 'added' ? 'added' : 'updated';
+      const all = new Set([...(earlier?.fields ?? []), ...fields]);
+      this.pending.set(key, { kind: merged, fields: all, at });
     } else {
       this.pending.set(key, { kind, fields, at });
     }

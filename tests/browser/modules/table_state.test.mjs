@@ -112,6 +112,15 @@ test('a row that was deleted and made again has changed', () => {
   assert.deepEqual(kinds(state), [['a', 'updated']]);
 });
 
+test('a row that came again and went again, all of it unseen, leaves the page', () => {
+  const state = ready('a');
+  taken(state);
+  for (const event of [status('INITIALIZING'), status('READY'), added('a', 'A'), deleted('a')]) {
+    state.apply(event);
+  }
+  assert.deepEqual(kinds(state), [['a', 'deleted']]);
+});
+
 test('what is pending stays as small as the table', () => {
   const state = ready('a');
   taken(state);
