@@ -3,12 +3,14 @@
 const SUBPROTOCOL = 'graphql-transport-ws';
 /** The close codes for a missing, refused or expired token: the same one would be refused again. */
 const REFUSED = [4401, 4403];
-/** The codes of errors that the same token gets again. */
+/** The codes of errors that another token may solve; the same one gets them again. */
 const NOT_ALLOWED = ['FORBIDDEN', 'UNAUTHENTICATED'];
 /** How long the server may be silent before it is pinged, and then before it counts as lost. */
 const SILENCE_MS = 15_000;
 /** A connection that has stood so long was a good one: the next wait is a short one again. */
 const GOOD_MS = 5_000;
+
+export const isNotAllowed = ({ code }) => NOT_ALLOWED.includes(code);
 
 /**
  * How long to wait before connecting again: twice as long each time up to half a minute, and by
@@ -38,6 +40,7 @@ export class Connection {
   #token;
   #WebSocket;
   #cursors = new Map(); // of each subscription's last event
+  #running = new Set(); // the ids of what is subscribed to on this socket
   #socket = null; // null while it is waited, and after a refusal
   #timer; // of the next thing to do if nothing happens
   #tries = 0;
@@ -108,10 +111,12 @@ export class Connection {
   }
 
   #subscribe(id) {
+    this.#running.add(id);
     this.#send({ type: 'subscribe', id, payload: { query: this.#subscriptions.get(id) } });
   }
 
   #next(id, { data, errors }) {
+    if (!this.#running.has(id)) return; // sent before the server heard of its end
     const event = data && Object.values(data)[0];
     if (event) {
       this.#listener.event(id, event);
@@ -123,8 +128,9 @@ export class Connection {
   }
 
   #ended(id, { message, extensions }) {
+    if (!this.#running.delete(id)) return;
     const code = extensions?.code ?? '';
-    const isAllowed = !NOT_ALLOWED.includes(code);
+    const isAllowed = !isNotAllowed({ code });
     if (!isAllowed || code === 'BAD_CURSOR') this.#cursors.delete(id);
     this.#listener.problem(id, { code, message });
     if (isAllowed) {
@@ -156,6 +162,7 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#stoodSince = Infinity;
+    this.#running.clear();
     const socket = this.#socket;
     this.#socket = null;
     if (socket) {

@@ -1,9 +1,8 @@
 /** The page: one connection, three tables, and what is said about them. */
 
 import { Banner } from './banner.mjs';
-import { Connection } from './connection.mjs';
+import { Connection, isNotAllowed } from './connection.mjs';
 import { Section } from './section.mjs';
-import { isNotAllowed } from './status.mjs';
 import { Summary } from './summary.mjs';
 import { TABLES, subscription } from './tables.mjs';
 import { TableState } from './table_state.mjs';

@@ -1,6 +1,7 @@
 /** A table's place in the page: its heading, how many rows it has, how it stands, and the rows. */
 
-import { isNotAllowed, tableStatus } from './status.mjs';
+import { isNotAllowed } from './connection.mjs';
+import { tableStatus } from './status.mjs';
 import { TableView } from './table_view.mjs';
 
 const number = new Intl.NumberFormat();

@@ -1,11 +1,8 @@
 /** What is said of a table and of the connection, in words. */
 
+import { isNotAllowed } from './connection.mjs';
+
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-
-/** The codes of problems that another token may solve. */
-const NOT_ALLOWED = ['FORBIDDEN', 'UNAUTHENTICATED'];
-
-export const isNotAllowed = ({ code }) => NOT_ALLOWED.includes(code);
 
 /**
  * How a table stands: in a word or two, and in a sentence if there is something to explain.

@@ -212,6 +212,20 @@ test('a result without data ends the subscription', () => {
   assert.deepEqual(sockets[0].sent.at(-1), { type: 'complete', id: 'a' });
 });
 
+test('what comes behind the end of a subscription ends it no second time', () => {
+  opened();
+  sockets[0].accept();
+  const failed = { id: 'a', type: 'next', payload: { data: null, errors: [{ message: 'no' }] } };
+  sockets[0].receive(next('a', '1'), failed, failed, next('a', '3'), { id: 'a', type: 'complete' });
+  assert.deepEqual(told.slice(-2), ['a 1', 'a ']);
+  const sent = sockets[0].sent.length;
+  mock.timers.tick(10_000);
+  assert.deepEqual(
+    sockets[0].sent.slice(sent).map(({ type, id }) => [type, id]),
+    [['subscribe', 'a']],
+  );
+});
+
 test('what a connection that was left still does is no concern', () => {
   const connection = opened();
   sockets[0].accept();
