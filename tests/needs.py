@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from graphql_api.graphiql.build import BuildError, npm_command
+
 
 def program(name: str) -> Path:
     """Where a program is."""
@@ -19,6 +21,17 @@ def program(name: str) -> Path:
     if path is None:
         pytest.skip(f"needs the program {name}")
     return Path(path)
+
+
+def npm() -> Path:
+    """Where npm is, beside a Node.js that is new enough for the packages of the tests."""
+    program("node")
+    path = program("npm")
+    try:
+        npm_command()
+    except BuildError as error:
+        pytest.skip(str(error))
+    return path
 
 
 def module(name: str) -> ModuleType:

@@ -68,6 +68,7 @@ def test_make_serve_builds_graphiql_beside_a_server_that_does_not_wait(
             [ "$1" = run ] && mkdir dist && echo built >dist/index.html
             exit 0""",
     )
+    program(directory / "bin/node", "echo v20.19.0")
     venv = directory / "venv"  # what is set up already, with this Python
     program(venv / "bin/pip", "exit 1")
     program(venv / "bin/python", f'exec {sys.executable} "$@"')

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -41,6 +42,33 @@ class BuildError(Exception):
     """There is no new build; the text is the reason, in one line."""
 
 
+def npm_command() -> str:
+    """Where npm is, if it and Node.js are such that they can build the page.
+
+    Raises:
+        BuildError: They are missing, or too old.
+    """
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        raise BuildError("npm is not installed (it comes with Node.js)")
+    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    version = told.stdout.strip()
+    if not is_new_enough(version):
+        raise BuildError(
+            f"it needs Node.js 20.19, 22.12 or newer, as Debian 13 has it, and this is {version}"
+        )
+    return npm
+
+
+def is_new_enough(version: str) -> bool:
+    """Whether vite runs on this Node.js, such as `v20.19.2`; package.json says so to npm."""
+    match = re.match(r"v(\d+)\.(\d+)\.", version)
+    if match is None:
+        return False
+    major, minor = int(match[1]), int(match[2])
+    return (major == 20 and minor >= 19) or (major, minor) >= (22, 12)
+
+
 def is_current(page: Path = PAGE, build: Path = BUILD) -> bool:
     """Whether there is a build, and of these sources."""
     try:
@@ -58,11 +86,9 @@ def build_page(run: Run, page: Path = PAGE, build: Path = BUILD) -> None:
         build: The directory to replace by what is built.
 
     Raises:
-        BuildError: npm is missing or fails. What was built before is still there.
+        BuildError: npm is missing, too old, or fails. What was built before is still there.
     """
-    npm = shutil.which("npm")
-    if npm is None:
-        raise BuildError("npm is not installed (it comes with Node.js)")
+    npm = npm_command()
     with tempfile.TemporaryDirectory(prefix="graphiql-", ignore_cleanup_errors=True) as name:
         directory = Path(name) / "page"
         shutil.copytree(page, directory, ignore=_NOT_SOURCES)

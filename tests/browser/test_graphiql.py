@@ -34,7 +34,7 @@ ROWS = {
 @pytest.fixture(scope="session", autouse=True)
 def built() -> None:
     """GraphiQL's page, built from the sources as they are."""
-    needs.program("npm")
+    needs.npm()
     if not is_current():
         build_page(run_quietly(lambda: True))
 

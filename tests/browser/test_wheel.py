@@ -26,7 +26,7 @@ PAGES = {"/graphiql": ".graphiql-query-editor .view-line", "/live": "tbody tr"}
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel of the project as it is now."""
-    needs.program("npm")
+    needs.npm()
     directory = tmp_path_factory.mktemp("checkout")
     check_out(directory)
     run(

@@ -18,10 +18,9 @@ from tests import needs
 def install(directory: Path) -> None:
     """Run `npm ci` in a directory, unless what its package-lock.json names is there already.
 
-    It is safe to call from several processes at once. Without node or npm the test is skipped.
+    It is safe to call from several processes at once. Without npm the test is skipped.
     """
-    needs.program("node")
-    needs.program("npm")
+    needs.npm()
     digest = hashlib.sha256((directory / "package-lock.json").read_bytes()).hexdigest()
     stamp = directory / "node_modules" / ".installed"
     with _locked(directory):

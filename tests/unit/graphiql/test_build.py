@@ -11,11 +11,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from graphql_api.graphiql import build as module
-from graphql_api.graphiql.build import BuildError, build_page, is_current, run_aloud, run_quietly
+from graphql_api.graphiql.build import (
+    BuildError,
+    build_page,
+    is_current,
+    is_new_enough,
+    run_aloud,
+    run_quietly,
+)
 
 SOURCES = Path(module.__file__).with_name("page")
 
@@ -23,21 +31,24 @@ WORKING = 'if [ "$1" = run ]; then mkdir dist && cp index.html dist; fi'
 FAILING = 'if [ "$1" = run ]; then mkdir dist && cp index.html dist && exit 3; fi'
 HANGING = 'sleep 1000 & echo "$$ $!" > "$PIDS.new" && mv "$PIDS.new" "$PIDS"; wait'
 
-InstallNpm = Callable[[str], None]
+
+class InstallNpm(Protocol):
+    """Makes shell scripts the only npm and node there are."""
+
+    def __call__(self, script: str, node: str = ...) -> None: ...
 
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallNpm:
-    """Makes a shell script the only npm there is."""
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
 
-    def install(script: str) -> None:
-        program = programs / "npm"
-        program.write_text(f"#!/bin/sh\n{script}\n")
-        program.chmod(0o755)
+    def install(script: str, node: str = "v20.19.0") -> None:
+        for name, text in {"npm": script, "node": f"echo {node}"}.items():
+            (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+            (programs / name).chmod(0o755)
 
     return install
 
@@ -111,6 +122,33 @@ def test_without_npm_it_says_so(package: Path, monkeypatch: pytest.MonkeyPatch) 
         build_page(run_aloud, package / "page", package / "dist")
 
 
+def test_too_old_a_node_is_said_before_anything_is_installed(
+    package: Path, npm: InstallNpm
+) -> None:
+    npm("exit 1", node="v18.20.4")
+    with pytest.raises(BuildError, match=r"^it needs Node\.js 20\.19.* and this is v18\.20\.4$"):
+        build_page(run_aloud, package / "page", package / "dist")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_enough"),
+    [
+        ("v18.20.4", False),
+        ("v20.18.3", False),
+        ("v20.19.0", True),
+        ("v21.7.3", False),
+        ("v22.11.0", False),
+        ("v22.12.0", True),
+        ("v24.0.0", True),
+        ("", False),
+    ],
+)
+def test_node_is_new_enough_as_vite_has_it(version: str, is_enough: bool) -> None:
+    assert is_new_enough(version) is is_enough
+    for file in "package.json", "package-lock.json":
+        assert '"node": "^20.19.0 || >=22.12.0"' in (SOURCES / file).read_text(encoding="utf-8")
+
+
 def test_nothing_runs_on_when_it_is_not_wanted_any_more(
     package: Path, npm: InstallNpm, tmp_path: Path
 ) -> None:
@@ -144,8 +182,17 @@ def test_beside_a_server_it_says_once_that_it_is_built(package: Path, npm: Insta
     assert is_current(package / "page", package / "dist")
 
 
-def test_beside_a_server_a_failure_is_one_line(package: Path, npm: InstallNpm) -> None:
-    npm(f"echo much; echo much >&2; {FAILING}")
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        ("v20.19.0", "npm run build has failed with exit code 3"),
+        ("v18.20.4", "it needs Node.js 20.19"),
+    ],
+)
+def test_beside_a_server_a_failure_is_one_line(
+    package: Path, npm: InstallNpm, node: str, reason: str
+) -> None:
+    npm(f"echo much; echo much >&2; {FAILING}", node=node)
     with beside(package, "sleep 1000") as server:
         assert server.stdout is not None
         try:
@@ -154,7 +201,8 @@ def test_beside_a_server_a_failure_is_one_line(package: Path, npm: InstallNpm) -
             server.kill()
         said += server.stdout.read()
     assert said.count("\n") == 1
-    assert "npm run build has failed with exit code 3" in said
+    assert reason in said
+    assert "Its page comes from a CDN" in said
     assert "make graphiql" in said
 
 
