@@ -158,8 +158,8 @@ class Settings(DataSettings):
     )
     only_persisted_documents: bool = Field(
         False,
-        description="execute no other documents than those of that file; GraphiQL does not work "
-        "then, since its introspection is none of them",
+        description="execute no other documents than those of that file; GraphiQL, /live and "
+        "`graphql-api watch` do not work then, since theirs are none of them",
     )
     feed_wait_s: float = Field(
         5.0,
