@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-quic",
     "--disable-sync",
+    "--hide-scrollbars",
     "--no-first-run",
     "--no-proxy-server",
     # No name but this machine's is looked up, whatever a page asks for.
@@ -31,7 +34,7 @@ ARGUMENTS = [
 
 @dataclass
 class BrowserPage:
-    """A page in a browser of its own, which has visited nothing.
+    """A page that shares nothing with those before it, and has visited nothing.
 
     Attributes:
         page: Playwright's.
@@ -74,20 +77,48 @@ class BrowserPage:
             self.problems.append(f"{message.text} ({message.location['url']})")
 
 
+@contextmanager
+def chromium_running(program: Path, directory: Path) -> Iterator[str]:
+    """Chromium, for as many pages as there are; its URL, by which they are opened.
+
+    Args:
+        program: Where Chromium is.
+        directory: An empty one, for what it keeps.
+    """
+    with (directory / "log").open("w+") as log:
+        data = f"--user-data-dir={directory / 'data'}"
+        command = [str(program), "--headless", "--remote-debugging-port=0", data, *ARGUMENTS]
+        with subprocess.Popen(command, stdout=log, stderr=log) as process:
+            try:
+                yield _debugging_url(process, directory)
+            finally:
+                process.terminate()
+
+
+def _debugging_url(process: subprocess.Popen[bytes], directory: Path) -> str:
+    until = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < until:
+        with suppress(FileNotFoundError, ValueError):
+            port, path = (directory / "data/DevToolsActivePort").read_text().split()
+            return f"ws://127.0.0.1:{port}{path}"
+        time.sleep(0.02)
+    raise AssertionError((directory / "log").read_text())
+
+
 @asynccontextmanager
-async def browser_page_in(chromium: Path) -> AsyncIterator[BrowserPage]:
-    """A page in a Chromium that is started for it, and ends with the context."""
+async def browser_page_in(chromium: str) -> AsyncIterator[BrowserPage]:
+    """A page in a Chromium that runs, which forgets it when the context ends."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = await playwright.chromium.connect_over_cdp(chromium)
         context = await browser.new_context(locale="en-GB", timezone_id="UTC")
-        page = BrowserPage(await context.new_page())
-        context.on("request", lambda request: page.requests.append(request.url))
-        page.page.on("websocket", lambda socket: page.requests.append(socket.url))
-        context.on("console", page._on_console)
-        context.on("weberror", lambda error: page.problems.append(str(error.error)))
         try:
+            page = BrowserPage(await context.new_page())
+            context.on("request", lambda request: page.requests.append(request.url))
+            page.page.on("websocket", lambda socket: page.requests.append(socket.url))
+            context.on("console", page._on_console)
+            context.on("weberror", lambda error: page.problems.append(str(error.error)))
             yield page
         finally:
-            await browser.close()
+            await context.close()

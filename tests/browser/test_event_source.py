@@ -17,7 +17,7 @@ from tests.server.database import Writer
 from tests.server.operations import POLICIES, Replica
 from tests.server.running import Running
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 CUTS = 6
 OPEN = """

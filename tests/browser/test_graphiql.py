@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from graphql_api.graphiql.build import build_page, is_current, run_quietly
 from graphql_api.rethink.url import DatabaseURL
-from tests import needs
 from tests.browser.browser_page import BrowserPage
 from tests.server.database import Writer
 from tests.server.running import Running, running, settings_for
@@ -18,7 +16,7 @@ from tests.server.running import Running, running, settings_for
 if TYPE_CHECKING:
     from playwright.async_api import WebSocket, WebSocketRoute
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.usefixtures("graphiql_build"), pytest.mark.timeout(300)]
 
 WAIT_MS = 20_000
 """How long a test waits for what must come; it fails then."""
@@ -29,14 +27,12 @@ ROWS = {
     "DomainLoginChanges": ("domain_login", {"domain": "a", "login_url": "of the test"}),
 }
 """For each subscription a row of its table, with one value that the ready-made tab selects."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def built() -> None:
-    """GraphiQL's page, built from the sources as they are."""
-    needs.npm()
-    if not is_current():
-        build_page(run_quietly(lambda: True))
+CHANGES_OF_THE_DEMO = {
+    "PolicyChanges": '"cause": "CREATED"',
+    "ScheduleChanges": '"__typename": "ScheduleUpdated"',
+    "DomainLoginChanges": '"__typename": "DomainLoginUpdated"',
+}
+"""For each subscription what the demo does to its table again and again."""
 
 
 class GraphiQL:
@@ -131,13 +127,15 @@ async def test_ready_made_subscription_shows_events_until_it_is_ended(
     browser_page.assert_well()
 
 
-async def test_subscription_follows_the_demo(
+async def test_every_ready_made_subscription_follows_the_demo(
     demo_server: Running, graphiql: GraphiQL, browser_page: BrowserPage
 ) -> None:
     await graphiql.open(demo_server)
-    await graphiql.choose("ScheduleChanges")
-    await graphiql.execute()
-    await graphiql.shows('"__typename": "ScheduleUpdated"')
+    for tab, change in CHANGES_OF_THE_DEMO.items():
+        await graphiql.choose(tab)
+        await graphiql.execute()
+        await graphiql.shows(change)
+        await graphiql.execute()
     await graphiql.page.reload()
     await graphiql.open(demo_server)
     assert await graphiql.tabs() == TABS, "a reload adds none and loses none"

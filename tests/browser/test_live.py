@@ -79,7 +79,6 @@ async def test_rows_are_shown_in_order_with_their_counts(
     browser_page.assert_well()
 
 
-@pytest.mark.long
 async def test_adds_changes_and_deletes_are_followed_and_marked(
     live: BrowserPage, writer: Writer
 ) -> None:
@@ -106,7 +105,6 @@ async def test_adds_changes_and_deletes_are_followed_and_marked(
     await live.expect(rows).to_have_count(2, timeout=LEAVES_MS)
 
 
-@pytest.mark.long
 async def test_mark_ends_and_what_has_changed_stays_readable(
     live: BrowserPage, writer: Writer
 ) -> None:
@@ -187,7 +185,6 @@ async def test_changes_are_summed_up_for_those_who_do_not_see_them(
     await live.expect("#summary[role=status]").to_contain_text("Policies: 1 new.")
 
 
-@pytest.mark.long
 async def test_stale_is_shown_while_the_database_is_stopped_and_ends_by_itself(
     browser_page: BrowserPage, tmp_path: Path
 ) -> None:
@@ -274,7 +271,6 @@ async def test_after_a_reconnect_only_what_was_missed_is_sent_if_the_server_know
         await marks.to_have_count(2 if is_resumed else 0)
 
 
-@pytest.mark.long
 async def test_page_goes_on_with_the_successor_of_its_server(
     browser_page: BrowserPage, starbelly: DatabaseURL, writer: Writer
 ) -> None:

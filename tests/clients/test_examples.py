@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
-from tests.browser.conftest import browser_page
+from tests.browser.conftest import browser_page, chromium
 from tests.clients.load import policy
 from tests.clients.tcp_proxy import TCPProxy
-from tests.clients.trouble import FENCE, NAMES, WAIT_S, Effort, efforts, table, troubled
+from tests.clients.trouble import CUTS, FENCE, NAMES, WAIT_S, table, troubled
 from tests.server.client import connected
 from tests.server.database import Writer
 from tests.server.running import Running, running, settings_for
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.browser.browser_page import BrowserPage
 
-__all__ = ["browser_page"]
+__all__ = ["browser_page", "chromium"]
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -118,21 +118,20 @@ class Lists:
             self.events.add(event)
 
 
-@efforts
 @pytest.mark.parametrize(("client", "cache"), EXAMPLES)
 async def test_lists_on_a_page_equal_the_table_after_cuts_and_a_restart_of_the_database(
-    client: str, cache: str, effort: Effort, lists: Lists, tmp_path: Path
+    client: str, cache: str, lists: Lists, tmp_path: Path
 ) -> None:
     async with troubled(tmp_path, allow_origin=[lists.origin]) as server:
         await lists.open(server.server, server.url, client=client, cache=cache)
-        await server.write(Random(f"{client} {cache} {effort}"), effort, lists.until_status)
+        await server.write(Random(f"{client} {cache}"), lists.until_status)
         await lists.until_row(FENCE)
         for name in NAMES:
             assert await lists.rows(name) == await table(server.client, name)
         lists.assert_well()
-        assert lists.sockets > effort.cuts
+        assert lists.sockets > CUTS
         print(  # noqa: T201 - shown by `pytest -s`
-            f"{client} ({cache}): {effort}, {len(lists.events)} changes received "
+            f"{client} ({cache}): {len(lists.events)} changes received "
             f"over {lists.sockets} sockets, {lists.snapshots} snapshots"
         )
     assert lists.repeated == 0, "a cursor resumes behind what was received"

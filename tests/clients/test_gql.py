@@ -12,7 +12,7 @@ import pytest
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.clients.live_list import keep_live
-from tests.clients.trouble import FENCE, NAMES, WAIT_S, Effort, efforts, table, troubled
+from tests.clients.trouble import FENCE, NAMES, WAIT_S, table, troubled
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -51,9 +51,8 @@ class LiveList:
         await self._changed.wait()
 
 
-@efforts
 async def test_lists_equal_the_table_after_cuts_and_a_restart_of_the_database(
-    effort: Effort, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     lists = {name: LiveList() for name in NAMES}
 
@@ -76,7 +75,7 @@ async def test_lists_equal_the_table_after_cuts_and_a_restart_of_the_database(
             )
             for name, kept in lists.items()
         ]
-        await server.write(Random(f"gql {effort}"), effort, until_status)
+        await server.write(Random("gql"), until_status)
         for name, kept in lists.items():
             await kept.until_row(FENCE)
             rows = {(row["id"], row["name"]) for row in kept.policies.values()}

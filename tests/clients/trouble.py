@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from graphql_api.rethink.init import initialise
 from tests.clients.load import policy, write_at_random
 from tests.clients.tcp_proxy import Cut, TCPProxy
@@ -26,23 +24,8 @@ NAMES = ["", "alpha", "beta"]
 """What names contain in the lists that are kept; all of them have the fence."""
 WAIT_S = 20.0
 """How long a test waits for what must come; it fails then."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much befalls the lists."""
-
-    changes: int
-    cuts: int
-
-
-efforts = pytest.mark.parametrize(
-    "effort",
-    [
-        pytest.param(Effort(changes=60, cuts=2), id="some"),
-        pytest.param(Effort(changes=500, cuts=10), id="much", marks=pytest.mark.long),
-    ],
-)
+CHANGES, CUTS = 500, 10
+"""How much befalls the lists."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +44,7 @@ class Troubled:
     _database: KillableDatabase
     _proxy: TCPProxy
 
-    async def write(
-        self, rng: Random, effort: Effort, until_status: Callable[[str], Awaitable[None]]
-    ) -> None:
+    async def write(self, rng: Random, until_status: Callable[[str], Awaitable[None]]) -> None:
         """Change policies at random; the last change is the fence.
 
         Meanwhile sockets are cut, mostly amid a message; the database is killed and started again;
@@ -71,14 +52,12 @@ class Troubled:
 
         Args:
             rng: Decides everything.
-            effort: How much.
             until_status: Waits until all lists show a status.
         """
-        changes, cuts = effort.changes, effort.cuts
-        first, second, third = (range(changes * n // 3, changes * (n + 1) // 3) for n in range(3))
+        first, second, third = (range(CHANGES * n // 3, CHANGES * (n + 1) // 3) for n in range(3))
         await until_status("READY")
         self._proxy.plan(
-            Cut(rng.randrange(changes * 10), reset=rng.random() < 0.5) for _ in range(cuts)
+            Cut(rng.randrange(CHANGES * 10), reset=rng.random() < 0.5) for _ in range(CUTS)
         )
         async with writing(self._database.url) as writer:
             for number in first:
@@ -91,7 +70,7 @@ class Troubled:
             for number in second:
                 await write_at_random(writer, rng, number)
             await self._proxy.done()
-            assert self._proxy.cuts == cuts
+            assert self._proxy.cuts == CUTS
 
             self._proxy.hold()
             self._proxy.plan([Cut(0, reset=True) for _ in range(self._proxy.open)])
