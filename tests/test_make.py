@@ -7,13 +7,15 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.checkout import ROOT, check_out
+
+# make tells those that it runs about itself; these are nobody's children.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
 
 
 def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -23,8 +25,7 @@ def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        # make tells those that it runs about itself; this one is nobody's child.
-        env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")},
+        env=ENVIRONMENT,
     )
 
 
@@ -77,7 +78,7 @@ def test_make_serve_builds_graphiql_beside_a_server_that_does_not_wait(
     with subprocess.Popen(
         ["make", "serve", "ARGS=--port 0 --data :memory:", f"VENV={venv}"],
         cwd=checkout,
-        env=os.environ
+        env=ENVIRONMENT
         | {"PATH": f"{directory / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(checkout)},
         stdout=subprocess.PIPE,
         text=True,
@@ -105,9 +106,7 @@ def test_make_serve_sets_up_once_and_again_after_a_change(checkout: Path) -> Non
     assert "Installing requirements.lock" in first.stdout
     assert "usage: graphql-api serve" in first.stdout
 
-    started = time.monotonic()
     second = make(checkout, "serve", "ARGS=--help")
-    assert time.monotonic() - started < 5
     assert "Installing" not in second.stdout
     assert "usage: graphql-api serve" in second.stdout
 
