@@ -51,30 +51,28 @@ def is_masked(url: str) -> bool:
 def unmask_password(url: str, stored: Iterable[str]) -> str | None:
     """A masked URL with the password that a stored URL has.
 
-    That is a URL which is served as this one; if there is none, one of the same user, and of the
-    same host and port: nobody can have a password sent somewhere else by it.
+    That is the first URL which is served as this one; if there is none, the first of the same user,
+    and of the same host and port: nobody can have a password sent somewhere else by it. Passwords
+    are not compared with each other, or whoever stores a guess beside a password could learn
+    whether it is right.
 
     Args:
         url: A URL that `is_masked`.
         stored: URLs with their passwords.
 
     Returns:
-        The URL; None if there is no such password, or more than one.
+        The URL; None if there is no such password.
     """
-    stored = set(stored)
-    same = {candidate for candidate in stored if mask_password(candidate) == url}
-    if same:
-        return same.pop() if len(same) == 1 else None
+    masked = [(candidate, mask_password(candidate)) for candidate in stored]
+    for candidate, served in masked:
+        if served == url:
+            return candidate
     login = _login(url)
-    if login is None:
-        return None
-    passwords = set()
-    for candidate in stored:
-        masked = mask_password(candidate)
-        if _login(masked) == login:
-            start, end = masked.split(_MASK)
-            passwords.add(candidate[len(start) : len(candidate) - len(end)])
-    return url.replace(_MASK, passwords.pop()) if len(passwords) == 1 else None
+    for candidate, served in masked:
+        if login is not None and _login(served) == login:
+            start, end = served.split(_MASK)
+            return url.replace(_MASK, candidate[len(start) : len(candidate) - len(end)])
+    return None
 
 
 def _login(masked: str) -> tuple[str, str] | None:

@@ -132,13 +132,18 @@ def test_password_is_sent_to_no_other_host(user: str, host: str, url: str, wante
         assert found is None or f":hunter2@{host}" in found.casefold()
 
 
+@pytest.mark.parametrize("guess", ["hunter2", "hunter3"])
+@pytest.mark.parametrize("masked", ["http://u:***@h/a", "http://u:***@h/new"])
+def test_guess_beside_a_password_does_not_show_whether_it_is_right(masked: str, guess: str) -> None:
+    stored = ["http://u:hunter2@h/a", f"http://u:{guess}@h/b", f"http://u:{guess}@h/a"]
+    assert unmask_password(masked, stored) == masked.replace("***", "hunter2")
+
+
 @pytest.mark.parametrize(
     ("masked", "stored"),
     [
         ("http://u:***@h", []),
         ("http://u:***@h", ["http://u@h", "http://h", ""]),
-        ("http://u:***@h/new", ["http://u:1@h", "http://u:2@h"]),
-        ("http://u:***@h", ["http://u:1@h", "http://u:2@h"]),
         ("http://u:***@h@evil", ["http://u:1@h"]),
         ("http://u:***@h\\@evil", ["http://u:1@h"]),
         ("http://u:***@h evil", ["http://u:1@h"]),
