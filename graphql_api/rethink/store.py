@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -79,7 +80,7 @@ class RethinkStore:
             old = await _read(connection, row)
             while clock() < give_up_at:
                 new = change(old)
-                if new == old:
+                if _is_same(new, old):
                     return Written(old, new)
                 result = await _replace(connection, row, old, new)
                 (written,) = result["changes"]
@@ -120,6 +121,11 @@ class RethinkStore:
 
     def _row(self, table: str, key: str) -> Any:
         return self._table(table).get(key)
+
+
+def _is_same(one: Document | None, other: Document | None) -> bool:
+    """Whether two documents are equal in the database, where true is not 1 as it is in Python."""
+    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 async def _read(connection: Connection, row: Any) -> Document | None:

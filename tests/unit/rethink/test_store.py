@@ -80,6 +80,15 @@ async def test_any_document_is_found_unchanged_and_can_be_changed(database: Data
         assert written.new == {**ODD, "new": 1}
 
 
+async def test_true_in_the_place_of_one_is_a_change(database: DatabaseURL) -> None:
+    async with storing(database) as store:
+        await store.write("schedule", "n", lambda _: {"id": "n", "enabled": 1})
+        await store.write("schedule", "n", lambda _: {"id": "n", "enabled": True})
+        document = await store.get("schedule", "n")
+        assert document is not None
+        assert document["enabled"] is True
+
+
 async def test_documents_are_found_by_a_field(database: DatabaseURL) -> None:
     async with storing(database) as store:
         documents: list[Document] = [{"id": "a", "p": "x"}, {"id": "b", "p": "y"}, {"id": "c"}]
