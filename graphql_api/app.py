@@ -221,7 +221,11 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         http=http,
         websocket=websocket,
         probes=Probes(
-            lambda: services.feeds, websocket, access, ready_stale_s=settings.ready_stale_s
+            lambda: services.feeds,
+            websocket,
+            http.streams,
+            access,
+            ready_stale_s=settings.ready_stale_s,
         ),
         guard=guard,
         admission=Admission(

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.transport.event_stream import EventStreams
 from graphql_api.transport.traffic import Histogram
 from graphql_api.transport.websocket import GraphQLTransportWS
 
@@ -32,11 +33,13 @@ GetFeeds: TypeAlias = Callable[[], Feeds]
 """Gives a server's feeds, while it runs."""
 
 
-def registry(feeds: GetFeeds, websocket: GraphQLTransportWS) -> CollectorRegistry:
+def registry(
+    feeds: GetFeeds, websocket: GraphQLTransportWS, streams: EventStreams
+) -> CollectorRegistry:
     """Everything that there is to tell about one server, and about its process."""
     made = CollectorRegistry(auto_describe=False)
     made.register(_FeedMetrics(feeds))
-    made.register(_TransportMetrics(websocket))
+    made.register(_TransportMetrics(websocket, streams))
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
     GCCollector(registry=made)
@@ -131,8 +134,9 @@ class _FeedMetrics(Collector):
 
 
 class _TransportMetrics(Collector):
-    def __init__(self, websocket: GraphQLTransportWS) -> None:
+    def __init__(self, websocket: GraphQLTransportWS, streams: EventStreams) -> None:
         self._websocket = websocket
+        self._streams = streams
 
     def collect(self) -> Iterator[Metric]:
         websocket, fan_out = self._websocket, self._websocket.fan_out
@@ -140,6 +144,7 @@ class _TransportMetrics(Collector):
         gauges = {
             "sockets": ("WebSockets that are open.", websocket.connections),
             "operations": ("Operations that are being served by them.", websocket.operations),
+            "event_streams": ("Event streams (SSE) that are open.", len(self._streams)),
             "groups": ("Groups of equal subscriptions, which share results.", fan_out.groups),
             "remembered_results": ("Results that are kept for those who share.", fan_out.results),
         }

@@ -13,6 +13,7 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.metrics import GetFeeds, registry
 from graphql_api.transport.access import Access
+from graphql_api.transport.event_stream import EventStreams
 from graphql_api.transport.websocket import GraphQLTransportWS
 
 HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
@@ -24,6 +25,7 @@ class Probes:
     Args:
         feeds: Gives the server's, while it runs.
         websocket: The server's.
+        streams: The server's.
         access: Decides who may have the metrics.
         ready_stale_s: How long a feed may be stale before clients had better go elsewhere.
     """
@@ -32,6 +34,7 @@ class Probes:
         self,
         feeds: GetFeeds,
         websocket: GraphQLTransportWS,
+        streams: EventStreams,
         access: Access,
         *,
         ready_stale_s: float,
@@ -39,7 +42,7 @@ class Probes:
         self._feeds = feeds
         self._access = access
         self._ready_stale_s = ready_stale_s
-        self._registry = registry(feeds, websocket)
+        self._registry = registry(feeds, websocket, streams)
         self.is_draining = False
         """Whether the server is about to end."""
 

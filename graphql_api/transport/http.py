@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl
 
 from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from graphql_api.errors import GraphQLAPIError, UnauthenticatedError
 from graphql_api.schema import APISchema, Context
@@ -268,8 +268,15 @@ class GraphQLHTTP:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
+        responses = self.streams.fan_out.traffic.responses
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                responses[message["status"]] += 1
+            await send(message)
+
         try:
-            response = await self._respond(scope, receive, send)
+            response = await self._respond(scope, receive, send_counted)
         except RefusedError as refused:
             response = Response(
                 refused.status, messages.errors([refused.error]), MediaType.JSON, refused.headers
@@ -280,7 +287,7 @@ class GraphQLHTTP:
         except Exception as error:  # noqa: BLE001 - it is logged there
             response = Response(500, messages.errors([internal_error(error, "HTTP")]))
         if response is not None:
-            await _send(send, response)
+            await _send(send_counted, response)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """What to send; None, if it has been sent, or the client has gone."""

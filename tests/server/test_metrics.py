@@ -89,6 +89,26 @@ async def test_ends_of_sockets_are_counted_by_code(server: Running) -> None:
     assert of(samples, "sockets") == 0
 
 
+async def test_answers_over_http_are_counted_by_status(server: Running) -> None:
+    async with httpx.AsyncClient(base_url=server.http) as http:
+        await http.post("/graphql", json={"query": "{ __typename }"})
+        await http.post("/graphql", json={"query": "{ __typename }"})
+        await http.post("/graphql", content=b"[")
+        await http.get("/graphql", params={"query": "mutation { __typename }"})
+        stream = http.stream(
+            "GET",
+            "/graphql",
+            params={"query": CHANGES},
+            headers={"accept": "text/event-stream"},
+        )
+        async with stream:
+            samples = await scrape(server)
+            assert of(samples, "event_streams") == 1
+            assert of(samples, "feed_subscriptions", table="policy") == 1
+            for code, number in {"200": 3, "405": 1, "415": 1}.items():
+                assert of(samples, "responses_total", code=code) == number
+
+
 async def test_each_end_of_a_socket_is_one_line_with_its_reason(
     server: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
