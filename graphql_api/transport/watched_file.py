@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
@@ -20,7 +22,8 @@ _Mark: TypeAlias = tuple[int, ...] | str
 class WatchedFile(Generic[T]):
     """What a file holds; `refresh` looks whether that has changed.
 
-    It is read and looked at without a thread: it is small, and on a disk of this machine.
+    It is read and looked at without a thread: it is small, and on a disk of this machine. One that
+    everybody can change counts as broken.
 
     Args:
         path: The file; it may be a link that is changed to another file.
@@ -74,9 +77,15 @@ class WatchedFile(Generic[T]):
 
     def _read(self) -> T:
         try:
+            _check_mode(self._path)
             return self._parse(self._path.read_bytes())
         except OSError as error:
             reason = error.strerror or str(error)
             raise ConfigurationError(f"{self._name} {self._path}: {reason}") from error
         except ConfigurationError as error:
             raise ConfigurationError(f"{self._name} {self._path}: {error}") from error
+
+
+def _check_mode(path: Path) -> None:
+    if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
+        raise ConfigurationError("everybody on this machine could change it: chmod o-w")

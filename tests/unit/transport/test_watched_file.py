@@ -60,12 +60,15 @@ def test_link_to_another_file_is_noticed(path: Path, tmp_path: Path) -> None:
     assert watched.value == "two"
 
 
-@pytest.mark.parametrize("trouble", ["broken", "gone", "a directory"])
+@pytest.mark.parametrize("trouble", ["broken", "gone", "a directory", "open to all"])
 def test_trouble_is_told_once_and_changes_nothing(
     trouble: str, path: Path, watched: WatchedFile[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     if trouble == "broken":
         path.write_text("broken")
+    elif trouble == "open to all":
+        path.write_text("two")
+        path.chmod(0o646)
     else:
         path.unlink()
         if trouble == "a directory":
@@ -110,6 +113,10 @@ def test_file_that_could_not_be_read_is_read_when_it_can_be(
 def test_start_needs_a_good_file(path: Path) -> None:
     path.write_text("broken")
     with pytest.raises(ConfigurationError, match=f"^token file {path}: it is broken$"):
+        WatchedFile(path, parse, name="token file")
+    path.write_text("one")
+    path.chmod(0o602)
+    with pytest.raises(ConfigurationError, match=f"^token file {path}: everybody .* change it"):
         WatchedFile(path, parse, name="token file")
     path.unlink()
     with pytest.raises(ConfigurationError, match=f"^token file {path}: No such file"):
