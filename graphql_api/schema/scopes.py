@@ -3,6 +3,9 @@
 The root type says what kind of thing a field does, and its table what else that takes: each field
 of `Query` and `Subscription` needs `read`, each of `Mutation` needs `write`, and those of domain
 logins need `logins` besides. So a new field needs a scope without anybody having thought of it.
+
+Whoever writes sees what they write: the answer of a mutation, and the current value that comes with
+CONFLICT, is the whole row, and needs no `read`.
 """
 
 from __future__ import annotations
