@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         subscribers=options.subscribers,
         say=_say,
     )
-    for gauge in ("server_mb", "server_descriptors", "database_mb"):
+    for gauge in ("server_mb", "server_blocks", "server_descriptors", "database_mb"):
         _say(f"\n{curve.drawing(outcome.samples, gauge)}")
     _say("\nmedians of the middle third and of the last one")
     verdicts = curve.verdicts(outcome.samples)

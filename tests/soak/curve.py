@@ -14,6 +14,8 @@ class Sample:
     Attributes:
         at_s: When, since the load began.
         server_mb: The server's resident memory.
+        server_blocks: How many blocks of memory its Python uses: what is alive, whatever the
+            allocator keeps of what was freed.
         server_descriptors: How many files and sockets it has open.
         server_tasks: How many asyncio tasks it has.
         database_mb: The database's resident memory.
@@ -25,6 +27,7 @@ class Sample:
 
     at_s: float
     server_mb: float
+    server_blocks: int
     server_descriptors: int
     server_tasks: int
     database_mb: float
@@ -44,6 +47,7 @@ class Allowed:
 
 ALLOWED: Mapping[str, Allowed] = {
     "server_mb": Allowed(0.02, 1),
+    "server_blocks": Allowed(0.01, 0),
     "server_descriptors": Allowed(0.01, 3),
     "server_tasks": Allowed(0.01, 3),
     "database_mb": Allowed(0.02, 1),
@@ -95,7 +99,8 @@ def verdicts(samples: Sequence[Sample]) -> list[Verdict]:
 
 
 HEADING = (
-    "     s | server  MB  descr.  tasks | database  MB  descr. | messages/s  writes/s  visits/s"
+    "     s | server  MB   blocks  descr.  tasks | database  MB  descr."
+    " | messages/s  writes/s  visits/s"
 )
 
 
@@ -107,7 +112,8 @@ def line(before: Sample, sample: Sample) -> str:
         for name in ("messages", "writes", "visits")
     )
     return (
-        f"{sample.at_s:6.0f} | {sample.server_mb:10.1f}  {sample.server_descriptors:6}"
+        f"{sample.at_s:6.0f} | {sample.server_mb:10.1f}  {sample.server_blocks:7}"
+        f"  {sample.server_descriptors:6}"
         f"  {sample.server_tasks:5} | {sample.database_mb:12.1f}"
         f"  {sample.database_descriptors:6} | {messages:10.0f}  {writes:8.1f}  {visits:8.1f}"
     )

@@ -113,6 +113,7 @@ class _Look:
         return Sample(
             at_s=time.monotonic() - self.start_s,
             server_mb=self._server.resident_kb() / 1024,
+            server_blocks=int(told.get("blocks", 0)),
             server_descriptors=self._server.descriptors(),
             server_tasks=int(told.get("tasks", 0)),
             database_mb=self._database.resident_kb() / 1024,

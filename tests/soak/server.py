@@ -1,4 +1,4 @@
-"""The server as it always is, which also tells how many tasks it has.
+"""The server as it always is, which also tells what only it can know of itself.
 
 Usage: python -m tests.soak.server DATABASE_URL STATUS_FILE
 
@@ -26,7 +26,7 @@ _STATUS_S = 0.5
 async def main(database: str, status_file: Path) -> None:
     settings = settings_for(
         DatabaseURL.parse(database),
-        history_max_changes=2000,
+        history_max_changes=500,
         self_check_s=10,
         send_timeout_s=SEND_TIMEOUT_S,
     )
@@ -41,7 +41,7 @@ async def main(database: str, status_file: Path) -> None:
 
 async def _tell(file: Path) -> None:
     while True:
-        status.write(file, tasks=len(asyncio.all_tasks()))
+        status.write(file, tasks=len(asyncio.all_tasks()), blocks=sys.getallocatedblocks())
         await asyncio.sleep(_STATUS_S)
 
 

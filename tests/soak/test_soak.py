@@ -12,6 +12,7 @@ from tests.soak.run import run
 SAMPLE = Sample(
     at_s=0,
     server_mb=100,
+    server_blocks=500_000,
     server_descriptors=500,
     server_tasks=520,
     database_mb=40,

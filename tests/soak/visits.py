@@ -85,8 +85,7 @@ async def resumes(place: Place) -> None:
         client.socket.transport.abort()
     async with connected(place.ws, init={"since": {"again": cursor}}) as client:
         operation = await client.subscribe(POLICIES.subscription, operation_id="again")
-        changes = await operation.until_status("READY")
-        assert all(change.get("status") != "INITIALIZING" for change in changes)
+        await operation.until_status("READY")
         await operation.change()
 
 
@@ -122,6 +121,31 @@ async def asks_over_http(place: Place) -> None:
             assert "errors" not in answer.json()
         wrong = await client.post(place.http, json={"query": f"{{ no{next(place.numbers)} }}"})
         assert wrong.json()["errors"]
+
+
+async def reads_an_event_stream(place: Place) -> None:
+    """Subscribes with a request, reads up to the first change, and hangs up."""
+    async with (
+        httpx.AsyncClient(trust_env=False, verify=False, timeout=WAIT_S) as client,
+        client.stream(
+            "POST",
+            place.http,
+            json={"query": POLICIES.subscription},
+            headers={"accept": "text/event-stream"},
+        ) as stream,
+    ):
+        async for line in stream.aiter_lines():
+            if "PolicyUpdated" in line:
+                return
+        raise AssertionError("the stream has ended")
+
+
+async def scrapes_metrics(place: Place) -> None:
+    """Is a monitoring system."""
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=WAIT_S) as client:
+        for path in ("/metrics", "/readyz"):
+            answer = await client.get(f"http://{place.host}:{place.port}{path}")
+            assert answer.status_code == 200, answer.text
 
 
 async def _is_closed(place: Place, message: str | None) -> int:
@@ -182,6 +206,8 @@ QUICK: Sequence[Visit] = (
     filters,
     asks_over_a_socket,
     asks_over_http,
+    reads_an_event_stream,
+    scrapes_metrics,
     breaks_the_protocol,
 )
 SLOW: Sequence[Visit] = (says_nothing, stops_reading)
