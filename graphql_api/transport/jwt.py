@@ -13,6 +13,8 @@ Sources: RFC 7515, 4.1; RFC 7517, 4; RFC 7518, 3; RFC 7519, 4.1; RFC 8725, 3.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -228,9 +230,13 @@ def _key_of_jwk(member: Mapping[str, Any], allowed: frozenset[str]) -> Key:
 
 def _of_secret(secret: bytes) -> tuple[str, ...]:
     try:
-        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
+        # Issuers show their public keys as bare base64, too: as a secret, everybody would have it.
+        for data in (secret, _from_base64(secret)):
+            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(data)
     except jwt.InvalidKeyError as error:
-        raise ConfigurationError("it holds neither a public key in PEM nor a secret") from error
+        raise ConfigurationError(
+            "it holds neither a public key in PEM (-----BEGIN PUBLIC KEY-----) nor a secret"
+        ) from error
     fitting = tuple(name for name, length in _HMAC.items() if len(secret) >= length)
     if not fitting:
         raise ConfigurationError(
@@ -238,6 +244,14 @@ def _of_secret(secret: bytes) -> tuple[str, ...]:
             "(openssl rand -base64 48)"
         )
     return fitting
+
+
+def _from_base64(data: bytes) -> bytes:
+    """What base64 stands for; other data as they are."""
+    try:
+        return base64.b64decode(b"".join(data.split()), validate=True) or data
+    except binascii.Error:
+        return data
 
 
 def _of_public_key(key: object) -> tuple[str, ...]:

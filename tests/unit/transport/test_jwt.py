@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -185,6 +186,18 @@ def test_public_key_is_never_a_shared_secret(algorithm: str) -> None:
     for keys in (Keys(keys_of_key_file(pem)), Keys(keys_of_jwks(jwks(in_set)))):
         for key in (pem, pem.strip(), der, json.dumps(in_set).encode(), b""):
             assert refused(keys, hmac_forged(key)) == "InvalidKeyError"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+@pytest.mark.parametrize("encode", [bytes, base64.b64encode, base64.encodebytes])
+def test_public_key_without_the_lines_of_pem_is_no_secret(
+    algorithm: str, encode: Callable[[bytes], bytes]
+) -> None:
+    """As identity providers show it: whoever has read it there could sign with it."""
+    key = private_key(algorithm).public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    with pytest.raises(ConfigurationError, match="neither a public key in PEM"):
+        keys_of_key_file(encode(der))
 
 
 def test_signature_of_another_key_is_refused() -> None:
