@@ -8,7 +8,8 @@ OSError while closing. Only the texts tell them apart; those are the server's an
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from rethinkdb import errors
 
@@ -65,6 +66,15 @@ def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
     if isinstance(error, errors.ReqlAvailabilityError):
         return DatabaseUnavailableError(f"the database at {url.address} is not available: {text}")
     return DatabaseError(f"the database at {url.address} gave an error: {text}")
+
+
+def reason_of(result: Mapping[str, Any]) -> str:
+    """Why a row was not written, by the result of the write, which is no error of the driver's.
+
+    The lines after the first hold the document, with its passwords.
+    """
+    reason: str = result["first_error"]
+    return reason.partition("\n")[0]
 
 
 def not_connected(url: DatabaseURL, reason: str) -> DatabaseUnavailableError:

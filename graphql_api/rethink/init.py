@@ -10,7 +10,7 @@ from uuid import uuid4
 from graphql_api.errors import DatabaseError
 from graphql_api.rethink.connection import Connection, Timeouts, connect
 from graphql_api.rethink.driver import r
-from graphql_api.rethink.driver_errors import AlreadyExistsError
+from graphql_api.rethink.driver_errors import AlreadyExistsError, reason_of
 from graphql_api.rethink.url import DatabaseURL
 
 INIT_TIMEOUTS: Final = Timeouts(query_s=60.0)
@@ -158,7 +158,7 @@ async def _insert_contents(
         table = r.db(database).table(name)
         result = await connection.run(table.insert(list(documents), conflict="replace"))
         if result["errors"]:
-            raise DatabaseError(f"documents were not inserted: {result['first_error']}")
+            raise DatabaseError(f"documents were not inserted: {reason_of(result)}")
 
 
 async def _insert_standard_policies(
@@ -167,5 +167,5 @@ async def _insert_standard_policies(
     policies = [{"id": ids[policy["name"]], **policy} for policy in _STANDARD_POLICIES]
     result = await connection.run(table.insert(policies))
     if result["errors"]:
-        raise DatabaseError(f"the standard policies were not inserted: {result['first_error']}")
+        raise DatabaseError(f"the standard policies were not inserted: {reason_of(result)}")
     return [f"policy {policy['name']}" for policy in _STANDARD_POLICIES]

@@ -15,6 +15,7 @@ from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Change, Document, Written
@@ -87,8 +88,7 @@ class RethinkStore:
                 if not result["errors"]:
                     return Written(written["old_val"], written["new_val"])
                 if result["first_error"] != _CHANGED:
-                    # The lines after the first hold the document, with its passwords.
-                    reason = result["first_error"].partition("\n")[0]
+                    reason = reason_of(result)
                     raise DatabaseError(f"a write to table `{table}` was refused: {reason}")
                 old = written["old_val"]
         raise DatabaseUnavailableError(

@@ -8,6 +8,7 @@ from typing import Any
 from graphql_api.errors import DatabaseError
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Timeouts, connect
 from graphql_api.rethink.driver import r
+from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.url import DatabaseURL
 
 
@@ -42,5 +43,5 @@ class RethinkWriter:
         async with connect(self._url, timeouts=self._timeouts) as connection:
             result: dict[str, Any] = await connection.run(term)
         if result["errors"]:
-            raise DatabaseError(f"a write was refused: {result['first_error']}")
+            raise DatabaseError(f"a write was refused: {reason_of(result)}")
         return result
