@@ -111,8 +111,8 @@ class Server(uvicorn.Server):
 
     By itself uvicorn closes all sockets at once, before the application hears of it. It only logs a
     failed lifespan, with a traceback even where the cause is the operator's; when a task of the
-    lifespan fails later, it goes on serving an application that is dead. And while the application
-    starts, it is deaf to signals.
+    lifespan fails later, it goes on serving an application that is dead. While the application
+    starts, it is deaf to signals. And for a TLS handshake it would wait a minute.
 
     Attributes:
         failure: What ended the lifespan, if something did.
@@ -125,6 +125,7 @@ class Server(uvicorn.Server):
         super().__init__(_config(self._supervised, app.admission, settings, self._certificate))
         self._app = app
         self._grace_s = settings.shutdown_grace_s
+        self._request_timeout_s = settings.request_timeout_s
         self._forced = asyncio.Event()
         self.failure: Exception | None = None
         self._cancel: Callable[[], object]
@@ -142,6 +143,26 @@ class Server(uvicorn.Server):
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
         self._force = lambda: loop.call_soon_threadsafe(self._forced.set)
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then listen; a TLS handshake may take as long as a request."""
+        await super().startup(sockets=[])
+        loop = asyncio.get_running_loop()
+        for listener in sockets or ():
+            listening = await loop.create_server(
+                self._make_protocol,
+                sock=listener,
+                backlog=self.config.backlog,
+                ssl=self.config.ssl,
+                ssl_handshake_timeout=self._request_timeout_s if self.config.ssl else None,
+            )
+            self.servers.append(listening)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
         """Shut down in order; at a second signal of any kind, stop at once.

@@ -250,8 +250,8 @@ class Settings(DataSettings):
     request_timeout_s: float = Field(
         10.0,
         gt=0,
-        description="how long a request may take to arrive as a whole, and a new connection to "
-        "begin one, in seconds",
+        description="how long a request may take to arrive as a whole, a new connection to begin "
+        "one, and a TLS handshake, in seconds",
     )
     send_timeout_s: float = Field(
         10.0,

@@ -87,6 +87,23 @@ async def test_silence_is_no_stall_and_the_end_is_told(
         assert client.socket.close_code == 1012
 
 
+@pytest.mark.parametrize("beginning", [b"", bytes.fromhex("1603010200010001fc0303")])
+async def test_handshake_that_does_not_end_is_given_up_in_the_time_of_a_request(
+    starbelly: DatabaseURL, authority: Authority, tmp_path: Path, beginning: bytes
+) -> None:
+    chain, key = authority.issue(tmp_path)
+    settings = settings_for(starbelly, tls_cert=chain, tls_key=key, request_timeout_s=0.3)
+    async with running(settings) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(beginning)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+        tls = authority.client_context()
+        async with httpx.AsyncClient(verify=tls, base_url=server.https, trust_env=False) as http:
+            assert (await http.get("/healthz")).status_code == 200
+
+
 async def accepts(url: str, tls: ssl.SSLContext) -> bool:
     """Whether a client that trusts this authority only can connect."""
     try:
