@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,12 +38,18 @@ def logging_config(level: LogLevel, log_format: LogFormat = "plain") -> dict[str
             "not_said_twice": {"()": _NotSaidTwice},
             "no_cancellation": {"()": _NoCancellation},
             "no_url": {"()": _NoURL},
+            "no_flood": {"()": NoFlood},
         },
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": log_format,
-                "filters": ["not_said_twice", "no_cancellation", "no_url"],
+                "filters": [
+                    "not_said_twice",
+                    "no_cancellation",
+                    "no_url",
+                    *(() if level == "debug" else ("no_flood",)),
+                ],
             }
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
@@ -105,3 +113,42 @@ class _NoURL(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.name == "uvicorn.error" and '"WebSocket %s"' in str(record.msg))
+
+
+class NoFlood(logging.Filter):
+    """Drops what clients can cause as often as they like, but for one line in a while of each kind.
+
+    That line says how many of its kind there were since the last one. A kind is what one place in
+    the code says, whatever the values in it. Errors are all kept: they are bugs of this program.
+
+    Args:
+        interval_s: How long to wait between two lines of a kind.
+        clock: Tells the time, in seconds.
+    """
+
+    _CAUSED_BY_CLIENTS = frozenset(
+        {"graphql_api.schema.writing", "graphql_api.transport.guard", "uvicorn.error"}
+    )
+
+    def __init__(
+        self, interval_s: float = 10.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._interval_s = interval_s
+        self._clock = clock
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is said."""
+        if record.name not in self._CAUSED_BY_CLIENTS or record.levelno >= logging.ERROR:
+            return True
+        now_s = self._clock()
+        said_at_s, dropped = self._said.get(record.msg, (now_s - self._interval_s, 0))
+        if now_s - said_at_s < self._interval_s:
+            self._said[record.msg] = said_at_s, dropped + 1
+            return False
+        self._said[record.msg] = now_s, 0
+        if dropped:
+            record.msg = f"{record.getMessage()} (and {dropped} more of the kind before)"
+            record.args = None
+        return True

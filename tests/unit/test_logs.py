@@ -4,7 +4,7 @@ import json
 import logging
 from typing import Any
 
-from graphql_api.logs import JSONFormatter
+from graphql_api.logs import JSONFormatter, NoFlood
 
 
 def record(message: str, *args: object, **extra: object) -> logging.LogRecord:
@@ -49,3 +49,41 @@ def test_text_that_utf_8_cannot_hold_is_logged_all_the_same() -> None:
 
 def test_numbers_that_json_cannot_hold_are_logged_all_the_same() -> None:
     assert formatted(record("much", count=2**70))["count"] == str(2**70)
+
+
+def passed(
+    no_flood: NoFlood,
+    message: str,
+    *args: object,
+    name: str = "graphql_api.transport.guard",
+    level: int = logging.INFO,
+) -> str | None:
+    """What is said of a record, if anything is."""
+    made = record(message, *args)
+    made.name, made.levelno = name, level
+    return made.getMessage() if no_flood.filter(made) else None
+
+
+def test_flood_of_what_clients_cause_is_a_line_in_a_while_with_how_many_there_were() -> None:
+    now_s = [0.0]
+    no_flood = NoFlood(interval_s=10, clock=lambda: now_s[0])
+    said = []
+    for i in range(100):
+        now_s[0] = i / 4
+        said += [text] if (text := passed(no_flood, "refused %s", f"{i}%")) else []
+    assert said == [
+        "refused 0%",
+        "refused 40% (and 39 more of the kind before)",
+        "refused 80% (and 39 more of the kind before)",
+    ]
+
+
+def test_flood_hides_no_other_kind_and_no_error() -> None:
+    no_flood = NoFlood(clock=lambda: 0.0)
+    uvicorn = "uvicorn.error"
+    assert passed(no_flood, "Invalid HTTP request received.", name=uvicorn)
+    assert not passed(no_flood, "Invalid HTTP request received.", name=uvicorn)
+    assert passed(no_flood, "Unsupported upgrade request.", name=uvicorn)
+    for _ in range(2):
+        assert passed(no_flood, "a bug", name=uvicorn, level=logging.ERROR)
+        assert passed(no_flood, "the WebSocket ended", name="graphql_api.transport.connection")
