@@ -39,6 +39,12 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     run("systemd-analyze", "verify", "--man=no", file)
 
 
+def test_the_unit_hides_nothing_that_metrics_are_made_of() -> None:
+    """The process collector reads the time of the machine's start from `/proc/stat`."""
+    unit = (DOCS / "graphql-api.service").read_text()
+    assert not re.search(r"^ProcSubset=", unit, re.MULTILINE)
+
+
 @pytest.mark.optional
 def test_nginx_accepts_its_file(tmp_path: Path) -> None:
     chain, key = Authority().issue(tmp_path)
@@ -72,4 +78,5 @@ def test_the_settings_that_the_pages_name_exist() -> None:
     files = ("deployment.md", "nginx.conf", "Caddyfile", "graphql-api.service")
     text = "".join((DOCS / name).read_text(encoding="utf-8") for name in files)
     assert {name.rstrip("_=") for name in re.findall(r"GRAPHQL_API_[A-Z_]+", text)} <= variables
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= flags
+    of_tokens = {"--scope"}  # of `graphql-api token create`
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= flags | of_tokens
