@@ -15,7 +15,7 @@ from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.table import Filter, Table
-from graphql_api.feeds.view import EVERYTHING, View
+from graphql_api.feeds.view import EVERYTHING, View, ViewChange
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -95,8 +95,10 @@ class WatchCache(Generic[RowT, EventT]):
         # All that can fail comes first, so that a change is made as a whole or not at all; and the
         # steps are made while `before` still has its row, and not one moment longer.
         steps = [(view, view.step(change)) for view in self._views.values()]
-        events = [
-            (view, step, view.event_at(change.position, step)) for view, step in steps if step
+        seen = [
+            (view, ViewChange(change.position, step, view.event_at(change.position, step)))
+            for view, step in steps
+            if step
         ]
         if after is None:
             del self.rows[key]
@@ -108,9 +110,9 @@ class WatchCache(Generic[RowT, EventT]):
             before.retire()
         self._initial_events.pop(key, None)
         self.history.append(change)
-        for view, step, event in events:
+        for view, view_change in seen:
             for subscriber in view.subscribers:
-                subscriber.on_change(change.position, step, event)
+                subscriber.on_change(view_change)
         self._bookmark()
 
     def lose(self) -> None:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from graphql_api.feeds.cursor import At, Within
 from graphql_api.feeds.events import FeedStatus, Version
-from graphql_api.feeds.view import Step, View, merge_into
+from graphql_api.feeds.view import Step, View, ViewChange, merge_into
 
 if TYPE_CHECKING:
     from graphql_api.feeds.cache import WatchCache
@@ -108,7 +108,7 @@ class Subscriber(Generic[RowT, EventT]):
         self._queue_limit = queue_limit
         self._wake = wake
         self._statuses: deque[_Status] = deque()
-        self._queue: deque[tuple[int, Step[RowT], EventT]] = deque()
+        self._queue: deque[ViewChange[RowT, EventT]] = deque()
         # A stretch that came to nothing is not the same as no stretch: its end has been reached.
         self._pending: dict[str, Step[RowT]] | None = None
         self._pending_after = 0
@@ -143,19 +143,19 @@ class Subscriber(Generic[RowT, EventT]):
             self._begin_live()
         self._wake()
 
-    def on_change(self, position: int, step: Step[RowT], event: EventT) -> None:
+    def on_change(self, change: ViewChange[RowT, EventT]) -> None:
         """A row has changed in the view."""
         if isinstance(self._stage, _Replay):
             return  # it reads the history by itself
         if isinstance(self._stage, _Scan):
-            self._stage.keep(step.key, step.before)
+            self._stage.keep(change.step.key, change.step.before)
         if self._pending is None and len(self._queue) < self._queue_limit:
-            self._queue.append((position, step, event))
+            self._queue.append(change)
         else:
             if self._pending is None:
                 self._pending = {}
-                self._pending_after = position - 1
-            merge_into(self._pending, step)
+                self._pending_after = change.position - 1
+            merge_into(self._pending, change.step)
             self._cache.merged_changes += 1
         self._wake()
 
@@ -205,7 +205,7 @@ class Subscriber(Generic[RowT, EventT]):
                 if self._batch:
                     return False
                 if self._queue:
-                    return self._queue[0][0] > status.position
+                    return self._queue[0].position > status.position
                 return self._pending is None or self._pending_after >= status.position
             case _Replay(position, within):
                 return not self._batch and within is None and position >= status.position
@@ -267,9 +267,9 @@ class Subscriber(Generic[RowT, EventT]):
         if self._batch:
             return self._pull_batch()
         if self._queue:
-            self._sent, _, event = self._queue.popleft()
-            self.cursor_position = self._sent
-            return event
+            change = self._queue.popleft()
+            self._sent = self.cursor_position = change.position
+            return change.event
         steps, self._pending = self._pending or {}, None
         self._freeze(steps, self._pending_after, self._cache.position)
         return None

@@ -72,6 +72,7 @@ class Subscription(Generic[EventT]):
     def on_wake(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called whenever there may be an event to pull after there was none.
 
+        It is called in the place of waking whoever waits for `__anext__`.
         It must only take note: it is called in the middle of the fan-out of a change.
         """
         self._on_wake = callback
@@ -87,8 +88,9 @@ class Subscription(Generic[EventT]):
         self.close()
 
     def _wake(self) -> None:
-        self._woken.set()
-        if self._on_wake is not None:
+        if self._on_wake is None:
+            self._woken.set()
+        else:
             self._on_wake()
 
     async def __aenter__(self) -> Self:

@@ -56,6 +56,15 @@ class Step(Generic[RowT]):
         return self.before is self.after or self.before.row == self.after.row
 
 
+@dataclass(frozen=True, slots=True)
+class ViewChange(Generic[RowT, EventT]):
+    """A change as a view shows it: the same object in the queues of all the view's subscribers."""
+
+    position: int
+    step: Step[RowT]
+    event: EventT
+
+
 def merge_into(merged: dict[str, Step[RowT]], step: Step[RowT]) -> None:
     """Merge one more step into `merged`, which holds at most one for each key."""
     earlier = merged.get(step.key)

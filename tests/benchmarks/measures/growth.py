@@ -67,8 +67,10 @@ def _cost_ms(setting: Setting, subscribers: int, documents: int) -> float:
     ):
         client.subscribe(LIVE_ONLY)
         client.until(1)
-        _changes(client, database, WINDOW)  # the first cost more
-        return _measure_ms(client, database, program, setting.sizes.growing_changes)
+        costs = [
+            _measure_ms(client, database, program, setting.sizes.growing_changes) for _ in range(2)
+        ]
+        return costs[-1]  # the first changes cost more: much is made then, and kept
 
 
 def _measure_ms(client: LoadClient, database: Database, program: Program, at_least: int) -> float:
