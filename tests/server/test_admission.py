@@ -158,6 +158,18 @@ async def test_message_of_five_megabytes_is_refused_at_its_first_bytes(
         assert (await closing(bad)).code == 1009
 
 
+async def test_message_in_fragments_without_end_is_refused(starbelly: DatabaseURL) -> None:
+    async with (
+        running(settings_for(starbelly)) as server,
+        connected(server.ws) as good,
+        served_throughout(good),
+        raw_websocket(server.host, server.port) as bad,
+    ):
+        await bad.send(frame(Opcode.TEXT, fin=False))
+        await bad.send(frame(Opcode.CONTINUATION, fin=False) * 10_000)
+        assert (await closing(bad)).code == 1009
+
+
 async def test_message_that_is_too_big_once_it_is_unpacked_is_never_unpacked(
     starbelly: DatabaseURL,
 ) -> None:

@@ -77,6 +77,7 @@ class FakeLoop:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.soon: list[Any] = []
         self._timers: list[FakeTimer] = []
 
     def time(self) -> float:
@@ -86,6 +87,9 @@ class FakeLoop:
         timer = FakeTimer(self.now_s + delay_s, callback)
         self._timers.append(timer)
         return timer
+
+    def call_soon(self, callback: Any) -> None:
+        self.soon.append(callback)
 
     def create_task(self, work: Any) -> Any:
         return asyncio.get_running_loop().create_task(work)
@@ -120,6 +124,7 @@ class FakeTransport(asyncio.Transport):
         self.buffer = bytearray()
         self.room = 0
         self.is_aborted = False
+        self.reads = True
         self._high: int | None = None
         self._is_paused = False
         self._is_closing = False
@@ -150,9 +155,11 @@ class FakeTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         return self._is_closing
 
-    def pause_reading(self) -> None: ...
+    def pause_reading(self) -> None:
+        self.reads = False
 
-    def resume_reading(self) -> None: ...
+    def resume_reading(self) -> None:
+        self.reads = True
 
     def close(self) -> None:
         self._is_closing = True
@@ -324,6 +331,86 @@ async def test_close_ends_the_outlet(connection: Connection) -> None:
     assert connection.protocol.is_closed
     connection.protocol.write_text(b"late")
     assert b"late" not in connection.transport.buffer
+
+
+# What a client sends
+
+
+def pings(connection: Connection, number: int) -> bytes:
+    for i in range(number):
+        connection.client.send_ping(str(i).encode())
+    return b"".join(connection.client.data_to_send())
+
+
+async def test_one_who_sends_much_is_read_in_turns_in_order_and_to_the_end(
+    connection: Connection,
+) -> None:
+    connection.transport.room = 1_000_000
+    connection.protocol.data_received(pings(connection, 5_000))
+    answers = connection.received()
+    assert 0 < len(answers) < 1_000
+    turns = 1
+    while connection.loop.soon:
+        assert not connection.transport.reads
+        (read_on,) = connection.loop.soon
+        connection.loop.soon = []
+        read_on()
+        more = connection.received()
+        assert len(more) < 1_000
+        answers += more
+        turns += 1
+    assert turns > 5
+    assert answers == [str(i) for i in range(5_000)]
+    assert connection.transport.reads
+
+
+async def test_what_comes_between_two_turns_is_read_after_what_came_before(
+    connection: Connection,
+) -> None:
+    connection.transport.room = 1_000_000
+    for data in (pings(connection, 1_000), pings(connection, 3)):
+        connection.protocol.data_received(data)
+    while connection.loop.soon:
+        connection.loop.soon.pop()()
+    assert connection.received() == [str(i) for i in [*range(1_000), 0, 1, 2]]
+
+
+async def test_answer_to_a_close_frame_is_read_whatever_else_has_come(
+    connection: Connection,
+) -> None:
+    connection.transport.room = 1_000_000
+    connection.protocol.data_received(pings(connection, 1_000))
+    await connection.protocol.send({"type": "websocket.close", "code": 4400, "reason": ""})
+    while connection.loop.soon:
+        connection.loop.soon.pop()()
+    assert connection.transport.reads
+
+
+async def test_one_who_takes_no_answers_to_pings_fills_no_memory_and_gets_the_last(
+    connection: Connection,
+) -> None:
+    connection.protocol.write_text(b"x" * 200)
+    before = connection.transport.get_write_buffer_size()
+    for i in range(100):
+        connection.client.send_ping(str(i).encode())
+        connection.protocol.data_received(b"".join(connection.client.data_to_send()))
+    assert connection.transport.get_write_buffer_size() == before
+    connection.transport.drain(1_000)
+    assert connection.received() == ["x" * 200, "99"]
+
+
+async def test_message_of_endless_fragments_is_refused(connection: Connection) -> None:
+    connection.transport.room = 1_000
+    connection.client.send_text(b"", fin=False)
+    for _ in range(10_000):
+        connection.client.send_continuation(b"", fin=False)
+    connection.protocol.data_received(b"".join(connection.client.data_to_send()))
+    while connection.loop.soon:
+        connection.loop.soon.pop()()
+    connection.client.receive_data(bytes(connection.transport.sent))
+    assert connection.client.close_rcvd is not None
+    assert connection.client.close_rcvd.code == 1009
+    assert len(connection.protocol.frames) < 1_000
 
 
 # The kernel
