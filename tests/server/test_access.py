@@ -320,6 +320,14 @@ async def test_probes_and_pages_need_no_token(guarded: Guarded) -> None:
             assert response.status_code == 200, path
 
 
+async def test_metrics_need_a_token_of_whatever_scope(guarded: Guarded) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for headers, status in ((bearer("rubbish"), 401), ({}, 401), (bearer(good(scope="")), 200)):
+            response = await http.get(f"{guarded.server.http}/metrics", headers=headers)
+            assert response.status_code == status
+            assert ("graphql_api_sockets" in response.text) == (status == 200)
+
+
 # Until it ends.
 
 
