@@ -21,6 +21,11 @@ export function resuming(otherParams = () => ({}), maxOperations = 200) {
     },
     retryAttempts: Infinity,
     shouldRetry: () => true, // else a reset connection, or a server that restarts, is the end
+    retryWait(retries) {
+      // By itself it doubles without end: after an hour's outage, up to an hour more.
+      const longest = Math.min(1000 * 2 ** retries, 30_000);
+      return new Promise((resolve) => setTimeout(resolve, longest * (1 - Math.random() / 2)));
+    },
   };
 }
 // The README shows what ends here

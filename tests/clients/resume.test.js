@@ -53,3 +53,19 @@ test('what else is to be sent is asked for at each connection', async () => {
   assert.deepEqual(await connectionParams(), { authorization: 'Bearer 1', since: {} });
   assert.deepEqual(await connectionParams(), { authorization: 'Bearer 2', since: {} });
 });
+
+test('however long the server was away, it is tried again within half a minute', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { retryAttempts, retryWait, shouldRetry } = resuming();
+  assert.equal(retryAttempts, Infinity);
+  assert.ok(shouldRetry());
+  for (const [retries, longest] of [[0, 1000], [3, 8000], [20, 30_000], [5000, 30_000]]) {
+    let isOver = false;
+    const waiting = retryWait(retries).then(() => (isOver = true));
+    t.mock.timers.tick(longest / 2 - 1);
+    await Promise.resolve();
+    assert.ok(!isOver, 'not at once, that clients do not come back all together');
+    t.mock.timers.tick(longest / 2 + 1);
+    await waiting;
+  }
+});
