@@ -44,7 +44,7 @@ async def keep_live(
                             del policies[key]
                     since = change["cursor"]
                     on_change(change)
-        except TransportConnectionFailed:
+        except (TransportConnectionFailed, TimeoutError):
             await asyncio.sleep(wait_s)
 
 

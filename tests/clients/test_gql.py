@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,8 +12,13 @@ import gql
 import pytest
 from gql.transport.websockets import WebsocketsTransport
 
+from graphql_api.rethink.url import DatabaseURL
 from tests.clients.live_list import keep_live
+from tests.clients.load import policy
 from tests.clients.trouble import FENCE, NAMES, WAIT_S, table, troubled
+from tests.server.client import connected
+from tests.server.database import Writer
+from tests.server.running import running, settings_for
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -49,6 +55,62 @@ class LiveList:
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
+
+
+async def test_server_that_does_not_answer_is_tried_again() -> None:
+    attempts = asyncio.Semaphore(0)
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        attempts.release()
+        await reader.read()
+        writer.close()
+
+    async with (
+        await asyncio.start_server(never_answer, "127.0.0.1", 0) as silent,
+        asyncio.TaskGroup() as group,
+        asyncio.timeout(WAIT_S),
+    ):
+        host, port = silent.sockets[0].getsockname()
+        transport = WebsocketsTransport(
+            f"ws://{host}:{port}/graphql", connect_timeout=0.05, connect_args={"proxy": None}
+        )
+        kept = LiveList()
+        client = gql.Client(transport=transport)
+        keeping = group.create_task(
+            keep_live(client, {}, kept.policies, kept.on_change, wait_s=0.01)
+        )
+        for _ in range(3):
+            await attempts.acquire()
+        keeping.cancel()
+
+
+async def test_list_begins_anew_with_a_server_that_does_not_know_its_cursor(
+    starbelly: DatabaseURL, writer: Writer
+) -> None:
+    kept = LiveList()
+    await writer.insert("policy", policy("deleted meanwhile", "alpha beta"))
+    async with AsyncExitStack() as stack:
+        async with running(settings_for(starbelly)) as server:
+            port = server.port
+            transport = WebsocketsTransport(server.ws, connect_args={"proxy": None})
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            keeping = group.create_task(
+                keep_live(
+                    gql.Client(transport=transport), {}, kept.policies, kept.on_change, wait_s=0.01
+                )
+            )
+            await kept.until_row("deleted meanwhile")
+            await kept.until_status("READY")
+        await writer.delete("policy", "deleted meanwhile")
+        await writer.insert("policy", policy(FENCE, "alpha beta"))
+        successor = await stack.enter_async_context(running(settings_for(starbelly), port))
+        await kept.until_row(FENCE)
+        await kept.until_status("READY")
+        assert kept.snapshots == 2
+        observer = await stack.enter_async_context(connected(successor.ws))
+        rows = {(row["id"], row["name"]) for row in kept.policies.values()}
+        assert rows == set(await table(observer, ""))
+        keeping.cancel()
 
 
 async def test_lists_equal_the_table_after_cuts_and_a_restart_of_the_database(
