@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ from graphql_api.watch.report import JSONReport, Report, TextReport
 from graphql_api.watch.table import Table
 from graphql_api.watch.view import View
 from graphql_api.watch.where import parse_where
+
+_ONCE_SILENCE_S = 10.0
+"""How long a server that is asked once may send nothing: it does, until it has read its table."""
 
 
 async def watch(
@@ -40,7 +44,7 @@ async def watch(
         where: Which rows, as `key=value`; see `parse_where`.
         token: A bearer token for the server.
         as_json: Write the events as JSON, one a line.
-        once: End when the rows are there. Then the server is not waited for, either.
+        once: End when the rows are there. Then neither the server nor its database is waited for.
         color: Use colours where they are seen.
 
     Raises:
@@ -66,12 +70,18 @@ async def watch(
     try:
         with output.ending_with_reader():
             happenings = follow(endpoint, subscription, token=token, rng=Random())  # noqa: S311 - jitter
-            async with aclosing(happenings):
+            async with asyncio.timeout(None) as silence, aclosing(happenings):
                 async for happening in happenings:
                     if once and isinstance(happening, Disconnected):
                         raise WatchError(happening.reason)
                     output.write(report.lines(happening))
                     if once and isinstance(happening, State) and happening.has_all_rows:
                         return
+                    if once:
+                        silence.reschedule(asyncio.get_running_loop().time() + _ONCE_SILENCE_S)
+    except TimeoutError as error:
+        raise WatchError(
+            f"{endpoint.shown} has not read the table from its database yet; its log says why"
+        ) from error
     except BrokenPipeError:
         return

@@ -28,6 +28,9 @@ from graphql_api.cli import FAILED, INTERRUPTED, MISUSED, OK
 from graphql_api.embedded import EmbeddedServer
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.watch import run
+from graphql_api.watch.failures import WatchError
+from graphql_api.watch.tables import TABLES
 from tests.clients.load import random_cuts, table, write_and_see, write_load
 from tests.clients.tcp_proxy import TCPProxy
 from tests.server.client import Client
@@ -486,6 +489,14 @@ async def test_disk_that_is_full_is_told(server: Running) -> None:
 async def test_once_does_not_wait_for_a_server() -> None:
     address = f"127.0.0.1:{free_port()}"
     assert await complaint(address, "--once") == f"nothing listens at {address}"
+
+
+async def test_once_does_not_wait_for_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_ONCE_SILENCE_S", 0.2)
+    url = DatabaseURL("127.0.0.1", free_port(), "starbelly")
+    async with running(settings_for(url)) as server:
+        with pytest.raises(WatchError, match="has not read the table from its database yet"):
+            await run.watch(TABLES["policies"], url=server.http, once=True)
 
 
 @pytest.mark.parametrize(
