@@ -96,7 +96,7 @@ class Application(Starlette):
             Route(HEALTH, probes.health),
             Route(READINESS, probes.readiness),
             Route(METRICS, probes.metrics),
-            Route("/", RedirectResponse("/graphiql" if settings.graphiql else "/graphql")),
+            Route("/", RedirectResponse(_front_page(settings))),
         ]
         if settings.graphiql:
             routes += graphiql_routes()
@@ -118,6 +118,13 @@ class Application(Starlette):
             self._websocket.close_all(spread_s=spread_s),
             self._http.streams.close_all(spread_s=spread_s),
         )
+
+
+def _front_page(settings: Settings) -> str:
+    """Where `/` leads; relative, for a proxy may have put all of it below a path of its own."""
+    if settings.graphiql:
+        return "graphiql"
+    return "live" if settings.live else "graphql"
 
 
 def _middleware(guard: Guard, admission: Admission) -> list[Middleware]:

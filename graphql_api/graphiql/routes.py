@@ -7,8 +7,10 @@ from importlib.resources import files
 from pathlib import Path, PurePath
 
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
@@ -69,7 +71,11 @@ def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
             response.headers["content-type"] = media_type
         return _hardened(response, _IMMUTABLE)
 
-    return [Route("/graphiql", page), Route("/graphiql/{name}", asset)]
+    return [
+        Route("/graphiql", page),
+        Route("/graphiql/", RedirectResponse("../graphiql")),
+        Route("/graphiql/{name}", asset, middleware=[Middleware(GZipMiddleware, compresslevel=6)]),
+    ]
 
 
 def _hardened(
@@ -87,6 +93,6 @@ def _hardened(
 def _cdn_page() -> str:
     html = files("strawberry").joinpath("static/graphiql.html").read_text(encoding="utf-8")
     assert _FETCH_URL in html, "Strawberry's page is as we know it"
-    return html.replace(_FETCH_URL, 'new URL("/graphql", window.location.href).href').replace(
+    return html.replace(_FETCH_URL, 'new URL("graphql", window.location.href).href').replace(
         "{{ SUBSCRIPTION_ENABLED }}", "true"
     )

@@ -112,13 +112,25 @@ async def test_probe_is_answered_under_any_host(server: Running, path: str) -> N
         assert (await http.get(f"{server.http}{path}", headers=page)).status_code == 403
 
 
-async def test_root_leads_to_graphiql(server: Running) -> None:
-    async with httpx.AsyncClient(trust_env=False) as http:
+@pytest.mark.parametrize(
+    ("pages", "front_page"),
+    [
+        ({}, "graphiql"),
+        ({"graphiql": False}, "live"),
+        ({"graphiql": False, "live": False}, "graphql"),
+    ],
+)
+async def test_root_leads_to_a_page_that_there_is_also_below_the_path_of_a_proxy(
+    pages: dict[str, bool], front_page: str, starbelly: DatabaseURL
+) -> None:
+    async with (
+        running(settings_for(starbelly, **pages)) as server,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
         response = await http.get(server.http)
-        assert response.headers["location"] == "/graphiql"
-        page = await http.get(f"{server.http}/graphiql")
-    assert page.status_code == 200
-    assert "GraphiQL" in page.text
+        assert response.headers["location"] == front_page
+        page = await http.get(f"{server.http}/{front_page}")
+    assert page.status_code == (400 if front_page == "graphql" else 200)
 
 
 async def test_query_over_http_is_answered(server: Running) -> None:

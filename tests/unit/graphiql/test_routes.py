@@ -74,6 +74,29 @@ async def test_page_is_asked_for_each_time_and_its_files_once(
         assert again.status_code == 304
 
 
+async def test_files_are_compressed_for_whoever_can_read_that(
+    http: httpx.AsyncClient, build: Path
+) -> None:
+    make(build)
+    large = build / "graphiql/editor-7a8b.js"
+    large.write_text("let x = 1;\n" * 100_000)
+    url = f"/graphiql/{large.name}"
+    sizes = {}
+    for encoding in ("identity", "gzip"):
+        response = await http.get(url, headers={"Accept-Encoding": encoding})
+        assert response.text == large.read_text()
+        assert response.headers.get("content-encoding", "identity") == encoding
+        assert response.headers["vary"] == "Accept-Encoding"
+        assert response.headers["cache-control"].endswith("immutable")
+        sizes[encoding] = response.num_bytes_downloaded
+    assert sizes["gzip"] < sizes["identity"] / 10
+
+
+async def test_slash_at_the_end_leads_to_the_page(http: httpx.AsyncClient) -> None:
+    response = await http.get("/graphiql/")
+    assert response.headers["location"] == "../graphiql"
+
+
 @pytest.mark.parametrize("path", ["/graphiql", "/graphiql/index-1a2b.js", "/graphiql/no-such.js"])
 async def test_every_response_lets_the_browser_load_from_here_only(
     http: httpx.AsyncClient, build: Path, path: str
@@ -93,7 +116,7 @@ async def test_page_of_the_cdn_may_load_from_there_and_nowhere_else(
     http: httpx.AsyncClient,
 ) -> None:
     page = await http.get("/graphiql")
-    assert 'new URL("/graphql"' in page.text, "where the server's GraphQL is"
+    assert 'new URL("graphql"' in page.text, "where the server's GraphQL is, below any path"
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; ")
     assert policy.count("https://") == policy.count("https://unpkg.com") == 2
