@@ -53,6 +53,11 @@ class GraphiQL:
     async def choose(self, tab: str) -> None:
         await self.page.get_by_role("tab", name=tab).click()
 
+    async def replace_query(self, text: str) -> None:
+        await self.page.locator(".graphiql-query-editor .monaco-editor").click()
+        await self.page.keyboard.press("Control+A")
+        await self.page.keyboard.insert_text(text)
+
     async def type_into(self, tool: str, text: str) -> None:
         """Type into the editor of the Variables or of the Headers."""
         await self.page.get_by_role("button", name=tool).click()
@@ -169,36 +174,70 @@ async def test_header_goes_with_requests_and_with_sockets(
     browser_page.assert_well()
 
 
-async def test_lost_connection_is_said_and_resumed(
-    server: Running, writer: Writer, graphiql: GraphiQL
-) -> None:
-    sockets: list[WebSocketRoute] = []
-    inits: list[dict[str, Any]] = []
+class CuttableSockets:
+    """What stands between GraphiQL and the server's sockets.
 
-    def connect(socket: WebSocketRoute) -> None:
-        sockets.append(socket)
+    Attributes:
+        inits: What each connection was begun with.
+    """
+
+    def __init__(self) -> None:
+        self.inits: list[dict[str, Any]] = []
+        self._sockets: list[WebSocketRoute] = []
+
+    async def put_before(self, graphiql: GraphiQL) -> None:
+        await graphiql.page.route_web_socket("**/graphql", self._connect)
+
+    async def cut(self) -> None:
+        await self._sockets[-1].close(code=1012, reason="Service Restart")
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        self._sockets.append(socket)
         behind = socket.connect_to_server()
 
         def pass_on(frame: str | bytes) -> None:
             message = json.loads(frame)
             if message["type"] == "connection_init":
-                inits.append(message.get("payload", {}))
+                self.inits.append(message.get("payload", {}))
             behind.send(frame)
 
         socket.on_message(pass_on)
 
-    await graphiql.page.route_web_socket("**/graphql", connect)
+
+async def test_lost_connection_is_said_and_resumed(
+    server: Running, writer: Writer, graphiql: GraphiQL
+) -> None:
+    sockets = CuttableSockets()
+    await sockets.put_before(graphiql)
     await graphiql.open(server)
     await graphiql.choose("PolicyChanges")
     await graphiql.execute()
     await graphiql.shows('"status": "READY"')
-    await sockets[0].close(code=1012, reason="Service Restart")
+    await sockets.cut()
     await graphiql.shows('"connection": "closed (1012 Service Restart), trying again"')
     await writer.insert("policy", {"id": "a", "name": "of the test"})
     await graphiql.shows('"cause": "CREATED"')
-    assert len(sockets) == len(inits) == 2
-    assert "since" not in inits[0]
-    assert "since" in inits[1]
+    assert ["since" in init for init in sockets.inits] == [False, True]
+
+
+async def test_lost_connection_is_begun_anew_where_the_last_event_has_no_cursor(
+    server: Running, writer: Writer, graphiql: GraphiQL
+) -> None:
+    sockets = CuttableSockets()
+    await sockets.put_before(graphiql)
+    await graphiql.open(server)
+    await graphiql.choose("PolicyChanges")
+    await graphiql.replace_query(
+        "subscription { policyChanges {"
+        " ... on FeedState { status cursor } ... on PolicyAdded { policy { name } } } }"
+    )
+    await graphiql.execute()
+    await graphiql.shows('"status": "READY"')
+    await writer.insert("policy", {"id": "a", "name": "of the test"})
+    await graphiql.shows('"received": 5')  # two statuses, two rows, and this one
+    await sockets.cut()
+    await graphiql.shows('"received": 10')  # two statuses and three rows
+    assert ["since" in init for init in sockets.inits] == [False, False]
 
 
 async def test_refused_socket_ends_it_and_says_what_it_needs(

@@ -32,8 +32,9 @@ export function subscribe(url, request, headers) {
           connected: () => view.connected(),
           closed: (event) => view.disconnected(event),
           message({ id, type, payload }) {
-            const cursor = type === 'next' && Object.values(payload.data ?? {})[0]?.cursor;
-            if (cursor) resumption = { since: { [id]: cursor } };
+            if (type !== 'next') return;
+            const cursor = Object.values(payload.data ?? {})[0]?.cursor;
+            resumption = cursor ? { since: { [id]: cursor } } : {};
           },
         },
       });
