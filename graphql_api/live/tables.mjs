@@ -143,7 +143,7 @@ export const TABLES = [
         fields: ['authentication'],
         lines: (row) => yesOrNo(row.authentication?.enabled),
       },
-      { title: 'Updated', width: 17, fields: ['updatedAt'], lines: (row) => moment(row.updatedAt) },
+      { title: 'Updated', width: 20, fields: ['updatedAt'], lines: (row) => moment(row.updatedAt) },
     ],
   },
   {
@@ -177,7 +177,7 @@ export const TABLES = [
         fields: ['jobCount'],
         lines: ({ jobCount }) => (jobCount === null ? NONE : [{ text: number.format(jobCount) }]),
       },
-      { title: 'Updated', width: 17, fields: ['updatedAt'], lines: (row) => moment(row.updatedAt) },
+      { title: 'Updated', width: 20, fields: ['updatedAt'], lines: (row) => moment(row.updatedAt) },
     ],
   },
   {
