@@ -33,8 +33,8 @@ _TICKS_PER_LOG_LOOK = 10
 _OTHER_DESCRIPTORS = 256
 """What is open besides the clients' connections: those to the database, files, the event loop."""
 
-_GARBAGE_THRESHOLDS = (50_000, 20, 20)
-"""In place of (700, 10, 10); so some 10 MB of garbage in cycles may wait to be found."""
+_GARBAGE_THRESHOLDS = (20_000, 5, 5)
+"""In place of (700, 10, 10); so some 2 MB of garbage in cycles may wait to be found."""
 
 _logger = logging.getLogger(__name__)
 

@@ -11,21 +11,35 @@ from tests.benchmarks.processes import Program
 from tests.benchmarks.results import Result
 from tests.benchmarks.setting import Setting
 
-_WITHOUT, _WITH = OURS.name, f"{OURS.name}, since"
+_SINCE = ", since"
 
 
 def measure(setting: Setting) -> Result:
-    """Messages a second after everybody resumed from another position, and after nobody did."""
-    number = setting.sizes.subscribers
-    result = Result("since", f"{number} subscribers, each with its own `since`", throughput.UNIT)
-    for _ in range(setting.sizes.repeat):
-        throughput.note(result, _WITHOUT, throughput.of_peer(setting, OURS))
-        throughput.note(result, _WITH, _resumed(setting))
-    result.at_least(0.9, _WITH, _WITHOUT, "at least 0.9 times as without")
+    """Messages a second after everybody resumed from another position, and after nobody did.
+
+    At the pace of the fan-out, where the server waits for the writer by turns, and which client is
+    the last to be served decides how often; and in bulk, where it never waits.
+    """
+    sizes = setting.sizes
+    title = f"{sizes.subscribers} subscribers, each with its own `since`"
+    result = Result("since", title, throughput.UNIT)
+    paces = {"": throughput.WINDOW, ", in bulk": sizes.bulk}
+    for _ in range(sizes.repeat):
+        for pace, window in paces.items():
+            without = throughput.of_peer(setting, OURS, window=window)
+            resumed = _resumed(setting, window)
+            throughput.note(result, f"{OURS.name}{pace}", without)
+            throughput.note(result, f"{OURS.name}{_SINCE}{pace}", resumed)
+            result.add(f"{OURS.name}{pace}, by the clock", without.messages_per_s)
+            result.add(f"{OURS.name}{_SINCE}{pace}, by the clock", resumed.messages_per_s)
+    for pace in paces:
+        for label in (pace, f"{pace}, by the clock"):
+            above, below = f"{OURS.name}{_SINCE}{label}", f"{OURS.name}{label}"
+            result.at_least(0.9, above, below, f"at least 0.9 times as without{label}")
     return result
 
 
-def _resumed(setting: Setting) -> throughput.Throughput:
+def _resumed(setting: Setting, window: int) -> throughput.Throughput:
     database, sizes = setting.database, setting.sizes
     database.fill(throughput.DOCUMENTS)
     with OURS.serving(database.url, setting.cores.server) as program:
@@ -35,7 +49,7 @@ def _resumed(setting: Setting) -> throughput.Throughput:
             client.subscribe(variables)
             for replayed, subscriber in enumerate(reversed(client.subscribers), 1):
                 client.until(replayed, [subscriber])  # the first resumes from the first change
-            return throughput.measure(client, database, program, sizes.seconds)
+            return throughput.measure(client, database, program, sizes.seconds, window)
 
 
 def _cursors(setting: Setting, program: Program) -> list[str]:
