@@ -34,7 +34,7 @@ _OTHER_DESCRIPTORS = 256
 """What is open besides the clients' connections: those to the database, files, the event loop."""
 
 _GARBAGE_THRESHOLDS = (20_000, 5, 5)
-"""In place of (700, 10, 10); so some 2 MB of garbage in cycles may wait to be found."""
+"""In place of (700, 10, 10); so some MB of garbage in cycles may wait to be found."""
 
 _logger = logging.getLogger(__name__)
 
