@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 from tests.benchmarks.peers import OURS
 from tests.benchmarks.results import Result, Row, rounded
 
-_WIDTH = 760
-_LEFT = 150
+_WIDTH = 890
+_LEFT = 280
 _BARS = 480
 _LINE = 20
 _COLOURS = {"ours": "#1f6feb", "other": "#8c959f"}
