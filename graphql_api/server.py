@@ -98,7 +98,7 @@ def run(app: Application, listener: socket.socket, settings: Settings) -> None:
             is opened.
     """
     _allow_descriptors(settings.max_connections)
-    _collect_garbage_seldom()
+    collect_garbage_seldom()
     server = Server(app, settings)
     try:
         server.run(sockets=[listener])
@@ -235,7 +235,7 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
 
-def _collect_garbage_seldom() -> None:
+def collect_garbage_seldom() -> None:
     """Leave Python's search for cycles of garbage the small part of the time that it is worth.
 
     A change makes objects for each of thousands of clients, who soon drop them, without a cycle;

@@ -8,7 +8,9 @@ What it remembers is bounded by small numbers, so that all of it is full after t
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+from itertools import count
 from pathlib import Path
 
 import uvloop
@@ -21,6 +23,7 @@ from tests.soak import status
 
 SEND_TIMEOUT_S = 2.0
 _STATUS_S = 0.5
+_STATUSES_PER_COLLECTION = 10
 
 
 async def main(database: str, status_file: Path) -> None:
@@ -30,6 +33,7 @@ async def main(database: str, status_file: Path) -> None:
         self_check_s=10,
         send_timeout_s=SEND_TIMEOUT_S,
     )
+    server.collect_garbage_seldom()
     with server.listen("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
         settings = settings.model_copy(update={"port": port})
@@ -40,8 +44,11 @@ async def main(database: str, status_file: Path) -> None:
 
 
 async def _tell(file: Path) -> None:
-    while True:
-        status.write(file, tasks=len(asyncio.all_tasks()), blocks=sys.getallocatedblocks())
+    for number in count():
+        if number % _STATUSES_PER_COLLECTION == 0:
+            gc.collect()  # what waits to be found is not alive
+            blocks = sys.getallocatedblocks()
+        status.write(file, tasks=len(asyncio.all_tasks()), blocks=blocks)
         await asyncio.sleep(_STATUS_S)
 
 
