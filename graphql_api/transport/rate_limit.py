@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from itertools import islice
 
 RATE_LIMITED = "RATE_LIMITED"
 
@@ -34,24 +35,33 @@ class TokenBucket:
         self._tokens = burst
         self._at_s = clock()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the pause has been long enough for the whole burst."""
+        self._fill()
+        return self._tokens >= self._burst
+
     def take(self) -> bool:
         """Whether one more is let through now."""
-        now_s = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
-        self._at_s = now_s
+        self._fill()
         if self._tokens < 1:
             return False
         self._tokens -= 1
         return True
 
+    def _fill(self) -> None:
+        now_s = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+
 
 class TokenBuckets:
-    """A bucket for each of many, of whom those seen longest ago are forgotten.
+    """A bucket for each of many; a full one, which is as a new one, is forgotten.
 
     Args:
         per_s: Of each bucket.
         burst: Of each bucket.
-        max_buckets: How many are remembered.
+        max_buckets: How many are remembered at most; of more, those seen longest ago are forgotten.
         clock: Tells the time, in seconds.
     """
 
@@ -77,7 +87,13 @@ class TokenBuckets:
         bucket = self._buckets.pop(key, None)
         if bucket is None:
             bucket = TokenBucket(self.per_s, self._burst, self._clock)
+        is_taken = bucket.take()
         self._buckets[key] = bucket
-        if len(self._buckets) > self._max_buckets:
-            self._buckets.popitem(last=False)
-        return bucket.take()
+        self._forget()
+        return is_taken
+
+    def _forget(self) -> None:
+        """Look at the two seen longest ago, which is more than come: so none stays for long."""
+        for key in tuple(islice(self._buckets, 2)):
+            if self._buckets[key].is_full or len(self._buckets) > self._max_buckets:
+                del self._buckets[key]

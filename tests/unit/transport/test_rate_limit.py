@@ -28,3 +28,12 @@ def test_everybody_has_a_bucket_and_the_oldest_are_forgotten() -> None:
     assert len(buckets) == 2
     assert not buckets.take("a"), "it was seen more recently than b"
     assert buckets.take("b"), "it was forgotten"
+
+
+def test_those_who_have_paused_leave_nothing_behind() -> None:
+    clock = Clock()
+    buckets = TokenBuckets(per_s=10, burst=30, clock=clock)
+    for number in range(100):
+        clock.now_s += 1
+        assert buckets.take(number)
+    assert len(buckets) <= 3
