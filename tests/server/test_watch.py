@@ -182,13 +182,14 @@ async def test_another_run_of_the_server_shows_what_differs(
 async def test_outage_of_the_database_is_shown_and_its_end(tmp_path: Path) -> None:
     url = DatabaseURL("127.0.0.1", free_port(), "starbelly", password="secret word")
     file = tmp_path / "embedded.db"
+    async with EmbeddedServer(file, port=url.port, password=url.password):
+        await initialise(url)
     async with (
         running(settings_for(url, reconnect_max_s=0.2)) as server,
         watching("policies", "--url", server.http) as watch,
     ):
         assert (await watch.until("connected"))[-1].startswith("  connected to ")
         async with EmbeddedServer(file, port=url.port, password=url.password):
-            await initialise(url)
             assert (await watch.until("live"))[-1].endswith("live: 2 policies")
         assert re.match(r"! STALE since \d\d:\d\d:\d\d: 2 p", (await watch.until("STALE"))[-1])
         async with EmbeddedServer(file, port=url.port, password=url.password):
