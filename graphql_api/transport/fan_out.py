@@ -192,12 +192,14 @@ class FanOut:
             # Behind all for whom there was something when the first of them was served.
             self._lag.is_queued = True
             self._ready.append(self._lag)
-        for _ in range(len(self._ready)):
-            self._ready.popleft().serve()
-            if self._clock() >= until_s:
-                break
-        if self._ready:
-            self._schedule()
+        try:
+            for _ in range(len(self._ready)):
+                self._ready.popleft().serve()
+                if self._clock() >= until_s:
+                    break
+        finally:  # even if one of them has failed
+            if self._ready:
+                self._schedule()
 
 
 class _EndOfRound:

@@ -92,7 +92,8 @@ class Group:
     def cancel(self) -> None:
         """Wait for no result any more."""
         for awaited in self._awaited.values():
-            awaited.task.cancel()
+            # Not before it has begun, or what it is to await would never be awaited.
+            asyncio.get_running_loop().call_soon(awaited.task.cancel)
 
     def disband(self) -> None:
         """Free everything: there are no members any more."""

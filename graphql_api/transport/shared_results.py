@@ -109,9 +109,11 @@ class SharedResults:
             self._forget(next(iter(self._oldest_first.values())))
 
     def forget_group(self, results: ResultsOfGroup) -> None:
-        """Forget all results of a group."""
+        """Forget all results of a group, and with the last of all groups what is kept alive."""
         for result in [*results.values()]:
             self._forget(result)
+        if not self._oldest_first:
+            self._recent.clear()
 
     def _forget(self, result: ref[object]) -> None:
         assert isinstance(result, _Result)

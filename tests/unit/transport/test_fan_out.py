@@ -7,7 +7,7 @@ import gc
 import itertools
 import logging
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 
 import pytest
@@ -107,14 +107,19 @@ async def test_equal_events_that_are_two_objects_are_two_events(
 async def test_last_member_frees_the_group(fan_out: FanOut, topic: Topic) -> None:
     members = [await join(fan_out, context(topic), FakeOutlet()) for _ in range(3)]
     event = Row(value=1)
+    reference = weakref.ref(event)
     topic.publish(event)
+    del event
     await served(fan_out)
     assert fan_out.results == 1
+    assert reference() is not None
     for member in members:
         member.leave()
         member.leave()
     assert (fan_out.groups, fan_out.members, fan_out.results) == (0, 0, 0)
     assert topic.sources == []
+    gc.collect()
+    assert reference() is None
 
 
 async def test_memory_keeps_only_the_last_events_alive(topic: Topic) -> None:
@@ -295,6 +300,22 @@ async def test_source_that_fails_ends_its_member_only(
     assert len([record for record in caplog.records if record.exc_info]) == 1
 
 
+async def test_outlet_that_fails_keeps_nobody_waiting(fan_out: FanOut, topic: Topic) -> None:
+    class BrokenOutlet(FakeOutlet):
+        def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+            raise RuntimeError("a defect")
+
+    await join(fan_out, context(topic), BrokenOutlet())
+    await join(fan_out, context(topic), healthy := FakeOutlet())
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    loop.set_exception_handler(lambda *_: told.set())
+    topic.publish(Row(value=1))
+    await told.wait()
+    await asyncio.sleep(0)
+    assert healthy.data == [{"rows": {"value": 1}}]
+
+
 async def test_event_that_cannot_be_encoded_is_an_error_and_the_next_is_sent(
     fan_out: FanOut, topic: Topic, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -408,6 +429,19 @@ async def test_nobody_awaits_a_result_that_nobody_wants(fan_out: FanOut, topic: 
     member.leave()
     await asyncio.wait(running)
     assert running[0].cancelled()
+
+
+async def test_member_may_leave_before_its_result_is_awaited(fan_out: FanOut, topic: Topic) -> None:
+    """As when a `complete` comes in the same turn of the event loop as the change."""
+    member = await join(fan_out, context(topic), FakeOutlet(), SLOW)
+    await served(fan_out)
+    topic.publish(Row(value=1))
+    fan_out._turn()
+    (task,) = (task for task in asyncio.all_tasks() if task.get_name() == "shared execution")
+    member.leave()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    gc.collect()  # Python warns of a coroutine that was never awaited, and pytest fails then
 
 
 async def test_end_of_the_server_ends_what_is_awaited(topic: Topic) -> None:
