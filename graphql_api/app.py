@@ -239,6 +239,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             max_connections=settings.max_connections,
             max_per_address=settings.max_connections_per_address,
             trusted_proxies=settings.trusted_proxy,
+            probes=(HEALTH, READINESS, METRICS),
             traffic=fan_out.traffic,
         ),
     )

@@ -233,7 +233,10 @@ class Settings(DataSettings):
         "after a pause, as many at once as it may have at a time",
     )
     max_connections: int = Field(
-        10_000, ge=1, description="how many connections there may be; one more is refused"
+        10_000,
+        ge=1,
+        description="how many connections there may be; a few more may ask for the probes, and any "
+        "other is refused",
     )
     max_connections_per_address: int = Field(
         1000,

@@ -6,14 +6,16 @@
                                            behind a trusted proxy is another than the peer
 ```
 
-A connection that is refused is told why, in a response that waits for no request, and closed.
+A connection that is refused is told why, in a response that waits for no request, and closed. The
+first few beyond the limit may ask one thing, how the server is: whoever watches a full server needs
+to see it, and should not take it for dead.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +24,9 @@ from graphql_api.errors import ConfigurationError
 from graphql_api.transport.guard import Refusal, refuse
 from graphql_api.transport.refusal_log import RefusalLog
 from graphql_api.transport.traffic import Traffic
+
+_SPARE_CONNECTIONS = 16
+"""How many there may be beyond the limit, for the probes alone."""
 
 Leave: TypeAlias = Callable[[], None]
 """Makes room for another; to be called once."""
@@ -91,6 +96,7 @@ class Admission:
         max_connections: How many TCP connections there may be in all.
         max_per_address: How many of them from one address, and how many requests under way.
         trusted_proxies: The addresses of proxies, or networks of them, which are not counted.
+        probes: Paths that are answered even when there are as many connections as there may be.
         log: Tells the operator who is refused.
         traffic: Where to count those who are.
 
@@ -104,6 +110,7 @@ class Admission:
         max_connections: int = 10_000,
         max_per_address: int = 1_000,
         trusted_proxies: Sequence[str] = (),
+        probes: Collection[str] = frozenset(),
         log: RefusalLog | None = None,
         traffic: Traffic | None = None,
     ) -> None:
@@ -112,6 +119,7 @@ class Admission:
         self._max_per_address = max_per_address
         self._peers = AddressLimit(max_per_address, proxies)
         self._clients = AddressLimit(max_per_address, proxies)
+        self.probes = probes
         self.log = log or RefusalLog("connection limits")
         self._traffic = traffic or Traffic()
 
@@ -125,9 +133,17 @@ class Admission:
         Returns:
             What to call when it ends; or why it is refused.
         """
-        if connections > self._max_connections:
-            return self._refused(503, peer, f"there are {self._max_connections} connections")
+        if connections > self._max_connections + _SPARE_CONNECTIONS:
+            return self.full(peer)
         return self._enter(self._peers, peer, "connections")
+
+    def is_spare(self, connections: int) -> bool:
+        """Whether a new TCP connection is let in for the probes alone; as `connected`."""
+        return connections > self._max_connections
+
+    def full(self, peer: str | None) -> Refusal:
+        """Refuse whoever comes when there are as many connections as there may be."""
+        return self._refused(503, peer, f"there are {self._max_connections} connections")
 
     def requested(self, client: str | None) -> Leave | Refusal:
         """Decide on a request, or on the handshake of a WebSocket; as `connected`."""
@@ -143,6 +159,27 @@ class Admission:
         self._traffic.refused += 1
         self.log.refused(address or "somewhere", reason)
         return Refusal(status, f"{reason} already, and may not have more; try again later")
+
+
+class ProbesOnly:
+    """The application as it is on a connection that is let in for the probes alone.
+
+    Args:
+        app: The application.
+        admission: Knows the probes, and refuses everything else.
+    """
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request, as ASGI has it."""
+        if scope["path"] in self._admission.probes:
+            await self._app(scope, receive, send)
+            return
+        client = scope.get("client")
+        await refuse(scope, send, self._admission.full(client[0] if client else None))
 
 
 class AdmissionMiddleware:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from graphql_api.transport.admission import Admission
+from graphql_api.transport.admission import Admission, ProbesOnly
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.outlet import EXTENSION
 from graphql_api.transport.watched import WatchedConnection
@@ -58,13 +58,14 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         """Let a connection in, or refuse it."""
         super().connection_made(transport)
         if self.admission is not None:
-            peer = None if self.client is None else self.client[0]
-            decision = self.admission.connected(peer, len(self.connections))
+            connections = len(self.connections)
+            decision = self.admission.connected(self._peer, connections)
             if isinstance(decision, Refusal):
-                self.transport.write(_response(decision))
-                self.transport.close()
+                self._refuse(decision)
                 return
             self._leave = decision
+            if self.admission.is_spare(connections):
+                self.app = ProbesOnly(self.app, self.admission)
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -81,8 +82,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > _MAX_HEAD_BYTES and not self.is_closed:
-            self.transport.write(_response(_HEAD_TOO_LARGE))
-            self.transport.close()
+            self._refuse(_HEAD_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Offer the outlet to the application."""
@@ -105,6 +105,9 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Let what waits be watched by the connection's next protocol, which is told the rest."""
         self._await_no_request()
+        if isinstance(self.app, ProbesOnly) and self.admission is not None:
+            self._refuse(self.admission.full(self._peer))
+            return
         super().handle_websocket_upgrade()
         protocol = self.transport.get_protocol()
         if isinstance(protocol, WatchedConnection):
@@ -135,7 +138,17 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         # Some answer a request before its body has come.
         is_answered = not self._is_in_head and self.cycle.response_started
         if self._has_begun and not is_answered:
-            self.transport.write(_response(_TOO_SLOW))
+            self._refuse(_TOO_SLOW)
+        self.transport.close()
+
+    # Refusals that wait for no request, or for no more of it.
+
+    @property
+    def _peer(self) -> str | None:
+        return None if self.client is None else self.client[0]
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.transport.write(_response(refusal))
         self.transport.close()
 
     # The outlet.

@@ -214,6 +214,38 @@ async def test_connections_are_limited_in_all(starbelly: DatabaseURL) -> None:
                         break
 
 
+async def test_server_that_is_full_still_answers_whoever_watches_it(
+    starbelly: DatabaseURL,
+) -> None:
+    async with (
+        running(settings_for(starbelly, max_connections=5)) as server,
+        AsyncExitStack() as stack,
+    ):
+        for _ in range(5):
+            await stack.enter_async_context(raw_websocket(server.host, server.port))
+        for _ in range(20):  # more often than there are connections to spare
+            for path in ("/healthz", "/readyz", "/metrics"):
+                async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
+                    assert (await http.get(path)).status_code == 200
+            with pytest.raises(InvalidStatus) as refused:
+                await stack.enter_async_context(connect(server.ws, proxy=None))
+            assert refused.value.response.status_code == 503
+            async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
+                answer = await http.get("/graphql", params={"query": "{ __typename }"})
+                assert answer.status_code == 503
+                assert answer.headers["connection"] == "close"
+                assert "there are 5 connections already" in answer.text
+        async with AsyncExitStack() as many:
+            answers = []
+            for _ in range(30):
+                reader, writer = await asyncio.open_connection(server.host, server.port)
+                many.callback(writer.close)
+                answers.append(asyncio.create_task(reader.read()))
+            async with asyncio.timeout(WAIT_S):
+                first = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            assert first[0].pop().result().startswith(b"HTTP/1.1 503 "), "not without end"
+
+
 async def test_connections_by_a_trusted_proxy_are_limited_for_each_client(
     starbelly: DatabaseURL,
 ) -> None:

@@ -58,7 +58,7 @@ def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
     admission = Admission(max_connections=3, max_per_address=1, traffic=traffic)
     assert not isinstance(admission.connected("192.0.2.1", 3), Refusal)
     refusals = [
-        admission.connected("192.0.2.2", 4),
+        admission.connected("192.0.2.2", 20),
         admission.connected("192.0.2.1", 3),
     ]
     assert not isinstance(admission.requested("192.0.2.1"), Refusal), "counted by itself"
@@ -69,6 +69,13 @@ def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
         429,
     ]
     assert traffic.refused == 3
+
+
+def test_a_few_more_than_there_may_be_are_let_in_for_the_probes() -> None:
+    admission = Admission(max_connections=3)
+    let_in = [n for n in range(1, 100) if not isinstance(admission.connected(None, n), Refusal)]
+    assert let_in == [*range(1, 20)]
+    assert [n for n in let_in if admission.is_spare(n)] == [*range(4, 20)]
 
 
 def test_what_is_no_address_is_named() -> None:
