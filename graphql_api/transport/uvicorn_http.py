@@ -17,8 +17,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graphql_api.transport.admission import Admission, ProbesOnly
@@ -57,6 +58,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let a connection in, or refuse it."""
         super().connection_made(transport)
+        self.flow = FlowControl(cast("asyncio.Transport", self))  # pauses what this one reads
         if self.admission is not None:
             connections = len(self.connections)
             decision = self.admission.connected(self._peer, connections)
@@ -73,14 +75,14 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._await_no_request()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def _read(self, data: bytes) -> None:
         """Refuse a request whose head does not end."""
         self._has_begun = True
         if not self._is_answering:
             self._await_request()
         if self._is_in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
+        super()._read(data)
         if self._head_bytes > _MAX_HEAD_BYTES and not self.is_closed:
             self._refuse(_HEAD_TOO_LARGE)
 
@@ -101,6 +103,12 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._has_begun = False
         self._await_no_request()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Read no more requests until those are answered that wait for their turn."""
+        super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
 
     def handle_websocket_upgrade(self) -> None:
         """Let what waits be watched by the connection's next protocol, which is told the rest."""

@@ -5,7 +5,7 @@ What this adds, besides what `watched` does:
 - `write_text` and `write_texts` put whole frames into the transport's buffer.
 - A client that reads slowly but steadily is not mistaken for a dead one either, for the sake of an
   unanswered ping, which waits behind what it has not read.
-- A client that sends as much as it can has its turns like all others, and fills no memory.
+- A client that takes no pongs, or sends fragments without end, fills no memory.
 - An idle connection takes a quarter less memory.
 
 ```python
@@ -35,9 +35,6 @@ _FINAL_TEXT = 0x81
 _MAX_7_BITS = 125
 _MAX_16_BITS = 0xFFFF
 
-_BYTES_IN_A_TURN = 4096
-"""How much is read of a client before others have their turn: some hundred of the smallest frames.
-An event loop hands over 64 times as much, which can be a second's work."""
 _MAX_FRAGMENTS = 4096
 """How many fragments a message may have, as in websockets: empty ones add nothing to its size."""
 
@@ -54,10 +51,7 @@ def text_frame_header(length: int) -> bytes:
 class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
     """One WebSocket connection, which is its own outlet."""
 
-    # On the class: most connections never need their own.
-    _unread = b""
-    _reads_on = False
-    _pong: bytes | None = None
+    _pong: bytes | None = None  # on the class: most connections never need their own
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -65,6 +59,7 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
         self.queue = LightQueue()  # type: ignore[assignment]
         self.writable = LightEvent()  # type: ignore[assignment]
         self.writable.set()
+        self.read_paused = True  # for uvicorn: not to pause and resume the transport by itself
         self._taken_at_ping = 0
 
     # The outlet.
@@ -102,42 +97,10 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
         self.scope["extensions"] = {**extensions, EXTENSION: {"outlet": self}}
         await super().run_asgi()
 
-    def data_received(self, data: bytes) -> None:
-        """Read it; if it is much, a part of it, and the rest in turns with other connections."""
-        if len(data) <= _BYTES_IN_A_TURN and not self._reads_on:
-            self._read(data)
-            return
-        self._unread += data
-        if not self._reads_on:
-            self._read_on()
-
-    def _read_on(self) -> None:
-        if not self.transport.is_closing():
-            part, self._unread = self._unread[:_BYTES_IN_A_TURN], self._unread[_BYTES_IN_A_TURN:]
-            self._read(part)
-        self._reads_on = bool(self._unread) and not self.transport.is_closing()
-        if not self._reads_on:
-            self._unread = b""
-            self._resume_reading()
-            return
-        if not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
-        self.loop.call_soon(self._read_on)
-
-    def _resume_reading(self) -> None:
-        """Read more, once everything is read and taken that is there.
-
-        When the close frame has been sent nobody takes anything, and the answer to it is to come.
-        """
-        is_taken = self.queue.empty() or self.close_sent
-        if self.read_paused and not self._reads_on and is_taken:
-            self.read_paused = False
-            self.transport.resume_reading()
-
     def _read(self, data: bytes) -> None:
         """As in uvicorn, which leaves a handshake open for ever whose headers are too long."""
-        super().data_received(data)
+        super()._read(data)
+        self._is_paused = not self._is_taken
         if self.conn.handshake_exc is not None and not self.transport.is_closing():
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
@@ -145,14 +108,25 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
     async def receive(self) -> ASGIReceiveEvent:
         """As in uvicorn."""
         message: ASGIReceiveEvent = await self.queue.get()
-        self._resume_reading()
+        if self._is_taken:
+            self.resume_reading()
         return message
+
+    @property
+    def _is_taken(self) -> bool:
+        """Whether everything that was read is taken.
+
+        When the close frame has been sent nobody takes anything, and the answer to it is to come.
+        """
+        return self.queue.empty() or self.close_sent
 
     async def send(self, message: ASGISendEvent) -> None:
         """As in uvicorn; the headers of a handshake are of no use after it."""
         await super().send(message)
         if message["type"] == "websocket.accept":
             del self.request, self.response
+        if self.close_sent:
+            self.resume_reading()
 
     def send_receive_event_to_app(self) -> None:
         """Close at text that is not UTF-8; uvicorn would log a traceback for each."""
