@@ -40,6 +40,7 @@ class Member:
     """One subscription being served. `FanOut.join` makes it."""
 
     __slots__ = (
+        "_around",
         "_fan_out",
         "_framing",
         "_group",
@@ -69,6 +70,8 @@ class Member:
         self._source = source
         self._outlet = outlet
         self._framing = framing
+        # What that adds to a payload, in bytes: a client's id may be of any length.
+        self._around = len(framing.prefix) + len(framing.suffix)
         self._on_failure = on_failure
         self._on_leave = on_leave
         self._is_queued = False
@@ -125,14 +128,13 @@ class Member:
             self._outlet.write_texts(framing.prefix, payloads, framing.suffix)
             traffic = self._fan_out.traffic
             traffic.messages_sent += len(payloads)
-            around = len(framing.prefix) + len(framing.suffix)
-            traffic.bytes_sent += sum(map(len, payloads)) + around * len(payloads)
+            traffic.bytes_sent += sum(map(len, payloads)) + self._around * len(payloads)
         if failure is not None:
             self.leave()
             self._on_failure(failure)
 
     def _pull(self, group: Group, payloads: list[bytes]) -> None:
-        identify = self._framing.identify
+        identify, around = self._framing.identify, self._around
         size = 0
         while len(payloads) < EVENTS_AT_ONCE and size < _BYTES_AT_ONCE:
             payload, self._payload = self._payload, None
@@ -147,7 +149,7 @@ class Member:
                 if identify is not None:
                     payload = identify(event, payload)
             payloads.append(payload)
-            size += len(payload)
+            size += around + len(payload)
         self.wake()  # there may be more
 
     def _go_on(self) -> None:

@@ -223,15 +223,16 @@ async def test_events_are_taken_from_the_source_only_when_there_is_room(
     assert len(topic.sources[0]._events) == 1
 
 
-async def test_large_events_leave_room_for_others(
-    fan_out: FanOut, topic: Topic, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("id_", "frames"), [("a", 2), ("an id is a part of each message", 1)])
+async def test_large_messages_leave_room_for_others(
+    id_: str, frames: int, fan_out: FanOut, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphql_api.transport.member._BYTES_AT_ONCE", 50)
-    await join(fan_out, context(topic), outlet := FakeOutlet())
+    monkeypatch.setattr("graphql_api.transport.member._BYTES_AT_ONCE", 80)
+    await join(fan_out, context(topic), outlet := FakeOutlet(), id_=id_)
     await served(fan_out)
     topic.publish(*(Row(value=i) for i in range(10)))
     await asyncio.sleep(0)
-    assert len(outlet.frames) == 2
+    assert len(outlet.frames) == frames
 
 
 async def test_round_waits_for_all_who_were_ready(fan_out: FanOut, topic: Topic) -> None:
