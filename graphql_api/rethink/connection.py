@@ -77,7 +77,9 @@ async def connect(
         None,  # queries name their database
         None,
         url.user,
-        url.password,
+        # RethinkDB has hashed the password in UTF-8; the driver hashes it in latin-1. So it gets a
+        # text whose latin-1 is the password's UTF-8.
+        url.password.encode().decode("latin-1"),
         timeouts.connect_s,
         {"ca_certs": url.ca_certs} if url.ca_certs else {},
         _HANDSHAKE_V1_0,

@@ -100,11 +100,9 @@ def _credentials(parts: SplitResult) -> tuple[str, str]:
     if not user.isascii():
         raise _wrong("the driver can only send a user name in ASCII")
     try:
-        password.encode("latin-1")
+        password.encode()
     except UnicodeEncodeError as error:
-        raise _wrong(
-            "the password holds a character outside latin-1, which the driver cannot send"
-        ) from error
+        raise _wrong("the password is not in UTF-8") from error
     return user or DEFAULT_USER, password
 
 

@@ -342,6 +342,21 @@ async def test_wrong_password_and_unknown_user_are_refused(database: DatabaseURL
         assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["s3cret", "pässwörd", "пароль €"])
+async def test_password_of_any_language_is_the_one_that_the_database_has(
+    password: str, database: DatabaseURL
+) -> None:
+    users = r.db("rethinkdb").table("users")
+    user = database.database  # a name that nobody else uses
+    async with connect(database) as connection:
+        await connection.run(users.insert({"id": user, "password": password}))
+        try:
+            async with connect(replace(database, user=user, password=password)) as theirs:
+                assert "rethinkdb" in await theirs.run(r.db_list())
+        finally:
+            await connection.run(users.get(user).delete())
+
+
 async def test_reconnecting_often_leaves_nothing_behind(
     database: DatabaseURL, proxy: Proxy
 ) -> None:
