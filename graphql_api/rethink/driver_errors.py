@@ -26,7 +26,14 @@ _MAX_CHARACTERS: Final = 300
 
 _MISSING = re.compile(r"(Table|Database) `([^`]*)` does not exist")
 _EXISTS = re.compile(r"(Table|Database|Index) `[^`]*` already exists")
-_FEED_ENDED = re.compile(r"Changefeed aborted|Token -?\d+ not in stream cache")
+_UNEXPECTED: Final = "Unexpected exception: "
+"""So RethinkDB begins an internal error; to open a changefeed of a table that the user may not read
+is one (src/rdb_protocol/changefeed.cc, `client_t::new_stream`)."""
+_FORBIDDEN = re.compile(r"User `[^`]*` does not have the required `\w+` permission")
+_AMBIGUOUS = re.compile(r"(Table|Database) `([^`]*)` is ambiguous")
+_FEED_ENDED = re.compile(
+    r"Changefeed aborted|There is no table with the given name|Token -?\d+ not in stream cache"
+)
 _CONNECTION_LOST = re.compile(r"Connection is closed|Connection interrupted")
 _REFUSED = re.compile(r"Connect call failed|[Cc]onnection refused")
 _CHECK: Final = "check that RethinkDB runs, and the database URL"
@@ -48,9 +55,17 @@ def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
     if isinstance(error, OSError | EOFError):
         # Before the driver's classes: a ReqlTimeoutError of a query is a TimeoutError too.
         return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
-    if isinstance(error, errors.ReqlAuthError | errors.ReqlPermissionError):
+    is_refused = isinstance(error, errors.ReqlAuthError | errors.ReqlPermissionError)
+    if is_refused or _FORBIDDEN.search(text):
+        reason = text.removeprefix(_UNEXPECTED)
         return DatabaseRefusedError(
-            f"the database at {url.address} refuses the user {url.user!r}: {text}"
+            f"the database at {url.address} refuses the user {url.user!r}: {reason}"
+        )
+    if ambiguous := _AMBIGUOUS.match(text):
+        kind, name = ambiguous[1].lower(), ambiguous[2]
+        return DatabaseError(
+            f"there are several {kind}s named {name}; give all but one another name, by their ids, "
+            f"in rethinkdb.{kind}_config"
         )
     if missing := _MISSING.match(text):
         kind, name = missing.groups()

@@ -96,8 +96,11 @@ async def initialise(
 
     What exists is not touched. So the two policies of a new Starbelly database are inserted only
     when this call created the policy table: in an older one, an operator may have deleted them on
-    purpose. Tables and indexes are ready for use when it returns. Several calls at once, from
-    anywhere, do no harm, as long as none has `contents`.
+    purpose. Tables and indexes are ready for use when it returns.
+
+    At most one call at a time, from anywhere: a RethinkDB that is asked by two for the same table
+    at the same moment makes two of that name, and then serves neither (rethinkdb issue #4898).
+    Calls where nothing is missing do no harm.
 
     Args:
         url: The database.

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from graphql_api.errors import DatabaseUnavailableError, FeedLostError, TableMissingError
+from graphql_api.errors import (
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    FeedLostError,
+    TableMissingError,
+)
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
@@ -233,6 +238,16 @@ async def test_start_that_is_refused_says_why() -> None:
     missing = {"t": 18, "e": 4100000, "r": ["Table `starbelly.policy` does not exist."], "b": [0]}
     async with ScriptedServer(feed_of(missing)) as server:
         with pytest.raises(TableMissingError, match=r"starbelly\.policy .*graphql-api init"):
+            async with source(server).changes("policy"):
+                pass
+
+
+async def test_start_by_a_user_who_may_not_read_is_refused() -> None:
+    """RethinkDB calls it an unexpected exception; of all queries, only of a changefeed."""
+    text = "Unexpected exception: User `app` does not have the required `read` permission."
+    denied = {"t": 18, "e": 1000000, "r": [text], "b": []}
+    async with ScriptedServer(feed_of(denied)) as server:
+        with pytest.raises(DatabaseRefusedError, match=r"the required `read` permission$"):
             async with source(server).changes("policy"):
                 pass
 

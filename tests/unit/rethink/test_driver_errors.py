@@ -31,6 +31,20 @@ URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
             "required `read` permission",
         ),
         (
+            errors.ReqlInternalError(
+                "Unexpected exception: User `app` does not have the required `read` permission."
+            ),
+            DatabaseRefusedError,
+            "refuses the user 'app': User `app` does not have the required `read` permission",
+        ),
+        (
+            errors.ReqlOpFailedError(
+                "Table `starbelly.policy` is ambiguous; there are multiple tables with that name."
+            ),
+            DatabaseError,
+            "there are several tables named starbelly.policy; give all but one another name",
+        ),
+        (
             errors.ReqlOpFailedError("Table `starbelly.policy` does not exist."),
             TableMissingError,
             "the table starbelly.policy does not exist; `graphql-api init` creates it",
@@ -49,6 +63,11 @@ URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
             errors.ReqlOpFailedError("Changefeed aborted (unavailable)."),
             FeedLostError,
             "Changefeed aborted",
+        ),
+        (
+            errors.ReqlOpFailedError("There is no table with the given name / UUID."),
+            FeedLostError,
+            "There is no table",
         ),
         (errors.ReqlDriverError("Token 6 not in stream cache."), FeedLostError, "Token 6"),
         (
