@@ -247,7 +247,7 @@ async def test_start_by_a_user_who_may_not_read_is_refused() -> None:
     text = "Unexpected exception: User `app` does not have the required `read` permission."
     denied = {"t": 18, "e": 1000000, "r": [text], "b": []}
     async with ScriptedServer(feed_of(denied)) as server:
-        with pytest.raises(DatabaseRefusedError, match=r"the required `read` permission$"):
+        with pytest.raises(DatabaseRefusedError, match=r"user 'admin': User `app` does not"):
             async with source(server).changes("policy"):
                 pass
 
