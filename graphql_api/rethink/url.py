@@ -99,6 +99,9 @@ def _credentials(parts: SplitResult) -> tuple[str, str]:
         raise _wrong("the user is empty")
     if not user.isascii():
         raise _wrong("the driver can only send a user name in ASCII")
+    if any(character in user[:-1] for character in ",="):
+        # It skips what follows them: `saslname_decode` in its scram_authenticator.cc.
+        raise _wrong("RethinkDB misreads a user name with ',' or '=' before its end")
     try:
         password.encode()
     except UnicodeEncodeError as error:

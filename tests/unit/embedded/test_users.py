@@ -114,7 +114,7 @@ async def test_two_changes_of_a_user_in_one_query_are_both_kept(reql: Reql) -> N
     assert await reql.run(USERS.get("a")) == {"id": "a", "password": True}
 
 
-@pytest.mark.parametrize("user", ["admin", "with, comma", "with = equals", "üser"])
+@pytest.mark.parametrize("user", ["admin", "comma,", "equals=", "üser"])
 def test_scram_lets_the_right_password_in(user: str) -> None:
     server = ScramServer({user: credentials_for("pass")})
     name = user.replace("=", "=3D").replace(",", "=2C")
@@ -122,6 +122,16 @@ def test_scram_lets_the_right_password_in(user: str) -> None:
     reply = {"authentication": server.first_reply(first["authentication"])}
     proof = scram_proof(first, reply, "pass")["authentication"]
     assert server.final_reply(proof).startswith("v=")
+    assert server.user == user
+
+
+@pytest.mark.parametrize(
+    ("saslname", "user"),
+    [("a=2Cbc", "a,c"), ("=3Db", "="), ("a=3D=2C", "a=2C"), ("a=2Cb=3D", "a,=")],
+)
+def test_user_name_is_misread_as_rethinkdb_misreads_it(saslname: str, user: str) -> None:
+    server = ScramServer({})
+    server.first_reply(f"n,,n={saslname},r=nonce")
     assert server.user == user
 
 

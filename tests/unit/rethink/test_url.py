@@ -23,6 +23,7 @@ from graphql_api.rethink.url import DatabaseURL
         ("rethinkdb://app:a:b@h/d", DatabaseURL("h", 28015, "d", "app", "a:b")),
         ("rethinkdb://app:p%C3%A4%C3%9F@h/d", DatabaseURL("h", 28015, "d", "app", "päß")),
         ("rethinkdb://app:€@h/d", DatabaseURL("h", 28015, "d", "app", "€")),
+        ("rethinkdb://app%3D@h/d", DatabaseURL("h", 28015, "d", "app=")),
         ("RethinkDB://h/d", DatabaseURL("h", 28015, "d")),
     ],
 )
@@ -56,6 +57,8 @@ def test_ca_certs_are_read_from_the_query() -> None:
         ("rethinkdb://app:12/hunter2@h/d", "the database's name may hold only"),
         ("rethinkdb://app:12/d?hunter2@h/d", "only ca_certs=FILE"),
         ("rethinkdb://app:hunter2\udcff@h/d", "the password is not in UTF-8"),
+        ("rethinkdb://a,b:hunter2@h/d", "misreads a user name with ',' or '='"),
+        ("rethinkdb://a%3Db:hunter2@h/d", "misreads a user name with ',' or '='"),
         ("rethinkdb://äpp:hunter2@h/d", "user name in ASCII"),
         ("rethinkdb://app:hunter2%FF@h/d", "not in UTF-8"),
         ("rethinkdb://app:hunter2 @h/d", "space or a control character"),
