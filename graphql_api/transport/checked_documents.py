@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 from graphql import GraphQLError, NoSchemaIntrospectionCustomRule, get_operation_ast
@@ -30,13 +30,6 @@ class CheckedDocuments(SchemaExtension):
         self._limits = limits
         self._introspection = introspection
         self._document: Document | None = None
-
-    @classmethod
-    def factory(
-        cls, documents: Documents, limits: DocumentLimits, *, introspection: bool = True
-    ) -> Callable[[], CheckedDocuments]:
-        """What makes one for each operation."""
-        return lambda: cls(documents, limits, introspection=introspection)
 
     def on_parse(self) -> Iterator[None]:
         """Take the syntax tree that is there already."""

@@ -20,13 +20,11 @@ class Query:
 def schema(
     documents: Documents | None = None, *, introspection: bool = True, **limits: int
 ) -> strawberry.Schema:
+    known = Documents() if documents is None else documents
+    allowed = DocumentLimits(**limits)
     return strawberry.Schema(
         query=Query,
-        extensions=[
-            CheckedDocuments.factory(
-                documents or Documents(), DocumentLimits(**limits), introspection=introspection
-            )
-        ],
+        extensions=[lambda: CheckedDocuments(known, allowed, introspection=introspection)],
     )
 
 
