@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
 from graphql_api.rethink.url import DatabaseURL
+from tests.fault.clock import LoopClock
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer, writing
 from tests.server.operations import POLICIES, Replica
@@ -122,10 +123,22 @@ async def table(client: Client) -> dict[str, Any]:
     return {row["id"]: row for row in page["items"]}
 
 
-async def until_version(client: Client, version: int) -> None:
-    """Wait until the feed has what was written last."""
-    while (await table(client)).get("p00", {}).get("name") != str(version):
+async def until_version(client: Client, version: int, documents: int) -> None:
+    """Wait until the feed has what was written last, of every document."""
+    written = {f"p{n:02}" for n in range(documents)}
+    while not written <= {
+        key for key, row in (await table(client)).items() if row["name"] == str(version)
+    }:
         pass
+
+
+async def until_no_subscribers(client: Client) -> None:
+    """Wait until whoever has watched a table has been cut off."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            data = (await client.execute("{ feeds { subscribers } }"))["data"]
+            if not any(feed["subscribers"] for feed in data["feeds"]):
+                return
 
 
 async def test_one_that_stops_reading_is_aborted_resumes_and_converges(
@@ -139,12 +152,7 @@ async def test_one_that_stops_reading_is_aborted_resumes_and_converges(
             while replica.status != "READY":
                 replica.apply(await stalled.change())
             await write_versions(writer, range(10))
-            feeds = "{ feeds { table subscribers } }"
-            async with asyncio.timeout(WAIT_S):
-                subscribers = 1
-                while subscribers:
-                    data = (await observer.execute(feeds))["data"]
-                    subscribers = sum(feed["subscribers"] for feed in data["feeds"])
+            await until_no_subscribers(observer)
             closed = await stalled.read_to_the_end(replica)
             assert closed.rcvd is None, "its transport is aborted: it sees 1006"
         assert replica.events < 10 * DOCUMENTS, "it was cut off before it had everything"
@@ -158,9 +166,9 @@ async def test_one_that_stops_reading_is_aborted_resumes_and_converges(
 
 
 async def test_one_that_reads_slowly_but_steadily_is_never_cut_and_gets_changes_merged(
-    starbelly: DatabaseURL, writer: Writer
+    starbelly: DatabaseURL, writer: Writer, clock: LoopClock
 ) -> None:
-    settings = settings_for(starbelly, send_timeout_s=3, send_buffer_bytes=4096)
+    settings = settings_for(starbelly, send_timeout_s=60, send_buffer_bytes=4096)
     versions = 40
     async with (
         running(settings) as server,
@@ -174,6 +182,7 @@ async def test_one_that_reads_slowly_but_steadily_is_never_cut_and_gets_changes_
         # It reads one message for each fifty that are written: much too slow, and steadily.
         for version in range(versions):
             await write_versions(writer, range(version, version + 1))
+            clock.forward(10)
             replica.apply(await slow.change())
         await writer.insert("policy", {"id": LAST})
         await slow.follow(replica, LAST)
@@ -186,10 +195,10 @@ async def test_a_batch_cut_at_every_position_resumes_behind_it(
     starbelly: DatabaseURL, writer: Writer
 ) -> None:
     documents, versions = 12, 14
-    settings = settings_for(starbelly, send_buffer_bytes=4096)
+    settings = settings_for(starbelly, send_timeout_s=60, send_buffer_bytes=4096)
     async with running(settings) as server, connected(server.ws) as observer:
         await write_versions(writer, range(1), documents)
-        await until_version(observer, 0)
+        await until_version(observer, 0, documents)
         for position in range(documents - 1):
             first = 1 + position * versions
             last = first + versions - 1
@@ -199,7 +208,7 @@ async def test_a_batch_cut_at_every_position_resumes_behind_it(
                 while replica.status != "READY":
                     replica.apply(await client.change())
                 await write_versions(writer, range(first, last + 1), documents)
-                await until_version(observer, last)
+                await until_version(observer, last, documents)
                 # What fits into buffers comes one by one, what follows as a merged batch.
                 while replica.rows["p00"]["name"] != str(last):
                     replica.apply(await client.change())
@@ -231,6 +240,8 @@ async def test_two_hundred_readers_are_not_delayed_by_one_that_stalls(
             while replica.status != "READY":
                 replica.apply(await stalled.change())
             with_one = await _latencies(server, writer, 1000)
+            async with connected(server.ws) as observer:
+                await until_no_subscribers(observer)
             closed = await stalled.read_to_the_end(replica)
         assert closed.rcvd is None, "its transport was aborted"
         missed = 40 * DOCUMENTS - replica.events

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
-from tests.fault.test_slow_clients import DOCUMENTS, LAST, table, until_version, write_versions
-from tests.server.client import WAIT_S, connected
+from tests.fault.clock import LoopClock
+from tests.fault.test_slow_clients import (
+    DOCUMENTS,
+    LAST,
+    table,
+    until_no_subscribers,
+    until_version,
+    write_versions,
+)
+from tests.server.client import connected
 from tests.server.database import Writer, writing
 from tests.server.event_source import EventSource, event_source
 from tests.server.operations import POLICIES, Replica
 from tests.server.running import Running, running, settings_for
-from tests.server.test_clean_up import until_no_subscribers
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +64,7 @@ async def test_stream_that_nobody_reads_is_aborted_resumes_and_converges(
             while replica.status != "READY":
                 replica.apply(await stalled.change())
             await write_versions(writer, range(10))
-            async with asyncio.timeout(WAIT_S):
-                await until_no_subscribers(observer)
+            await until_no_subscribers(observer)
             await read_to_the_end(stalled, replica)
         assert replica.events < 10 * DOCUMENTS, "it was cut off before it had everything"
         await writer.insert("policy", {"id": LAST})
@@ -71,9 +76,9 @@ async def test_stream_that_nobody_reads_is_aborted_resumes_and_converges(
 
 
 async def test_stream_that_is_read_slowly_but_steadily_is_never_cut_and_gets_changes_merged(
-    starbelly: DatabaseURL, writer: Writer
+    starbelly: DatabaseURL, writer: Writer, clock: LoopClock
 ) -> None:
-    settings = settings_for(starbelly, send_timeout_s=3, send_buffer_bytes=4096)
+    settings = settings_for(starbelly, send_timeout_s=60, send_buffer_bytes=4096)
     versions = 20
     async with (
         running(settings) as server,
@@ -86,6 +91,7 @@ async def test_stream_that_is_read_slowly_but_steadily_is_never_cut_and_gets_cha
         # It reads one event for each fifty that are written: much too slow, and steadily.
         for version in range(versions):
             await write_versions(writer, range(version, version + 1))
+            clock.forward(5)  # several events may come in one chunk
             replica.apply(await slow.change())
         await writer.insert("policy", {"id": LAST})
         while LAST not in replica.rows:
@@ -99,10 +105,10 @@ async def test_a_batch_cut_at_every_position_is_resumed_behind_it_by_its_ids(
     starbelly: DatabaseURL, writer: Writer
 ) -> None:
     documents, versions = 8, 14
-    settings = settings_for(starbelly, send_buffer_bytes=4096)
+    settings = settings_for(starbelly, send_timeout_s=60, send_buffer_bytes=4096)
     async with running(settings) as server, connected(server.ws) as observer:
         await write_versions(writer, range(1), documents)
-        await until_version(observer, 0)
+        await until_version(observer, 0, documents)
         for position in range(documents - 1):
             first = 1 + position * versions
             last = first + versions - 1
@@ -111,7 +117,7 @@ async def test_a_batch_cut_at_every_position_is_resumed_behind_it_by_its_ids(
                 while replica.status != "READY":
                     replica.apply(await source.change())
                 await write_versions(writer, range(first, last + 1), documents)
-                await until_version(observer, last)
+                await until_version(observer, last, documents)
                 # What fits into buffers comes one by one, what follows as a merged batch.
                 while replica.rows["p00"]["name"] != str(last):
                     replica.apply(await source.change())
