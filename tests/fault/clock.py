@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.fault.proxy import Fault
+
+LIMIT_S = 3600.0
+"""A limit that no test outlives: what ends either needs none, or the clock is put forward."""
 
 
 class LoopClock:
@@ -23,3 +30,25 @@ class LoopClock:
 
     def _time(self) -> float:
         return self._real() + self._ahead_s
+
+
+async def some_steps() -> None:
+    """Let everything begin to wait that does not wait for a socket."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def limit_over(clock: LoopClock, fault: Fault, fired: asyncio.Event) -> AsyncIterator[None]:
+    """`LIMIT_S` is over in the body when a fault has happened of which nobody is told."""
+
+    async def put_forward() -> None:
+        await fired.wait()
+        for _ in range(2):  # at the half of its limit a heartbeat asks
+            clock.forward(LIMIT_S / 2)
+            await some_steps()
+
+    async with asyncio.TaskGroup() as tasks:
+        if fault is Fault.BLACK_HOLE:
+            tasks.create_task(put_forward())
+        yield

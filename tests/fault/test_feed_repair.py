@@ -36,8 +36,8 @@ NOTICING: dict[Fault, dict[str, Any]] = {
     Fault.RESET: {},
     Fault.BLACK_HOLE: {"database_heartbeat_s": 0.4, "database_timeout_s": 0.4},
 }
-"""What a server needs to notice a fault soon. It has the usual limits for what works: a busy machine
-comes near a short one."""
+"""What a server needs to notice a fault soon. For what works it has the usual limits, which a busy
+machine does not come near."""
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from graphql_api.errors import DatabaseRefusedError, DatabaseUnavailableError
 from graphql_api.rethink.connection import Timeouts, connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.url import DatabaseURL
-from tests.fault.clock import LoopClock
+from tests.fault.clock import LIMIT_S, LoopClock, limit_over, some_steps
 from tests.fault.proxy import (
     Direction,
     Fault,
@@ -31,9 +31,7 @@ from tests.fault.proxy import (
 )
 from tests.unit.rethink.leaks import nothing_left_behind, sockets
 
-LIMIT_S = 3600.0
 TIMEOUTS = Timeouts(connect_s=LIMIT_S, query_s=LIMIT_S, close_s=LIMIT_S)
-"""Limits that no test outlives: what ends either needs none, or the clock is put forward, once."""
 
 every_fault = pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 every_handshake_message = pytest.mark.parametrize(
@@ -54,26 +52,6 @@ def through(
 ) -> DatabaseURL:
     ca_certs = None if certificate is None else str(certificate)
     return replace(database, host=proxy.host, port=proxy.port, ca_certs=ca_certs)
-
-
-@contextlib.asynccontextmanager
-async def limit_over(clock: LoopClock, fault: Fault, fired: asyncio.Event) -> AsyncIterator[None]:
-    """A limit is over in the body when a fault has happened of which nobody is told."""
-
-    async def put_forward() -> None:
-        await fired.wait()
-        clock.forward(LIMIT_S)
-
-    async with asyncio.TaskGroup() as tasks:
-        if fault is Fault.BLACK_HOLE:
-            tasks.create_task(put_forward())
-        yield
-
-
-async def some_steps() -> None:
-    """Let everything begin to wait that does not wait for a socket."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Document
+from tests.fault.clock import LIMIT_S, LoopClock, limit_over
 from tests.fault.proxy import (
     Direction,
     Fault,
@@ -24,7 +25,7 @@ from tests.fault.proxy import (
 )
 
 GET, REPLACE = 16, 55
-TIMEOUTS = Timeouts(connect_s=1.0, query_s=1.0, close_s=0.5)
+TIMEOUTS = Timeouts(connect_s=LIMIT_S, query_s=LIMIT_S, close_s=LIMIT_S)
 
 
 def count(old: Document | None, key: str = "n") -> Document:
@@ -45,16 +46,23 @@ def count(old: Document | None, key: str = "n") -> Document:
     ids=["hello", "signature", "read", "read's reply", "write", "write's reply"],
 )
 async def test_what_is_said_of_a_failed_write_is_true(
-    starbelly: DatabaseURL, proxy: Proxy, fault: Fault, when: Predicate, outcome: type[Exception]
+    *,
+    starbelly: DatabaseURL,
+    proxy: Proxy,
+    clock: LoopClock,
+    fault: Fault,
+    when: Predicate,
+    outcome: type[Exception],
 ) -> None:
     behind = replace(starbelly, host=proxy.host, port=proxy.port)
     async with (
         RethinkStore(starbelly) as store,
         RethinkStore(behind, timeouts=TIMEOUTS) as failing,
     ):
-        proxy.arm(fault, when)
-        with pytest.raises((DatabaseUnavailableError, OutcomeUnknownError)) as raised:
-            await failing.write("schedule", "n", count)
+        fired = proxy.arm(fault, when)
+        async with limit_over(clock, fault, fired):
+            with pytest.raises((DatabaseUnavailableError, OutcomeUnknownError)) as raised:
+                await failing.write("schedule", "n", count)
         assert raised.type is outcome
         written = await store.get("schedule", "n")
         if outcome is DatabaseUnavailableError:
