@@ -8,7 +8,8 @@ Source: https://prometheus.io/docs/practices/naming/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -23,10 +24,14 @@ from prometheus_client.registry import Collector
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.transport.event_stream import EventStreams
+from graphql_api.transport.protocol import CloseCode
 from graphql_api.transport.traffic import Histogram
 from graphql_api.transport.websocket import GraphQLTransportWS
 
 _TABLE = ("table",)
+
+_FIRST_PRIVATE_CODE = 3000
+"""From here on anybody may close a socket with any code (RFC 6455, 7.4.2)."""
 
 
 GetFeeds: TypeAlias = Callable[[], Feeds]
@@ -168,9 +173,13 @@ class _TransportMetrics(Collector):
         }
         for name, (text, number) in counters.items():
             yield CounterMetricFamily(f"graphql_api_{name}", text, value=number)
-        yield _by_code("closes", "WebSockets that have ended, by their code.", traffic.closes)
         yield _by_code(
-            "responses", "Answers to GraphQL over HTTP, by their status.", traffic.responses
+            "closes", "WebSockets that have ended, by their code.", _known(traffic.closes)
+        )
+        yield _by_code(
+            "responses",
+            "Answers to GraphQL over HTTP, by their status.",
+            {str(status): number for status, number in traffic.responses.items()},
         )
         yield _histogram(
             "lag_seconds",
@@ -180,11 +189,20 @@ class _TransportMetrics(Collector):
         )
 
 
-def _by_code(name: str, text: str, numbers: dict[int, int]) -> Metric:
+def _by_code(name: str, text: str, numbers: Mapping[str, int]) -> Metric:
     made = CounterMetricFamily(f"graphql_api_{name}", text, labels=("code",))
     for code, number in sorted(numbers.items()):
-        made.add_metric((str(code),), number)
+        made.add_metric((code,), number)
     return made
+
+
+def _known(closes: Mapping[int, int]) -> Counter[str]:
+    """How often sockets ended with which code; codes that clients make up are `other`."""
+    known: Counter[str] = Counter()
+    for code, number in closes.items():
+        is_known = code < _FIRST_PRIVATE_CODE or code in {*CloseCode}
+        known[str(code) if is_known else "other"] += number
+    return known
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> Metric:

@@ -89,6 +89,14 @@ async def test_ends_of_sockets_are_counted_by_code(server: Running) -> None:
     assert of(samples, "sockets") == 0
 
 
+async def test_no_client_makes_up_a_label(server: Running) -> None:
+    for code in (3000, 4321, 4999):
+        async with connected(server.ws) as client:
+            await client.socket.close(code)
+    samples = await until_closed(server, "other", 3)
+    assert not [sample for sample in samples if "4321" in sample]
+
+
 async def test_answers_over_http_are_counted_by_status(server: Running) -> None:
     async with httpx.AsyncClient(base_url=server.http) as http:
         await http.post("/graphql", json={"query": "{ __typename }"})
