@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -37,3 +38,18 @@ async def writer(starbelly: DatabaseURL) -> AsyncIterator[Writer]:
     """A second program that writes to the server's database."""
     async with writing(starbelly) as writer:
         yield writer
+
+
+@pytest.fixture
+def reserved_port() -> Iterator[int]:
+    """A loopback port that refuses connections, until the test has something listen there.
+
+    The system gives it to nobody else: neither to who listens on any port, nor to a connection,
+    which, if it tries again and again to reach that very port, could even become one to itself.
+    """
+    with socket.socket() as holder:
+        # Others may listen where this one is only bound, if they set this as well; servers do.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port: int = holder.getsockname()[1]
+        yield port

@@ -1,13 +1,16 @@
-"""A second program with the official driver, which writes behind the server's back."""
+"""What the server's database holds, and a second program that writes behind its back."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from rethinkdb import RethinkDB
 
+from graphql_api.embedded import EmbeddedServer
+from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 
 
@@ -52,3 +55,9 @@ async def writing(url: DatabaseURL) -> AsyncIterator[Writer]:
         yield Writer(r, connection, url.database)
     finally:
         await connection.close(noreply_wait=False)
+
+
+async def prepare_file(file: Path, *, password: str) -> None:
+    """Make a data file of the embedded database: a new Starbelly database."""
+    async with EmbeddedServer(file, password=password) as server:
+        await initialise(DatabaseURL(server.host, server.port, "starbelly", password=password))

@@ -26,21 +26,17 @@ from websockets.typing import Subprotocol
 
 from graphql_api.cli import FAILED, INTERRUPTED, MISUSED, OK
 from graphql_api.embedded import EmbeddedServer
-from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.watch import run
 from graphql_api.watch.failures import WatchError
 from graphql_api.watch.tables import TABLES
 from tests.clients.load import random_cuts, table, write_and_see, write_load
 from tests.clients.tcp_proxy import TCPProxy
-from tests.server.client import Client
-from tests.server.database import Writer, writing
+from tests.server.client import WAIT_S, Client
+from tests.server.database import Writer, prepare_file, writing
 from tests.server.operations import POLICIES, Replica
 from tests.server.running import Running, running, settings_for
-from tests.server.test_database_trouble import free_port
 from tests.unit.schema.documents import POLICY
-
-WAIT_S = 20.0
 
 
 class Watching:
@@ -143,9 +139,9 @@ async def test_each_table_can_be_watched(table_name: str, server: Running) -> No
 
 
 async def test_waits_for_a_server_that_is_not_there_and_says_so_once(
-    starbelly: DatabaseURL,
+    starbelly: DatabaseURL, reserved_port: int
 ) -> None:
-    port = free_port()
+    port = reserved_port
     async with watching("policies", "--url", f"127.0.0.1:{port}") as watch:
         first = await watch.until("no connection")
         assert first[-1] == f"! no connection: nothing listens at 127.0.0.1:{port}; trying again"
@@ -154,9 +150,9 @@ async def test_waits_for_a_server_that_is_not_there_and_says_so_once(
 
 
 async def test_another_run_of_the_server_shows_what_differs(
-    starbelly: DatabaseURL, writer: Writer
+    starbelly: DatabaseURL, writer: Writer, reserved_port: int
 ) -> None:
-    port = free_port()
+    port = reserved_port
     await writer.insert("policy", policy("a", "Goes"), policy("b", "Stays"), policy("c", "Changes"))
     async with watching("policies", "--url", f"127.0.0.1:{port}") as watch:
         async with running(settings_for(starbelly), port):
@@ -179,11 +175,12 @@ async def test_another_run_of_the_server_shows_what_differs(
     assert lines[-1].endswith(": 5 policies")
 
 
-async def test_outage_of_the_database_is_shown_and_its_end(tmp_path: Path) -> None:
-    url = DatabaseURL("127.0.0.1", free_port(), "starbelly", password="secret word")
+async def test_outage_of_the_database_is_shown_and_its_end(
+    tmp_path: Path, reserved_port: int
+) -> None:
+    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly", password="secret word")
     file = tmp_path / "embedded.db"
-    async with EmbeddedServer(file, port=url.port, password=url.password):
-        await initialise(url)
+    await prepare_file(file, password=url.password)
     async with (
         running(settings_for(url, reconnect_max_s=0.2)) as server,
         watching("policies", "--url", server.http) as watch,
@@ -487,14 +484,16 @@ async def test_disk_that_is_full_is_told(server: Running) -> None:
             )
 
 
-async def test_once_does_not_wait_for_a_server() -> None:
-    address = f"127.0.0.1:{free_port()}"
+async def test_once_does_not_wait_for_a_server(reserved_port: int) -> None:
+    address = f"127.0.0.1:{reserved_port}"
     assert await complaint(address, "--once") == f"nothing listens at {address}"
 
 
-async def test_once_does_not_wait_for_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_once_does_not_wait_for_a_database(
+    monkeypatch: pytest.MonkeyPatch, reserved_port: int
+) -> None:
     monkeypatch.setattr(run, "_ONCE_SILENCE_S", 0.2)
-    url = DatabaseURL("127.0.0.1", free_port(), "starbelly")
+    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly")
     async with running(settings_for(url)) as server:
         with pytest.raises(WatchError, match="has not read the table from its database yet"):
             await run.watch(TABLES["policies"], url=server.http, once=True)
