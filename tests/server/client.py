@@ -13,7 +13,7 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 """How long a test waits for what must come; it fails then."""
 
 

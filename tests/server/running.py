@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import httpx
 from pydantic import SecretStr
 
 from graphql_api import server
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import Settings
+from tests.server.client import WAIT_S
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ def settings_for(url: DatabaseURL, **settings: object) -> Settings:
     user, password = quote(url.user, safe=""), quote(url.password, safe="")
     tls = f"?ca_certs={quote(url.ca_certs, safe='')}" if url.ca_certs else ""
     text = f"rethinkdb://{user}:{password}@{url.address}/{url.database}{tls}"
-    # Tests ask as fast as they can.
-    settings = {"max_operations_per_s": 1e6} | settings
+    # Tests ask as fast as they can, on a machine that may be as slow as it likes.
+    patient = {"feed_wait_s": WAIT_S, "connection_init_timeout_s": WAIT_S}
+    settings = {"max_operations_per_s": 1e6, **patient} | settings
     return Settings(database=SecretStr(text), **settings)  # type: ignore[arg-type]
 
 
@@ -64,3 +67,13 @@ async def running(settings: Settings, port: int = 0) -> AsyncIterator[Running]:
         finally:
             uvicorn.should_exit = True
             await serving
+
+
+async def until_ready(server: Running) -> None:
+    """Wait until the server has read every table."""
+    async with (
+        httpx.AsyncClient(base_url=server.http, trust_env=False) as http,
+        asyncio.timeout(WAIT_S),
+    ):
+        while (await http.get("/readyz")).status_code != 200:
+            pass  # each question is a round trip to the server, in which it can get on

@@ -13,10 +13,9 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from tests.server.client import WAIT_S
 from tests.server.running import Running
 
-WAIT_S = 20.0
-"""How long a test waits for what must come; it fails then."""
 JSON = "application/json"
 GOOD = {"query": "query Q($l: Int! = 1) { policies(limit: $l) { total } }", "variables": {"l": 5}}
 DEEP = 3000

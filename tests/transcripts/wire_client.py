@@ -12,7 +12,7 @@ import struct
 from types import TracebackType
 from typing import Any, Self
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 MAGIC = struct.pack("<I", 0x34C2BDC3)
 
 

@@ -26,10 +26,8 @@ from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import GraphQLTransportWS
 from tests.no_store import NoStore
+from tests.server.client import WAIT_S
 from tests.unit.transport.toy import Topic, ToySource
-
-WAIT_S = 10.0
-"""How long a test waits for what must come; it fails then."""
 
 
 class Toys:
