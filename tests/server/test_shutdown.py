@@ -6,7 +6,8 @@ import asyncio
 import signal
 import sys
 from asyncio.subprocess import PIPE
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,48 +18,70 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from graphql_api import server
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
-from tests.server.client import Client, connected
+from graphql_api.settings import Settings
+from tests.server.client import WAIT_S, Client, connected
 from tests.server.operations import POLICIES, Replica
-from tests.server.running import settings_for
+from tests.server.running import Running, settings_for, until_ready
 
 
 async def closed_with(client: Client) -> int | None:
     """The code with which the server closes a socket."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         await client.socket.wait_closed()
     return client.socket.close_code
+
+
+@asynccontextmanager
+async def four_sockets(
+    settings: Settings,
+) -> AsyncIterator[tuple[server.Server, Running, list[Client]]]:
+    """A server with four sockets, until the context is left; by then it has been told to end."""
+    with server.listen("127.0.0.1", 0) as listener:
+        running = Running("127.0.0.1", listener.getsockname()[1])
+        uvicorn = server.Server(create_app(settings), settings)
+        serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(connected(running.ws)) for _ in range(4)]
+            await until_ready(running)
+            yield uvicorn, running, clients
+        async with asyncio.timeout(WAIT_S):
+            await serving
 
 
 async def test_sockets_are_closed_one_after_the_other_while_readyz_says_so(
     starbelly: DatabaseURL,
 ) -> None:
-    settings = settings_for(starbelly, shutdown_grace_s=2)
-    with server.listen("127.0.0.1", 0) as listener:
-        url = f"127.0.0.1:{listener.getsockname()[1]}"
-        uvicorn = server.Server(create_app(settings), settings)
-        serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
-        async with AsyncExitStack() as stack:
-            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-            clients = [
-                await stack.enter_async_context(connected(f"ws://{url}/graphql")) for _ in range(4)
-            ]
-            for client in clients:
-                await client.execute(POLICIES.query)
-            assert (await http.get(f"http://{url}/readyz")).status_code == 200
-            uvicorn.should_exit = True
-            closing = [asyncio.create_task(closed_with(client)) for client in clients]
-            await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
-            still_open = [c for c, task in zip(clients, closing, strict=True) if not task.done()]
-            assert still_open, "not all at once"
-            readyz = await http.get(f"http://{url}/readyz")
-            assert (readyz.status_code, readyz.text) == (503, "shutting down\n")
-            assert (await http.get(f"http://{url}/healthz")).status_code == 200
-            with pytest.raises((InvalidStatus, ConnectionClosedError)):
-                await stack.enter_async_context(connected(f"ws://{url}/graphql"))
-            assert await still_open[-1].execute(POLICIES.query), "served until it is its turn"
-            assert [await task for task in closing] == [1012] * len(clients)
-        async with asyncio.timeout(20):
-            await serving
+    # As long as no machine takes to ask for what is asked for meanwhile.
+    settings = settings_for(starbelly, shutdown_grace_s=600)
+    async with (
+        four_sockets(settings) as (uvicorn, running, clients),
+        httpx.AsyncClient(base_url=running.http, trust_env=False) as http,
+    ):
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        closing = [asyncio.create_task(closed_with(client)) for client in clients]
+        done, pending = await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
+        assert [task.result() for task in done] == [1012]
+        assert len(pending) == 3, "not all at once"
+        readyz = await http.get("/readyz")
+        assert (readyz.status_code, readyz.text) == (503, "shutting down\n")
+        assert (await http.get("/healthz")).status_code == 200
+        with pytest.raises((InvalidStatus, ConnectionClosedError)):
+            async with connected(running.ws):
+                pass
+        (still_open, *_) = [c for c, task in zip(clients, closing, strict=True) if task in pending]
+        assert await still_open.execute(POLICIES.query), "served until it is its turn"
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        await asyncio.gather(*pending)
+
+
+async def test_sockets_are_closed_within_the_grace_period_with_1012(
+    starbelly: DatabaseURL,
+) -> None:
+    settings = settings_for(starbelly, shutdown_grace_s=1)
+    async with four_sockets(settings) as (uvicorn, _, clients):
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        codes = await asyncio.gather(*(closed_with(client) for client in clients))
+        assert codes == [1012] * len(clients)
 
 
 async def test_cursor_of_a_server_that_is_gone_gets_a_snapshot_of_its_successor(
