@@ -96,8 +96,8 @@ async def test_no_client_makes_up_a_label(server: Running) -> None:
     for code in (3000, 4321, 4999):
         async with connected(server.ws) as client:
             await client.socket.close(code)
-    samples = await until_closed(server, "other", 3)
-    assert not [sample for sample in samples if "4321" in sample]
+    await until(server, 3, "closes_total", code="other")
+    assert not [sample for sample in await scrape(server) if "4321" in sample]
 
 
 async def test_answers_over_http_are_counted_by_status(server: Running) -> None:
