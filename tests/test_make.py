@@ -14,8 +14,13 @@ import pytest
 
 from tests.checkout import ROOT, check_out
 
-# make tells those that it runs about itself; these are nobody's children.
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+# make tells those that it runs about itself, and with what it was called; these are nobody's
+# children.
+ENVIRONMENT = {
+    key: value
+    for key, value in os.environ.items()
+    if not key.startswith("MAKE") and key not in {"ARGS", "MFLAGS", "VENV"}
+}
 
 
 def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -88,11 +93,11 @@ def test_make_serve_builds_graphiql_beside_a_server_that_does_not_wait(
         try:
             url = re.search(r"http://\S+/graphiql", making.stdout.readline())
             assert url is not None
-            assert "unpkg.com" in httpx.get(url[0], trust_env=False).text
+            assert "unpkg.com" in httpx.get(url[0], trust_env=False, timeout=50).text
             ready.touch()
             while "GraphiQL is built" not in (line := making.stdout.readline()):
                 assert line
-            assert httpx.get(url[0], trust_env=False).text == "built\n"
+            assert httpx.get(url[0], trust_env=False, timeout=50).text == "built\n"
         finally:
             os.killpg(making.pid, signal.SIGINT)  # what Ctrl-C does
         making.stdout.read()  # until nobody is left who could write

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from playwright.async_api import ConsoleMessage, Locator, Page
     from playwright.async_api._generated import LocatorAssertions
 
+WAIT_MS = 60_000
+"""How long a test waits for what must come; it fails then."""
 ARGUMENTS = [
     "--no-sandbox",  # Chromium's own needs rights that root in a container has not
     "--disable-gpu",
@@ -96,7 +98,7 @@ def chromium_running(program: Path, directory: Path) -> Iterator[str]:
 
 
 def _debugging_url(process: subprocess.Popen[bytes], directory: Path) -> str:
-    until = time.monotonic() + 30
+    until = time.monotonic() + WAIT_MS / 1000
     while process.poll() is None and time.monotonic() < until:
         with suppress(FileNotFoundError, ValueError):
             port, path = (directory / "data/DevToolsActivePort").read_text().split()
@@ -108,11 +110,13 @@ def _debugging_url(process: subprocess.Popen[bytes], directory: Path) -> str:
 @asynccontextmanager
 async def browser_page_in(chromium: str) -> AsyncIterator[BrowserPage]:
     """A page in a Chromium that runs, which forgets it when the context ends."""
-    from playwright.async_api import async_playwright
+    from playwright.async_api import async_playwright, expect
 
+    expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(chromium)
         context = await browser.new_context(locale="en-GB", timezone_id="UTC")
+        context.set_default_timeout(WAIT_MS)
         try:
             page = BrowserPage(await context.new_page())
             context.on("request", lambda request: page.requests.append(request.url))

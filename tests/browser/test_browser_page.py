@@ -11,7 +11,8 @@ from tests.server.running import Running
 async def test_request_to_another_host_is_seen(browser_page: BrowserPage, server: Running) -> None:
     await browser_page.page.goto(f"{server.http}/healthz")
     browser_page.assert_local(server)
-    await browser_page.page.evaluate("fetch('http://example.org/').catch(() => {})")
+    async with browser_page.page.expect_request("http://example.org/"):
+        await browser_page.page.evaluate("fetch('http://example.org/').catch(() => {})")
     assert "http://example.org/" in browser_page.requests
     with pytest.raises(AssertionError, match=r"example\.org"):
         browser_page.assert_local(server)

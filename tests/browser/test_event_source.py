@@ -46,7 +46,7 @@ async def test_browser_that_is_cut_off_again_and_again_holds_the_table_by_one_sn
             (change,) = json.loads(result)["data"].values()
             replica.apply(change)
 
-    async with asyncio.timeout(120), TCPProxy(server.host, server.port) as proxy:
+    async with asyncio.timeout(250), TCPProxy(server.host, server.port) as proxy:
         origin = f"http://{proxy.host}:{proxy.port}"
         await page.goto(f"{origin}/healthz")
         await page.evaluate(OPEN, f"/graphql?{urlencode({'query': POLICIES.subscription})}")

@@ -15,4 +15,4 @@ TESTS = sorted(Path(__file__).parent.glob("modules/*.test.mjs"))
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
 def test_module_does_what_its_tests_say(path: Path) -> None:
     needs.npm()  # which asks how old Node.js is
-    subprocess.run(["node", "--test", path], check=True, timeout=50)
+    subprocess.run(["node", "--test", path], check=True)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 """How long a test waits for what must come; it fails then."""
 PACKAGE = Path(__file__).parent
 EXAMPLES = PACKAGE / "examples"
@@ -74,7 +74,7 @@ async def program(
     *,
     resume: bool = False,
     token_file: Path | None = None,
-    limit_s: float = 60,
+    limit_s: float = 300,
 ) -> AsyncIterator[Program]:
     """A client program, until the context is left; then it has ended of itself, without error.
 

@@ -121,8 +121,8 @@ class TCPProxy:
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
-        return len(self._links)
+        """How many connections there are that neither have been cut nor are to be."""
+        return sum(link.cut is None and not link.is_cut for link in self._links)
 
     async def done(self) -> None:
         """Wait until everything planned has happened."""

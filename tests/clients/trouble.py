@@ -22,7 +22,7 @@ FENCE = "zzz"
 changes are in the order of the keys."""
 NAMES = ["", "alpha", "beta"]
 """What names contain in the lists that are kept; all of them have the fence."""
-WAIT_S = 20.0
+WAIT_S = 60.0
 """How long a test waits for what must come; it fails then."""
 CHANGES, CUTS = 500, 10
 """How much befalls the lists."""

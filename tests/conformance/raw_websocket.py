@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 """How long a test waits for what must come; it fails then."""
 
 _LENGTH_FORMATS = {126: "!H", 127: "!Q"}

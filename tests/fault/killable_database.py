@@ -16,8 +16,12 @@ class KillableDatabase:
     """An embedded database in a process of its own, on one port and one file."""
 
     def __init__(self, file: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._port: int = listener.getsockname()[1]
+        # Bound, and never listened to: while the database is away, the system gives the port to
+        # nobody, not even to those who connect to it in vain.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self._port: int = self._reserved.getsockname()[1]
         self._file = file
         self._process: Process | None = None
 
@@ -44,3 +48,4 @@ class KillableDatabase:
 
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
+        self._reserved.close()

@@ -75,6 +75,7 @@ class HesitantClient:
         async with connect(
             server.ws,
             sock=sock,
+            proxy=None,
             subprotocols=[Subprotocol("graphql-transport-ws")],
             max_queue=1,
             max_size=None,
@@ -226,7 +227,7 @@ async def test_a_batch_cut_at_every_position_resumes_behind_it(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_two_hundred_readers_are_not_delayed_by_one_that_stalls(
     starbelly: DatabaseURL, writer: Writer
 ) -> None:

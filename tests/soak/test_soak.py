@@ -59,7 +59,7 @@ def test_clients_that_come_and_go_leave_nothing_on_the_server() -> None:
     outcome = run(load_s=20, every_s=1, subscribers=100, say=said.append)
     assert len(said) == len(outcome.samples) - 1
     assert outcome.samples[-1].visits > outcome.samples[0].visits
-    assert outcome.samples[-1].writes > 500
+    assert outcome.samples[-1].writes > outcome.samples[0].writes
     # The rest of what the server remembers is not full so soon.
     judged = {verdict.gauge: verdict for verdict in verdicts(outcome.samples)}
     for gauge in ("server_descriptors", "server_tasks", "database_descriptors"):

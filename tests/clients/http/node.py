@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
-async def run(program: str, *arguments: str, limit_s: float = 60) -> str:
+async def run(program: str, *arguments: str, limit_s: float = 200) -> str:
     """What a program says on stdout, until it ends without error."""
     process = await asyncio.create_subprocess_exec(
         "node", PACKAGE / program, *arguments, stdout=PIPE

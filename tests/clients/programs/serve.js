@@ -2,7 +2,7 @@
  * What the client programs have in common: they do what a test tells them, and tell it what the
  * client tells them, in JSON lines on stdin and stdout.
  *
- *     node programs/….js URL [OPTIONS]    OPTIONS is JSON: {"resume": true, "limit_s": 60,
+ *     node programs/….js URL [OPTIONS]    OPTIONS is JSON: {"resume": true, "limit_s": 300,
  *                                         "token_file": PATH}
  *
  *     {"subscribe": NAME, "query": …, "variables": …}
@@ -25,7 +25,7 @@ import { resuming } from '../resume.js';
 globalThis.WebSocket ??= WebSocket; // browsers have their own, and so has Node from 22 on
 
 const [url, options = '{}'] = process.argv.slice(2);
-const { resume = false, limit_s = 60, token_file: tokenFile } = JSON.parse(options);
+const { resume = false, limit_s = 300, token_file: tokenFile } = JSON.parse(options);
 
 /** Tell the test something. */
 export function say(message) {
