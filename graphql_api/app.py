@@ -210,6 +210,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             connection_init_timeout_s=settings.connection_init_timeout_s,
             max_subscriptions=settings.max_subscriptions,
             max_queries=settings.max_queries,
+            max_held_chars=settings.max_message_bytes,
             max_operations_per_s=settings.max_operations_per_s,
             operation_burst=settings.operation_burst,
             send_timeout_s=settings.send_timeout_s,

@@ -276,7 +276,8 @@ class Settings(DataSettings):
     max_message_bytes: int = Field(
         1_048_576,
         ge=1024,
-        description="longest WebSocket message, and longest body of a request, in bytes",
+        description="longest WebSocket message, and longest body of a request, in bytes; and how "
+        "long the messages may be together that began one WebSocket's operations",
     )
     max_document_tokens: int = Field(
         10_000, ge=1, description="how many tokens a GraphQL document may have"

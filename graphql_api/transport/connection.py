@@ -257,6 +257,11 @@ class Connection:
             text = rate_limit_text(self._limits.max_operations_per_s)
             self._fail(operation, [refusal(text, RATE_LIMITED)])
             return
+        limit = self._limits.max_held_chars
+        if self._protocol.held_chars > limit:
+            text = f"the operations of this socket may have {limit} characters together"
+            self._fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
+            return
         try:
             document, definition = request.operation(self._server.documents)
         except GraphQLError as error:

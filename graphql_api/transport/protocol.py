@@ -81,12 +81,14 @@ class Operation:
 
     Attributes:
         id: The client's name for it.
+        length: How many characters the message had that began it; so much is kept of it, or more.
     """
 
-    __slots__ = ("id",)
+    __slots__ = ("id", "length")
 
-    def __init__(self, id_: str) -> None:
+    def __init__(self, id_: str, length: int) -> None:
         self.id = id_
+        self.length = length
 
 
 # What the shell is to do.
@@ -166,7 +168,7 @@ class ServerProtocol:
             return self._invalid_message()
         match message:
             case Subscribe():
-                return self._subscribe(message)
+                return self._subscribe(message, len(text))
             case Complete():
                 operation = self._operations.pop(message.id, None)
                 return None if operation is None else Stop(operation)
@@ -205,6 +207,11 @@ class ServerProtocol:
         reason = f"Forbidden: {why}" if why else "Forbidden"
         return self.close(CloseCode.FORBIDDEN, reason)
 
+    @property
+    def held_chars(self) -> int:
+        """How many characters the messages have that began the operations which are not over."""
+        return sum(operation.length for operation in self._operations.values())
+
     def is_active(self, operation: Operation) -> bool:
         """Whether an operation is not over; its server must ask again whenever it has waited."""
         return self._operations.get(operation.id) is operation
@@ -241,7 +248,7 @@ class ServerProtocol:
         self._since = dict(message.since)
         return Connect(message.payload)
 
-    def _subscribe(self, message: Subscribe) -> Action:
+    def _subscribe(self, message: Subscribe, length: int) -> Action:
         if self.state is not State.ACKNOWLEDGED:
             return self.close(CloseCode.UNAUTHORIZED, "Unauthorized")
         if message.id in self._operations:
@@ -252,7 +259,7 @@ class ServerProtocol:
         # The cursor is for the first operation of this id only: if the client uses the id again on
         # this socket, it means a new operation, not one that it had before it was cut off.
         resume_from = self._since.pop(message.id, None)
-        operation = self._operations[message.id] = Operation(message.id)
+        operation = self._operations[message.id] = Operation(message.id, length)
         return Start(operation, message.payload, resume_from)
 
     def _invalid_message(self) -> Close:

@@ -57,6 +57,8 @@ class Limits:
         connection_init_timeout_s: How long to wait for `connection_init`.
         max_subscriptions: How many subscriptions one socket may have at a time.
         max_queries: How many queries and mutations one socket may have at a time.
+        max_held_chars: How many characters the messages may have together that began the operations
+            of one socket; that much of them is kept, for as long as they run.
         max_operations_per_s: How many operations one socket may begin in a second, in the long run.
         operation_burst: How many at once, after a pause.
         max_since: How many cursors a `connection_init` may carry.
@@ -69,6 +71,7 @@ class Limits:
     connection_init_timeout_s: float = 3.0
     max_subscriptions: int = 100
     max_queries: int = 100
+    max_held_chars: int = 1_048_576
     max_operations_per_s: float = 100.0
     operation_burst: float = 200.0
     max_since: int = 1000

@@ -377,6 +377,23 @@ async def test_subscriptions_and_queries_are_capped_apart() -> None:
         assert await client.receive() == next_({"silence": 0}, "c")
 
 
+async def test_operations_of_a_socket_may_be_long_or_many_but_not_both() -> None:
+    async with serve(limits=Limits(max_held_chars=10_000)) as server, connected(server) as client:
+        long = "subscription { silence }" + " " * 4500
+        for id_ in "ab":
+            await client.subscribe(long, id_)
+            assert await client.receive() == next_({"silence": 0}, id_)
+        await client.subscribe(long, "c")
+        error = (await client.receive())["payload"][0]
+        assert error["extensions"]["code"] == "TOO_MANY_OPERATIONS"
+        assert "10000 characters" in error["message"]
+        await client.subscribe("subscription { silence }", "d")
+        assert await client.receive() == next_({"silence": 0}, "d")
+        await client.complete("a")
+        await client.subscribe(long, "c")
+        assert await client.receive() == next_({"silence": 0}, "c")
+
+
 async def test_connection_resumes_operations_from_its_cursors(server: Running) -> None:
     query = 'subscription { resumed(since: "argument") }'
     async with connected(server, {"since": {"a": "cursor", "x": "other"}}) as client:
