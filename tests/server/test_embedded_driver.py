@@ -19,6 +19,7 @@ from rethinkdb.errors import (
 )
 
 from graphql_api.embedded import EmbeddedServer
+from tests.transcripts.wire_client import TIMEOUT_S
 
 pytestmark = pytest.mark.embedded_only
 
@@ -35,7 +36,13 @@ async def server() -> AsyncIterator[EmbeddedServer]:
 
 
 async def connect(server: EmbeddedServer, **options: Any) -> Any:
-    settings = {"user": "admin", "password": PASSWORD, "db": "test", "timeout": 5, **options}
+    settings = {
+        "user": "admin",
+        "password": PASSWORD,
+        "db": "test",
+        "timeout": TIMEOUT_S,
+        **options,
+    }
     return await r.connect(server.host, server.port, **settings)
 
 

@@ -22,7 +22,7 @@ INVALID_QUERY = "Client is buggy (failed to deserialize query)."
 
 @pytest.fixture
 async def server() -> AsyncIterator[EmbeddedServer]:
-    async with EmbeddedServer(None, handshake_timeout_s=0.2) as server:
+    async with EmbeddedServer(None) as server:
         yield server
 
 
@@ -130,10 +130,11 @@ async def test_malformed_proof_gets_rethinkdbs_error(
 
 
 @pytest.mark.parametrize("messages", [[], [b"\xc3"], [MAGIC], [MAGIC, b'{"protocol_version":0']])
-async def test_unfinished_handshake_is_cut_off(
-    server: EmbeddedServer, messages: list[bytes]
-) -> None:
-    async with await WireClient.open(server.port) as client:
+async def test_unfinished_handshake_is_cut_off(messages: list[bytes]) -> None:
+    async with (
+        EmbeddedServer(None, handshake_timeout_s=0.2) as server,
+        await WireClient.open(server.port) as client,
+    ):
         for message in messages:
             client.writer.write(message)
         await asyncio.wait_for(client.reader.read(), TIMEOUT_S)  # until the server hangs up
