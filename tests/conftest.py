@@ -22,7 +22,9 @@ from rethinkdb import RethinkDB
 from graphql_api.rethink.url import DatabaseURL
 
 # A timing is never a test: a busy machine is no failure.
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("untimed")
 
 
@@ -64,6 +66,16 @@ def no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("GRAPHQL_API_"):
             monkeypatch.delenv(name)
+    for name in ("no_proxy", "NO_PROXY"):  # nor is how they get from here to the world
+        monkeypatch.setenv(name, "127.0.0.1,localhost,::1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def usual_umask() -> Iterator[None]:
+    """Files are made as on most machines: the server trusts none that everybody can change."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="session")
