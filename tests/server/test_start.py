@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 SCRIPT = shutil.which("graphql-api", path=sysconfig.get_path("scripts"))
-SERVE = "serve", "--port", "0"
+# A signal that comes late, when the server runs, ends it without another word, too.
+SERVE = "serve", "--port", "0", "--no-graphiql", "--log-level", "warning"
 
 
 def run_until(imported: str, number: signal.Signals, *program: str) -> tuple[int, str]:
@@ -65,6 +67,7 @@ def test_signal_ends_the_console_script_while_it_starts(
 
 
 def test_signal_ends_a_command_that_is_no_server_as_interrupted() -> None:
-    database = "rethinkdb://127.0.0.1:1/starbelly"
-    program = "-m", "graphql_api", "init", "--database", database
-    assert run_until("pydantic", signal.SIGINT, *program) == (130, "")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # so the command does not end by itself
+        database = f"rethinkdb://127.0.0.1:{silent.getsockname()[1]}/starbelly"
+        program = "-m", "graphql_api", "init", "--database", database
+        assert run_until("pydantic", signal.SIGINT, *program) == (130, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from typing import Any
 
 import pytest
@@ -241,20 +242,24 @@ async def test_two_policies_under_ten_writers_while_fifty_join_and_leave(
 ) -> None:
     """Every subscriber's replay, whenever it joined, equals the table."""
     await writer.insert("policy", {"id": "a", "name": "0"}, {"id": "b", "name": "0"})
-    writes = 40
+    visitors = 40
 
     async def write(number: int) -> None:
         async with writing(starbelly) as own:
-            for n in range(writes):
+            for n in count():  # as long as somebody waits for more
                 await own.update("policy", "ab"[n % 2], {"name": f"{number}.{n}"})
+                if n >= 40 and not visitors:
+                    return
 
     async def join_and_leave(number: int) -> None:
+        nonlocal visitors
         for _ in range(1 + number % 3):
             async with connected(server.ws) as client:
                 operation = await client.subscribe(POLICIES.subscription)
                 replica = Replica(POLICIES)
                 for _ in range(5 + number):
                     replica.apply(await operation.change())
+        visitors -= 1
 
     async def stay(number: int) -> None:
         async with connected(server.ws) as client:
@@ -272,6 +277,6 @@ async def test_two_policies_under_ten_writers_while_fifty_join_and_leave(
         async with asyncio.TaskGroup() as tasks:
             for number in range(10):
                 tasks.create_task(write(number))
-            for number in range(40):
+            for number in range(visitors):
                 tasks.create_task(join_and_leave(number))
         await writer.insert("policy", {"id": "fence"})
