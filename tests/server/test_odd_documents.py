@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.server.client import Client
+from graphql_api.rethink.url import DatabaseURL
+from tests.server.client import Client, connected
 from tests.server.database import Writer
 from tests.server.operations import SCHEDULES, WATCHES, Replica, Watch
+from tests.server.running import running, settings_for
 from tests.unit.schema.documents import DOCUMENTS, FIELDS, Field
 
 FAR_TIME = {"$reql_type$": "TIME", "epoch_time": 10**15, "timezone": "+00:00"}
@@ -91,14 +93,15 @@ async def test_document_with_nothing_but_its_key_is_served(
 
 
 async def test_odd_documents_are_there_before_the_feed_begins_too(
-    client: Client, writer: Writer
+    starbelly: DatabaseURL, writer: Writer
 ) -> None:
     odd = [{"id": key} for key in ODD_KEYS]
     poison = {"id": "poison", "created_at": FAR_TIME, "name": writer.r.point(1, 2), "x": BINARY}
     await writer.insert("schedule", *odd, poison)
-    operation = await client.subscribe(SCHEDULES.subscription)
     replica = Replica(SCHEDULES)
-    while "poison" not in replica.rows:
-        replica.apply(await operation.change())
+    async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
+        operation = await client.subscribe(SCHEDULES.subscription)
+        for change in await operation.until_status("READY"):
+            replica.apply(change)
     assert replica.rows.keys() == {"poison"}
     assert replica.rows["poison"]["invalidFields"] == ["createdAt"]

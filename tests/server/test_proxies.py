@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -97,11 +96,10 @@ async def proxy(command: list[str], port: int) -> AsyncIterator[None]:
 @pytest.mark.optional
 @pytest.mark.parametrize("command", [nginx, caddy])
 async def test_everything_gets_through_the_proxies_that_the_docs_offer(
-    command: Command, server: Running, writer: Writer, tmp_path: Path
+    command: Command, server: Running, writer: Writer, tmp_path: Path, reserved_port: int
 ) -> None:
     authority = Authority()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = reserved_port
     run = command(tmp_path, server, port, *authority.issue(tmp_path))
     needs.program(run[0])
     tls = authority.client_context()

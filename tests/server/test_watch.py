@@ -14,6 +14,7 @@ import termios
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -74,13 +75,18 @@ class Watching:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """That of the test, without what would reach the command from the tester's own."""
+    """That of the test, without what would reach the command from the tester's own.
+
+    It is noon there: at midnight a line with the date would come between the others.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if name not in {"NO_COLOR", "TERM"} and not name.lower().endswith("_proxy")
     }
-    return kept | {"TERM": "xterm-256color", "PYTHONUNBUFFERED": ""} | variables
+    noon = f"NOON{datetime.now(UTC).hour - 12:+}"  # west of Greenwich is more
+    ours = {"TERM": "xterm-256color", "PYTHONUNBUFFERED": "", "LC_ALL": "C.UTF-8", "TZ": noon}
+    return kept | ours | variables
 
 
 @asynccontextmanager
@@ -279,7 +285,7 @@ async def on_terminal(
     columns: int = 100,
     variables: Mapping[str, str] | None = None,
 ) -> str:
-    """What the command writes to a terminal, up to a text."""
+    """What the command writes to a terminal, up to the end of the line with a text."""
     controller, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, columns))
     written = b""
@@ -289,11 +295,12 @@ async def on_terminal(
         ):
             os.close(terminal)
             async with asyncio.timeout(WAIT_S):
-                while until not in written.decode(errors="ignore"):
+                # It may come in pieces that end anywhere, amid a character or what colours it.
+                while not (last := re.search(rb"%b.*\n" % re.escape(until.encode()), written)):
                     written += await asyncio.to_thread(os.read, controller, 65536)
     finally:
         os.close(controller)
-    return written.decode()
+    return written[: last.end()].decode()
 
 
 EVIL = "Evil\x1b[2J\x1b]0;owned\x07\r\n\x9b5m\u202eCrawl"
