@@ -15,7 +15,7 @@ from tests.clients import npm
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_benchmark_runs_and_is_written_as_a_table_json_and_svg(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

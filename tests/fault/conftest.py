@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
-from tests.fault.clock import LoopClock
 from tests.fault.proxy import Proxy
-from tests.unit.rethink.conftest import _leaves_nothing, database
+from tests.unit.rethink.conftest import _leaves_nothing, clock, database
 
-__all__ = ["_leaves_nothing", "database"]
+__all__ = ["_leaves_nothing", "clock", "database"]
 
 
 @pytest.fixture
@@ -26,9 +24,3 @@ async def proxy(database: DatabaseURL) -> AsyncIterator[Proxy]:
     """A proxy in front of the database's server."""
     async with Proxy(database.host, database.port) as proxy:
         yield proxy
-
-
-@pytest.fixture
-async def clock() -> LoopClock:
-    """The clock of the test's event loop."""
-    return LoopClock(asyncio.get_running_loop())

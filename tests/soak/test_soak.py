@@ -53,7 +53,7 @@ def test_a_drawing_has_a_bar_for_each_sample() -> None:
 
 @pytest.mark.long
 @pytest.mark.embedded_only
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_clients_that_come_and_go_leave_nothing_on_the_server() -> None:
     said: list[str] = []
     outcome = run(load_s=20, every_s=1, subscribers=100, say=said.append)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import uuid
@@ -13,6 +14,7 @@ from graphql_api.embedded import EmbeddedServer
 from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.url import DatabaseURL
+from tests.fault.clock import LoopClock
 from tests.unit.rethink.leaks import nothing_left_behind
 
 
@@ -57,3 +59,9 @@ async def database(
         async with connect(url) as connection:
             if url.database in await connection.run(r.db_list()):
                 await connection.run(r.db_drop(url.database))
+
+
+@pytest.fixture
+async def clock() -> LoopClock:
+    """The clock of the test's event loop."""
+    return LoopClock(asyncio.get_running_loop())

@@ -42,7 +42,7 @@ async def nothing_left_behind() -> AsyncIterator[None]:
         yield
         # What ends does so within some steps of the loop; a server in the same loop needs more.
         for _ in range(_SETTLING_STEPS):
-            if not _tasks() - tasks_before and sockets() == sockets_before:
+            if not _tasks() - tasks_before and sockets() <= sockets_before:
                 break
             await asyncio.sleep(0.001)
         gc.collect()
@@ -53,7 +53,8 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     tasks = _tasks() - tasks_before
     assert tasks == set(), tasks
     assert reports == [], reports
-    assert sockets() == sockets_before
+    # Fewer is no leak: the session's database, in its thread, may still have been closing some.
+    assert sockets() <= sockets_before
 
 
 def _tasks() -> set[asyncio.Task[Any]]:

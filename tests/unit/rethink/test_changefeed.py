@@ -19,6 +19,7 @@ from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.url import DatabaseURL
+from tests.fault.clock import LIMIT_S, LoopClock
 from tests.fault.proxy import Proxy, QueryType, is_query
 from tests.unit.rethink.scripted_server import (
     CONTINUE,
@@ -184,32 +185,42 @@ async def test_feed_is_lost_when_ready_never_comes_and_nothing_else_does() -> No
             await anext(feed)
 
 
-async def test_ready_feed_may_be_quiet_for_ever() -> None:
+async def test_ready_feed_may_be_quiet_for_ever(clock: LoopClock) -> None:
     """Its heartbeat beats, and the time that it had to become ready counts no more."""
-    quick = replace(SETTINGS, ready_timeout_s=0.6, heartbeat_s=0.6)
+    patient = replace(SETTINGS, ready_timeout_s=LIMIT_S, heartbeat_s=LIMIT_S)
     script = feed_of(rows(READY))
-    async with ScriptedServer(script) as server, source(server, quick).changes("policy") as feed:
+    async with ScriptedServer(script) as server, source(server, patient).changes("policy") as feed:
         await anext(feed)
         reader = asyncio.ensure_future(anext(feed))
-        while server.queries.count(SERVER_INFO) < 3:
-            await asyncio.wait({reader}, timeout=0.01)
-            assert not reader.done()
+        for beats in range(1, 4):
+            await asyncio.sleep(0)
+            clock.forward(LIMIT_S / 2)
+            while server.queries.count(SERVER_INFO) < beats or is_asked(feed):
+                await asyncio.sleep(0)
+                assert not reader.done()
         reader.cancel()
         await asyncio.wait({reader})
 
 
-async def test_cancelling_next_does_not_harm_a_heartbeat() -> None:
+def is_asked(feed: Any) -> bool:
+    """Whether the heartbeat waits for an answer."""
+    return bool(feed._heartbeat.answers)
+
+
+async def test_cancelling_next_does_not_harm_a_heartbeat(clock: LoopClock) -> None:
     """The driver would close the connection when the answer finds its query cancelled."""
     script = feed_of(rows(READY))
-    quick = replace(SETTINGS, heartbeat_s=0.8)
+    patient = replace(SETTINGS, heartbeat_s=LIMIT_S)
     async with (
         ScriptedServer(script) as server,
         Proxy(server.host, server.port) as proxy,
-        source(proxy, quick).changes("policy") as feed,
+        source(proxy, patient).changes("policy") as feed,
     ):
         await anext(feed)
         proxy.delay_s = 0.02
         while proxy.count(is_query(QueryType.SERVER_INFO)) < 2:
+            if not is_asked(feed):
+                clock.forward(LIMIT_S / 2)
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.005):
                     await anext(feed)

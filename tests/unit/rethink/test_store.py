@@ -26,10 +26,11 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Document
+from tests.fault.clock import LIMIT_S, LoopClock
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer
 
 TIMEOUTS = Timeouts(connect_s=5.0, query_s=5.0, close_s=1.0)
-QUICK = replace(TIMEOUTS, query_s=0.3)
+PATIENT = replace(TIMEOUTS, query_s=LIMIT_S)
 REPLACE = 55
 
 ODD: dict[str, Any] = {
@@ -193,36 +194,42 @@ async def test_missing_table_is_named(database: DatabaseURL) -> None:
 async def test_nobody_there_means_that_nothing_is_written() -> None:
     async with ScriptedServer(lambda _: None) as server:
         url = DatabaseURL(server.host, server.port, "starbelly")
-    async with RethinkStore(url, timeouts=QUICK) as store:
+    async with RethinkStore(url, timeouts=PATIENT) as store:
         with pytest.raises(DatabaseUnavailableError, match="nobody listens"):
             await store.write("policy", "p", counting)
 
 
-def script(*replies: Reply) -> Any:
+def script(clock: LoopClock, *replies: Reply) -> Any:
+    """Replies to what is asked; where there is none, time passes."""
     remaining = iter(replies)
 
     def answer(query: list[Any]) -> Reply:
         if query[0] == START:
-            return next(remaining, None)
+            reply = next(remaining, None)
+            if reply is None:
+                clock.forward(LIMIT_S)
+            return reply
         return {"t": 16, "r": ["Token 0 not in stream cache."]} if query[0] == CONTINUE else None
 
     return answer
 
 
 @asynccontextmanager
-async def scripted(*replies: Reply) -> AsyncIterator[RethinkStore]:
-    async with ScriptedServer(script(*replies)) as server:
+async def scripted(clock: LoopClock, *replies: Reply) -> AsyncIterator[RethinkStore]:
+    async with ScriptedServer(script(clock, *replies)) as server:
         url = DatabaseURL(server.host, server.port, "starbelly")
-        async with RethinkStore(url, timeouts=QUICK) as store:
+        async with RethinkStore(url, timeouts=PATIENT) as store:
             yield store
 
 
 NOTHING: Reply = {"t": 1, "r": [None]}
 
 
-async def test_silence_before_the_write_is_not_taken_for_an_unknown_outcome() -> None:
-    async with scripted() as store:
-        with pytest.raises(DatabaseUnavailableError, match=r"no answer .* within 0\.3 s"):
+async def test_silence_before_the_write_is_not_taken_for_an_unknown_outcome(
+    clock: LoopClock,
+) -> None:
+    async with scripted(clock) as store:
+        with pytest.raises(DatabaseUnavailableError, match=r"no answer .* within 3600 s"):
             await store.write("policy", "p", counting)
 
 
@@ -235,8 +242,10 @@ async def test_silence_before_the_write_is_not_taken_for_an_unknown_outcome() ->
         b"not JSON",
     ],
 )
-async def test_lost_answer_to_a_write_means_that_its_outcome_is_unknown(reply: Reply) -> None:
-    async with scripted(NOTHING, reply) as store:
+async def test_lost_answer_to_a_write_means_that_its_outcome_is_unknown(
+    reply: Reply, clock: LoopClock
+) -> None:
+    async with scripted(clock, NOTHING, reply) as store:
         with pytest.raises(OutcomeUnknownError):
             await store.write("policy", "p", counting)
 
@@ -254,22 +263,22 @@ async def test_connection_that_breaks_with_a_write_on_its_way_means_the_same() -
                 await store.write("policy", "p", counting)
 
 
-async def test_write_that_the_server_says_has_failed_was_not_done() -> None:
+async def test_write_that_the_server_says_has_failed_was_not_done(clock: LoopClock) -> None:
     failed: Reply = {"t": 18, "e": 4100000, "r": ["primary replica not available"], "b": []}
-    async with scripted(NOTHING, failed) as store:
+    async with scripted(clock, NOTHING, failed) as store:
         with pytest.raises(DatabaseUnavailableError, match="not available"):
             await store.write("policy", "p", counting)
 
 
-async def test_missing_permission_is_said_so() -> None:
+async def test_missing_permission_is_said_so(clock: LoopClock) -> None:
     denied: Reply = {"t": 18, "e": 6000000, "r": ["User `x` does not have …"], "b": []}
-    async with scripted(NOTHING, denied) as store:
+    async with scripted(clock, NOTHING, denied) as store:
         with pytest.raises(DatabaseRefusedError):
             await store.write("policy", "p", counting)
 
 
 async def test_reason_of_a_refusal_does_not_quote_the_document(
-    caplog: pytest.LogCaptureFixture,
+    clock: LoopClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     result = {
         "errors": 1,
@@ -277,13 +286,13 @@ async def test_reason_of_a_refusal_does_not_quote_the_document(
         "changes": [{"old_val": None, "new_val": None}],
     }
     caplog.set_level(logging.DEBUG)
-    async with scripted(NOTHING, {"t": 1, "r": [result]}) as store:
+    async with scripted(clock, NOTHING, {"t": 1, "r": [result]}) as store:
         with pytest.raises(DatabaseError, match="must be nice") as raised:
             await store.write("policy", "p", counting)
     assert "hunter2" not in str(raised.value) + caplog.text
 
 
-async def test_write_that_is_always_overtaken_is_given_up() -> None:
+async def test_write_that_is_always_overtaken_is_given_up(clock: LoopClock) -> None:
     overtaken: Reply = {
         "t": 1,
         "r": [
@@ -298,10 +307,13 @@ async def test_write_that_is_always_overtaken_is_given_up() -> None:
     def always(query: list[Any]) -> Reply:
         if query[0] != START:
             return None
-        return overtaken if query[1][0] == REPLACE else NOTHING
+        if query[1][0] != REPLACE:
+            return NOTHING
+        clock.forward(LIMIT_S / 4)
+        return overtaken
 
     async with ScriptedServer(always) as server:
         url = DatabaseURL(server.host, server.port, "starbelly")
-        async with RethinkStore(url, timeouts=QUICK) as store:
+        async with RethinkStore(url, timeouts=PATIENT) as store:
             with pytest.raises(DatabaseUnavailableError, match="changed all the time"):
                 await store.write("policy", "n", counting)
