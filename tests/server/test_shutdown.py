@@ -107,17 +107,42 @@ async def test_cursor_of_a_server_that_is_gone_gets_a_snapshot_of_its_successor(
             await serving
 
 
-async def test_request_that_never_arrives_delays_no_shutdown_beyond_the_grace_period(
+async def test_requests_have_what_sending_clients_away_leaves_of_the_grace_period(
+    monkeypatch: pytest.MonkeyPatch, starbelly: DatabaseURL
+) -> None:
+    settings = settings_for(starbelly, shutdown_grace_s=600)
+    app = create_app(settings)
+    time, skipped_s = asyncio.get_running_loop().time, 0.0
+
+    async def drain(spread_s: float) -> None:
+        nonlocal skipped_s
+        assert spread_s == 600
+        skipped_s = 400.0
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time() + skipped_s)
+    monkeypatch.setattr(app, "drain", drain)
+    with server.listen("127.0.0.1", 0) as listener:
+        uvicorn = server.Server(app, settings)
+        serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+        await until_ready(Running("127.0.0.1", listener.getsockname()[1]))
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        await serving
+    left_s = uvicorn.config.timeout_graceful_shutdown
+    assert left_s is not None
+    assert 100 < left_s <= 200, "one grace period, not two"
+
+
+async def test_request_that_never_arrives_is_given_up_after_the_grace_period(
     tmp_path: Path,
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "graphql_api", "serve", "--port", "0", "--no-graphiql"),
-        *("--data", str(tmp_path / "x.db"), "--shutdown-grace-s", "2", "--log-level", "warning"),
+        *("--data", str(tmp_path / "x.db"), "--shutdown-grace-s", "1", "--log-level", "warning"),
         stdout=PIPE,
         stderr=PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(30), AsyncExitStack() as stack:
+    async with asyncio.timeout(50), AsyncExitStack() as stack:
         line = (await process.stdout.readline()).decode()
         url = line.split(" and ")[1].strip()
         for _ in range(4):
@@ -131,11 +156,8 @@ async def test_request_that_never_arrives_delays_no_shutdown_beyond_the_grace_pe
         )
         # That the server asks for the body proves that the request runs.
         assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
-        assert loop.time() - began < 2 + 1.5, "one grace period, not two"
     assert process.returncode == 0
     assert b"Traceback" not in errors
     assert errors.count(b"\n") == 1, errors
@@ -175,7 +197,7 @@ async def test_any_second_signal_stops_at_once(first: int, second: int) -> None:
     )
     assert process.stdout is not None
     url = ""
-    async with asyncio.timeout(30), AsyncExitStack() as stack:
+    async with asyncio.timeout(50), AsyncExitStack() as stack:
         while " and ws://" not in url:
             url = (await process.stdout.readline()).decode()
         url = f"ws://{url.split(' and ws://')[1].strip()}"
