@@ -106,7 +106,9 @@ class WatchedConnection(asyncio.Protocol):
     def take_over(self, earlier: WatchedConnection) -> None:
         """Go on with a connection that began by another protocol, and with what waits there."""
         self._leave, earlier._leave = earlier._leave, None
-        self._unread, earlier._unread = earlier._unread, b""
+        # uvicorn has given this one the head of the handshake: a part may wait for its turn.
+        self._unread += earlier._unread
+        earlier._unread = b""
         self._arrange_reading()
         if earlier._watch is not None:
             earlier._stop_watch()

@@ -81,6 +81,11 @@ async def test_subprotocol_is_found_among_others(server: Running) -> None:
         assert client.socket.subprotocol == "graphql-transport-ws"
 
 
+async def test_handshake_that_is_read_in_several_turns_is_answered(server: Running) -> None:
+    async with connected(server, additional_headers={"x-long": "x" * 7_000}) as client:
+        assert await client.fence() == []
+
+
 async def test_client_without_init_is_closed() -> None:
     async with (
         serve(limits=Limits(connection_init_timeout_s=0.01)) as server,
