@@ -95,29 +95,25 @@ async def test_stalled_client_does_not_delay_others() -> None:
 
 async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
     options = {"ws": OutletProtocol.with_limits(PATIENT)}
-    async with (
-        serve(uvicorn_options=options) as server,
-        stalling(server) as client,
-        connected(server) as healthy,
-    ):
+    async with serve(uvicorn_options=options) as server, stalling(server) as client:
         ping = '{"type":"ping","payload":{"x":"' + "x" * 10_000 + '"}}'
 
         async def ask() -> None:
             while True:
                 await client.send(ping)
 
-        traffic = server.app.fan_out.traffic
-        before = traffic.messages_received
-        asking = asyncio.create_task(ask())
-        await server.toys.wait_for(lambda: traffic.messages_received > before)
-        turns = 100
-        for _ in range(turns):
-            assert await healthy.fence() == []
-        asking.cancel()
+        (connection,) = server.app._connections
+        traffic, turns = server.app.fan_out.traffic, 100
+        async with connected(server) as healthy:
+            before = traffic.messages_received
+            asking = asyncio.create_task(ask())
+            await server.toys.wait_for(lambda: traffic.messages_received > before)
+            for _ in range(turns):
+                assert await healthy.fence() == []
+            asking.cancel()
         # More than these the buffers do not hold the answers of.
         assert traffic.messages_received - before - turns < 10
-        (outlet,) = [c._outlet for c in server.app._connections if not c._outlet.is_writable]
-        assert outlet.transport.get_write_buffer_size() < 100_000
+        assert connection._outlet.transport.get_write_buffer_size() < 100_000
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what was acknowledged")
