@@ -16,9 +16,10 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TypeAlias
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.transport.guard import Refusal, refuse
@@ -162,7 +163,10 @@ class Admission:
 
 
 class ProbesOnly:
-    """The application as it is on a connection that is let in for the probes alone.
+    """The application as it is on a connection that is let in for the probes alone, and for one.
+
+    Each answer ends its connection, that nobody keeps those few for good, and nobody who pools his
+    connections is refused by one of them when there is room again.
 
     Args:
         app: The application.
@@ -176,10 +180,18 @@ class ProbesOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, as ASGI has it."""
         if scope["path"] in self._admission.probes:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, partial(_send_last, send))
             return
         client = scope.get("client")
         await refuse(scope, send, self._admission.full(client[0] if client else None))
+
+
+async def _send_last(send: Send, message: Message) -> None:
+    """Send a part of the last response of a connection."""
+    if message["type"] == "http.response.start":
+        headers = [*message.get("headers", ()), (b"connection", b"close")]
+        message = {**message, "headers": headers}
+    await send(message)
 
 
 class AdmissionMiddleware:

@@ -235,7 +235,9 @@ async def test_server_that_is_full_still_answers_whoever_watches_it(
         for _ in range(20):  # more often than there are connections to spare
             for path in ("/healthz", "/readyz", "/metrics"):
                 async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
-                    assert (await http.get(path)).status_code == 200
+                    answer = await http.get(path)
+                    assert answer.status_code == 200
+                    assert answer.headers["connection"] == "close"
             with pytest.raises(InvalidStatus) as refused:
                 await stack.enter_async_context(connect(server.ws, proxy=None))
             assert refused.value.response.status_code == 503
