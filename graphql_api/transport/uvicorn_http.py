@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Self, cast
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -52,6 +53,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._head_bytes = 0
         self._has_begun = False
         self._request_timer: asyncio.TimerHandle | None = None
+        self._current: RequestResponseCycle | None = None
 
     # What uvicorn and its parser call.
 
@@ -71,8 +73,12 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Wait for nothing any more, and tell whoever answers a request."""
         self._await_no_request()
+        # uvicorn tells only the request that has come last, which may still wait for its turn.
+        if self._current is not None:
+            self.cycle = self._current
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def _read(self, data: bytes) -> None:
@@ -104,15 +110,34 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._await_no_request()
         super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._current = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
-        """Read no more requests until those are answered that wait for their turn."""
+        """Go on with what waits, and read more once nothing does."""
         super().on_response_complete()
+        self.flow.resume_reading()
+
+    # What is read.
+
+    def resume_reading(self) -> None:
+        """Read on, unless requests wait for their turn, whoever asks."""
         if self.pipeline:
-            self.flow.pause_reading()
+            self.flow.read_paused = True  # still
+        else:
+            super().resume_reading()
+
+    def _arrange_reading(self) -> None:
+        if self.transport.get_protocol() is self:  # and not a WebSocket's
+            super()._arrange_reading()
 
     def handle_websocket_upgrade(self) -> None:
         """Let what waits be watched by the connection's next protocol, which is told the rest."""
         self._await_no_request()
+        if self._is_answering:  # uvicorn would write the rest of the answer into the WebSocket
+            self.transport.close()
+            return
         if isinstance(self.app, ProbesOnly) and self.admission is not None:
             self._refuse(self.admission.full(self._peer))
             return
@@ -120,6 +145,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         protocol = self.transport.get_protocol()
         if isinstance(protocol, WatchedConnection):
             protocol.take_over(self)
+        else:
+            self.transport.resume_reading()  # for one that knows nothing of turns
 
     # How long a request may take to arrive.
 

@@ -222,7 +222,7 @@ class WatchedConnection(asyncio.Protocol):
 
     def _turn(self) -> None:
         self._has_turn = False
-        if not self._is_paused:
+        if not self._is_paused and not self.transport.is_closing():
             self._read_on()
 
     # The watch.

@@ -8,42 +8,60 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import pytest
 import uvicorn
+from uvicorn._types import ASGI3Application
 from uvicorn.server import ServerState
 
 from graphql_api.server import listen
 from graphql_api.transport.uvicorn_http import StreamingProtocol
+from graphql_api.transport.uvicorn_protocol import OutletProtocol
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\na body"
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 WAIT_S = 10.0
 
 
 class Served:
-    """A protocol whose application answers once it is let go."""
+    """A protocol with an application that answers what it has read, once it is let go."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: ASGI3Application | None = None) -> None:
+        self._app = app or self._answer
         self.go = asyncio.Event()
         self.connected = asyncio.Event()
         self.protocol: StreamingProtocol
         self.most_waiting = 0
 
     def make(self) -> StreamingProtocol:
-        config = uvicorn.Config(self._app, interface="asgi3", log_config=None)
+        config = uvicorn.Config(self._app, interface="asgi3", log_config=None, ws=OutletProtocol)
         self.protocol = StreamingProtocol(config=config, server_state=ServerState(), app_state={})
         self.connected.set()
         return self.protocol
 
-    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body", False):
+            pass
         await self.go.wait()
+        await asyncio.sleep(0)  # and more is read, if anything is
         self.most_waiting = max(self.most_waiting, len(self.protocol.pipeline))
-        headers = [(b"content-length", b"2")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"ok"})
+        await ok(send)
+
+
+async def ok(send: Any, *headers: tuple[bytes, bytes]) -> None:
+    headers = ((b"content-length", b"2"), *headers)
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok"})
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[Served, asyncio.StreamReader, asyncio.StreamWriter]]:
-    served = Served()
+async def serving(
+    app: ASGI3Application | None = None,
+) -> AsyncIterator[tuple[Served, asyncio.StreamReader, asyncio.StreamWriter]]:
+    served = Served(app)
     listener = listen("127.0.0.1", 0)
     server = await asyncio.get_running_loop().create_server(served.make, sock=listener)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
@@ -56,7 +74,7 @@ async def serving() -> AsyncIterator[tuple[Served, asyncio.StreamReader, asyncio
         with suppress(ConnectionError):
             await writer.wait_closed()
         server.close()
-        await asyncio.gather(*served.protocol.tasks)
+        await asyncio.wait_for(asyncio.gather(*served.protocol.tasks), WAIT_S)
 
 
 async def test_nothing_that_is_written_waits_for_an_acknowledgement() -> None:
@@ -65,10 +83,13 @@ async def test_nothing_that_is_written_waits_for_an_acknowledgement() -> None:
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
-async def test_requests_that_are_sent_at_once_are_all_answered_and_few_of_them_wait() -> None:
+@pytest.mark.parametrize("request_", [REQUEST, POST], ids=["GET", "POST"])
+async def test_requests_that_are_sent_at_once_are_all_answered_and_few_of_them_wait(
+    request_: bytes,
+) -> None:
     number = 5000
     async with serving() as (served, reader, writer):
-        writer.write(REQUEST * number)
+        writer.write(request_ * number)
         served.go.set()
         answers = b""
         while answers.count(b"HTTP/1.1 200 OK") < number:
@@ -89,3 +110,64 @@ async def test_little_is_read_of_a_client_that_waits_for_its_answer() -> None:
         assert writer.transport.get_write_buffer_size() > 0
         served.go.set()
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "behind", [REQUEST, POST * 100, HANDSHAKE], ids=["GET", "POSTs", "Upgrade"]
+)
+async def test_who_answers_is_told_that_its_client_has_gone_whatever_that_has_sent_since(
+    behind: bytes,
+) -> None:
+    answering, gone = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        answering.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    async with serving(app) as (served, _, writer):
+        writer.write(REQUEST)
+        await answering.wait()
+        writer.write(behind)
+        while served.protocol.transport.is_reading():
+            await asyncio.sleep(0)
+        writer.transport.abort()
+        while not gone.is_set():  # as a stream does that is kept alive
+            served.protocol.write_text(b":\n\n")
+            await asyncio.sleep(0)
+        assert not served.protocol.pipeline
+
+
+async def test_nothing_is_begun_behind_an_answer_that_ends_the_connection() -> None:
+    begun = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["method"])
+        await ok(send, (b"connection", b"close"))
+
+    async with serving(app) as (_, reader, writer):
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6000\r\n\r\n"
+        writer.write(head + b"x" * 6000 + REQUEST)
+        with suppress(ConnectionError):  # a part of what has come is not read
+            await reader.read()
+        assert begun == ["POST"]
+
+
+async def test_socket_is_not_read_before_its_handshake_is_taken() -> None:
+    taken = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await taken.wait()
+        await receive()
+        await send({"type": "websocket.close"})
+
+    async with serving(app) as (served, reader, writer):
+        transport = served.protocol.transport
+        writer.write(HANDSHAKE)
+        while transport.get_protocol() is served.protocol:
+            await asyncio.sleep(0)
+        assert not transport.is_reading()
+        taken.set()
+        assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
