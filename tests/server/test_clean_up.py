@@ -86,8 +86,10 @@ def held(*kinds: str) -> Counter[str]:
     gc.collect()
     names = {"Subscriber", "Subscription", "View", "Member", *kinds}
     found = Counter(type(thing).__name__ for thing in gc.get_objects())
+    # Not by `+`, which forgets those of which there are none, and so what to look for later.
     objects = Counter({name: found[name] for name in names})
-    return objects + Counter(tasks=len(asyncio.all_tasks()), sockets=sockets())
+    objects.update(tasks=len(asyncio.all_tasks()), sockets=sockets())
+    return objects
 
 
 async def until_no_more_is_held_than(before: Counter[str]) -> None:

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.websocket import Limits
+from tests.fault.clock import LoopClock, some_steps
 from tests.server.transport.test_slow_clients import FLOOD, PATIENT, stalling
 from tests.server.transport.test_websocket import nothing_left
 from tests.server.transport.toy import Client, connected, opened, serve
@@ -36,23 +37,31 @@ async def test_clients_are_closed_with_1012_and_everything_freed(ws: object) -> 
             assert await client.receive() == (1012, "Service restart")
 
 
-async def test_clients_are_closed_one_after_the_other() -> None:
-    async with serve() as server, AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(connected(server)) for _ in range(4)]
-        loop = asyncio.get_running_loop()
-        closed_at_s: list[float] = []
+async def test_clients_are_closed_one_after_the_other_over_the_time_that_there_is() -> None:
+    clock = LoopClock(asyncio.get_running_loop())
+    async with (
+        serve(uvicorn_options={"ws_ping_interval": None}) as server,
+        AsyncExitStack() as stack,
+        asyncio.TaskGroup() as tasks,
+    ):
+        closed: list[int | None] = []
 
         async def watch(client: Client) -> None:
-            assert await client.receive() == (1012, "Service restart")
-            closed_at_s.append(loop.time())
+            await client.socket.wait_closed()
+            closed.append(client.socket.close_code)
 
-        async with asyncio.TaskGroup() as tasks:
-            for client in clients:
-                tasks.create_task(watch(client))
-            started_at_s = loop.time()
-            await server.app.close_all(spread_s=0.2)
-        for i, at_s in enumerate(closed_at_s):
-            assert at_s - started_at_s >= 0.2 * i / 4
+        async def once_closed(number: int) -> list[int | None]:
+            await server.toys.wait_for(lambda: len(closed) >= number)
+            await some_steps()
+            return closed
+
+        for _ in range(4):
+            client = await stack.enter_async_context(connected(server, ping_interval=None))
+            tasks.create_task(watch(client))
+        tasks.create_task(server.app.close_all(spread_s=4000))
+        for number in range(1, 5):
+            assert await once_closed(number) == [1012] * number
+            clock.forward(1000)
 
 
 @SERVERS
