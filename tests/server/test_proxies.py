@@ -15,7 +15,7 @@ from tests import needs
 from tests.certificates import Authority
 from tests.server.client import WAIT_S, connected
 from tests.server.database import Writer
-from tests.server.running import Running
+from tests.server.running import Running, until_ready
 
 DOCS = Path(__file__).parents[2] / "docs"
 SERVER = "127.0.0.1:8000"
@@ -103,6 +103,7 @@ async def test_everything_gets_through_the_proxies_that_the_docs_offer(
     run = command(tmp_path, server, port, *authority.issue(tmp_path))
     needs.program(run[0])
     tls = authority.client_context()
+    await until_ready(server)  # else Caddy has nobody to ask until it looks again
     url = f"localhost:{port}"
     async with proxy(run, port), httpx.AsyncClient(verify=tls, base_url=f"https://{url}") as http:
         answer = await http.post("/graphql", json={"query": "{ policies { total } }"})
