@@ -246,9 +246,18 @@ async def test_two_policies_under_ten_writers_while_fifty_join_and_leave(
 
     async def write(number: int) -> None:
         async with writing(starbelly) as own:
-            for n in count():  # as long as somebody waits for more
+            for n in range(40):
                 await own.update("policy", "ab"[n % 2], {"name": f"{number}.{n}"})
-                if n >= 40 and not visitors:
+
+    async def write_for_visitors() -> None:
+        """Go on as long as there are any, no faster than the server tells of it."""
+        async with connected(server.ws) as client:
+            operation = await client.subscribe(POLICIES.subscription, includeInitial=False)
+            await operation.until_status("READY")
+            for n in count():
+                await writer.update("policy", "a", {"name": f"more {n}"})
+                await operation.change()
+                if not visitors:
                     return
 
     async def join_and_leave(number: int) -> None:
@@ -277,6 +286,7 @@ async def test_two_policies_under_ten_writers_while_fifty_join_and_leave(
         async with asyncio.TaskGroup() as tasks:
             for number in range(10):
                 tasks.create_task(write(number))
+            tasks.create_task(write_for_visitors())
             for number in range(visitors):
                 tasks.create_task(join_and_leave(number))
         await writer.insert("policy", {"id": "fence"})
