@@ -211,7 +211,6 @@ async def test_json_applied_line_by_line_leaves_the_table(
     async with (
         TCPProxy(server.host, server.port) as proxy,
         watching("policies", "--json", "--url", f"{proxy.host}:{proxy.port}") as watch,
-        asyncio.timeout(WAIT_S),
     ):
         while replica.status != "READY":
             replica.apply(await watch.event())
