@@ -91,7 +91,7 @@ async def test_stream_that_is_read_slowly_but_steadily_is_never_cut_and_gets_cha
         # It reads one event for each fifty that are written: much too slow, and steadily.
         for version in range(versions):
             await write_versions(writer, range(version, version + 1))
-            clock.forward(5)  # several events may come in one chunk
+            clock.forward(10)
             replica.apply(await slow.change())
         await writer.insert("policy", {"id": LAST})
         while LAST not in replica.rows:

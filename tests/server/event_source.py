@@ -26,7 +26,7 @@ class Event:
 
 
 class EventSource:
-    """One response, chunk by chunk, line by line.
+    """One response, line by line; no more of it is read than that takes.
 
     Attributes:
         status: The response's.
@@ -40,6 +40,7 @@ class EventSource:
         self._reader = reader
         self._writer = writer
         self._buffer = b""
+        self._left_of_chunk = 0
         self.status = 0
         self.headers: dict[str, str] = {}
         self.last_event_id = ""
@@ -132,24 +133,29 @@ class EventSource:
 
     async def _line(self) -> str | None:
         while b"\n" not in self._buffer:
-            chunk = await self._chunk()
-            if not chunk:
+            piece = await self._piece()
+            if not piece:
                 assert not self._buffer, "it ends with a whole line"
                 return None
-            self._buffer += chunk
+            self._buffer += piece
         line, _, self._buffer = self._buffer.partition(b"\n")
         assert b"\r" not in line, "urql looks for LF LF"
         return line.decode()
 
-    async def _chunk(self) -> bytes:
+    async def _piece(self) -> bytes:
         if "content-length" in self.headers:
             length = int(self.headers["content-length"])
             self.headers["content-length"] = "0"
             return await self._reader.readexactly(length)
-        size = int(await self._reader.readuntil(b"\r\n"), 16)
-        chunk = await self._reader.readexactly(size)
-        assert await self._reader.readexactly(2) == b"\r\n"
-        return chunk
+        if not self._left_of_chunk:
+            self._left_of_chunk = int(await self._reader.readuntil(b"\r\n"), 16)
+        piece = await self._reader.read(self._left_of_chunk)
+        if self._left_of_chunk and not piece:
+            raise EOFError
+        self._left_of_chunk -= len(piece)
+        if not self._left_of_chunk:
+            assert await self._reader.readexactly(2) == b"\r\n"
+        return piece
 
 
 def request(
