@@ -63,9 +63,10 @@ def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
         )
     if ambiguous := _AMBIGUOUS.match(text):
         kind, name = ambiguous[1].lower(), ambiguous[2]
+        config = "table_config" if kind == "table" else "db_config"
         return DatabaseError(
             f"there are several {kind}s named {name}; give all but one another name, by their ids, "
-            f"in rethinkdb.{kind}_config"
+            f"in rethinkdb.{config}"
         )
     if missing := _MISSING.match(text):
         kind, name = missing.groups()
