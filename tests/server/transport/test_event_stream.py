@@ -16,6 +16,7 @@ from graphql_api.transport.event_stream import StreamLimits
 from graphql_api.transport.http import GraphQLHTTP
 from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.watched import SocketLimits
+from tests.fault.clock import LoopClock, some_steps
 from tests.server.event_source import EVENT_STREAM, EventSource, event_source
 from tests.server.transport.toy import Row, Running, serve
 
@@ -247,7 +248,7 @@ async def test_end_of_a_token_ends_the_stream_without_complete() -> None:
 
 
 @BOTH
-async def test_streams_are_ended_one_after_the_other_without_complete(
+async def test_streams_are_ended_one_after_the_other_over_the_time_that_there_is(
     options: dict[str, Any],
 ) -> None:
     async with (
@@ -258,20 +259,24 @@ async def test_streams_are_ended_one_after_the_other_without_complete(
         server.toys.topic.publish(Row(value=1))
         for source in sources:
             await source.next()
-        loop = asyncio.get_running_loop()
-        ended_at_s: list[float] = []
+        clock = LoopClock(asyncio.get_running_loop())
+        ended: list[object] = []
 
         async def watch(source: EventSource) -> None:
-            assert await source.event() is None
-            ended_at_s.append(loop.time())
+            ended.append(await source.event())
+
+        async def once_ended(number: int) -> list[object]:
+            await server.toys.wait_for(lambda: len(ended) >= number)
+            await some_steps()
+            return ended
 
         async with asyncio.TaskGroup() as tasks:
             for source in sources:
                 tasks.create_task(watch(source))
-            started_at_s = loop.time()
-            await server.app.streams.close_all(spread_s=0.2)
-        for i, at_s in enumerate(ended_at_s):
-            assert at_s - started_at_s >= 0.2 * i / 4
+            tasks.create_task(server.app.streams.close_all(spread_s=4000))
+            for number in range(1, 5):
+                assert await once_ended(number) == [None] * number
+                clock.forward(1000)
         await nothing_left(server)
 
 
