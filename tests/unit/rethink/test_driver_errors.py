@@ -42,16 +42,20 @@ URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
                 "Table `starbelly.policy` is ambiguous; there are multiple tables with that name."
             ),
             DatabaseError,
-            "there are several tables named starbelly.policy; give all but one another name, "
-            "by their ids, in rethinkdb.table_config",
+            (
+                "there are several tables named starbelly.policy; give all but one another name, "
+                "by their ids, in rethinkdb.table_config"
+            ),
         ),
         (
             errors.ReqlOpFailedError(
                 "Database `starbelly` is ambiguous; there are multiple databases with that name."
             ),
             DatabaseError,
-            "there are several databases named starbelly; give all but one another name, "
-            "by their ids, in rethinkdb.db_config",
+            (
+                "there are several databases named starbelly; give all but one another name, "
+                "by their ids, in rethinkdb.db_config"
+            ),
         ),
         (
             errors.ReqlOpFailedError("Table `starbelly.policy` does not exist."),
