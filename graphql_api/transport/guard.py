@@ -228,7 +228,7 @@ async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
         (b"content-length", b"%d" % len(body)),
         (b"x-content-type-options", b"nosniff"),
     ]
-    if scope["http_version"] in ("1.0", "1.1"):  # the only ones with a connection to each client
+    if scope.get("http_version", "1.1") in ("1.0", "1.1"):  # later ones share their connections
         headers.append((b"connection", b"close"))
     await send({"type": f"{prefix}.start", "status": refusal.status, "headers": headers})
     await send({"type": f"{prefix}.body", "body": body})
