@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -299,7 +299,10 @@ class StreamEnd(Exception):  # noqa: N818 - no error
 def _abort(instance: Any) -> None:
     """Drop the socket, if there is one yet; the driver only closes politely."""
     if instance is not None and instance._streamwriter is not None:  # noqa: SLF001
-        instance._streamwriter.transport.abort()  # noqa: SLF001
+        # A TLS transport that has been closed twice forgets its protocol, and Python 3.11.2
+        # stumbles over that here; its end has begun then.
+        with suppress(AttributeError):
+            instance._streamwriter.transport.abort()  # noqa: SLF001
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -119,6 +119,11 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         super().on_response_complete()
         self.flow.resume_reading()
 
+    def shutdown(self) -> None:
+        """End with the server; once only, for a TLS transport forgets itself at the second time."""
+        if not self.is_closed:
+            super().shutdown()
+
     # What is read.
 
     def resume_reading(self) -> None:
@@ -174,7 +179,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         is_answered = not self._is_in_head and self.cycle.response_started
         if self._has_begun and not is_answered:
             self._refuse(_TOO_SLOW)
-        self.transport.close()
+        else:
+            self.transport.close()
 
     # Refusals that wait for no request, or for no more of it.
 

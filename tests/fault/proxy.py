@@ -118,7 +118,8 @@ class _Link:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def abort(self) -> None:
-        self.client.transport.abort()
+        with suppress(AttributeError):  # Python 3.11.2, for a TLS transport that is closed twice
+            self.client.transport.abort()
 
     def end(self, *, reset: bool = False) -> None:
         for writer in (self.client, self.server):

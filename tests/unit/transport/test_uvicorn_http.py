@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from graphql_api.server import listen
 from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
+from graphql_api.transport.watched import SocketLimits
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\na body"
@@ -23,14 +24,15 @@ HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Served:
     """A protocol with an application that answers what it has read, once it is let go."""
 
-    def __init__(self, app: ASGI3Application | None = None) -> None:
+    def __init__(self, app: ASGI3Application | None = None, request_timeout_s: float = 60) -> None:
         self._app = app or self._answer
+        self._request_timeout_s = request_timeout_s
         self.go = asyncio.Event()
         self.connected = asyncio.Event()
         self.protocol: StreamingProtocol
@@ -38,7 +40,10 @@ class Served:
 
     def make(self) -> StreamingProtocol:
         config = uvicorn.Config(self._app, interface="asgi3", log_config=None, ws=OutletProtocol)
-        self.protocol = StreamingProtocol(config=config, server_state=ServerState(), app_state={})
+        limits = SocketLimits(request_timeout_s=self._request_timeout_s)
+        self.protocol = StreamingProtocol.with_limits(limits)(
+            config=config, server_state=ServerState(), app_state={}
+        )
         self.connected.set()
         return self.protocol
 
@@ -59,9 +64,9 @@ async def ok(send: Any, *headers: tuple[bytes, bytes]) -> None:
 
 @asynccontextmanager
 async def serving(
-    app: ASGI3Application | None = None,
+    app: ASGI3Application | None = None, **options: float
 ) -> AsyncIterator[tuple[Served, asyncio.StreamReader, asyncio.StreamWriter]]:
-    served = Served(app)
+    served = Served(app, **options)
     listener = listen("127.0.0.1", 0)
     server = await asyncio.get_running_loop().create_server(served.make, sock=listener)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
@@ -171,3 +176,19 @@ async def test_socket_is_not_read_before_its_handshake_is_taken() -> None:
         assert not transport.is_reading()
         taken.set()
         assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
+
+
+async def test_connection_is_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(request_timeout_s=0.05) as (served, reader, writer):
+        transport = served.protocol.transport
+        closes: list[bool] = []
+
+        def close() -> None:
+            closes.append(transport.is_closing())
+            type(transport).close(transport)
+
+        monkeypatch.setattr(transport, "close", close)
+        writer.write(REQUEST[:-1])
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+        served.protocol.shutdown()
+        assert closes == [False]
