@@ -19,6 +19,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -119,8 +120,9 @@ class WatchedConnection(asyncio.Protocol):
     @property
     def is_writable(self) -> bool:
         """As in `Outlet`."""
-        waiting = self.transport.get_write_buffer_size()
-        return waiting < self.limits.write_buffer_bytes and not self.is_closed
+        if self.is_closed:
+            return False
+        return self.transport.get_write_buffer_size() < self.limits.write_buffer_bytes
 
     @property
     def is_closed(self) -> bool:
@@ -136,7 +138,10 @@ class WatchedConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """As in `Outlet`."""
-        self.transport.abort()
+        # uvicorn closes a transport again when its connection is lost; a TLS transport then forgets
+        # its protocol, and Python 3.11.2 stumbles over that here.
+        with suppress(AttributeError):
+            self.transport.abort()
 
     def _write(self, data: bytes) -> None:
         self._written += len(data)

@@ -178,17 +178,23 @@ async def test_socket_is_not_read_before_its_handshake_is_taken() -> None:
         assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
 
 
-async def test_connection_is_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(request_timeout_s=0.05) as (served, reader, writer):
-        transport = served.protocol.transport
-        closes: list[bool] = []
+@pytest.mark.parametrize("is_late", [True, False], ids=["late request", "shutdown"])
+async def test_connection_is_closed_once(is_late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(request_timeout_s=0.05 if is_late else 60) as (served, reader, writer):
+        protocol = served.protocol
+        close = protocol.transport.close
+        closes: list[None] = []
 
-        def close() -> None:
-            closes.append(transport.is_closing())
-            type(transport).close(transport)
+        def count() -> None:
+            if protocol in protocol.connections:  # and not when it has been lost
+                closes.append(None)
+            close()
 
-        monkeypatch.setattr(transport, "close", close)
-        writer.write(REQUEST[:-1])
-        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
-        served.protocol.shutdown()
-        assert closes == [False]
+        monkeypatch.setattr(protocol.transport, "close", count)
+        if is_late:
+            writer.write(REQUEST[:-1])
+        else:
+            protocol.shutdown()
+            protocol.shutdown()
+        await reader.read()
+        assert len(closes) == 1
