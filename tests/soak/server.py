@@ -32,6 +32,7 @@ async def main(database: str, status_file: Path) -> None:
         history_max_changes=500,
         self_check_s=10,
         send_timeout_s=SEND_TIMEOUT_S,
+        connection_init_timeout_s=3,  # somebody says nothing, and waits for the end
     )
     server.collect_garbage_seldom()
     with server.listen("127.0.0.1", 0) as listener:
