@@ -131,14 +131,15 @@ async def _run_embedded(settings: EmbeddedSettings) -> None:
 def _init(flags: Flags) -> int:
     import asyncio
 
-    from graphql_api.settings import InitSettings, load
+    from graphql_api.settings import InitSettings, load, naming_as_given
 
     settings = load(InitSettings, flags)
     _log_at(settings)
     from graphql_api.rethink.init import initialise
     from graphql_api.rethink.url import DatabaseURL
 
-    url = DatabaseURL.parse(settings.database.get_secret_value())
+    with naming_as_given(InitSettings, flags):
+        url = DatabaseURL.parse(settings.database.get_secret_value())
     created = asyncio.run(initialise(url))
     _print([f"created {line}" for line in created] or ["there was nothing to create"])
     return OK
@@ -255,9 +256,10 @@ def _watch(flags: Flags) -> int:
 
 def _config(flags: Flags) -> int:
     from graphql_api.effective_settings import effective_settings
-    from graphql_api.settings import Settings, load
+    from graphql_api.settings import Settings, load, naming_as_given
 
-    rows = effective_settings(load(Settings, flags), flags)
+    with naming_as_given(Settings, flags):
+        rows = effective_settings(load(Settings, flags), flags)
     width = max(len(row.name) for row in rows)
     # What differs from the defaults is what one looks for: it stands out without colours.
     _print(
@@ -273,9 +275,13 @@ def _config(flags: Flags) -> int:
 def _log_at(settings: CommonSettings) -> None:
     import logging.config
 
+    from graphql_api import environment
     from graphql_api.logs import logging_config
+    from graphql_api.settings import variables
 
     logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
+    for remark in environment.remarks(os.environ, variables()):
+        logging.getLogger(__name__).warning("%s", remark)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,14 +9,24 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from graphql_api import environment
 from graphql_api.errors import ConfigurationError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -25,8 +35,15 @@ LogFormat = Literal["plain", "json"]
 
 def _split(value: object) -> object:
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, (list, tuple)) and not all(map(_is_text, value)):
+        raise ValueError("it is not UTF-8")
     return value
+
+
+def _is_text(part: object) -> bool:
+    # Python keeps what is not UTF-8 in the environment as half characters.
+    return "\\udc" not in ascii(part)
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -36,12 +53,41 @@ def _default_data_file() -> Path:
     return user_data_path("graphql-api", appauthor=False) / "embedded.db"
 
 
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address to listen on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, without what a cluster has set for a service of this name."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        # The settings are found by their names in lower case; an empty one counts as absent.
+        environ = environment.settings_of(os.environ, variables())
+        return {name.lower(): value for name, value in environ.items() if value}
+
+
 class CommonSettings(BaseSettings):
     """What every command that talks to a database or a server has."""
 
     model_config = SettingsConfigDict(
         env_prefix="GRAPHQL_API_", env_ignore_empty=True, extra="forbid", frozen=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours takes its place
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The flags, then the environment."""
+        return init_settings, _Environment(settings_cls)
 
     log_level: LogLevel = Field("info", description="log this and what is worse")
     log_format: LogFormat = Field(
@@ -446,9 +492,13 @@ def load(kind: type[SettingsT], flags: Mapping[str, Any]) -> SettingsT:
             environment, then from the defaults.
 
     Raises:
-        ConfigurationError: A value is missing or unfit. The text names each by its flag or
-            environment variable, whichever it came from, and does not repeat the value.
+        ConfigurationError: A value is missing or unfit, or a variable of the environment is no
+            setting of any command. The text names each by its flag or environment variable,
+            whichever it came from, and does not repeat the value.
     """
+    mistakes = environment.mistakes(os.environ, variables())
+    if mistakes:
+        raise ConfigurationError("; ".join(mistakes))
     try:
         return kind(**flags)
     except ValidationError as error:
@@ -466,7 +516,8 @@ def origin(kind: type[CommonSettings], flags: Mapping[str, Any], name: str) -> s
         return flag(name)
     variable = environment_variable(kind, name)
     # As pydantic-settings reads it: in upper or lower case, and an empty one counts as absent.
-    is_set = any(key.upper() == variable and value for key, value in os.environ.items())
+    environ = environment.settings_of(os.environ, variables())
+    is_set = any(key.upper() == variable and value for key, value in environ.items())
     return variable if is_set else "default"
 
 
@@ -480,6 +531,39 @@ def environment_variable(kind: type[CommonSettings], name: str) -> str:
     return f"{kind.model_config['env_prefix']}{name}".upper()
 
 
+@cache
+def variables() -> frozenset[str]:
+    """The environment variables of all commands: one environment may serve several."""
+    kinds = (Settings, EmbeddedSettings, TokenSettings, InitSettings, WatchSettings)
+    return frozenset(
+        environment_variable(kind, name) for kind in kinds for name in kind.model_fields
+    )
+
+
+@contextmanager
+def naming_as_given(kind: type[CommonSettings], flags: Mapping[str, Any]) -> Iterator[None]:
+    """Errors of values name each setting by its environment variable, if it came from there.
+
+    What is made of the settings knows them by their flags.
+
+    Raises:
+        ConfigurationError: The one that was raised in the context.
+    """
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(_named_as_given(kind, flags, str(error))) from error.__cause__
+
+
+def _named_as_given(kind: type[CommonSettings], flags: Mapping[str, Any], text: str) -> str:
+    def source(match: re.Match[str]) -> str:
+        name = match[1].replace("-", "_")
+        given = origin(kind, flags, name) if name in kind.model_fields else "default"
+        return match[0] if given == "default" else given
+
+    return re.sub(r"(?<!\S)--([a-z][a-z-]*)", source, text)
+
+
 def _problem(
     kind: type[CommonSettings],
     flags: Mapping[str, Any],
@@ -488,7 +572,7 @@ def _problem(
     message: str,
 ) -> str:
     if not location:
-        return message.removeprefix("Value error, ")
+        return _named_as_given(kind, flags, message.removeprefix("Value error, "))
     name = str(location[0])
     if error_type == "missing":
         return f"{flag(name)} is needed, or {environment_variable(kind, name)}"

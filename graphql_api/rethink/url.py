@@ -162,4 +162,4 @@ def _decoded(text: str | None, part: str) -> str:
 
 
 def _wrong(reason: str) -> ConfigurationError:
-    return ConfigurationError(f"the database URL is wrong: {reason} (its form is {_FORM})")
+    return ConfigurationError(f"--database: the URL is wrong: {reason} (its form is {_FORM})")

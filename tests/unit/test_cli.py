@@ -212,6 +212,61 @@ def test_init_of_a_database_that_is_away_fails_in_one_line() -> None:
     assert "127.0.0.1:1" in one_line(result.stderr)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve"],
+        ["embedded"],
+        ["init"],
+        ["config"],
+        ["token", "list"],
+        ["token", "create", "a", "--scope", "read"],
+        ["watch", "policies"],
+    ],
+    ids=" ".join,
+)
+def test_misspelt_variable_ends_every_command(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAPHQL_API_TOKENZ", "tokens.json")
+    result = run(*arguments)
+    assert result.returncode == MISUSED
+    assert one_line(result.stderr) == (
+        "graphql-api: GRAPHQL_API_TOKENZ in the environment is no setting of any command; "
+        "did you mean GRAPHQL_API_TOKENS?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE", "nonsense"),
+        ("TRUSTED_PROXY", "x"),
+        ("ALLOW_HOST", "a b"),
+        ("ALLOW_ORIGIN", "x"),
+        ("PORT", "eighty"),
+        ("TLS_CERT", "/nowhere"),
+    ],
+)
+def test_value_that_cannot_be_used_is_named_by_its_variable(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(f"GRAPHQL_API_{name}", value)
+    given = [] if name == "PORT" else ["--port", "0"]
+    given += [] if name == "DATABASE" else ["--data", str(tmp_path / "x.db")]
+    result = run("serve", *given)
+    assert result.returncode == MISUSED
+    assert one_line(result.stderr).startswith(f"graphql-api: GRAPHQL_API_{name}")
+
+
+def test_port_of_a_service_of_the_cluster_is_said_and_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GRAPHQL_API_EMBEDDED_PORT", "tcp://10.0.0.1:80")
+    result = run("init", "--database", "rethinkdb://127.0.0.1:1/starbelly")
+    assert "GRAPHQL_API_EMBEDDED_PORT is ignored" in result.stderr.splitlines()[0]
+
+
 def test_port_that_is_taken_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 
 MAY_IMPORT = {
     "errors": set(),
-    "settings": {"errors"},
+    "environment": set(),
+    "settings": {"environment", "errors"},
     "store": {"errors"},
     "feeds": {"errors"},
     "rethink": {"feeds", "store", "errors"},
