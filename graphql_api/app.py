@@ -219,7 +219,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
     )
     services = Services(settings, url, websocket, access, announce or _log_lines)
     guard = Guard.of(
-        bound_host=settings.host,
+        bound_hosts=settings.host,
         allow_hosts=settings.allow_host,
         allow_origins=settings.allow_origin,
     )

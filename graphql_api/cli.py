@@ -77,18 +77,19 @@ def _end_at_signals(code: int) -> None:
 
 
 def _serve(flags: Flags) -> int:
-    from graphql_api.settings import Settings, load
+    from graphql_api.settings import Settings, load, naming_as_given
 
     settings = load(Settings, flags)
     _log_at(settings)
     from graphql_api import server
 
-    with server.listen(settings.host, settings.port) as listener:
+    listening = server.listening(settings.host, settings.port, ipv6_only=settings.ipv6_only)
+    with naming_as_given(Settings, flags), listening as listeners:
         from graphql_api.app import create_app
 
-        port = listener.getsockname()[1]
+        port = listeners[0].getsockname()[1]
         settings = settings.model_copy(update={"port": port})
-        server.run(create_app(settings, announce=_print), listener, settings)
+        server.run(create_app(settings, announce=_print), listeners, settings)
     return OK
 
 
@@ -447,7 +448,9 @@ def _default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     if field.annotation is bool:
         default = "yes" if default else "no"
-    return "" if field.is_required() or default in (None, ()) else f" (default: {default})"
+    elif isinstance(default, tuple):
+        default = ", ".join(default)
+    return "" if field.is_required() or default in (None, "") else f" (default: {default})"
 
 
 def _metavar(name: str, field: FieldInfo) -> str:

@@ -121,7 +121,13 @@ class DataSettings(CommonSettings):
 class Settings(DataSettings):
     """The settings of `graphql-api serve`."""
 
-    host: str = Field("127.0.0.1", description="address to listen on")
+    host: Names = Field(
+        ("127.0.0.1",),
+        description="addresses to listen on; :: serves IPv4 too, unless an IPv4 address is given "
+        "beside it",
+        json_schema_extra={"metavar": "HOST"},
+    )
+    ipv6_only: bool = Field(False, description="serve IPv6 alone on ::")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     tls_cert: Path | None = Field(
         None,
@@ -302,6 +308,13 @@ class Settings(DataSettings):
         description="how long a request may take to arrive as a whole, a new connection to begin "
         "one, and a TLS handshake, in seconds",
     )
+    keep_alive_s: float = Field(
+        75.0,
+        ge=0,
+        description="how long an idle HTTP connection is kept for another request, in seconds; "
+        "longer than clients and proxies keep theirs, that none of them sends at the moment at "
+        "which it ends",
+    )
     send_timeout_s: float = Field(
         10.0,
         gt=0,
@@ -371,22 +384,21 @@ class Settings(DataSettings):
         return not (self.tokens is self.jwt_key is self.jwt_jwks is None)
 
     @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach the address to listen on."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+    def reachable_hosts(self) -> tuple[str, ...]:
+        """The addresses to listen on that other machines can reach."""
+        return tuple(host for host in self.host if not _is_loopback(host))
 
     @model_validator(mode="after")
     def _others_need_credentials(self) -> Self:
+        if not self.host:
+            raise ValueError("--host needs an address to listen on")
         if self.insecure and self.has_access_control:
             raise ValueError("--insecure lets everybody in: give it, or --tokens and --jwt-…")
-        if not (self.is_loopback or self.has_access_control or self.insecure):
+        if self.reachable_hosts and not (self.has_access_control or self.insecure):
             raise ValueError(
-                f"--host {self.host} can be reached by others, who could read and change "
-                "everything: give --tokens, --jwt-key or --jwt-jwks, or --insecure if all of them "
-                "may"
+                f"--host {self.reachable_hosts[0]} can be reached by others, who could read and "
+                "change everything: give --tokens, --jwt-key or --jwt-jwks, or --insecure if all "
+                "of them may"
             )
         return self
 

@@ -6,6 +6,9 @@ import ipaddress
 
 from graphql_api.settings import DataSettings, Settings
 
+_UNNAMED = {"0.0.0.0", "::", "127.0.0.1", "::1", "localhost"}  # noqa: S104 - to leave them out
+"""Listening hosts that are wildcards, or loopback names anyway."""
+
 
 def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[str]:
     """Where everything is that the operator, or a second program, may want to reach.
@@ -15,24 +18,60 @@ def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[
         database: The database's URL, without its password.
         embedded: Whether it is the embedded database.
     """
-    address = f"{in_url(settings.host)}:{settings.port}"
+    addresses = [f"{host}:{settings.port}" for host in hosts_in_urls(settings)]
     s = "s" if settings.tls_cert else ""
-    lines = [f"GraphQL is at http{s}://{address}/graphql and ws{s}://{address}/graphql"]
+
+    def at(path: str, *schemes: str) -> str:
+        return " and ".join(
+            f"{scheme}{s}://{address}{path}" for address in addresses for scheme in schemes
+        )
+
+    lines = [f"GraphQL is at {at('/graphql', 'http', 'ws')}"]
     if settings.graphiql:
-        lines.insert(0, f"GraphiQL is at http{s}://{address}/graphiql")
+        lines.insert(0, f"GraphiQL is at {at('/graphiql', 'http')}")
     if settings.live:
-        lines.append(f"the tables are shown live at http{s}://{address}/live")
+        lines.append(f"the tables are shown live at {at('/live', 'http')}")
     if embedded:
         lines += embedded_lines(settings, database, password=True)
     else:
         lines.append(f"the database is {database}")
+    return [*lines, *admission_lines(settings)]
+
+
+def admission_lines(settings: Settings) -> list[str]:
+    """Who may come in, and from which web pages."""
+    others = " or ".join(settings.reachable_hosts)
     if settings.has_access_control:
         files = (settings.tokens, settings.jwt_key, settings.jwt_jwks)
         named = " or ".join(str(file) for file in files if file is not None)
-        lines.append(f"clients need a bearer token that {named} knows")
-    elif not settings.is_loopback:
-        lines.append(f"whoever reaches {settings.host} can read and change everything (--insecure)")
-    return lines
+        who = f"clients need a bearer token that {named} knows"
+    elif others:
+        who = f"whoever reaches {others} can read and change everything (--insecure)"
+    else:
+        who = "only this machine can connect; every program on it can read and change everything"
+    origins = ["this server", *settings.allow_origin]
+    names = ["a loopback name", *settings.host, *settings.allow_host]
+    named_hosts = [name for name in dict.fromkeys(names) if name not in _UNNAMED]
+    return [
+        who,
+        f"web pages of {' and '.join(origins)} may use it, under {' or '.join(named_hosts)}",
+    ]
+
+
+def hosts_in_urls(settings: Settings) -> list[str]:
+    """The listening hosts, as a program on this machine can put them into a URL."""
+    hosts = list(settings.host)
+    has_ipv4 = any(_may_be_ipv4(host) for host in hosts)
+    if "::" in hosts and not settings.ipv6_only and not has_ipv4:
+        hosts.insert(hosts.index("::") + 1, "0.0.0.0")  # noqa: S104 - `::` serves it too
+    return [*dict.fromkeys(in_url(host) for host in hosts)]
+
+
+def _may_be_ipv4(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == 4
+    except ValueError:
+        return True
 
 
 def embedded_lines(settings: DataSettings, url: str, *, password: bool) -> list[str]:

@@ -33,6 +33,11 @@ Each is a flag and an environment variable; the flag wins. A yes is `--demo`, a 
 in the environment they are `true` and `false`. A flag that takes a list is repeated, and in the
 environment the values are separated by commas. `graphql-api config` prints what is in force, and
 from where each value comes.
+
+A variable that begins with `GRAPHQL_API_` and is no setting of any command is refused, with the one
+that may have been meant. What Kubernetes and Docker set for a service named `graphql-api`, such as
+`GRAPHQL_API_SERVICE_HOST` or `GRAPHQL_API_PORT=tcp://10.0.0.1:80`, is ignored; the log says so
+where it has the name of a setting.
 """
 
 
@@ -67,7 +72,7 @@ def _default(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"`{value}`"
+    return f"`{', '.join(value) if isinstance(value, tuple) else value}`"
 
 
 if __name__ == "__main__":

@@ -119,10 +119,12 @@ class Refusal:
         status: The HTTP status: 400 for a request that is malformed, 403 for one that is not
             allowed, 429 and 503 for one too many.
         reason: One line for whoever made the request: what is refused, and what would allow it.
+        headers: Further headers of the answer.
     """
 
     status: int
     reason: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +136,13 @@ class Guard:
 
     @classmethod
     def of(
-        cls, *, bound_host: str, allow_hosts: Iterable[str], allow_origins: Iterable[str]
+        cls, *, bound_hosts: Iterable[str], allow_hosts: Iterable[str], allow_origins: Iterable[str]
     ) -> Guard:
         """The guard that the settings ask for.
 
         Args:
-            bound_host: The address that the server listens on; allowed as a host unless it is a
-                wildcard, which is no name that anybody would use.
+            bound_hosts: The addresses that the server listens on; each is allowed as a host unless
+                it is a wildcard, which is no name that anybody would use.
             allow_hosts: Host names or addresses, without a port.
             allow_origins: Origins, such as `https://app.example.org`.
 
@@ -148,10 +150,11 @@ class Guard:
             ConfigurationError: One of them is not what it should be.
         """
         hosts = {_allowed_host(text) for text in allow_hosts}
-        bound_host = bound_host.partition("%")[0]  # which link it is of is in no Host header
-        bound = _address(bound_host)
-        if bound is None or not bound.is_unspecified:
-            hosts.add(_allowed_host(bound_host))
+        for bound_host in bound_hosts:
+            name = bound_host.partition("%")[0]  # which link it is of is in no Host header
+            bound = _address(name)
+            if bound is None or not bound.is_unspecified:
+                hosts.add(_allowed_host(name))
         return cls(frozenset(hosts), frozenset(_allowed_origin(text) for text in allow_origins))
 
     def refusal(self, hosts: Sequence[str], origins: Sequence[str]) -> Refusal | None:
@@ -227,6 +230,7 @@ async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),
         (b"x-content-type-options", b"nosniff"),
+        *refusal.headers,
     ]
     if scope.get("http_version", "1.1") in ("1.0", "1.1"):  # later ones share their connections
         headers.append((b"connection", b"close"))

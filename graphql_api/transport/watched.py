@@ -14,6 +14,7 @@ client may take nothing, nor on how much of what it sends is handled at once, or
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import socket
 import struct
@@ -28,7 +29,7 @@ from graphql_api.transport.outlet import WRITE_BUFFER_BYTES, took_nothing
 
 if sys.platform == "linux":
     from fcntl import ioctl
-    from termios import TIOCOUTQ
+    from termios import FIONREAD, TIOCOUTQ
 
 _LOOKS_PER_TIMEOUT = 4
 _BYTES_IN_A_TURN = 4096
@@ -83,6 +84,7 @@ class WatchedConnection(asyncio.Protocol):
     limits: ClassVar[SocketLimits] = SocketLimits()
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
+    client: tuple[str, int] | None
     logger: logging.Logger
 
     # On the class: most connections never need their own.
@@ -152,6 +154,7 @@ class WatchedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Limit the buffers, and send at once what is written."""
         super().connection_made(transport)
+        self.client = _without_mapping(self.client)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
@@ -241,16 +244,22 @@ class WatchedConnection(asyncio.Protocol):
 
     def _kernel_bytes(self) -> int:
         """How much the kernel holds that has not been acknowledged."""
-        if sys.platform != "linux":
-            return 0
+        return self._ask_kernel(TIOCOUTQ) if sys.platform == "linux" else 0
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something has come that is not read yet, as far as can be known."""
+        return bool(self._unread) or (sys.platform == "linux" and self._ask_kernel(FIONREAD) > 0)
+
+    def _ask_kernel(self, question: int) -> int:
         sock = self.transport.get_extra_info("socket")
         if sock is None:
             return 0
         try:
-            (waiting,) = struct.unpack("i", ioctl(sock.fileno(), TIOCOUTQ, bytes(4)))
+            (amount,) = struct.unpack("i", ioctl(sock.fileno(), question, bytes(4)))
         except OSError:
             return 0
-        return int(waiting)
+        return int(amount)
 
     def _look_later(self) -> None:
         interval_s = self.limits.send_timeout_s / _LOOKS_PER_TIMEOUT
@@ -275,3 +284,12 @@ class WatchedConnection(asyncio.Protocol):
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
+
+
+def _without_mapping(client: tuple[str, int] | None) -> tuple[str, int] | None:
+    """The address of a client; an IPv6 socket that serves IPv4 too has another form of it."""
+    if client is None or not client[0].startswith("::ffff:"):
+        return client
+    address = ipaddress.ip_address(client[0].partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return client if mapped is None else (str(mapped), client[1])

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from graphql_api.settings import EmbeddedSettings, Settings, load
-from graphql_api.startup import embedded_lines, in_url, startup_lines
+from graphql_api.startup import embedded_lines, hosts_in_urls, in_url, startup_lines
 
+SCHEMES = ("http", "ws")
 URL = "rethinkdb://admin:***@127.0.0.1:43210/starbelly"
 
 
@@ -16,6 +19,8 @@ def test_lines_name_everything_that_can_be_reached() -> None:
         "the tables are shown live at http://127.0.0.1:8001/live",
         f"the embedded database is at {URL}; its password is in /srv/data.db.password",
         "its data is kept in /srv/data.db",
+        "only this machine can connect; every program on it can read and change everything",
+        "web pages of this server may use it, under a loopback name",
     ]
 
 
@@ -24,6 +29,8 @@ def test_lines_name_a_database_of_ones_own() -> None:
     assert startup_lines(settings, database="rethinkdb://a:***@c:28015/d", embedded=False) == [
         "GraphQL is at http://127.0.0.1:8000/graphql and ws://127.0.0.1:8000/graphql",
         "the database is rethinkdb://a:***@c:28015/d",
+        "only this machine can connect; every program on it can read and change everything",
+        "web pages of this server may use it, under a loopback name",
     ]
 
 
@@ -31,19 +38,46 @@ def test_lines_name_a_database_of_ones_own() -> None:
 def test_lines_warn_where_others_can_connect(host: str) -> None:
     settings = load(Settings, {"host": host, "insecure": True})
     lines = startup_lines(settings, database=URL, embedded=True)
-    assert lines[-1] == f"whoever reaches {host} can read and change everything (--insecure)"
+    assert lines[-2] == f"whoever reaches {host} can read and change everything (--insecure)"
 
 
 def test_lines_say_what_clients_need() -> None:
     settings = load(Settings, {"host": "0.0.0.0", "tokens": "t.json", "jwt_jwks": "k.json"})
     lines = startup_lines(settings, database=URL, embedded=True)
-    assert lines[-1] == "clients need a bearer token that t.json or k.json knows"
+    assert lines[-2] == "clients need a bearer token that t.json or k.json knows"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_lines_do_not_warn_on_loopback(host: str) -> None:
     lines = startup_lines(load(Settings, {"host": host}), database=URL, embedded=True)
-    assert "whoever" not in lines[-1]
+    assert "whoever" not in lines[-2]
+
+
+def test_lines_name_each_address_and_what_may_be_named_there() -> None:
+    given = {"host": ["::", "192.0.2.7"], "insecure": True, "graphiql": False, "live": False}
+    page = "https://b.example"
+    allowed = {"allow_host": ["a"], "allow_origin": [page]}
+    lines = startup_lines(load(Settings, given | allowed), database=URL, embedded=False)
+    assert lines == [
+        "GraphQL is at "
+        + " and ".join(f"{s}://{h}:8000/graphql" for h in ("[::1]", "192.0.2.7") for s in SCHEMES),
+        f"the database is {URL}",
+        "whoever reaches :: or 192.0.2.7 can read and change everything (--insecure)",
+        f"web pages of this server and {page} may use it, under a loopback name or 192.0.2.7 or a",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "hosts"),
+    [
+        ({"host": ["::"]}, ["[::1]", "127.0.0.1"]),
+        ({"host": ["::"], "ipv6_only": True}, ["[::1]"]),
+        ({"host": ["::", "0.0.0.0"]}, ["[::1]", "127.0.0.1"]),
+        ({"host": ["localhost"]}, ["localhost"]),
+    ],
+)
+def test_wildcard_of_ipv6_is_reached_by_ipv4_too(flags: dict[str, Any], hosts: list[str]) -> None:
+    assert hosts_in_urls(load(Settings, {"insecure": True, **flags})) == hosts
 
 
 def test_lines_say_that_memory_keeps_nothing() -> None:
