@@ -21,9 +21,9 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from graphql_api import demo, sample
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
@@ -46,6 +46,7 @@ from graphql_api.startup import startup_lines
 from graphql_api.transport.access import Access
 from graphql_api.transport.admission import Admission, AdmissionMiddleware
 from graphql_api.transport.checked_documents import CheckedDocuments
+from graphql_api.transport.cors import CrossOrigin, CrossOriginMiddleware
 from graphql_api.transport.document_limits import DocumentLimits, check_shape
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.event_stream import StreamLimits
@@ -54,6 +55,7 @@ from graphql_api.transport.guard import Guard, GuardMiddleware
 from graphql_api.transport.http import GraphQLHTTP
 from graphql_api.transport.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
 from graphql_api.transport.manifest import read_manifest
+from graphql_api.transport.paths import without_last_slash
 from graphql_api.transport.persisted import PersistedDocuments
 from graphql_api.transport.principal import Principal, Verifier
 from graphql_api.transport.rate_limit import TokenBuckets
@@ -65,10 +67,6 @@ log = logging.getLogger(__name__)
 
 Announce = Callable[[Sequence[str]], None]
 """Tells the operator some lines when the server has started."""
-
-
-_PREFLIGHT_HEADER = "apollo-require-preflight"
-"""Apollo's clients send it so that a browser asks beforehand for every request."""
 
 
 class Application(Starlette):
@@ -83,6 +81,7 @@ class Application(Starlette):
         websocket: GraphQLTransportWS,
         probes: Probes,
         guard: Guard,
+        cross_origin: CrossOrigin,
         admission: Admission,
     ) -> None:
         self.admission = admission
@@ -104,9 +103,21 @@ class Application(Starlette):
             routes += live_routes()
         super().__init__(
             routes=routes,
-            middleware=_middleware(guard, admission),
+            middleware=[
+                Middleware(AdmissionMiddleware, admission=admission),
+                Middleware(GuardMiddleware, guard=guard, probes=(HEALTH, READINESS)),
+            ],
             lifespan=lambda _: services,
         )
+        self.router.redirect_slashes = False  # every path is served with and without one
+        # Outside of everything that refuses or fails: the page that asked may read all of it.
+        self._readable = CrossOriginMiddleware(super().__call__, cross_origin)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, as ASGI has it; a last slash in a path changes nothing."""
+        if scope["type"] != "lifespan":
+            scope["path"] = without_last_slash(scope["path"])
+        await self._readable(scope, receive, send)
 
     async def drain(self, spread_s: float) -> None:
         """Close every socket with 1012 and end every stream, one by one within `spread_s`.
@@ -125,30 +136,6 @@ def _front_page(settings: Settings) -> str:
     if settings.graphiql:
         return "graphiql"
     return "live" if settings.live else "graphql"
-
-
-def _middleware(guard: Guard, admission: Admission) -> list[Middleware]:
-    made = [
-        Middleware(AdmissionMiddleware, admission=admission),
-        Middleware(GuardMiddleware, guard=guard, probes=(HEALTH, READINESS)),
-    ]
-    if guard.origins:
-        # The guard decides who is answered; this tells the browser that the page may read it.
-        made.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=[str(origin) for origin in guard.origins],
-                allow_methods=["GET", "POST"],
-                allow_headers=[
-                    "content-type",
-                    "authorization",
-                    "accept",
-                    "last-event-id",
-                    _PREFLIGHT_HEADER,
-                ],
-            )
-        )
-    return made
 
 
 def create_app(settings: Settings, *, announce: Announce | None = None) -> Application:
@@ -223,6 +210,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         allow_hosts=settings.allow_host,
         allow_origins=settings.allow_origin,
     )
+    cross_origin = CrossOrigin(guard.origins)
     return Application(
         settings=settings,
         services=services,
@@ -236,11 +224,13 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             ready_stale_s=settings.ready_stale_s,
         ),
         guard=guard,
+        cross_origin=cross_origin,
         admission=Admission(
             max_connections=settings.max_connections,
             max_per_address=settings.max_connections_per_address,
             trusted_proxies=settings.trusted_proxy,
             probes=(HEALTH, READINESS, METRICS),
+            cross_origin=cross_origin.headers,
             traffic=fan_out.traffic,
         ),
     )

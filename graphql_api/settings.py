@@ -312,8 +312,8 @@ class Settings(DataSettings):
         75.0,
         ge=0,
         description="how long an idle HTTP connection is kept for another request, in seconds; "
-        "longer than clients and proxies keep theirs, that none of them sends at the moment at "
-        "which it ends",
+        "longer than clients and proxies keep theirs, so that none of them sends at the moment at "
+        "which it ends; 0 ends each connection behind its answer",
     )
     send_timeout_s: float = Field(
         10.0,

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
@@ -46,6 +46,9 @@ _FETCH_URL = 'window.location.href.split("?")[0]'
 def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
     """The routes of a server whose GraphQL is at `/graphql`.
 
+    The page names its files by the URL by which it was asked for, with or without a last slash, so
+    a proxy may serve it below any path.
+
     As long as there is no build the page is Strawberry's, which loads GraphiQL from a CDN. It is
     looked for at each request, so a build that appears later needs no restart.
 
@@ -54,11 +57,15 @@ def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
     """
     assets = StaticFiles(directory=build, check_dir=False)
 
-    def page(_: Request) -> Response:
+    def page(request: Request) -> Response:
+        has_slash = request.scope["raw_path"].endswith(b"/")  # as the browser sees the URL
         try:
             html = (build / "index.html").read_text(encoding="utf-8")
         except FileNotFoundError:
-            return _hardened(HTMLResponse(_cdn_page()), "no-cache", _CDN_CONTENT_SECURITY_POLICY)
+            html = _cdn_page("../graphql" if has_slash else "graphql")
+            return _hardened(HTMLResponse(html), "no-cache", _CDN_CONTENT_SECURITY_POLICY)
+        if has_slash:
+            html = html.replace('="./graphiql/', '="./')
         return _hardened(HTMLResponse(html), "no-cache")
 
     async def asset(request: Request) -> Response:
@@ -73,7 +80,6 @@ def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
 
     return [
         Route("/graphiql", page),
-        Route("/graphiql/", RedirectResponse("../graphiql")),
         Route("/graphiql/{name}", asset, middleware=[Middleware(GZipMiddleware, compresslevel=6)]),
     ]
 
@@ -90,9 +96,8 @@ def _hardened(
 
 
 @cache
-def _cdn_page() -> str:
+def _cdn_page(graphql: str) -> str:
     html = files("strawberry").joinpath("static/graphiql.html").read_text(encoding="utf-8")
     assert _FETCH_URL in html, "Strawberry's page is as we know it"
-    return html.replace(_FETCH_URL, 'new URL("graphql", window.location.href).href').replace(
-        "{{ SUBSCRIPTION_ENABLED }}", "true"
-    )
+    url = f'new URL("{graphql}", window.location.href).href'
+    return html.replace(_FETCH_URL, url).replace("{{ SUBSCRIPTION_ENABLED }}", "true")

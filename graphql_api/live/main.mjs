@@ -44,9 +44,9 @@ function askForToken() {
   banner.askForToken('A token that allows more replaces the one that is used.');
 }
 
-/** Where the server's GraphQL is: beside this page, also where a proxy has moved both. */
+/** Where the server's GraphQL is: one level above this module, below whatever path a proxy serves both. */
 function graphqlURL() {
-  const url = new URL('graphql', document.baseURI);
+  const url = new URL('../graphql', import.meta.url);
   url.protocol = url.protocol.replace('http', 'ws');
   return url;
 }

@@ -6,9 +6,9 @@
                                            behind a trusted proxy is another than the peer
 ```
 
-A connection that is refused is told why, in a response that waits for no request, and closed. The
-first few beyond the limit may ask one thing, how the server is: whoever watches a full server needs
-to see it, and should not take it for dead.
+A connection that is refused is told why, and closed: the first few in answer to a request, which a
+page of an allowed origin can read, others at once. The first few beyond the limit in all may ask
+one thing, how the server is: a full server can be watched, and is not taken for dead.
 """
 
 from __future__ import annotations
@@ -16,18 +16,28 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 from typing import TypeAlias
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.transport.guard import Refusal, refuse
+from graphql_api.transport.paths import without_last_slash
 from graphql_api.transport.refusal_log import RefusalLog
 from graphql_api.transport.traffic import Traffic
+from graphql_api.transport.upgrade import RawHeaders
 
 _SPARE_CONNECTIONS = 16
 """How many there may be beyond the limit, for the probes alone."""
+
+_REFUSED_CONNECTIONS = 8
+"""How many connections that are refused may wait for a request at a time."""
+
+_RETRY_AFTER_S = 5
+
+LIMITED = "graphql_api.limited"
+"""The key among an ASGI scope's extensions of a connection that is beyond a limit: it has a
+`refusal`, or None for one that may ask for the probes."""
 
 Leave: TypeAlias = Callable[[], None]
 """Makes room for another; to be called once."""
@@ -98,6 +108,7 @@ class Admission:
         max_per_address: How many of them from one address, and how many requests under way.
         trusted_proxies: The addresses of proxies, or networks of them, which are not counted.
         probes: Paths that are answered even when there are as many connections as there may be.
+        cross_origin: Gives the headers by which a page may read a refusal, by its request's.
         log: Tells the operator who is refused.
         traffic: Where to count those who are.
 
@@ -112,6 +123,7 @@ class Admission:
         max_per_address: int = 1_000,
         trusted_proxies: Sequence[str] = (),
         probes: Collection[str] = frozenset(),
+        cross_origin: Callable[[RawHeaders], RawHeaders] = lambda _: (),
         log: RefusalLog | None = None,
         traffic: Traffic | None = None,
     ) -> None:
@@ -121,8 +133,12 @@ class Admission:
         self._peers = AddressLimit(max_per_address, proxies)
         self._clients = AddressLimit(max_per_address, proxies)
         self.probes = probes
+        self.cross_origin = cross_origin
         self.log = log or RefusalLog("connection limits")
         self._traffic = traffic or Traffic()
+        self._waiting = 0
+        self.is_draining = False
+        """Whether the server is about to end: then no connection is kept for another request."""
 
     def connected(self, peer: str | None, connections: int) -> Leave | Refusal:
         """Decide on a new TCP connection.
@@ -142,6 +158,20 @@ class Admission:
         """Whether a new TCP connection is let in for the probes alone; as `connected`."""
         return connections > self._max_connections
 
+    def refused_in_time(self) -> Leave | None:
+        """Let a connection that is refused wait for a request, to be answered by the refusal.
+
+        Returns:
+            What to call when it ends; None, if too many wait already.
+        """
+        if self._waiting >= _REFUSED_CONNECTIONS:
+            return None
+        self._waiting += 1
+        return self._stop_waiting
+
+    def _stop_waiting(self) -> None:
+        self._waiting -= 1
+
     def full(self, peer: str | None) -> Refusal:
         """Refuse whoever comes when there are as many connections as there may be."""
         return self._refused(503, peer, f"there are {self._max_connections} connections")
@@ -159,43 +189,18 @@ class Admission:
     def _refused(self, status: int, address: str | None, reason: str) -> Refusal:
         self._traffic.refused += 1
         self.log.refused(address or "somewhere", reason)
-        return Refusal(status, f"{reason} already, and may not have more; try again later")
-
-
-class ProbesOnly:
-    """The application as it is on a connection that is let in for the probes alone, and for one.
-
-    Each answer ends its connection, that nobody keeps those few for good, and nobody who pools his
-    connections is refused by one of them when there is room again.
-
-    Args:
-        app: The application.
-        admission: Knows the probes, and refuses everything else.
-    """
-
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
-        self._app = app
-        self._admission = admission
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request, as ASGI has it."""
-        if scope["path"] in self._admission.probes:
-            await self._app(scope, receive, partial(_send_last, send))
-            return
-        client = scope.get("client")
-        await refuse(scope, send, self._admission.full(client[0] if client else None))
-
-
-async def _send_last(send: Send, message: Message) -> None:
-    """Send a part of the last response of a connection."""
-    if message["type"] == "http.response.start":
-        headers = [*message.get("headers", ()), (b"connection", b"close")]
-        message = {**message, "headers": headers}
-    await send(message)
+        return Refusal(
+            status,
+            f"{reason} already, and may not have more; try again later",
+            ((b"retry-after", b"%d" % _RETRY_AFTER_S),),
+        )
 
 
 class AdmissionMiddleware:
-    """Answers requests of an address that has too many under way, and passes on the others.
+    """Answers requests beyond a limit by refusals, and passes on the others.
+
+    Beyond a limit is an address that has too many under way, and a connection that is one too many
+    itself: those that are let in for the probes get nothing else.
 
     Args:
         app: The application behind it.
@@ -211,8 +216,12 @@ class AdmissionMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        client = scope.get("client")
-        decision = self._admission.requested(client[0] if client else None)
+        client = scope["client"][0] if scope.get("client") else None
+        limited = (scope.get("extensions") or {}).get(LIMITED)
+        if limited is not None:
+            decision: Leave | Refusal = limited["refusal"] or self._spare(scope, client)
+        else:
+            decision = self._admission.requested(client)
         if isinstance(decision, Refusal):
             await refuse(scope, send, decision)
             return
@@ -220,6 +229,10 @@ class AdmissionMiddleware:
             await self._app(scope, receive, send)
         finally:
             decision()
+
+    def _spare(self, scope: Scope, client: str | None) -> Leave | Refusal:
+        is_probe = without_last_slash(scope["path"]) in self._admission.probes
+        return _nothing if is_probe else self._admission.full(client)
 
 
 def _network(text: str) -> _Network:

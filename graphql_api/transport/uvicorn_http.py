@@ -1,15 +1,21 @@
 """uvicorn's HTTP protocol, with an outlet that writes streamed responses to the transport directly.
 
-It also decides by an `Admission` which connections are let in, and sets limits to what comes on
-them: a request's head, of which uvicorn keeps everything, may not be endless, and a request must
-have come as a whole within `request_timeout_s`, for which uvicorn would wait for ever.
+What it adds to uvicorn's, besides what `watched` does:
+
+- An `Admission` decides which connections are let in. One that is refused is answered at its first
+  request, so that a page of an allowed origin can read why; when many are refused, at once.
+- The head of a request, of which uvicorn keeps everything, may not be endless, and a request must
+  have come as a whole within `request_timeout_s`, for which uvicorn would wait for ever.
+- A request that offers another protocol than a WebSocket is answered; see `upgrade`.
+- HTTP/1.0 gets no chunks, and idle connections end late and announced; see `uvicorn_cycle`. Before
+  one is closed, a last look shows whether a request has arrived: then it is answered.
 
 ```python
 uvicorn.Config(app, http=StreamingProtocol.with_limits(SocketLimits(send_timeout_s=30)))
 ```
 
-Source: uvicorn/protocols/http/httptools_impl.py of uvicorn 0.54; RFC 9112, 7.1 (chunks);
-RFC 6585, 5 (431); RFC 9110, 15.5.9 (408).
+Source: uvicorn/protocols/http/httptools_impl.py of uvicorn 0.54; RFC 9112, 7.1 (chunks) and 9.3
+(persistence); RFC 6585, 5 (431); RFC 9110, 15.5.9 (408).
 """
 
 from __future__ import annotations
@@ -18,19 +24,30 @@ import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Self, cast
+from urllib.parse import unquote
 
+import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from graphql_api.transport.admission import Admission, ProbesOnly
+from graphql_api.transport.admission import LIMITED, Admission
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.outlet import EXTENSION
+from graphql_api.transport.upgrade import RawHeaders, head, is_handshake, without_offers
+from graphql_api.transport.uvicorn_cycle import Cycle
 from graphql_api.transport.watched import WatchedConnection
 
 _MAX_HEAD_BYTES = 65_536
 _HEAD_TOO_LARGE = Refusal(431, f"the head of a request may have {_MAX_HEAD_BYTES} bytes")
 _TOO_SLOW = Refusal(408, "the request did not come as a whole in time")
+_NOT_HTTP = Refusal(400, "Invalid HTTP request received.")
+
+_CLOSING_MARGIN_S = 5.0
+"""How much longer an idle connection is kept than announced: requests travel for a while."""
+
+_REFUSED_WAIT_S = 2.0
+"""How long a connection that is refused may take to send the request to which it is told."""
 
 
 class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
@@ -52,8 +69,14 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._is_in_head = True
         self._head_bytes = 0
         self._has_begun = False
+        self.headers = []
+        self._is_last = False
+        self._refusal: Refusal | None = None
+        self._is_spare = False
         self._request_timer: asyncio.TimerHandle | None = None
-        self._current: RequestResponseCycle | None = None
+        self._current: Cycle | None = None
+        self._keep_alive_s = float(self.timeout_keep_alive)
+        self.timeout_keep_alive = self._keep_alive_s + _CLOSING_MARGIN_S  # type: ignore[assignment]
 
     # What uvicorn and its parser call.
 
@@ -65,11 +88,15 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             connections = len(self.connections)
             decision = self.admission.connected(self._peer, connections)
             if isinstance(decision, Refusal):
-                self._refuse(decision)
-                return
-            self._leave = decision
-            if self.admission.is_spare(connections):
-                self.app = ProbesOnly(self.app, self.admission)
+                self._refusal = decision
+                leave = self.admission.refused_in_time()
+                if leave is None:
+                    self._refuse(decision)
+                    return
+                self._leave = leave
+            else:
+                self._leave = decision
+                self._is_spare = self.admission.is_spare(connections)
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -88,40 +115,141 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self._await_request()
         if self._is_in_head:
             self._head_bytes += len(data)
-        super()._read(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self.logger.warning(_NOT_HTTP.reason)
+            self._refuse(_NOT_HTTP)
         if self._head_bytes > _MAX_HEAD_BYTES and not self.is_closed:
             self._refuse(_HEAD_TOO_LARGE)
 
+    def _parse(self, data: bytes) -> None:
+        """Read requests. The parser stops at each that offers another protocol.
+
+        Raises:
+            HttpParserError: What has come is not HTTP.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                data = data[stopped.args[0] :]
+            else:
+                return
+            method, version = self.scope["method"], self.scope["http_version"]
+            if is_handshake(method, version, self.headers):
+                self.handle_websocket_upgrade()
+                return
+            if method == "CONNECT":
+                raise httptools.HttpParserError("this is no proxy")
+            headers = without_offers(self.headers)
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(head(method, self.url, version, headers))
+
     def on_message_begin(self) -> None:
-        """Offer the outlet to the application."""
+        """Offer the outlet to the application, and say which limit the connection is beyond."""
         super().on_message_begin()
-        self.scope["extensions"] = {EXTENSION: {"outlet": self}}
+        self._has_begun = True
+        extensions: dict[str, dict[object, object]] = {EXTENSION: {"outlet": self}}
+        if self._refusal is not None:
+            extensions[LIMITED] = {"refusal": self._refusal}
+        elif self._is_spare:
+            extensions[LIMITED] = {"refusal": None}
+        self.scope["extensions"] = extensions
 
     def on_headers_complete(self) -> None:
-        """The head of a request has ended."""
+        """Begin to answer, or have the answer wait for its turn; as uvicorn does."""
         self._is_in_head = False
         self._head_bytes = 0
-        super().on_headers_complete()
+        version = self.parser.get_http_version()
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = version
+        if self.parser.should_upgrade():  # the parser stops behind this head
+            return
+        url = httptools.parse_url(self.url)
+        path = url.path or b"/"
+        self.scope["path"] = self.root_path + unquote(path.decode("ascii"))
+        self.scope["raw_path"] = self.root_path.encode("ascii") + path
+        self.scope["query_string"] = url.query or b""
+        is_answering = self._is_answering
+        self.cycle = self._cycle()
+        if is_answering:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self._start_asgi_task(self.cycle, self.app)
+
+    def _cycle(self) -> Cycle:
+        is_limited = self._refusal is not None or self._is_spare
+        return Cycle(
+            announced_s=self._keep_alive_s,
+            may_keep=self._may_keep,
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.parser.should_keep_alive() and not is_limited,
+            on_response=self.on_response_complete,
+        )
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a request's body."""
+        if not self.parser.should_upgrade():
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Another request may begin."""
+        if self.parser.should_upgrade():
+            return
         self._is_in_head = True
         self._has_begun = False
         self._await_no_request()
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._current = cycle
+        self._current = cast("Cycle", cycle)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Go on with what waits, and read more once nothing does."""
         super().on_response_complete()
         self.flow.resume_reading()
+        if self._has_begun and not self._is_answering and not self.is_closed:
+            self._unset_keepalive_if_required()
+            self._await_request()
+
+    # How a connection ends that is kept between requests.
+
+    def _may_keep(self) -> bool:
+        is_draining = self.admission is not None and self.admission.is_draining
+        return not (self._is_last or is_draining) and self._keep_alive_s > 0
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End the connection, unless a request has arrived at this moment."""
+        if self.has_unread and not self.is_closed:
+            self._is_last = True  # its answer announces the end
+            self._await_request()
+        else:
+            super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
-        """End with the server; once only, for a TLS transport forgets itself at the second time."""
-        if not self.is_closed:
+        """End with the server, behind the answer to a request that has arrived.
+
+        Once only, for a TLS transport forgets itself at the second time.
+        """
+        self._is_last = True
+        if self.is_closed:
+            return
+        if not self._is_answering and (self._has_begun or self.has_unread):
+            self._await_request()
+        else:
             super().shutdown()
 
     # What is read.
@@ -143,9 +271,12 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         if self._is_answering:  # uvicorn would write the rest of the answer into the WebSocket
             self.transport.close()
             return
-        if isinstance(self.app, ProbesOnly) and self.admission is not None:
-            self._refuse(self.admission.full(self._peer))
+        if self.admission is not None and self._is_spare:
+            self._refusal = self.admission.full(self._peer)
+        if self._refusal is not None:
+            self._refuse(self._refusal)
             return
+        self.headers[:] = [*without_offers(self.headers), (b"upgrade", b"websocket")]
         super().handle_websocket_upgrade()
         protocol = self.transport.get_protocol()
         if isinstance(protocol, WatchedConnection):
@@ -162,9 +293,10 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
 
     def _await_request(self) -> None:
         if self._request_timer is None:
-            self._request_timer = self.loop.call_later(
-                self.limits.request_timeout_s, self._request_is_late
-            )
+            wait_s = self.limits.request_timeout_s
+            if self._refusal is not None:
+                wait_s = min(wait_s, _REFUSED_WAIT_S)
+            self._request_timer = self.loop.call_later(wait_s, self._request_is_late)
 
     def _await_no_request(self) -> None:
         if self._request_timer is not None:
@@ -175,10 +307,16 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._request_timer = None
         if self.is_closed:
             return
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+            return
         # Some answer a request before its body has come.
         is_answered = not self._is_in_head and self.cycle.response_started
         if self._has_begun and not is_answered:
             self._refuse(_TOO_SLOW)
+        elif self.has_unread and not self._is_last:
+            self._is_last = True
+            self._await_request()
         else:
             self.transport.close()
 
@@ -189,7 +327,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         return None if self.client is None else self.client[0]
 
     def _refuse(self, refusal: Refusal) -> None:
-        self.transport.write(_response(refusal))
+        readable = [] if self.admission is None else self.admission.cross_origin(self.headers)
+        self.transport.write(_response(refusal, readable))
         self.transport.close()
 
     # The outlet.
@@ -197,16 +336,23 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     def write_text(self, text: bytes) -> None:
         """As in `Outlet`."""
         if not self.is_closed:
-            self._write(b"%x\r\n%b\r\n" % (len(text), text))
+            is_chunked = self._current is None or self._current.is_chunked
+            self._write(b"%x\r\n%b\r\n" % (len(text), text) if is_chunked else text)
 
     def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
         """As in `Outlet`."""
         self.write_text(b"".join(part for middle in middles for part in (prefix, middle, suffix)))
 
 
-def _response(refusal: Refusal) -> bytes:
+def _response(refusal: Refusal, headers: RawHeaders) -> bytes:
     body = f"{refusal.reason}\n".encode()
-    return b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n" % (
-        refusal.status,
-        HTTPStatus(refusal.status).phrase.encode(),
-    ) + b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
+    phrase = HTTPStatus(refusal.status).phrase.encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+        *refusal.headers,
+        *headers,
+    ]
+    lines = (b"%b: %b\r\n" % header for header in headers)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (refusal.status, phrase, b"".join(lines), body)

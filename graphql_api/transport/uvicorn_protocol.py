@@ -121,8 +121,14 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
         return self.queue.empty() or self.close_sent
 
     async def send(self, message: ASGISendEvent) -> None:
-        """As in uvicorn; the headers of a handshake are of no use after it."""
+        """As in uvicorn; the headers of a handshake are of no use after it.
+
+        A refusal that is a whole response completes the handshake, too: uvicorn would log an error
+        for each.
+        """
         await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = self.close_sent
         if message["type"] == "websocket.accept":
             del self.request, self.response
         if self.close_sent:

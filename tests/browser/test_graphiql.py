@@ -40,9 +40,9 @@ class GraphiQL:
     def __init__(self, browser_page: BrowserPage) -> None:
         self.page = browser_page.page
 
-    async def open(self, server: Running) -> None:
+    async def open(self, server: Running, path: str = "/graphiql") -> None:
         await self.page.set_viewport_size({"width": 1920, "height": 1080})
-        await self.page.goto(f"{server.http}/graphiql")
+        await self.page.goto(f"{server.http}{path}")
         for editor in ".graphiql-query-editor", ".result-window":
             await self.page.locator(f"{editor} .view-line").first.wait_for()
 
@@ -81,10 +81,11 @@ def graphiql(browser_page: BrowserPage) -> GraphiQL:
     return GraphiQL(browser_page)
 
 
+@pytest.mark.parametrize("path", ["/graphiql", "/graphiql/"])
 async def test_ready_made_query_shows_rows(
-    server: Running, graphiql: GraphiQL, browser_page: BrowserPage
+    server: Running, graphiql: GraphiQL, browser_page: BrowserPage, path: str
 ) -> None:
-    await graphiql.open(server)
+    await graphiql.open(server, path)
     assert await graphiql.tabs() == TABS
     await graphiql.execute()
     await graphiql.shows('"status": "READY"')

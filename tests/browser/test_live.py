@@ -102,6 +102,15 @@ async def test_rows_are_shown_in_order_with_their_counts(
     browser_page.assert_well()
 
 
+async def test_page_is_the_same_with_a_last_slash(
+    browser_page: BrowserPage, server: Running
+) -> None:
+    await browser_page.page.goto(f"{server.http}/live/")
+    await expect_status(browser_page, "live")
+    browser_page.assert_local(server)
+    browser_page.assert_well()
+
+
 async def test_adds_changes_and_deletes_are_followed_and_marked(
     timed: None, live: BrowserPage, writer: Writer
 ) -> None:

@@ -38,11 +38,6 @@ async def test_file_is_what_it_is_and_may_load_from_here_alone(
     assert "http:" not in response.headers["content-security-policy"]
 
 
-async def test_slash_at_the_end_leads_to_the_page(client: httpx.AsyncClient) -> None:
-    response = await client.get("/live/")
-    assert response.headers["location"] == "../live"
-
-
 @pytest.mark.parametrize("path", ["/live/__init__.py", "/live/index.html", "/live/nothing.mjs"])
 async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404

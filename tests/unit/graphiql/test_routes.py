@@ -92,11 +92,6 @@ async def test_files_are_compressed_for_whoever_can_read_that(
     assert sizes["gzip"] < sizes["identity"] / 10
 
 
-async def test_slash_at_the_end_leads_to_the_page(http: httpx.AsyncClient) -> None:
-    response = await http.get("/graphiql/")
-    assert response.headers["location"] == "../graphiql"
-
-
 @pytest.mark.parametrize("path", ["/graphiql", "/graphiql/index-1a2b.js", "/graphiql/no-such.js"])
 async def test_every_response_lets_the_browser_load_from_here_only(
     http: httpx.AsyncClient, build: Path, path: str

@@ -13,10 +13,13 @@ import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.server import ServerState
 
-from graphql_api.server import listen
+from graphql_api.server import listen, listening
+from graphql_api.transport.admission import LIMITED, Admission
+from graphql_api.transport.guard import Refusal
 from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.watched import SocketLimits
+from tests.fault.clock import LoopClock, some_steps
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\na body"
@@ -30,8 +33,15 @@ WAIT_S = 60.0
 class Served:
     """A protocol with an application that answers what it has read, once it is let go."""
 
-    def __init__(self, app: ASGI3Application | None = None, request_timeout_s: float = 60) -> None:
+    def __init__(
+        self,
+        app: ASGI3Application | None = None,
+        request_timeout_s: float = 60,
+        keep_alive_s: float = 75,
+    ) -> None:
         self._app = app or self._answer
+        self._keep_alive_s = keep_alive_s
+        self.admission = Admission()
         self._request_timeout_s = request_timeout_s
         self.go = asyncio.Event()
         self.connected = asyncio.Event()
@@ -39,9 +49,15 @@ class Served:
         self.most_waiting = 0
 
     def make(self) -> StreamingProtocol:
-        config = uvicorn.Config(self._app, interface="asgi3", log_config=None, ws=OutletProtocol)
+        config = uvicorn.Config(
+            self._app,
+            interface="asgi3",
+            log_config=None,
+            ws=OutletProtocol,
+            timeout_keep_alive=self._keep_alive_s,  # type: ignore[arg-type]
+        )
         limits = SocketLimits(request_timeout_s=self._request_timeout_s)
-        self.protocol = StreamingProtocol.with_limits(limits)(
+        self.protocol = StreamingProtocol.with_limits(limits).with_admission(self.admission)(
             config=config, server_state=ServerState(), app_state={}
         )
         self.connected.set()
@@ -198,3 +214,165 @@ async def test_connection_is_closed_once(is_late: bool, monkeypatch: pytest.Monk
             protocol.shutdown()
         await reader.read()
         assert len(closes) == 1
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """The head of the next answer; its body is `ok`."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert await reader.readexactly(2) == b"ok"
+    return head
+
+
+async def test_idle_connection_is_kept_longer_than_announced_and_then_ends() -> None:
+    clock = LoopClock(asyncio.get_running_loop())
+    async with serving(keep_alive_s=8) as (served, reader, writer):
+        served.go.set()
+        for _ in range(3):
+            writer.write(REQUEST)
+            assert b"keep-alive: timeout=8\r\n" in await answer(reader)
+            clock.forward(12)
+            await some_steps()
+        clock.forward(14)
+        assert await reader.read() == b""
+
+
+@pytest.mark.parametrize("ends", ["timeout_keep_alive_handler", "shutdown", "_request_is_late"])
+async def test_request_that_arrives_as_its_connection_ends_is_answered(ends: str) -> None:
+    async with serving() as (served, reader, writer):
+        served.go.set()
+        writer.write(REQUEST)
+        await answer(reader)
+        writer.write(REQUEST)  # it has arrived, and nothing has read it
+        getattr(served.protocol, ends)()
+        assert b"connection: close\r\n" in await answer(reader)
+        assert await reader.read() == b""
+
+
+async def test_request_that_has_begun_is_answered_by_a_server_that_ends() -> None:
+    async with serving() as (served, reader, writer):
+        served.go.set()
+        writer.write(POST[:-1])
+        while not served.protocol._has_begun:
+            await asyncio.sleep(0)
+        served.protocol.shutdown()
+        writer.write(POST[-1:])
+        assert b"connection: close\r\n" in await answer(reader)
+        assert await reader.read() == b""
+
+
+async def test_answers_of_a_server_that_sends_its_clients_away_end_their_connections() -> None:
+    async with serving() as (served, reader, writer):
+        served.go.set()
+        writer.write(REQUEST)
+        assert b"connection: keep-alive\r\n" in await answer(reader)
+        served.admission.is_draining = True
+        writer.write(REQUEST)
+        assert b"connection: close\r\n" in await answer(reader)
+        assert await reader.read() == b""
+
+
+async def test_connection_that_is_not_to_be_kept_ends_behind_its_answer() -> None:
+    async with serving(keep_alive_s=0) as (served, reader, writer):
+        served.go.set()
+        writer.write(REQUEST)
+        assert b"connection: close\r\n" in await answer(reader)
+        assert await reader.read() == b""
+
+
+async def test_request_that_began_behind_another_may_not_take_as_long_as_an_idle_connection() -> (
+    None
+):
+    clock = LoopClock(asyncio.get_running_loop())
+    async with serving(request_timeout_s=10) as (served, reader, writer):
+        writer.write(REQUEST + REQUEST[:-2])
+        while not served.protocol._has_begun:
+            await asyncio.sleep(0)
+        served.go.set()
+        await answer(reader)
+        await some_steps()
+        clock.forward(11)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+
+
+class Refusing(Admission):
+    """Lets no connection in."""
+
+    def connected(self, peer: str | None, connections: int) -> Refusal:
+        return Refusal(429, "too many")
+
+
+async def test_connection_that_is_refused_is_answered_at_its_first_request_and_ends() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["extensions"][LIMITED]["refusal"])
+        await ok(send)
+
+    served = Served(app)
+    served.admission = Refusing()
+    listener = listen("127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(served.make, sock=listener)
+    async with asyncio.timeout(WAIT_S):
+        many = [await asyncio.open_connection(*listener.getsockname()) for _ in range(9)]
+        # There is room for eight that are answered in time; the last one is told at once.
+        last, writer = many.pop()
+        assert (await last.read()).startswith(b"HTTP/1.1 429 ")
+        writer.close()
+        await writer.wait_closed()
+        for reader, writer in many:
+            writer.write(REQUEST)
+            assert b"connection: close\r\n" in await answer(reader)
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+        assert seen == [Refusal(429, "too many")] * 8
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(HANDSHAKE)
+        assert (await reader.read()).startswith(b"HTTP/1.1 429 ")
+        writer.close()
+        await writer.wait_closed()
+    server.close()
+
+
+async def test_connection_that_is_refused_and_asks_nothing_is_told_so() -> None:
+    clock = LoopClock(asyncio.get_running_loop())
+    served = Served()
+    served.admission = Refusing()
+    listener = listen("127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(served.make, sock=listener)
+    async with asyncio.timeout(WAIT_S):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        await served.connected.wait()
+        clock.forward(3)
+        assert (await reader.read()).startswith(b"HTTP/1.1 429 ")
+        writer.close()
+        await writer.wait_closed()
+    server.close()
+
+
+async def test_ipv4_client_of_a_socket_for_both_has_its_own_address() -> None:
+    clients: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        clients.append(scope["client"][0])
+        if scope["type"] == "http":
+            await ok(send)
+        else:
+            await receive()
+            await send({"type": "websocket.close"})
+
+    served = Served(app)
+    with listening(["::"], 0) as (listener,):
+        server = await asyncio.get_running_loop().create_server(served.make, sock=listener)
+        port = listener.getsockname()[1]
+        async with asyncio.timeout(WAIT_S):
+            for host in ("127.0.0.1", "::1"):
+                reader, writer = await asyncio.open_connection(host, port)
+                writer.write(REQUEST)
+                await answer(reader)
+                writer.write(HANDSHAKE)
+                assert (await reader.readline()).startswith(b"HTTP/1.1 403 ")
+                writer.close()
+                await writer.wait_closed()
+        server.close()
+    assert clients == ["127.0.0.1"] * 2 + ["::1"] * 2

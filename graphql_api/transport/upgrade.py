@@ -1,0 +1,52 @@
+"""Offers of another protocol: a WebSocket handshake is taken up, every other offer is ignored.
+
+A server may ignore `Upgrade` (RFC 9110, 7.8); the request counts then, with its body. Several
+stock clients offer something with every request over plain HTTP: Java's HttpClient and curl
+`--http2` offer h2c, Apache's HttpClient TLS. The parser stops at any offer, so a request whose
+offer is ignored is given to it again without one.
+
+Source: RFC 9110, 5.3 (several lines are one list), 7.6.1 and 7.8; RFC 6455, 4.1 and 4.2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, and values, as ASGI has them."""
+
+
+def list_members(headers: RawHeaders, name: bytes) -> list[bytes]:
+    """The members of a header that is a list, in lower case; several lines are one list."""
+    lines = (value for key, value in headers if key == name)
+    members = (member.strip().lower() for line in lines for member in line.split(b","))
+    return [member for member in members if member]
+
+
+def is_handshake(method: str, http_version: str, headers: RawHeaders) -> bool:
+    """Whether a request is the handshake of a WebSocket.
+
+    A handshake that offers other protocols too is one if it is complete. HTTP/1.0 has no
+    `Upgrade`, and a request with another method than GET is no handshake.
+    """
+    if method != "GET" or http_version == "1.0":
+        return False
+    if b"upgrade" not in list_members(headers, b"connection"):
+        return False
+    offered = set(list_members(headers, b"upgrade"))
+    if offered == {b"websocket"}:
+        return True
+    return b"websocket" in offered and any(name == b"sec-websocket-key" for name, _ in headers)
+
+
+def without_offers(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+    """The headers without `Upgrade`."""
+    return [(name, value) for name, value in headers if name != b"upgrade"]
+
+
+def head(method: str, target: bytes, http_version: str, headers: RawHeaders) -> bytes:
+    """The head of a request as it is sent."""
+    lines = [b"%b %b HTTP/%b\r\n" % (method.encode(), target, http_version.encode())]
+    lines += (b"%b: %b\r\n" % header for header in headers)
+    return b"".join((*lines, b"\r\n"))

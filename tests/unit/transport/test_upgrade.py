@@ -1,0 +1,42 @@
+"""Which requests become WebSockets, by their offers."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphql_api.transport.upgrade import is_handshake, list_members
+
+UPGRADE = (b"connection", b"Upgrade")
+WEBSOCKET = (b"upgrade", b"websocket")
+KEY = (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA==")
+
+
+def test_lines_of_one_header_are_one_list() -> None:
+    headers = [(b"a", b"x, Y"), (b"b", b"z"), (b"a", b",  w ,")]
+    assert list_members(headers, b"a") == [b"x", b"y", b"w"]
+    assert list_members(headers, b"c") == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([UPGRADE, WEBSOCKET, KEY], True),
+        ([UPGRADE, WEBSOCKET], True),  # a broken one, which is answered as such
+        ([(b"connection", b"keep-alive"), UPGRADE, WEBSOCKET], True),
+        ([(b"connection", b"keep-alive, UPGRADE"), (b"upgrade", b"WebSocket")], True),
+        ([UPGRADE, (b"upgrade", b"h2c, websocket"), KEY], True),
+        ([UPGRADE, (b"upgrade", b"h2c"), WEBSOCKET, KEY], True),
+        ([UPGRADE, (b"upgrade", b"h2c, websocket")], False),
+        ([WEBSOCKET, KEY], False),
+        ([(b"connection", b"close"), WEBSOCKET, KEY], False),
+        ([UPGRADE, (b"upgrade", b"h2c")], False),
+        ([UPGRADE, (b"upgrade", b"websockets")], False),
+        ([UPGRADE], False),
+    ],
+)
+def test_handshake_is_told_from_other_offers(
+    headers: list[tuple[bytes, bytes]], expected: bool
+) -> None:
+    assert is_handshake("GET", "1.1", headers) is expected
+    assert not is_handshake("POST", "1.1", headers)
+    assert not is_handshake("GET", "1.0", headers)
