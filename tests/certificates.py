@@ -22,6 +22,11 @@ class Authority:
         key.write_bytes(issued.private_key_pem.bytes())
         return chain, key
 
+    def write(self, file: Path) -> Path:
+        """Write this authority's own certificate, for clients that read it from a file."""
+        file.write_bytes(self._ca.cert_pem.bytes())
+        return file
+
     def client_context(self) -> ssl.SSLContext:
         """For a client that trusts this authority and no other."""
         context = ssl.create_default_context()

@@ -15,11 +15,25 @@ import pytest
 from graphql_api.graphiql.build import BuildError, npm_command
 
 
+PACKAGES = {
+    "caddy": "caddy",
+    "chromium": "chromium",
+    "curl": "curl",
+    "java": "default-jdk-headless",
+    "nginx": "nginx",
+    "node": "nodejs",
+    "npm": "npm",
+    "openssl": "openssl",
+}
+"""Debian's package of each program that tests need; `.ci/run` installs them."""
+
+
 def program(name: str) -> Path:
     """Where a program is."""
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"needs the program {name}")
+        package = f", of Debian's package {PACKAGES[name]}" if name in PACKAGES else ""
+        pytest.skip(f"needs the program {name}{package}")
     return Path(path)
 
 

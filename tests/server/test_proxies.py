@@ -2,125 +2,129 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import json
+import re
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
+from urllib.parse import quote, urljoin
 
-import httpx
 import pytest
 
-from tests import needs
-from tests.certificates import Authority
-from tests.server.client import WAIT_S, connected
+from graphql_api.rethink.url import DatabaseURL
+from tests.curl import EVENT_STREAM, Curl
+from tests.proxies import FILES, PATH, Proxied, proxy
+from tests.server.client import connected
 from tests.server.database import Writer
-from tests.server.running import Running, until_ready
+from tests.server.running import Running, running, settings_for, until_ready
 
-DOCS = Path(__file__).parents[2] / "docs"
-SERVER = "127.0.0.1:8000"
-STREAM = {
-    "query": "subscription { policyChanges(includeInitial: false) { __typename } }",
-}
+STREAM = json.dumps(
+    {"query": "subscription { policyChanges(includeInitial: false) { __typename } }"}
+)
 SOCKET = "subscription { policyChanges { __typename ... on FeedState { status } } }"
+TOTAL = "{ policies { total } }"
+ANSWER = {"data": {"policies": {"total": 2}}}
+
+pytestmark = [
+    pytest.mark.parametrize("program", FILES),
+    pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"]),
+    pytest.mark.parametrize("path", ["/", PATH]),
+]
 
 
-Command: TypeAlias = Callable[[Path, Running, int, Path, Path], list[str]]
-"""Makes the command that runs a proxy: of a directory for its files, the server behind it, the port
-to listen on, and the files of a certificate and of its key."""
+@pytest.fixture
+async def behind(starbelly: DatabaseURL) -> AsyncIterator[Running]:
+    """A server that takes bodies of 2 MiB, and is ready."""
+    settings = settings_for(starbelly, trusted_proxy=["127.0.0.1"], max_message_bytes=2**21)
+    async with running(settings) as server:
+        await until_ready(server)
+        yield server
 
 
-def replaced(text: str, **changes: str) -> str:
-    """A file of `docs/` with what whoever copies it replaces; each must be there."""
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    return text
+@pytest.fixture
+async def proxied(
+    behind: Running, program: str, tls: bool, path: str, reserved_port: int, tmp_path: Path
+) -> AsyncIterator[Proxied]:
+    """The proxy in front of it."""
+    async with proxy(program, behind, reserved_port, tmp_path, tls=tls, path=path) as proxied:
+        yield proxied
 
 
-def nginx(directory: Path, server: Running, port: int, chain: Path, key: Path) -> list[str]:
-    """The command that runs nginx by the file of `docs/`."""
-    site = replaced(
-        (DOCS / "nginx.conf").read_text(),
-        **{
-            SERVER: f"{server.host}:{server.port}",
-            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-            "/etc/ssl/live.example.org.pem": str(chain),
-            "/etc/ssl/live.example.org.key": str(key),
-            "server_name live.example.org": "server_name localhost",
-        },
-    )
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    paths = " ".join(f"{kind}_temp_path {directory / kind};" for kind in kinds)
-    file = directory / "nginx.conf"
-    file.write_text(
-        f"daemon off; pid {directory}/pid; events {{}} http {{ access_log off; {paths} {site} }}"
-    )
-    return ["nginx", "-e", "stderr", "-c", str(file)]
+@pytest.fixture
+def curl(proxied: Proxied, http: str) -> Curl:
+    """curl that speaks a version of HTTP; without TLS it only offers HTTP/2, by `Upgrade: h2c`."""
+    return Curl((f"--http{http}",), proxied.certificate if proxied.tls else None)
 
 
-def caddy(directory: Path, server: Running, port: int, chain: Path, key: Path) -> list[str]:
-    """The same of Caddy."""
-    site = replaced(
-        (DOCS / "Caddyfile").read_text(),
-        **{
-            SERVER: f"{server.host}:{server.port}",
-            "live.example.org {": f"https://localhost:{port} {{\ntls {chain} {key}",
-        },
-    )
-    file = directory / "Caddyfile"
-    file.write_text(f"{{\nadmin off\nauto_https disable_redirects\n}}\n{site}")
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)]
-
-
-@asynccontextmanager
-async def proxy(command: list[str], port: int) -> AsyncIterator[None]:
-    """A proxy that listens, until the context is left."""
-    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
-    try:
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    break
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-@pytest.mark.optional
-@pytest.mark.parametrize("command", [nginx, caddy])
-async def test_everything_gets_through_the_proxies_that_the_docs_offer(
-    command: Command, server: Running, writer: Writer, tmp_path: Path, reserved_port: int
+@pytest.mark.parametrize("http", ["1.1", "2"])
+async def test_requests_and_streams_get_through_the_documented_proxies(
+    proxied: Proxied, curl: Curl, http: str, writer: Writer
 ) -> None:
-    authority = Authority()
-    port = reserved_port
-    run = command(tmp_path, server, port, *authority.issue(tmp_path))
-    needs.program(run[0])
-    tls = authority.client_context()
-    await until_ready(server)  # else Caddy has nobody to ask until it looks again
-    url = f"localhost:{port}"
-    async with proxy(run, port), httpx.AsyncClient(verify=tls, base_url=f"https://{url}") as http:
-        answer = await http.post("/graphql", json={"query": "{ policies { total } }"})
-        assert answer.json() == {"data": {"policies": {"total": 2}}}
-        assert (await http.get("/metrics")).status_code == 403
-        async with (
-            connected(f"wss://{url}/graphql", tls=tls) as client,
-            http.stream(
-                "POST", "/graphql", json=STREAM, headers={"accept": "text/event-stream"}
-            ) as stream,
-        ):
-            operation = await client.subscribe(SOCKET)
-            await operation.until_status("READY")
-            data = (line async for line in stream.aiter_lines() if line.startswith("data:"))
-            assert "FeedState" in await anext(data)
-            await writer.insert("policy", {"id": "p", "name": "new"})
-            # Neither is held back until a buffer is full.
-            async with asyncio.timeout(WAIT_S):
-                assert "PolicyAdded" in await anext(data)
-            assert (await operation.change())["__typename"] == "PolicyAdded"
+    url = f"{proxied.http}graphql"
+    answer = await curl.post(url, json.dumps({"query": TOTAL}))
+    assert json.loads(answer.body) == ANSWER
+    assert answer.version == (http if proxied.tls else "1.1")
+    padded = quote(TOTAL + " " * 10_000)
+    assert json.loads((await curl(f"{url}?query={padded}")).body) == ANSWER
+
+    stream = ("-H", "content-type: application/json", "-d", STREAM, *EVENT_STREAM, url)
+    async with curl.lines(*stream) as lines:
+        data = (line async for line in lines if line.startswith("data:"))
+        assert "FeedState" in await anext(data)
+        await writer.insert("policy", {"id": "p", "name": "new"})
+        assert "PolicyAdded" in await anext(data), "it is not held back until a buffer is full"
+
+
+async def test_sockets_get_through_the_documented_proxies(proxied: Proxied, writer: Writer) -> None:
+    headers = {"origin": proxied.origin}
+    async with connected(proxied.ws, tls=proxied.client_context, headers=headers) as client:
+        operation = await client.subscribe(SOCKET)
+        await operation.until_status("READY")
+        await writer.insert("policy", {"id": "p", "name": "new"})
+        assert (await operation.change())["__typename"] == "PolicyAdded"
+
+
+@pytest.mark.parametrize("http", ["1.1", "2"])
+async def test_pages_and_their_files_get_through_the_documented_proxies(
+    proxied: Proxied, curl: Curl
+) -> None:
+    front = await curl("--location", proxied.http)
+    assert (front.status, front.url) == (200, f"{proxied.http}graphiql")
+    without_slash = await curl("--location", proxied.http.removesuffix("/"))
+    assert (without_slash.status, without_slash.url) == (200, f"{proxied.http}graphiql")
+    for page in "live", "live/", "graphiql", "graphiql/":
+        answer = await curl(f"{proxied.http}{page}")
+        assert answer.status == 200
+        names = re.findall(r'(?:src|href)="(?!https?:|data:|#)([^"]+)"', answer.body)
+        assert names or page.startswith("graphiql"), "only GraphiQL may come from elsewhere"
+        for name in names:
+            assert (await curl(urljoin(answer.url, name))).status == 200, name
+
+
+@pytest.mark.parametrize("http", ["1.1", "2"])
+async def test_page_of_the_same_port_may_ask_and_one_of_another_may_not(
+    proxied: Proxied, curl: Curl
+) -> None:
+    async def status(origin: str) -> int:
+        url, body = f"{proxied.http}graphql", json.dumps({"query": TOTAL})
+        return (await curl.post(url, body, "-H", f"origin: {origin}")).status
+
+    assert await status(proxied.origin) == 200
+    assert await status(proxied.origin.removesuffix(f":{proxied.port}")) == 403
+    assert await status(f"{proxied.origin}0") == 403
+
+
+@pytest.mark.parametrize("http", ["1.1", "2"])
+async def test_limit_of_a_body_is_that_of_the_server(proxied: Proxied, curl: Curl) -> None:
+    url = f"{proxied.http}graphql"
+    large = await curl.post(url, json.dumps({"query": TOTAL + " " * 1_500_000}))
+    assert json.loads(large.body) == ANSWER
+    too_large = await curl.post(url, json.dumps({"query": TOTAL + " " * 2_500_000}))
+    assert too_large.status == 413
+    assert json.loads(too_large.body)["errors"], "the server says so itself"
+
+
+@pytest.mark.parametrize("http", ["1.1"])
+async def test_metrics_are_not_for_the_world(proxied: Proxied, curl: Curl) -> None:
+    for name in "metrics", "metrics/", "/metrics", "./metrics", "%6detrics":
+        answer = await curl("--path-as-is", f"{proxied.http}{name}")
+        assert answer.status == 403, name

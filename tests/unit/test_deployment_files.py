@@ -7,10 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from graphql_api.settings import Settings, environment_variable, flag
 from tests import needs
-from tests.certificates import Authority
+from tests.proxies import FILES, replaced, replacements
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -45,25 +46,28 @@ def test_the_unit_hides_nothing_that_metrics_are_made_of() -> None:
     assert not re.search(r"^ProcSubset=", unit, re.MULTILINE)
 
 
-@pytest.mark.optional
-def test_nginx_accepts_its_file(tmp_path: Path) -> None:
-    chain, key = Authority().issue(tmp_path)
-    site = (
-        (DOCS / "nginx.conf")
-        .read_text()
-        .replace("/etc/ssl/live.example.org.pem", str(chain))
-        .replace("/etc/ssl/live.example.org.key", str(key))
-    )
-    assert str(chain) in site
-    assert str(key) in site
-    file = tmp_path / "nginx.conf"
-    file.write_text(f"pid {tmp_path}/pid; events {{}} http {{ access_log off; {site} }}")
-    run("nginx", "-t", "-e", "stderr", "-c", file)
+def test_replacements_for_a_proxy_fit_its_file() -> None:
+    for program, file in FILES.items():
+        text = (DOCS / file).read_text(encoding="utf-8")
+        for pairs in replacements(program).values():
+            assert pairs
+            replaced(text, pairs)
 
 
-@pytest.mark.optional
-def test_caddy_accepts_its_file() -> None:
-    run("caddy", "validate", "--adapter", "caddyfile", "--config", DOCS / "Caddyfile")
+def seconds(text: str, name: str) -> set[float]:
+    """The values of a directive of nginx or Caddy, which are in seconds."""
+    return {float(value) for value in re.findall(rf"^\s*{name} (\d+)s;?$", text, re.MULTILINE)}
+
+
+def test_proxies_wait_longer_than_the_server_is_silent() -> None:
+    text = (DOCS / "nginx.conf").read_text(encoding="utf-8")
+    limits = seconds(text, "proxy_read_timeout") | seconds(text, "proxy_send_timeout")
+    assert limits == {75}
+    ping_interval_s = (
+        uvicorn.Config("none:none").ws_ping_interval or 0
+    )  # what the server leaves as it is
+    most_silent_s = max(Settings().sse_keep_alive_s, ping_interval_s)
+    assert 2 * most_silent_s < min(limits), "one ping may be late"
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,6 +42,18 @@ def test_what_is_there_is_given() -> None:
 def test_what_is_missing_skips_the_test(find: Callable[[str], object]) -> None:
     with pytest.raises(pytest.skip.Exception, match="nowhere_to_be_found"):
         find("nowhere_to_be_found")
+
+
+def test_reason_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(pytest.skip.Exception, match="program java.* package default-jdk-headless"):
+        needs.program("java")
+
+
+def test_ci_installs_every_program() -> None:
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    installed = re.findall(r"^command -v (\S+) >/dev/null \|\| missing\+=\((\S+)\)$", script, re.M)
+    assert needs.PACKAGES.items() <= dict(installed).items()
 
 
 @pytest.mark.parametrize(
