@@ -14,7 +14,6 @@ import pytest
 
 from graphql_api.graphiql.build import BuildError, npm_command
 
-
 PACKAGES = {
     "caddy": "caddy",
     "chromium": "chromium",

@@ -1,4 +1,4 @@
-"""nginx and Caddy by the files of `docs/`, changed as `docs/deployment.md` says and not otherwise."""
+"""nginx and Caddy by the files of `docs/`, changed only as `docs/deployment.md` says."""
 
 from __future__ import annotations
 
@@ -121,7 +121,9 @@ def nginx_command(directory: Path, site: str) -> list[str]:
 
 def caddy_command(directory: Path, site: str) -> list[str]:
     """The same of Caddy; it has no port for its administration, nor port 80."""
-    site = re.sub(r"^\S*localhost:[0-9]+ {$", r"\g<0>\nbind 127.0.0.1 [::1]", site, flags=re.M)
+    site = re.sub(
+        r"^\S*localhost:[0-9]+ {$", r"\g<0>\nbind 127.0.0.1 [::1]", site, flags=re.MULTILINE
+    )
     assert "bind" in site
     file = directory / "Caddyfile"
     file.write_text(f"{{\nadmin off\nauto_https disable_redirects\n}}\n{site}")

@@ -2,11 +2,15 @@
 
 # The README shows what begins here
 import asyncio
+import logging
 from collections.abc import Callable
+from ssl import SSLEOFError, SSLError
 from typing import Any
 
 from gql import Client, GraphQLRequest
 from gql.transport.exceptions import TransportConnectionFailed
+from gql.transport.websockets import WebsocketsTransport
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 CHANGES = """
     subscription($where: PolicyFilter, $since: String) {
@@ -20,6 +24,28 @@ CHANGES = """
 """
 
 
+def client_of(url: str) -> Client:
+    """A client that takes rows of any length; by itself it closes at a message above 1 MiB."""
+    return Client(transport=WebsocketsTransport(url, connect_args={"max_size": None}))
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Whether the next attempt may succeed: the network failed, or the server restarts."""
+    match error:
+        case TransportConnectionFailed():
+            return error.__cause__ is None or may_pass(error.__cause__)
+        case ConnectionClosed():
+            close = error.rcvd or error.sent  # neither, if the connection was cut
+            return close is None or close.code in {1001, 1011, 1012, 1013, 4408}
+        case InvalidStatus():
+            return error.response.status_code in {429, 500, 502, 503, 504}
+        case InvalidMessage():
+            return may_pass(error.__cause__)
+        case SSLError():  # a certificate that is not trusted, or no TLS at all
+            return isinstance(error, SSLEOFError)
+    return isinstance(error, OSError | EOFError)  # a TimeoutError is an OSError
+
+
 async def keep_live(
     client: Client,
     where: dict[str, Any],
@@ -27,7 +53,11 @@ async def keep_live(
     on_change: Callable[[dict[str, Any]], None],
     wait_s: float = 1,
 ) -> None:
-    """Keep the policies by their ids, until cancelled; a lost connection is taken up again."""
+    """Keep the policies by their ids, until cancelled; a lost connection is taken up again.
+
+    Raises:
+        TransportError: What will not pass by itself, such as a token that is refused.
+    """
     since = None
     while True:
         try:
@@ -44,8 +74,11 @@ async def keep_live(
                             del policies[key]
                     since = change["cursor"]
                     on_change(change)
-        except (TransportConnectionFailed, TimeoutError):
-            await asyncio.sleep(wait_s)
+        except (TransportConnectionFailed, TimeoutError) as error:
+            if not may_pass(error):
+                raise
+            logging.warning("connecting again: %r", error.__cause__ or error)
+        await asyncio.sleep(wait_s)
 
 
 # The README shows what ends here

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from ssl import SSLError
 from typing import Any
 
 import gql
 import pytest
+from gql.transport.exceptions import TransportConnectionFailed
 from gql.transport.websockets import WebsocketsTransport
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Close
 
 from graphql_api.rethink.url import DatabaseURL
-from tests.clients.live_list import keep_live
+from graphql_api.schema.scopes import Scope
+from graphql_api.transport.token_file import add_token
+from graphql_api.transport.tokens import new_token
+from tests.clients.live_list import client_of, keep_live, may_pass
 from tests.clients.load import policy
 from tests.clients.trouble import FENCE, NAMES, WAIT_S, table, troubled
 from tests.server.client import connected
@@ -84,6 +92,62 @@ async def test_server_that_does_not_answer_is_tried_again() -> None:
         keeping.cancel()
 
 
+async def test_row_above_one_mebibyte_is_held(starbelly: DatabaseURL, writer: Writer) -> None:
+    name = "x" * (2 * 2**20)
+    await writer.insert("policy", policy("long", name))
+    kept = LiveList()
+    async with running(settings_for(starbelly)) as server, asyncio.TaskGroup() as group:
+        keeping = group.create_task(
+            keep_live(client_of(server.ws), {}, kept.policies, kept.on_change)
+        )
+        await kept.until_status("READY")
+        assert kept.policies["long"]["name"] == name
+        assert kept.snapshots == 1
+        keeping.cancel()
+
+
+async def test_what_will_not_pass_ends_the_list(
+    starbelly: DatabaseURL, writer: Writer, tmp_path: Path
+) -> None:
+    async def error_of(client: gql.Client) -> BaseException | None:
+        with pytest.raises(TransportConnectionFailed) as caught:
+            async with asyncio.timeout(WAIT_S):
+                await keep_live(client, {}, {}, LiveList().on_change, wait_s=0.01)
+        return caught.value.__cause__
+
+    await writer.insert("policy", policy("long", "x" * (2 * 2**20)))
+    async with running(settings_for(starbelly)) as server:
+        error = await error_of(gql.Client(transport=WebsocketsTransport(server.ws)))
+        assert isinstance(error, ConnectionClosed)
+        assert error.sent is not None
+        assert error.sent.code == 1009, "with the library's own limit"
+        error = await error_of(client_of(server.ws.replace("/graphql", "/elsewhere")))
+        assert isinstance(error, InvalidStatus)
+        error = await error_of(client_of(server.ws.replace("ws:", "wss:")))
+        assert isinstance(error, SSLError)
+    tokens = tmp_path / "tokens.json"
+    _, kept = new_token("dashboard", [Scope.READ], created=datetime.now(UTC), expires=None)
+    add_token(tokens, kept)
+    async with running(settings_for(starbelly, tokens=tokens)) as server:
+        error = await error_of(client_of(server.ws))
+        assert isinstance(error, ConnectionClosed)
+        assert error.rcvd is not None
+        assert error.rcvd.code == 4403
+
+
+@pytest.mark.parametrize(
+    ("close", "passes"),
+    [(None, True), (1001, True), (1011, True), (1012, True), (1009, False), (4400, False)],
+)
+def test_end_of_a_connection_passes_unless_somebody_is_to_blame(
+    close: int | None, passes: bool
+) -> None:
+    frame = None if close is None else Close(close, "")
+    failed = TransportConnectionFailed()
+    failed.__cause__ = ConnectionClosed(frame, None)
+    assert may_pass(failed) is passes
+
+
 async def test_list_begins_anew_with_a_server_that_does_not_know_its_cursor(
     starbelly: DatabaseURL, writer: Writer
 ) -> None:
@@ -92,12 +156,9 @@ async def test_list_begins_anew_with_a_server_that_does_not_know_its_cursor(
     async with AsyncExitStack() as stack:
         async with running(settings_for(starbelly)) as server:
             port = server.port
-            transport = WebsocketsTransport(server.ws, connect_args={"proxy": None})
             group = await stack.enter_async_context(asyncio.TaskGroup())
             keeping = group.create_task(
-                keep_live(
-                    gql.Client(transport=transport), {}, kept.policies, kept.on_change, wait_s=0.01
-                )
+                keep_live(client_of(server.ws), {}, kept.policies, kept.on_change, wait_s=0.01)
             )
             await kept.until_row("deleted meanwhile")
             await kept.until_status("READY")
@@ -126,9 +187,7 @@ async def test_lists_equal_the_table_after_cuts_and_a_restart_of_the_database(
         keeping = [
             group.create_task(
                 keep_live(
-                    gql.Client(
-                        transport=WebsocketsTransport(server.url, connect_args={"proxy": None})
-                    ),
+                    client_of(server.url),
                     {"nameContains": name},
                     kept.policies,
                     kept.on_change,

@@ -42,11 +42,11 @@ async def behind(starbelly: DatabaseURL) -> AsyncIterator[Running]:
 
 @pytest.fixture
 async def proxied(
-    behind: Running, program: str, tls: bool, path: str, reserved_port: int, tmp_path: Path
+    behind: Running, program: str, *, tls: bool, path: str, reserved_port: int, tmp_path: Path
 ) -> AsyncIterator[Proxied]:
     """The proxy in front of it."""
-    async with proxy(program, behind, reserved_port, tmp_path, tls=tls, path=path) as proxied:
-        yield proxied
+    async with proxy(program, behind, reserved_port, tmp_path, tls=tls, path=path) as it:
+        yield it
 
 
 @pytest.fixture
