@@ -44,17 +44,21 @@ class Proxied:
     client_context: ssl.SSLContext | None
 
     @property
-    def http(self) -> str:
-        """The URL of the site, which ends with a slash."""
-        return f"http{'s' if self.tls else ''}://localhost:{self.port}{self.path}"
+    def host(self) -> str:
+        return "localhost"
 
     @property
     def origin(self) -> str:
-        return f"http{'s' if self.tls else ''}://localhost:{self.port}"
+        return f"http{'s' if self.tls else ''}://{self.host}:{self.port}"
+
+    @property
+    def http(self) -> str:
+        """The URL of the site, without a slash at the end."""
+        return self.origin + self.path.removesuffix("/")
 
     @property
     def ws(self) -> str:
-        return f"ws{'s' if self.tls else ''}://localhost:{self.port}{self.path}graphql"
+        return f"{self.http}/graphql".replace("http", "ws", 1)
 
 
 def replacements(program: str) -> dict[str, list[tuple[str, str]]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tests.proxies import Proxied
 from tests.server.running import Running
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class BrowserPage:
 
         await expect(self.page).to_have_title(title)
 
-    def assert_local(self, server: Running) -> None:
+    def assert_local(self, server: Running | Proxied) -> None:
         """It has requested something of this server, and nothing of any other host."""
         hosts = {urlsplit(url).netloc for url in self.requests if urlsplit(url).netloc}
         assert hosts == {f"{server.host}:{server.port}"}, self.requests
@@ -108,14 +109,21 @@ def _debugging_url(process: subprocess.Popen[bytes], directory: Path) -> str:
 
 
 @asynccontextmanager
-async def browser_page_in(chromium: str) -> AsyncIterator[BrowserPage]:
-    """A page in a Chromium that runs, which forgets it when the context ends."""
+async def browser_page_in(chromium: str, *, trusts_all: bool = False) -> AsyncIterator[BrowserPage]:
+    """A page in a Chromium that runs, which forgets it when the context ends.
+
+    Args:
+        chromium: Chromium's URL.
+        trusts_all: Whether it takes any certificate.
+    """
     from playwright.async_api import async_playwright, expect
 
     expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(chromium)
-        context = await browser.new_context(locale="en-GB", timezone_id="UTC")
+        context = await browser.new_context(
+            locale="en-GB", timezone_id="UTC", ignore_https_errors=trusts_all
+        )
         context.set_default_timeout(WAIT_MS)
         try:
             page = BrowserPage(await context.new_page())

@@ -11,6 +11,7 @@ import pytest
 
 from graphql_api.rethink.url import DatabaseURL
 from tests.browser.browser_page import BrowserPage
+from tests.proxies import Proxied
 from tests.server.database import Writer
 from tests.server.running import Running, running, settings_for
 
@@ -40,7 +41,7 @@ class GraphiQL:
     def __init__(self, browser_page: BrowserPage) -> None:
         self.page = browser_page.page
 
-    async def open(self, server: Running, path: str = "/graphiql") -> None:
+    async def open(self, server: Running | Proxied, path: str = "/graphiql") -> None:
         await self.page.set_viewport_size({"width": 1920, "height": 1080})
         await self.page.goto(f"{server.http}{path}")
         for editor in ".graphiql-query-editor", ".result-window":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ import pytest
 from graphql_api.rethink.url import DatabaseURL
 from tests.curl import EVENT_STREAM, Curl
 from tests.proxies import FILES, PATH, Proxied, proxy
-from tests.server.client import connected
+from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer
 from tests.server.running import Running, running, settings_for, until_ready
 
@@ -55,11 +56,24 @@ def curl(proxied: Proxied, http: str) -> Curl:
     return Curl((f"--http{http}",), proxied.certificate if proxied.tls else None)
 
 
+@pytest.fixture
+async def client(behind: Running) -> AsyncIterator[Client]:
+    """A connection that no proxy is part of."""
+    async with connected(behind.ws) as client:
+        yield client
+
+
+async def subscribers(client: Client) -> int:
+    """How many subscribers the feeds have."""
+    answer = await client.execute("{ feeds { subscribers } }")
+    return sum(feed["subscribers"] for feed in answer["data"]["feeds"])
+
+
 @pytest.mark.parametrize("http", ["1.1", "2"])
 async def test_requests_and_streams_get_through_the_documented_proxies(
-    proxied: Proxied, curl: Curl, http: str, writer: Writer
+    proxied: Proxied, curl: Curl, http: str, writer: Writer, client: Client
 ) -> None:
-    url = f"{proxied.http}graphql"
+    url = f"{proxied.http}/graphql"
     answer = await curl.post(url, json.dumps({"query": TOTAL}))
     assert json.loads(answer.body) == ANSWER
     assert answer.version == (http if proxied.tls else "1.1")
@@ -72,6 +86,10 @@ async def test_requests_and_streams_get_through_the_documented_proxies(
         assert "FeedState" in await anext(data)
         await writer.insert("policy", {"id": "p", "name": "new"})
         assert "PolicyAdded" in await anext(data), "it is not held back until a buffer is full"
+        assert await subscribers(client) == 1
+    async with asyncio.timeout(WAIT_S):
+        while await subscribers(client):
+            pass  # the end of curl reaches the server through the proxy
 
 
 async def test_sockets_get_through_the_documented_proxies(proxied: Proxied, writer: Writer) -> None:
@@ -87,13 +105,14 @@ async def test_sockets_get_through_the_documented_proxies(proxied: Proxied, writ
 async def test_pages_and_their_files_get_through_the_documented_proxies(
     proxied: Proxied, curl: Curl
 ) -> None:
-    front = await curl("--location", proxied.http)
-    assert (front.status, front.url) == (200, f"{proxied.http}graphiql")
-    without_slash = await curl("--location", proxied.http.removesuffix("/"))
-    assert (without_slash.status, without_slash.url) == (200, f"{proxied.http}graphiql")
+    front = await curl("--location", f"{proxied.http}/")
+    assert (front.status, front.url) == (200, f"{proxied.http}/graphiql")
+    without_slash = await curl("--location", proxied.http)
+    assert (without_slash.status, without_slash.url) == (200, f"{proxied.http}/graphiql")
     for page in "live", "live/", "graphiql", "graphiql/":
-        answer = await curl(f"{proxied.http}{page}")
+        answer = await curl("--location", f"{proxied.http}/{page}")
         assert answer.status == 200
+        assert answer.url.startswith(proxied.http)
         names = re.findall(r'(?:src|href)="(?!https?:|data:|#)([^"]+)"', answer.body)
         assert names or page.startswith("graphiql"), "only GraphiQL may come from elsewhere"
         for name in names:
@@ -105,7 +124,7 @@ async def test_page_of_the_same_port_may_ask_and_one_of_another_may_not(
     proxied: Proxied, curl: Curl
 ) -> None:
     async def status(origin: str) -> int:
-        url, body = f"{proxied.http}graphql", json.dumps({"query": TOTAL})
+        url, body = f"{proxied.http}/graphql", json.dumps({"query": TOTAL})
         return (await curl.post(url, body, "-H", f"origin: {origin}")).status
 
     assert await status(proxied.origin) == 200
@@ -115,7 +134,7 @@ async def test_page_of_the_same_port_may_ask_and_one_of_another_may_not(
 
 @pytest.mark.parametrize("http", ["1.1", "2"])
 async def test_limit_of_a_body_is_that_of_the_server(proxied: Proxied, curl: Curl) -> None:
-    url = f"{proxied.http}graphql"
+    url = f"{proxied.http}/graphql"
     large = await curl.post(url, json.dumps({"query": TOTAL + " " * 1_500_000}))
     assert json.loads(large.body) == ANSWER
     too_large = await curl.post(url, json.dumps({"query": TOTAL + " " * 2_500_000}))
@@ -126,5 +145,5 @@ async def test_limit_of_a_body_is_that_of_the_server(proxied: Proxied, curl: Cur
 @pytest.mark.parametrize("http", ["1.1"])
 async def test_metrics_are_not_for_the_world(proxied: Proxied, curl: Curl) -> None:
     for name in "metrics", "metrics/", "/metrics", "./metrics", "%6detrics":
-        answer = await curl("--path-as-is", f"{proxied.http}{name}")
+        answer = await curl("--path-as-is", f"{proxied.http}/{name}")
         assert answer.status == 403, name
