@@ -70,6 +70,12 @@ def test_proxies_wait_longer_than_the_server_is_silent() -> None:
     assert 2 * most_silent_s < min(limits), "one ping may be late"
 
 
+def test_nginx_takes_bodies_that_the_server_takes() -> None:
+    text = (DOCS / "nginx.conf").read_text(encoding="utf-8")
+    (mebibytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
+    assert int(mebibytes) * 2**20 > 2 * load(Settings, {}).max_message_bytes
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
 def test_what_the_pages_link_to_exists(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
