@@ -34,8 +34,13 @@ pytestmark = [
 
 @pytest.fixture
 async def behind(starbelly: DatabaseURL) -> AsyncIterator[Running]:
-    """A server that takes bodies of 2 MiB, and is ready."""
-    settings = settings_for(starbelly, trusted_proxy=["127.0.0.1"], max_message_bytes=2**21)
+    """A server that takes bodies of 2 MiB and one request of an address at a time, and is ready."""
+    settings = settings_for(
+        starbelly,
+        trusted_proxy=["127.0.0.1"],
+        max_message_bytes=2**21,
+        max_connections_per_address=1,
+    )
     async with running(settings) as server:
         await until_ready(server)
         yield server
@@ -130,6 +135,18 @@ async def test_page_of_the_same_port_may_ask_and_one_of_another_may_not(
     assert await status(proxied.origin) == 200
     assert await status(proxied.origin.removesuffix(f":{proxied.port}")) == 403
     assert await status(f"{proxied.origin}0") == 403
+
+
+@pytest.mark.parametrize("http", ["1.1"])
+async def test_client_cannot_name_another_address_than_its_own(
+    proxied: Proxied, curl: Curl
+) -> None:
+    forged = ("-H", "x-forwarded-for: 203.0.113.9", "-H", "content-type: application/json")
+    url = f"{proxied.http}/graphql"
+    async with curl.lines(*forged, "-d", STREAM, *EVENT_STREAM, url) as lines:
+        await anext(lines)
+        second = await curl(*forged, url, body=json.dumps({"query": TOTAL}))
+        assert second.status == 200, "they are of loopback, whose requests are not counted"
 
 
 @pytest.mark.parametrize("http", ["1.1", "2"])

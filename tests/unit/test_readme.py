@@ -9,6 +9,8 @@ from textwrap import dedent
 import pytest
 from graphql import build_schema, parse, validate
 
+from graphql_api.settings import Settings, load
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BEGIN, END = "The README shows what begins here", "The README shows what ends here"
@@ -56,6 +58,13 @@ def blocks(*languages: str) -> list[str]:
 def test_code_for_frontends_is_that_of_the_examples_that_are_tested() -> None:
     shown = blocks("js", "jsx", "ts", "tsx", "py", "python")
     assert sorted(shown) == sorted(marked_regions())
+
+
+def test_time_out_that_it_advises_is_longer_than_a_stream_is_silent() -> None:
+    (silent_s,) = re.findall(r"a stream silent for (\d+) s", README)
+    assert float(silent_s) == load(Settings, {}).sse_keep_alive_s
+    (read_s,) = re.findall(r"httpx\.Timeout\(\d+, read=(\d+)\)", README)
+    assert float(read_s) > 2 * float(silent_s)
 
 
 @pytest.mark.parametrize("block", blocks("graphql"))
