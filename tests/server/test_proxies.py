@@ -164,3 +164,32 @@ async def test_metrics_are_not_for_the_world(proxied: Proxied, curl: Curl) -> No
     for name in "metrics", "metrics/", "/metrics", "./metrics", "%6detrics":
         answer = await curl("--path-as-is", f"{proxied.http}/{name}")
         assert answer.status == 403, name
+
+
+async def test_server_learns_of_a_request_what_it_needs_and_no_expectation(
+    program: str, *, tls: bool, path: str, reserved_port: int, tmp_path: Path
+) -> None:
+    """Go before 1.21.12 loses count of its connection when a refusal comes instead of a `100`."""
+    heads = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode().lower().splitlines()
+        headers = dict(line.split(": ", 1) for line in lines[1:-1])
+        if lines[0].startswith("post"):  # Caddy also asks whether the server is ready
+            heads.append((lines[0], headers))
+            await reader.readexactly(int(headers["content-length"]))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
+        server = Running(*listener.sockets[0].getsockname())
+        async with proxy(program, server, reserved_port, tmp_path, tls=tls, path=path) as proxied:
+            curl = Curl(("--http1.1",), proxied.certificate if tls else None)
+            url = f"{proxied.http}/graphql?query=%7Bx%7D"
+            await curl(url, "-H", "expect: 100-continue", body="{}")
+    ((first, headers),) = heads
+    assert first == "post /graphql?query=%7bx%7d http/1.1"
+    assert headers["host"] == f"localhost:{reserved_port}"
+    assert headers["x-forwarded-proto"] == ("https" if tls else "http")
+    assert headers["x-forwarded-for"] in {"127.0.0.1", "::1"}
+    assert "expect" not in headers

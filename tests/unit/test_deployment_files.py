@@ -70,6 +70,14 @@ def test_proxies_wait_longer_than_the_server_is_silent() -> None:
     assert 2 * most_silent_s < min(limits), "one ping may be late"
 
 
+def test_proxies_end_idle_connections_before_the_server_does() -> None:
+    server_s = load(Settings, {}).keep_alive_s
+    for file, name in ("nginx.conf", "keepalive_timeout"), ("Caddyfile", "keepalive"):
+        text = (DOCS / file).read_text(encoding="utf-8")
+        assert seconds(text, name) == {60}
+    assert server_s > 60
+
+
 def test_nginx_takes_bodies_that_the_server_takes() -> None:
     text = (DOCS / "nginx.conf").read_text(encoding="utf-8")
     (mebibytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
