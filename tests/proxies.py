@@ -109,8 +109,8 @@ def configuration(
     return replaced(text, examples)
 
 
-def nginx_command(directory: Path, site: str) -> list[str]:
-    """The command that runs nginx, on loopback addresses, with a site in `http { }`."""
+def nginx_arguments(directory: Path, site: str) -> list[str]:
+    """The arguments by which nginx serves a site, in `http { }`, on loopback addresses."""
     site = replaced(site, {"listen ": "listen 127.0.0.1:", "127.0.0.1:[::]:": "[::1]:"})
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = " ".join(f"{kind}_temp_path {directory / kind};" for kind in kinds)
@@ -120,10 +120,10 @@ def nginx_command(directory: Path, site: str) -> list[str]:
         f"{user} daemon off; pid {directory}/pid; events {{}}\n"
         f"http {{ access_log off; {paths}\n{site} }}"
     )
-    return ["nginx", "-e", "stderr", "-c", str(file)]
+    return ["-e", "stderr", "-c", str(file)]
 
 
-def caddy_command(directory: Path, site: str) -> list[str]:
+def caddy_arguments(directory: Path, site: str) -> list[str]:
     """The same of Caddy; it has no port for its administration, nor port 80."""
     site = re.sub(
         r"^\S*localhost:[0-9]+ {$", r"\g<0>\nbind 127.0.0.1 [::1]", site, flags=re.MULTILINE
@@ -131,7 +131,7 @@ def caddy_command(directory: Path, site: str) -> list[str]:
     assert "bind" in site
     file = directory / "Caddyfile"
     file.write_text(f"{{\nadmin off\nauto_https disable_redirects\n}}\n{site}")
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)]
+    return ["run", "--adapter", "caddyfile", "--config", str(file)]
 
 
 @asynccontextmanager
@@ -149,17 +149,17 @@ async def proxy(
         tls: Whether it speaks TLS.
         path: `/`, or `PATH`.
     """
-    needs.program(program)
+    path_of_program = needs.program(program)
     authority = Authority()
     chain, key = authority.issue(directory)
     certificate = Path(shutil.move(chain, directory / "site.pem"))
     shutil.move(key, certificate.with_suffix(".key"))
     site = configuration(program, server, port, tls=tls, path=path, certificate=certificate)
-    command = {"nginx": nginx_command, "caddy": caddy_command}[program](directory, site)
+    arguments = {"nginx": nginx_arguments, "caddy": caddy_arguments}[program](directory, site)
     environment = os.environ | {"XDG_DATA_HOME": str(directory), "XDG_CONFIG_HOME": str(directory)}
     with (directory / "log").open("w+") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=log, stderr=log, env=environment
+            path_of_program, *arguments, stdout=log, stderr=log, env=environment
         )
         try:
             async with asyncio.timeout(WAIT_S):
