@@ -3,7 +3,7 @@
 ```
 lifespan ── embedded database (with no --database) ── demo (with --demo)
          ├─ feeds, one per table
-         ├─ access: looks after the files of tokens and keys
+         ├─ file watch: looks at the files of tokens, keys and certificates
          └─ store, for mutations
 ```
 """
@@ -60,7 +60,7 @@ from graphql_api.transport.persisted import PersistedDocuments
 from graphql_api.transport.principal import Principal, Verifier
 from graphql_api.transport.rate_limit import TokenBuckets
 from graphql_api.transport.tokens import Tokens
-from graphql_api.transport.watched_file import WatchedFile
+from graphql_api.transport.watched_file import FileWatch, WatchedFile
 from graphql_api.transport.websocket import GraphQLTransportWS, Limits
 
 log = logging.getLogger(__name__)
@@ -83,8 +83,10 @@ class Application(Starlette):
         guard: Guard,
         cross_origin: CrossOrigin,
         admission: Admission,
+        file_watch: FileWatch,
     ) -> None:
         self.admission = admission
+        self.file_watch = file_watch
         self._services = services
         self._http = http
         self._websocket = websocket
@@ -204,7 +206,9 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         ),
         gate=access,
     )
-    services = Services(settings, url, websocket, access, announce or _log_lines)
+    file_watch = FileWatch()
+    file_watch.add(access.refresh)
+    services = Services(settings, url, websocket, file_watch, announce or _log_lines)
     guard = Guard.of(
         bound_hosts=settings.host,
         allow_hosts=settings.allow_host,
@@ -225,6 +229,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         ),
         guard=guard,
         cross_origin=cross_origin,
+        file_watch=file_watch,
         admission=Admission(
             max_connections=settings.max_connections,
             max_per_address=settings.max_connections_per_address,
@@ -286,13 +291,13 @@ class Services:
         settings: Settings,
         url: DatabaseURL | None,
         websocket: GraphQLTransportWS,
-        access: Access,
+        file_watch: FileWatch,
         announce: Announce,
     ) -> None:
         self._settings = settings
         self._url = url
         self._websocket = websocket
-        self._access = access
+        self._file_watch = file_watch
         self._announce = announce
         self._stack = AsyncExitStack()
         self._feeds: Feeds | None = None
@@ -319,7 +324,7 @@ class Services:
             await stack.enter_async_context(self._websocket)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
-            self._spawn(stack, tasks, self._access.run(), "access")
+            self._spawn(stack, tasks, self._file_watch.run(), "file watch")
             if self._settings.demo:
                 self._spawn(stack, tasks, _run_demo(url), "demo")
             embedded = self._url is None

@@ -207,6 +207,7 @@ def _schema(flags: Flags) -> int:
     from pathlib import Path
 
     from graphql_api.errors import ConfigurationError
+    from graphql_api.files import UnreadableFileError, read_file
     from graphql_api.schema import export
 
     file = Path(_SCHEMA_FILE)
@@ -215,9 +216,9 @@ def _schema(flags: Flags) -> int:
         sys.stdout.write(text)
         return OK
     try:
-        written = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {_SCHEMA_FILE}: {error.strerror}") from error
+        written = read_file(file).data.decode()
+    except (UnreadableFileError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {_SCHEMA_FILE}: {error}") from error
     if written == text:
         return OK
     difference = difflib.unified_diff(

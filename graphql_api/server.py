@@ -24,6 +24,7 @@ from graphql_api.transport.admission import Admission
 from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.watched import SocketLimits
+from graphql_api.transport.watched_file import FileWatch
 
 _BACKLOG = 2048
 _IPV6_WILDCARD = "::"
@@ -34,7 +35,6 @@ _NOT_OF_THIS_MACHINE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _LAST_LOOK_S = 0.3
 """uvicorn needs a moment to see that nobody is left: it looks every 0.1 s."""
 
-_TICKS_PER_CERTIFICATE_LOOK = 50
 _TICKS_PER_LOG_LOOK = 10
 
 _OTHER_DESCRIPTORS = 256
@@ -166,9 +166,11 @@ class Application(Protocol):
 
     Attributes:
         admission: Decides which connections are let in.
+        file_watch: Looks at the files that may change, from its start to its end.
     """
 
     admission: Admission
+    file_watch: FileWatch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, as ASGI has it."""
@@ -216,10 +218,11 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: Application, settings: Settings) -> None:
-        self._certificate = (
-            None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
-        )
-        super().__init__(_config(self._supervised, app.admission, settings, self._certificate))
+        certificate = None
+        if settings.tls_cert is not None:
+            certificate = Certificate(settings.tls_cert, settings.tls_key)
+            app.file_watch.add(certificate.refresh)
+        super().__init__(_config(self._supervised, app.admission, settings, certificate))
         self._app = app
         self._grace_s = settings.shutdown_grace_s
         self._request_timeout_s = settings.request_timeout_s
@@ -279,8 +282,6 @@ class Server(uvicorn.Server):
         """Look now and then what there is to do; uvicorn ticks at 10 Hz."""
         if counter % _TICKS_PER_LOG_LOOK == 0:
             self._app.admission.log.flush()
-        if self._certificate is not None and counter % _TICKS_PER_CERTIFICATE_LOOK == 0:
-            self._certificate.reload_if_changed()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -380,7 +381,7 @@ def _config(
         proxy_headers=bool(settings.trusted_proxy),
         forwarded_allow_ips=[*settings.trusted_proxy],
         server_header=False,
-        ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
+        ssl_context_factory=None if certificate is None else lambda *_: certificate.value,
         timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         ws=OutletProtocol.with_limits(limits),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from pathlib import Path
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.transport.watched_file import WatchedFiles
 
-log = logging.getLogger(__name__)
 
+class Certificate(WatchedFiles[ssl.SSLContext]):
+    """The certificate that the server shows to its clients, and the private key to it.
 
-class Certificate:
-    """What the server shows to its clients, and the private key to it.
+    Attributes:
+        value: The context of the listening socket. It is the same object for ever: a renewed
+            certificate is loaded into it, and counts for the connections that come after that.
 
     Args:
         chain: The certificate and those above it, in PEM.
@@ -23,51 +25,21 @@ class Certificate:
     """
 
     def __init__(self, chain: Path, key: Path | None) -> None:
-        self._chain = chain
-        self._key = key
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        """For the listening socket; connections that are open keep what they began with."""
-        self._seen = self._look()
-        self._load()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
-    def reload_if_changed(self) -> None:
-        """Take what has been renewed for the connections to come.
+        def load(*_: bytes) -> ssl.SSLContext:
+            # The library takes paths alone. These have just been read, and so do not block; if they
+            # have changed since, their versions are other ones at the next look.
+            try:
+                # Half a file must not leave half a certificate in the context that is used.
+                for loaded in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
+                    loaded.load_cert_chain(chain, key, password=_refuse_passphrase)
+            except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+                raise ConfigurationError(_reason(error)) from error
+            return context
 
-        What cannot be used is logged, and what was there before stays.
-        """
-        seen = self._look()
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            self._load()
-        except ConfigurationError as error:
-            log.warning("the old certificate is kept: %s", error)
-        else:
-            log.info("took the certificate anew that is in %s", self._chain)
-
-    def _load(self) -> None:
-        try:
-            # A file that is half written must not leave half of it in the context that is used.
-            for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.context):
-                context.load_cert_chain(self._chain, self._key, password=_refuse_passphrase)
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            files = f"--tls-cert {self._chain}"
-            if self._key is not None:
-                files += f" with --tls-key {self._key}"
-            raise ConfigurationError(f"{files} cannot be used: {_reason(error)}") from error
-
-    def _look(self) -> list[tuple[int, int, int] | None]:
-        return [_identity(file) for file in (self._chain, self._key) if file is not None]
-
-
-def _identity(file: Path) -> tuple[int, int, int] | None:
-    """What changes whenever a file's content does; None if it is not there."""
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+        paths = [chain] if key is None else [chain, key]
+        super().__init__(paths, load, name="certificate")
 
 
 def _refuse_passphrase() -> str:
@@ -82,6 +54,6 @@ def _reason(error: OSError | ValueError) -> str:
         case ssl.SSLError():
             return "not a certificate and its private key in PEM"
         case OSError():
-            return (error.strerror or str(error)).lower()
+            return error.strerror or str(error)
         case _:
             return str(error)

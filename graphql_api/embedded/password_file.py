@@ -9,11 +9,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from graphql_api.embedded.errors import PasswordFileError
+from graphql_api.files import UnreadableFileError, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _PASSWORD_BYTES = 24
+_MAX_BYTES = 64 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -38,18 +40,19 @@ def load_or_create_password(path: Path) -> str:
 
 
 def _load(path: Path) -> str:
-    # The descriptor, not the name, is checked: the file cannot be exchanged in between.
-    descriptor = os.open(path, os.O_RDONLY)
-    with open(descriptor, encoding="utf-8") as file:  # noqa: PTH123  opened already
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise PasswordFileError(f"The password file {path} is not a regular file.")
-        if status.st_mode & _OTHERS:
-            raise PasswordFileError(
-                f"Others than its owner can use the password file {path}; run "
-                f"`chmod 600 {path}`, or delete it for a new password."
-            )
-        password = file.read().strip()
+    if not os.path.lexists(path):
+        raise FileNotFoundError(path)
+    try:
+        content = read_file(path, max_bytes=_MAX_BYTES)
+        password = content.data.decode().strip()
+    except (UnreadableFileError, UnicodeDecodeError) as error:
+        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise PasswordFileError(f"Cannot use the password file {path}: {reason}.") from error
+    if content.mode & _OTHERS:
+        raise PasswordFileError(
+            f"Others than its owner can use the password file {path}; run "
+            f"`chmod 600 {path}`, or delete it for a new password."
+        )
     if not password:
         raise PasswordFileError(f"The password file {path} is empty; delete it for a new password.")
     return password

@@ -21,11 +21,13 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rethinkdb.errors import ReqlCursorEmpty, ReqlError
 
 from graphql_api.errors import DatabaseUnavailableError
+from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.rethink.driver import PlainDecoder, r
 from graphql_api.rethink.driver_errors import not_connected, translated
 from graphql_api.rethink.url import DatabaseURL
@@ -69,6 +71,12 @@ async def connect(
         DatabaseUnavailableError: It does not come about within `connect_s`.
         DatabaseRefusedError: The user is not known, or the password is wrong.
     """
+    if url.ca_certs:
+        try:
+            # The driver would open whatever is there by now, and wait for a FIFO for ever.
+            read_file(Path(url.ca_certs))
+        except UnreadableFileError as error:
+            raise not_connected(url, f": the file of ca_certs: {error}") from error
     # Not `r.connect`: it hands out the connection only once that is up, and there would be no hold
     # on the socket of one that is cancelled half-way.
     driver = r.connection_type(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.files import UnreadableFileError, read_file
 
 DEFAULT_PORT: Final = 28015
 DEFAULT_USER: Final = "admin"
@@ -147,7 +149,10 @@ def _ca_certs(parts: SplitResult) -> str | None:
     file = options[0][1]
     try:
         # Read now: a mistyped file is the operator's to mend, and no reason to retry for ever.
+        read_file(Path(file))
         ssl.create_default_context(cafile=file)
+    except UnreadableFileError as error:
+        raise _wrong(f"the file of ca_certs cannot be used: {error}") from error
     except OSError as error:
         reason = error.strerror or "it holds no certificate"
         raise _wrong(f"the file of ca_certs cannot be used: {reason}") from error

@@ -13,11 +13,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
-from typing import Never, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from starlette.types import Scope as ASGIScope
 
 from graphql_api.errors import UnauthenticatedError
+from graphql_api.files import SpareDescriptor
 from graphql_api.transport.credentials import bearer_token
 from graphql_api.transport.principal import ANYBODY, InvalidTokenError, Principal, Verifier
 from graphql_api.transport.refusal_log import RefusalLog
@@ -26,8 +27,6 @@ from graphql_api.transport.watched_file import WatchedFile
 
 log = logging.getLogger(__name__)
 
-_POLL_S = 1.0
-"""How soon a change of a file is noticed. A look at it takes microseconds."""
 _MAX_SLEEP_S = 60.0
 """How soon a leap of the machine's clock is noticed: a timer knows nothing of one."""
 
@@ -116,16 +115,14 @@ class Access:
             hold.end(_REVOKED)
         return hold
 
-    async def run(self) -> Never:
-        """See that changes of the files count, for as long as the server runs."""
-        while True:
-            await asyncio.sleep(_POLL_S)
-            self.refresh()
-            self._refusals.flush()
+    def refresh(self, spare: SpareDescriptor | None = None) -> None:
+        """Read the files that have changed, and end the connections whose grant is withdrawn.
 
-    def refresh(self) -> None:
-        """Read the files that have changed, and end the connections whose grant is withdrawn."""
-        changes = [verifier.refresh() for verifier in self._verifiers]
+        Args:
+            spare: Given up for a moment, if the process has no other descriptor.
+        """
+        self._refusals.flush()
+        changes = [verifier.refresh(spare) for verifier in self._verifiers]
         if not any(changes):
             return
         self._grants = self._current_grants()

@@ -20,11 +20,14 @@ import orjson
 from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError, OperationDefinitionNode
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.persisted import SHA256_PREFIX, document_id
 
 Validate: TypeAlias = Callable[[DocumentNode], Sequence[GraphQLError]]
 """Tells what is wrong with a document."""
+
+_MAX_BYTES = 64 * 1024 * 1024
 
 _APOLLO_FORMAT = "apollo-persisted-query-manifest"
 
@@ -41,10 +44,10 @@ def read_manifest(file: Path, validate: Validate) -> dict[str, str]:
             entry.
     """
     try:
-        content = orjson.loads(file.read_bytes())
-    except OSError as error:
+        content = orjson.loads(read_file(file, max_bytes=_MAX_BYTES).data)
+    except UnreadableFileError as error:
         raise ConfigurationError(
-            f"cannot read the persisted documents of {file}: {error.strerror}"
+            f"cannot read the persisted documents of {file}: {error}"
         ) from error
     except orjson.JSONDecodeError as error:
         raise ConfigurationError(f"the persisted documents of {file}: no JSON: {error}") from error

@@ -6,6 +6,7 @@ is replaced as a whole, under a lock.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.transport.tokens import ApiToken, Tokens
 
 if sys.platform != "win32":
@@ -27,7 +29,7 @@ def read_tokens(path: Path) -> tuple[ApiToken, ...]:
         ConfigurationError: It cannot be read, or is no token file.
     """
     with _explained(path):
-        return Tokens.parse(path.read_bytes()).tokens
+        return _tokens(path)
 
 
 def add_token(path: Path, token: ApiToken) -> None:
@@ -37,7 +39,7 @@ def add_token(path: Path, token: ApiToken) -> None:
         ConfigurationError: The file cannot be read or written, or has a token of this name.
     """
     with _explained(path), _locked(path) as file:
-        before = Tokens.parse(file.read_bytes()).tokens if file.exists() else ()
+        before = _tokens(file) if os.path.lexists(file) else ()
         if any(token.name == other.name for other in before):
             raise ConfigurationError(f"there is a token {token.name} already; revoke it first")
         _replace(file, Tokens(tokens=(*before, token)))
@@ -50,11 +52,15 @@ def remove_token(path: Path, name: str) -> None:
         ConfigurationError: The file cannot be read or written, or has no token of this name.
     """
     with _explained(path), _locked(path) as file:
-        before = Tokens.parse(file.read_bytes()).tokens
+        before = _tokens(file)
         after = tuple(token for token in before if token.name != name)
         if len(after) == len(before):
             raise ConfigurationError(f"there is no token {name}")
         _replace(file, Tokens(tokens=after))
+
+
+def _tokens(file: Path) -> tuple[ApiToken, ...]:
+    return Tokens.parse(read_file(file).data).tokens
 
 
 @contextmanager
@@ -63,14 +69,17 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigurationError(f"token file {path}: {error.strerror or error}") from error
-    except ConfigurationError as error:
+    except (UnreadableFileError, ConfigurationError) as error:
         raise ConfigurationError(f"token file {path}: {error}") from error
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[Path]:
     """The file itself, where the path is a link; nobody else changes it meanwhile."""
-    file = path.resolve()
+    try:
+        file = path.resolve()
+    except RuntimeError as error:  # of links that lead in a circle, before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
     if sys.platform == "win32":
         yield file
         return

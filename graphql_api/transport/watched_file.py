@@ -1,91 +1,209 @@
-"""A file whose content counts as it is now, unless it is broken now."""
+"""Files whose changes count while the server runs.
+
+Every file that is watched goes through one reader (`graphql_api.files`), and is looked at by one
+task (`FileWatch`), once a second:
+
+```
+                    the version is the last one that was read
+                  ┌───────┐
+                  ▼       │
+ look (stat) ──▶ the version is another one, or the last try has failed ──▶ read ──▶ parse
+                                                                             │         │
+                            the value in force stays; try again in a second ◀┴─────────┤
+                                                                  the new value counts ◀┘
+```
+
+A version counts as read only when its content has been parsed. What fails is tried again until it
+succeeds; the log names a problem once.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
-import stat
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Never, Protocol, TypeAlias, TypeVar
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.files import (
+    MAX_BYTES,
+    FileContent,
+    FileVersion,
+    SpareDescriptor,
+    UnreadableFileError,
+    look_at_file,
+    read_file,
+)
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_Mark: TypeAlias = tuple[int, ...] | str
-"""What differs between two versions of a file."""
+_POLL_S = 1.0
+"""How soon a change of a file is noticed. A look at it takes microseconds."""
+
+_COARSEST_CLOCK_NS = 2_000_000_000
+"""The coarsest clock of a file system, that of FAT: within this time, two versions of a file may
+look the same."""
+
+_OTHERS_MAY_WRITE = 0o002
+
+_Versions: TypeAlias = tuple[FileVersion | None, ...]
 
 
-class WatchedFile(Generic[T]):
-    """What a file holds; `refresh` looks whether that has changed.
-
-    It is read and looked at without a thread: it is small, and on a disk of this machine. One that
-    everybody can change counts as broken.
+class WatchedFiles(Generic[T]):
+    """The value of one file, or of several that belong together; `refresh` follows their changes.
 
     Args:
-        path: The file; it may be a link that is changed to another file.
-        parse: Makes something of its content. Raises a ConfigurationError if that is broken.
-        name: What kind of file it is, for messages.
+        paths: The files; each may be a link, which may be set to another file.
+        parse: Makes a value of their contents, in the order of `paths`. Raises a ConfigurationError
+            if they are broken.
+        name: What the files are called in messages.
+        max_bytes: The largest size of each.
+        clock_ns: Tells the time in nanoseconds since 1970.
 
     Raises:
-        ConfigurationError: It cannot be read, or is broken.
+        ConfigurationError: A file cannot be read, everybody may write to it, or it is broken.
 
     Attributes:
-        value: What came of the last content that was not broken.
+        value: The value of the last contents that were read and not broken.
     """
 
-    def __init__(self, path: Path, parse: Callable[[bytes], T], *, name: str) -> None:
-        self._path = path
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        parse: Callable[..., T],
+        *,
+        name: str,
+        max_bytes: int = MAX_BYTES,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._paths = paths
         self._parse = parse
         self._name = name
-        self._mark = self._look()
-        self.value = self._read()
+        self._max_bytes = max_bytes
+        self._clock_ns = clock_ns
+        self._read_versions: _Versions | None = None
+        self._digests: tuple[bytes, ...] = ()
+        self._problem: tuple[str, _Versions] | None = None
+        self.value, self._digests = self._load(self._read(None))
 
-    def refresh(self) -> bool:
-        """Read the file again if it has been changed.
+    def refresh(self, spare: SpareDescriptor | None = None) -> bool:
+        """Read the files again if one has changed since they were last read and parsed.
 
-        A file that is broken, or gone, is told to the operator once, and changes nothing.
+        While they cannot be read or are broken, the value stays as it is.
+
+        Args:
+            spare: Given up for a moment, if the process has no other descriptor.
 
         Returns:
             Whether there is a new value.
         """
-        mark = self._look()
-        if mark == self._mark:
+        versions = tuple(map(look_at_file, self._paths))
+        if versions == self._read_versions:
             return False
-        self._mark = mark
         try:
-            self.value = self._read()
+            contents = self._read(spare)
+            is_new = tuple(map(_digest, contents)) != self._digests
+            if is_new:
+                self.value, self._digests = self._load(contents)
         except ConfigurationError as error:
-            log.error(  # noqa: TRY400 - a broken file needs no traceback
-                "%s; what it held before stays in force", error
-            )
+            self._read_versions = None
+            self._complain(str(error), versions)
             return False
-        log.info("%s %s was read again", self._name, self._path)
-        return True
+        if is_new or self._problem is not None:
+            log.info("%s was read again", self)
+        self._problem = None
+        return is_new
 
-    def _look(self) -> _Mark:
-        try:
-            status = self._path.stat()
-        except OSError as error:
-            return error.strerror or str(error)
-        # The time of the inode changes with anything, the mode of a file that could not be read
-        # among them.
-        return status.st_dev, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size
+    def __str__(self) -> str:
+        """What messages call the files: `token file /etc/tokens.json`."""
+        return f"{self._name} {' and '.join(map(str, self._paths))}"
 
-    def _read(self) -> T:
+    def _read(self, spare: SpareDescriptor | None) -> list[FileContent]:
+        contents = []
+        for path in self._paths:
+            try:
+                content = read_file(path, max_bytes=self._max_bytes, spare=spare)
+            except UnreadableFileError as error:
+                raise ConfigurationError(f"{self._name} {path}: {error}") from error
+            if content.mode & _OTHERS_MAY_WRITE:
+                raise ConfigurationError(
+                    f"{self._name} {path}: everybody on this machine could change it: chmod o-w"
+                )
+            contents.append(content)
+        versions = tuple(content.version for content in contents)
+        self._read_versions = versions if self._is_settled(versions) else None
+        return contents
+
+    def _load(self, contents: Sequence[FileContent]) -> tuple[T, tuple[bytes, ...]]:
         try:
-            _check_mode(self._path)
-            return self._parse(self._path.read_bytes())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigurationError(f"{self._name} {self._path}: {reason}") from error
+            value = self._parse(*(content.data for content in contents))
         except ConfigurationError as error:
-            raise ConfigurationError(f"{self._name} {self._path}: {error}") from error
+            raise ConfigurationError(f"{self}: {error}") from error
+        return value, tuple(map(_digest, contents))
+
+    def _is_settled(self, versions: Iterable[FileVersion]) -> bool:
+        """Whether every further change will make other versions.
+
+        A second change within one tick of the file system's clock may leave time and size as they
+        are. So a file that has just been changed is read once more a little later.
+        """
+        newest_ns = max(max(version.ctime_ns, version.mtime_ns) for version in versions)
+        return self._clock_ns() - newest_ns > _COARSEST_CLOCK_NS
+
+    def _complain(self, text: str, versions: _Versions) -> None:
+        problem = text, versions
+        if problem != self._problem:
+            self._problem = problem
+            log.error("%s; what it held before stays in force", text)
 
 
-def _check_mode(path: Path) -> None:
-    if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
-        raise ConfigurationError("everybody on this machine could change it: chmod o-w")
+class WatchedFile(WatchedFiles[T]):
+    """The value of one file; as `WatchedFiles`."""
+
+    def __init__(
+        self, path: Path, parse: Callable[[bytes], T], *, name: str, max_bytes: int = MAX_BYTES
+    ) -> None:
+        super().__init__((path,), parse, name=name, max_bytes=max_bytes)
+
+
+class Refresh(Protocol):
+    """Follows the changes of some files."""
+
+    def __call__(self, spare: SpareDescriptor) -> object:
+        """Look at the files, and read those that have changed."""
+
+
+class FileWatch:
+    """The task that looks at every watched file once a second."""
+
+    def __init__(self) -> None:
+        self._refreshes: list[Refresh] = []
+        self._spare = SpareDescriptor()
+
+    def add(self, refresh: Refresh) -> None:
+        """Call this once a second, from the next second on."""
+        self._refreshes.append(refresh)
+
+    def look(self) -> None:
+        """Look at every file now."""
+        for refresh in self._refreshes:
+            refresh(self._spare)
+
+    async def run(self) -> Never:
+        """Look at the files for as long as the server runs."""
+        self._spare.take()
+        try:
+            while True:
+                await asyncio.sleep(_POLL_S)
+                self.look()
+        finally:
+            self._spare.release()
+
+
+def _digest(content: FileContent) -> bytes:
+    return sha256(content.data).digest()

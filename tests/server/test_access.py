@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -450,3 +452,30 @@ async def test_broken_token_file_keeps_everybody(
         assert (await over_http(guarded, headers=bearer(token))).status_code == 200
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert str(guarded.tokens) in record.message
+
+
+async def test_revocation_that_could_not_be_read_counts_as_soon_as_it_can(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file does not change again, and is read all the same."""
+    token = guarded.token("a", Scope.READ)
+    await noticed(guarded, token)
+    really_open = os.open
+
+    def open_others(path: Any, *more: Any, **named: Any) -> int:
+        if path == guarded.tokens:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return really_open(path, *more, **named)
+
+    async with connected(guarded.server.ws, bearer(token)) as client:
+        remove_token(guarded.tokens, "a")
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", open_others)
+            async with asyncio.timeout(WAIT_S):
+                while "Too many open files" not in caplog.text:
+                    await asyncio.sleep(0.05)
+            assert (await over_http(guarded, headers=bearer(token))).status_code == 200
+        async with asyncio.timeout(WAIT_S):
+            await client.socket.wait_closed()
+        assert client.socket.close_code == 4403
+    assert (await over_http(guarded, headers=bearer(token))).status_code == 401

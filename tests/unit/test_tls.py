@@ -35,7 +35,7 @@ def test_certificate_and_key_may_be_one_file(authority: Authority, tmp_path: Pat
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"--tls-cert \S+gone.crt .*no such file"):
+    with pytest.raises(ConfigurationError, match=r"^certificate \S+gone.crt: No such file"):
         Certificate(tmp_path / "gone.crt", None)
 
 
@@ -70,8 +70,11 @@ def test_renewal_that_cannot_be_used_is_told_once_and_changes_nothing(
     certificate = Certificate(chain, key)
     chain.write_text("half of a certifi")
     touch(chain)
-    certificate.reload_if_changed()
-    certificate.reload_if_changed()
+    assert not certificate.refresh()
+    assert not certificate.refresh()
     (record,) = caplog.records
-    assert record.levelno == logging.WARNING
-    assert "the old certificate is kept" in record.getMessage()
+    assert record.levelno == logging.ERROR
+    assert record.getMessage() == (
+        f"certificate {chain} and {key}: not a certificate and its private key in PEM; what it "
+        "held before stays in force"
+    )
