@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
+from graphql_api.files import shown_path
+from graphql_api.masking import mask_password
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.settings import CommonSettings, origin
+from graphql_api.settings import CommonSettings, DataSettings, origin
 
 
 class EffectiveSetting(NamedTuple):
@@ -53,6 +56,10 @@ def _text(name: str, value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case tuple():
-            return ", ".join(str(item) for item in value)
+            return ", ".join(mask_password(str(item)) for item in value)
+        case str():
+            return mask_password(value)
+        case Path() if name not in DataSettings.model_fields:
+            return shown_path(value)
         case _:
             return str(value)  # of any other secret that is a row of asterisks

@@ -91,6 +91,17 @@ class SpareDescriptor:
         return True
 
 
+def shown_path(path: Path) -> str:
+    """A path as messages show it.
+
+    A relative path that leads to nothing is not repeated: people write the secret itself, such as
+    a JWT's key, where its file is asked for.
+    """
+    if path.is_absolute() or look_at_file(path) is not None:
+        return str(path)
+    return "(not repeated, for it may be the secret itself; it is relative and leads to nothing)"
+
+
 def look_at_file(path: Path) -> FileVersion | None:
     """The version of a file that is there now; None if that cannot be told. Needs no descriptor."""
     try:

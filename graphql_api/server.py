@@ -18,6 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.masking import mask_password
 from graphql_api.settings import Settings
 from graphql_api.tls import Certificate
 from graphql_api.transport.admission import Admission
@@ -150,6 +151,7 @@ def _listen_on(address: _Address, port: int, *, dual_stack: bool) -> socket.sock
 
 def listening_failed(host: str, port: int, error: OSError | UnicodeError) -> ConfigurationError:
     """The operator's version of an error that came of listening on an address."""
+    host = mask_password(host)
     if isinstance(error, UnicodeError):
         return ConfigurationError(f"cannot listen on {host}, port {port}: it is no host name")
     if error.errno == errno.EADDRINUSE:

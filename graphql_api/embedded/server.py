@@ -15,6 +15,7 @@ from graphql_api.embedded.connection import Connection
 from graphql_api.embedded.errors import AddressInUseError, DataFileError, ListenError, ReqlError
 from graphql_api.embedded.storage import open_storage
 from graphql_api.embedded.terms.indexes import build_index
+from graphql_api.masking import mask_password
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +106,7 @@ class EmbeddedServer:
                 self._accept, self.host, self.port, limit=_READ_LIMIT
             )
         except OSError as error:
-            where = f"Cannot listen on {self.host}:{self.port}"
+            where = f"Cannot listen on {mask_password(self.host)}:{self.port}"
             if error.errno == errno.EADDRINUSE:
                 raise AddressInUseError(
                     f"{where}: another program does; stop it, or choose another port."

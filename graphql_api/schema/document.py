@@ -17,7 +17,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from graphql_api.feeds.table import is_text
-from graphql_api.schema.masking import mask_password
+from graphql_api.masking import mask_password
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")

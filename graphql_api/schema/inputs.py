@@ -7,8 +7,8 @@ from typing import Any, TypeGuard
 
 from strawberry import UNSET
 
+from graphql_api.masking import is_masked, unmask_password
 from graphql_api.schema.document import is_object
-from graphql_api.schema.masking import is_masked, unmask_password
 from graphql_api.schema.problems import Place
 
 

@@ -21,6 +21,7 @@ from typing import TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.masking import mask_password
 from graphql_api.transport.guard import Refusal, refuse
 from graphql_api.transport.paths import without_last_slash
 from graphql_api.transport.refusal_log import RefusalLog
@@ -240,5 +241,6 @@ def _network(text: str) -> _Network:
         return ipaddress.ip_network(text)
     except ValueError as error:
         raise ConfigurationError(
-            f"--trusted-proxy {text!r}: not an IP address, or a network such as 10.0.0.0/8"
+            f"--trusted-proxy {mask_password(text)!r}: not an IP address, or a network such as "
+            "10.0.0.0/8"
         ) from error

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
-from graphql_api.schema.masking import mask_password
+from graphql_api.masking import mask_password
 
 _logger = logging.getLogger(__name__)
 

@@ -159,7 +159,7 @@ def allowed_algorithms(names: Collection[str]) -> frozenset[str]:
     for name in names:
         if name not in ALGORITHMS:
             known = ", ".join(sorted(ALGORITHMS))
-            raise ConfigurationError(f"--jwt-algorithm {name}: there are {known}")
+            raise ConfigurationError(f"--jwt-algorithm: there are {known}; `none` is none of them")
     return frozenset(names) or ALGORITHMS
 
 

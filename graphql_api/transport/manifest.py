@@ -20,7 +20,7 @@ import orjson
 from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError, OperationDefinitionNode
 
 from graphql_api.errors import ConfigurationError
-from graphql_api.files import UnreadableFileError, read_file
+from graphql_api.files import UnreadableFileError, read_file, shown_path
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.persisted import SHA256_PREFIX, document_id
 
@@ -47,16 +47,20 @@ def read_manifest(file: Path, validate: Validate) -> dict[str, str]:
         content = orjson.loads(read_file(file, max_bytes=_MAX_BYTES).data)
     except UnreadableFileError as error:
         raise ConfigurationError(
-            f"cannot read the persisted documents of {file}: {error}"
+            f"cannot read the persisted documents of {shown_path(file)}: {error}"
         ) from error
     except orjson.JSONDecodeError as error:
-        raise ConfigurationError(f"the persisted documents of {file}: no JSON: {error}") from error
+        raise ConfigurationError(
+            f"the persisted documents of {shown_path(file)}: no JSON: {error}"
+        ) from error
     texts: dict[str, str] = {}
     try:
         for name, id_, text in _entries(content):
             texts[_checked(name, id_, text, validate)] = text
     except _EntryError as error:
-        raise ConfigurationError(f"the persisted documents of {file}: {error}") from error
+        raise ConfigurationError(
+            f"the persisted documents of {shown_path(file)}: {error}"
+        ) from error
     return texts
 
 

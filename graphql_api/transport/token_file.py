@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from graphql_api.errors import ConfigurationError
-from graphql_api.files import UnreadableFileError, read_file
+from graphql_api.files import UnreadableFileError, read_file, shown_path
 from graphql_api.transport.tokens import ApiToken, Tokens
 
 if sys.platform != "win32":
@@ -55,7 +55,8 @@ def remove_token(path: Path, name: str) -> None:
         before = _tokens(file)
         after = tuple(token for token in before if token.name != name)
         if len(after) == len(before):
-            raise ConfigurationError(f"there is no token {name}")
+            # The name is not repeated: people write the token itself here.
+            raise ConfigurationError("there is no token of this name")
         _replace(file, Tokens(tokens=after))
 
 
@@ -68,9 +69,11 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigurationError(f"token file {path}: {error.strerror or error}") from error
+        raise ConfigurationError(
+            f"token file {shown_path(path)}: {error.strerror or error}"
+        ) from error
     except (UnreadableFileError, ConfigurationError) as error:
-        raise ConfigurationError(f"token file {path}: {error}") from error
+        raise ConfigurationError(f"token file {shown_path(path)}: {error}") from error
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from graphql_api.files import (
     UnreadableFileError,
     look_at_file,
     read_file,
+    shown_path,
 )
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class WatchedFiles(Generic[T]):
             try:
                 content = read_file(path, max_bytes=self._max_bytes, spare=spare)
             except UnreadableFileError as error:
-                raise ConfigurationError(f"{self._name} {path}: {error}") from error
+                raise ConfigurationError(f"{self._name} {shown_path(path)}: {error}") from error
             if content.mode & _OTHERS_MAY_WRITE:
                 raise ConfigurationError(
                     f"{self._name} {path}: everybody on this machine could change it: chmod o-w"

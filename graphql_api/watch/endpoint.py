@@ -49,7 +49,7 @@ class Endpoint:
             raise ConfigurationError("--url: not a URL such as http://127.0.0.1:8000/graphql")
         if parts.scheme not in _SCHEMES:
             raise ConfigurationError("--url: its scheme is none of http, https, ws and wss")
-        if "@" in parts.netloc:
+        if "@" in parts.netloc + parts.path:  # or what another program takes for these
             raise ConfigurationError("--url: no user and password belong here; --token is for that")
         scheme = _SCHEMES[parts.scheme]
         path = "/graphql" if parts.path in {"", "/"} else parts.path

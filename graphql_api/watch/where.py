@@ -48,7 +48,8 @@ def parse_where(conditions: Mapping[str, Condition], texts: Iterable[str]) -> di
         key, equals, value = (part.strip() for part in text.partition("="))
         condition = conditions.get(key)
         if condition is None or not equals:
-            raise _problem(f"{key!r} is no condition of these rows", conditions)
+            # It is not repeated: it may be anything, a URL with a password too.
+            raise _problem("there is a condition that these rows do not have", conditions)
         member = condition.member
         if condition.kind is Kind.ANY_OF:
             where.setdefault(member, []).append(value)

@@ -133,6 +133,43 @@ async def test_nothing_that_is_served_holds_a_password(client: Client, writer: W
     assert len(re.findall(r"user:\*\*\*@|ann:\*\*\*@", json.dumps(said))) >= 20
 
 
+ODD_URLS = [
+    url.format(PROXY)
+    for url in (
+        "http://u:12/{}@h",
+        "http://u%3A{}@h",
+        "http://u:{}%40h",
+        "http://u\uff1a{}\uff20h",
+        "http://domain\\u:{}@h",
+        "http://u:a@{}@h",
+        "http://u:a/{}@h/x@y",
+        "http:\\\\u:{}@h",
+        "ht\ntp://u:{}@h",
+        "HTTP://u:a\tb {}@h",
+        "http://us/er:{}@h",
+        "http://u:{}@[::1]:80/",
+        "http:u:{}@h",
+        "u:12#{}@h",
+        "//u:{}@h",
+        "see http://u:{}@h now",
+    )
+]
+
+
+async def test_url_of_an_odd_form_is_served_without_its_password(
+    client: Client, writer: Writer
+) -> None:
+    rules = [{"proxy_url": url} for url in ODD_URLS]
+    await writer.insert("policy", policy(proxy_rules=rules))
+    await writer.insert("schedule", schedule(seeds=ODD_URLS))
+    for number, url in enumerate(ODD_URLS):
+        await writer.insert("domain_login", {"domain": f"d{number}.example", "login_url": url})
+    await until_seen(client, writer)
+    said = await everything(client, writer)
+    assert_no_secret(said)
+    assert json.dumps(said).count("***") > 3 * len(ODD_URLS)
+
+
 async def test_event_stream_and_get_hold_no_password(server: Running) -> None:
     async with httpx.AsyncClient(base_url=server.http) as http:
         for watch in WATCHES:

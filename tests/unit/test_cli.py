@@ -193,6 +193,23 @@ def test_unfit_setting_is_one_line(
         ["app:\n xyzzy"],
         ["serve", "--allow-origin", "https://app:xyzzy@db.example"],
         ["serve", "--allow-host", "app:xyzzy@db.example"],
+        ["serve", "--allow-host", "http://app:12/xyzzy@db.example"],
+        ["serve", "--trusted-proxy", "app:xyzzy@db.example"],
+        ["serve", "--host", "app:xyzzy@db.example"],
+        ["serve", "--host", "app:xyzzy@db.example", "--insecure"],
+        ["embedded", "--host", "app:xyzzy@db.example"],
+        ["serve", "--jwt-key", "xyzzy"],
+        ["serve", "--tokens", "xyzzy/xyzzy"],
+        ["token", "list", "--tokens", "xyzzy"],
+        ["token", "revoke", "xyzzy", "--tokens", "xyzzy"],
+        ["token", "create", "a:xyzzy@b", "--scope", "read", "--tokens", "xyzzy"],
+        ["token", "create", "a", "--scope", "xyzzy", "--tokens", "xyzzy"],
+        ["token", "create", "a", "--scope", "read", "--tokens", "none/xyzzy"],
+        ["watch", "policies", "--url", "app:xyzzy@db.example"],
+        ["watch", "policies", "--url", "http:/app:xyzzy@db.example"],
+        ["watch", "policies", "--url", "http://app:12/xyzzy@db.example"],
+        ["watch", "policies", "--where", "app:xyzzy@db.example"],
+        ["watch", "app:xyzzy@db.example"],
     ],
 )
 def test_password_is_in_no_error(arguments: list[str]) -> None:
@@ -507,7 +524,23 @@ def test_token_is_made_listed_and_revoked(
     assert main(["token", "revoke", "ci", *file]) == OK
     assert capsys.readouterr().out.startswith("revoked; ")
     assert main(["token", "revoke", "ci", *file]) == MISUSED
-    assert "there is no token ci" in one_line(capsys.readouterr().err)
+    assert "there is no token of this name" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        ["--scope", "read", "--scope", "write", "--scope", "logins"],
+        ["--scope", "logins,write", "--scope", "read,write"],
+        ["--scope", "read, write,", "--scope=logins"],
+    ],
+)
+def test_scopes_of_a_token_add_up(
+    scopes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = ["--tokens", str(tmp_path / "tokens.json")]
+    assert main(["token", "create", "ci", *scopes, *file]) == OK
+    assert "the token ci may read, logins, write;" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -515,6 +548,7 @@ def test_token_is_made_listed_and_revoked(
     [
         ["ci"],
         ["ci", "--scope", "admin"],
+        ["ci", "--scope", "read", "--scope", "admin"],
         ["ci", "--scope", ""],
         ["two words", "--scope", "read"],
         ["ci", "--scope", "read", "--expires-in", "soon"],
@@ -545,7 +579,7 @@ def test_token_that_makes_no_sense_is_not_made(
         (["--tokens", "{broken}"], "token file {broken}: Invalid JSON"),
         (["--jwt-key", "{broken}"], "JWT key file {broken}: "),
         (["--jwt-jwks", "{broken}"], "JWKS file {broken}: it is no JSON Web Key Set"),
-        (["--jwt-key", "{broken}", "--jwt-algorithm", "none"], "--jwt-algorithm none"),
+        (["--jwt-key", "{broken}", "--jwt-algorithm", "none"], "--jwt-algorithm: there are"),
     ],
 )
 def test_server_that_would_let_in_the_wrong_ones_does_not_start(

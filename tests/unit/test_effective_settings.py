@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from graphql_api import server
+from graphql_api.app import create_app
 from graphql_api.cli import main
 from graphql_api.effective_settings import effective_settings
 from graphql_api.errors import ConfigurationError
 from graphql_api.settings import Settings, load
+from graphql_api.tls import Certificate
 
 
 def shown(flags: dict[str, object]) -> dict[str, tuple[str, str]]:
@@ -41,6 +46,38 @@ def test_no_secret_is_shown(
     text = capsys.readouterr().out
     assert "rethinkdb://me:***@db.example:28015/starbelly  (GRAPHQL_API_DATABASE)" in text
     assert "s3cret" not in text
+
+
+SECRETS = ["u:xyzzy@h", "http://u:12/xyzzy@h", "http://u%3Axyzzy@h", "https://u:xyzzy@h/x"]
+
+
+@pytest.mark.parametrize("secret", [*SECRETS, "xyzzy", "xyzzy/xyzzy", "-----BEGIN\nxyzzy"])
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_no_setting_is_repeated_with_a_secret_that_was_put_into_it(name: str, secret: str) -> None:
+    """Neither in what `config` shows nor in what a start complains of."""
+    is_file = Settings.model_fields[name].annotation in (Path, Path | None) and name != "data"
+    if secret not in SECRETS and not is_file:
+        return  # it is a host, an issuer or an algorithm like any other
+    flags: dict[str, object] = {
+        "database": "rethinkdb://127.0.0.1/starbelly",
+        "insecure": name == "host",
+        name: [secret] if Settings.model_fields[name].default == () else secret,
+    }
+    if name.startswith("jwt_") and name not in {"jwt_key", "jwt_jwks"}:
+        flags["jwt_key"] = __file__
+    if name == "tls_key":
+        flags["tls_cert"] = __file__
+    said: list[object] = []
+    try:
+        settings = load(Settings, flags)
+        said += effective_settings(settings, flags)
+        with server.listen(settings.host, 0):
+            create_app(settings)
+        assert settings.tls_cert is not None, "the start has succeeded"
+        Certificate(settings.tls_cert, settings.tls_key)
+    except (ConfigurationError, AssertionError) as error:
+        said.append(str(error))
+    assert "xyzzy" not in repr(said)
 
 
 def test_a_broken_url_is_told_as_when_serving() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphql_api.schema.masking import mask_password
+from graphql_api.masking import mask_password
 from tests.server.mutations import (
     CREATE_POLICY,
     CREATE_SCHEDULE,

@@ -60,7 +60,7 @@ def test_names_are_different(file: Path) -> None:
     add_token(file, token())
     with pytest.raises(ConfigurationError, match="there is a token ci already"):
         add_token(file, token())
-    with pytest.raises(ConfigurationError, match="there is no token x"):
+    with pytest.raises(ConfigurationError, match="there is no token of this name"):
         remove_token(file, "x")
     assert names(file) == ["ci"]
 
