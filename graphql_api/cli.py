@@ -350,11 +350,12 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("name", metavar="NAME", help="what to call it")
     create.add_argument(
         "--scope",
+        action="extend",
         type=_scopes,
         required=True,
         metavar="SCOPE[,SCOPE]",
         help="what its bearer may do: read, write, and logins, which either needs for domain "
-        "logins",
+        "logins; may be repeated",
     )
     create.add_argument(
         "--expires-in",
@@ -388,7 +389,7 @@ def _scopes(text: str) -> frozenset[Scope]:
     from graphql_api.schema.scopes import ALL_SCOPES, Scope, names
 
     try:
-        return frozenset(Scope(name.strip()) for name in text.split(","))
+        return frozenset(Scope(name.strip()) for name in text.split(",") if name.strip())
     except ValueError:
         raise argparse.ArgumentTypeError(f"there are {names(ALL_SCOPES)}") from None
 
@@ -441,7 +442,7 @@ def _add_settings(parser: argparse.ArgumentParser, kind: type[CommonSettings]) -
     example = environment_variable(kind, "log_level")
     parser.epilog = (
         f"Each setting can also come from the environment, such as {example}=debug; flags win. "
-        "Of a list, the environment's values are separated by commas, a flag is repeated."
+        "The values of a list are separated by commas; its flag may also be repeated."
     )
 
 

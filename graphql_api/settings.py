@@ -1,8 +1,8 @@
 """Every setting: its name, type, default, unit and meaning, once.
 
 Each is a flag of its command (`--log-level debug`) and an environment variable
-(`GRAPHQL_API_LOG_LEVEL=debug`); the flag wins. A list is separated by commas in the environment,
-and given by repeating the flag on the command line.
+(`GRAPHQL_API_LOG_LEVEL=debug`); the flag wins. The values of a list are separated by commas; on the
+command line the flag may also be repeated.
 """
 
 from __future__ import annotations
@@ -28,17 +28,29 @@ from pydantic_settings import (
 
 from graphql_api import environment
 from graphql_api.errors import ConfigurationError
+from graphql_api.masking import mask_password
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["plain", "json"]
 
 
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(value, (list, tuple)) and not all(map(_is_text, value)):
-        raise ValueError("it is not UTF-8")
-    return value
+_COMMA = re.compile(",")
+_COMMA_BEFORE_A_KEY = re.compile(r"(?:,\s*)+(?=[A-Za-z]+\s*=|\Z)")
+"""A condition's value may hold commas: `name=one, two,enabled=yes` is two conditions."""
+
+
+def _split_at(comma: re.Pattern[str]) -> BeforeValidator:
+    def split(value: object) -> object:
+        if isinstance(value, str):
+            value = [value]
+        if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+            return value
+        if not all(map(_is_text, value)):
+            raise ValueError("it is not UTF-8")
+        parts = (part.strip() for text in value for part in comma.split(text))
+        return [part for part in parts if part]
+
+    return BeforeValidator(split)
 
 
 def _is_text(part: object) -> bool:
@@ -46,7 +58,8 @@ def _is_text(part: object) -> bool:
     return "\\udc" not in ascii(part)
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], NoDecode, _split_at(_COMMA)]
+Conditions = Annotated[tuple[str, ...], NoDecode, _split_at(_COMMA_BEFORE_A_KEY)]
 
 
 def _default_data_file() -> Path:
@@ -396,7 +409,8 @@ class Settings(DataSettings):
             raise ValueError("--insecure lets everybody in: give it, or --tokens and --jwt-…")
         if self.reachable_hosts and not (self.has_access_control or self.insecure):
             raise ValueError(
-                f"--host {self.reachable_hosts[0]} can be reached by others, who could read and "
+                f"--host {mask_password(self.reachable_hosts[0])} can be reached by others, who "
+                "could read and "
                 "change everything: give --tokens, --jwt-key or --jwt-jwks, or --insecure if all "
                 "of them may"
             )
@@ -476,7 +490,7 @@ class WatchSettings(CommonSettings):
         "http://127.0.0.1:8000/graphql",
         description="the server: a URL of http, https, ws or wss, or host:port",
     )
-    where: Names = Field(
+    where: Conditions = Field(
         (),
         description="only these rows: policies by id or name, schedules by id, name, enabled, "
         "policy or tag, logins by id or domain, such as name=crawl; all conditions must hold",

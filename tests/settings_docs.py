@@ -30,9 +30,9 @@ _HEAD = """\
 # Settings
 
 Each is a flag and an environment variable; the flag wins. A yes is `--demo`, a no is `--no-demo`;
-in the environment they are `true` and `false`. A flag that takes a list is repeated, and in the
-environment the values are separated by commas. `graphql-api config` prints what is in force, and
-from where each value comes.
+in the environment they are `true` and `false`. The values of a list are separated by commas; its
+flag may also be repeated. `graphql-api config` prints what is in force, and from where each value
+comes.
 
 A variable that begins with `GRAPHQL_API_` and is no setting of any command is refused, with the one
 that may have been meant. What Kubernetes and Docker set for a service named `graphql-api`, such as

@@ -74,6 +74,28 @@ def test_a_list_is_split_at_commas_in_the_environment(monkeypatch: pytest.Monkey
     assert load(Settings, {"allow_host": ["c.example"]}).allow_host == ("c.example",)
 
 
+LISTS = [
+    (kind, name)
+    for kind in (Settings, WatchSettings)
+    for name, field in kind.model_fields.items()
+    if field.default == ()
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), LISTS)
+def test_every_list_is_given_by_commas_or_repetition_or_both(
+    kind: type[CommonSettings], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, three = (
+        ("name=a, b", "id=1", "tag=c,d") if name == "where" else ("ES256", "RS256", "HS256")
+    )
+    more = {"jwt_key": "key.pem"} if name == "jwt_algorithm" else {}
+    for given in ([one, two, three], [f"{one},{two},{three}"], [f"{one}, {two},", three]):
+        assert getattr(load(kind, {name: given, **more}), name) == (one, two, three)
+        monkeypatch.setenv(environment_variable(kind, name), ",".join(given))
+        assert getattr(load(kind, more), name) == (one, two, three)
+
+
 def test_the_embedded_command_has_variables_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHQL_API_PORT", "8001")
     assert load(EmbeddedSettings, {}).port == 28015
