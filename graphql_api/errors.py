@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -147,11 +148,17 @@ class ConflictError(ClientError):
 
 
 class PolicyInUseError(ClientError):
-    """Schedules use the policy; `schedules` maps their keys to their names."""
+    """Schedules use the policy.
+
+    Attributes:
+        schedules: Their names by their keys; empty, if the client may not know them.
+    """
 
     code = "POLICY_IN_USE"
 
-    def __init__(self, text: str, schedules: Mapping[str, str | None]) -> None:
+    def __init__(
+        self, text: str, schedules: Mapping[str, str | None] = MappingProxyType({})
+    ) -> None:
         super().__init__(text)
         self.schedules = schedules
 

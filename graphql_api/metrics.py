@@ -1,7 +1,8 @@
 """What Prometheus is told: gathered from the parts of the server when it asks, at no cost before.
 
 Every name begins with `graphql_api_`. No label holds what a client or a document says, so that
-neither can make more of them, nor be read from them.
+neither can make more of them, nor be read from them. The figures of a table are given to clients
+that may read it; those of the server as a whole name no table.
 
 Source: https://prometheus.io/docs/practices/naming/
 """
@@ -9,8 +10,8 @@ Source: https://prometheus.io/docs/practices/naming/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
@@ -22,7 +23,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from graphql_api.feeds.events import FeedStatus
-from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.feed import Feed
 from graphql_api.transport.event_stream import EventStreams
 from graphql_api.transport.protocol import CloseCode
 from graphql_api.transport.traffic import Histogram
@@ -34,14 +35,16 @@ _FIRST_PRIVATE_CODE = 3000
 """From here on anybody may close a socket with any code (RFC 6455, 7.4.2)."""
 
 
-GetFeeds: TypeAlias = Callable[[], Feeds]
-"""Gives a server's feeds, while it runs."""
-
-
 def registry(
-    feeds: GetFeeds, websocket: GraphQLTransportWS, streams: EventStreams
+    feeds: Sequence[Feed[Any, Any]], websocket: GraphQLTransportWS, streams: EventStreams
 ) -> CollectorRegistry:
-    """Everything that there is to tell about one server, and about its process."""
+    """The figures of one server and of its process.
+
+    Args:
+        feeds: The feeds whose figures are given.
+        websocket: The server's.
+        streams: The server's.
+    """
     made = CollectorRegistry(auto_describe=False)
     made.register(_FeedMetrics(feeds))
     made.register(_TransportMetrics(websocket, streams))
@@ -52,11 +55,11 @@ def registry(
 
 
 class _FeedMetrics(Collector):
-    def __init__(self, feeds: GetFeeds) -> None:
+    def __init__(self, feeds: Sequence[Feed[Any, Any]]) -> None:
         self._feeds = feeds
 
     def collect(self) -> Iterator[Metric]:
-        feeds = [*self._feeds()]
+        feeds = self._feeds
         status = GaugeMetricFamily(
             "graphql_api_feed_status",
             "1 for the status that the table's feed has, 0 for the others.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
@@ -11,10 +12,15 @@ from starlette.responses import PlainTextResponse, Response
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
-from graphql_api.metrics import GetFeeds, registry
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.metrics import registry
+from graphql_api.schema import NEEDED_TO_READ
 from graphql_api.transport.access import Access
 from graphql_api.transport.event_stream import EventStreams
 from graphql_api.transport.websocket import GraphQLTransportWS
+
+GetFeeds: TypeAlias = Callable[[], Feeds]
+"""Gives a server's feeds, while it runs."""
 
 HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
 
@@ -42,7 +48,8 @@ class Probes:
         self._feeds = feeds
         self._access = access
         self._ready_stale_s = ready_stale_s
-        self._registry = registry(feeds, websocket, streams)
+        self._websocket = websocket
+        self._streams = streams
         self.is_draining = False
         """Whether the server is about to end."""
 
@@ -57,13 +64,21 @@ class Probes:
         return PlainTextResponse(f"{text}\n", 503) if text else PlainTextResponse("ready\n")
 
     async def metrics(self, request: Request) -> Response:
-        """Everything for Prometheus; where there is access control, for whoever has a token."""
+        """The figures for Prometheus.
+
+        Where there is access control, they need a token. The figures of a table are left out unless
+        the token's scopes allow to read the table.
+        """
         try:
-            self._access.principal(request.scope)
+            principal = self._access.principal(request.scope)
         except UnauthenticatedError as error:
             return PlainTextResponse(f"{error}\n", 401, {"www-authenticate": "Bearer"})
+        feeds = [
+            feed for feed in self._feeds() if NEEDED_TO_READ[feed.table.name] <= principal.scopes
+        ]
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(self._registry), headers={"content-type": content_type})
+        figures = registry(feeds, self._websocket, self._streams)
+        return Response(encode(figures), headers={"content-type": content_type})
 
     def _reason(self, feed: Feed[Any, Any]) -> str | None:
         """Why a feed is not fit for clients."""

@@ -10,7 +10,11 @@ from graphql_api.schema.tables import TABLE_SCHEMAS
 TABLES = tuple(schema.table for schema in TABLE_SCHEMAS)
 """What the feeds serve."""
 
+NEEDED_TO_READ = {schema.table.name: schema.needed_to_read for schema in TABLE_SCHEMAS}
+"""The scopes without which a client may know nothing of a table, by its name."""
+
 __all__ = [
+    "NEEDED_TO_READ",
     "TABLES",
     "TABLE_SCHEMAS",
     "APISchema",

@@ -40,7 +40,7 @@ class FeedReport:
 
 def feed_query(schemas: Iterable[TableSchema]) -> type:
     """A type with the fields of `Query` that report on the feeds of some tables."""
-    needed = {schema.table.name: schema.scopes for schema in schemas}
+    needed = {schema.table.name: schema.needed_to_read for schema in schemas}
 
     def report_feeds(info: Info) -> list[FeedReport]:
         """The feeds of which this client may know; never waits."""

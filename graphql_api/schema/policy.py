@@ -39,6 +39,7 @@ from graphql_api.schema.policy_parts import (
     PolicyUserAgent,
 )
 from graphql_api.schema.policy_rules import policy_document
+from graphql_api.schema.scopes import Scope
 from graphql_api.schema.table_schema import TableSchema
 from graphql_api.schema.writing import IfUpdatedAt, create, delete, find, update
 
@@ -265,7 +266,8 @@ Force: TypeAlias = Annotated[
     strawberry.argument(
         description=(
             "Whether to delete it although schedules use it: their jobs will fail until they are "
-            "given another policy. Otherwise the error POLICY_IN_USE names them."
+            "given another policy. Otherwise the error POLICY_IN_USE names them, to clients that "
+            "have the scope `read`."
         )
     ),
 ]
@@ -311,9 +313,14 @@ async def delete_policy(
     schedules = {} if force else await _schedules_of(info.context, id)
 
     def check() -> None:
-        if schedules:
-            names = ", ".join(name or key for key, name in schedules.items())
-            raise PolicyInUseError(f"schedules use this policy: {names}", schedules)
+        if not schedules:
+            return
+        if Scope.READ not in info.context.scopes:
+            raise PolicyInUseError(
+                f"schedules use this policy ({len(schedules)}); their names need the scope read"
+            )
+        names = ", ".join(name or key for key, name in schedules.items())
+        raise PolicyInUseError(f"schedules use this policy: {names}", schedules)
 
     await delete(info.context, POLICIES, id, if_updated_at=if_updated_at, check=check)
     return id

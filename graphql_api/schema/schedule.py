@@ -38,8 +38,11 @@ from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
 from graphql_api.schema.policy import POLICIES, Policy
 from graphql_api.schema.schedule_input import ScheduleInput, schedule_document
 from graphql_api.schema.schedule_timing import ScheduleTiming, TimeUnit
+from graphql_api.schema.scopes import Scope, require
 from graphql_api.schema.table_schema import TableSchema
 from graphql_api.schema.writing import IfUpdatedAt, create, delete, exists, update
+
+_READ = frozenset({Scope.READ})
 
 
 @strawberry.type(description="The values that a schedule has, or had, at some time.")
@@ -75,7 +78,8 @@ class ScheduleVersion:
 
 
 def read_policy_of(root: strawberry.Parent[Schedule], info: Info) -> Policy | None:
-    """The policy that a schedule names, from memory."""
+    """The policy that a schedule names, from memory; clients that may only write do not see it."""
+    require(_READ, info)
     return None if root.policy_id is None else info.context.feeds[POLICIES].get(root.policy_id)
 
 
@@ -88,7 +92,8 @@ class Schedule(ScheduleVersion):
         resolver=read_policy_of,
         description=(
             "The policy that its jobs follow, as it is now; null if there is none with that key. "
-            "A change of it is no change of the schedule."
+            "A change of it is no change of the schedule. It needs the scope `read`, also in what "
+            "a mutation returns."
         ),
     )
 

@@ -4,8 +4,11 @@ The root type says what kind of thing a field does, and its table what else that
 of `Query` and `Subscription` needs `read`, each of `Mutation` needs `write`, and those of domain
 logins need `logins` besides. So a new field needs a scope without anybody having thought of it.
 
-Whoever writes sees what they write: the answer of a mutation, and the current value that comes with
-CONFLICT, is the whole row, and needs no `read`.
+Clients that may write see the row that they write: the answer of a mutation, and the current value
+that comes with CONFLICT, is that whole row, and needs no `read`. All other rows need it: a field
+that leads from that row to another one (`Schedule.policy`) is refused by its resolver, and
+POLICY_IN_USE counts the schedules without naming them. That a key exists is no secret: a schedule
+cannot name a policy that is not there.
 """
 
 from __future__ import annotations
@@ -45,6 +48,22 @@ def names(scopes: Collection[Scope]) -> str:
     return ", ".join(scope.value for scope in Scope if scope in scopes)
 
 
+def require(scopes: frozenset[Scope], info: strawberry.Info[Any, Any]) -> None:
+    """Refuse a field to clients that lack one of these scopes.
+
+    Args:
+        scopes: What the field needs.
+        info: The field and its client, as Strawberry gives them to a resolver.
+
+    Raises:
+        ForbiddenError: A scope is missing; the text names the field and the scope.
+    """
+    missing = scopes - info.context.scopes
+    if missing:
+        noun = "scope" if len(missing) == 1 else "scopes"
+        raise ForbiddenError(f"{info.field_name} needs the {noun} {names(missing)}")
+
+
 def guarded(field: StrawberryField, scopes: Iterable[Scope]) -> StrawberryField:
     """The same field, for those who have all of these scopes."""
     made = copy(field)
@@ -78,7 +97,4 @@ class _Needs(FieldExtension):
         return await result if isawaitable(result) else result
 
     def _check(self, info: strawberry.Info) -> None:
-        missing = self._scopes - info.context.scopes
-        if missing:
-            noun = "scope" if len(missing) == 1 else "scopes"
-            raise ForbiddenError(f"{info.field_name} needs the {noun} {names(missing)}")
+        require(self._scopes, info)

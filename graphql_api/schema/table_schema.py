@@ -29,6 +29,11 @@ class TableSchema:
     scopes: frozenset[Scope] = frozenset()
 
     @property
+    def needed_to_read(self) -> frozenset[Scope]:
+        """The scopes that a client needs to read this table, and to see figures of it."""
+        return self.scopes | {Scope.READ}
+
+    @property
     def root_types(self) -> tuple[type, ...]:
         """The types whose fields become fields of root types."""
         made = (self.query, self.subscription, self.mutation)

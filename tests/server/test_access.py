@@ -7,6 +7,7 @@ import errno
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -350,12 +351,41 @@ async def test_probes_and_pages_need_no_token(guarded: Guarded) -> None:
             assert response.status_code == 200, path
 
 
-async def test_metrics_need_a_token_of_whatever_scope(guarded: Guarded) -> None:
+async def test_metrics_need_a_token(guarded: Guarded) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         for headers, status in ((bearer("rubbish"), 401), ({}, 401), (bearer(good(scope="")), 200)):
             response = await http.get(f"{guarded.server.http}/metrics", headers=headers)
             assert response.status_code == status
             assert ("graphql_api_sockets" in response.text) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("scope", "tables"),
+    [
+        ("", set()),
+        ("write", set()),
+        ("logins", set()),
+        ("write logins", set()),
+        ("read", {"policy", "schedule"}),
+        ("read write", {"policy", "schedule"}),
+        ("read logins", {"policy", "schedule", "domain_login"}),
+    ],
+)
+async def test_metrics_and_feeds_tell_of_a_table_to_those_alone_who_may_read_it(
+    guarded: Guarded, scope: str, tables: set[str]
+) -> None:
+    await until_ready(guarded.server)
+    headers = bearer(good(scope=scope))
+    async with httpx.AsyncClient(trust_env=False) as http:
+        metrics = (await http.get(f"{guarded.server.http}/metrics", headers=headers)).text
+    for name in ("status", "documents", "changes_total", "history_bytes", "subscriptions"):
+        told = re.findall(rf'^graphql_api_feed_{name}\{{.*table="(\w+)"', metrics, re.MULTILINE)
+        assert set(told) == tables, name
+    assert ("domain_login" in metrics) == ("domain_login" in tables)
+    assert "process_resident_memory_bytes" in metrics
+    answer = (await over_http(guarded, "{ feeds { table documents } }", headers=headers)).json()
+    feeds = (answer["data"] or {"feeds": []})["feeds"]
+    assert {feed["table"] for feed in feeds} == tables
 
 
 # Until it ends.

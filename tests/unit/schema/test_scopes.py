@@ -16,10 +16,12 @@ from graphql import (
     is_leaf_type,
     is_required_argument,
 )
+from strawberry.types.base import StrawberryObjectDefinition
 
 from graphql_api.schema import build_schema
 from graphql_api.schema.schema import APISchema
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from tests.unit.schema.documents import POLICY, SCHEDULE
 from tests.unit.schema.harness import Server, serve
 
 READ, WRITE, LOGINS = Scope.READ, Scope.WRITE, Scope.LOGINS
@@ -120,6 +122,75 @@ async def test_feed_of_a_table_is_shown_to_those_who_may_know_of_it() -> None:
         async with serve({}, scopes=scopes) as server:
             data = await server.data("{ feeds { table } }")
         assert [feed["table"] for feed in data["feeds"]] == tables
+
+
+LINKED: dict[str, set[Scope]] = {"Schedule.policy": {READ}}
+"""Every field below the root types that leads to another row, and what it needs."""
+
+
+def test_every_field_that_leads_to_another_row_is_in_the_table() -> None:
+    """Such fields have resolvers; all others hold a part of their own row."""
+    schema = build_schema()
+    found = {
+        f"{name}.{schema.config.name_converter.from_field(field)}"
+        for name, made in schema.schema_converter.type_map.items()
+        if isinstance(made.definition, StrawberryObjectDefinition)
+        and name not in root_fields(schema)
+        for field in made.definition.fields
+        if not field.is_basic_field
+    }
+    assert found == LINKED.keys()
+
+
+POLICY_SECRET = "of another table"
+
+NEW_SCHEDULE = """createSchedule(input: {
+    policyId: "p", scheduleName: "s", jobName: "j", seeds: ["http://h/"],
+    timeUnit: DAYS, numUnits: 1, timing: REGULAR_INTERVAL
+}) { SELECTED }"""
+ANSWERS = [NEW_SCHEDULE, 'updateSchedule(id: "s", input: {jobName: "other"}) { SELECTED }']
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("scopes", [scopes for scopes in SETS if WRITE in scopes])
+async def test_answer_of_a_mutation_shows_no_other_row_to_those_who_may_not_read(
+    answer: str, scopes: frozenset[Scope]
+) -> None:
+    documents = {
+        "policy": [{**POLICY, "id": "p", "name": POLICY_SECRET}],
+        "schedule": [{**SCHEDULE, "id": "s", "policy_id": "p"}],
+    }
+    async with serve(documents, scopes=scopes) as server:
+        selected = answer.replace("SELECTED", "scheduleName policyId policy { name }")
+        result = await server.execute(f"mutation {{ row: {selected} }}")
+    assert result.data is not None
+    assert result.data["row"]["policyId"] == "p", "it is written, and its own row is shown"
+    if READ in scopes:
+        assert result.errors is None
+        assert result.data["row"]["policy"] == {"name": POLICY_SECRET}
+        return
+    assert result.data["row"]["policy"] is None
+    assert result.errors is not None
+    (error,) = result.errors
+    assert (error.path, error.extensions) == (["row", "policy"], {"code": "FORBIDDEN"})
+    assert error.message == "policy needs the scope read"
+
+
+async def test_policy_in_use_names_schedules_to_those_who_may_read_alone() -> None:
+    for scopes in ({WRITE}, {WRITE, READ}):
+        documents = {
+            "policy": [{**POLICY, "id": "p"}],
+            "schedule": [{**SCHEDULE, "id": "key", "policy_id": "p", "schedule_name": "Nightly"}],
+        }
+        async with serve(documents, scopes=frozenset(scopes)) as server:
+            result = await server.execute('mutation { deletePolicy(id: "p") }')
+            assert len(server.store.documents("policy")) == 1
+        assert result.errors is not None
+        (error,) = result.errors
+        named = [{"id": "key", "scheduleName": "Nightly"}] if READ in scopes else []
+        assert error.extensions == {"code": "POLICY_IN_USE", "schedules": named}
+        assert ("Nightly" in error.message) == (READ in scopes)
+        assert ("(1)" in error.message) == (READ not in scopes)
 
 
 async def test_schema_itself_is_open_to_whoever_was_let_in() -> None:
