@@ -21,7 +21,6 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
@@ -43,6 +42,7 @@ from graphql_api.rethink.writer import RethinkWriter
 from graphql_api.schema import TABLES, APISchema, Context, build_schema
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
+from graphql_api.static_files import page_headers, redirect
 from graphql_api.transport.access import Access
 from graphql_api.transport.admission import Admission, AdmissionMiddleware
 from graphql_api.transport.checked_documents import CheckedDocuments
@@ -97,7 +97,7 @@ class Application(Starlette):
             Route(HEALTH, probes.health),
             Route(READINESS, probes.readiness),
             Route(METRICS, probes.metrics),
-            Route("/", RedirectResponse(_front_page(settings))),
+            redirect("/", _front_page(settings), page_headers("default-src 'none'", "no-cache")),
         ]
         if settings.graphiql:
             routes += graphiql_routes()

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from functools import cache
 from importlib.resources import files
 from pathlib import Path, PurePath
 
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.staticfiles import StaticFiles
+
+from graphql_api.files import FileVersion, UnreadableFileError, look_at_file, read_file
+from graphql_api.static_files import StaticFile, page_headers
 
 _BUILD = Path(__file__).with_name("dist")
 
-_CONTENT_SECURITY_POLICY = (
+_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self' data:; connect-src 'self'; worker-src 'self'; object-src 'none'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self'; object-src 'none'"
 )
 """Nothing from anywhere else. The editor sets styles in the page, so these may be inline."""
 
-_CDN_CONTENT_SECURITY_POLICY = (
+_CDN_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; "
     "style-src 'unsafe-inline' https://unpkg.com; img-src data:; font-src data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'"
 )
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 """For files whose names hold a hash of what they are."""
 
-_MEDIA_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".ttf": "font/ttf",
-}
-"""What a build holds. The standard library's guess depends on the machine, and a browser that must
-not sniff runs no script of another type."""
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".ttf": "font/ttf"}
+"""What a build holds, and all that is served of it. The standard library's guess depends on the
+machine, and a browser that must not sniff runs no script of another type."""
+
+_MAX_FILE_BYTES = 32 * 1024 * 1024
+_MAX_FILES = 100
+"""How many files are kept in memory; a build has twenty."""
 
 _FETCH_URL = 'window.location.href.split("?")[0]'
 
@@ -55,7 +56,7 @@ def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
     Args:
         build: What `page/` was built into: `index.html`, and what it loads in `graphiql/`.
     """
-    assets = StaticFiles(directory=build, check_dir=False)
+    assets = _Assets(build / "graphiql")
 
     def page(request: Request) -> Response:
         has_slash = request.scope["raw_path"].endswith(b"/")  # as the browser sees the URL
@@ -63,36 +64,52 @@ def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
             html = (build / "index.html").read_text(encoding="utf-8")
         except FileNotFoundError:
             html = _cdn_page("../graphql" if has_slash else "graphql")
-            return _hardened(HTMLResponse(html), "no-cache", _CDN_CONTENT_SECURITY_POLICY)
+            return HTMLResponse(html, headers=page_headers(_CDN_POLICY, "no-cache"))
         if has_slash:
             html = html.replace('="./graphiql/', '="./')
-        return _hardened(HTMLResponse(html), "no-cache")
+        return HTMLResponse(html, headers=page_headers(_POLICY, "no-cache"))
 
-    async def asset(request: Request) -> Response:
-        name = request.path_params["name"]
-        try:
-            response = await assets.get_response(f"graphiql/{name}", request.scope)
-        except HTTPException as error:
-            return _hardened(PlainTextResponse(error.detail, error.status_code), "no-store")
-        if media_type := _MEDIA_TYPES.get(PurePath(name).suffix):
-            response.headers["content-type"] = media_type
-        return _hardened(response, _IMMUTABLE)
-
-    return [
-        Route("/graphiql", page),
-        Route("/graphiql/{name}", asset, middleware=[Middleware(GZipMiddleware, compresslevel=6)]),
-    ]
+    return [Route("/graphiql", page), Route("/graphiql/{name}", assets.respond)]
 
 
-def _hardened(
-    response: Response, cache_control: str, policy: str = _CONTENT_SECURITY_POLICY
-) -> Response:
-    # Workers obey the policy of their own script's response, so every response has one.
-    response.headers["content-security-policy"] = policy
-    response.headers["cache-control"] = cache_control
-    response.headers["referrer-policy"] = "same-origin"
-    response.headers["x-content-type-options"] = "nosniff"
-    return response
+class _Assets:
+    """The files of a build, read and compressed at their first use, in a thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._made: dict[str, tuple[FileVersion, StaticFile]] = {}
+        self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def respond(self, request: Request) -> Response:
+        """The response to a request of one file."""
+        name: str = request.path_params["name"]
+        path = self._directory / name
+        version = look_at_file(path)
+        if version is not None and PurePath(name).suffix in _MEDIA_TYPES:
+            try:
+                async with self._making[name]:
+                    file = await self._file(path, version)
+            except UnreadableFileError:
+                pass
+            else:
+                # Workers obey the policy of their own script's response, so each file has one.
+                return await file.respond(request)
+        return PlainTextResponse("Not Found", 404, page_headers(_POLICY, "no-store"))
+
+    async def _file(self, path: Path, version: FileVersion) -> StaticFile:
+        known = self._made.get(path.name)
+        if known is not None and known[0] == version:
+            return known[1]
+        file = await run_in_threadpool(_read, path)
+        if len(self._made) >= _MAX_FILES:  # of builds that are gone
+            self._made.clear()
+        self._made[path.name] = version, file
+        return file
+
+
+def _read(path: Path) -> StaticFile:
+    content = read_file(path, max_bytes=_MAX_FILE_BYTES).data
+    return StaticFile(content, _MEDIA_TYPES[path.suffix], page_headers(_POLICY, _IMMUTABLE))
 
 
 @cache

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "transport": {"schema", "feeds", "errors", "files", "masking"},
     "embedded": {"files", "masking"},
     "files": set(),
-    "graphiql": {"static_files"},
+    "graphiql": {"files", "static_files"},
     "live": {"static_files"},
     "masking": set(),
     "static_files": set(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +11,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from graphql_api.graphiql import routes
 from graphql_api.graphiql.routes import graphiql_routes
+from graphql_api.static_files import StaticFile
 
 FILES = {
     "index.html": "<title>the built page</title>",
@@ -92,6 +96,32 @@ async def test_files_are_compressed_for_whoever_can_read_that(
     assert sizes["gzip"] < sizes["identity"] / 10
 
 
+async def test_file_is_read_and_compressed_once_however_many_ask_at_once(
+    http: httpx.AsyncClient, build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(build)
+    made: list[Path] = []
+
+    def read_counted(path: Path) -> StaticFile:
+        made.append(path)
+        return really_read(path)
+
+    really_read = routes._read
+    monkeypatch.setattr(routes, "_read", read_counted)
+    await asyncio.gather(*(http.get("/graphiql/index-1a2b.js") for _ in range(10)))
+    await http.get("/graphiql/index-1a2b.js")
+    assert len(made) == 1
+    (build / "graphiql/index-1a2b.js").write_text("another build")
+    assert (await http.get("/graphiql/index-1a2b.js")).text == "another build"
+    assert len(made) == 2
+
+
+async def test_fifo_in_the_build_is_not_waited_for(http: httpx.AsyncClient, build: Path) -> None:
+    make(build)
+    os.mkfifo(build / "graphiql/fifo.js")
+    assert (await http.get("/graphiql/fifo.js")).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/graphiql", "/graphiql/index-1a2b.js", "/graphiql/no-such.js"])
 async def test_every_response_lets_the_browser_load_from_here_only(
     http: httpx.AsyncClient, build: Path, path: str
@@ -104,7 +134,7 @@ async def test_every_response_lets_the_browser_load_from_here_only(
     assert {policy[name] for name in ("object-src", "base-uri", "frame-ancestors")} == {"'none'"}
     assert "http" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "same-origin"
+    assert headers["referrer-policy"] == "no-referrer"
 
 
 async def test_page_of_the_cdn_may_load_from_there_and_nowhere_else(
