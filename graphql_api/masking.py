@@ -118,7 +118,7 @@ def unmask_password(url: str, stored: Iterable[str]) -> str | None:
 
     That is the first URL which is served as this one; if there is none, the first of the same user,
     and of the same host and port: nobody can have a password sent somewhere else by it. Passwords
-    are not compared with each other, or whoever stores a guess beside a password could learn
+    are not compared with each other, or a client that stores a guess beside a password could learn
     whether it is right.
 
     Args:

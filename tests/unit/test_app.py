@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 from graphql_api.app import create_app
 from graphql_api.cli import main
 from graphql_api.embedded import PasswordFileError, load_or_create_password
-from graphql_api.errors import ConfigurationError
+from graphql_api.errors import ConfigurationError, DatabaseUnavailableError
+from graphql_api.rethink.connection import Timeouts, connect
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import DataSettings, Settings, load
 from graphql_api.tls import Certificate
@@ -70,3 +71,11 @@ def test_other_files_do_not_wait_for_a_fifo_either(
         assert main(["token", *command, "--tokens", str(fifo)]) == 2
         complaint = f"graphql-api: token file {fifo}: it is a FIFO, not a regular file\n"
         assert capfd.readouterr() == ("", complaint)
+
+
+async def test_connecting_to_the_database_does_not_wait_for_a_fifo(fifo: Path) -> None:
+    """It has taken the place of a file of certificates since the start."""
+    url = DatabaseURL("127.0.0.1", 1, "starbelly", ca_certs=str(fifo))
+    with pytest.raises(DatabaseUnavailableError, match="ca_certs: it is a FIFO"):
+        async with connect(url, timeouts=Timeouts(connect_s=5, query_s=5)):
+            pytest.fail("it cannot be connected")
