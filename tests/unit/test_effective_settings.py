@@ -71,7 +71,7 @@ def test_no_setting_is_repeated_with_a_secret_that_was_put_into_it(name: str, se
     try:
         settings = load(Settings, flags)
         said += effective_settings(settings, flags)
-        with server.listen(settings.host, 0):
+        with server.listening(settings.host, 0):
             create_app(settings)
         assert settings.tls_cert is not None, "the start has succeeded"
         Certificate(settings.tls_cert, settings.tls_key)

@@ -184,7 +184,13 @@ def test_settings_of_the_database_reach_the_changefeeds(monkeypatch: pytest.Monk
     ]
 
 
-OTHERS = ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org", ""]
+OTHERS = ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org"]
+
+
+@pytest.mark.parametrize("host", ["", " ", ","])
+def test_host_needs_an_address(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="--host needs an address"):
+        load(Settings, {"host": [host], "insecure": True})
 
 
 @pytest.mark.parametrize("host", OTHERS)
