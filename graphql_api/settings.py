@@ -254,7 +254,10 @@ class Settings(DataSettings):
         0.1, ge=0, description="how long to wait before the first try to reconnect, in seconds"
     )
     reconnect_max_s: float = Field(
-        10.0, ge=0, description="how long the wait grows, to this many seconds"
+        10.0,
+        ge=0,
+        description="the longest time between two tries to reconnect, in seconds; in the first "
+        "three minutes of an outage at most 2",
     )
     database_timeout_s: float = Field(
         10.0, gt=0, description="how long the database may take to answer, in seconds"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Never, TypeAlias, TypeVar, cast
 
 from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
+from graphql_api.feeds.backoff import Backoff
 from graphql_api.feeds.cache import Page, WatchCache
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.events import FeedStatus
@@ -63,8 +64,7 @@ class FeedSettings:
         queue_limit: How many changes a subscriber holds one by one before it merges them: no fewer
             than are applied before it has its turn, or every flood would be merged.
         backoff_first_s: How long to wait before the first new try.
-        backoff_max_s: How long to wait at most; each wait is twice the last, and then a random
-            part of that, so that many servers do not come back at once.
+        backoff_max_s: How long to wait at most; see `backoff`.
         self_check_s: How long to wait between two comparisons with the table; 0 for never.
         self_check_confirm_s: How long a change may take from the database to here, on a machine
             that has far too much to do: documents that differ are read again after it.
@@ -77,21 +77,6 @@ class FeedSettings:
     backoff_max_s: float = 10.0
     self_check_s: float = 300.0
     self_check_confirm_s: float = 10.0
-
-
-def backoff_s(attempt: int, settings: FeedSettings, jitter: float) -> float:
-    """How long to wait before try number `attempt`, counted from 0.
-
-    Args:
-        attempt: How many tries have failed since the last success, less one.
-        settings: The limits.
-        jitter: A random number from 0 to 1.
-
-    Returns:
-        Seconds: between half and the whole of the doubled wait.
-    """
-    whole = min(settings.backoff_max_s, settings.backoff_first_s * 2.0 ** min(attempt, 32))
-    return whole * (0.5 + jitter / 2)
 
 
 class Feed(Generic[RowT, EventT]):
@@ -110,6 +95,7 @@ class Feed(Generic[RowT, EventT]):
             turn of the event loop, if absent.
         clock: Tells the time, for `last_change_at`.
         rng: Gives the jitter.
+        sleep: Waits for so many seconds between two tries.
     """
 
     def __init__(
@@ -122,6 +108,7 @@ class Feed(Generic[RowT, EventT]):
         pause: Pause = _turn_of_the_loop,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         rng: random.Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._source = source
         self._settings = settings or FeedSettings()
@@ -129,6 +116,7 @@ class Feed(Generic[RowT, EventT]):
         self._pause = pause
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter
+        self._sleep = sleep
         self._is_ready = asyncio.Event()
         self._prerequisites: tuple[Feed[Any, Any], ...] = ()
         self._ready_at: float | None = None
@@ -252,23 +240,25 @@ class Feed(Generic[RowT, EventT]):
     async def run(self) -> Never:
         """Keep the cache in step with the table, for ever; ends by being cancelled."""
         time = asyncio.get_running_loop().time
-        attempt = 0
-        waited_s = 0.0
+        backoff = Backoff(self._settings.backoff_first_s, self._settings.backoff_max_s)
         while True:
             self._ready_at = None
+            began_at = time()
             lost = await self._follow()
             if self._ready_at is not None:
                 self.outages += 1
-                if time() - self._ready_at >= waited_s:
-                    attempt = 0  # it has been well for a while: this is no failing again
             if self.status is FeedStatus.READY:
                 self._stale_at = time()
             self._cache.lose()
             self.last_error = lost
             self._outages.lost(self.table.name, lost)
-            waited_s = backoff_s(attempt, self._settings, self._rng.random())
-            await asyncio.sleep(waited_s)
-            attempt += 1
+            wait_s = backoff.wait_s(
+                began_at=began_at,
+                ready_at=self._ready_at,
+                lost_at=time(),
+                jitter=self._rng.random(),
+            )
+            await self._sleep(wait_s)
 
     async def _follow(self) -> DatabaseError:
         """Read one changefeed until it is lost; returns why."""

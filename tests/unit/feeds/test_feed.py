@@ -10,8 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from graphql_api.errors import (
     DatabaseUnavailableError,
@@ -19,7 +17,7 @@ from graphql_api.errors import (
     FeedUnavailableError,
 )
 from graphql_api.feeds.events import FeedStatus
-from graphql_api.feeds.feed import Feed, FeedSettings, backoff_s
+from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from tests.unit.feeds.toy import (
     Added,
@@ -263,15 +261,6 @@ async def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() ->
                 await asyncio.sleep(0.01)
         assert feed.self_check_differences == 0
         assert source.reads >= 10, "each check had to look twice"
-
-
-@given(st.integers(0, 10_000), st.floats(0, 1))
-def test_backoff_grows_to_its_limit_and_no_further(attempt: int, jitter: float) -> None:
-    settings = FeedSettings(backoff_first_s=0.1, backoff_max_s=10)
-    wait = backoff_s(attempt, settings, jitter)
-    assert 0.05 <= wait <= 10
-    assert attempt < 7 or wait >= 5
-    assert wait <= 0.1 * 2 ** min(attempt, 20)
 
 
 async def test_a_long_snapshot_lets_others_have_their_turn() -> None:
