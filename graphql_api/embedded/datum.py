@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 import orjson
@@ -52,6 +53,13 @@ REQL_TYPE: Final = "$reql_type$"
 
 MAX_SAFE_INTEGER: Final = 2**53
 TRUNCATED_PRINT_LENGTH: Final = 300
+
+_ESCAPES: Final = {code: f"\\u{code:04X}" for code in range(0x20)} | {
+    ord(character): "\\" + letter
+    for character, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
+}
+_PLAIN_DIGITS: Final = 21
+_PLAIN_ZEROS: Final = -6
 
 
 def number(value: float) -> int | float:
@@ -105,9 +113,14 @@ def type_name(value: Datum) -> str:
     return "OBJECT" if name is None else f"PTYPE<{name}>"
 
 
+def _extremum_error(value: Extremum) -> ReqlError:
+    """Return the error for a bound of the order, which has no JSON."""
+    return logic_error(f"Cannot convert `r.{value.value.lower()}` to JSON.")
+
+
 def _no_json(value: object) -> object:
     if isinstance(value, Extremum):
-        raise logic_error(f"Cannot convert `r.{value.value.lower()}` to JSON.")
+        raise _extremum_error(value)
     raise TypeError(type(value).__name__)
 
 
@@ -129,18 +142,79 @@ def encode(value: Datum) -> bytes:
 def pretty_print(value: Datum) -> str:
     """Return the indented JSON that RethinkDB's error messages quote.
 
+    A tab indents each level and follows each colon. A BINARY stands on one line, without white
+    space before it or in it (datum.cc, `datum_t::print`, and pseudo_binary.cc,
+    `encode_base64_ptype`, which write past the indentation). TIME and GEOMETRY are objects like
+    any other there.
+
     Raises:
         ReqlError: It holds `MINVAL` or `MAXVAL`.
     """
-    # The text is cJSON's: a tab per level, and a tab rather than a space after the colon.
-    return json.dumps(
-        value,
-        default=_no_json,
-        ensure_ascii=False,
-        indent="\t",
-        separators=(",", ":\t"),
-        sort_keys=True,
-    )
+    parts: list[str] = []
+    _print(value, "\n", parts)
+    return "".join(parts)
+
+
+def _print(value: Datum, line: str, parts: list[str]) -> None:
+    """Add a value's text; `line` begins a line at the value's own level."""
+    if _is_binary(value):
+        assert isinstance(value, dict)
+        data = as_string(value["data"])
+        parts.append(f'{{"{REQL_TYPE}":"BINARY","data":{_print_string(data)}}}')
+    elif isinstance(value, dict):
+        for position, name in enumerate(sorted(value)):
+            item = value[name]
+            parts.append(f"{',' if position else '{'}{line}\t{_print_string(name)}:")
+            if not _is_binary(item):
+                parts.append("\t")
+            _print(item, line + "\t", parts)
+        parts.append(line + "}" if value else "{}")
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            parts.append("," if position else "[")
+            if not _is_binary(item):
+                parts.append(line + "\t")
+            _print(item, line + "\t", parts)
+        parts.append(line + "]" if value else "[]")
+    else:
+        parts.append(_print_scalar(value))
+
+
+def _is_binary(value: Datum) -> bool:
+    return isinstance(value, dict) and value.get(REQL_TYPE) == "BINARY" and "data" in value
+
+
+def _print_scalar(value: bool | float | str | Extremum | None) -> str:
+    if isinstance(value, str):
+        return _print_string(value)
+    if isinstance(value, float):
+        return _print_double(value)
+    if isinstance(value, Extremum):
+        raise _extremum_error(value)
+    return json.dumps(value)
+
+
+def _print_string(text: str) -> str:
+    return f'"{text.translate(_ESCAPES)}"'
+
+
+def _print_double(value: float) -> str:
+    """Return a double's shortest digits: as a plain number from 1e-6 up to 1e21 (dtoa.h)."""
+    sign = "-" if math.copysign(1.0, value) < 0 else ""
+    _, digits, exponent = Decimal(repr(abs(value))).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits))
+    point = len(text) + exponent  # where the decimal point is, in digits from the left
+    if value == 0:
+        return sign + "0.0"
+    if len(text) <= point <= _PLAIN_DIGITS:
+        return f"{sign}{text}{'0' * (point - len(text))}.0"
+    if 0 < point <= _PLAIN_DIGITS:
+        return f"{sign}{text[:point]}.{text[point:]}"
+    if _PLAIN_ZEROS < point <= 0:
+        return f"{sign}0.{'0' * -point}{text}"
+    fraction = f".{text[1:]}" if len(text) > 1 else ""
+    return f"{sign}{text[0]}{fraction}e{point - 1}"
 
 
 def truncated_print(value: Datum) -> str:

@@ -87,6 +87,54 @@ def test_pretty_print_is_cjsons() -> None:
     )
 
 
+def test_binary_is_printed_on_one_line_without_white_space_before_it() -> None:
+    binary: Datum = {"$reql_type$": "BINARY", "data": "AP8="}
+    line = '{"$reql_type$":"BINARY","data":"AP8="}'
+    assert pretty_print(binary) == line
+    assert pretty_print({"v": binary, "w": 1}) == f'{{\n\t"v":{line},\n\t"w":\t1\n}}'
+    assert pretty_print([binary]) == f"[{line}\n]"
+    assert pretty_print([1, binary, [binary, 2]]) == (f"[\n\t1,{line},\n\t[{line},\n\t\t2\n\t]\n]")
+
+
+def test_time_is_printed_like_any_other_object() -> None:
+    moment: Datum = {"$reql_type$": "TIME", "epoch_time": 1.5, "timezone": "+00:00"}
+    assert pretty_print({"t": moment}) == (
+        '{\n\t"t":\t{\n\t\t"$reql_type$":\t"TIME",\n\t\t"epoch_time":\t1.5,\n\t\t"timezone":\t"+00:00"'
+        "\n\t}\n}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (-0.0, "-0.0"),
+        (2.5, "2.5"),
+        (0.00001, "0.00001"),
+        (0.000001, "0.000001"),
+        (0.0000001, "1e-7"),
+        (1.25e-9, "1.25e-9"),
+        (9007199254740994.0, "9007199254740994.0"),
+        (1e20, "100000000000000000000.0"),
+        (1e21, "1e21"),
+        (-1.5e300, "-1.5e300"),
+        (5e-324, "5e-324"),
+    ],
+)
+def test_doubles_are_printed_as_rethinkdb_prints_them(value: float, text: str) -> None:
+    assert pretty_print(value) == text
+    assert float(text) == value
+
+
+@given(st.text())
+def test_printed_text_is_json(text: str) -> None:
+    assert json.loads(pretty_print([text])) == [text]
+
+
+def test_control_characters_are_printed_with_upper_case_digits() -> None:
+    assert pretty_print("\x1f\\u001f\b\x7f") == '"\\u001F\\\\u001f\\b\x7f"'
+
+
 def test_truncated_print_is_300_characters_long() -> None:
     text = truncated_print("x" * 400)
     assert (len(text), text[-4:]) == (300, "x...")
