@@ -21,9 +21,16 @@ from graphql_api.embedded.errors import (
     ReqlError,
     op_failed_error,
 )
+from graphql_api.embedded.permissions import (
+    GLOBAL,
+    NO_PERMISSIONS,
+    Permissions,
+    UserPermissions,
+    scope_of,
+)
 from graphql_api.embedded.pseudo_types import from_json
 from graphql_api.embedded.storage import Commit
-from graphql_api.embedded.table import Database, Index, Table
+from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Index, Table
 from graphql_api.embedded.users import ADMIN, Credentials, credentials_for, user_row
 
 if TYPE_CHECKING:
@@ -33,7 +40,6 @@ if TYPE_CHECKING:
     from graphql_api.embedded.storage import Storage
     from graphql_api.embedded.transaction import Transaction
 
-SYSTEM_DATABASE = "rethinkdb"
 USERS_TABLE = "users"
 DEFAULT_DATABASE = "test"
 SERVER_NAME = "embedded"
@@ -45,6 +51,7 @@ class Catalog:
     Attributes:
         databases: The databases by name, `rethinkdb` included.
         credentials: The users' passwords, by name.
+        permissions: The users' permissions, by name.
         users: The table `rethinkdb.users`.
         lock: Held while a query writes.
         server_id: The server's UUID.
@@ -59,6 +66,9 @@ class Catalog:
         self.lock = asyncio.Lock()
         self.server_id = storage.server_id
         self.credentials: dict[str, Credentials] = dict(storage.users())
+        self.permissions: dict[str, UserPermissions] = {}
+        for user, scope, permissions in storage.permissions():
+            self.permissions.setdefault(user, {})[scope] = permissions
         self.users = Table(str(uuid.UUID(int=0)), SYSTEM_DATABASE, USERS_TABLE)
         self.databases: dict[str, Database] = {
             SYSTEM_DATABASE: Database(
@@ -104,6 +114,7 @@ class Catalog:
     def _set_credentials(self, name: str, credentials: Credentials | None) -> None:
         if credentials is None:
             self.credentials.pop(name, None)
+            self.permissions.pop(name, None)
         else:
             self.credentials[name] = credentials
             self.users.documents["S" + name] = user_row(name, credentials)
@@ -225,13 +236,16 @@ class Catalog:
             raise op_failed_error(f"Database `{name}` is special; you can't delete it.")
         database = self.database(name)
         statements: list[tuple[str, tuple[object, ...]]] = [
-            ("DELETE FROM database WHERE id = ?", (database.id,))
+            ("DELETE FROM database WHERE id = ?", (database.id,)),
+            _delete_permissions(database),
         ]
         for table in database.tables.values():
             statements.extend(_delete_table(table))
         self._write(Commit(statements=statements))
         del self.databases[name]
+        self._forget_permissions(database)
         for table in database.tables.values():
+            self._forget_permissions(table)
             _abort_changefeeds(table)
         return database
 
@@ -281,8 +295,40 @@ class Catalog:
         table = self.table(database, name)
         self._write(Commit(statements=_delete_table(table)))
         del self.databases[database.name].tables[name]
+        self._forget_permissions(table)
         _abort_changefeeds(table)
         return table
+
+    # --- permissions ---
+
+    def grant(
+        self, user: str, scope: Database | Table | None, change: Datum
+    ) -> tuple[Permissions, Permissions]:
+        """Change what a user may do, and return the permissions before and after.
+
+        Args:
+            user: The name of the user.
+            scope: Where; `None` for the global permissions.
+            change: What to grant (`true`), to refuse (`false`), or to leave to the wider scope.
+
+        Raises:
+            ReqlError: There is no such user, it is no object of permissions, or the data file
+                cannot be written.
+        """
+        if user not in self.credentials:
+            raise op_failed_error(f"User `{user}` not found.")
+        key = GLOBAL if scope is None else scope_of(scope)
+        before = self.permissions.get(user, {}).get(key, NO_PERMISSIONS)
+        after = before.granted(change, globally=scope is None)
+        row = (user, key, after.read, after.write, after.config, after.connect)
+        sql = "INSERT OR REPLACE INTO permission VALUES (?, ?, ?, ?, ?, ?)"
+        self._write(Commit(statements=[(sql, row)]))
+        self.permissions.setdefault(user, {})[key] = after
+        return before, after
+
+    def _forget_permissions(self, value: Database | Table) -> None:
+        for scopes in self.permissions.values():
+            scopes.pop(scope_of(value), None)
 
     # --- secondary indexes ---
 
@@ -327,7 +373,12 @@ def _delete_table(table: Table) -> list[tuple[str, tuple[object, ...]]]:
         ("DELETE FROM document WHERE table_ = ?", (table.id,)),
         ("DELETE FROM secondary_index WHERE table_ = ?", (table.id,)),
         ("DELETE FROM table_ WHERE id = ?", (table.id,)),
+        _delete_permissions(table),
     ]
+
+
+def _delete_permissions(value: Database | Table) -> tuple[str, tuple[object, ...]]:
+    return ("DELETE FROM permission WHERE scope = ?", (scope_of(value),))
 
 
 def _abort_changefeeds(table: Table) -> None:

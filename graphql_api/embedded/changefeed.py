@@ -1,8 +1,4 @@
-"""A changefeed: what one `changes` query is still to be told.
-
-Pure: a table calls `on_change` for every committed write and `abort` when it is dropped; whoever
-serves the feed asks `has_data` and `next_batch`. Time does not pass here: `squash_s` is for the
-caller to keep.
+"""A changefeed on a table, a part of it, or one document.
 
     INITIALIZING ──the last initial value was sent──▶ READY ──table dropped──▶ aborted
 
@@ -22,8 +18,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from graphql_api.embedded.errors import ReqlError, op_failed_error
+from graphql_api.embedded.feed import Feed, FeedOptions
 from graphql_api.embedded.ordering import equal
+from graphql_api.embedded.permissions import EVERYTHING, Access
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.ql2 import ResponseNote
 
@@ -32,28 +29,8 @@ if TYPE_CHECKING:
 
     from graphql_api.embedded.batching import Batch
     from graphql_api.embedded.datum import Datum, Document
+    from graphql_api.embedded.following import Following, Transformation
     from graphql_api.embedded.table import Table
-    from graphql_api.embedded.values import Following, Transformation
-
-DEFAULT_QUEUE_SIZE = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class FeedOptions:
-    """The optional arguments of `changes`, under their own names.
-
-    Attributes:
-        squash: Whether changes to one document merge while they wait.
-        squash_s: How long to wait for more, in seconds.
-        queue_size: `changefeed_queue_size`: how many changes may wait.
-    """
-
-    include_initial: bool = False
-    include_states: bool = False
-    include_types: bool = False
-    squash: bool = False
-    squash_s: float = 0.0
-    queue_size: int = DEFAULT_QUEUE_SIZE
 
 
 class View(Protocol):
@@ -98,25 +75,8 @@ class RangeView:
         return True
 
     def show(self, document: Document | None) -> Datum:
-        """Apply the query's transformations.
-
-        A document for which one fails is not shown, like one that is not in an index.
-        """
-        if document is None:
-            return None
-        following = self.following
-        try:
-            if not following.covers(document):
-                return None
-            row: Datum = document
-            for transformation in following.transformations:
-                rows = list(transformation(row))
-                if not rows:
-                    return None
-                row = rows[0]
-        except ReqlError:
-            return None
-        return row
+        """Apply the query's transformations."""
+        return None if document is None else self.following.show(document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +113,11 @@ class FeedSource:
     """A changefeed that is not open yet, and what the query does to its rows.
 
     Attributes:
-        view: What it is about.
-        options: The optional arguments of `changes`.
+        make: Makes the feed, which is not open yet.
         stages: What happens to the rows of the feed, after `changes`.
     """
 
-    view: RangeView | PointView
-    options: FeedOptions
+    make: Callable[[], Feed]
     stages: tuple[Transformation | Slice, ...] = ()
 
     def transformed(self, transformation: Transformation) -> FeedSource:
@@ -221,69 +179,39 @@ class _Change:
     new_val: Datum
 
 
-class Changefeed:
-    """An open changefeed.
+class Changefeed(Feed):
+    """An open changefeed on documents, each by itself.
 
-    Attributes:
+    Args:
         view: What it is about.
         options: How it was asked for.
-        on_data: Called, if set, when a commit is complete and there is something to send.
+        access: What its user may do.
     """
 
-    __slots__ = (
-        "_error",
-        "_queue",
-        "_skipped",
-        "_state",
-        "_unannounced",
-        "_unsent",
-        "on_data",
-        "options",
-        "view",
-    )
+    __slots__ = ("_queue", "_skipped", "_state", "_unannounced", "_unsent", "_view")
 
-    def __init__(self, view: RangeView | PointView, options: FeedOptions) -> None:
-        self.view = view
-        self.options = options
-        self.on_data: Callable[[], None] | None = None
+    def __init__(
+        self, view: RangeView | PointView, options: FeedOptions, access: Access = EVERYTHING
+    ) -> None:
+        super().__init__(view.table, view.note, options, access)
+        self._view = view
         self._state = _State.INITIALIZING if options.include_initial else _State.READY
         self._unannounced = True  # the state, if states are included
         self._unsent = dict.fromkeys(view.keys()) if options.include_initial else {}
         self._queue: deque[_Change] | dict[str, _Change] = {} if options.squash else deque()
         self._skipped = 0
-        self._error: ReqlError | None = None
-
-    def open(self) -> None:
-        """Start to follow the table.
-
-        There is no await between reading the keys and this, so that no change is missed.
-        """
-        self.view.table.changefeeds[self] = None
-
-    def close(self) -> None:
-        """Stop following the table; calling it again does nothing."""
-        self.view.table.changefeeds.pop(self, None)
-        self.on_data = None
-
-    @property
-    def notes(self) -> list[ResponseNote]:
-        """The field `n` of its responses."""
-        notes = [self.view.note]
-        if self.options.include_states:
-            notes.append(ResponseNote.INCLUDES_STATES)
-        return notes
 
     # --- what the table tells ---
 
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
-        """Take note of a committed write."""
-        if not self.view.concerns(key):
+        """Take note of a committed write; see `Feed.on_change`."""
+        if not self._view.concerns(key):
             return
         if key in self._unsent:
-            if new is None and isinstance(self.view, RangeView):
+            if new is None and isinstance(self._view, RangeView):
                 del self._unsent[key]
             return
-        old_val, new_val = self.view.show(old), self.view.show(new)
+        old_val, new_val = self._view.show(old), self._view.show(new)
         if equal(old_val, new_val):
             return  # neither is shown, or nothing that is shown changed
         queue = self._queue
@@ -296,18 +224,9 @@ class Changefeed:
             self._skipped += len(queue)
             queue.clear()
 
-    def on_commit(self) -> None:
-        """All writes of a commit were told: send what there is, if someone waits for it."""
-        if self.on_data is not None and self.has_data:
-            self.on_data()
-
-    def abort(self) -> None:
-        """The table is gone: the next batch is an error."""
-        self._error = op_failed_error("Changefeed aborted (unavailable).", ())
+    def _clear(self) -> None:
         self._queue.clear()
         self._unsent.clear()
-        if self.on_data is not None:
-            self.on_data()
 
     # --- what the client is told ---
 
@@ -317,28 +236,15 @@ class Changefeed:
         return len(self._queue) > self.options.queue_size // 2
 
     @property
-    def has_data(self) -> bool:
-        """True if `next_batch` has something to tell."""
+    def _has_rows(self) -> bool:
         return (
-            self._error is not None
-            or self._skipped > 0
+            self._skipped > 0
             or bool(self._queue)
             or self._state is _State.INITIALIZING
             or (self._unannounced and self.options.include_states)
         )
 
-    def next_batch(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
-        """Tell as much as fits in a batch; nothing, if there is no data.
-
-        Args:
-            batch: It is asked whether it is full.
-            sink: Is given the rows; it adds to the batch what becomes of them.
-
-        Raises:
-            ReqlError: The feed was aborted.
-        """
-        if self._error is not None:
-            raise self._error
+    def _send(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
         if self._state is _State.INITIALIZING:
             self._send_initial(batch, sink)
             return
@@ -353,12 +259,12 @@ class Changefeed:
     def _send_initial(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
         self._announce_state(sink)
         self._send_changes(batch, sink)
-        documents = self.view.table.documents
-        point = isinstance(self.view, PointView)
+        documents = self._view.table.documents
+        point = isinstance(self._view, PointView)
         while self._unsent and not batch.full:
             key = next(iter(self._unsent))
             del self._unsent[key]
-            value = self.view.show(documents.get(key))
+            value = self._view.show(documents.get(key))
             if value is not None or point:
                 sink(self._row({"new_val": value}, "initial"))
         if not self._unsent:
@@ -372,23 +278,12 @@ class Changefeed:
         queue = self._queue
         while queue and not batch.full:
             change = queue.popleft() if isinstance(queue, deque) else queue.pop(next(iter(queue)))
-            if change.old_val is None:
-                kind = "add"
-            elif change.new_val is None:
-                kind = "remove"
-            else:
-                kind = "change"
-            sink(self._row({"new_val": change.new_val, "old_val": change.old_val}, kind))
+            sink(self._change_row(change.old_val, change.new_val))
 
     def _announce_state(self, sink: Callable[[Datum], None]) -> None:
         if self._unannounced and self.options.include_states:
             sink(self._row({"state": self._state.value}, "state"))
         self._unannounced = False
-
-    def _row(self, row: Document, kind: str) -> Document:
-        if self.options.include_types:
-            row["type"] = kind
-        return row
 
 
 def _squash(queue: dict[str, _Change], key: str, old_val: Datum, new_val: Datum) -> None:

@@ -32,6 +32,7 @@ from graphql_api.embedded.handshake import (
     plain_refusal,
     refusal,
 )
+from graphql_api.embedded.permissions import Access
 from graphql_api.embedded.ql2 import QueryType, ResponseType
 from graphql_api.embedded.query import AtomResult, run_query
 from graphql_api.embedded.scram import ScramServer
@@ -72,6 +73,7 @@ class Connection:
         self._catalog = catalog
         self._handshake_timeout_s = handshake_timeout_s
         self._streams = StreamCache()
+        self._access = Access("", {})
 
     async def serve(self) -> None:
         """Serve the client until it hangs up, or breaks the protocol."""
@@ -103,6 +105,7 @@ class Connection:
         except HandshakeError as error:
             await self._refuse(refusal(error))
             return False
+        self._access = Access(scram.user, self._catalog.permissions)
         return True
 
     async def _read_handshake_message(self) -> bytes:
@@ -221,7 +224,7 @@ class Connection:
     async def _start(self, query: Query, reply: Callable[[bytes], None]) -> None:
         token = query.token
         self._check_new(token)
-        result = await run_query(query, self._catalog, time.time())
+        result = await run_query(query, self._catalog, time.time(), self._access)
         if isinstance(result, AtomResult):
             reply(frames.atom(result.value))
             return

@@ -40,6 +40,7 @@ class ResponseNote(IntEnum):
 
     SEQUENCE_FEED = 1
     ATOM_FEED = 2
+    ORDER_BY_LIMIT_FEED = 3
     INCLUDES_STATES = 5
 
 
@@ -133,3 +134,4 @@ class TermType(IntEnum):
     MAXVAL = 181
     BETWEEN = 182
     VALUES = 186
+    GRANT = 188

@@ -9,6 +9,7 @@ from graphql_api.embedded.batching import batch_spec
 from graphql_api.embedded.compiler import compile_global_optargs, compile_query
 from graphql_api.embedded.environment import Env, QueryContext, check_limit
 from graphql_api.embedded.errors import ReqlError, logic_error, resource_error
+from graphql_api.embedded.permissions import EVERYTHING, Access
 from graphql_api.embedded.pseudo_types import time
 from graphql_api.embedded.table import Database, Table
 from graphql_api.embedded.transaction import Transaction
@@ -51,20 +52,23 @@ class StreamResult:
 Result: TypeAlias = AtomResult | StreamResult
 
 
-async def run_query(query: Query, catalog: Catalog, now_s: float) -> Result:
+async def run_query(
+    query: Query, catalog: Catalog, now_s: float, access: Access = EVERYTHING
+) -> Result:
     """Run a query; what it writes is committed when this returns.
 
     Args:
         query: The START query.
         catalog: The databases.
         now_s: What `r.now()` gives, in seconds since 1970 began.
+        access: What the user may do.
 
     Raises:
         ReqlError: The query fails. What it wrote up to then is not committed, but for databases,
             tables and indexes that it created or dropped.
     """
     term = compile_query(query.term)
-    context = QueryContext(catalog, Transaction(), time(now_s))
+    context = QueryContext(catalog, Transaction(access), time(now_s))
     context.optargs = compile_global_optargs(query.optargs)
     limit = context.integer_optarg("array_limit")
     if limit is not None:

@@ -4,7 +4,8 @@ Reads are answered from memory; the file is read once, when it is opened, and wr
 commit. SQLite's exclusive lock on it is the operating system's, which releases it when the
 process dies. In WAL mode a commit is one append and, for hard durability, one fsync.
 
-A file holds: databases, tables, secondary indexes, documents (as JSON), users' hashed passwords.
+A file holds: databases, tables, secondary indexes, documents (as JSON), users' hashed passwords
+and permissions.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from graphql_api.embedded.errors import DataFileError
+from graphql_api.embedded.permissions import Permissions
 from graphql_api.embedded.users import Credentials
 
 APPLICATION_ID = 0x52454D42
@@ -44,10 +46,19 @@ CREATE TABLE user (
 ) WITHOUT ROWID;
 """
 
+_ADDED_TABLES = """
+CREATE TABLE IF NOT EXISTS permission (
+    user TEXT NOT NULL, scope TEXT NOT NULL,
+    read INTEGER, write INTEGER, config INTEGER, connect INTEGER, PRIMARY KEY (user, scope)
+) WITHOUT ROWID
+"""
+"""What files of the same format have only if a newer server made or opened them."""
+
 _PUT = "INSERT OR REPLACE INTO document VALUES (?, ?, ?)"
 _DELETE = "DELETE FROM document WHERE table_ = ? AND key = ?"
 _PUT_USER = "INSERT OR REPLACE INTO user VALUES (?, ?, ?, ?, ?)"
 _DELETE_USER = "DELETE FROM user WHERE name = ?"
+_DELETE_PERMISSIONS = "DELETE FROM permission WHERE user = ?"
 
 
 @dataclass(slots=True)
@@ -125,6 +136,7 @@ class Storage:
     def _write_user(self, name: str, credentials: Credentials | None) -> None:
         if credentials is None:
             self._connection.execute(_DELETE_USER, (name,))
+            self._connection.execute(_DELETE_PERMISSIONS, (name,))
             return
         row = (
             name,
@@ -161,6 +173,14 @@ class Storage:
         return [
             (name, Credentials(salt, iterations, salted_password, bool(is_empty)))
             for name, salt, iterations, salted_password, is_empty in rows
+        ]
+
+    def permissions(self) -> list[tuple[str, str, Permissions]]:
+        """Return the user, scope and permissions of each scope in which a user has any."""
+        rows = self._read("SELECT * FROM permission ORDER BY user, scope")
+        return [
+            (user, scope, Permissions(*(None if flag is None else bool(flag) for flag in flags)))
+            for user, scope, *flags in rows
         ]
 
     def _read(self, sql: str, *parameters: str) -> list[Any]:
@@ -210,6 +230,7 @@ def _open(database: str, path: Path | None) -> Storage:
         # The first write takes the lock, which is kept until the file is closed.
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(_ADDED_TABLES)
         connection.execute("COMMIT")
         return Storage(connection, in_memory=path is None)
     except sqlite3.Error as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from graphql_api.embedded import frames
-from graphql_api.embedded.changefeed import Changefeed, Pipeline
+from graphql_api.embedded.changefeed import Pipeline
 from graphql_api.embedded.errors import ReqlError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class OpenFeed:
         reply: Callable[[bytes], None],
         finished: Callable[[], None],
     ) -> None:
-        self._feed = Changefeed(source.view, source.options)
+        self._feed = source.make()
         self._pipeline = Pipeline(source.stages)
         self._spec = spec
         self._loop = loop

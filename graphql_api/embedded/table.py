@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+SYSTEM_DATABASE = "rethinkdb"
+"""The database of the server itself, which holds the users."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from graphql_api.embedded.changefeed import Changefeed
     from graphql_api.embedded.datum import Datum, Document
+    from graphql_api.embedded.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Table:
     durability: str = "hard"
     documents: dict[str, Document] = field(default_factory=dict)
     indexes: dict[str, Index] = field(default_factory=dict)
-    changefeeds: dict[Changefeed, None] = field(default_factory=dict)
+    changefeeds: dict[Feed, None] = field(default_factory=dict)
 
     @property
     def display_name(self) -> str:

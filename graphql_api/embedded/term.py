@@ -332,7 +332,10 @@ class Call:
 
     def table(self, position: int) -> Table:
         """Evaluate an argument that must be a table."""
-        value = self.value(position)
+        return self.to_table(position, self.value(position))
+
+    def to_table(self, position: int, value: Value) -> Table:
+        """Return an argument's value, which must be a table."""
         if isinstance(value, Table):
             return value
         raise self.at(position, wrong_value_type(value, "TABLE"))

@@ -11,6 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from graphql_api.embedded.permissions import EVERYTHING, Access
+
 if TYPE_CHECKING:
     from graphql_api.embedded.datum import Document
     from graphql_api.embedded.table import Table
@@ -41,11 +43,13 @@ class Transaction:
         writes: Every write, in the order in which they were made.
         credentials: The passwords that change with it, by user; `None` removes the user.
         hard: Whether any of the writes asks for hard durability.
+        access: What the query's user may do; reads are checked here.
     """
 
-    __slots__ = ("_bodies", "_pending", "credentials", "hard", "writes")
+    __slots__ = ("_bodies", "_pending", "access", "credentials", "hard", "writes")
 
-    def __init__(self) -> None:
+    def __init__(self, access: Access = EVERYTHING) -> None:
+        self.access = access
         self.writes: list[Write] = []
         self.credentials: dict[str, Credentials | None] = {}
         self.hard = False
@@ -53,14 +57,24 @@ class Transaction:
         self._bodies: dict[Table, dict[str, bytes | None]] = {}
 
     def get(self, table: Table, key: str) -> Document | None:
-        """Return a document as this query sees it."""
+        """Return a document as this query sees it.
+
+        Raises:
+            ReqlError: The user may not read the table.
+        """
+        self.access.require_read(table)
         pending = self._pending.get(table)
         if pending is not None and key in pending:
             return pending[key]
         return table.documents.get(key)
 
     def rows(self, table: Table) -> Collection[Document]:
-        """Return the documents of a table as this query sees them; later writes change nothing."""
+        """Return the documents of a table as this query sees them; later writes change nothing.
+
+        Raises:
+            ReqlError: The user may not read the table.
+        """
+        self.access.require_read(table)
         pending = self._pending.get(table)
         if not pending:
             return list(table.documents.values())

@@ -1,8 +1,7 @@
 """Users and their passwords: the table `rethinkdb.users`.
 
 A row reads `{id, password}`, where `password` only says whether there is one. What is kept of a
-password is its salted hash, apart from the row. Every user may do everything: permissions
-(`grant`) are not offered.
+password is its salted hash, apart from the row. What a user may do is in `permissions.py`.
 
 Source: src/clustering/administration/auth/user.cc, password.cc,
 users_artificial_table_backend.cc.

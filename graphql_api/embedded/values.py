@@ -17,7 +17,6 @@ Source: src/rdb_protocol/val.cc.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -32,28 +31,18 @@ from graphql_api.embedded.datum import (
     typed_error,
 )
 from graphql_api.embedded.errors import ReqlError, logic_error, op_failed_error, resource_error
+from graphql_api.embedded.following import EAGER, Following, Sorting, Transformation
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.table import Database, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from graphql_api.embedded.changefeed import FeedSource
     from graphql_api.embedded.environment import Env
     from graphql_api.embedded.term import Determinism, Term
     from graphql_api.embedded.transaction import Transaction
-
-Transformation: TypeAlias = "Callable[[Datum], Iterable[Datum]]"
-"""Turns a row of a stream into any number of rows."""
-
-
-class Sorting(Enum):
-    """How an `order_by` with an index wants a table."""
-
-    UNORDERED = 0
-    ASCENDING = 1
-    DESCENDING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +66,6 @@ _EVERYTHING = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
-    """Which documents a stream comes from, so that `changes` can follow it.
-
-    Attributes:
-        table: The table they are in.
-        covers: How often a document is in the stream, before the transformations.
-        transformations: What happens to each, with where in the query.
-    """
-
-    table: Table
-    covers: Callable[[Document], int]
-    transformations: tuple[Transformation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Stream:
     """A sequence of rows, read when asked for.
 
@@ -104,11 +78,16 @@ class Stream:
 
     rows: Callable[[], Iterator[Datum]]
     is_array: bool = False
-    following: Following | str = "Cannot call `changes` on an eager stream."
+    following: Following | str = EAGER
     source: FeedSource | None = None
 
     def transformed(
-        self, transformation: Transformation, determinism: Determinism, refusal: str | None = None
+        self,
+        transformation: Transformation,
+        determinism: Determinism,
+        refusal: str | None = None,
+        *,
+        is_filter: bool = False,
     ) -> Stream:
         """Return the stream of what the rows are turned into.
 
@@ -116,18 +95,17 @@ class Stream:
             transformation: Turns a row into any number of rows.
             determinism: Whether it gives the same for the same row, as `changes` demands.
             refusal: Why `changes` cannot follow the result, if it cannot.
+            is_filter: Whether it only leaves rows out; `changes` does so before a `limit`.
         """
         rows = self.rows
         following = self.following
         if isinstance(following, Following):
-            if refusal is not None:
-                following = refusal
-            elif determinism.needs_tables:
-                following = "Cannot call `changes` after a non-deterministic function."
-            else:
-                following = replace(
-                    following, transformations=(*following.transformations, transformation)
-                )
+            following = following.transformed(
+                transformation,
+                needs_tables=determinism.needs_tables,
+                refusal=refusal,
+                is_filter=is_filter,
+            )
         return replace(
             self,
             rows=lambda: chain.from_iterable(map(transformation, rows())),
@@ -140,7 +118,7 @@ class Stream:
         rows = self.rows
         following = self.following
         if isinstance(following, Following):
-            following = "Cannot call `changes` on an eager stream."
+            following = following.sliced(start, stop)
         return replace(
             self,
             rows=lambda: islice(rows(), start, None if stop is None else max(start, stop)),
@@ -155,6 +133,12 @@ class Selection:
 
     table: Table
     stream: Stream
+
+    @property
+    def is_scan(self) -> bool:
+        """True if the documents have no order but that of a read of the table."""
+        following = self.stream.following
+        return isinstance(following, Following) and following.sorting is Sorting.UNORDERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +157,28 @@ class SingleSelection:
 
     Attributes:
         table: The table it is in.
-        key: Its primary key.
         read: Returns it, null if it is not there.
-        is_extreme: It is the first or last of an index, which another document may become.
+        given_key: Its primary key, unless it is the first document of an order.
+        first_of: The documents of which it is the first, which another one may become.
     """
 
     table: Table
-    key: Datum
     read: Callable[[], Datum]
-    is_extreme: bool = False
+    given_key: Datum = None
+    first_of: Following | None = None
+
+    @property
+    def key(self) -> Datum:
+        """Its primary key.
+
+        Raises:
+            ReqlError: It is the first document of an order in which there is none.
+        """
+        if self.first_of is None:
+            return self.given_key
+        document = self.read()
+        assert isinstance(document, dict)
+        return document[self.table.primary_key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,7 +380,16 @@ def table_stream(table_slice: TableSlice, transaction: Transaction) -> Stream:
             pairs.sort(key=lambda pair: pair[:2], reverse=descending)
             return (document for _, _, document in pairs)
 
-        return Stream(sorted_rows, following="Cannot call `changes` on an eager stream.")
+        def bounded_keys(document: Document) -> list[Datum]:
+            return [key for key in keys(document) if bounds.contains(key)]
+
+        following = Following(
+            table,
+            lambda document: len(bounded_keys(document)),
+            sorting=table_slice.sorting,
+            keys=bounded_keys if secondary else None,
+        )
+        return Stream(sorted_rows, following=following)
     if bounds is _EVERYTHING and not secondary:
         return Stream(
             lambda: iter(transaction.rows(table)), following=Following(table, lambda _: 1)

@@ -18,6 +18,7 @@ from tests.transcripts.wire_client import WireClient
 pytestmark = pytest.mark.embedded_only
 
 TABLE = [15, ["t"]]
+BY_ID = [41, [TABLE], {"index": "id"}]
 EVERYTHING = {"include_initial": True, "include_states": True, "include_types": True}
 
 
@@ -349,10 +350,30 @@ async def test_key_of_any_type_is_told_changed_and_removed(raw: Any, key: Any) -
     ("term", "message"),
     [
         ([152, [[41, [TABLE, "n"]]]], "Cannot call `changes` on an eager stream."),
-        ([152, [[71, [TABLE, 2]]]], "Cannot call `changes` on an eager stream."),
+        (
+            [152, [[71, [TABLE, 2]]]],
+            "Cannot get changes on the first elements of an unordered stream.",
+        ),
+        ([152, [[71, [[41, [TABLE, "n"]], 2]]]], "Cannot call `changes` on an eager stream."),
+        (
+            [152, [[71, [[41, [TABLE, "n"], {"index": "id"}], 2]]]],
+            "Cannot call `changes` on an eager stream.",
+        ),
+        ([152, [[70, [BY_ID, 1]]]], "Cannot call `changes` on an eager stream."),
+        ([152, [[71, [[71, [BY_ID, 3]], 2]]]], "Cannot call `changes` on an eager stream."),
+        (
+            [152, [[33, [[71, [BY_ID, 2]], "n"]]]],
+            (
+                "Changefeeds are not supported on queries that have a transformation following a "
+                "`limit` term.  Transformations include terms such as `filter`, `map`, `pluck`, "
+                "etc.  Consider moving the transformation before the `limit` term."
+            ),
+        ),
+        (
+            [152, [BY_ID], {"include_offsets": True}],
+            "Cannot include offsets for range subs.",
+        ),
         ([152, [[2, [1]]]], "Cannot call `changes` on an eager stream."),
-        ([152, [[41, [TABLE], {"index": "id"}]]], "Cannot call `changes` on an eager stream."),
-        ([152, [[147, [TABLE], {"index": "id"}]]], "Cannot call `changes` on an eager stream."),
         (
             [152, [[38, [TABLE, [69, [[2, [1]], [43, [TABLE]]]]]]]],
             "Cannot call `changes` after a non-deterministic function.",
@@ -386,6 +407,61 @@ async def test_what_cannot_be_followed_gets_rethinkdbs_error(term: Any, message:
         await client.run([56, [TABLE, {"id": 1, "n": 1}]])
         reply = await client.run(term)
         assert (reply["t"], reply["e"], reply["r"]) == (18, 3000000, [message])
+
+
+@pytest.mark.parametrize(
+    ("term", "note"),
+    [
+        ([71, [BY_ID, 1]], 3),
+        ([30, [BY_ID, 0, 1]], 3),
+        ([71, [[39, [BY_ID, {"n": 1}]], 1]], 3),
+        ([39, [[71, [BY_ID, 1]], {"n": 1}]], 3),
+        ([71, [[182, [BY_ID, 0, 9]], 1]], 3),
+        ([147, [TABLE], {"index": "id"}], 3),
+        (BY_ID, 1),
+    ],
+)
+async def test_window_of_an_order_is_followed_and_the_whole_order_is_like_the_table(
+    term: Any, note: int
+) -> None:
+    async with (
+        EmbeddedServer(None) as server,
+        await WireClient.connect(server.port) as client,
+        await WireClient.connect(server.port) as feed,
+    ):
+        await client.run([60, ["t"]])
+        feed.send(1, [1, [152, [term], {"include_states": True}], {}])
+        assert await feed.read() == (1, {"t": 3, "r": [{"state": "ready"}], "n": [note, 5]})
+        feed.send(1, [2])
+        await client.run([56, [TABLE, {"id": 2, "n": 1}]])
+        row = {"id": 2, "n": 1}
+        event = {"old_val": None, "new_val": row}
+        assert await feed.read() == (1, {"t": 3, "r": [event], "n": [note, 5]})
+
+
+async def test_first_document_of_an_empty_index_is_followed() -> None:
+    async with EmbeddedServer(None) as server, await WireClient.connect(server.port) as client:
+        await client.run([60, ["t"]])
+        first = [148, [TABLE], {"index": "id"}]
+        assert (await client.run(first))["r"] == ["`max` found no entries in the specified index."]
+        reply = await client.run([152, [first], {"include_initial": True}])
+        assert reply == {"t": 3, "r": [], "n": [3]}
+
+
+async def test_window_larger_than_an_array_may_be_is_refused() -> None:
+    async with EmbeddedServer(None) as server, await WireClient.connect(server.port) as client:
+        await client.run([60, ["t"]])
+        reply = await client.run([152, [[71, [BY_ID, 100_001]]]])
+        assert (reply["t"], reply["e"], reply["r"]) == (
+            18,
+            2000000,
+            [
+                (
+                    "Array size limit `100000` exceeded.  (`.limit(X).changes()` is illegal if X "
+                    "is larger than the array size limit.)"
+                )
+            ],
+        )
 
 
 async def test_stages_after_changes_apply_to_the_events() -> None:

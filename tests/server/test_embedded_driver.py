@@ -165,6 +165,63 @@ async def test_changefeed_tells_states_initial_values_and_changes(
     await reader.close(noreply_wait=False)
 
 
+async def test_starbellys_installer_can_give_its_user_the_database(
+    server: EmbeddedServer, connection: Any
+) -> None:
+    users = r.db("rethinkdb").table("users")
+    await r.db_create("starbelly").run(connection)
+    await users.insert({"id": "starbelly-app", "password": "app-pw"}).run(connection)
+    rights = {"read": True, "write": True}
+    answer = await r.db("starbelly").grant("starbelly-app", rights).run(connection)
+    assert answer == {
+        "granted": 1,
+        "permissions_changes": [{"old_val": None, "new_val": rights}],
+    }
+    await r.db("starbelly").table_create("policy").run(connection)
+    app = await connect(server, user="starbelly-app", password="app-pw", db="starbelly")
+    try:
+        await r.table("policy").insert({"id": 1}).run(app)
+        assert await r.table("policy").count().run(app) == 1
+        with pytest.raises(r.errors.ReqlPermissionError, match="required `config` permission"):
+            await r.table_create("other").run(app)
+        with pytest.raises(r.errors.ReqlPermissionError, match="required `read` permission"):
+            await r.db("test").table("t").count().run(app)
+    finally:
+        await app.close(noreply_wait=False)
+
+
+async def test_window_of_an_index_is_followed(connection: Any) -> None:
+    await r.table("t").index_create("n").run(connection)
+    await (
+        r.table("t")
+        .insert([{"id": id_, "n": n} for id_, n in zip("abc", (1, 2, 2), strict=True)])
+        .run(connection)
+    )
+    feed = await (
+        r.table("t")
+        .order_by(index=r.desc("n"))
+        .limit(2)
+        .changes(include_initial=True, include_states=True, include_types=True)
+        .run(connection)
+    )
+    b, c = {"id": "b", "n": 2}, {"id": "c", "n": 2}
+    assert [await feed.next() for _ in range(4)] == [
+        {"state": "initializing", "type": "state"},
+        {"new_val": c, "type": "initial"},
+        {"new_val": b, "type": "initial"},
+        {"state": "ready", "type": "state"},
+    ]
+    await r.table("t").insert({"id": "d", "n": 3}).run(connection)
+    d = {"id": "d", "n": 3}
+    assert await feed.next() == {"old_val": b, "new_val": d, "type": "change"}
+    await r.table("t").get("d").delete().run(connection)
+    assert await feed.next() == {"old_val": d, "new_val": b, "type": "change"}
+    await r.table("t").get("a").delete().run(connection)
+    await r.table("t").get("b").delete().run(connection)
+    assert await feed.next() == {"old_val": b, "new_val": None, "type": "remove"}
+    await feed.close()
+
+
 async def test_changefeed_of_a_dropped_table_ends_with_an_error(
     server: EmbeddedServer, connection: Any
 ) -> None:

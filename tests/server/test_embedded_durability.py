@@ -185,6 +185,8 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
             [56, [TABLE, raw]],
             *index_terms,
             [56, [users, {"id": "app", "password": "s3cret"}]],
+            [188, ["app", {"read": True}]],
+            [188, [[14, ["rethinkdb"]], "app", {"read": True}]],
         ):
             assert (await client.run(term))["t"] == 1
         before = [await client.run(query) for query in queries]
@@ -270,6 +272,19 @@ async def test_sqlite_database_of_another_program_is_refused_and_left_alone(
     before = data.read_bytes()
     assert "not a data file of the embedded database" in await refused(data)
     assert data.read_bytes() == before
+
+
+async def test_file_from_before_permissions_is_opened(tmp_path: Path) -> None:
+    data = tmp_path / "data.db"
+    async with EmbeddedServer(data) as server, await WireClient.connect(server.port) as client:
+        await client.run([60, ["t"]])
+    with contextlib.closing(sqlite3.connect(data)) as older:
+        older.execute("DROP TABLE permission")
+    users = [15, [[14, ["rethinkdb"]], "users"]]
+    async with EmbeddedServer(data) as server, await WireClient.connect(server.port) as client:
+        assert (await client.run([62, []]))["r"] == [["t"]]
+        await client.run([56, [users, {"id": "app", "password": ""}]])
+        assert (await client.run([188, ["app", {"read": True}]]))["t"] == 1
 
 
 async def test_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -5,24 +5,22 @@ Source: src/rdb_protocol/terms/seq.cc, `changes_term_t`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphql_api.embedded.changefeed import (
-    DEFAULT_QUEUE_SIZE,
-    FeedOptions,
-    FeedSource,
-    RangeView,
-    point_view,
-)
+from graphql_api.embedded.changefeed import Changefeed, FeedSource, RangeView, point_view
 from graphql_api.embedded.datum import Datum, as_integer, type_name
 from graphql_api.embedded.environment import check_limit
-from graphql_api.embedded.errors import logic_error
+from graphql_api.embedded.errors import logic_error, resource_error
+from graphql_api.embedded.feed import DEFAULT_QUEUE_SIZE, Feed, FeedOptions
+from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.term import Call, Determinism, term
 from graphql_api.embedded.values import SingleSelection, Stream, Value
+from graphql_api.embedded.window import WindowFeed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @term(
@@ -38,30 +36,52 @@ if TYPE_CHECKING:
     determinism=Determinism.NO,
 )
 def changes(call: Call) -> Value:
-    """Follow a table, a transformation of its documents, or one document."""
+    """Follow a table, what becomes of its documents, the first of them, or one document."""
     squash = call.optarg("squash", _squash)
     options = FeedOptions(
         include_initial=call.flag("include_initial"),
         include_states=call.flag("include_states"),
         include_types=call.flag("include_types"),
+        include_offsets=call.flag("include_offsets"),
         squash=squash is not None and squash is not False,
         squash_s=0.0 if squash is None or isinstance(squash, bool) else float(squash),
         queue_size=call.optarg("changefeed_queue_size", _queue_size) or DEFAULT_QUEUE_SIZE,
     )
-    include_offsets = call.flag("include_offsets")
     value = call.value(0)
-    if isinstance(value, SingleSelection):
-        if value.is_extreme:
-            raise logic_error("Cannot call `changes` on an eager stream.")
-        if include_offsets:
+    access = call.transaction.access
+    if isinstance(value, SingleSelection) and value.first_of is None:
+        access.require_read(value.table)
+        if options.include_offsets:
             raise logic_error("Cannot include offsets for point subs.")
-        return _feed(FeedSource(point_view(value.table, value.key), options))
-    stream = call.to_stream(0, value)
-    if isinstance(stream.following, str):
-        raise logic_error(stream.following)
-    if include_offsets:
+        point = point_view(value.table, value.key)
+        return _feed(lambda: Changefeed(point, options, access))
+    following: Following | str
+    if isinstance(value, SingleSelection) and value.first_of is not None:
+        following = replace(value.first_of, limit=1)
+    else:
+        following = call.to_stream(0, value).following
+    if isinstance(following, str):
+        raise logic_error(following)
+    access.require_read(following.table)
+    if following.limit is not None:
+        _check_window(following, call.env.query.array_limit)
+        window = following
+        return _feed(lambda: WindowFeed(window, options, access))
+    if options.include_offsets:
         raise logic_error("Cannot include offsets for range subs.")
-    return _feed(FeedSource(RangeView(stream.following), options))
+    view = RangeView(following)
+    return _feed(lambda: Changefeed(view, options, access))
+
+
+def _check_window(following: Following, array_limit: int) -> None:
+    assert following.limit is not None
+    if following.limit > array_limit:
+        raise resource_error(
+            f"Array size limit `{array_limit}` exceeded.  (`.limit(X).changes()` is illegal if X "
+            "is larger than the array size limit.)"
+        )
+    if following.sorting is Sorting.UNORDERED:
+        raise logic_error("Cannot get changes on the first elements of an unordered stream.")
 
 
 def _squash(value: Datum) -> bool | int | float:
@@ -78,11 +98,11 @@ def _queue_size(value: Datum) -> int:
     return check_limit("changefeed queue size", as_integer(value))
 
 
-def _feed(source: FeedSource) -> Stream:
+def _feed(make: Callable[[], Feed]) -> Stream:
     def rows() -> Iterator[Datum]:
         raise logic_error(
             "Cannot call a terminal (`reduce`, `count`, etc.) on an infinite stream (such as a "
             "changefeed)."
         )
 
-    return Stream(rows, following="Cannot call `changes` on this stream.", source=source)
+    return Stream(rows, following="Cannot call `changes` on this stream.", source=FeedSource(make))

@@ -47,6 +47,7 @@ from graphql_api.embedded.values import (
 
 if TYPE_CHECKING:
     from graphql_api.embedded.catalog import Catalog
+    from graphql_api.embedded.permissions import Access
 
 _MAX_LONGITUDE = 180
 _MAX_LATITUDE = 90
@@ -278,16 +279,17 @@ def _object_of_pairs(stream: Stream) -> Document:
 @term(TermType.INFO, 1, 1, determinism=Determinism.NO)
 def info(call: Call) -> Value:
     """Describe a value."""
-    return _info(call.value(0), call.env.query.catalog)
+    return _info(call.value(0), call.env.query.catalog, call.transaction.access)
 
 
-def _info(value: Value, catalog: Catalog) -> Document:
+def _info(value: Value, catalog: Catalog, access: Access) -> Document:
     result: Document = {"type": _name_of_type(value)}
     if isinstance(value, Database):
         result.update(name=value.name, id=value.id)
     elif isinstance(value, Table):
+        access.require_read(value)
         result.update(
-            db=_info(catalog.database(value.database), catalog),
+            db=_info(catalog.database(value.database), catalog, access),
             name=value.name,
             primary_key=value.primary_key,
             id=value.id,
@@ -295,12 +297,12 @@ def _info(value: Value, catalog: Catalog) -> Document:
             indexes=[*sorted(value.indexes)],
         )
     elif isinstance(value, TableSlice):
-        result.update(table=_info(value.table, catalog), index=value.index)
+        result.update(table=_info(value.table, catalog, access), index=value.index)
         result["sorting"] = value.sorting.name
         result.update(_bound("left", value.bounds.left, MINVAL, value.bounds.left_open))
         result.update(_bound("right", value.bounds.right, MAXVAL, value.bounds.right_open))
     elif isinstance(value, (Selection, SingleSelection)):
-        result["table"] = _info(value.table, catalog)
+        result["table"] = _info(value.table, catalog, access)
     elif isinstance(value, (Stream, Function)) or value is None or isinstance(value, Extremum):
         pass
     else:

@@ -175,7 +175,7 @@ def nth_element(call: Call, value: Value, index: int) -> Value:
     if selection is None:
         return element
     table = selection.table
-    return SingleSelection(table, get_field(element, table.primary_key), lambda: element)
+    return SingleSelection(table, lambda: element, get_field(element, table.primary_key))
 
 
 @term(TermType.NTH, 2, 2)

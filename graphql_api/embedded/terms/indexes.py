@@ -100,6 +100,7 @@ def index_create(call: Call) -> Value:
         raw = from_json(call.term.sources[2])
     multi = call.flag("multi")
     catalog = call.env.query.catalog
+    call.transaction.access.require_table_config(table)
     index = build_index(name, {"function": raw, "multi": multi}, catalog)
     catalog.commit_now(call.transaction)
     catalog.create_index(table, index)
@@ -131,6 +132,7 @@ def _check_function(call: Call) -> None:
 def index_drop(call: Call) -> Value:
     """Drop an index."""
     table, name = call.table(0), call.string(1)
+    call.transaction.access.require_table_config(table)
     call.env.query.catalog.commit_now(call.transaction)
     call.env.query.catalog.drop_index(table, name)
     return {"dropped": 1}

@@ -6,8 +6,7 @@ Source: src/rdb_protocol/terms/seq.cc, arr.cc, sort.cc, shards.cc; func.cc for `
 from __future__ import annotations
 
 import re
-from functools import cmp_to_key, partial
-from itertools import islice
+from functools import cache, cmp_to_key, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from graphql_api.embedded.datum import (
@@ -28,6 +27,7 @@ from graphql_api.embedded.errors import (
     logic_error,
     non_existence_error,
 )
+from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ordering import equal, sort_key
 from graphql_api.embedded.pseudo_types import binary, binary_bytes
 from graphql_api.embedded.ql2 import TermType
@@ -37,7 +37,6 @@ from graphql_api.embedded.values import (
     Function,
     Selection,
     SingleSelection,
-    Sorting,
     Stream,
     TableSlice,
     Value,
@@ -103,7 +102,9 @@ def filter_(call: Call) -> Value:
             return (row,) if _default(call, error) else ()
 
     determinism = call.arguments[1].determinism
-    return _same_kind(call, stream.transformed(transformation, determinism), selection)
+    return _same_kind(
+        call, stream.transformed(transformation, determinism, is_filter=True), selection
+    )
 
 
 def _default(call: Call, error: ReqlError) -> bool:
@@ -544,13 +545,16 @@ def _extreme(call: Call, *, greatest: bool) -> Value:
 
 def _extreme_of_index(call: Call, table: Table, index: str, *, greatest: bool) -> Value:
     sorting = Sorting.DESCENDING if greatest else Sorting.ASCENDING
-    rows = table_stream(TableSlice(table, index, sorting), call.transaction).rows()
-    first = list(islice(rows, 1))
-    if not first:
+    stream = table_stream(TableSlice(table, index, sorting), call.transaction)
+
+    @cache
+    def read() -> Datum:
+        for row in stream.rows():
+            return row
         raise logic_error(f"`{call.name}` found no entries in the specified index.")
-    document = first[0]
-    key = get_field(document, table.primary_key)
-    return SingleSelection(table, key, lambda: document, is_extreme=True)
+
+    assert isinstance(stream.following, Following)
+    return SingleSelection(table, read, first_of=stream.following)
 
 
 @term(TermType.MIN, 1, 2, "index", name="min", forbids_writes=True)

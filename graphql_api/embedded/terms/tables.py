@@ -21,16 +21,17 @@ from graphql_api.embedded.datum import (
     pseudo_type,
     type_name,
 )
-from graphql_api.embedded.errors import logic_error, non_existence_error
+from graphql_api.embedded.errors import logic_error, non_existence_error, op_failed_error
+from graphql_api.embedded.following import Following
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.table import Database, Table
+from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Table
 from graphql_api.embedded.term import Call, Determinism, term
 from graphql_api.embedded.terms.sequences import open_bound
+from graphql_api.embedded.users import ADMIN
 from graphql_api.embedded.values import (
     Bounds,
-    Following,
     Selection,
     SingleSelection,
     Stream,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_SCOPED = 3
+"""How many arguments `grant` has if the first one is a database or a table."""
 _READ_MODES = ("majority", "single", "outdated")
 _READINESS = (
     "ready_for_outdated_reads",
@@ -104,8 +107,10 @@ def db_list(call: Call) -> Value:
 @term(TermType.DB_CREATE, 1, 1, determinism=Determinism.NO, writes=True)
 def db_create(call: Call) -> Value:
     """Create a database."""
+    name = _name(call, 0, "Database")
+    call.transaction.access.require_config()
     call.env.query.catalog.commit_now(call.transaction)
-    database = call.env.query.catalog.create_database(_name(call, 0, "Database"))
+    database = call.env.query.catalog.create_database(name)
     row: Document = {"id": database.id, "name": database.name}
     return {"config_changes": [{"new_val": row, "old_val": None}], "dbs_created": 1}
 
@@ -113,8 +118,12 @@ def db_create(call: Call) -> Value:
 @term(TermType.DB_DROP, 1, 1, determinism=Determinism.NO, writes=True)
 def db_drop(call: Call) -> Value:
     """Drop a database with its tables."""
-    call.env.query.catalog.commit_now(call.transaction)
-    database = call.env.query.catalog.drop_database(_name(call, 0, "Database"))
+    name = _name(call, 0, "Database")
+    catalog = call.env.query.catalog
+    dropped = catalog.database(name)
+    call.transaction.access.require_config(dropped, dropped.tables.values())
+    catalog.commit_now(call.transaction)
+    database = catalog.drop_database(name)
     row: Document = {"id": database.id, "name": database.name}
     return {
         "config_changes": [{"new_val": None, "old_val": row}],
@@ -184,6 +193,7 @@ def table_create(call: Call) -> Value:
     primary_key_name = call.optarg("primary_key", as_string)
     durability = call.optarg("durability", parse_durability)
     database, name = _database_and_name(call)
+    call.transaction.access.require_config(database)
     call.env.query.catalog.commit_now(call.transaction)
     created = call.env.query.catalog.create_table(
         database, name, primary_key_name or "id", durability or "hard"
@@ -198,11 +208,35 @@ def table_create(call: Call) -> Value:
 def table_drop(call: Call) -> Value:
     """Drop a table."""
     database, name = _database_and_name(call)
-    call.env.query.catalog.commit_now(call.transaction)
-    dropped = call.env.query.catalog.drop_table(database, name)
+    catalog = call.env.query.catalog
+    if database.name != SYSTEM_DATABASE:
+        call.transaction.access.require_table_config(catalog.table(database, name))
+    catalog.commit_now(call.transaction)
+    dropped = catalog.drop_table(database, name)
     return {
         "config_changes": [{"new_val": None, "old_val": config_document(dropped)}],
         "tables_dropped": 1,
+    }
+
+
+@term(TermType.GRANT, 2, 3, determinism=Determinism.NO, writes=True)
+def grant(call: Call) -> Value:
+    """Change what a user may do: everywhere, in a database, or in a table."""
+    user = call.string(call.count - 2)
+    change = call.datum(call.count - 1)
+    scope: Database | Table | None = None
+    if call.count == _SCOPED:
+        value = call.value(0)
+        scope = value if isinstance(value, Database) else call.to_table(0, value)
+    catalog = call.env.query.catalog
+    if user == ADMIN:
+        raise op_failed_error(f"The permissions of the user `{user}` can't be modified.")
+    call.transaction.access.require_grant()
+    catalog.commit_now(call.transaction)
+    before, after = catalog.grant(user, scope, change)
+    return {
+        "granted": 1,
+        "permissions_changes": [{"new_val": after.document(), "old_val": before.document()}],
     }
 
 
@@ -249,7 +283,7 @@ def _readiness(value: Datum) -> str:
 @term(TermType.SYNC, 1, 1, determinism=Determinism.NO, writes=True)
 def sync(call: Call) -> Value:
     """Make sure that soft writes are on disk, this query's own included."""
-    call.table(0)
+    call.transaction.access.require_write(call.table(0))
     call.env.query.catalog.commit_now(call.transaction)
     call.env.query.catalog.sync()
     return {"synced": 1}
@@ -270,7 +304,7 @@ def get(call: Call) -> Value:
 
     # The key is checked here, as RethinkDB does when it reads the row: the error is this term's.
     primary_key(key)
-    return SingleSelection(target, key, read)
+    return SingleSelection(target, read, key)
 
 
 @term(TermType.GET_ALL, 1, None, "index")

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from graphql_api.embedded.batching import Batch
 from graphql_api.embedded.changefeed import (
     Changefeed,
-    FeedOptions,
     Pipeline,
     PointView,
     RangeView,
     Slice,
 )
 from graphql_api.embedded.errors import ReqlError
+from graphql_api.embedded.feed import FeedOptions
+from graphql_api.embedded.following import Following
 from graphql_api.embedded.table import Table
-from graphql_api.embedded.values import Following
 
 
 def make_table() -> Table:

@@ -1,0 +1,171 @@
+"""What every kind of changefeed has in common.
+
+Pure: a table calls `on_change` for every committed write, `on_commit` after those of one commit,
+and `abort` when it is dropped. The connection that serves a feed asks `has_data` and `next_batch`.
+Time does not pass here: `squash_s` is for the caller to keep.
+
+Source: src/rdb_protocol/changefeed.cc, `subscription_t`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graphql_api.embedded.errors import ReqlError, op_failed_error
+from graphql_api.embedded.permissions import EVERYTHING, Access
+from graphql_api.embedded.ql2 import ResponseNote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graphql_api.embedded.batching import Batch
+    from graphql_api.embedded.datum import Datum, Document
+    from graphql_api.embedded.table import Table
+
+DEFAULT_QUEUE_SIZE = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """The optional arguments of `changes`, under their own names.
+
+    Attributes:
+        include_offsets: For a window only: whether a row says where in the window it is.
+        squash: Whether changes to one document merge while they wait.
+        squash_s: How long to wait for more, in seconds.
+        queue_size: `changefeed_queue_size`: how many changes may wait.
+    """
+
+    include_initial: bool = False
+    include_states: bool = False
+    include_types: bool = False
+    include_offsets: bool = False
+    squash: bool = False
+    squash_s: float = 0.0
+    queue_size: int = DEFAULT_QUEUE_SIZE
+
+
+class Feed(ABC):
+    """An open changefeed.
+
+    Args:
+        table: The table that it follows.
+        note: The kind of feed, for the field `n` of its responses.
+        options: How it was asked for.
+        access: What its user may do.
+
+    Attributes:
+        options: How it was asked for.
+        on_data: Called, if set, when a commit is complete and there is something to send.
+    """
+
+    __slots__ = ("_access", "_error", "_note", "_table", "on_data", "options")
+
+    def __init__(
+        self,
+        table: Table,
+        note: ResponseNote,
+        options: FeedOptions,
+        access: Access = EVERYTHING,
+    ) -> None:
+        self.options = options
+        self.on_data: Callable[[], None] | None = None
+        self._table = table
+        self._note = note
+        self._access = access
+        self._error: ReqlError | None = None
+
+    def open(self) -> None:
+        """Start to follow the table.
+
+        There is no await between reading the table and this, so that no change is missed.
+        """
+        self._table.changefeeds[self] = None
+
+    def close(self) -> None:
+        """Stop following the table; calling it again does nothing."""
+        self._table.changefeeds.pop(self, None)
+        self.on_data = None
+
+    @property
+    def notes(self) -> list[ResponseNote]:
+        """The field `n` of its responses."""
+        notes = [self._note]
+        if self.options.include_states:
+            notes.append(ResponseNote.INCLUDES_STATES)
+        return notes
+
+    # --- what the table tells ---
+
+    @abstractmethod
+    def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
+        """Take note of a committed write; the table holds the new document already."""
+
+    def on_commit(self) -> None:
+        """All writes of a commit were told: send what there is, if someone waits for it."""
+        if self.on_data is not None and self.has_data:
+            self.on_data()
+
+    def abort(self) -> None:
+        """The table is gone: the next batch is an error."""
+        self._error = op_failed_error("Changefeed aborted (unavailable).", ())
+        self._clear()
+        if self.on_data is not None:
+            self.on_data()
+
+    @abstractmethod
+    def _clear(self) -> None:
+        """Drop everything that waits to be sent."""
+
+    # --- what the client is told ---
+
+    @property
+    @abstractmethod
+    def nearly_full(self) -> bool:
+        """True if waiting for more to squash might make the queue overflow."""
+
+    @property
+    def has_data(self) -> bool:
+        """True if `next_batch` has something to tell."""
+        return self._error is not None or self._has_rows
+
+    @property
+    @abstractmethod
+    def _has_rows(self) -> bool:
+        """True if rows may wait to be sent."""
+
+    def next_batch(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
+        """Tell as much as fits in a batch; nothing, if there is no data.
+
+        A user who may no longer read the table gets this batch, and the next one is an error.
+
+        Args:
+            batch: It is asked whether it is full.
+            sink: Is given the rows; it adds to the batch what becomes of them.
+
+        Raises:
+            ReqlError: The feed was aborted, or its user may not read the table any more.
+        """
+        if self._error is not None:
+            raise self._error
+        self._send(batch, sink)
+        try:
+            self._access.require_read(self._table)
+        except ReqlError as error:
+            error.backtrace = ()
+            self._error = error
+
+    @abstractmethod
+    def _send(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
+        """Tell as much as fits in a batch."""
+
+    def _row(self, row: Document, kind: str) -> Document:
+        if self.options.include_types:
+            row["type"] = kind
+        return row
+
+    def _change_row(self, old_val: Datum, new_val: Datum) -> Document:
+        kind = "add" if old_val is None else "remove" if new_val is None else "change"
+        return self._row({"new_val": new_val, "old_val": old_val}, kind)
