@@ -29,10 +29,11 @@ def merge(left: Datum, right: Datum) -> Datum:
     A `literal` in `right` replaces where an object would be merged, and removes the field where it
     has no value. If one of the two is no object, the result is `right`.
     """
-    if not _is_plain_object(left) or not isinstance(right, dict):
+    if not _is_plain_object(left) or not _is_plain_object(right):
         result = _without_literals(right)
         return None if isinstance(result, _Removed) else result
     assert isinstance(left, dict)
+    assert isinstance(right, dict)
     merged = dict(left)
     for name, value in right.items():
         if isinstance(value, dict) and name in merged and not _is_literal(value):
@@ -80,11 +81,12 @@ class WriteStats:
 
     Attributes:
         counts: How many rows were inserted, deleted, skipped, replaced, unchanged, or failed.
+        changes: What happened to the rows, for `return_changes`; `None` leaves it out.
     """
 
-    __slots__ = ("_changes", "_first_error", "_generated_keys", "_warnings", "counts")
+    __slots__ = ("_first_error", "_generated_keys", "_warnings", "changes", "counts")
 
-    def __init__(self, *, with_changes: bool) -> None:
+    def __init__(self) -> None:
         self.counts = {
             "deleted": 0,
             "errors": 0,
@@ -94,7 +96,7 @@ class WriteStats:
             "unchanged": 0,
         }
         self._first_error: str | None = None
-        self._changes: list[Datum] | None = [] if with_changes else None
+        self.changes: list[Datum] | None = None
         self._generated_keys: list[Datum] = []
         self._warnings: list[Datum] = []
 
@@ -103,14 +105,6 @@ class WriteStats:
         self.counts["errors"] += 1
         if self._first_error is None:
             self._first_error = message
-
-    def add_change(self, old: Datum, new: Datum, error: str | None = None) -> None:
-        """Note what happened to a row, for `return_changes`."""
-        assert self._changes is not None
-        change: Document = {"new_val": new, "old_val": old}
-        if error is not None:
-            change["error"] = error
-        self._changes.append(change)
 
     def add_generated_key(self, key: str) -> None:
         """Note a key that the server made."""
@@ -121,6 +115,10 @@ class WriteStats:
         result: Document = dict(self.counts)
         if self._first_error is not None:
             result["first_error"] = self._first_error
+        if self.changes is not None:
+            result["changes"] = self.changes[:array_limit]
+            if len(self.changes) > array_limit:
+                self._warnings.append(f"Too many changes, array truncated to {array_limit}.")
         if self._generated_keys:
             keys = self._generated_keys
             result["generated_keys"] = keys[:array_limit]
@@ -128,10 +126,6 @@ class WriteStats:
                 self._warnings.append(
                     f"Too many generated keys ({len(keys)}), array truncated to {array_limit}."
                 )
-        if self._changes is not None:
-            result["changes"] = self._changes[:array_limit]
-            if len(self._changes) > array_limit:
-                self._warnings.append(f"Too many changes, array truncated to {array_limit}.")
         if self._warnings:
             result["warnings"] = self._warnings
         return result

@@ -105,16 +105,16 @@ def test_merge_that_makes_an_invalid_pseudo_type_is_refused() -> None:
 
 
 def test_write_stats_keep_the_first_error_and_cut_long_lists() -> None:
-    stats = WriteStats(with_changes=True)
+    stats = WriteStats()
+    stats.changes = [{"id": number} for number in range(3)]
     stats.add_error("first")
     stats.add_error("second")
     for number in range(3):
-        stats.add_change(None, {"id": number})
         stats.add_generated_key(str(number))
     result = stats.result(array_limit=2)
     assert (result["errors"], result["first_error"]) == (2, "first")
     assert len(result["changes"]) == len(result["generated_keys"]) == 2  # type: ignore[arg-type]
     assert result["warnings"] == [
-        "Too many generated keys (3), array truncated to 2.",
         "Too many changes, array truncated to 2.",
+        "Too many generated keys (3), array truncated to 2.",
     ]

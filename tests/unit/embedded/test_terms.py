@@ -432,6 +432,72 @@ async def test_errors_of_some_rows_do_not_stop_the_others(reql: Reql) -> None:
     assert await reql.run(T.count()) == 2
 
 
+NO_KEY = (
+    "Primary keys must be either a number, string, bool, pseudotype or array (got type NULL):\nnull"
+)
+
+
+async def test_first_error_is_that_of_a_key_that_is_refused_before_the_batch(reql: Reql) -> None:
+    documents: list[Any] = [{"id": "c"}, {"id": "c"}, {"id": None}, {"id": {}}]
+    result = await reql.run(T.insert(documents))
+    assert (result["inserted"], result["errors"], result["first_error"]) == (1, 3, NO_KEY)
+
+
+async def test_insert_of_refused_keys_alone_reports_one_of_them(reql: Reql) -> None:
+    for return_changes in (True, "always"):
+        result = await reql.run(T.insert([{"id": None}, {"id": {}}], return_changes=return_changes))
+        assert (result["errors"], result["first_error"]) == (2, NO_KEY)
+        assert result["changes"] == [{"old_val": None, "new_val": None, "error": NO_KEY}]
+
+
+async def test_row_without_a_change_takes_the_next_ones_place_in_changes(rows: Reql) -> None:
+    result = await rows.run(T.insert([{"id": "a"}, {"id": "z"}, {"id": "y"}], return_changes=True))
+    assert result["errors"] == 1
+    assert [change["new_val"]["id"] for change in result["changes"]] == ["y", "z"]
+
+
+@pytest.mark.parametrize("return_changes", [True, "always"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda **o: T.filter({"n": 99}).delete(**o),
+        lambda **o: T.get_all("none").update({"n": 1}, **o),
+        lambda **o: T.between("x", "y").replace({"id": 1}, **o),
+        lambda **o: T.insert([], **o),
+    ],
+)
+async def test_write_of_no_row_has_no_changes(
+    rows: Reql, write: Any, return_changes: bool | str
+) -> None:
+    result = await rows.run(write(return_changes=return_changes))
+    assert "changes" not in result
+    assert sum(result.values()) == 0
+
+
+async def test_write_of_one_row_that_changes_nothing_has_empty_changes(rows: Reql) -> None:
+    nothing = {"old_val": None, "new_val": None}
+    for write in (T.get("none").delete, lambda **o: T.get("none").update({}, **o)):
+        assert (await rows.run(write(return_changes=True)))["changes"] == []
+        assert (await rows.run(write(return_changes="always")))["changes"] == [nothing]
+    same = {"n": 1}
+    assert (await rows.run(T.get("a").update(same, return_changes=True)))["changes"] == []
+    result = await rows.run(T.get("a").update(same, return_changes="always"))
+    assert result["changes"] == [{"old_val": ROWS[0], "new_val": ROWS[0]}]
+
+
+async def test_non_atomic_write_computes_every_row_before_the_first(rows: Reql) -> None:
+    count = T.count()
+    added = T.update({"n": r.row["n"] + count}, non_atomic=True, return_changes="always")
+    result = await rows.run(added)
+    assert (result["replaced"], result["errors"]) == (3, 1)
+    assert result["first_error"] == "Expected type NUMBER but found NULL."
+    assert sorted(change["new_val"]["n"] for change in result["changes"]) == [5, 5, 6]
+    # Such a function cannot delete: the row would have to be an object.
+    deleted = T.get("a").replace(lambda _: r.branch(count.gt(0), None, 1), non_atomic=True)
+    result = await rows.run(deleted)
+    assert (result["errors"], result["first_error"]) == (1, "Expected type OBJECT but found NULL.")
+
+
 @pytest.mark.parametrize(
     "around",
     [
@@ -521,6 +587,19 @@ async def test_row_that_cannot_be_written(rows: Reql, query: Any, first_error: s
             "Error: encountered obsolete optarg `return_vals`.  Use `return_changes` instead.",
         ),
         (T.insert(5), "Cannot convert NUMBER to SEQUENCE"),
+        # Of several wrong arguments, the one that RethinkDB reads first.
+        (
+            T.insert(5, durability="x", conflict="y"),
+            'Conflict option `y` unrecognized (options are "error", "replace" and "update").',
+        ),
+        (
+            T.get(1).update({"n": r.table("t").count()}, durability="x"),
+            'Durability option `x` unrecognized (options are "hard" and "soft").',
+        ),
+        (
+            [54, [1], {"return_changes": "x", "durability": "x"}],
+            "Invalid return_changes value `x` (options are `true`, `false`, and `'always'`.)",
+        ),
         ([53, [[2, [1]], {}]], "Expected type SELECTION but found DATUM:\n[\n\t1\n]"),
         (
             [54, [T.map(lambda row: row)]],
