@@ -97,14 +97,14 @@ class Feed(ABC):
             notes.append(ResponseNote.INCLUDES_STATES)
         return notes
 
-    # --- what the table tells ---
+    # --- what the table calls ---
 
     @abstractmethod
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
         """Take note of a committed write; the table holds the new document already."""
 
     def on_commit(self) -> None:
-        """All writes of a commit were told: send what there is, if someone waits for it."""
+        """Take note of the end of a commit: what waits is sent, if the client asks for it."""
         if self.on_data is not None and self.has_data:
             self.on_data()
 
@@ -119,7 +119,7 @@ class Feed(ABC):
     def _clear(self) -> None:
         """Drop everything that waits to be sent."""
 
-    # --- what the client is told ---
+    # --- what the connection calls ---
 
     @property
     @abstractmethod
@@ -128,7 +128,7 @@ class Feed(ABC):
 
     @property
     def has_data(self) -> bool:
-        """True if `next_batch` has something to tell."""
+        """True if `next_batch` has something to send."""
         return self._error is not None or self._has_rows
 
     @property
@@ -137,13 +137,13 @@ class Feed(ABC):
         """True if rows may wait to be sent."""
 
     def next_batch(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
-        """Tell as much as fits in a batch; nothing, if there is no data.
+        """Send as many rows as fit in a batch; none, if there are none.
 
         A user who may no longer read the table gets this batch, and the next one is an error.
 
         Args:
-            batch: It is asked whether it is full.
-            sink: Is given the rows; it adds to the batch what becomes of them.
+            batch: Says whether it is full.
+            sink: Receives the rows, and adds to the batch what the query makes of them.
 
         Raises:
             ReqlError: The feed was aborted, or its user may not read the table any more.
@@ -159,7 +159,7 @@ class Feed(ABC):
 
     @abstractmethod
     def _send(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
-        """Tell as much as fits in a batch."""
+        """Send as many rows as fit in a batch."""
 
     def _row(self, row: Document, kind: str) -> Document:
         if self.options.include_types:

@@ -116,7 +116,7 @@ class WindowFeed(Feed):
             for tag, index_key in enumerate(following.keys(document))
         ]
 
-    # --- what the table tells ---
+    # --- what the table calls ---
 
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
         """Take note of a committed write; see `Feed.on_change`."""
@@ -212,7 +212,7 @@ class WindowFeed(Feed):
         self._queue.clear()
         self._rows.extend(self._step_row(step) for step in steps if not self._is_empty(step))
 
-    # --- what the client is told ---
+    # --- what the connection calls ---
 
     @property
     def nearly_full(self) -> bool:

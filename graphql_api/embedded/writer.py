@@ -222,8 +222,8 @@ def _body(document: Document) -> bytes:
         ReqlError: It holds a bound, an array that is too long, or is nested too deeply.
     """
     try:
-        # Nested, so that a change of whatever can be stored can be told, in `changes` or a feed,
-        # for all that the depth of JSON is limited.
+        # Nested, so that a change of any document that is stored can be sent too, in `changes` or
+        # by a feed: the depth of JSON is limited.
         body = encode([[[[document]]]])[4:-4]
     except ReqlError as error:
         if error.type is ErrorType.QUERY_LOGIC:
