@@ -82,13 +82,16 @@ class WatchCache(Generic[RowT, EventT]):
     def apply(self, key: str, row: RowT | None) -> None:
         """Set a row, or delete it.
 
-        A row that is as before is no change: a password was replaced, or an unknown field.
+        A row that is as before is no change: a password was replaced, or an unknown field. What is
+        no part of a comparison is taken over.
         """
         assert self.status is not FeedStatus.INITIALIZING, "load() comes first"
         before = self.rows.get(key)
         if before is None and row is None:
             return
-        if before is not None and before.row == row:
+        if before is not None and row is not None and before.row == row:
+            before.replace(row)
+            self._initial_events.pop(key, None)
             return
         after = None if row is None else Version(row)
         change = Change(self.history.head + 1, key, before, after)

@@ -56,6 +56,12 @@ class Version(Generic[RowT]):
         row: RowT = pickle.loads(self._packed)  # noqa: S301 - packed by this process, see retire()
         return row
 
+    def replace(self, row: RowT) -> None:
+        """Take an equal row in the place of the current one; they may differ in what is not
+        compared."""
+        assert self._packed is None, "only a current version is replaced"
+        self._row = row
+
     def retire(self) -> None:
         """Pack the value: the table has a newer one, or none."""
         if self._packed is None:

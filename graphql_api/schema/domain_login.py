@@ -22,15 +22,18 @@ from graphql_api.schema.changes import (
 )
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
-from graphql_api.schema.domain_login_input import DomainLoginInput, domain_login_document
+from graphql_api.schema.domain_login_input import (
+    DomainLoginInput,
+    check_domain,
+    domain_login_document,
+)
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, given, is_one_of, needle
-from graphql_api.schema.inputs import has_text
 from graphql_api.schema.pages import Limit, Offset, Page, read_page
 from graphql_api.schema.problems import Place
 from graphql_api.schema.scopes import Scope
 from graphql_api.schema.table_schema import TableSchema
-from graphql_api.schema.writing import MAX_KEY_BYTES, delete, is_key, put
+from graphql_api.schema.writing import delete, put
 
 # The domain login
 
@@ -257,10 +260,7 @@ async def set_domain_login(
     """Write the login of a domain."""
 
     def make(stored: Document | None, at: Place) -> Document:
-        if not has_text(domain):
-            (at / "domain").refuse("Domain is required")
-        elif not is_key(domain):
-            (at / "domain").refuse(f"Domain is longer than {MAX_KEY_BYTES} bytes, or no text")
+        check_domain(domain, at / "domain")
         return domain_login_document(input, stored, at / "input")
 
     return await put(info.context, DOMAIN_LOGINS, domain, make)

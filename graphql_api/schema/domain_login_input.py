@@ -16,7 +16,9 @@ from graphql_api.schema.inputs import (
     stored_object,
     with_stored_password,
 )
-from graphql_api.schema.problems import Place
+from graphql_api.schema.problems import Place, is_storable
+from graphql_api.schema.urls import why_not_a_domain, why_not_a_page
+from graphql_api.schema.writing import MAX_KEY_BYTES, is_key
 from graphql_api.store import Document
 
 _DEFAULTS: Final[Document] = {"login_test": None, "users": []}
@@ -77,6 +79,8 @@ def domain_login_document(values: DomainLoginInput, stored: Document | None, at:
             whether or not this API knows it.
         at: The place of `values` in the request; takes what is wrong.
     """
+    if not is_storable(values, at):
+        return {}
     before = _DEFAULTS if stored is None else stored
     document: dict[str, Any] = dict(before)
     if stored is None and not has_text(values.login_url):
@@ -86,6 +90,8 @@ def domain_login_document(values: DomainLoginInput, stored: Document | None, at:
             document["login_url"] = with_stored_password(
                 values.login_url, 0, [before.get("login_url")], at / "loginUrl"
             )
+            if (why := why_not_a_page(values.login_url)) is not None:
+                (at / "loginUrl").refuse("Invalid login URL", why)
         else:
             (at / "loginUrl").refuse("Login URL cannot be blank")
     if values.login_test is not UNSET:
@@ -93,6 +99,20 @@ def domain_login_document(values: DomainLoginInput, stored: Document | None, at:
     if values.users is not UNSET:
         document["users"] = _users(values.users or (), before.get("users"), at / "users")
     return document
+
+
+def check_domain(domain: str, at: Place) -> None:
+    """Check that the key of a domain login can match the host of a URL."""
+    if not has_text(domain):
+        at.refuse("Domain is required")
+        return
+    why, better = why_not_a_domain(domain)
+    if better is not None:
+        at.refuse("Domain never matches", f"{why}: write {better}")
+    elif not is_key(domain):
+        at.refuse(f"Domain is longer than {MAX_KEY_BYTES} bytes, or no text")
+    elif why:
+        at.refuse("Domain never matches", why)
 
 
 def _users(

@@ -12,9 +12,9 @@ from graphql_api.schema.document import is_object
 from graphql_api.schema.problems import Place
 
 
-def has_text(value: str | None) -> TypeGuard[str]:
-    """Whether there is something to read."""
-    return value is not None and value is not UNSET and bool(value.strip())
+def has_text(value: object) -> TypeGuard[str]:
+    """Whether it is text with something to read."""
+    return isinstance(value, str) and bool(value.strip())
 
 
 def stored_object(value: object) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
@@ -24,9 +24,17 @@ from graphql_api.schema.changes import (
 )
 from graphql_api.schema.context import Context, Info
 from graphql_api.schema.document import Fields
+from graphql_api.schema.document_problems import (
+    PROBLEMS,
+    DocumentProblem,
+    Hidden,
+    hidden_nulls,
+    problems_of,
+)
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, given, is_one_of, needle
 from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
+from graphql_api.schema.policy_document import policy_document
 from graphql_api.schema.policy_input import PolicyInput
 from graphql_api.schema.policy_parts import (
     PolicyAuthentication,
@@ -38,10 +46,20 @@ from graphql_api.schema.policy_parts import (
     PolicyUrlRule,
     PolicyUserAgent,
 )
-from graphql_api.schema.policy_rules import policy_document
+from graphql_api.schema.policy_rules import check_policy
+from graphql_api.schema.problems import Place
+from graphql_api.schema.schedule_rules import has_plain_seeds, normalizes
 from graphql_api.schema.scopes import Scope
 from graphql_api.schema.table_schema import TableSchema
-from graphql_api.schema.writing import IfUpdatedAt, create, delete, find, update
+from graphql_api.schema.writing import (
+    IfUpdatedAt,
+    create,
+    delete,
+    find,
+    get_if_there,
+    is_key,
+    update,
+)
 
 
 @strawberry.type(description="The values that a policy has, or had, at some time.")
@@ -77,11 +95,25 @@ class PolicyVersion:
     invalid_fields: Sequence[str] = strawberry.field(description=INVALID_FIELDS)
 
 
-@strawberry.type(description="How Starbelly crawls: what, how far, and by which manners.")
+def read_policy_problems(root: strawberry.Parent[Policy]) -> list[DocumentProblem]:
+    """What would stop the crawler in a policy; its CAPTCHA solver is not looked up."""
+    return problems_of(root, root.hidden, check_policy)
+
+
+@strawberry.type(
+    description=(
+        "How Starbelly crawls: what, how far, and by which manners. A job reads it when it starts; "
+        "jobs that are running or paused keep their copy."
+    )
+)
 class Policy(PolicyVersion):
     """A row of the policy feed."""
 
     id: strawberry.ID = strawberry.field(description="The policy's key.")
+    problems: list[DocumentProblem] = strawberry.field(
+        resolver=read_policy_problems, description=PROBLEMS
+    )
+    hidden: strawberry.Private[Hidden] = field(default=(), compare=False, repr=False)
 
 
 # Its filter
@@ -185,6 +217,7 @@ class PolicyTable:
             url_normalization=fields.nested("url_normalization", PolicyUrlNormalization.read),
             url_rules=fields.nested_list("url_rules", PolicyUrlRule.read),
             user_agents=fields.nested_list("user_agents", PolicyUserAgent.read),
+            hidden=hidden_nulls(document, ["proxy_rules"]),
             invalid_fields=tuple(invalid),  # last: the readers above have filled it
         )
 
@@ -265,9 +298,10 @@ Force: TypeAlias = Annotated[
     bool,
     strawberry.argument(
         description=(
-            "Whether to delete it although schedules use it: their jobs will fail until they are "
-            "given another policy. Otherwise the error POLICY_IN_USE names them, to clients that "
-            "have the scope `read`."
+            "Whether to delete it although disabled schedules use it: they cannot be enabled until "
+            "they are given another policy. Otherwise the error POLICY_IN_USE names all that use "
+            "it. It names the enabled ones in any case: without its policy, an enabled schedule "
+            "ends the crawler's process. The names are for clients that have the scope `read`."
         )
     ),
 ]
@@ -278,8 +312,11 @@ async def create_policy(
     input: PolicyInputArgument,  # noqa: A002
 ) -> Policy | None:
     """Write a new policy."""
+    has_solver = await _has_solver(info.context, input)
     return await create(
-        info.context, POLICIES, lambda stored, at: policy_document(input, stored, at / "input")
+        info.context,
+        POLICIES,
+        lambda stored, at: policy_document(input, stored, at / "input", has_solver=has_solver),
     )
 
 
@@ -290,13 +327,19 @@ async def update_policy(
     if_updated_at: IfUpdatedAt = UNSET,
 ) -> Policy | None:
     """Change what is given of a policy."""
-    return await update(
-        info.context,
-        POLICIES,
-        id,
-        lambda stored, at: policy_document(input, stored, at / "input"),
-        if_updated_at=if_updated_at,
-    )
+    has_solver = await _has_solver(info.context, input)
+    odd = await _schedules_with_odd_seeds(info.context, id, input)
+
+    def make(stored: Document | None, at: Place) -> Document:
+        document = policy_document(input, stored, at / "input", has_solver=has_solver)
+        if odd and not normalizes(document):
+            (at / "input" / "urlNormalization" / "enabled").refuse(
+                "URL normalization is required",
+                f"schedules with this policy have seeds that are not ASCII: {_names(odd)}",
+            )
+        return document
+
+    return await update(info.context, POLICIES, id, make, if_updated_at=if_updated_at)
 
 
 async def delete_policy(
@@ -310,28 +353,61 @@ async def delete_policy(
     RethinkDB has no transaction over two tables: a schedule that is given the policy in the moment
     between the look at the schedules and the deletion is left without one.
     """
-    schedules = {} if force else await _schedules_of(info.context, id)
+    schedules = await find(info.context, "schedule", "policy_id", id) if is_key(id) else []
 
     def check() -> None:
-        if not schedules:
-            return
-        if Scope.READ not in info.context.scopes:
-            raise PolicyInUseError(
-                f"schedules use this policy ({len(schedules)}); their names need the scope read"
+        enabled = [schedule for schedule in schedules if schedule.get("enabled", True)]
+        if force and enabled:
+            raise _in_use(
+                info,
+                "enabled schedules use this policy, and without it they end the crawler's process; "
+                "disable them or give them another policy first",
+                enabled,
             )
-        names = ", ".join(name or key for key, name in schedules.items())
-        raise PolicyInUseError(f"schedules use this policy: {names}", schedules)
+        if schedules and not force:
+            raise _in_use(info, "schedules use this policy", schedules)
 
     await delete(info.context, POLICIES, id, if_updated_at=if_updated_at, check=check)
     return id
 
 
-async def _schedules_of(context: Context, policy_id: str) -> dict[str, str | None]:
-    """The names of the schedules that use a policy, by their keys."""
-    documents = await find(context, "schedule", "policy_id", policy_id)
+async def _has_solver(context: Context, values: PolicyInput) -> bool:
+    """Whether there is the CAPTCHA solver that an input names."""
+    key = given(values.captcha_solver_id)
+    return await get_if_there(context, "captcha_solver", key) is not None
+
+
+async def _schedules_with_odd_seeds(
+    context: Context, policy_id: str, values: PolicyInput
+) -> list[Document]:
+    """The schedules that cannot do without the normalization which an input turns off."""
+    url_normalization = given(values.url_normalization)
+    if url_normalization is None or given(url_normalization.enabled) is not False:
+        return []
+    if not is_key(policy_id):
+        return []
+    schedules = await find(context, "schedule", "policy_id", policy_id)
+    return [
+        schedule
+        for schedule in schedules
+        if schedule.get("enabled", True) and not has_plain_seeds(schedule)
+    ]
+
+
+def _keys_and_names(schedules: Sequence[Document]) -> dict[str, str | None]:
+    """The names of schedules, by their keys."""
     return {
-        str(document["id"]): Fields(document, []).string("schedule_name") for document in documents
+        str(schedule["id"]): Fields(schedule, []).string("schedule_name") for schedule in schedules
     }
+
+
+def _in_use(info: Info, why: str, schedules: Sequence[Document]) -> PolicyInUseError:
+    """The error that names schedules, to a client that may read them."""
+    if Scope.READ not in info.context.scopes:
+        return PolicyInUseError(f"{why} ({len(schedules)}); their names need the scope read")
+    names = _keys_and_names(schedules)
+    listed = ", ".join(name or key for key, name in names.items())
+    return PolicyInUseError(f"{why}: {listed}", names)
 
 
 @strawberry.type

@@ -1,39 +1,23 @@
-"""Starbelly's rules for policies: from an input to a document, or to all that is wrong with it.
+"""Starbelly's rules for policies, for documents that are to be written and those that are stored.
 
-Starbelly reads a missing member of a document and a null in different ways: a pattern that is there
-at all is not allowed in a last rule. So what is absent or null in a rule is absent in the document.
+A policy that breaks one ends the crawler's process when a job starts with it.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping
+from enum import Enum
+from math import isfinite
+from typing import Any, Final, TypeAlias
 
-from strawberry import UNSET
-
-from graphql_api.schema.filters import given
-from graphql_api.schema.inputs import (
-    has_text,
-    merged,
-    stored_list,
-    stored_object,
-    with_stored_password,
-)
-from graphql_api.schema.policy_input import (
-    PolicyAuthenticationInput,
-    PolicyInput,
-    PolicyLimitsInput,
-    PolicyMimeTypeRuleInput,
-    PolicyProxyRuleInput,
-    PolicyRobotsTxtInput,
-    PolicyUrlNormalizationInput,
-    PolicyUrlRuleInput,
-    PolicyUserAgentInput,
-)
-from graphql_api.schema.policy_parts import MatchRule
+from graphql_api.schema.document import is_object
+from graphql_api.schema.inputs import has_text
+from graphql_api.schema.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
 from graphql_api.schema.problems import Place
+from graphql_api.schema.regular_expressions import why_not_portable
+from graphql_api.schema.templates import TemplateError, filled_in
+from graphql_api.schema.urls import PROXY_SCHEMES, is_proxy_url
 from graphql_api.store import Document
 
 MAX_RULES: Final = 500
@@ -46,230 +30,223 @@ character, in which the server does nothing else."""
 WIDE_RANGE_CHARACTERS: Final = 1000
 """What counts as so many: a range beyond ASCII, for which compiling can take 20 ms."""
 
-PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5")
+_LIMITS: Final = (
+    ("max_duration", "maxDuration", "Max duration"),
+    ("max_items", "maxItems", "Max items"),
+)
+
+SEED_DOMAINS: Final = "SEED_DOMAINS"
+VERSION: Final = "VERSION"
+
+_SEED_HOSTS: Final = tuple(
+    {SEED_DOMAINS: hosts} for hosts in ("e.ex", "test1.com|shop.z-a.test2.org", "9.0.0.1|::1")
+)
+"""Seeds' hosts as Starbelly joins them: one of four characters, names, addresses."""
+
+_VERSIONS: Final = ({VERSION: "2.0.0"}, {VERSION: "10.1.2-dev"})
 
 _WIDE_RANGE = re.compile(r"-(?:[^\x00-\x7f]|\\[xuUN0-7])")
-_PROXY_URL = re.compile(rf"\s*(?:{'|'.join(PROXY_SCHEMES)})://[^/?#\s]", re.IGNORECASE)
 
-_AUTHENTICATION: Final[Document] = {"enabled": False}
-_NO_LIMITS: Final[Document] = {}
-_URL_NORMALIZATION: Final[Document] = {"enabled": True, "strip_parameters": []}
-_DEFAULTS: Final[Document] = {
-    "captcha_solver_id": None,
-    "authentication": _AUTHENTICATION,
-    "limits": _NO_LIMITS,
-    "proxy_rules": [],
-    "url_normalization": _URL_NORMALIZATION,
-}
+Rule: TypeAlias = Mapping[str, Any]
+Check: TypeAlias = Callable[[Any, Place], None]
 
 
-class _Rule(Protocol):
-    """An input of a rule."""
-
-    pattern: str | None
-    match: MatchRule | None
-
-
-RuleT = TypeVar("RuleT", bound=_Rule)
-
-
-def policy_document(values: PolicyInput, stored: Document | None, at: Place) -> Document:
-    """The document that a policy becomes, apart from its key and times.
+def check_policy(document: Document, at: Place, *, members: Collection[str] | None = None) -> None:
+    """Check a policy's document by Starbelly's rules.
 
     Args:
-        values: What shall be in it.
-        stored: The document as it is; None for a new one. What `values` do not give stays in it,
-            whether or not this API knows it.
-        at: The place of `values` in the request; takes what is wrong.
+        document: The document.
+        at: Its place; takes what is wrong.
+        members: The names of the stored members to check; all, if absent.
     """
-    new = stored is None
-    before = _DEFAULTS if stored is None else stored
-    document: dict[str, Any] = dict(before)
-    if new or values.name is not UNSET:
-        document["name"] = given(values.name)
-        if not has_text(values.name):
-            (at / "name").refuse("Policy name cannot be blank")
-    if values.captcha_solver_id is not UNSET:
-        document["captcha_solver_id"] = values.captcha_solver_id
-    if values.authentication is not UNSET:
-        document["authentication"] = _authentication(
-            values.authentication, before.get("authentication")
-        )
-    if values.limits is not UNSET:
-        document["limits"] = _limits(values.limits, before.get("limits"), at / "limits")
-    if new or values.mime_type_rules is not UNSET:
-        document["mime_type_rules"] = _mime_type_rules(
-            given(values.mime_type_rules) or (), at / "mimeTypeRules"
-        )
-    if values.proxy_rules is not UNSET:
-        document["proxy_rules"] = _proxy_rules(
-            values.proxy_rules or (), before.get("proxy_rules"), at / "proxyRules"
-        )
-    if new or values.robots_txt is not UNSET:
-        document["robots_txt"] = _robots_txt(
-            given(values.robots_txt), before.get("robots_txt"), at / "robotsTxt"
-        )
-    if values.url_normalization is not UNSET:
-        document["url_normalization"] = _url_normalization(
-            values.url_normalization, before.get("url_normalization")
-        )
-    if new or values.url_rules is not UNSET:
-        document["url_rules"] = _url_rules(given(values.url_rules) or (), at / "urlRules")
-    if new or values.user_agents is not UNSET:
-        document["user_agents"] = _user_agents(given(values.user_agents) or (), at / "userAgents")
-    return document
+    for name, graphql, check in _MEMBERS:
+        if members is None or name in members:
+            check(document.get(name), at / graphql)
 
 
-# Nested objects, of which an input gives what shall change
+# Members
 
 
-def _authentication(values: PolicyAuthenticationInput | None, stored: object) -> Document:
-    if values is None:
-        return _AUTHENTICATION
-    return merged(stored, enabled=False if values.enabled is None else values.enabled)
+def _check_name(name: Any, at: Place) -> None:
+    if not has_text(name):
+        at.refuse("Policy name cannot be blank")
 
 
-def _limits(values: PolicyLimitsInput | None, stored: object, at: Place) -> Document:
-    if values is None:
-        return _NO_LIMITS
-    if (given(values.max_duration) or 0) < 0:
-        (at / "maxDuration").refuse("Max duration must be ≥0")
-    if (given(values.max_items) or 0) < 0:
-        (at / "maxItems").refuse("Max items must be ≥0")
-    return merged(
-        stored,
-        max_cost=values.max_cost,
-        max_duration=values.max_duration,
-        max_items=values.max_items,
-    )
+def _check_authentication(authentication: Any, at: Place) -> None:
+    if not is_object(authentication):
+        at.refuse("Authentication is required")
 
 
-def _robots_txt(values: PolicyRobotsTxtInput | None, stored: object, at: Place) -> Document:
-    if values is None:
-        values = PolicyRobotsTxtInput(usage=None)
-    document = merged(
-        stored,
-        usage=values.usage and values.usage.name,
-        read_sitemaps=values.read_sitemaps,
-        obey_crawl_delay=values.obey_crawl_delay,
-    )
-    if document.get("usage") is None:
-        (at / "usage").refuse("Robots.txt usage is required")
-    return document
+def _check_limits(limits: Any, at: Place) -> None:
+    if not is_object(limits):
+        at.refuse("Limits are required")
+        return
+    for name, graphql, what in _LIMITS:
+        limit = limits.get(name)
+        if limit is not None and not (_is_number(limit) and limit >= 0):
+            (at / graphql).refuse(f"{what} must be ≥0")
+    if limits.get("max_cost") is not None and not _is_number(limits["max_cost"]):
+        (at / "maxCost").refuse("Max cost must be a number")
 
 
-def _url_normalization(values: PolicyUrlNormalizationInput | None, stored: object) -> Document:
-    if values is None:
-        return _URL_NORMALIZATION
-    return merged(
-        stored,
-        enabled=True if values.enabled is None else values.enabled,
-        strip_parameters=[] if values.strip_parameters is None else values.strip_parameters,
-    )
-
-
-# Lists, which an input replaces
-
-
-def _mime_type_rules(rules: Sequence[PolicyMimeTypeRuleInput], at: Place) -> list[dict[str, Any]]:
+def _check_mime_type_rules(rules: Any, at: Place) -> None:
     if not rules:
         at.refuse("At least one MIME type rule is required")
-    documents = []
-    for place, rule, document in _rules(rules, at, "MIME type rule"):
-        if given(rule.save) is None:
+    for place, rule, _ in _rules(rules, at, "MIME type rule", _check_pattern):
+        if rule.get("save") is None:
             (place / "save").refuse("Save selector is required")
-        documents.append({**document, "save": given(rule.save)})
-    return documents
 
 
-def _url_rules(rules: Sequence[PolicyUrlRuleInput], at: Place) -> list[dict[str, Any]]:
-    if not rules:
-        at.refuse("At least one URL rule is required")
-    documents = []
-    for place, rule, document in _rules(rules, at, "URL rule"):
-        action, amount = given(rule.action), given(rule.amount)
-        if action is None:
-            (place / "action").refuse("Action selector is required")
-        if amount is None:
-            (place / "amount").refuse("Amount is required")
-        documents.append({**document, "action": action and action.name, "amount": amount})
-    return documents
-
-
-def _proxy_rules(
-    rules: Sequence[PolicyProxyRuleInput], stored: object, at: Place
-) -> list[dict[str, Any]]:
-    urls = [stored_object(rule).get("proxy_url") for rule in stored_list(stored)]
-    documents = []
-    for index, (place, rule, document) in enumerate(_rules(rules, at, "proxy rule")):
-        url = given(rule.proxy_url)
-        if not url:
-            if index < len(rules) - 1:
-                (place / "proxyUrl").refuse("Proxy URL is required")
-            documents.append(document)
+def _check_proxy_rules(rules: Any, at: Place) -> None:
+    if not isinstance(rules, list):
+        at.refuse("Proxy rules are required")
+    for place, rule, is_last in _rules(rules, at, "proxy rule", _check_pattern):
+        url = rule.get("proxy_url")
+        if url is None and is_last:
             continue
-        if not _PROXY_URL.match(url):
+        if not url and not is_last:
+            (place / "proxyUrl").refuse("Proxy URL is required")
+        elif not isinstance(url, str) or not is_proxy_url(url):
             (place / "proxyUrl").refuse(
                 "Must have a valid URL with one of the following schemes: "
-                + ", ".join(PROXY_SCHEMES)
+                + ", ".join(PROXY_SCHEMES),
+                "write a scheme, `://`, a host, and a port from 0 to 65535 if it needs one",
             )
-        document["proxy_url"] = with_stored_password(url, index, urls, place / "proxyUrl")
-        documents.append(document)
-    return documents
 
 
-def _user_agents(agents: Sequence[PolicyUserAgentInput], at: Place) -> list[dict[str, Any]]:
-    if not agents:
+def _check_robots_txt(robots_txt: Any, at: Place) -> None:
+    usage = robots_txt.get("usage") if is_object(robots_txt) else None
+    if not _is_one_of(usage, RobotsTxtUsage):
+        (at / "usage").refuse("Robots.txt usage is required")
+
+
+def _check_url_normalization(url_normalization: Any, at: Place) -> None:
+    if not is_object(url_normalization):
+        at.refuse("URL normalization is required")
+
+
+def _check_url_rules(rules: Any, at: Place) -> None:
+    if not rules:
+        at.refuse("At least one URL rule is required")
+    for place, rule, is_last in _rules(rules, at, "URL rule", _check_url_pattern):
+        if not _is_one_of(rule.get("action"), UrlRuleAction):
+            (place / "action").refuse(
+                "Action is required" if is_last else "Action selector is required"
+            )
+        if not _is_number(rule.get("amount")):
+            (place / "amount").refuse("Amount is required")
+
+
+def _check_user_agents(agents: Any, at: Place) -> None:
+    if not isinstance(agents, list) or not agents:
         at.refuse("At least one user agent is required")
+        return
     for place, agent in at.items(agents, "User agent"):
-        if not has_text(agent.name):
+        if not is_object(agent):
+            continue  # listed as a value that does not fit
+        if not has_text(agent.get("name")):
             (place / "name").refuse("Name is required")
-    return [{"name": given(agent.name)} for agent in agents]
+            continue
+        try:
+            filled_in(agent["name"], _VERSIONS)
+        except TemplateError as error:
+            (place / "name").refuse("Invalid user agent", str(error))
+
+
+_MEMBERS: Final[tuple[tuple[str, str, Check], ...]] = (
+    ("name", "name", _check_name),
+    ("authentication", "authentication", _check_authentication),
+    ("limits", "limits", _check_limits),
+    ("mime_type_rules", "mimeTypeRules", _check_mime_type_rules),
+    ("proxy_rules", "proxyRules", _check_proxy_rules),
+    ("robots_txt", "robotsTxt", _check_robots_txt),
+    ("url_normalization", "urlNormalization", _check_url_normalization),
+    ("url_rules", "urlRules", _check_url_rules),
+    ("user_agents", "userAgents", _check_user_agents),
+)
+"""Each member with a rule: its stored name, its name in GraphQL, and its check."""
+
+
+# Rules with patterns
 
 
 def _rules(
-    rules: Sequence[RuleT], at: Place, kind: str
-) -> Iterator[tuple[Place, RuleT, dict[str, Any]]]:
-    """Each rule with its place, and a document that holds its pattern and match."""
+    rules: Any, at: Place, kind: str, check_pattern: Check
+) -> Iterator[tuple[Place, Rule, bool]]:
+    """Each rule with its place, and whether it is the last, its pattern and match checked."""
+    if not isinstance(rules, list):
+        return
     if len(rules) > MAX_RULES:
         at.refuse(f"There are more than {MAX_RULES} {kind}s")
         return
-    if sum(_compile_cost(given(rule.pattern) or "") for rule in rules) > MAX_PATTERN_CHARACTERS:
+    if sum(_compile_cost(rule) for rule in rules) > MAX_PATTERN_CHARACTERS:
         at.refuse(f"The patterns of all {kind}s are too long together")
         return
     for index, (place, rule) in enumerate(at.items(rules, kind)):
-        if index < len(rules) - 1:
-            yield place, rule, _condition(rule, place)
-            continue
-        last = place.called(f"last {kind}")
-        if given(rule.pattern) is not None:
-            (last / "pattern").refuse("Pattern is not allowed")
-        if given(rule.match) is not None:
-            (last / "match").refuse("Match selector is not allowed")
-        yield last, rule, {}
+        is_last = index == len(rules) - 1
+        if not is_object(rule):
+            continue  # listed as a value that does not fit
+        if is_last:
+            last = place.called(f"last {kind}")
+            _check_last(rule, last, kind)
+            yield last, rule, True
+            return
+        check_pattern(rule.get("pattern"), place / "pattern")
+        if not _is_one_of(rule.get("match"), MatchRule):
+            (place / "match").refuse("Match selector is required")
+        yield place, rule, False
 
 
-def _condition(rule: _Rule, at: Place) -> dict[str, Any]:
-    pattern, match = given(rule.pattern), given(rule.match)
+def _check_last(rule: Rule, at: Place, kind: str) -> None:
+    """Check that the last rule, which applies to everything else, has no condition.
+
+    Starbelly calls a match selector a pattern in proxy rules, and a match in URL rules.
+    """
+    if "pattern" in rule:
+        (at / "pattern").refuse("Pattern is not allowed")
+    if "match" in rule:
+        what = {"proxy rule": "Pattern", "URL rule": "Match"}.get(kind, "Match selector")
+        (at / "match").refuse(f"{what} is not allowed", "leave `match` out")
+
+
+def _check_pattern(pattern: Any, at: Place) -> None:
     if not has_text(pattern):
-        (at / "pattern").refuse("Pattern is required")
-    elif not _compiles(pattern):
-        (at / "pattern").refuse("Invalid regular expression")
-    if match is None:
-        (at / "match").refuse("Match selector is required")
-    return {"pattern": pattern, "match": match and match.name}
+        at.refuse("Pattern is required")
+    elif (why := why_not_portable(pattern)) is not None:
+        at.refuse("Invalid regular expression", why)
 
 
-def _compile_cost(pattern: str) -> int:
-    """How long it may take to compile a pattern, in characters of a plain one."""
+def _check_url_pattern(pattern: Any, at: Place) -> None:
+    """Check a pattern with `{SEED_DOMAINS}`, once it is filled in."""
+    if not has_text(pattern):
+        at.refuse("Pattern is required")
+        return
+    try:
+        expressions = dict.fromkeys(filled_in(pattern, _SEED_HOSTS))
+    except TemplateError as error:
+        at.refuse("Invalid regular expression", str(error))
+        return
+    for expression in expressions:
+        if len(expression) > MAX_PATTERN_CHARACTERS:
+            at.refuse("Invalid regular expression", "it is too long with the hosts filled in")
+            return
+        why = why_not_portable(expression)
+        if why is not None:
+            at.refuse("Invalid regular expression", why)
+            return
+
+
+def _compile_cost(rule: Any) -> int:
+    """How long it may take to compile a rule's pattern, in characters of a plain one."""
+    pattern = rule.get("pattern") if is_object(rule) else None
+    if not isinstance(pattern, str):
+        return 0
     return len(pattern) + WIDE_RANGE_CHARACTERS * len(_WIDE_RANGE.findall(pattern))
 
 
-def _compiles(pattern: str) -> bool:
-    """Whether Starbelly can use a pattern, once it knows the hosts of the seeds."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            re.compile(pattern.replace("{SEED_DOMAINS}", "example.com|example.org"))
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return True
+def _is_one_of(value: object, members: type[Enum]) -> bool:
+    return isinstance(value, str) and value in members.__members__
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int or (type(value) is float and isfinite(value))

@@ -1,17 +1,60 @@
-"""What is wrong with an input: everything at once, each thing with its path and in words."""
+"""What is wrong with an input or a stored document: each thing with its path and in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from dataclasses import fields, is_dataclass
+from math import isfinite
+from typing import Final, TypeAlias, TypeVar
 
 from graphql_api.errors import InvalidInputError, Problem
+from graphql_api.feeds.table import is_text
+from graphql_api.schema.document import graphql_name
+
+MAX_PROBLEMS: Final = 100
+"""How many problems are listed; one more says how many there are besides."""
+
+MAX_ITEMS: Final = 100_000
+"""How long a list may be: RethinkDB's limit."""
 
 ItemT = TypeVar("ItemT")
 
+Path: TypeAlias = tuple[str | int, ...]
+"""The fields and the places in lists that lead to a value, in GraphQL's names."""
+
+
+class Problems:
+    """A list of problems that ends where nobody reads on.
+
+    `found` holds the first `MAX_PROBLEMS`. Problems at a path of `ignored` are not added.
+    """
+
+    __slots__ = ("_others", "found", "ignored")
+
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+        self.ignored: frozenset[Path] = frozenset()
+        self._others = 0
+
+    def add(self, problem: Problem) -> None:
+        """Add a problem, or only count it."""
+        if problem.path in self.ignored:
+            return
+        if len(self.found) < MAX_PROBLEMS:
+            self.found.append(problem)
+        else:
+            self._others += 1
+
+    def listed(self) -> list[Problem]:
+        """The problems, and how many are not listed."""
+        if not self._others:
+            return self.found
+        more = f"{self._others} more problems are not listed"
+        return [*self.found, Problem((), more)]
+
 
 class Place:
-    """A place in an input, where something may be wrong.
+    """A place in an input or a document, where something may be wrong.
 
     Its wording is Starbelly's: what is wrong, then where, "Pattern is required in URL rule #2".
 
@@ -25,13 +68,13 @@ class Place:
 
     def __init__(
         self,
-        path: tuple[str | int, ...],
+        path: Path,
         where: str | None = None,
-        problems: list[Problem] | None = None,
+        problems: Problems | None = None,
     ) -> None:
         self._path = path
         self._where = where
-        self._problems: list[Problem] = [] if problems is None else problems
+        self._problems = Problems() if problems is None else problems
 
     def __truediv__(self, step: str | int) -> Place:
         """A field's or an item's place in this one."""
@@ -46,10 +89,26 @@ class Place:
         """This place, with a name for messages."""
         return Place(self._path, where, self._problems)
 
-    def refuse(self, what: str) -> None:
-        """Say what is wrong here."""
+    def refuse(self, what: str, why: str | None = None) -> None:
+        """Say what is wrong here.
+
+        Args:
+            what: What is wrong, in Starbelly's words where it has some.
+            why: The reason, or how to write it right.
+        """
         message = what if self._where is None else f"{what} in {self._where}"
-        self._problems.append(Problem(self._path, message))
+        if why is not None:
+            message += f": {why}"
+        self._problems.add(Problem(self._path, message))
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether anything is wrong, here or anywhere else."""
+        return bool(self._problems.found)
+
+    def problems(self) -> list[Problem]:
+        """All that is wrong, here and anywhere else; of very many the first ones."""
+        return self._problems.listed()
 
     def check(self) -> None:
         """Go on only if nothing is wrong, here or anywhere else in the input.
@@ -57,5 +116,35 @@ class Place:
         Raises:
             InvalidInputError: All that is wrong.
         """
-        if self._problems:
-            raise InvalidInputError(self._problems)
+        if self.has_problems:
+            raise InvalidInputError(self.problems())
+
+
+def is_storable(values: object, at: Place) -> bool:
+    """Whether RethinkDB can store an input: no halves of characters, no lists that are too long.
+
+    Args:
+        values: The input, or a part of it.
+        at: Its place; takes what is wrong.
+    """
+    if isinstance(values, str):
+        if not is_text(values):
+            at.refuse("Text has a lone surrogate, which is half of a character")
+            return False
+    elif isinstance(values, float):
+        if not isfinite(values):
+            at.refuse("Number must be finite")
+            return False
+    elif isinstance(values, list):
+        if len(values) > MAX_ITEMS:
+            at.refuse(f"There are more than {MAX_ITEMS} items")
+            return False
+        items = [is_storable(item, at / index) for index, item in enumerate(values)]
+        return all(items)
+    elif is_dataclass(values):
+        members = [
+            is_storable(getattr(values, field.name), at / graphql_name(field.name))
+            for field in fields(values)
+        ]
+        return all(members)
+    return True

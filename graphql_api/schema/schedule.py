@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
@@ -23,6 +23,14 @@ from graphql_api.schema.changes import (
 )
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
+from graphql_api.schema.document_problems import (
+    PROBLEMS,
+    DocumentProblem,
+    Hidden,
+    as_stored,
+    hidden_nulls,
+    problems_of,
+)
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import (
     Where,
@@ -36,11 +44,13 @@ from graphql_api.schema.filters import (
 )
 from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
 from graphql_api.schema.policy import POLICIES, Policy
+from graphql_api.schema.problems import Place
 from graphql_api.schema.schedule_input import ScheduleInput, schedule_document
+from graphql_api.schema.schedule_rules import check_schedule
 from graphql_api.schema.schedule_timing import ScheduleTiming, TimeUnit
 from graphql_api.schema.scopes import Scope, require
 from graphql_api.schema.table_schema import TableSchema
-from graphql_api.schema.writing import IfUpdatedAt, create, delete, exists, update
+from graphql_api.schema.writing import IfUpdatedAt, create, delete, get, update
 
 _READ = frozenset({Scope.READ})
 
@@ -83,7 +93,28 @@ def read_policy_of(root: strawberry.Parent[Schedule], info: Info) -> Policy | No
     return None if root.policy_id is None else info.context.feeds[POLICIES].get(root.policy_id)
 
 
-@strawberry.type(description="What Starbelly crawls again and again, and when.")
+def read_schedule_problems(root: strawberry.Parent[Schedule], info: Info) -> list[DocumentProblem]:
+    """What would stop the crawler in a schedule, its policy looked up in memory."""
+    policy = read_policy_of(root, info)
+
+    def check(document: Document, at: Place) -> None:
+        check_schedule(
+            document,
+            at,
+            now=info.context.now(),
+            policy=None if policy is None else as_stored(policy),
+        )
+
+    return problems_of(root, root.hidden, check)
+
+
+@strawberry.type(
+    description=(
+        "What Starbelly crawls again and again, and when. The crawler keeps its schedules in "
+        "memory and reads them when it starts: one that was deleted or disabled here still starts "
+        "its jobs until then."
+    )
+)
 class Schedule(ScheduleVersion):
     """A row of the schedule feed."""
 
@@ -96,6 +127,10 @@ class Schedule(ScheduleVersion):
             "a mutation returns."
         ),
     )
+    problems: list[DocumentProblem] = strawberry.field(
+        resolver=read_schedule_problems, description=PROBLEMS
+    )
+    hidden: strawberry.Private[Hidden] = field(default=(), compare=False, repr=False)
 
 
 # Its filter
@@ -221,6 +256,7 @@ class ScheduleTable:
             seeds=fields.urls("seeds"),
             tags=fields.strings("tags"),
             policy_id=fields.id("policy_id"),
+            hidden=hidden_nulls(document, ["tags"]),
             invalid_fields=tuple(invalid),  # last: the readers above have filled it
         )
 
@@ -311,11 +347,14 @@ async def create_schedule(
     input: ScheduleInputArgument,  # noqa: A002
 ) -> Schedule | None:
     """Write a new schedule."""
-    has_policy = await exists(info.context, POLICIES, input.policy_id)
+    context = info.context
+    policy = await get(context, "policy", given(input.policy_id))
     return await create(
-        info.context,
+        context,
         SCHEDULES,
-        lambda stored, at: schedule_document(input, stored, at / "input", has_policy=has_policy),
+        lambda stored, at: schedule_document(
+            input, stored, at / "input", now=context.now(), policy=policy
+        ),
     )
 
 
@@ -326,14 +365,42 @@ async def update_schedule(
     if_updated_at: IfUpdatedAt = UNSET,
 ) -> Schedule | None:
     """Change what is given of a schedule."""
-    has_policy = await exists(info.context, POLICIES, input.policy_id)
-    return await update(
-        info.context,
-        SCHEDULES,
-        id,
-        lambda stored, at: schedule_document(input, stored, at / "input", has_policy=has_policy),
-        if_updated_at=if_updated_at,
-    )
+    context = info.context
+    policies: dict[str, Document | None] = {}
+
+    def make(stored: Document | None, at: Place) -> Document:
+        policy = None
+        key = _policy_to_look_up(input, stored or {})
+        if key is not None:
+            if key not in policies:
+                raise _PolicyNotLookedUpError(key)
+            policy = policies[key]
+        return schedule_document(input, stored, at / "input", now=context.now(), policy=policy)
+
+    while True:
+        try:
+            return await update(context, SCHEDULES, id, make, if_updated_at=if_updated_at)
+        except _PolicyNotLookedUpError as error:
+            policies[error.key] = await get(context, "policy", error.key)
+
+
+def _policy_to_look_up(values: ScheduleInput, stored: Document) -> str | None:
+    """The key of the policy that a schedule names once it is updated, if its rules need that."""
+    if values.policy_id is not UNSET:
+        key = values.policy_id
+    elif values.enabled is True or values.seeds is not UNSET:
+        key = stored.get("policy_id")
+    else:
+        return None
+    return key if isinstance(key, str) else None
+
+
+class _PolicyNotLookedUpError(Exception):
+    """An update needs a policy that has not been looked up yet."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 async def delete_schedule(

@@ -23,6 +23,7 @@ from graphql_api.errors import (
     NotFoundError,
     NotWrittenError,
     OutcomeUnknownError,
+    TableMissingError,
     WriteError,
     WriteRefusedError,
 )
@@ -56,16 +57,32 @@ IfUpdatedAt: TypeAlias = Annotated[
 ]
 
 
-async def exists(context: Context, table: Table[Any, Any], key: str | None) -> bool:
-    """Whether there is a document with a key, at this moment, in the database.
+async def get(context: Context, table: str, key: str | None) -> Document | None:
+    """The document with a key, at this moment, in the database; None if there is none.
 
     Raises:
         WriteError: That cannot be told, and nothing was written.
     """
     if not key or not is_key(key):
-        return False
+        return None
     try:
-        return await context.store.get(table.name, key) is not None
+        return await context.store.get(table, key)
+    except DatabaseError as error:
+        raise told(error) from error
+
+
+async def get_if_there(context: Context, table: str, key: str | None) -> Document | None:
+    """As `get`, from a table that need not be there.
+
+    Raises:
+        WriteError: That cannot be told, and nothing was written.
+    """
+    if not key or not is_key(key):
+        return None
+    try:
+        return await context.store.get(table, key)
+    except TableMissingError:
+        return None
     except DatabaseError as error:
         raise told(error) from error
 

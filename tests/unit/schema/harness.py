@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from graphql import (
@@ -18,6 +19,7 @@ from graphql import (
 )
 from strawberry.types import ExecutionResult
 
+from graphql_api.errors import TableMissingError
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.source import DocumentChange, SourceReady
@@ -68,8 +70,9 @@ class FakeSource:
 class FakeStore:
     """The same documents, to write to; the source tells every change."""
 
-    def __init__(self, source: FakeSource) -> None:
+    def __init__(self, source: FakeSource, other: Mapping[str, Sequence[Document]]) -> None:
         self._source = source
+        self._other = other
         self.is_told = True
         """Whether the source tells what is written."""
 
@@ -77,10 +80,15 @@ class FakeStore:
         return self._source.stored[table]
 
     async def get(self, table: str, key: str) -> Document | None:
+        if table in self._other:
+            return next((d for d in self._other[table] if d["id"] == key), None)
+        if table not in self._source.stored:
+            raise TableMissingError(table)
         return next((d for d in self.documents(table) if d[KEYS[table]] == key), None)
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
-        return [document for document in self.documents(table) if document.get(field) == value]
+        documents = self._source.stored.get(table, [])
+        return [document for document in documents if document.get(field) == value]
 
     async def write(self, table: str, key: str, change: Change) -> Written:
         old = await self.get(table, key)
@@ -136,13 +144,14 @@ _schema = cache(build_schema)  # making one takes longer than most of what tests
 async def serve(
     documents: Mapping[str, Sequence[Document]],
     *,
+    other: Mapping[str, Sequence[Document]] = MappingProxyType({}),
     schemas: Sequence[TableSchema] = TABLE_SCHEMAS,
     feed_wait_s: float = 5,
     scopes: frozenset[Scope] = ALL_SCOPES,
 ) -> AsyncIterator[Server]:
     """A running server, whose feeds are ready if their tables are in `documents`.
 
-    A table that one of them reads is empty if it is absent.
+    A table that one of them reads is empty if it is absent. Tables of `other` have no feeds.
     """
     read = {name for s in schemas if s.table.name in documents for name in s.table.reads}
     source = FakeSource({**dict.fromkeys(read, ()), **documents})
@@ -152,7 +161,7 @@ async def serve(
         for feed in feeds:
             if feed.table.name in documents:
                 await feed.ready(5)
-        store = FakeStore(source)
+        store = FakeStore(source, other)
         context = Context(feeds, store, feed_wait_s, scopes)
         yield Server(_schema(tuple(schemas)), context, source, store)
     finally:

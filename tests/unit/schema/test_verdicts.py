@@ -1,0 +1,67 @@
+"""What the real Starbelly said of policies: the same is said here, by its words where it has some."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.schema.harness import serve
+from tests.unit.schema.test_rules import CREATE_POLICY, problems
+from tests.unit.schema.test_stored_problems import problems_of_policy, stored_policy
+
+VERDICTS: list[dict[str, Any]] = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "starbelly_verdicts.jsonl").read_text("utf-8").splitlines()
+]
+"""Policies as inputs, and `starbelly`: accepted, refused (with its message) or crashed."""
+
+SOLVERS = [
+    {"id": "01234567-89ab-cdef-0123-456789abcdef"},
+    {"id": "0123456789abcdef0123456789abcdef"},
+]
+TRAPS = {
+    ("proxy url", "http:h"): "names no host",
+    ("last proxy url", "http:h"): "names no host",
+    ("proxy url", "http:/h"): "names no host",
+    ("last proxy url", "socks5://"): "names no host",
+    ("captcha solver", ""): "names no solver",
+}
+"""What Starbelly accepts and cannot use."""
+
+
+def case_id(verdict: dict[str, Any]) -> str:
+    return f"{verdict['kind']}: {verdict['what']}".encode("unicode_escape").decode()
+
+
+def is_refused(verdict: dict[str, Any]) -> bool:
+    return (verdict["kind"], verdict["what"]) in TRAPS or verdict["starbelly"] != "accepted"
+
+
+def test_there_are_verdicts_of_each_kind() -> None:
+    assert len(VERDICTS) == 152
+    assert {verdict["starbelly"] for verdict in VERDICTS} == {"accepted", "refused", "crashed"}
+    assert TRAPS.keys() <= {(verdict["kind"], verdict["what"]) for verdict in VERDICTS}
+
+
+@pytest.mark.parametrize("verdict", VERDICTS, ids=case_id)
+async def test_policy_is_accepted_exactly_if_starbelly_can_run_it(verdict: dict[str, Any]) -> None:
+    async with serve({"policy": []}, other={"captcha_solver": SOLVERS}) as server:
+        found = await problems(server, CREATE_POLICY, input=verdict["input"])
+        assert bool(found) == is_refused(verdict), found
+        assert len(server.store.documents("policy")) == (0 if is_refused(verdict) else 1)
+        if verdict["starbelly"] == "refused":
+            words = verdict["message"].removesuffix(".")
+            assert [m for _, m in found if m == words or m.startswith(words + ":")], found
+
+
+@pytest.mark.parametrize(
+    "verdict", [v for v in VERDICTS if v["kind"] != "captcha solver"], ids=case_id
+)
+async def test_stored_policy_has_problems_exactly_if_starbelly_cannot_run_it(
+    verdict: dict[str, Any],
+) -> None:
+    found = await problems_of_policy(stored_policy(verdict["input"]))
+    assert bool(found) == is_refused(verdict), found
