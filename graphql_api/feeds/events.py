@@ -57,8 +57,10 @@ class Version(Generic[RowT]):
         return row
 
     def replace(self, row: RowT) -> None:
-        """Take an equal row in the place of the current one; they may differ in what is not
-        compared."""
+        """Take an equal row in the place of the current one.
+
+        They may differ in what is no part of a comparison.
+        """
         assert self._packed is None, "only a current version is replaced"
         self._row = row
 

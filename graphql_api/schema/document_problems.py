@@ -30,6 +30,8 @@ Hidden: TypeAlias = tuple[str, ...]
 """Paths of stored members that a row shows as if they were otherwise, in GraphQL's names: a list
 that is missing and served as empty, a null in a rule that must not have the member at all."""
 
+NOTHING_HIDDEN: Final[Hidden] = ()
+
 _CAPITAL: Final = re.compile(r"[A-Z]")
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
@@ -25,9 +25,9 @@ from graphql_api.schema.changes import (
 from graphql_api.schema.context import Context, Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.document_problems import (
+    NOTHING_HIDDEN,
     PROBLEMS,
     DocumentProblem,
-    Hidden,
     hidden_nulls,
     problems_of,
 )
@@ -113,7 +113,7 @@ class Policy(PolicyVersion):
     problems: list[DocumentProblem] = strawberry.field(
         resolver=read_policy_problems, description=PROBLEMS
     )
-    hidden: strawberry.Private[Hidden] = field(default=(), compare=False, repr=False)
+    hidden = NOTHING_HIDDEN  # no field: it is neither served nor compared
 
 
 # Its filter
@@ -203,7 +203,7 @@ class PolicyTable:
         """The policy that a document is served as."""
         invalid: list[str] = []
         fields = Fields(document, invalid)
-        return Policy(
+        row = Policy(
             id=strawberry.ID(key),
             name=fields.string("name"),
             created_at=fields.time("created_at"),
@@ -217,9 +217,11 @@ class PolicyTable:
             url_normalization=fields.nested("url_normalization", PolicyUrlNormalization.read),
             url_rules=fields.nested_list("url_rules", PolicyUrlRule.read),
             user_agents=fields.nested_list("user_agents", PolicyUserAgent.read),
-            hidden=hidden_nulls(document, ["proxy_rules"]),
             invalid_fields=tuple(invalid),  # last: the readers above have filled it
         )
+        if hidden := hidden_nulls(document, ["proxy_rules"]):
+            row.hidden = hidden
+        return row
 
     def added(self, cause: ChangeCause, row: Policy, cursor: str) -> PolicyChange:
         """The event for a policy that a subscriber did not hold."""

@@ -31,6 +31,9 @@ _MAY_BE_NEWER = re.compile(r"[+*?}]\+|\(\?>")
 _END_OF_TEXT = re.compile(r"(?<!\\)(?:\\\\)*\\z")
 """`\\z`, which Python 3.14 introduced."""
 
+_TEMPLATE_FLAG: Final = 1
+"""`(?t)`, which Pythons up to 3.12 accept."""
+
 _parser: Any = importlib.import_module("re._parser")
 
 
@@ -48,13 +51,16 @@ def why_not_portable(pattern: str) -> str | None:
             warnings.simplefilter("ignore")
             # Python 3.11 warns of what 3.12 refuses: group numbers such as `+1` or `1_0`.
             warnings.simplefilter("error", DeprecationWarning)
-            re.compile(pattern)
+            if re.compile(pattern).flags & _TEMPLATE_FLAG:
+                return "Python 3.13 has no flag `t`"
             if _MAY_BE_NEWER.search(pattern) or "(?<" in pattern:
                 return _why_newer(_parser.parse(pattern))
     except re.error as error:
         return _short(error.msg)
     except DeprecationWarning as warning:
         return _short(f"newer Pythons refuse it: {warning}")
+    except ValueError as error:
+        return _short(str(error))
     except OverflowError:
         return "a repetition count is too large"
     except RecursionError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
@@ -24,9 +24,9 @@ from graphql_api.schema.changes import (
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.document_problems import (
+    NOTHING_HIDDEN,
     PROBLEMS,
     DocumentProblem,
-    Hidden,
     as_stored,
     hidden_nulls,
     problems_of,
@@ -130,7 +130,7 @@ class Schedule(ScheduleVersion):
     problems: list[DocumentProblem] = strawberry.field(
         resolver=read_schedule_problems, description=PROBLEMS
     )
-    hidden: strawberry.Private[Hidden] = field(default=(), compare=False, repr=False)
+    hidden = NOTHING_HIDDEN  # no field: it is neither served nor compared
 
 
 # Its filter
@@ -242,7 +242,7 @@ class ScheduleTable:
         """The schedule that a document is served as."""
         invalid: list[str] = []
         fields = Fields(document, invalid)
-        return Schedule(
+        row = Schedule(
             id=strawberry.ID(key),
             schedule_name=fields.string("schedule_name"),
             created_at=fields.time("created_at"),
@@ -256,9 +256,11 @@ class ScheduleTable:
             seeds=fields.urls("seeds"),
             tags=fields.strings("tags"),
             policy_id=fields.id("policy_id"),
-            hidden=hidden_nulls(document, ["tags"]),
             invalid_fields=tuple(invalid),  # last: the readers above have filled it
         )
+        if hidden := hidden_nulls(document, ["tags"]):
+            row.hidden = hidden
+        return row
 
     def added(self, cause: ChangeCause, row: Schedule, cursor: str) -> ScheduleChange:
         """The event for a schedule that a subscriber did not hold."""

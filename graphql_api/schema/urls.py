@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5")
@@ -20,6 +21,8 @@ MAX_HOST_CHARACTERS: Final = 253
 _SPACE: Final = "".join(map(chr, range(0x21)))
 """C0 controls and space: what yarl drops around a URL."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LINE_BREAK = re.compile(r"[\t\r\n]")
+"""What Python drops inside a URL, as browsers do."""
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)", re.ASCII)
 _AUTHORITY = re.compile(
     r"(?:[^\[\]\\]*@)?(?P<host>\[[^\[\]@]*\]|[^\[\]@:\\]+)(?::(?P<port>[0-9]*))?", re.ASCII
@@ -63,9 +66,9 @@ def why_not_a_page(url: str) -> str | None:
 
 def is_proxy_url(url: str) -> bool:
     """Whether Starbelly accepts the URL of a proxy, and it names a host."""
-    url = url.strip()
+    url = _LINE_BREAK.sub("", url.strip())
     found = _URL.match(url)
-    if found is None or found[1].lower() not in PROXY_SCHEMES or _CONTROL.search(url):
+    if found is None or found[1].lower() not in PROXY_SCHEMES:
         return False
     host = _host(url)
     if host is None or not host.strip():
@@ -125,6 +128,8 @@ def _in_ascii(host: str) -> str | None:
     """A host as it is sent, an internationalised one in punycode; None if that cannot be done."""
     if host.isascii():
         return host
+    if "%" in normalize("NFKC", host):
+        return None
     try:
         return host.encode("idna").decode("ascii")
     except UnicodeError:

@@ -59,7 +59,8 @@ async def serving(*, feed_wait_s: float = 5, **more: Sequence[Document]) -> Asyn
         "domain_login": [DOMAIN_LOGIN],
         **more,
     }
-    async with serve(copy.deepcopy(documents), feed_wait_s=feed_wait_s) as server:
+    other = {"captcha_solver": [{"id": "c1"}, {"id": "c2"}]}
+    async with serve(copy.deepcopy(documents), other=other, feed_wait_s=feed_wait_s) as server:
         server.context = replace(server.context, now=lambda: NOW)
         yield server
 
@@ -97,7 +98,8 @@ async def stored(server: Server, table: str, key: str) -> dict[str, Any]:
             "limits",
             {"max_duration": 3600.5, "max_items": 5},
         ),
-        ({"proxyRules": None}, "proxy_rules", []),
+        ({"proxyRules": None}, "proxy_rules", [{}]),
+        ({"proxyRules": []}, "proxy_rules", []),
         ({"proxyRules": [{"pattern": None}]}, "proxy_rules", [{}]),
         (
             {"robotsTxt": {"usage": "INVERT", "readSitemaps": None}},
@@ -261,7 +263,7 @@ async def test_masked_password_goes_to_no_other_user_and_host(url: str) -> None:
             server, UPDATE_POLICY, input={"proxyRules": [{"proxyUrl": url}]}
         )
         assert code == "BAD_USER_INPUT"
-        assert text == (
+        assert text.split("; ")[0] == (
             "Password is masked, and not one is stored for this user and host in last proxy rule"
         )
         assert more["problems"][0]["path"] == ["input", "proxyRules", 0, "proxyUrl"]
@@ -362,8 +364,8 @@ async def test_whoever_has_read_no_time_writes_only_while_there_is_none() -> Non
 
 async def test_deletions_respect_the_changes_of_others_too() -> None:
     mutations = {
-        "policy": 'deletePolicy(id: "p1", force: true, ifUpdatedAt: $if)',
         "schedule": 'deleteSchedule(id: "s1", ifUpdatedAt: $if)',
+        "policy": 'deletePolicy(id: "p1", force: true, ifUpdatedAt: $if)',
     }
     async with serving() as server:
         for table, field in mutations.items():
@@ -392,20 +394,105 @@ async def test_what_is_not_there_is_said_so(key: str) -> None:
             assert text.startswith("there is no ")
 
 
-async def test_policy_in_use_is_deleted_by_force_only() -> None:
-    delete = 'mutation($force: Boolean!) { deletePolicy(id: "p1", force: $force) }'
-    schedules = [SCHEDULE, {"id": "s2", "policy_id": "p1"}, {"id": "s3", "policy_id": "p2"}]
+DELETE_POLICY = 'mutation($force: Boolean!) { deletePolicy(id: "p1", force: $force) }'
+
+
+async def test_policy_of_disabled_schedules_is_deleted_by_force_only() -> None:
+    disabled = {**SCHEDULE, "enabled": False}
+    schedules = [disabled, {"id": "s2", "policy_id": "p1", "enabled": False}, {"id": "s3"}]
     async with serving(schedule=schedules) as server:
-        code, text, more = await error(server, delete, force=False)
+        code, text, more = await error(server, DELETE_POLICY, force=False)
         assert code == "POLICY_IN_USE"
         assert text == "schedules use this policy: Nightly, s2"
         assert more["schedules"] == [
             {"id": "s1", "scheduleName": "Nightly"},
             {"id": "s2", "scheduleName": None},
         ]
-        assert await server.data(delete, force=True) == {"deletePolicy": "p1"}
-        code, _, _ = await error(server, delete, force=False)
+        assert await server.data(DELETE_POLICY, force=True) == {"deletePolicy": "p1"}
+        code, _, _ = await error(server, DELETE_POLICY, force=False)
         assert code == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("enabled", [{"enabled": True}, {}, {"enabled": 1}])
+async def test_policy_of_an_enabled_schedule_is_never_deleted(enabled: dict[str, Any]) -> None:
+    off = {"id": "s2", "policy_id": "p1", "enabled": False}
+    on = {"id": "s3", "schedule_name": "On", "policy_id": "p1", **enabled}
+    async with serving(schedule=[off, on]) as server:
+        code, text, more = await error(server, DELETE_POLICY, force=True)
+        assert code == "POLICY_IN_USE"
+        assert text.endswith(": On")
+        assert more["schedules"] == [{"id": "s3", "scheduleName": "On"}]
+        assert server.store.documents("policy") == [POLICY]
+
+
+@pytest.mark.parametrize("given", [{"enabled": True}, {"enabled": True, "policyId": "gone"}])
+async def test_schedule_without_its_policy_is_never_enabled(given: dict[str, Any]) -> None:
+    orphan = {**SCHEDULE, "enabled": False, "policy_id": "gone"}
+    async with serving(schedule=[orphan]) as server:
+        code, text, _ = await error(server, UPDATE_SCHEDULE, input=given)
+        assert (code, text) == ("BAD_USER_INPUT", "Policy does not exist")
+        await server.data(UPDATE_SCHEDULE, input={"enabled": True, "policyId": "p1"})
+
+
+@pytest.mark.parametrize(
+    ("broken", "problem"),
+    [
+        ({"seeds": ["example.com"]}, "Invalid URL in seed #1"),
+        ({"seeds": [5]}, "URL is required in seed #1"),
+        ({"num_units": 9000, "time_unit": "YEARS"}, "Time units are too many"),
+        ({"num_units": 1.5}, "Time units must be positive"),
+        ({"job_name": "{X}"}, "Invalid variable in job name"),
+        ({"job_count": None}, "Job count must be a number"),
+        ({"tags": None}, "Tags must be a list"),
+        ({"timing": ["odd"]}, "Timing is required"),
+    ],
+)
+async def test_stored_schedule_that_would_stop_the_crawler_is_not_enabled(
+    broken: dict[str, Any], problem: str
+) -> None:
+    stored_before = {**SCHEDULE, "enabled": False, **broken}
+    async with serving(schedule=[stored_before]) as server:
+        await server.data(UPDATE_SCHEDULE, input={"scheduleName": "Renamed"})
+        code, text, _ = await error(server, UPDATE_SCHEDULE, input={"enabled": True})
+        assert code == "BAD_USER_INPUT"
+        assert text.startswith(problem)
+
+
+async def test_seed_that_only_normalization_makes_ascii_needs_it() -> None:
+    plain = {"urlNormalization": {"enabled": False}}
+    odd = {"seeds": ["https://example.com/é"]}
+    async with serving() as server:
+        await server.data(UPDATE_SCHEDULE, input=odd)
+        code, text, _ = await error(server, UPDATE_POLICY, input=plain)
+        assert (code, text.split(": ")[0]) == ("BAD_USER_INPUT", "URL normalization is required")
+        await server.data(UPDATE_SCHEDULE, input={"seeds": ["https://example.com/"]})
+        await server.data(UPDATE_POLICY, input=plain)
+        code, text, _ = await error(server, UPDATE_SCHEDULE, input=odd)
+        assert (code, text.split(": ")[0]) == ("BAD_USER_INPUT", "Invalid URL in seed #1")
+
+
+@pytest.mark.parametrize(
+    ("unit", "most"),
+    [
+        ("YEARS", 7973),
+        ("MONTHS", 95_677),
+        ("WEEKS", 416_016),
+        ("DAYS", 2_912_115),
+        ("HOURS", 69_890_761),
+    ],
+)
+async def test_interval_is_as_long_as_the_calendar_goes_and_no_longer(unit: str, most: int) -> None:
+    """From a day after 2026-11-23T22:00Z, on which the first job may start."""
+    async with serving() as server:
+        given = {"timeUnit": unit, "numUnits": most}
+        await server.data(UPDATE_SCHEDULE, input=given)
+        for more in (most + 1, 2**31 - 1):
+            code, text, _ = await error(server, UPDATE_SCHEDULE, input={"numUnits": more})
+            assert (code, text.split(": ")[0]) == ("BAD_USER_INPUT", "Time units are too many")
+            assert str(most) in text
+    async with serving(schedule=[{**SCHEDULE, "num_units": most + 1, "time_unit": "MINUTES"}]) as s:
+        code, _, _ = await error(s, UPDATE_SCHEDULE, input={"timeUnit": unit})
+        assert code == "BAD_USER_INPUT"
 
 
 # The feed, and the database
@@ -470,7 +557,7 @@ async def test_failure_of_the_database_is_told_by_a_code_and_logged_in_one_line(
             'mutation { updatePolicy(id: "p1", input: {}) { id } }',
             'mutation { deletePolicy(id: "p1") }',
             'mutation { updateSchedule(id: "s1", input: {policyId: "p1"}) { id } }',
-            'mutation { setDomainLogin(domain: "d", input: {loginUrl: "x"}) { id } }',
+            'mutation { setDomainLogin(domain: "d", input: {loginUrl: "http://x"}) { id } }',
         ):
             caplog.clear()
             server.context = replace(server.context, store=FailingStore(failure(secret)))
@@ -490,12 +577,12 @@ async def test_one_mutation_that_fails_leaves_the_others_of_its_operation() -> N
             """mutation {
               a: updatePolicy(id: "p1", input: {name: "A"}) { name }
               b: updatePolicy(id: "p1", input: {name: ""}) { name }
-              c: updatePolicy(id: "p1", input: {captchaSolverId: "c"}) { name captchaSolverId }
+              c: updatePolicy(id: "p1", input: {captchaSolverId: "c2"}) { name captchaSolverId }
             }"""
         )
         assert result.data == {
             "a": {"name": "A"},
             "b": None,
-            "c": {"name": "A", "captchaSolverId": "c"},
+            "c": {"name": "A", "captchaSolverId": "c2"},
         }
         assert [e.path for e in result.errors or []] == [["b"]]

@@ -25,10 +25,12 @@ NOT_WRITTEN = {"id", "createdAt", "updatedAt", "invalidFields", "jobCount", "pol
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NAME = TEXT.filter(lambda text: bool(text.strip()))
+AGENT = NAME.map(lambda text: text.replace("{", "{{").replace("}", "}}"))
 NUMBER = st.floats(allow_nan=False, allow_infinity=False, width=32)
 INT = st.integers(0, 2**31 - 1)
 PATTERN = st.one_of(
-    TEXT.map(re.escape), st.sampled_from(["^text/", r"\.(pdf|zip)$", "({SEED_DOMAINS})/", "[a-z]+"])
+    TEXT.map(re.escape).map(lambda text: text.replace("{", "{{").replace("}", "}}")),
+    st.sampled_from(["^text/", r"\.(pdf|zip)$", "({SEED_DOMAINS})/", "[a-z]+"]),
 ).filter(lambda pattern: bool(pattern.strip()))
 HOST = st.from_regex(r"[a-z]{1,8}\.example(:[1-9][0-9]{1,3})?", fullmatch=True)
 LOGIN = st.from_regex(r"([a-z]{0,5}(:[A-Za-z0-9%]{1,8})?@)?", fullmatch=True)
@@ -68,10 +70,10 @@ POLICIES = st.fixed_dictionaries(
                 "obeyCrawlDelay": nullable(st.booleans()),
             },
         ),
-        "userAgents": st.lists(st.fixed_dictionaries({"name": NAME}), min_size=1, max_size=3),
+        "userAgents": st.lists(st.fixed_dictionaries({"name": AGENT}), min_size=1, max_size=3),
     },
     optional={
-        "captchaSolverId": nullable(TEXT),
+        "captchaSolverId": st.sampled_from([None, "c1"]),
         "authentication": nullable(st.fixed_dictionaries({}, optional={"enabled": st.booleans()})),
         "limits": nullable(
             st.fixed_dictionaries(
@@ -103,7 +105,7 @@ SCHEDULES = st.fixed_dictionaries(
     {
         "scheduleName": NAME,
         "timeUnit": st.sampled_from(["MINUTES", "HOURS", "DAYS", "WEEKS", "MONTHS", "YEARS"]),
-        "numUnits": st.integers(1, 2**31 - 1),
+        "numUnits": st.integers(1, 7000),
         "timing": st.sampled_from(["AFTER_PREVIOUS_JOB_FINISHED", "REGULAR_INTERVAL"]),
         "jobName": st.builds(
             lambda text, field: text.replace("{", "{{").replace("}", "}}") + field,
@@ -162,7 +164,7 @@ def without_time(document: Any) -> Values:
 @given(POLICIES)
 @FEW
 async def test_policy_that_is_read_and_written_back_is_unchanged(values: Values) -> None:
-    async with serve({"policy": []}) as server:
+    async with serve({"policy": []}, other={"captcha_solver": [{"id": "c1"}]}) as server:
         (served,) = (await server.data(CREATE_POLICY, input=values)).values()
         assert served["invalidFields"] == []
         assert shows(served, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -80,9 +81,20 @@ async def problems(server: Server, mutation: str, **variables: Any) -> list[Prob
     return found
 
 
+def says(found: Sequence[tuple[Any, str]], expected: Sequence[tuple[Any, str]]) -> bool:
+    """Whether problems are those, whatever reason or advice follows on a colon."""
+    return len(found) == len(expected) and all(
+        path == wanted and (message == words or message.startswith(words + ": "))
+        for (path, message), (wanted, words) in zip(found, expected, strict=True)
+    )
+
+
 SCHEMES = (
     "Must have a valid URL with one of the following schemes: http, https, socks4, socks4a, socks5"
 )
+
+LAST_MATCH = {"mimeTypeRules": "Match selector", "proxyRules": "Pattern", "urlRules": "Match"}
+"""What Starbelly calls a match selector that a last rule must not have."""
 
 POLICY_RULES: list[tuple[Place, object, Problem]] = [
     *(
@@ -139,7 +151,7 @@ POLICY_RULES: list[tuple[Place, object, Problem]] = [
         ]
         for field, value, what in [
             ("pattern", "^a", "Pattern"),
-            ("match", "MATCHES", "Match selector"),
+            ("match", "MATCHES", LAST_MATCH[name]),
         ]
     ),
     *(
@@ -150,10 +162,19 @@ POLICY_RULES: list[tuple[Place, object, Problem]] = [
         )
         for name, field, what, kind in [
             ("mimeTypeRules", "save", "Save selector", "MIME type rule"),
-            ("urlRules", "action", "Action selector", "URL rule"),
             ("urlRules", "amount", "Amount", "URL rule"),
         ]
         for index, where, number in [(0, "", " #1"), (1, "last", "")]
+    ),
+    (
+        ("urlRules", 0, "action"),
+        None,
+        (("urlRules", 0, "action"), "Action selector is required in URL rule #1"),
+    ),
+    (
+        ("urlRules", 1, "action"),
+        None,
+        (("urlRules", 1, "action"), "Action is required in last URL rule"),
     ),
     (
         ("urlRules", 0, "pattern"),
@@ -223,7 +244,7 @@ async def test_policy_that_breaks_a_rule_is_refused(
     path, message = problem
     async with serve({"policy": []}) as server:
         found = await problems(server, CREATE_POLICY, input=changed(POLICY, place, value))
-        assert found == [(("input", *path), message.replace("  ", " "))]
+        assert says(found, [(("input", *path), message.replace("  ", " "))]), found
         assert server.store.documents("policy") == []
 
 
@@ -256,10 +277,11 @@ async def test_all_problems_are_told_at_once_in_order() -> None:
         "urlRules": [POLICY["urlRules"][0], {"pattern": "("}, {}],
     }
     async with serve({"policy": []}) as server:
-        assert [
+        found = [
             (path[1:], message)
             for path, message in await problems(server, CREATE_POLICY, input=values)
-        ] == [
+        ]
+        expected: list[Problem] = [
             (("name",), "Policy name cannot be blank"),
             (("limits", "maxItems"), "Max items must be ≥0"),
             (("mimeTypeRules",), "At least one MIME type rule is required"),
@@ -268,10 +290,11 @@ async def test_all_problems_are_told_at_once_in_order() -> None:
             (("urlRules", 1, "match"), "Match selector is required in URL rule #2"),
             (("urlRules", 1, "action"), "Action selector is required in URL rule #2"),
             (("urlRules", 1, "amount"), "Amount is required in URL rule #2"),
-            (("urlRules", 2, "action"), "Action selector is required in last URL rule"),
+            (("urlRules", 2, "action"), "Action is required in last URL rule"),
             (("urlRules", 2, "amount"), "Amount is required in last URL rule"),
             (("userAgents",), "At least one user agent is required"),
         ]
+        assert says(found, expected), found
 
 
 async def test_an_update_is_asked_only_about_what_it_gives() -> None:
@@ -289,6 +312,42 @@ SCHEDULE_RULES: list[tuple[Place, object, Problem]] = [
     ),
     (("seeds", 0), " ", (("seeds", 0), "URL is required in seed #1")),
     *(
+        (("seeds", 0), seed, (("seeds", 0), "Invalid URL in seed #1"))
+        for seed in [
+            "example.com",
+            "//example.com/",
+            "/path",
+            "ftp://example.com/",
+            "http:example.com",
+            "http:/example.com",
+            "http://",
+            "http:///path",
+            "https://?x",
+            "http://:80/",
+            "http://user:password@/",
+            "http://example.com:port/",
+            "http://example.com:65536/",
+            "http://example.com:-1/",
+            "http://[::1/",
+            "http://[nothing]/",
+            "http://::1/",
+            "http://bücher.example/",
+            "http://\uff41.example/",
+            "http://xn--bcher-kva.example/",
+            "http://XN--a/",
+            "http://xn--zzzzzzzzzzzz.example/",
+            "http://ü@example.com/",
+            " http://example.com/",
+            "http://example.com/\n",
+            "http://exam ple.com/",
+            "http://exam\tple.com/",
+            "http://a..example/",
+            "http://" + "a" * 64 + ".example/",
+            "http://example.com\\@other.example/",
+            "javascript:alert(1)",
+        ]
+    ),
+    *(
         (("numUnits",), n, (("numUnits",), "Time units must be positive"))
         for n in (0, -1, None, ABSENT)
     ),
@@ -302,9 +361,7 @@ SCHEDULE_RULES: list[tuple[Place, object, Problem]] = [
             "{JOB}",
             "{}",
             "{0}",
-            "{COUNT.real}",
-            "{COUNT.__class__}",
-            "{DATE[0]}",
+            "{ COUNT}",
             "{count}",
         )
     ),
@@ -318,6 +375,11 @@ SCHEDULE_RULES: list[tuple[Place, object, Problem]] = [
             "{COUNT:{DATE}}",
             "{COUNT!x}",
             "{DATE:d}",
+            "{COUNT:c}",
+            "{COUNT.real}",
+            "{COUNT.__class__}",
+            "{COUNT[0]}",
+            "{DATE[real]}",
         )
     ),
     *(
@@ -346,9 +408,8 @@ async def test_schedule_that_breaks_a_rule_is_refused(
     path, message = problem
     async with serve({"policy": [{"id": "p1"}], "schedule": []}) as server:
         values = changed({**SCHEDULE, "enabled": True}, place, value)
-        assert await problems(server, CREATE_SCHEDULE, input=values) == [
-            (("input", *path), message)
-        ]
+        found = await problems(server, CREATE_SCHEDULE, input=values)
+        assert says(found, [(("input", *path), message)]), found
         assert server.store.documents("schedule") == []
 
 
@@ -358,7 +419,19 @@ async def test_schedule_that_breaks_a_rule_is_refused(
         (("jobName",), "100 % of {{it}} {COUNT:>10d} {DATE!r:.10}"),
         (("tags",), None),
         (("tags",), ["news"]),
-        (("seeds",), ["example.com"]),
+        (("jobName",), "{DATE[0]} {COUNT:>100}"),
+        *(
+            (("seeds",), [seed])
+            for seed in [
+                "http://h",
+                "HTTPS://User:p%40ss@Example.com:8443/a b?c=é#d",
+                "http://127.0.0.1/",
+                "http://[::1]:80/",
+                "http://under_score.example.",
+                "http://h:/",
+            ]
+        ),
+        *((("numUnits",), number) for number in (1, 365)),
     ],
 )
 async def test_schedule_that_keeps_the_rules_is_accepted(place: Place, value: object) -> None:
@@ -370,6 +443,10 @@ async def test_schedule_that_keeps_the_rules_is_accepted(place: Place, value: ob
 
 
 LOGIN_RULES: list[tuple[Place, object, Problem]] = [
+    *(
+        (("loginUrl",), url, (("loginUrl",), "Invalid login URL"))
+        for url in ("x", "/login", "example.com/login", "ftp://h/", "http://", "http://h:x/", "//h")
+    ),
     *(
         (("loginUrl",), url, (("loginUrl",), "Login URL is required to create a domain login"))
         for url in ("", None, ABSENT)
@@ -413,9 +490,8 @@ async def test_domain_login_that_breaks_a_rule_is_refused(
     path, message = problem
     async with serve({"domain_login": []}) as server:
         values = changed(LOGIN, place, value)
-        assert await problems(server, SET_LOGIN, domain="example.com", input=values) == [
-            (("input", *path), message)
-        ]
+        found = await problems(server, SET_LOGIN, domain="example.com", input=values)
+        assert says(found, [(("input", *path), message)]), found
 
 
 async def test_login_url_cannot_be_cleared_later() -> None:
@@ -427,8 +503,52 @@ async def test_login_url_cannot_be_cleared_later() -> None:
             ) == [(("input", "loginUrl"), "Login URL cannot be blank")]
 
 
-@pytest.mark.parametrize("domain", ["", " ", "x" * 128, "a\0b"])
+@pytest.mark.parametrize(
+    "domain", ["", " ", "x" * 128, "a\0b", "\ud800", "A", ("x" * 60 + ".") * 3]
+)
 async def test_domain_that_cannot_be_a_key_is_refused_with_all_else(domain: str) -> None:
     async with serve({"domain_login": []}) as server:
         found = await problems(server, SET_LOGIN, domain=domain, input={})
         assert [path for path, _ in found] == [("domain",), ("input", "loginUrl")]
+
+
+@pytest.mark.parametrize(
+    ("domain", "better"),
+    [
+        ("HTTP://Example.org/x", "example.org"),
+        ("Example.org", "example.org"),
+        ("example.org:80", "example.org"),
+        (" example.org", "example.org"),
+        ("example.org/", "example.org"),
+        ("user:password@example.org", "example.org"),
+        ("*.example.org", "example.org"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("[::1]:80", "::1"),
+        ("FE80::0:1", "fe80::1"),
+        ("exam ple.org", None),
+        ("a..b", None),
+    ],
+)
+async def test_key_that_can_never_match_is_refused_with_the_one_that_would(
+    domain: str, better: str | None
+) -> None:
+    async with serve({"domain_login": []}) as server:
+        ((path, message),) = await problems(server, SET_LOGIN, domain=domain, input=LOGIN)
+        assert path == ("domain",)
+        assert message.startswith("Domain never matches: ")
+        assert message.endswith(f": write {better}") == (better is not None)
+        assert "password" not in message
+
+
+@pytest.mark.parametrize(
+    "domain", ["example.org", "localhost", "127.0.0.1", "::1", "a_b.c-d.example.", "xn--p1ai"]
+)
+async def test_key_that_is_a_bare_host_is_accepted(domain: str) -> None:
+    async with serve({"domain_login": []}) as server:
+        assert await problems(server, SET_LOGIN, domain=domain, input=LOGIN) == []
+
+
+async def test_login_with_a_key_that_never_matches_can_be_deleted() -> None:
+    async with serve({"domain_login": [{"domain": "HTTP://Example.org"}]}) as server:
+        await server.data('mutation { deleteDomainLogin(domain: "HTTP://Example.org") }')
+        assert server.store.documents("domain_login") == []

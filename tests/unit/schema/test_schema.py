@@ -119,7 +119,11 @@ def test_only_entities_have_an_id() -> None:
 
 @pytest.mark.parametrize(
     ("name", "own"),
-    [("Policy", {"id"}), ("Schedule", {"id", "policy"}), ("DomainLogin", {"id"})],
+    [
+        ("Policy", {"id", "problems"}),
+        ("Schedule", {"id", "policy", "problems"}),
+        ("DomainLogin", {"id"}),
+    ],
 )
 def test_version_has_the_fields_of_its_entity_but_what_a_cache_would_follow(
     name: str, own: set[str]

@@ -1,4 +1,4 @@
-"""What the real Starbelly said of policies: the same is said here, by its words where it has some."""
+"""What the real Starbelly said of policies: the same is said here, by its words if it has any."""
 
 from __future__ import annotations
 
