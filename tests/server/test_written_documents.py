@@ -1,0 +1,142 @@
+"""What clients write can be run by the crawler: read back by the driver, and judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.server.client import Client
+from tests.server.database import Writer
+from tests.server.mutations import (
+    CREATE_POLICY,
+    CREATE_SCHEDULE,
+    DELETE_POLICY,
+    POLICY,
+    SET_DOMAIN_LOGIN,
+    UPDATE_SCHEDULE,
+    fail,
+    schedule,
+    succeed,
+)
+from tests.unit.schema.starbelly import run_domain_login, run_policy, run_schedule
+
+SOLVER = "01234567-89ab-cdef-0123-456789abcdef"
+RULE = {"pattern": r"/\d{{4}}/{SEED_DOMAINS}", "match": "MATCHES"}
+FULL_POLICY = POLICY | {
+    "captchaSolverId": SOLVER,
+    "limits": {"maxDuration": 0, "maxItems": 0, "maxCost": 1e308},
+    "mimeTypeRules": [{**RULE, "pattern": r"\w{2}", "save": True}, {"save": False}],
+    "proxyRules": [{**RULE, "pattern": "{}", "proxyUrl": "socks5://u:p@[::1]:1"}, {}],
+    "urlRules": [{**RULE, "action": "ADD", "amount": 1}, {"action": "MULTIPLY", "amount": 0}],
+    "userAgents": [{"name": "{{}} {VERSION!r:>30}"}],
+}
+
+
+async def every(writer: Writer, table: str) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = await writer.run(writer.table(table).coerce_to("array"))
+    return documents
+
+
+async def add_solver(writer: Writer, url: DatabaseURL) -> None:
+    await writer.run(writer.r.db(url.database).table_create("captcha_solver"))
+    await writer.insert("captcha_solver", {"id": SOLVER})
+
+
+async def test_written_documents_can_be_run(
+    client: Client, writer: Writer, starbelly: DatabaseURL
+) -> None:
+    await add_solver(writer, starbelly)
+    full = await succeed(client, CREATE_POLICY, input=FULL_POLICY)
+    plain = await succeed(client, CREATE_POLICY, input=POLICY)
+    assert plain["proxyRules"] == [{"pattern": None, "match": None, "proxyUrl": None}]
+    made = await succeed(client, CREATE_SCHEDULE, input=schedule(full["id"]))
+    changed = {"jobName": "{{}} {COUNT:04} {DATE} {TIME}", "timeUnit": "YEARS", "numUnits": 7000}
+    await succeed(client, UPDATE_SCHEDULE, id=made["id"], input=changed)
+    login = {"loginUrl": "https://example.com/login", "users": [{"username": "a", "password": "b"}]}
+    await succeed(client, SET_DOMAIN_LOGIN, domain="example.com", input=login)
+
+    policies = {policy["id"]: policy for policy in await every(writer, "policy")}
+    assert policies.keys() >= {full["id"], plain["id"]}
+    for policy in policies.values():  # the two that a new database holds as well
+        run_policy(policy, {SOLVER})
+    for document in await every(writer, "schedule"):
+        run_schedule(document, policies)
+    for document in await every(writer, "domain_login"):
+        run_domain_login(document)
+
+
+async def test_solver_is_looked_up_and_a_missing_table_holds_none(
+    client: Client, writer: Writer, starbelly: DatabaseURL
+) -> None:
+    values = POLICY | {"captchaSolverId": SOLVER}
+    for key in (SOLVER, "x" * 200, ""):
+        error = await fail(client, CREATE_POLICY, input=values | {"captchaSolverId": key})
+        assert error["extensions"]["problems"] == [
+            {"path": ["input", "captchaSolverId"], "message": "CAPTCHA solver does not exist"}
+        ]
+    await add_solver(writer, starbelly)
+    await succeed(client, CREATE_POLICY, input=values)
+
+
+async def test_enabled_schedule_keeps_its_policy_and_lets_it_go_once_disabled(
+    client: Client, writer: Writer
+) -> None:
+    policy = await succeed(client, CREATE_POLICY, input=POLICY)
+    made = await succeed(client, CREATE_SCHEDULE, input=schedule(policy["id"]))
+    error = await fail(client, DELETE_POLICY, id=policy["id"], force=True)
+    assert error["extensions"]["code"] == "POLICY_IN_USE"
+    assert [found["id"] for found in error["extensions"]["schedules"]] == [made["id"]]
+    await succeed(client, UPDATE_SCHEDULE, id=made["id"], input={"enabled": False})
+    await fail(client, DELETE_POLICY, id=policy["id"])
+    await succeed(client, DELETE_POLICY, id=policy["id"], force=True)
+    error = await fail(client, UPDATE_SCHEDULE, id=made["id"], input={"enabled": True})
+    assert error["message"] == "Policy does not exist"
+    (document,) = await every(writer, "schedule")
+    assert document["enabled"] is False
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "limits: {maxCost: 1e999}",
+        "urlRules: [{action: ADD, amount: -1e999}]",
+        f"urlRules: [{{action: ADD, amount: 1{'0' * 400}}}]",
+    ],
+)
+async def test_number_that_cannot_be_stored_is_the_clients_mistake(
+    argument: str, client: Client, writer: Writer
+) -> None:
+    others = 'name: "x", mimeTypeRules: [{save: true}], robotsTxt: {usage: OBEY}'
+    others += ', userAgents: [{name: "a"}]'
+    if "urlRules" not in argument:
+        others += ", urlRules: [{action: ADD, amount: 1}]"
+    before = len(await every(writer, "policy"))
+    result = await client.execute(
+        f"mutation {{ createPolicy(input: {{ {others}, {argument} }}) {{ id }} }}"
+    )
+    (error,) = result["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["message"].startswith("Number must be finite")
+    assert len(await every(writer, "policy")) == before
+
+
+async def test_stored_documents_show_what_would_stop_the_crawler(
+    client: Client, writer: Writer
+) -> None:
+    rules = [{"pattern": r"/\d{4}/", "match": "MATCHES", "action": "ADD", "amount": 1}]
+    await writer.insert(
+        "policy", {"id": "odd", "name": "Odd", "url_rules": [*rules, {"action": "ADD"}]}
+    )
+    await writer.insert("schedule", {"id": "odd", "seeds": ["example.com"], "policy_id": "gone"})
+    page = await succeed(client, "{ policies { items { name problems { path message } } } }")
+    found = {item["name"]: item["problems"] for item in page["items"]}
+    assert found.pop("Odd")[-3]["message"] == (
+        "Invalid regular expression in URL rule #1: braces are for `{SEED_DOMAINS}` only, and a "
+        r"literal brace is written twice: write `/\d{{4}}/`"
+    )
+    assert list(found.values()) == [[], []]
+    page = await succeed(client, "{ schedules { items { problems { path } } } }")
+    paths = [problem["path"] for problem in page["items"][0]["problems"]]
+    assert {"scheduleName", "seeds[0]", "policyId", "numUnits", "tags"} <= set(paths)
