@@ -205,7 +205,7 @@ def _policy(key: str, name: str, time: datetime) -> Document:
             {"pattern": "^text/", "match": "MATCHES", "save": True},
             {"save": False},
         ],
-        "proxy_rules": [],
+        "proxy_rules": [{}],
         "robots_txt": {"usage": "OBEY"},
         "url_normalization": {"enabled": True, "strip_parameters": ["sid"]},
         "url_rules": [{"action": "ADD", "amount": 1}],

@@ -44,7 +44,11 @@ class DomainLoginUser:
 
     username: str | None = strawberry.field(description="The user's name.")
     has_password: bool = strawberry.field(description="Whether a password is stored.")
-    working: bool | None = strawberry.field(description="False once logging in has failed.")
+    working: bool | None = strawberry.field(
+        description=(
+            "Whether logging in works, as people note it; the crawler neither reads nor writes it."
+        )
+    )
 
     @classmethod
     def read(cls, fields: Fields) -> DomainLoginUser:
@@ -65,7 +69,10 @@ class DomainLoginVersion:
         description="The URL of the page with the form, its password masked."
     )
     login_test: str | None = strawberry.field(
-        description="Text that is on a page only for those who have logged in; null for no test."
+        description=(
+            "Text that is on a page only for those who have logged in, as a note by people; the "
+            "crawler does not read it."
+        )
     )
     users: Sequence[DomainLoginUser] | None = strawberry.field(
         description="The users as whom the crawler can log in."
@@ -299,7 +306,11 @@ class DomainLoginMutation:
 
     set_domain_login: DomainLogin | None = strawberry.mutation(
         resolver=set_domain_login,
-        description="Creates the login of a domain, or changes what is given of it; returns it.",
+        description=(
+            "Creates the login of a domain, or changes what is given of it; returns it. The "
+            "domain is "
+            "a bare host in lower case, as it stands in URLs: no other key ever matches."
+        ),
     )
     delete_domain_login: strawberry.ID | None = strawberry.mutation(
         resolver=delete_domain_login, description="Deletes the login of a domain; returns its id."

@@ -38,7 +38,8 @@ class DomainLoginUserInput:
     working: bool | None = strawberry.field(
         default=UNSET,
         description=(
-            "False once logging in has failed. Absent or null, it stays, and becomes true with a "
+            "Whether logging in works, as people note it: the crawler neither reads nor writes it. "
+            "Absent or null, it stays, and becomes true with a "
             "new user or password."
         ),
     )
@@ -56,13 +57,18 @@ class DomainLoginInput:
     login_url: str | None = strawberry.field(
         default=UNSET,
         description=(
-            "The URL of the page with the form. A password masked as it is served, "
+            "The absolute http or https URL of the page with the form. A password masked as it is "
+            "served, "
             "`user:***@host`, stands for the stored one of the same user and host."
         ),
     )
     login_test: str | None = strawberry.field(
         default=UNSET,
-        description="Text that is on a page only for those who have logged in; null for no test.",
+        description=(
+            "Text that is on a page only for those who have logged in, as a note by people: the "
+            "crawler "
+            "does not read it. Null for none."
+        ),
     )
     users: list[DomainLoginUserInput] | None = strawberry.field(
         default=UNSET,

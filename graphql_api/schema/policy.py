@@ -442,7 +442,11 @@ class PolicyMutation:
     )
     update_policy: Policy | None = strawberry.mutation(
         resolver=update_policy,
-        description="Changes what is given of a policy, and returns it as it is then.",
+        description=(
+            "Changes what is given of a policy, and returns it as it is then. Jobs that are "
+            "running or "
+            "paused keep their copy."
+        ),
     )
     delete_policy: strawberry.ID | None = strawberry.mutation(
         resolver=delete_policy, description="Deletes a policy, and returns its key."

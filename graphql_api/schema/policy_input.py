@@ -11,7 +11,7 @@ from strawberry import UNSET
 
 from graphql_api.schema.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
 
-PATTERN = "A regular expression in Python's syntax; none in the last rule."
+PATTERN = "A regular expression that compiles on every Python from 3.9 on; none in the last rule."
 MATCH = "When the rule applies; none in the last rule, which applies to everything else."
 
 
@@ -33,10 +33,12 @@ class PolicyLimitsInput:
         default=UNSET, description="The cost that a URL may have."
     )
     max_duration: float | None = strawberry.field(
-        default=UNSET, description="How long a crawl may take, in seconds; not negative."
+        default=UNSET,
+        description="How long a crawl may take, in seconds; not negative. 0 is no limit.",
     )
     max_items: int | None = strawberry.field(
-        default=UNSET, description="How many items a crawl may download; not negative."
+        default=UNSET,
+        description="How many items a crawl may download; not negative. 0 is reached at once.",
     )
 
 
@@ -60,7 +62,8 @@ class PolicyProxyRuleInput:
     proxy_url: str | None = strawberry.field(
         default=UNSET,
         description=(
-            "The proxy's URL: http, https, socks4, socks4a or socks5. A password masked as it is "
+            "The proxy's URL: http, https, socks4, socks4a or socks5, with a host. A password "
+            "masked as it is "
             "served, `user:***@host`, stands for the stored one of the same user and host. In the "
             "last rule null for none."
         ),
@@ -104,7 +107,11 @@ class PolicyUrlRuleInput:
 
     pattern: str | None = strawberry.field(
         default=UNSET,
-        description=PATTERN + " `{SEED_DOMAINS}` in it stands for the hosts of the seeds.",
+        description=(
+            f"{PATTERN} `{{SEED_DOMAINS}}` in it stands for the hosts of the seeds. Every other "
+            f"brace "
+            r"is written twice: `\d{{4}}`."
+        ),
     )
     match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
     action: UrlRuleAction | None = strawberry.field(
@@ -120,7 +127,8 @@ class PolicyUserAgentInput:
     name: str | None = strawberry.field(
         default=UNSET,
         description=(
-            "The User-Agent header; required. `{VERSION}` in it stands for Starbelly's version."
+            "The User-Agent header; required. `{VERSION}` in it stands for Starbelly's version; "
+            "every other brace is written twice."
         ),
     )
 
@@ -138,7 +146,8 @@ class PolicyInput:
 
     name: str | None = strawberry.field(default=UNSET, description="What it is called; not blank.")
     captcha_solver_id: strawberry.ID | None = strawberry.field(
-        default=UNSET, description="The CAPTCHA solver to use; null for none."
+        default=UNSET,
+        description="The key of a stored CAPTCHA solver; null for none.",
     )
     authentication: PolicyAuthenticationInput | None = strawberry.field(
         default=UNSET, description="Whether the crawler logs in; null for no, the default."
@@ -153,7 +162,8 @@ class PolicyInput:
     proxy_rules: list[PolicyProxyRuleInput] | None = strawberry.field(
         default=UNSET,
         description=(
-            "Which proxy is used: the last rule has no pattern. Null for none, the default."
+            "Which proxy is used: the last rule has no pattern. Null for the default, one rule "
+            "without a proxy: Starbelly's dashboard needs a rule."
         ),
     )
     robots_txt: PolicyRobotsTxtInput | None = strawberry.field(

@@ -63,9 +63,11 @@ class PolicyLimits:
         description="The cost that a URL may have; URL rules say what it costs."
     )
     max_duration: float | None = strawberry.field(
-        description="How long a crawl may take, in seconds."
+        description="How long a crawl may take, in seconds; 0 is no limit."
     )
-    max_items: int | None = strawberry.field(description="How many items a crawl may download.")
+    max_items: int | None = strawberry.field(
+        description="How many items a crawl may download; 0 is reached at once."
+    )
 
     @classmethod
     def read(cls, fields: Fields) -> PolicyLimits:
@@ -166,7 +168,11 @@ class PolicyUrlRule:
     """Stored in `url_rules`."""
 
     pattern: str | None = strawberry.field(
-        description=PATTERN + " `{SEED_DOMAINS}` in it stands for the hosts of the seeds."
+        description=(
+            PATTERN
+            + " `{SEED_DOMAINS}` in it stands for the hosts of the seeds; every other brace is "
+            "written twice."
+        )
     )
     match: MatchRule | None = strawberry.field(description=MATCH)
     action: UrlRuleAction | None = strawberry.field(

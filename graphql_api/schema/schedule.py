@@ -65,7 +65,9 @@ class ScheduleVersion:
     schedule_name: str | None = strawberry.field(description="What it is called.")
     created_at: datetime | None = strawberry.field(description="When it was created.")
     updated_at: datetime | None = strawberry.field(description="When it was last changed.")
-    enabled: bool | None = strawberry.field(description="Whether it starts jobs.")
+    enabled: bool | None = strawberry.field(
+        description="Whether it starts jobs. The crawler reads this when it starts."
+    )
     time_unit: TimeUnit | None = strawberry.field(
         description="The unit of the time between two jobs."
     )
@@ -76,7 +78,12 @@ class ScheduleVersion:
     job_name: str | None = strawberry.field(
         description="What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`."
     )
-    job_count: int | None = strawberry.field(description="How many jobs it has started.")
+    job_count: int | None = strawberry.field(
+        description=(
+            "How many jobs it has started, as the crawler counts; Starbelly's dashboard may "
+            "reset it."
+        )
+    )
     seeds: Sequence[str] | None = strawberry.field(
         description="The URLs with which a job begins, their passwords masked."
     )
@@ -334,7 +341,12 @@ def watch_schedules(
     )
 
 
-AT_NEXT_START = " The crawler takes notice when it next starts."
+AT_NEXT_START = " The crawler reads it when it next starts."
+UNTIL_NEXT_START = (
+    " The crawler keeps schedules in memory: one that was deleted or disabled here still starts "
+    "its "
+    "jobs until the crawler is restarted."
+)
 
 ScheduleInputArgument: TypeAlias = Annotated[
     ScheduleInput, strawberry.argument(description="Its values.")
@@ -447,12 +459,12 @@ class ScheduleMutation:
     update_schedule: Schedule | None = strawberry.mutation(
         resolver=update_schedule,
         description=(
-            "Changes what is given of a schedule, and returns it as it is then." + AT_NEXT_START
+            "Changes what is given of a schedule, and returns it as it is then." + UNTIL_NEXT_START
         ),
     )
     delete_schedule: strawberry.ID | None = strawberry.mutation(
         resolver=delete_schedule,
-        description="Deletes a schedule, and returns its key." + AT_NEXT_START,
+        description="Deletes a schedule, and returns its key." + UNTIL_NEXT_START,
     )
 
 

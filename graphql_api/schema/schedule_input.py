@@ -30,25 +30,39 @@ class ScheduleInput:
         default=UNSET, description="What it is called; not blank."
     )
     enabled: bool | None = strawberry.field(
-        default=UNSET, description="Whether it starts jobs; a new one does, if this is absent."
+        default=UNSET,
+        description=(
+            "Whether it starts jobs; a new one does, if this is absent. One that is disabled still "
+            "starts them until the crawler is restarted."
+        ),
     )
     time_unit: TimeUnit | None = strawberry.field(
         default=UNSET, description="The unit of the time between two jobs."
     )
     num_units: int | None = strawberry.field(
-        default=UNSET, description="How many units are between two jobs; positive."
+        default=UNSET,
+        description=(
+            "How many units are between two jobs; positive, and no more than end before the year "
+            "10000."
+        ),
     )
     timing: ScheduleTiming | None = strawberry.field(
         default=UNSET, description="From when the time to the next job counts."
     )
     job_name: str | None = strawberry.field(
         default=UNSET,
-        description="What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`.",
+        description=(
+            "What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`. Every other "
+            "brace is "
+            "written twice."
+        ),
     )
     seeds: list[str] | None = strawberry.field(
         default=UNSET,
         description=(
-            "The URLs with which a job begins, at least one. A password masked as it is served, "
+            "The URLs with which a job begins, at least one: absolute http or https URLs with a "
+            "host in "
+            "ASCII, and not in punycode. A password masked as it is served, "
             "`user:***@host`, stands for the stored one of the same user and host."
         ),
     )
