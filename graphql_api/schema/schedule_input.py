@@ -42,8 +42,8 @@ class ScheduleInput:
     num_units: int | None = strawberry.field(
         default=UNSET,
         description=(
-            "How many units are between two jobs; positive, and no more than end before the year "
-            "10000."
+            "How many units are between two jobs; positive, and so few that the next job comes "
+            "before the year 10000."
         ),
     )
     timing: ScheduleTiming | None = strawberry.field(
