@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 import strawberry
 from strawberry import UNSET
 
-from graphql_api.errors import PolicyInUseError
+from graphql_api.errors import PolicyInUseError, WriteError
 from graphql_api.feeds.table import Document, Filter
 from graphql_api.schema.changes import (
     CHANGED_FIELDS,
@@ -58,6 +58,7 @@ from graphql_api.schema.writing import (
     find,
     get_if_there,
     is_key,
+    take_back,
     update,
 )
 
@@ -352,25 +353,40 @@ async def delete_policy(
 ) -> strawberry.ID | None:
     """Delete a policy.
 
-    RethinkDB has no transaction over two tables: a schedule that is given the policy in the moment
-    between the look at the schedules and the deletion is left without one.
+    RethinkDB has no transaction over two tables. So this looks at the schedules again after the
+    deletion, and takes it back if one was given the policy meanwhile; whoever writes a schedule
+    looks at the policy again likewise. Of the two at least the later one sees the other.
     """
     schedules = await find(info.context, "schedule", "policy_id", id) if is_key(id) else []
 
     def check() -> None:
-        enabled = [schedule for schedule in schedules if schedule.get("enabled", True)]
+        enabled = _enabled(schedules)
         if force and enabled:
-            raise _in_use(
-                info,
-                "enabled schedules use this policy, and without it they end the crawler's process; "
-                "disable them or give them another policy first",
-                enabled,
-            )
+            raise _in_use(info, _BY_ENABLED, enabled)
         if schedules and not force:
-            raise _in_use(info, "schedules use this policy", schedules)
+            raise _in_use(info, _BY_ANY, schedules)
 
-    await delete(info.context, POLICIES, id, if_updated_at=if_updated_at, check=check)
+    deleted = await delete(info.context, POLICIES, id, if_updated_at=if_updated_at, check=check)
+    try:
+        late = _enabled(await find(info.context, "schedule", "policy_id", id))
+    except WriteError:
+        return id  # it is deleted, and the database was lost since; the log has it
+    if late:
+        await take_back(info.context, POLICIES, id, lambda stored: stored or deleted.old)
+        raise _in_use(info, _BY_ENABLED, late)
     return id
+
+
+def _enabled(schedules: Sequence[Document]) -> list[Document]:
+    """The schedules that the crawler takes for enabled."""
+    return [schedule for schedule in schedules if schedule.get("enabled", True)]
+
+
+_BY_ANY = "schedules use this policy"
+_BY_ENABLED = (
+    "enabled schedules use this policy, and without it they end the crawler's process; disable them "
+    "or give them another policy first"
+)
 
 
 async def _has_solver(context: Context, values: PolicyInput) -> bool:
@@ -389,11 +405,7 @@ async def _schedules_with_odd_seeds(
     if not is_key(policy_id):
         return []
     schedules = await find(context, "schedule", "policy_id", policy_id)
-    return [
-        schedule
-        for schedule in schedules
-        if schedule.get("enabled", True) and not has_plain_seeds(schedule)
-    ]
+    return [schedule for schedule in _enabled(schedules) if not has_plain_seeds(schedule)]
 
 
 def _keys_and_names(schedules: Sequence[Document]) -> dict[str, str | None]:

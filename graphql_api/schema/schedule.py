@@ -10,6 +10,7 @@ from typing import Annotated, TypeAlias
 import strawberry
 from strawberry import UNSET
 
+from graphql_api.errors import InvalidInputError, Problem, WriteError
 from graphql_api.feeds.table import Document, Filter
 from graphql_api.schema.changes import (
     CHANGED_FIELDS,
@@ -21,7 +22,7 @@ from graphql_api.schema.changes import (
     changed_fields,
     watch,
 )
-from graphql_api.schema.context import Info
+from graphql_api.schema.context import Context, Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.document_problems import (
     NOTHING_HIDDEN,
@@ -369,6 +370,7 @@ async def create_schedule(
         lambda stored, at: schedule_document(
             input, stored, at / "input", now=context.now(), policy=policy
         ),
+        confirm=lambda written: _policy_is_gone(context, written),
     )
 
 
@@ -393,7 +395,14 @@ async def update_schedule(
 
     while True:
         try:
-            return await update(context, SCHEDULES, id, make, if_updated_at=if_updated_at)
+            return await update(
+                context,
+                SCHEDULES,
+                id,
+                make,
+                if_updated_at=if_updated_at,
+                confirm=(lambda written: _policy_is_gone(context, written)) if policies else None,
+            )
         except _PolicyNotLookedUpError as error:
             policies[error.key] = await get(context, "policy", error.key)
 
@@ -407,6 +416,19 @@ def _policy_to_look_up(values: ScheduleInput, stored: Document) -> str | None:
     else:
         return None
     return key if isinstance(key, str) else None
+
+
+async def _policy_is_gone(context: Context, schedule: Document) -> InvalidInputError | None:
+    """The error for an enabled schedule whose policy was deleted while it was written."""
+    if schedule.get("enabled") is not True:
+        return None
+    try:
+        policy = await get(context, "policy", schedule["policy_id"])
+    except WriteError:
+        return None  # it is written, and the database was lost since; the log has it
+    if policy is not None:
+        return None
+    return InvalidInputError([Problem(("input", "policyId"), "Policy does not exist")])
 
 
 class _PolicyNotLookedUpError(Exception):

@@ -7,7 +7,7 @@ so checks again, if the document has changed meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeAlias, TypeVar
 from uuid import uuid4
@@ -16,6 +16,7 @@ import strawberry
 from strawberry import UNSET
 
 from graphql_api.errors import (
+    ClientError,
     ConflictError,
     DatabaseError,
     DatabaseUnavailableError,
@@ -44,6 +45,10 @@ MAX_KEY_BYTES = 127
 MakeDocument: TypeAlias = Callable[[Document | None, Place], Document]
 """Makes a document from the stored one, None for a new one; says what is wrong with the arguments
 of the mutation, whose place it is given."""
+
+Confirm: TypeAlias = Callable[[Document], Awaitable[ClientError | None]]
+"""Looks after a write at what the document depends on in other tables: the error, if that is gone.
+RethinkDB has no transaction over two tables, so that no look before the write is enough."""
 
 IfUpdatedAt: TypeAlias = Annotated[
     datetime | None,
@@ -99,18 +104,25 @@ async def find(context: Context, table: str, field: str, value: str) -> list[Doc
         raise told(error) from error
 
 
-async def create(context: Context, table: Table[RowT, Any], make: MakeDocument) -> RowT:
+async def create(
+    context: Context,
+    table: Table[RowT, Any],
+    make: MakeDocument,
+    *,
+    confirm: Confirm | None = None,
+) -> RowT:
     """Write a new document, with a new key.
 
     Raises:
         InvalidInputError: Its values break rules.
+        ClientError: That of `confirm`; the document is deleted again.
         WriteError: It was not written, or may not have been.
     """
     key = str(uuid4())
     now = stored_time(_in_milliseconds(context.now()))
     document = _made(make, None)
     new = {**document, table.primary_key: key, "created_at": now, "updated_at": now}
-    return _row(table, await write(context, table, key, lambda _: new))
+    return _row(table, await _write_confirmed(context, table, key, lambda _: new, confirm))
 
 
 async def update(
@@ -120,10 +132,12 @@ async def update(
     make: MakeDocument,
     *,
     if_updated_at: datetime | None,
+    confirm: Confirm | None = None,
 ) -> RowT:
     """Change a document that is there.
 
     Raises:
+        ClientError: That of `confirm`; the document is as it was before.
         ConflictError: It is not the one that `if_updated_at` was read from.
         InvalidInputError: Its new values break rules.
         NotFoundError: There is no such document.
@@ -135,7 +149,7 @@ async def update(
         return {**_made(make, found), "updated_at": _next_update(found, context.now())}
 
     _check_key(table, key)
-    return _row(table, await write(context, table, key, change))
+    return _row(table, await _write_confirmed(context, table, key, change, confirm))
 
 
 async def delete(
@@ -145,7 +159,7 @@ async def delete(
     *,
     if_updated_at: datetime | None = UNSET,
     check: Callable[[], None] = lambda: None,
-) -> None:
+) -> Written:
     """Delete a document that is there.
 
     Args:
@@ -166,7 +180,7 @@ async def delete(
         check()
 
     _check_key(table, key)
-    await write(context, table, key, change)
+    return await write(context, table, key, change)
 
 
 async def put(context: Context, table: Table[RowT, Any], key: str, make: MakeDocument) -> RowT:
@@ -205,6 +219,39 @@ async def write(context: Context, table: Table[Any, Any], key: str, change: Chan
         if not await sighting.of(written.old, written.new, context.feed_wait_s):
             log.info("table %s: a write was not seen in %g s", table.name, context.feed_wait_s)
     return written
+
+
+async def _write_confirmed(
+    context: Context,
+    table: Table[Any, Any],
+    key: str,
+    change: Change,
+    confirm: Confirm | None,
+) -> Written:
+    """Write, and take it back if what it depends on is gone by then."""
+    written = await write(context, table, key, change)
+    error = None if confirm is None or written.new is None else await confirm(written.new)
+    if error is None:
+        return written
+    await take_back(
+        context, table, key, lambda stored: written.old if stored == written.new else stored
+    )
+    raise error
+
+
+async def take_back(context: Context, table: Table[Any, Any], key: str, change: Change) -> None:
+    """Undo a write.
+
+    Raises:
+        MaybeWrittenError: It cannot be undone, or may not have been.
+    """
+    try:
+        await write(context, table, key, change)
+    except WriteError as error:
+        raise MaybeWrittenError(
+            "somebody else has made a change at the same moment that does not go with yours, and "
+            "yours could not be taken back: look at what there is before you try again"
+        ) from error
 
 
 def is_key(key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -140,3 +141,18 @@ async def test_stored_documents_show_what_would_stop_the_crawler(
     page = await succeed(client, "{ schedules { items { problems { path } } } }")
     paths = [problem["path"] for problem in page["items"][0]["problems"]]
     assert {"scheduleName", "seeds[0]", "policyId", "numUnits", "tags"} <= set(paths)
+
+
+async def test_no_enabled_schedule_is_without_its_policy_after_races(
+    client: Client, writer: Writer
+) -> None:
+    """The policy is deleted and given to a schedule at the same moment, again and again."""
+    for _ in range(15):
+        policy = await succeed(client, CREATE_POLICY, input=POLICY)
+        await asyncio.gather(
+            client.execute(DELETE_POLICY, id=policy["id"], force=True),
+            client.execute(CREATE_SCHEDULE, input=schedule(policy["id"])),
+        )
+    policies = {policy["id"] for policy in await every(writer, "policy")}
+    for document in await every(writer, "schedule"):
+        assert document["policy_id"] in policies

@@ -394,6 +394,15 @@ async def test_what_is_not_there_is_said_so(key: str) -> None:
             assert text.startswith("there is no ")
 
 
+NEW_SCHEDULE: dict[str, Any] = {
+    "scheduleName": "New",
+    "timeUnit": "DAYS",
+    "numUnits": 1,
+    "timing": "REGULAR_INTERVAL",
+    "jobName": "New #{COUNT}",
+    "seeds": ["https://example.com/"],
+    "policyId": "p1",
+}
 DELETE_POLICY = 'mutation($force: Boolean!) { deletePolicy(id: "p1", force: $force) }'
 
 
@@ -423,6 +432,47 @@ async def test_policy_of_an_enabled_schedule_is_never_deleted(enabled: dict[str,
         assert text.endswith(": On")
         assert more["schedules"] == [{"id": "s3", "scheduleName": "On"}]
         assert server.store.documents("policy") == [POLICY]
+
+
+async def test_policy_that_a_schedule_is_given_while_it_is_deleted_comes_back() -> None:
+    async with serving(schedule=[]) as server:
+        write = server.store.write
+
+        async def write_both(table: str, key: str, change: Change) -> Written:
+            written = await write(table, key, change)
+            if table == "policy" and written.new is None:
+                await write("schedule", "s1", lambda _: SCHEDULE)
+            return written
+
+        server.store.write = write_both  # type: ignore[method-assign]
+        code, _, more = await error(server, DELETE_POLICY, force=True)
+        assert code == "POLICY_IN_USE"
+        assert more["schedules"] == [{"id": "s1", "scheduleName": "Nightly"}]
+        assert server.store.documents("policy") == [POLICY]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_schedule_whose_policy_is_deleted_while_it_is_written_is_taken_back(
+    is_new: bool,
+) -> None:
+    disabled = {**SCHEDULE, "enabled": False}
+    async with serving(schedule=[disabled]) as server:
+        write = server.store.write
+
+        async def write_both(table: str, key: str, change: Change) -> Written:
+            written = await write(table, key, change)
+            await write("policy", "p1", lambda _: None)
+            return written
+
+        server.store.write = write_both  # type: ignore[method-assign]
+        if is_new:
+            mutation = "mutation($input: ScheduleInput!) { createSchedule(input: $input) { id } }"
+            given: dict[str, Any] = NEW_SCHEDULE
+        else:
+            mutation, given = UPDATE_SCHEDULE, {"enabled": True}
+        code, text, _ = await error(server, mutation, input=given)
+        assert (code, text) == ("BAD_USER_INPUT", "Policy does not exist")
+        assert server.store.documents("schedule") == [disabled]
 
 
 @pytest.mark.parametrize("given", [{"enabled": True}, {"enabled": True, "policyId": "gone"}])
