@@ -232,7 +232,8 @@ def _check_url_pattern(pattern: Any, at: Place) -> None:
             return
         why = why_not_portable(expression)
         if why is not None:
-            at.refuse("Invalid regular expression", why)
+            filled = " (with hosts of seeds filled in)" if len(expressions) > 1 else ""
+            at.refuse("Invalid regular expression", why + filled)
             return
 
 

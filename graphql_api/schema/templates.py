@@ -54,6 +54,8 @@ def filled_in(text: str, samples: Sequence[Values]) -> list[str]:
             _check_field(text, field, spec or "", names)
     try:
         return [text.format(**values) for values in samples]
+    except IndexError as error:
+        raise TemplateError("an index is beyond the end of a value that may be short") from error
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise TemplateError(_advice(text, names)) from error
 
