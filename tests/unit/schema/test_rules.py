@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graphql_api.schema.policy_rules import MAX_PATTERN_CHARACTERS, MAX_RULES
+from graphql_api.schema.problems import MAX_ITEMS, MAX_PROBLEMS
 from tests.unit.schema.harness import Server, serve
 
 CREATE_POLICY = "mutation($input: PolicyInput!) { createPolicy(input: $input) { id } }"
@@ -552,3 +553,83 @@ async def test_login_with_a_key_that_never_matches_can_be_deleted() -> None:
     async with serve({"domain_login": [{"domain": "HTTP://Example.org"}]}) as server:
         await server.data('mutation { deleteDomainLogin(domain: "HTTP://Example.org") }')
         assert server.store.documents("domain_login") == []
+
+
+async def test_very_many_problems_of_an_input_are_counted_and_not_listed() -> None:
+    agents = [{"name": "{"}] * 90_000
+    async with serve({"policy": []}) as server:
+        found = await problems(server, CREATE_POLICY, input={**POLICY, "userAgents": agents})
+        assert len(found) == MAX_PROBLEMS + 1
+        assert found[-1] == ((), "89900 more problems are not listed")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "better"),
+    [
+        (r"/\d{4}/", r"/\d{{4}}/"),
+        ("[^{}]+", "[^{{}}]+"),
+        (r"({SEED_DOMAINS})/\d{2}", r"({SEED_DOMAINS})/\d{{2}}"),
+        ("a{{2}}b{2}", "a{{2}}b{{2}}"),
+        ("{X}", "{{X}}"),
+    ],
+)
+async def test_pattern_with_single_braces_is_refused_with_the_one_that_is_meant(
+    pattern: str, better: str
+) -> None:
+    place = ("urlRules", 0, "pattern")
+    async with serve({"policy": []}) as server:
+        ((_, message),) = await problems(
+            server, CREATE_POLICY, input=changed(POLICY, place, pattern)
+        )
+        assert message.endswith(f"write `{better}`")
+        assert await problems(server, CREATE_POLICY, input=changed(POLICY, place, better)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("name",), "\ud800"),
+        (("userAgents", 0, "name"), "a\udfff"),
+        (("urlRules", 0, "pattern"), "\ud83d"),
+        (("urlNormalization",), {"stripParameters": ["\ud800"]}),
+    ],
+)
+async def test_half_of_a_character_is_refused_at_its_place(place: Place, value: object) -> None:
+    async with serve({"policy": []}) as server:
+        ((path, message),) = await problems(
+            server, CREATE_POLICY, input=changed(POLICY, place, value)
+        )
+        assert path[: len(place) + 1] == ("input", *place)
+        assert message == "Text has a lone surrogate, which is half of a character"
+
+
+async def test_more_items_than_a_list_can_hold_are_refused() -> None:
+    given = {"stripParameters": ["x"] * (MAX_ITEMS + 1)}
+    async with serve({"policy": []}) as server:
+        assert await problems(
+            server, CREATE_POLICY, input={**POLICY, "urlNormalization": given}
+        ) == [
+            (("input", "urlNormalization", "stripParameters"), "There are more than 100000 items")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_accepted"),
+    [
+        *((f"{s}://h", True) for s in ("http", "https", "socks4", "socks4a", "socks5", "SOCKS5")),
+        *(
+            (f"http://{host}", True)
+            for host in ("h:0", "h:65535", "h:", "[::1]:1", "u:p@h", "ü.de")
+        ),
+        *((f" http://h{end}", True) for end in ("", " ", "\n", "/path", "?q", "#f")),
+        *((f"http:{rest}", False) for rest in ("h", "/h", "//", "///h", "//?q", "//:80", "//u:p@")),
+        *((f"http://h:{port}", False) for port in ("65536", "-1", "x", "1x", "80:80")),
+        *((f"http://{host}", False) for host in ("[::1", "::1]", "[zz]", "[::1]x", "a]b", " ")),
+        *((url, False) for url in ("h:80", "//h", "ftp://h", "socks5h://h", "javascript:1", "x")),
+    ],
+)
+async def test_proxy_needs_a_scheme_a_host_and_a_port_in_range(url: str, is_accepted: bool) -> None:
+    async with serve({"policy": []}) as server:
+        for index in (0, 1):
+            values = changed(POLICY, ("proxyRules", index, "proxyUrl"), url)
+            assert (await problems(server, CREATE_POLICY, input=values) == []) == is_accepted

@@ -8,7 +8,8 @@ from strawberry.types import ExecutionResult
 
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.schema import build_schema
-from graphql_api.schema.policy import POLICIES, PolicyFilter, watch_policies
+from graphql_api.schema.policy import POLICIES, PolicyFilter
+from graphql_api.schema.policy_fields import watch_policies
 from tests.unit.schema.documents import DOCUMENTS
 from tests.unit.schema.harness import everything, serve
 

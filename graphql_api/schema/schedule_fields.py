@@ -1,0 +1,223 @@
+"""Schedules: their fields of `Query`, `Subscription` and `Mutation`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, TypeAlias
+
+import strawberry
+from strawberry import UNSET
+
+from graphql_api.errors import InvalidInputError, Problem, WriteError
+from graphql_api.feeds.table import Document
+from graphql_api.schema.changes import (
+    IncludeInitial,
+    Since,
+    watch,
+)
+from graphql_api.schema.context import Context, Info
+from graphql_api.schema.filters import (
+    given,
+)
+from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
+from graphql_api.schema.problems import Place
+from graphql_api.schema.schedule import SCHEDULES, Schedule, ScheduleChange, ScheduleFilter
+from graphql_api.schema.schedule_input import ScheduleInput, schedule_document
+from graphql_api.schema.table_schema import TableSchema
+from graphql_api.schema.writing import IfUpdatedAt, create, delete, get, update
+
+ScheduleWhereArgument: TypeAlias = Annotated[
+    ScheduleFilter | None, strawberry.argument(description="Which schedules; all, if absent.")
+]
+ScheduleKey: TypeAlias = Annotated[
+    strawberry.ID, strawberry.argument(description="The schedule's key.")
+]
+
+
+async def read_schedules(
+    info: Info, where: ScheduleWhereArgument = UNSET, limit: Limit = 100, offset: Offset = 0
+) -> Page[Schedule]:
+    """Some of the schedules that pass a filter."""
+    return await read_page(
+        info.context,
+        SCHEDULES,
+        where.condition() if where else None,
+        order=lambda schedule: by_name(schedule.schedule_name, schedule.id),
+        limit=limit,
+        offset=offset,
+    )
+
+
+async def read_schedule(info: Info, id: ScheduleKey) -> Schedule | None:  # noqa: A002
+    """The schedule with a key."""
+    feed = await info.context.ready(SCHEDULES)
+    return feed.get(id)
+
+
+def watch_schedules(
+    info: Info,
+    where: ScheduleWhereArgument = UNSET,
+    include_initial: IncludeInitial = True,
+    since: Since = UNSET,
+) -> AsyncIterator[ScheduleChange]:
+    """The schedules that pass a filter, live."""
+    condition = where.condition() if where else None
+    return watch(
+        info.context, SCHEDULES, condition, include_initial=include_initial, since=given(since)
+    )
+
+
+AT_NEXT_START = " The crawler reads it when it next starts."
+UNTIL_NEXT_START = (
+    " The crawler keeps schedules in memory: one that was deleted or disabled here still starts "
+    "its "
+    "jobs until the crawler is restarted."
+)
+
+ScheduleInputArgument: TypeAlias = Annotated[
+    ScheduleInput, strawberry.argument(description="Its values.")
+]
+
+# The policy of a schedule is looked for before the schedule is written. RethinkDB has no
+# transaction over two tables: one that is deleted in the moment between is missing then.
+
+
+async def create_schedule(
+    info: Info,
+    input: ScheduleInputArgument,  # noqa: A002
+) -> Schedule | None:
+    """Write a new schedule."""
+    context = info.context
+    policy = await get(context, "policy", given(input.policy_id))
+    return await create(
+        context,
+        SCHEDULES,
+        lambda stored, at: schedule_document(
+            input, stored, at / "input", now=context.now(), policy=policy
+        ),
+        confirm=lambda written: _policy_is_gone(context, written),
+    )
+
+
+async def update_schedule(
+    info: Info,
+    id: ScheduleKey,  # noqa: A002
+    input: ScheduleInputArgument,  # noqa: A002
+    if_updated_at: IfUpdatedAt = UNSET,
+) -> Schedule | None:
+    """Change what is given of a schedule."""
+    context = info.context
+    policies: dict[str, Document | None] = {}
+
+    def make(stored: Document | None, at: Place) -> Document:
+        policy = None
+        key = _policy_to_look_up(input, stored or {})
+        if key is not None:
+            if key not in policies:
+                raise _PolicyNotLookedUpError(key)
+            policy = policies[key]
+        return schedule_document(input, stored, at / "input", now=context.now(), policy=policy)
+
+    while True:
+        try:
+            return await update(
+                context,
+                SCHEDULES,
+                id,
+                make,
+                if_updated_at=if_updated_at,
+                confirm=(lambda written: _policy_is_gone(context, written)) if policies else None,
+            )
+        except _PolicyNotLookedUpError as error:
+            policies[error.key] = await get(context, "policy", error.key)
+
+
+def _policy_to_look_up(values: ScheduleInput, stored: Document) -> str | None:
+    """The key of the policy that a schedule names once it is updated, if its rules need that."""
+    if values.policy_id is not UNSET:
+        key = values.policy_id
+    elif values.enabled is True or values.seeds is not UNSET:
+        key = stored.get("policy_id")
+    else:
+        return None
+    return key if isinstance(key, str) else None
+
+
+async def _policy_is_gone(context: Context, schedule: Document) -> InvalidInputError | None:
+    """The error for an enabled schedule whose policy was deleted while it was written."""
+    if schedule.get("enabled") is not True:
+        return None
+    try:
+        policy = await get(context, "policy", schedule["policy_id"])
+    except WriteError:
+        return None  # it is written, and the database was lost since; the log has it
+    if policy is not None:
+        return None
+    return InvalidInputError([Problem(("input", "policyId"), "Policy does not exist")])
+
+
+class _PolicyNotLookedUpError(Exception):
+    """An update needs a policy that has not been looked up yet."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+async def delete_schedule(
+    info: Info,
+    id: ScheduleKey,  # noqa: A002
+    if_updated_at: IfUpdatedAt = UNSET,
+) -> strawberry.ID | None:
+    """Delete a schedule."""
+    await delete(info.context, SCHEDULES, id, if_updated_at=if_updated_at)
+    return id
+
+
+@strawberry.type
+class ScheduleQuery:
+    """Fields of `Query`."""
+
+    schedules: Page[Schedule] = strawberry.field(
+        resolver=read_schedules, description="Schedules, by name."
+    )
+    schedule: Schedule | None = strawberry.field(
+        resolver=read_schedule, description="One schedule; null if there is none."
+    )
+
+
+@strawberry.type
+class ScheduleSubscription:
+    """Fields of `Subscription`."""
+
+    schedule_changes: AsyncIterator[ScheduleChange] = strawberry.subscription(
+        resolver=watch_schedules, description="Schedules, and every change of them."
+    )
+
+
+@strawberry.type
+class ScheduleMutation:
+    """Fields of `Mutation`."""
+
+    create_schedule: Schedule | None = strawberry.mutation(
+        resolver=create_schedule,
+        description="Creates a schedule, and returns it." + AT_NEXT_START,
+    )
+    update_schedule: Schedule | None = strawberry.mutation(
+        resolver=update_schedule,
+        description=(
+            "Changes what is given of a schedule, and returns it as it is then." + UNTIL_NEXT_START
+        ),
+    )
+    delete_schedule: strawberry.ID | None = strawberry.mutation(
+        resolver=delete_schedule,
+        description="Deletes a schedule, and returns its key." + UNTIL_NEXT_START,
+    )
+
+
+SCHEDULE = TableSchema(
+    table=SCHEDULES,
+    query=ScheduleQuery,
+    subscription=ScheduleSubscription,
+    mutation=ScheduleMutation,
+)
