@@ -168,8 +168,8 @@ def _enabled(schedules: Sequence[Document]) -> list[Document]:
 
 _BY_ANY = "schedules use this policy"
 _BY_ENABLED = (
-    "enabled schedules use this policy, and without it they end the crawler's process; disable them "
-    "or give them another policy first"
+    "enabled schedules use this policy, and without it they end the crawler's process; disable "
+    "them or give them another policy first"
 )
 
 

@@ -90,12 +90,20 @@ class ScheduleVersion:
 def read_policy_of(root: strawberry.Parent[Schedule], info: Info) -> Policy | None:
     """The policy that a schedule names, from memory; clients that may only write do not see it."""
     require(_READ, info)
+    return _policy_of(root, info)
+
+
+def _policy_of(root: Schedule, info: Info) -> Policy | None:
     return None if root.policy_id is None else info.context.feeds[POLICIES].get(root.policy_id)
 
 
 def read_schedule_problems(root: strawberry.Parent[Schedule], info: Info) -> list[DocumentProblem]:
-    """What would stop the crawler in a schedule, its policy looked up in memory."""
-    policy = read_policy_of(root, info)
+    """What would stop the crawler in a schedule, its policy looked up in memory.
+
+    It needs no scope of its own: a client that may only write learns as much from the rules of
+    writing.
+    """
+    policy = _policy_of(root, info)
 
     def check(document: Document, at: Place) -> None:
         check_schedule(

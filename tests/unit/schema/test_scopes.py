@@ -124,11 +124,16 @@ async def test_feed_of_a_table_is_shown_to_those_who_may_know_of_it() -> None:
         assert [feed["table"] for feed in data["feeds"]] == tables
 
 
-LINKED: dict[str, set[Scope]] = {"Schedule.policy": {READ}}
-"""Every field below the root types that leads to another row, and what it needs."""
+COMPUTED: dict[str, set[Scope]] = {
+    "Policy.problems": set(),
+    "Schedule.policy": {READ},
+    "Schedule.problems": set(),
+}
+"""Every field below the root types that is computed, and what it needs. One that shows another row
+needs `read`; the problems of a row show a client no more than the rules of writing do."""
 
 
-def test_every_field_that_leads_to_another_row_is_in_the_table() -> None:
+def test_every_field_that_is_computed_is_in_the_table() -> None:
     """Such fields have resolvers; all others hold a part of their own row."""
     schema = build_schema()
     found = {
@@ -139,7 +144,7 @@ def test_every_field_that_leads_to_another_row_is_in_the_table() -> None:
         for field in made.definition.fields
         if not field.is_basic_field
     }
-    assert found == LINKED.keys()
+    assert found == COMPUTED.keys()
 
 
 POLICY_SECRET = "of another table"
@@ -161,7 +166,9 @@ async def test_answer_of_a_mutation_shows_no_other_row_to_those_who_may_not_read
         "schedule": [{**SCHEDULE, "id": "s", "policy_id": "p"}],
     }
     async with serve(documents, scopes=scopes) as server:
-        selected = answer.replace("SELECTED", "scheduleName policyId policy { name }")
+        selected = answer.replace(
+            "SELECTED", "scheduleName policyId problems { path } policy { name }"
+        )
         result = await server.execute(f"mutation {{ row: {selected} }}")
     assert result.data is not None
     assert result.data["row"]["policyId"] == "p", "it is written, and its own row is shown"
