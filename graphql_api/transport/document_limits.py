@@ -9,8 +9,12 @@ as often as its fragment is spread. **Comparisons** are what validation needs to
 named fields can be merged: it compares each with each, and what is selected below them, too. The
 **cost** of an operation is an upper bound of the fields that are resolved for it, of a subscription
 for each event: a field is 1, and what is below a field with the argument `limit` counts as many
-times as that says. A list inside a document counts once. What is asked of the schema counts as
-often as that has fields.
+times as that says. A list inside a document counts once.
+
+Introspection has limits of its own, which no setting changes: what is below `__schema` and
+`__type` counts for them, and for nothing else. Tools ask for the whole schema by one query, which
+selects some 230 fields on 18 levels, its fragments written out: GraphiQL, Apollo, GraphQL Code
+Generator, graphql-inspector. It passes whatever the settings are.
 
 Source: the GraphQL specification, 5.3.2 "Field Selection Merging".
 """
@@ -35,6 +39,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     VariableNode,
     get_named_type,
@@ -46,13 +51,19 @@ LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 _PAGE_SIZE = "limit"
 _INTROSPECTION_TYPES = {"__schema": "__Schema", "__type": "__Type"}
 
+MAX_INTROSPECTION_LEVELS = 30
+MAX_INTROSPECTION_COMPARISONS = 20_000
+MAX_INTROSPECTION_FIELDS = 500
+"""How many fields an operation may select below `__schema` and `__type`, its fragments written out.
+Each is resolved at most as often as the schema has fields."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLimits:
     """What one document, or one operation of it, may have at most.
 
     Attributes:
-        max_depth: Levels; the introspection of clients such as GraphiQL has 18.
+        max_depth: Levels.
         max_aliases: Aliases.
         max_comparisons: Comparisons; each takes some microseconds.
         max_cost: Fields that may be resolved.
@@ -74,17 +85,27 @@ def check_shape(document: DocumentNode, limits: DocumentLimits) -> GraphQLError 
     measuring = _Measuring(document, limits.max_depth)
     try:
         shapes = [
-            measuring.shape(definition.selection_set, 1)
-            for definition in document.definitions
-            if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode)
+            measuring.shape(definition.selection_set, 1, is_introspection=is_introspection)
+            for definition, is_introspection in _definitions(document)
         ]
-    except _TooDeepError:
-        text = f"the document has more than {limits.max_depth} levels of selections"
+    except _TooDeepError as error:
+        if error.is_introspection:
+            return _introspection_exceeded("levels of selections", MAX_INTROSPECTION_LEVELS)
+        text = (
+            f"the document has more than {limits.max_depth} levels of selections: "
+            "ask for what is deeper by an operation of its own"
+        )
         return limit_exceeded(text, limits.max_depth)
     if any(shape.aliases > limits.max_aliases for shape in shapes):
-        text = f"the document has more than {limits.max_aliases} aliases"
+        text = (
+            f"the document has more than {limits.max_aliases} aliases: ask for many rows by a "
+            "filter such as `ids`, or send several operations"
+        )
         return limit_exceeded(text, limits.max_aliases)
-    if _Comparing(document).takes_more_than(limits.max_comparisons):
+    comparing = _Comparing(document)
+    if comparing.takes_more_than(limits.max_comparisons, MAX_INTROSPECTION_COMPARISONS):
+        if comparing.left >= 0:
+            return _introspection_exceeded("comparisons", MAX_INTROSPECTION_COMPARISONS)
         text = (
             f"the document selects the same fields so often that more than "
             f"{limits.max_comparisons} comparisons would be needed: select each once"
@@ -103,18 +124,45 @@ def check_cost(
     """The error of an operation that costs too much; its document is valid."""
     root = schema.get_root_type(operation.operation)
     assert root is not None, "the document is valid"
-    cost = _Cost(schema, document, operation, variables).of(operation.selection_set, root)
-    if cost <= limits.max_cost:
+    cost = _Counting(schema, document, operation, variables).of(operation.selection_set, root)
+    if cost.introspection > MAX_INTROSPECTION_FIELDS:
+        return _introspection_exceeded(
+            "fields, its fragments written out", MAX_INTROSPECTION_FIELDS
+        )
+    if cost.fields <= limits.max_cost:
         return None
     text = (
-        f"this operation could resolve {cost} fields, and {limits.max_cost} are allowed: "
+        f"this operation could resolve {cost.fields} fields, and {limits.max_cost} are allowed: "
         "ask for smaller pages, or for fewer fields"
     )
     return limit_exceeded(text, limits.max_cost)
 
 
+def _introspection_exceeded(what: str, limit: int) -> GraphQLError:
+    text = (
+        f"introspection may have {limit} {what}: send the standard introspection query in a "
+        "request of its own, or use the file schema.graphql"
+    )
+    return limit_exceeded(text, limit)
+
+
+def _definitions(
+    document: DocumentNode,
+) -> Iterator[tuple[OperationDefinitionNode | FragmentDefinitionNode, bool]]:
+    """The operations and fragments of a document, and whether each is of introspection."""
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            yield definition, False
+        elif isinstance(definition, FragmentDefinitionNode):
+            yield definition, definition.type_condition.name.value.startswith("__")
+
+
 class _TooDeepError(Exception):
     """There are more levels than are allowed."""
+
+    def __init__(self, *, is_introspection: bool) -> None:
+        super().__init__()
+        self.is_introspection = is_introspection
 
 
 class _Shape(NamedTuple):
@@ -127,41 +175,61 @@ class _Measuring:
 
     def __init__(self, document: DocumentNode, max_depth: int) -> None:
         self._fragments = _fragments(document)
-        self._shapes: dict[str, _Shape] = {}
+        self._shapes: dict[tuple[str, bool], _Shape] = {}
         self._max_depth = max_depth
 
-    def shape(self, selection_set: SelectionSetNode, depth: int) -> _Shape:
+    def shape(
+        self, selection_set: SelectionSetNode, depth: int, *, is_introspection: bool
+    ) -> _Shape:
         """The shape of a selection set that is on the level `depth`.
+
+        The levels of introspection inside it do not count for it: they have a limit of their own,
+        and begin once on the way down, so that no circle of fragments is without an end.
 
         Raises:
             _TooDeepError: It reaches too deep; so does every circle of fragments.
         """
-        if depth > self._max_depth:
-            raise _TooDeepError
+        if depth > (MAX_INTROSPECTION_LEVELS if is_introspection else self._max_depth):
+            raise _TooDeepError(is_introspection=is_introspection)
         levels = aliases = 0
         for selection in selection_set.selections:
             if isinstance(selection, FieldNode) and selection.alias is not None:
                 aliases += 1
             if isinstance(selection, FragmentSpreadNode):
-                inner = self._shape_of_fragment(selection.name.value, depth + 1)
-            elif isinstance(selection, FieldNode | InlineFragmentNode):
-                if selection.selection_set is None:
-                    continue
-                inner = self.shape(selection.selection_set, depth + 1)
+                inner = self._shape_of_fragment(
+                    selection.name.value, depth + 1, is_introspection=is_introspection
+                )
+            elif selection.selection_set is None:  # type: ignore[attr-defined]
+                continue
+            elif not is_introspection and _is_introspection(selection):
+                below = self.shape(selection.selection_set, 1, is_introspection=True)  # type: ignore[attr-defined]
+                inner = _Shape(0, below.aliases)
+            else:
+                inner = self.shape(
+                    selection.selection_set,  # type: ignore[attr-defined]
+                    depth + 1,
+                    is_introspection=is_introspection,
+                )
             levels = max(levels, inner.levels)
             aliases += inner.aliases
         return _Shape(levels + 1, aliases)
 
-    def _shape_of_fragment(self, name: str, depth: int) -> _Shape:
+    def _shape_of_fragment(self, name: str, depth: int, *, is_introspection: bool) -> _Shape:
         fragment = self._fragments.get(name)
         if fragment is None:
             return _Shape(0, 0)  # which validation tells
-        shape = self._shapes.get(name)
+        max_depth = MAX_INTROSPECTION_LEVELS if is_introspection else self._max_depth
+        shape = self._shapes.get((name, is_introspection))
         if shape is None:
-            shape = self._shapes[name] = self.shape(fragment.selection_set, depth)
-        elif depth + shape.levels - 1 > self._max_depth:
-            raise _TooDeepError
+            shape = self.shape(fragment.selection_set, depth, is_introspection=is_introspection)
+            self._shapes[name, is_introspection] = shape
+        elif depth + shape.levels - 1 > max_depth:
+            raise _TooDeepError(is_introspection=is_introspection)
         return shape
+
+
+def _is_introspection(selection: SelectionNode) -> bool:
+    return isinstance(selection, FieldNode) and selection.name.value in _INTROSPECTION_TYPES
 
 
 class _Comparing:
@@ -170,30 +238,39 @@ class _Comparing:
     def __init__(self, document: DocumentNode) -> None:
         self._document = document
         self._fragments = _fragments(document)
+        self.left = 0
+        """How many comparisons are left of those allowed, without introspection's."""
 
-    def takes_more_than(self, limit: int) -> bool:
+    def takes_more_than(self, limit: int, introspection_limit: int) -> bool:
         """Whether validation looks at more pairs than that; each selection counts as one, too."""
-        pending: list[Sequence[SelectionSetNode]] = [
-            (definition.selection_set,)
-            for definition in self._document.definitions
-            if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode)
+        self.left = limit
+        introspection_left = introspection_limit
+        pending: list[tuple[Sequence[SelectionSetNode], bool]] = [
+            ((definition.selection_set,), is_introspection)
+            for definition, is_introspection in _definitions(self._document)
         ]
         done: set[tuple[int, ...]] = set()
         while pending:
-            merged = pending.pop()
+            merged, is_introspection = pending.pop()
             key = tuple(map(id, merged))
             if key in done:
                 continue
             done.add(key)
-            fields, seen = self._selected(merged, limit)
-            limit -= seen
+            fields, taken = self._selected(
+                merged, introspection_left if is_introspection else self.left
+            )
             for nodes in fields.values():
-                limit -= _pairs(len(nodes))
+                taken += _pairs(len(nodes))
                 below = [node.selection_set for node in nodes if node.selection_set]
-                pending += ((selection_set,) for selection_set in below)
+                inside = is_introspection or _is_introspection(nodes[0])
+                pending += (((selection_set,), inside) for selection_set in below)
                 if len(below) > 1:
-                    pending.append(below)
-            if limit < 0:
+                    pending.append((below, inside))
+            if is_introspection:
+                introspection_left -= taken
+            else:
+                self.left -= taken
+            if min(self.left, introspection_left) < 0:
                 return True
         return False
 
@@ -228,7 +305,15 @@ def _pairs(number: int) -> int:
     return number * (number - 1) // 2
 
 
-class _Cost:
+class _Cost(NamedTuple):
+    fields: int
+    introspection: int
+
+    def plus(self, other: _Cost) -> _Cost:
+        return _Cost(self.fields + other.fields, self.introspection + other.introspection)
+
+
+class _Counting:
     """Counts what a valid operation may resolve."""
 
     def __init__(
@@ -240,37 +325,39 @@ class _Cost:
     ) -> None:
         self._schema = schema
         self._fragments = _fragments(document)
-        self._cost_of_fragment: dict[str, int] = {}
+        self._cost_of_fragment: dict[str, _Cost] = {}
         self._variables = {**dict(_defaults(operation)), **variables}
 
-    def of(self, selection_set: SelectionSetNode, parent: GraphQLCompositeType) -> int:
+    def of(self, selection_set: SelectionSetNode, parent: GraphQLCompositeType) -> _Cost:
         """The cost of a selection set on a type."""
-        cost = 0
+        cost = _Cost(0, 0)
         for selection in selection_set.selections:
             if isinstance(selection, FragmentSpreadNode):
-                cost += self._of_fragment(selection.name.value)
+                cost = cost.plus(self._of_fragment(selection.name.value))
             elif isinstance(selection, FieldNode):
-                cost += 1 + self._below(selection, parent)
+                cost = cost.plus(self._of_field(selection, parent))
             elif isinstance(selection, InlineFragmentNode):
                 condition = selection.type_condition
                 inner = parent if condition is None else self._type(condition.name.value)
-                cost += self.of(selection.selection_set, inner)
+                cost = cost.plus(self.of(selection.selection_set, inner))
         return cost
 
-    def _below(self, field: FieldNode, parent: GraphQLCompositeType) -> int:
+    def _of_field(self, field: FieldNode, parent: GraphQLCompositeType) -> _Cost:
         if field.selection_set is None or not isinstance(
             parent, GraphQLObjectType | GraphQLInterfaceType
         ):
-            return 0
+            return _Cost(1, 0)
         definition = parent.fields.get(field.name.value)
         if definition is None:
-            return self._of_introspection(field.name.value, field.selection_set)
+            below = self.of(field.selection_set, self._type(_INTROSPECTION_TYPES[field.name.value]))
+            return _Cost(1, below.fields)
         inner = get_named_type(definition.type)
         assert is_composite_type(inner), "the document is valid"
         times = 1
         if _PAGE_SIZE in definition.args:
             times = self._page_size(field, definition.args[_PAGE_SIZE].default_value)
-        return times * self.of(field.selection_set, inner)
+        below = self.of(field.selection_set, inner)
+        return _Cost(1 + times * below.fields, times * below.introspection)
 
     def _page_size(self, field: FieldNode, default: object) -> int:
         size = default
@@ -286,21 +373,13 @@ class _Cost:
         # What is no number is an error when the operation is executed; a negative one too.
         return max(size, 0) if isinstance(size, int) else 1
 
-    def _of_fragment(self, name: str) -> int:
+    def _of_fragment(self, name: str) -> _Cost:
         known = self._cost_of_fragment.get(name)
         if known is None:
             fragment = self._fragments[name]
             inner = self._type(fragment.type_condition.name.value)
             known = self._cost_of_fragment[name] = self.of(fragment.selection_set, inner)
         return known
-
-    def _of_introspection(self, name: str, selection_set: SelectionSetNode) -> int:
-        """The cost of what is below `__schema` or `__type`.
-
-        No list in it is much longer than the schema has fields; lists of lists validation forbids.
-        """
-        fields = sum(len(getattr(found, "fields", ())) for found in self._schema.type_map.values())
-        return fields * self.of(selection_set, self._type(_INTROSPECTION_TYPES[name]))
 
     def _type(self, name: str) -> GraphQLCompositeType:
         found = self._schema.get_type(name)
