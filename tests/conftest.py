@@ -20,12 +20,20 @@ import pytest
 from rethinkdb import RethinkDB
 
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.schema import errors
+from graphql_api.schema.fault_log import FaultLog
 
 # A timing is never a test: a busy machine is no failure.
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def fresh_fault_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log the internal errors of each test, although the test before has had the same."""
+    monkeypatch.setattr(errors, "fault_log", FaultLog())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

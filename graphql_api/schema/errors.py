@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Iterator
 
 from graphql import GraphQLError, GraphQLSyntaxError
@@ -12,13 +10,16 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from graphql_api.errors import BadInputError, ClientError
-
-log = logging.getLogger(__name__)
+from graphql_api.schema.error_texts import is_unreadable_value, syntax_error_text, without_values
+from graphql_api.schema.fault_log import FaultLog
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 OPERATION_UNRESOLVED = "OPERATION_RESOLUTION_FAILURE"
 INTERNAL = "INTERNAL_SERVER_ERROR"
+
+fault_log = FaultLog()
+"""Where internal errors are logged; one for the process, as the log is."""
 
 _OPERATION_ERRORS = (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
 
@@ -26,12 +27,21 @@ _OPERATION_ERRORS = (CannotGetOperationTypeError, InvalidOperationTypeError, Mis
 def expose(error: GraphQLError) -> None:
     """Make an error fit for the client, once: give it a code, and hide what is not the client's.
 
-    The text stays if it is GraphQL's own about the request, or a `ClientError`'s. Any other error
-    is logged whole and becomes an `internal_error`.
+    The text stays if it is a `ClientError`'s, or GraphQL's own about the request; of the latter,
+    without the values that the client has sent. Any other error is logged whole and becomes an
+    `internal_error`.
     """
     cause = _cause(error)
-    if cause is None and error.extensions and "code" in error.extensions:
-        return
+    if cause is None:
+        error.message = _text(error)
+        if error.extensions and "code" in error.extensions:
+            return
+    elif is_unreadable_value(error.message):
+        cause = None
+        error.message = without_values(error.message)
+        if error.extensions and "code" in error.extensions:
+            error.original_error = None
+            return
     code = _code(error, cause)
     error.original_error = None
     if code is None:
@@ -49,9 +59,14 @@ def internal_error(cause: Exception, place: str) -> GraphQLError:
         cause: The error.
         place: Where it came up, for the log.
     """
-    request_id = secrets.token_hex(8)
-    log.error("request %s: %s: internal error", request_id, place, exc_info=cause)
+    request_id = fault_log.record(cause, place)
     return GraphQLError("Internal error", extensions={"code": INTERNAL, "requestId": request_id})
+
+
+def _text(error: GraphQLError) -> str:
+    if isinstance(error, GraphQLSyntaxError):
+        return syntax_error_text(error)
+    return without_values(error.message)
 
 
 def _code(error: GraphQLError, cause: Exception | None) -> str | None:

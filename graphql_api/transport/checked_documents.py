@@ -10,6 +10,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 from strawberry.types import ExecutionContext
 
+from graphql_api.schema.number_rule import ReadableNumbers
 from graphql_api.transport.document_limits import DocumentLimits, check_cost, check_shape
 from graphql_api.transport.documents import Document, Documents
 
@@ -46,6 +47,7 @@ class CheckedDocuments(SchemaExtension):
         All of it here: what is found when Strawberry's own validation is over counts no more.
         """
         context = self.execution_context
+        context.validation_rules = (*context.validation_rules, ReadableNumbers)
         if not self._introspection:
             context.validation_rules = (*context.validation_rules, NoSchemaIntrospectionCustomRule)
         context.pre_execution_errors = self._errors(context)

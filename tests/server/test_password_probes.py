@@ -342,6 +342,79 @@ async def test_no_error_holds_a_password(client: Client, server: Running, number
     assert_no_secret(answer.text)
 
 
+MINE = "pw-Yellowhammer7357"
+"""A password that a client sends, beside a mistake of its own."""
+
+USERS = [{"username": "ann", "password": MINE}]
+MISTAKES: list[tuple[str, Any]] = [
+    # (literal or variables): beside a misspelt member, of the wrong type, in the wrong place
+    (SET_DOMAIN_LOGIN, {"domain": "d.example", "input": {"usrs": USERS}}),
+    (SET_DOMAIN_LOGIN, {"domain": "d.example", "input": {"users": [{**USERS[0], "usrname": "a"}]}}),
+    (SET_DOMAIN_LOGIN, {"domain": "d.example", "input": {"users": [{"password": MINE}], "x": 1}}),
+    (
+        SET_DOMAIN_LOGIN,
+        {"domain": "d.example", "input": {"users": [{**USERS[0], "working": MINE}]}},
+    ),
+    (SET_DOMAIN_LOGIN, {"domain": "d.example", "input": {"users": [[MINE]]}}),
+    (SET_DOMAIN_LOGIN, {"domain": "d.example", "input": {"users": {"password": {"is": MINE}}}}),
+    (SET_DOMAIN_LOGIN, {"domain": [MINE], "input": {"users": []}}),
+    (SET_DOMAIN_LOGIN, {"domain": "d.example", "input": MINE}),
+    (SET_DOMAIN_LOGIN, {"input": {"users": USERS}}),
+    (SET_DOMAIN_LOGIN, {"domain": "d.example", "input": {"users": [MINE + "\ud83d"]}}),
+    (CREATE_POLICY, {"input": {"proxyRules": [{"proxyURL": f"http://a:{MINE}@b/"}]}}),
+    (CREATE_POLICY, {"input": {"proxyRules": [{"proxyUrl": [f"http://a:{MINE}@b/"], "a": 1}]}}),
+    (CREATE_POLICY, {"input": {"robotsTxt": {"usage": MINE}}}),
+    (UPDATE_POLICY, {"id": "p", "input": {}, "ifUpdatedAt": MINE}),
+    (UPDATE_SCHEDULE, {"id": "s", "input": {"timeUnit": MINE}}),
+    (UPDATE_SCHEDULE, {"id": "s", "input": {"numUnits": MINE}}),
+    (UPDATE_SCHEDULE, {"id": "s", "input": {"enabled": MINE, "seeds": [f"http://a:{MINE}@b/"]}}),
+    (DOMAIN_LOGINS.query, {"where": {"password": MINE}}),
+    (DOMAIN_LOGINS.subscription, {"where": {"domains": [{"password": MINE}]}}),
+    (DOMAIN_LOGINS.subscription, {"since": {"password": MINE}}),
+    (DOMAIN_LOGINS.subscription, {"since": MINE}),
+    *(
+        (
+            f'mutation {{ setDomainLogin(domain: "d", input: {{users: [{{{user}}}]}}) {{ id }} }}',
+            {},
+        )
+        for user in (
+            f'usrname: "ann", password: "{MINE}"',
+            f'username: "ann" password "{MINE}"',
+            f'username: "ann", password: {MINE.replace("-", "")}',
+            f'username: "ann", password: [{{is: "{MINE}"}}]',
+            f'username: "ann", password: "{MINE}',
+            f'username: "ann", password: """{MINE}"""""',
+            f'username: "ann", working: "{MINE}"',
+            f'username: "ann", password: "a" {MINE.replace("-", "")} "b"',
+            f'username: "ann", "{MINE}": 5',
+            f'username: "ann", password: "{MINE}\\q"',
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)))
+async def test_mistake_beside_a_password_is_not_answered_by_the_password(
+    client: Client, server: Running, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    query, variables = MISTAKES[number]
+    payload = {"query": query, "variables": variables}
+    with pytest.raises(GraphQLErrors) as caught:
+        await client.execute(query, **variables)
+    answers = [json.dumps(caught.value.errors)]
+    async with httpx.AsyncClient(base_url=server.http) as http:
+        for accept in ("application/json", "text/event-stream"):
+            headers = {"accept": accept, "content-type": "application/json"}
+            response = await http.post("/graphql", content=json.dumps(payload), headers=headers)
+            answers.append(response.text)
+        url = {"query": query, "variables": json.dumps(variables)}
+        answers.append((await http.get("/graphql", params=url)).text)
+    assert all('"extensions"' in answer for answer in answers)
+    said = "".join(answers) + caplog.text
+    for secret in (MINE, "Yellowhammer", "7357"):
+        assert secret not in said
+
+
 async def test_a_masked_url_gets_the_password_of_no_other_row(
     client: Client, writer: Writer
 ) -> None:

@@ -220,7 +220,7 @@ async def test_wrong_time_is_refused_without_a_word_of_python(value: object) -> 
     )
     code, message = only_error(result)
     assert code == "BAD_USER_INPUT"
-    assert "ISO 8601" in message
+    assert "RFC 3339" in message
     assert "isoformat" not in message
 
 

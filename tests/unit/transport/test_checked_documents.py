@@ -80,3 +80,24 @@ async def test_introspection_can_be_refused(*, introspection: bool) -> None:
     )
     assert bool(result.errors) is not introspection
     assert await codes(schema(documents, introspection=introspection), "{ __typename }") == []
+
+
+@pytest.mark.parametrize(
+    ("number", "is_readable"),
+    [
+        *(("5", True), ("-0", True), ("1.5e300", True), ("1e-999999", True), ("9" * 400, True)),
+        *(("9" * 401, False), ("-" + "9" * 5000, False), ("1e309", False), ("-1e999999999", False)),
+        *(("1." + "9" * 5000, True), ("9" * 5000 + ".5", False)),
+    ],
+)
+async def test_number_of_a_document_has_a_value(number: str, is_readable: bool) -> None:
+    for query in (
+        f"{{ hello @include(if: {number}) }}",
+        f"query ($a: Float = {number}) {{ hello @skip(if: $a) }}",
+        f"{{ hello(a: [{{b: {number}}}]) }}",
+    ):
+        result = await schema().execute(query)
+        messages = [error.message for error in result.errors or []]
+        told = [m for m in messages if "digits" in m or "range of Float" in m]
+        assert bool(told) != is_readable
+        assert messages
