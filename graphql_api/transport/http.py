@@ -42,6 +42,7 @@ from graphql_api.transport.json_input import from_json
 from graphql_api.transport.principal import Principal
 from graphql_api.transport.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
 from graphql_api.transport.request import (
+    BAD_REQUEST,
     MalformedRequestError,
     Members,
     Request,
@@ -51,7 +52,6 @@ from graphql_api.transport.request import (
 
 log = logging.getLogger(__name__)
 
-BAD_REQUEST = "BAD_REQUEST"
 OPERATION_NOT_ALLOWED = "OPERATION_NOT_ALLOWED"
 SHUTTING_DOWN = "SHUTTING_DOWN"
 
@@ -155,7 +155,6 @@ def read_get(query_string: bytes) -> Request:
         for name in ("variables", "extensions"):
             if name in members:
                 members[name] = from_json(members[name] or "null")
-        members["operationName"] = members.get("operationName") or None
     except ValueError as error:
         raise RefusedError(400, "the URL's query is malformed") from error
     return _request(members)
@@ -196,7 +195,7 @@ def _request(members: Members) -> Request:
     try:
         return Request.of(members)
     except MalformedRequestError as error:
-        raise RefusedError(400, str(error)) from error
+        raise RefusedError(400, str(error), code=error.code) from error
 
 
 def check_operation(method: str, operation: OperationType, *, streams: bool) -> None:
@@ -337,8 +336,9 @@ class GraphQLHTTP:
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body; None if the client has gone before its end."""
         too_long = RefusedError(413, f"the body is longer than {self._max_body_bytes} bytes")
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._max_body_bytes:
+        length = headers.get("content-length", "").lstrip("0")
+        # Python reads no integer of more than 4300 digits.
+        if length.isdecimal() and (len(length) > 18 or int(length) > self._max_body_bytes):
             raise too_long
         body = bytearray()
         while True:

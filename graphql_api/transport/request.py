@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
+import orjson
 from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, get_operation_ast
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from graphql_api.errors import GraphQLAPIError
+from graphql_api.errors import BadInputError, GraphQLAPIError
 from graphql_api.schema.errors import OPERATION_UNRESOLVED, expose
 from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.persisted import SHA256_PREFIX
@@ -19,8 +20,24 @@ Members: TypeAlias = Mapping[str, Any]
 """A JSON object, whose members the client has chosen."""
 
 
+BAD_REQUEST = "BAD_REQUEST"
+
+
 class MalformedRequestError(GraphQLAPIError):
-    """A member of a request has the wrong type; the text says which."""
+    """A member of a request has the wrong type; the text says which.
+
+    Attributes:
+        code: For the client.
+    """
+
+    def __init__(self, text: str, code: str = BAD_REQUEST) -> None:
+        super().__init__(text)
+        self.code = code
+
+    @property
+    def error(self) -> GraphQLError:
+        """The same for the client."""
+        return refusal(str(self), self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,10 @@ class Request:
     def of(cls, members: Members) -> Self:
         """The request that a JSON object holds; members that it does not know are ignored.
 
+        However it comes, by GET, POST, as an event stream or over a WebSocket, this reads it. A
+        member that is null counts as absent, and so does an empty `operationName`, as GraphQL over
+        HTTP has it for the parameters of a URL.
+
         A document may be named in the way of the appendix of GraphQL over HTTP, `documentId`, or in
         Apollo's, `extensions.persistedQuery`.
 
@@ -67,7 +88,16 @@ class Request:
         if operation_name is not None and not isinstance(operation_name, str):
             raise MalformedRequestError("'operationName' is neither a string nor null")
         variables = optional_object(members, "variables")
-        return cls(query, operation_name, variables, extensions, document_id)
+        _check_unicode(
+            {
+                "query": query,
+                "operationName": operation_name,
+                "variables": variables,
+                "extensions": extensions,
+                "documentId": document_id,
+            }
+        )
+        return cls(query, operation_name or None, variables, extensions, document_id)
 
     def operation(self, documents: Documents) -> tuple[Document, OperationDefinitionNode]:
         """The operation that is asked for, and the document around it; neither is validated yet.
@@ -85,6 +115,50 @@ class Request:
         if operation is None:
             raise refusal("Unable to identify operation", OPERATION_UNRESOLVED)
         return document, operation
+
+
+def _check_unicode(members: Members) -> None:
+    """Whether all texts are Unicode: JSON can say half of a surrogate pair, and GraphQL cannot.
+
+    Raises:
+        MalformedRequestError: One is not; the error says where.
+    """
+    try:
+        orjson.dumps(members)
+    except TypeError as error:
+        raise MalformedRequestError(
+            f"'{_path_of_bad_text(members)}' holds half of a surrogate pair, which is no text: "
+            "a text has been cut within a character",
+            BadInputError.code,
+        ) from error
+
+
+def _path_of_bad_text(value: object) -> str | None:
+    """Where the first text is that is no Unicode; None, if there is none. Recurses 64 times."""
+    match value:
+        case str():
+            return "" if _is_bad_text(value) else None
+        case dict():
+            if any(map(_is_bad_text, value)):
+                return "(a name)"
+            members = list(value.items())
+        case list():
+            members = [(str(index), item) for index, item in enumerate(value)]
+        case _:
+            return None
+    for name, inner in members:
+        path = _path_of_bad_text(inner)
+        if path is not None:
+            return f"{name}.{path}" if path else name
+    return None
+
+
+def _is_bad_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _document_id(members: Members) -> str | None:

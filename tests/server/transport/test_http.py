@@ -123,7 +123,6 @@ async def test_malformed_url_is_a_bad_request(http: httpx.AsyncClient, url: str)
         b'[{"query":"{hello}"}]',
         b"\xff",
         b'{"query":"\xff"}',
-        b'{"query":"\\ud800"}',
         b"[" * 9000,
         b'{"query":"{hello}","variables":{"a":' + b"[" * 250 + b"]" * 250 + b"}}",
         b"{}",

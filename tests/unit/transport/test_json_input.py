@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from graphql_api.transport.json_input import MAX_LEVELS, from_json
+from graphql_api.transport.json_input import MAX_LEVELS, TooDeepError, from_json
 
 NESTINGS = pytest.mark.parametrize(
     ("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[0,{"a":', "}]")]
@@ -38,7 +41,69 @@ def test_width_is_no_depth() -> None:
     assert from_json(json.dumps(wide)) == wide
 
 
-@pytest.mark.parametrize("text", ["", "{", "\\ud800", '"\\ud800"', "1e999", "NaN", b"\xff", "[,]"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "\\ud800", "NaN", "Infinity", b"\xff", "[,]", "[" * 999 + "{]" * 999]
+)
 def test_what_is_no_json_is_an_error(text: str | bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of whatever kind
         from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a":"\\ud83d"}', {"a": "\ud83d"}),
+        ('{"\\udfff":[1]}', {"\udfff": [1]}),
+        ("1e999", math.inf),
+        ("-1e999", -math.inf),
+        ("[1" + "0" * 5000 + "]", [math.inf]),
+        ("1" * 30, 1.1111111111111111e29),
+        ('["\\ud83d", 18446744073709551615, 18446744073709551616, 0.5]', None),
+        ('{"a":1,"a":"\\ud83d","a":2}', {"a": 2}),
+    ],
+)
+def test_json_that_is_no_unicode_or_no_double_is_read_as_javascript_reads_it(
+    text: str, value: object
+) -> None:
+    read = from_json(text)
+    assert read == (json.loads(text) if value is None else value)
+    assert json.loads(json.dumps(read)) == read
+
+
+@given(st.text('[]{}",:\\a1', max_size=300))
+def test_nesting_that_is_seen_is_that_of_the_value(text: str) -> None:
+    try:
+        expected = json.loads(text)
+    except (ValueError, RecursionError):
+        with pytest.raises(ValueError):  # noqa: PT011 - of whatever kind
+            from_json(text)
+        return
+    assert from_json(text) == expected
+
+
+JSON = st.recursive(
+    st.none() | st.text('[]{}"\\ a', max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text('[{"\\', max_size=3), inner)
+    ),
+    max_leaves=100,
+)
+
+
+@given(JSON, st.integers(0, 2 * MAX_LEVELS), st.booleans())
+def test_text_is_refused_if_and_only_if_it_is_too_deep(
+    value: Any, levels: int, is_ascii: bool
+) -> None:
+    for level in range(levels):
+        value = [value, "]" * level] if level % 2 else {'"[' * (level % 5): value}
+    text = json.dumps(value, ensure_ascii=is_ascii)
+
+    def depth(value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value
+        return 1 + max(map(depth, inner), default=0) if isinstance(value, dict | list) else 0
+
+    if depth(value) > MAX_LEVELS:
+        with pytest.raises(TooDeepError):
+            from_json(text)
+    else:
+        assert from_json(text) == value
