@@ -23,6 +23,7 @@ from graphql_api.transport.access import Hold
 from graphql_api.transport.documents import Document
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.group import group_key
+from graphql_api.transport.incoming import LONG_TEXT, accept_long_texts
 from graphql_api.transport.member import SharedSource
 from graphql_api.transport.messages import SUBPROTOCOL
 from graphql_api.transport.outlet import ASGIOutlet, Framing, outlet_of, writable
@@ -127,8 +128,8 @@ class Connection:
                 writer = self._tasks.create_task(write, name="WebSocket writer")
             try:
                 last_word = await self._read()
-            except Exception:
-                log.exception("a WebSocket connection ends with an internal error")
+            except Exception as error:  # noqa: BLE001 - it is logged there
+                internal_error(error, "a WebSocket connection, which ends")
                 last_word = self._protocol.close(
                     CloseCode.INTERNAL_SERVER_ERROR, "Internal server error"
                 )
@@ -211,6 +212,9 @@ class Connection:
     def _take(self, message: Message) -> Action | None:
         self._traffic.messages_received += 1
         text = message.get("text")
+        long_text = message.get(LONG_TEXT)
+        if long_text is not None:
+            return self._protocol.receive_long_text(*long_text)
         if text is None:
             return self._protocol.receive_bytes()
         return self._protocol.receive_text(text)
@@ -222,7 +226,10 @@ class Connection:
             case Reply():
                 self._reply(action)
             case Start(operation, request, resume_from):
-                self._start(operation, request, resume_from)
+                try:
+                    self._start(operation, request, resume_from)
+                except Exception as error:  # noqa: BLE001 - it is logged there
+                    self._fail(operation, [internal_error(error, "an operation over WebSocket")])
             case Stop(operation):
                 self._stop(operation)
             case Connect(payload):
@@ -241,6 +248,7 @@ class Connection:
         if not self._is_ending:
             assert self._deadline is not None
             self._deadline.reschedule(None)
+            accept_long_texts(self._scope)
             self._reply(self._protocol.acknowledge())
             self._hold = self._server.gate.hold(principal, self._forbid)
         return None

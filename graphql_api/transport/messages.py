@@ -2,7 +2,8 @@
 
 Whatever a socket delivers goes through `parse`, once, and comes out as one of the typed values here
 or as an error: nothing behind it looks at raw JSON again. It is as strict as the reference, npm's
-graphql-ws; `protocol` says what is done otherwise.
+graphql-ws; `protocol` says what is done otherwise. A fault in what is asked of one operation is not
+one of the message: that becomes a `Refused`, which names the operation.
 
 Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws.
 """
@@ -12,25 +13,40 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TypeAlias
 
 import orjson
 from graphql import GraphQLError
 
 from graphql_api.errors import GraphQLAPIError
-from graphql_api.transport.json_input import from_json
+from graphql_api.transport.json_input import TooDeepError, from_json
+from graphql_api.transport.message_head import HEAD_BYTES, Head, read_head
 from graphql_api.transport.request import (
+    BAD_REQUEST,
     MalformedRequestError,
     Members,
     Request,
     optional_object,
+    refusal,
 )
 
 SUBPROTOCOL = "graphql-transport-ws"
 
 
+MAX_OTHER_CHARS = 65_536
+"""How long a message may be that asks for no operation, and any message before the acknowledgement.
+So long a `connection_init` holds the cursors of some 600 operations."""
+
+MESSAGE_TOO_LONG = "MESSAGE_TOO_LONG"
+
+
 class InvalidMessageError(GraphQLAPIError):
     """What a client sent is no message of the protocol; the text says why, for a log."""
+
+
+class LongMessageError(InvalidMessageError):
+    """What a client sent is longer than such a message may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,20 @@ class Complete:
     id: str
 
 
-ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The client requests an operation in a way that cannot be served.
+
+    Attributes:
+        id: The client's name for it, not empty.
+        error: What is wrong, for the client.
+    """
+
+    id: str
+    error: GraphQLError
+
+
+ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete | Refused
 
 
 # What a client sends.
@@ -97,10 +126,18 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
         max_since: How many cursors a `connection_init` may carry.
 
     Raises:
-        InvalidMessageError: It is none.
+        LongMessageError: It is longer than `MAX_OTHER_CHARS`, and no `subscribe`.
+        InvalidMessageError: It is no message.
     """
+    if len(text) > MAX_OTHER_CHARS and _head(text).type != "subscribe":
+        raise LongMessageError("too long for anything but 'subscribe'")
     try:
         message = from_json(text)
+    except TooDeepError as error:
+        id_ = _head(text).operation_id
+        if id_ is None:
+            raise InvalidMessageError(str(error)) from error
+        return Refused(id_, refusal(f"the message is {error}", BAD_REQUEST))
     except ValueError as error:
         raise InvalidMessageError(f"not JSON: {error}") from error
     if not isinstance(message, dict):
@@ -111,13 +148,35 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
         raise InvalidMessageError(str(error)) from error
 
 
+def parse_long(beginning: bytes, end: bytes, max_bytes: int) -> Refused:
+    """What to say of a message that is longer than any may be.
+
+    Args:
+        beginning: Its first bytes, `message_head.HEAD_BYTES` of them.
+        end: As many of its last bytes.
+        max_bytes: How long a message may be.
+
+    Raises:
+        LongMessageError: It asks for no operation, or that cannot be seen.
+    """
+    id_ = read_head(beginning, end).operation_id
+    if id_ is None:
+        raise LongMessageError("too long")
+    text = (
+        f"a WebSocket message may have {max_bytes} bytes, and this one is longer: send the "
+        "operation by HTTP, which takes longer ones, or in parts"
+    )
+    return Refused(id_, refusal(text, MESSAGE_TOO_LONG))
+
+
+def _head(text: str) -> Head:
+    return read_head(text[:HEAD_BYTES].encode(), text[-HEAD_BYTES:].encode())
+
+
 def _checked(message: Members, max_since: int) -> ClientMessage:
     match message.get("type"):
         case "subscribe":
-            payload = message.get("payload")
-            if not isinstance(payload, dict):
-                raise InvalidMessageError("'payload' is not an object")
-            return Subscribe(_id(message), Request.of(payload))
+            return _operation(_id(message), message.get("payload"))
         case "complete":
             return Complete(_id(message))
         case "ping":
@@ -129,6 +188,15 @@ def _checked(message: Members, max_since: int) -> ClientMessage:
             return ConnectionInit(payload, _since(payload or {}, max_since))
         case _:
             raise InvalidMessageError("'type' is none that a client sends")
+
+
+def _operation(id_: str, payload: object) -> Subscribe | Refused:
+    if not isinstance(payload, dict):
+        return Refused(id_, refusal("'payload' is not an object", BAD_REQUEST))
+    try:
+        return Subscribe(id_, Request.of(payload))
+    except MalformedRequestError as error:
+        return Refused(id_, error.error)
 
 
 def _id(message: Members) -> str:
@@ -164,7 +232,7 @@ def pong(payload: Members | None) -> bytes:
 
 def next_prefix(id_: str) -> bytes:
     """What a `next` message is before its payload; `NEXT_SUFFIX` is what it is after it."""
-    return b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
+    return b'{"id":%b,"type":"next","payload":' % to_json(id_)
 
 
 NEXT_SUFFIX = b"}"
@@ -173,12 +241,12 @@ NEXT_SUFFIX = b"}"
 def error(id_: str, errors: Sequence[GraphQLError]) -> bytes:
     """The operation has failed, and is over."""
     payload = to_json([error.formatted for error in errors])
-    return b'{"id":%b,"type":"error","payload":%b}' % (orjson.dumps(id_), payload)
+    return b'{"id":%b,"type":"error","payload":%b}' % (to_json(id_), payload)
 
 
 def complete(id_: str) -> bytes:
     """The operation is over."""
-    return b'{"id":%b,"type":"complete"}' % orjson.dumps(id_)
+    return b'{"id":%b,"type":"complete"}' % to_json(id_)
 
 
 def execution_result(
@@ -203,20 +271,32 @@ def to_json(value: object, *, sort_keys: bool = False) -> bytes:
 
     Raises:
         TypeError: It holds something for which JSON has no form.
-        ValueError: The same.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
     except TypeError:
-        # Half of a surrogate pair in a text of the database, or an integer of more than 64 bits
-        # from a scalar: JSON can say both.
+        # Half of a surrogate pair in a text of the database or of a client, or an integer of more
+        # than 64 bits from a scalar: JSON can say both.
         return json.dumps(
-            value, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys
+            _finite(value), allow_nan=False, separators=(",", ":"), sort_keys=sort_keys
         ).encode()
+
+
+def _finite(value: object) -> object:
+    """A value in which null stands for numbers that JSON does not have, as orjson writes them."""
+    match value:
+        case dict():
+            return {name: _finite(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_finite(inner) for inner in value]
+        case float() if not isfinite(value):
+            return None
+        case _:
+            return value
 
 
 def _encoded(type_: str, payload: Members | None) -> bytes:
     message: dict[str, object] = {"type": type_}
     if payload is not None:
         message["payload"] = payload
-    return orjson.dumps(message)
+    return to_json(message)

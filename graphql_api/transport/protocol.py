@@ -16,14 +16,22 @@ npm's graphql-ws 6. What this server, with its shell, does otherwise, and why:
 
 - A syntax error is an `error` of its operation. There it closes the socket (4500), and takes
   operations with it that have nothing to do with it.
+- So is a payload whose members are missing or of the wrong type, and a message that is too long or
+  nested too deeply, where the id of its operation can be read. There it closes the socket (4400,
+  1009).
 - So is whatever else keeps an operation from coming about: variables that do not fit, a resolver
   that refuses. There it is a `next` without data and a `complete`, as after a success.
+- An empty `operationName` is none.
+- Messages other than `subscribe` are at most 64 KB long, and before the acknowledgement there are
+  32 of them at most.
 - Messages that only a server sends, and binary frames, are invalid (4400). There the former are an
   error of the server's own (4500), and the latter are taken for text.
 - A message may follow `connection_init` at once, in the same packet. There it depends on the time
   between them whether a `subscribe` is unauthorized (4401).
 - An id in use that is too long for a close frame is left out of the reason (4409). There it is an
   error of the server's own (4500).
+
+The file docs/close-codes.md lists each code with which a socket ends, and whose fault it is.
 """
 
 from __future__ import annotations
@@ -37,11 +45,15 @@ from graphql import GraphQLError
 
 from graphql_api.transport import messages
 from graphql_api.transport.messages import (
+    MAX_OTHER_CHARS,
+    ClientMessage,
     Complete,
     ConnectionInit,
     InvalidMessageError,
+    LongMessageError,
     Ping,
     Pong,
+    Refused,
     Subscribe,
 )
 from graphql_api.transport.request import Members, Request
@@ -49,10 +61,15 @@ from graphql_api.transport.request import Members, Request
 _MAX_REASON_BYTES = 123
 """What a close frame has room for (RFC 6455, 5.5)."""
 
+_MAX_MESSAGES_BEFORE_ACK = 32
+"""How many messages a client may send before it is acknowledged, for which it has a few seconds. It
+needs one of them; a ping or two may come from a timer."""
+
 
 class CloseCode(IntEnum):
     """Why a socket is closed, by the names that graphql-ws gives the codes."""
 
+    MESSAGE_TOO_BIG = 1009
     SERVICE_RESTART = 1012
     BAD_REQUEST = 4400
     UNAUTHORIZED = 4401
@@ -154,6 +171,7 @@ class ServerProtocol:
         self._max_since = max_since
         self._operations: dict[str, Operation] = {}
         self._since: dict[str, str] = {}
+        self._messages_before_ack = 0
         self.state = State.AWAITING_INIT
 
     # What the client sends.
@@ -162,13 +180,22 @@ class ServerProtocol:
         """Take a text frame."""
         if self.state is State.CLOSED:
             return None
+        if self.state is not State.ACKNOWLEDGED:
+            close = self._check_stranger(text)
+            if close is not None:
+                return close
         try:
             message = messages.parse(text, max_since=self._max_since)
-        except InvalidMessageError:
-            return self._invalid_message()
+        except InvalidMessageError as error:
+            return self._invalid(error)
+        return self._receive(message, len(text))
+
+    def _receive(self, message: ClientMessage, length: int) -> Action | None:
         match message:
             case Subscribe():
-                return self._subscribe(message, len(text))
+                return self._subscribe(message, length)
+            case Refused():
+                return self._refuse(message)
             case Complete():
                 operation = self._operations.pop(message.id, None)
                 return None if operation is None else Stop(operation)
@@ -181,9 +208,26 @@ class ServerProtocol:
             case _:
                 assert_never(message)
 
+    def receive_long_text(self, beginning: bytes, end: bytes, max_bytes: int) -> Action | None:
+        """Take what is left of a text frame that was longer than `max_bytes`.
+
+        Args:
+            beginning: Its first bytes, as many as `message_head.HEAD_BYTES`.
+            end: As many of its last bytes.
+            max_bytes: How long a message may be.
+        """
+        if self.state is State.CLOSED:
+            return None
+        try:
+            return self._refuse(messages.parse_long(beginning, end, max_bytes))
+        except InvalidMessageError as error:
+            return self._invalid(error)
+
     def receive_bytes(self) -> Action | None:
         """Take a binary frame, which the protocol has no use for."""
-        return None if self.state is State.CLOSED else self._invalid_message()
+        if self.state is State.CLOSED:
+            return None
+        return self._invalid(InvalidMessageError("a binary frame"))
 
     # What the server does.
 
@@ -252,17 +296,45 @@ class ServerProtocol:
         if self.state is not State.ACKNOWLEDGED:
             return self.close(CloseCode.UNAUTHORIZED, "Unauthorized")
         if message.id in self._operations:
-            reason = f"Subscriber for {message.id} already exists"
-            if len(reason.encode()) > _MAX_REASON_BYTES:
-                reason = "Subscriber already exists"
-            return self.close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, reason)
+            return self._already_exists(message.id)
         # The cursor is for the first operation of this id only: if the client uses the id again on
         # this socket, it means a new operation, not one that it had before it was cut off.
         resume_from = self._since.pop(message.id, None)
         operation = self._operations[message.id] = Operation(message.id, length)
         return Start(operation, message.payload, resume_from)
 
-    def _invalid_message(self) -> Close:
+    def _refuse(self, message: Refused) -> Action:
+        """Answer an operation that cannot be served; the socket and all others go on."""
+        if self.state is not State.ACKNOWLEDGED:
+            return self._invalid(InvalidMessageError("an operation before the acknowledgement"))
+        if message.id in self._operations:
+            return self._already_exists(message.id)
+        return Reply(messages.error(message.id, [message.error]))
+
+    def _already_exists(self, id_: str) -> Close:
+        # An `error` for this id would end the operation that has it, which is not at fault.
+        reason = f"Subscriber for {id_} already exists"
+        try:
+            is_sayable = len(reason.encode()) <= _MAX_REASON_BYTES
+        except UnicodeEncodeError:
+            is_sayable = False  # half of a surrogate pair
+        if not is_sayable:
+            reason = "Subscriber already exists"
+        return self.close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, reason)
+
+    def _check_stranger(self, text: str) -> Close | None:
+        """See that a client which is not acknowledged yet sends little."""
+        self._messages_before_ack += 1
+        if self._messages_before_ack > _MAX_MESSAGES_BEFORE_ACK:
+            reason = "Too many messages before the acknowledgement"
+            return self.close(CloseCode.BAD_REQUEST, reason)
+        if len(text) > MAX_OTHER_CHARS:
+            return self._invalid(LongMessageError("too long before the acknowledgement"))
+        return None
+
+    def _invalid(self, error: InvalidMessageError) -> Close:
+        if isinstance(error, LongMessageError):
+            return self.close(CloseCode.MESSAGE_TOO_BIG, "Message too big")
         return self.close(CloseCode.BAD_REQUEST, "Invalid message received")
 
     def _forget(self) -> None:

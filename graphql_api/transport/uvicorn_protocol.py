@@ -5,7 +5,7 @@ What this adds, besides what `watched` does:
 - `write_text` and `write_texts` put whole frames into the transport's buffer.
 - A client that reads slowly but steadily is not mistaken for a dead one either, for the sake of an
   unanswered ping, which waits behind what it has not read.
-- A client that takes no pongs, or sends fragments without end, fills no memory.
+- A client that takes no pongs, or sends a long message, fills no memory; see `incoming`.
 - An idle connection takes a quarter less memory.
 
 ```python
@@ -20,13 +20,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode, Frame
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
 
+from graphql_api.transport.incoming import (
+    LONG_TEXT,
+    MAX_BYTES_BEFORE_ACK,
+    FrameSplitter,
+    IncomingMessage,
+)
 from graphql_api.transport.light_asyncio import LightEvent, LightQueue
 from graphql_api.transport.outlet import EXTENSION
 from graphql_api.transport.watched import WatchedConnection
@@ -34,9 +40,6 @@ from graphql_api.transport.watched import WatchedConnection
 _FINAL_TEXT = 0x81
 _MAX_7_BITS = 125
 _MAX_16_BITS = 0xFFFF
-
-_MAX_FRAGMENTS = 4096
-"""How many fragments a message may have, as in websockets: empty ones add nothing to its size."""
 
 
 def text_frame_header(length: int) -> bytes:
@@ -51,7 +54,10 @@ def text_frame_header(length: int) -> bytes:
 class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
     """One WebSocket connection, which is its own outlet."""
 
-    _pong: bytes | None = None  # on the class: most connections never need their own
+    # On the class: most connections never need their own.
+    _pong: bytes | None = None
+    _message: IncomingMessage | None = None
+    _is_known = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,6 +67,9 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
         self.writable.set()
         self.read_paused = True  # for uvicorn: not to pause and resume the transport by itself
         self._taken_at_ping = 0
+        self._splitter = FrameSplitter()
+        # The splitter and `IncomingMessage` bound what comes; websockets would close the socket.
+        self.conn.max_message_size = self.conn.max_fragment_size = None
 
     # The outlet.
 
@@ -94,12 +103,17 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         """Offer the outlet to the application."""
         extensions = self.scope.get("extensions") or {}
-        self.scope["extensions"] = {**extensions, EXTENSION: {"outlet": self}}
+        offer: dict[object, object] = {"outlet": self, "accept_long_texts": self._accept_long_texts}
+        self.scope["extensions"] = {**extensions, EXTENSION: offer}
         await super().run_asgi()
 
     def _read(self, data: bytes) -> None:
         """As in uvicorn, which leaves a handshake open for ever whose headers are too long."""
-        super()._read(data)
+        split = self._splitter.feed(data)
+        if split:
+            super()._read(split)
+        if self._splitter.is_endless and not self.close_sent:
+            self._fail(CloseCode.MESSAGE_TOO_BIG)
         self._is_paused = not self._is_taken
         if self.conn.handshake_exc is not None and not self.transport.is_closing():
             self.transport.write(b"".join(self.conn.data_to_send()))
@@ -134,25 +148,57 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
         if self.close_sent:
             self.resume_reading()
 
-    def send_receive_event_to_app(self) -> None:
-        """Close at text that is not UTF-8; uvicorn would log a traceback for each."""
-        if self.curr_msg_data_type == "text" and not self.close_sent:
+    def handle_text(self, event: Frame) -> None:
+        """Begin a message; or all of it, if it has one part."""
+        self._begin(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """As `handle_text`: what is in the message makes no difference yet."""
+        self._begin(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Go on with a message."""
+        self._add(event)
+
+    def _accept_long_texts(self) -> None:
+        self._is_known = True
+
+    def _begin(self, event: Frame) -> None:
+        max_bytes = self.config.ws_max_size
+        if not self._is_known:
+            max_bytes = min(max_bytes, MAX_BYTES_BEFORE_ACK)
+        self.curr_msg_data_type = "text" if event.opcode is Opcode.TEXT else "bytes"
+        self._message = IncomingMessage(max_bytes)
+        self._add(event)
+
+    def _add(self, event: Frame) -> None:
+        message = self._message
+        if self.close_sent or message is None:
+            return
+        message.add(bytes(event.data))
+        if message.is_hopeless or (message.is_too_long and not self._is_known):
+            self._fail(CloseCode.MESSAGE_TOO_BIG)
+        elif event.fin:
+            self._message = None
+            self._deliver(message)
+
+    def _deliver(self, message: IncomingMessage) -> None:
+        """Pass on a message; close at text that is not UTF-8, where uvicorn logs a traceback."""
+        if self.curr_msg_data_type == "bytes":
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": message.data()})
+        elif message.is_too_long:
+            long_text: dict[str, Any] = {"type": "websocket.receive", LONG_TEXT: message.ends()}
+            self.queue.put_nowait(cast("ASGIReceiveEvent", long_text))
+        else:
             try:
-                b"".join(self.frames).decode()
+                text = message.data().decode()
             except UnicodeDecodeError:
                 self._fail(CloseCode.INVALID_DATA)
                 return
-        super().send_receive_event_to_app()
-
-    def handle_cont(self, event: Frame) -> None:
-        """Close at a message of too many fragments."""
-        if len(self.frames) < _MAX_FRAGMENTS:
-            super().handle_cont(event)
-        else:
-            self._fail(CloseCode.MESSAGE_TOO_BIG)
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
 
     def _fail(self, code: CloseCode) -> None:
-        self.frames = []
+        self._message = None
         if self.conn.state is OPEN:
             self.conn.send_close(code)
         self.handle_parser_exception()
@@ -190,12 +236,16 @@ class OutletProtocol(WatchedConnection, WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """Do not take a client for dead while it takes what is before the ping.
 
-        While something waits the watch decides; it is quicker, too.
+        While something waits the watch decides; it is quicker, too. A dead one is closed with a
+        code after which clients come again, for it may have slept: uvicorn's 1011 is an error of
+        the server, after which graphql-ws gives up.
         """
         taken = self._taken_bytes()
         is_alive = self._watch is not None or taken > self._taken_at_ping
         if is_alive and self.ping_timeout is not None:
             self._taken_at_ping = taken
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
-        else:
-            super().keepalive_timeout()
+        elif not (self.close_sent or self.transport.is_closing()):
+            self.pong_timer = None
+            self.conn.send_close(CloseCode.TRY_AGAIN_LATER, "keepalive ping timeout")
+            self.handle_parser_exception()

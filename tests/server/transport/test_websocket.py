@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.types import Scope
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.transport.access import Access, Hold, OnEnd
@@ -123,13 +125,13 @@ async def test_messages_may_come_all_at_once(server: Running) -> None:
         ("[]", (4400, "Invalid message received")),
         (b'{"type":"ping"}', (4400, "Invalid message received")),
         *(
-            (text.replace("@", "[" * levels + "]" * levels), (4400, "Invalid message received"))
-            for levels in (100, 253, 1000, 100_000)
-            for text in (
-                '{"type":"ping","payload":{"a":@}}',
-                '{"type":"subscribe","id":"b","payload":{"query":"{hello}","variables":{"a":@}}}',
+            (
+                '{"type":"ping","payload":{"a":@}}'.replace("@", "[" * levels + "]" * levels),
+                (4400, "Invalid message received"),
             )
+            for levels in (100, 253, 1000, 30_000)
         ),
+        ('{"type":"ping","payload":{"a":"%s"}}' % ("x" * 65_536), (1009, "Message too big")),
         ('{"type":"connection_init"}', (4429, "Too many initialisation requests")),
         (
             '{"type":"subscribe","id":"a","payload":{"query":"{hello}"}}',
@@ -315,7 +317,6 @@ async def test_mistake_in_a_request_ends_that_operation_only(server: Running) ->
         assert await error_code(client, "subscription { x }") == "GRAPHQL_VALIDATION_FAILED"
         unresolved = "OPERATION_RESOLUTION_FAILURE"
         assert await error_code(client, "{ hello }", operationName="x") == unresolved
-        assert await error_code(client, "{ hello }", operationName="") == unresolved
         assert await error_code(client, "query A { hello } query B { hello }") == unresolved
         assert await error_code(client, "fragment F on Query { hello }") == unresolved
         for kind, field in [("query", "hello(name: $v)"), ("subscription", "count(to: $v)")]:
@@ -326,6 +327,109 @@ async def test_mistake_in_a_request_ends_that_operation_only(server: Running) ->
                 assert code == "BAD_USER_INPUT"
         code = await error_code(client, "subscription { count(to: 99999999999999999999) }")
         assert code == "GRAPHQL_VALIDATION_FAILED"
+
+
+NESTED = "[" * 30_000 + "]" * 30_000
+
+
+def subscribing(query: str, variables: str) -> str:
+    """A message whose variables are this JSON."""
+    payload = f'{{"query":"{query}","variables":{variables}}}'
+    return f'{{"type":"subscribe","id":"a","payload":{payload}}}'
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ('{"type":"subscribe","id":"a","payload":{"query":5}}', "BAD_REQUEST"),
+        ('{"type":"subscribe","id":"a"}', "BAD_REQUEST"),
+        (
+            '{"type":"subscribe","id":"a","payload":{"query":"{hello}","extensions":[]}}',
+            "BAD_REQUEST",
+        ),
+        (
+            '{"type":"subscribe","id":"a","payload":{"query":"{hello}","variables":{"a":@}}}'.replace(
+                "@", NESTED
+            ),
+            "BAD_REQUEST",
+        ),
+        (
+            '{"payload":{"query":"{hello}","variables":{"a":@}},"type":"subscribe","id":"a"}'.replace(
+                "@", NESTED * 10
+            ),
+            "BAD_REQUEST",
+        ),
+        (subscribing("query($n:String!){hello(name:$n)}", '{"n":"\\ud83d"}'), "BAD_USER_INPUT"),
+        (subscribing("{hello#\\ud83d", "{}"), "BAD_USER_INPUT"),
+        *(
+            (subscribing("query($n:Int!){large(size:$n)}", f'{{"n":{number}}}'), "BAD_USER_INPUT")
+            for number in ("1e999", "-1e999", "1" * 30, "1" * 5000, "1.5")
+        ),
+    ],
+    ids=lambda value: value[:20],
+)
+async def test_fault_of_one_operation_is_its_error_and_the_others_go_on(
+    server: Running, message: str, code: str
+) -> None:
+    async with connected(server) as client:
+        await client.subscribe("subscription { silence }", "b")
+        assert await client.receive() == next_({"silence": 0}, "b")
+        for _ in range(2):  # its id is free again
+            await client.send(message)
+            answer = await client.receive()
+            assert (answer["type"], answer["id"]) == ("error", "a")
+            assert answer["payload"][0]["extensions"]["code"] == code
+        await client.subscribe("{ hello }")
+        assert [await client.receive(), await client.receive()] == [
+            next_({"hello": "hello world"}),
+            complete(),
+        ]
+        assert server.toys.open == 1
+        await client.complete("b")
+        assert await client.fence() == []
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("is_fragmented", [False, True])
+async def test_message_that_is_too_long_is_the_error_of_its_operation(
+    compression: Any, is_fragmented: bool
+) -> None:
+    options = {"ws_max_size": 100_000, "ws_per_message_deflate": compression is not None}
+    long = {"query": "{ hello }", "variables": {"a": ["http://seed.example/"] * 200_000}}
+    async with serve(uvicorn_options=options) as server, opened(server) as first:
+        async with connect(
+            server.url,
+            subprotocols=[Subprotocol("graphql-transport-ws")],
+            proxy=None,
+            compression=compression,
+        ) as socket:
+            client = Client(socket)
+            await client.send({"type": "connection_init"})
+            assert await client.receive() == {"type": "connection_ack"}
+            await client.subscribe("subscription { silence }", "b")
+            assert await client.receive() == next_({"silence": 0}, "b")
+            for message in (
+                {"id": "a", "type": "subscribe", "payload": long},
+                {"payload": long, "type": "subscribe", "id": "a"},
+            ):
+                text = json.dumps(message)
+                if is_fragmented:
+                    await socket.send(text[i : i + 9999] for i in range(0, len(text), 9999))
+                else:
+                    await socket.send(text)
+                answer = await client.receive()
+                assert (answer["type"], answer["id"]) == ("error", "a")
+                (error,) = answer["payload"]
+                assert error["extensions"] == {"code": "MESSAGE_TOO_LONG"}
+                assert "may have 100000 bytes" in error["message"]
+            assert server.toys.open == 1
+            await client.subscribe("{ hello }")
+            assert await client.receive() == next_({"hello": "hello world"})
+            await client.complete("b")
+        # A client that is not known yet is not read to the end.
+        await first.socket.send(json.dumps({"id": "a", "type": "subscribe"}).ljust(65_537))
+        assert (await first.receive())[0] == 1009
+        await nothing_left(server)
 
 
 async def test_error_of_a_source_ends_the_operation(server: Running) -> None:

@@ -18,6 +18,7 @@ from graphql_api.transport.messages import (
     InvalidMessageError,
     Ping,
     Pong,
+    Refused,
     Subscribe,
     parse,
 )
@@ -64,6 +65,10 @@ def check(text: str) -> None:
         case Complete(id_):
             assert id_
             messages.complete(id_).decode()
+        case Refused(id_, error):
+            assert id_
+            assert (error.extensions or {})["code"] in ("BAD_REQUEST", "BAD_USER_INPUT")
+            messages.error(id_, [error]).decode()
         case Subscribe(id_, request):
             assert id_
             assert isinstance(request.query, str)

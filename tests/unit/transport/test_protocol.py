@@ -56,6 +56,21 @@ def subscribe_raw(payload: Any) -> str:
     return json.dumps({"type": "subscribe", "id": "a", "payload": payload})
 
 
+def refused(message: str, code: str = "BAD_REQUEST") -> str:
+    error = {"message": message, "extensions": {"code": code}}
+    made = {"id": "a", "type": "error", "payload": [error]}
+    return json.dumps(made, separators=(",", ":"))
+
+
+NESTED: Any = json.loads("[" * 64 + "]" * 64)
+TOO_BIG = "close 1009 Message too big"
+LONG = refused(
+    "a WebSocket message may have 1000 bytes, and this one is longer: send the operation by HTTP, "
+    "which takes longer ones, or in parts",
+    "MESSAGE_TOO_LONG",
+)
+
+
 SCRIPTS: dict[str, tuple[str | None, ...]] = {
     # Connecting
     "init is acknowledged": ESTABLISHED,
@@ -89,8 +104,11 @@ SCRIPTS: dict[str, tuple[str | None, ...]] = {
     "two messages": (INIT + INIT, INVALID),
     "not JSON": ("{type:connection_init}", INVALID),
     "not a number": ('{"type":"ping","payload":{"a":NaN}}', INVALID),
-    "infinite": ('{"type":"ping","payload":{"a":1e999}}', INVALID),
-    "half a surrogate pair": ('{"type":"ping","payload":{"a":"\\ud800"}}', INVALID),
+    "infinite": ('{"type":"ping","payload":{"a":1e999}}', '{"type":"pong","payload":{"a":null}}'),
+    "half a surrogate pair": (
+        '{"type":"ping","payload":{"a":"\\ud800","b":1e999}}',
+        '{"type":"pong","payload":{"a":"\\ud800","b":null}}',
+    ),
     "deeply nested": ('{"type":"ping","payload":{"a":' + "[" * 63 + "]" * 63 + "}}", INVALID),
     "an array": ("[]", INVALID),
     "an array of a message": (f"[{INIT}]", INVALID),
@@ -136,23 +154,129 @@ SCRIPTS: dict[str, tuple[str | None, ...]] = {
     ),
     "an empty query is the schema's to refuse": (*ESTABLISHED, subscribe(query=""), "start a"),
     "an id may be any text": (*ESTABLISHED, subscribe("ä \n\0"), "start ä \n\0"),
+    "an id may be half a surrogate pair": (
+        *ESTABLISHED,
+        *('{"type":"subscribe","id":"\\ud83d","payload":{"query":"{a}"}}', "start \ud83d"),
+        *("complete \ud83d", '{"id":"\\ud83d","type":"complete"}'),
+    ),
+    "half a surrogate pair as id twice": (
+        *ESTABLISHED,
+        *(subscribe("\ud83d"), "start \ud83d"),
+        *(subscribe("\ud83d"), "close 4409 Subscriber already exists"),
+    ),
+    "half a surrogate pair in a variable": (
+        *ESTABLISHED,
+        subscribe(variables={"n": [{"m": "spider \ud83d"}]}),
+        refused(
+            "'variables.n.0.m' holds half of a surrogate pair, which is no text: a text has been "
+            "cut within a character",
+            "BAD_USER_INPUT",
+        ),
+        subscribe(),
+        "start a",
+    ),
+    "half a surrogate pair in a query": (
+        *ESTABLISHED,
+        subscribe(query="{ a # \ud83d"),
+        refused(
+            "'query' holds half of a surrogate pair, which is no text: a text has been cut within "
+            "a character",
+            "BAD_USER_INPUT",
+        ),
+    ),
+    "a refused operation with the id of a running one": (
+        *(*ESTABLISHED, subscribe(), "start a", subscribe(variables=[])),
+        "close 4409 Subscriber for a already exists",
+    ),
+    "a refused operation leaves the others": (
+        *(*ESTABLISHED, subscribe("b"), "start b"),
+        *(subscribe(query=1), refused("'query' is not a string")),
+        *("complete b", '{"id":"b","type":"complete"}'),
+    ),
+    "nested too deeply": (
+        *ESTABLISHED,
+        subscribe(variables={"a": NESTED}),
+        refused("the message is nested deeper than 64 levels"),
+    ),
+    "nested too deeply, and the id at the end": (
+        *ESTABLISHED,
+        json.dumps({"payload": {"variables": NESTED}, "type": "subscribe", "id": "a"}),
+        refused("the message is nested deeper than 64 levels"),
+    ),
+    "nested too deeply without an id": (
+        *(*ESTABLISHED, json.dumps({"type": "subscribe", "payload": NESTED}), INVALID),
+    ),
+    "nested too deeply before the ack": (subscribe(variables={"a": NESTED}), INVALID),
+    # Long messages
+    "a long ping": (*ESTABLISHED, ping(payload={"a": "x" * 65_536}), TOO_BIG),
+    "a long complete": (*ESTABLISHED, complete("x" * 65_536), TOO_BIG),
+    "a ping as long as allowed": (
+        *(*ESTABLISHED, ping(payload={"a": "x" * 65_000})),
+        '{"type":"pong","payload":{"a":"' + "x" * 65_000 + '"}}',
+    ),
+    "a long subscribe": (*ESTABLISHED, subscribe(query="{a}" + " " * 99_999), "start a"),
+    "a long subscribe that says so at the end": (
+        *ESTABLISHED,
+        json.dumps({"payload": {"query": "{a}" + " " * 99_999}, "id": "a", "type": "subscribe"}),
+        "start a",
+    ),
+    "a long init": (init(payload={"a": "x" * 65_536}), TOO_BIG),
+    "a long subscribe before the ack": (subscribe(query=" " * 65_536), TOO_BIG),
+    "too long": (*ESTABLISHED, 'long {"id":"a","type":"subscribe","payload":{"query":"', LONG),
+    "too long, and the id is of a running one": (
+        *(*ESTABLISHED, subscribe(), "start a"),
+        'long {"id":"a","type":"subscribe","payload":{"query":"',
+        "close 4409 Subscriber for a already exists",
+    ),
+    "too long for a ping": (*ESTABLISHED, 'long {"type":"ping","payload":{"a":"', TOO_BIG),
+    "too long for nothing": (*ESTABLISHED, "long xxxxxxxxxxxx", TOO_BIG),
+    "too long before the ack": ('long {"id":"a","type":"subscribe","payload":{"query":"', INVALID),
+    "many pings before the ack": (
+        *(ping(), '{"type":"pong"}') * 32,
+        *(ping(), "close 4400 Too many messages before the acknowledgement"),
+    ),
+    "many pings after the ack": (*ESTABLISHED, *(ping(), '{"type":"pong"}') * 100),
     "no id": (*ESTABLISHED, '{"type":"subscribe","payload":{"query":"{a}"}}', INVALID),
     "an empty id": (*ESTABLISHED, subscribe(""), INVALID),
     "a number as id": (*ESTABLISHED, subscribe(1), INVALID),
     "null as id": (*ESTABLISHED, subscribe(None), INVALID),
     "an array as id": (*ESTABLISHED, subscribe(["a"]), INVALID),
     "an object as id": (*ESTABLISHED, subscribe({"a": 1}), INVALID),
-    "no payload": (*ESTABLISHED, '{"type":"subscribe","id":"a"}', INVALID),
-    "null as payload": (*ESTABLISHED, subscribe_raw(None), INVALID),
-    "an array as payload": (*ESTABLISHED, subscribe_raw([]), INVALID),
-    "the query as payload": (*ESTABLISHED, subscribe_raw("{a}"), INVALID),
-    "no query": (*ESTABLISHED, subscribe_raw({}), INVALID),
-    "null as query": (*ESTABLISHED, subscribe(query=None), INVALID),
-    "a number as query": (*ESTABLISHED, subscribe(query=1), INVALID),
-    "a number as operation name": (*ESTABLISHED, subscribe(operationName=1), INVALID),
-    "an array as variables": (*ESTABLISHED, subscribe(variables=[]), INVALID),
-    "a string as variables": (*ESTABLISHED, subscribe(variables="{}"), INVALID),
-    "an array as extensions": (*ESTABLISHED, subscribe(extensions=[]), INVALID),
+    "no payload": (
+        *ESTABLISHED,
+        '{"type":"subscribe","id":"a"}',
+        refused("'payload' is not an object"),
+    ),
+    "null as payload": (*ESTABLISHED, subscribe_raw(None), refused("'payload' is not an object")),
+    "an array as payload": (*ESTABLISHED, subscribe_raw([]), refused("'payload' is not an object")),
+    "the query as payload": (
+        *ESTABLISHED,
+        subscribe_raw("{a}"),
+        refused("'payload' is not an object"),
+    ),
+    "no query": (*ESTABLISHED, subscribe_raw({}), refused("'query' is not a string")),
+    "null as query": (*ESTABLISHED, subscribe(query=None), refused("'query' is not a string")),
+    "a number as query": (*ESTABLISHED, subscribe(query=1), refused("'query' is not a string")),
+    "a number as operation name": (
+        *ESTABLISHED,
+        subscribe(operationName=1),
+        refused("'operationName' is neither a string nor null"),
+    ),
+    "an array as variables": (
+        *ESTABLISHED,
+        subscribe(variables=[]),
+        refused("'variables' is neither an object nor null"),
+    ),
+    "a string as variables": (
+        *ESTABLISHED,
+        subscribe(variables="{}"),
+        refused("'variables' is neither an object nor null"),
+    ),
+    "an array as extensions": (
+        *ESTABLISHED,
+        subscribe(extensions=[]),
+        refused("'extensions' is neither an object nor null"),
+    ),
     "invalid before init is 4400, not 4401": (subscribe(""), INVALID),
     "two operations": (*ESTABLISHED, subscribe("a"), "start a", subscribe("b"), "start b"),
     "an id twice": (
@@ -246,6 +370,9 @@ class Script:
             case ["lost"]:
                 self.protocol.connection_lost()
                 action = None
+            case ["long", beginning]:
+                data = beginning.encode()
+                action = self.protocol.receive_long_text(data, data, 1000)
             case ["binary"]:
                 action = self.protocol.receive_bytes()
             case ["complete", id_]:

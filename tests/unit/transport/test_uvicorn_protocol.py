@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -170,11 +171,16 @@ class FakeTransport(asyncio.Transport):
         self.protocol.connection_lost(None)
 
 
+MAX_BYTES = 1_000_000
+"""How long a message may be."""
+
+
 class Connection:
-    """An open connection, whose application only shows its scope."""
+    """An open connection, whose application only keeps what it is given."""
 
     def __init__(self, *, limits: SocketLimits, compression: bool = False) -> None:
         self.scope: Any = None
+        self.taken: list[Any] = []
         self.loop = FakeLoop()
         self.transport = FakeTransport()
         self.protocol = OutletProtocol.with_limits(limits)(
@@ -182,6 +188,7 @@ class Connection:
                 self._app,
                 interface="asgi3",
                 log_config=None,
+                ws_max_size=MAX_BYTES,
                 ws_per_message_deflate=compression,
             ),
             server_state=ServerState(),
@@ -216,7 +223,8 @@ class Connection:
         self.scope = scope
         await receive()
         await send({"type": "websocket.accept"})
-        await receive()
+        while not self.taken or self.taken[-1]["type"] != "websocket.disconnect":
+            self.taken.append(await receive())
 
     def received(self) -> list[str]:
         self.client.receive_data(bytes(self.transport.sent))
@@ -241,7 +249,7 @@ async def connection() -> AsyncIterator[Connection]:
 
 async def test_outlet_is_offered_to_the_application(connection: Connection) -> None:
     extensions = connection.scope["extensions"]
-    assert extensions["graphql_api.outlet"] == {"outlet": connection.protocol}
+    assert extensions["graphql_api.outlet"]["outlet"] is connection.protocol
     assert "websocket.http.response" in extensions
 
 
@@ -399,18 +407,107 @@ async def test_one_who_takes_no_answers_to_pings_fills_no_memory_and_gets_the_la
     assert connection.received() == ["x" * 200, "99"]
 
 
-async def test_message_of_endless_fragments_is_refused(connection: Connection) -> None:
-    connection.transport.room = 1_000
-    connection.client.send_text(b"", fin=False)
+async def send(connection: Connection, *data: bytes) -> list[Any]:
+    """Have the server read this, and its application take what it is given."""
+    for part in data:
+        connection.protocol.data_received(part)
+        while connection.loop.soon or not connection.protocol.queue.empty():
+            if connection.loop.soon:
+                connection.loop.soon.pop()()
+            await asyncio.sleep(0)
+    return connection.taken
+
+
+def known(connection: Connection) -> None:
+    connection.scope["extensions"]["graphql_api.outlet"]["accept_long_texts"]()
+
+
+def closed_with(connection: Connection) -> int | None:
+    connection.transport.room = 10_000
+    connection.transport.drain(0)
+    connection.client.receive_data(bytes(connection.transport.sent))
+    return connection.client.close_rcvd.code if connection.client.close_rcvd else None
+
+
+BEGINNING = b'{"id":"a","type":"subscribe","payload":"'
+
+
+async def test_endless_fragments_fill_no_memory(connection: Connection) -> None:
+    connection.client.send_text(b"{", fin=False)
     for _ in range(10_000):
         connection.client.send_continuation(b"", fin=False)
-    connection.protocol.data_received(b"".join(connection.client.data_to_send()))
-    while connection.loop.soon:
-        connection.loop.soon.pop()()
-    connection.client.receive_data(bytes(connection.transport.sent))
-    assert connection.client.close_rcvd is not None
-    assert connection.client.close_rcvd.code == 1009
-    assert len(connection.protocol.frames) < 1_000
+    connection.client.send_continuation(b"}", fin=True)
+    (message,) = await send(connection, b"".join(connection.client.data_to_send()))
+    assert message == {"type": "websocket.receive", "text": "{}"}
+    assert connection.protocol.frames == []
+
+
+@pytest.mark.parametrize("fragment", [1_000, 200_000, 5_000_000])
+@pytest.mark.parametrize("compression", [False, True])
+async def test_long_message_leaves_its_ends_and_the_next_one_is_read(
+    compression: bool, fragment: int
+) -> None:
+    async with opened(SocketLimits(), compression=compression) as connection:
+        known(connection)
+        text = BEGINNING + b"x" * 2_000_000 + b'"}'
+        connection.client.send_text(text[:fragment], fin=False)
+        for start in range(fragment, len(text), fragment):
+            connection.client.send_continuation(text[start : start + fragment], fin=False)
+        connection.client.send_continuation(b"", fin=True)
+        connection.client.send_text(b"next")
+        data = b"".join(connection.client.data_to_send())
+        assert compression == (len(data) < 1_000_000)
+        long, after = await send(
+            connection, *(data[i : i + 50_000] for i in range(0, len(data), 50_000))
+        )
+        beginning, end, max_bytes = long["graphql_api.long_text"]
+        assert text.startswith(beginning)
+        assert text.endswith(end)
+        assert len(beginning) == len(end) == 4096
+        assert max_bytes == MAX_BYTES
+        assert after == {"type": "websocket.receive", "text": "next"}
+        assert closed_with(connection) is None
+
+
+async def test_stranger_gets_no_further_than_64_kb(connection: Connection) -> None:
+    connection.client.send_text(b" " * 65_536)
+    connection.client.send_text(b" " * 65_537)
+    first, *rest = await send(connection, b"".join(connection.client.data_to_send()))
+    assert first == {"type": "websocket.receive", "text": " " * 65_536}
+    assert [message["type"] for message in rest] == ["websocket.disconnect"]
+    assert closed_with(connection) == 1009
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_little_that_stands_for_much_fills_no_memory(is_known: bool) -> None:
+    async with opened(SocketLimits(), compression=True) as connection:
+        if is_known:
+            known(connection)
+        connection.client.send_text(BEGINNING + b"x" * (65 * 1024 * 1024))
+        data = b"".join(connection.client.data_to_send())
+        assert len(data) < 100_000
+        tracemalloc.start()
+        taken = await send(connection, *(data[i : i + 4096] for i in range(0, len(data), 4096)))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 16 * 1024 * 1024
+        assert [message["type"] for message in taken] == ["websocket.disconnect"]
+        assert closed_with(connection) == 1009
+
+
+async def test_frame_without_end_is_refused_by_its_header(connection: Connection) -> None:
+    known(connection)
+    await send(connection, b"\x81\xff" + (2**40).to_bytes(8, "big") + b"mask")
+    assert closed_with(connection) == 1009
+
+
+async def test_client_that_answers_no_ping_is_closed_so_that_it_comes_again(
+    connection: Connection,
+) -> None:
+    connection.transport.room = 10_000
+    connection.protocol.start_keepalive()
+    connection.loop.advance(60)
+    assert closed_with(connection) == 1013
 
 
 # The kernel
