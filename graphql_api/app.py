@@ -187,7 +187,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         stream_limits=StreamLimits(
             keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
         ),
-        max_body_bytes=settings.max_message_bytes,
+        max_body_bytes=settings.max_body_bytes,
         rates=TokenBuckets(settings.max_operations_per_s, settings.operation_burst),
     )
     websocket = GraphQLTransportWS(

@@ -351,8 +351,14 @@ class Settings(DataSettings):
     max_message_bytes: int = Field(
         1_048_576,
         ge=1024,
-        description="longest WebSocket message, and longest body of a request, in bytes; and how "
-        "long the messages may be together that began one WebSocket's operations",
+        description="longest WebSocket message, in bytes, and how long the messages may be "
+        "together that began one WebSocket's operations; a longer one is an error of its operation",
+    )
+    max_body_bytes: int = Field(
+        4_194_304,
+        ge=1024,
+        description="longest body of an HTTP request, in bytes: an operation that is too long for "
+        "a WebSocket can be sent by HTTP",
     )
     max_document_tokens: int = Field(
         10_000, ge=1, description="how many tokens a GraphQL document may have"
@@ -360,7 +366,7 @@ class Settings(DataSettings):
     max_document_levels: int = Field(
         30,
         ge=1,
-        description="how deep its selections may be nested; the introspection of GraphiQL is 18",
+        description="how deep its selections may be nested; introspection has limits of its own",
     )
     max_document_aliases: int = Field(
         100, ge=0, description="how many aliases it may have, its fragments written out"
@@ -375,8 +381,8 @@ class Settings(DataSettings):
         100_000,
         ge=1,
         description="how many fields an operation may resolve, the rows of its pages counted by "
-        "their `limit`: every field of a page of 1000 policies is 38 000; the introspection of "
-        "GraphiQL is 58 000",
+        "their `limit`: every field of a page of 1000 policies is 38 000; introspection has limits "
+        "of its own",
     )
     max_page_rows: int = Field(1000, ge=1, description="how many rows a page may have")
     introspection: bool = Field(
