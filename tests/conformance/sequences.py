@@ -538,7 +538,12 @@ _MISTAKES = [
         expected="close 4500 Internal server error",
     ),
     *(
-        _acked(name, say(subscribe(query, **more)), hear("error"), expected="error a, open")
+        _acked(
+            name,
+            say(subscribe(query, **more)),
+            hear("error", "complete"),
+            expected="error a, open",
+        )
         for name, query, more in [
             ("unknown field", "{ nothing }", {}),
             ("unknown field of a subscription", "subscription { nothing }", {}),
