@@ -13,7 +13,7 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.rethink.changefeed import RethinkSource
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.schema.policy import POLICY
+from graphql_api.schema.policy_fields import POLICY
 from tests.fault.clock import LoopClock
 from tests.fault.proxy import Fault, Proxy
 from tests.fault.test_rethink_changefeed import SETTINGS, through
