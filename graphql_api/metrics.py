@@ -81,6 +81,12 @@ class _FeedMetrics(Collector):
             ((feed.table.name, feed.documents) for feed in feeds),
         )
         yield self._gauge(
+            "unread_documents",
+            "How many of the table's documents are not served, or only in part: they cannot be "
+            "read, and the log names them.",
+            ((feed.table.name, feed.unread_documents) for feed in feeds),
+        )
+        yield self._gauge(
             "subscriptions",
             "How many subscriptions to the table's changes are open.",
             ((feed.table.name, feed.subscribers) for feed in feeds),

@@ -58,10 +58,12 @@ class Probes:
         return PlainTextResponse("ok\n")
 
     async def readiness(self, _: Request) -> Response:
-        """Whether to send clients here: 200, or 503 and the reason."""
+        """Whether to send clients here: 200, or 503 and why. Names every stale table."""
         reasons = ["shutting down"] if self.is_draining else [*map(self._reason, self._feeds())]
-        text = "; ".join(filter(None, reasons))
-        return PlainTextResponse(f"{text}\n", 503) if text else PlainTextResponse("ready\n")
+        if text := "; ".join(filter(None, reasons)):
+            return PlainTextResponse(f"{text}\n", 503)
+        stale = [_staleness(feed) for feed in self._feeds() if feed.stale_s]
+        return PlainTextResponse("; ".join(["ready", *stale]) + "\n")
 
     async def metrics(self, request: Request) -> Response:
         """The figures for Prometheus.
@@ -85,5 +87,9 @@ class Probes:
         if feed.status is FeedStatus.INITIALIZING:
             return f"the table {feed.table.name} is not read yet"
         if feed.stale_s > self._ready_stale_s:
-            return f"the table {feed.table.name} has been stale for {feed.stale_s:.0f} s"
+            return _staleness(feed)
         return None
+
+
+def _staleness(feed: Feed[Any, Any]) -> str:
+    return f"the table {feed.table.name} has been stale for {feed.stale_s:.0f} s"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from graphql_api.embedded import deep
 from graphql_api.embedded.datum import encode
 from graphql_api.embedded.errors import (
     DataFileError,
@@ -84,9 +85,7 @@ class Catalog:
             self.databases[name] = Database(id_, name)
         for id_, database, name, primary_key, durability in self._storage.tables():
             table = Table(id_, database, name, primary_key, durability)
-            table.documents = {
-                key: orjson.loads(body) for key, body in self._storage.documents(id_)
-            }
+            table.documents = {key: deep.loads(body) for key, body in self._storage.documents(id_)}
             for index_name, raw in self._storage.indexes(id_):
                 definition = from_json(orjson.loads(raw))
                 assert isinstance(definition, dict)

@@ -11,8 +11,9 @@ Source: src/rdb_protocol/term_walker.cc, term.cc, op.cc, func.cc, terms/var.cc.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
+from graphql_api.embedded import deep
 from graphql_api.embedded.datum import (
     REQL_TYPE,
     Datum,
@@ -33,6 +34,8 @@ from graphql_api.embedded.term import (
 from graphql_api.embedded.values import Function, Value, to_datum
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from graphql_api.embedded.environment import Env
     from graphql_api.embedded.term import TermSpec
 
@@ -175,7 +178,7 @@ def _compile_operation(
     type_ = spec.type
     if type_ == TermType.MAKE_ARRAY and len(raw_arguments) <= _LONGEST_FOLDED_ARRAY:
         try:
-            return Constant(type_, path, [_fold(raw) for raw in raw_arguments])
+            return Constant(type_, path, [_constant(raw) for raw in raw_arguments])
         except _NotConstantError:
             pass
     first = scope.inside(type_, writes_legal=scope.writes_legal)
@@ -203,11 +206,45 @@ class _NotConstantError(Exception):
     """The JSON holds a term whose value is only known when it runs."""
 
 
-def _fold(raw: object) -> Datum:
+def _constant(raw: object) -> Datum:
     """Return the datum that JSON stands for if no term but arrays and objects is in it.
 
     Documents are constants almost always: folding them makes inserts of thousands fast.
+
+    Raises:
+        _NotConstantError: There is.
     """
+    try:
+        return _fold(raw)
+    except RecursionError:
+        return deep.fold(raw, _constant_parts, _constant_of)
+
+
+def _constant_parts(raw: object) -> Iterable[object] | None:
+    if isinstance(raw, dict):
+        return raw.values()
+    return raw[1] if _is_constant_array(raw) else None
+
+
+def _constant_of(raw: object, parts: list[Datum]) -> Datum:
+    if isinstance(raw, dict):
+        if REQL_TYPE in raw:
+            raise _NotConstantError
+        return dict(zip(raw, parts, strict=True))
+    return parts if _is_constant_array(raw) else _fold(raw)
+
+
+def _is_constant_array(raw: object) -> TypeGuard[tuple[int, list[object]]]:
+    return (
+        isinstance(raw, list)
+        and len(raw) == 2
+        and raw[0] == TermType.MAKE_ARRAY
+        and isinstance(raw[1], list)
+        and len(raw[1]) <= _LONGEST_FOLDED_ARRAY
+    )
+
+
+def _fold(raw: object) -> Datum:
     if raw is None or isinstance(raw, (str, bool)):
         return raw
     if isinstance(raw, dict):
@@ -215,11 +252,9 @@ def _fold(raw: object) -> Datum:
             raise _NotConstantError  # it may be invalid, which is an error of the run
         return {name: _fold(item) for name, item in raw.items()}
     if isinstance(raw, list):
-        is_array = len(raw) == 2 and raw[0] == TermType.MAKE_ARRAY
-        items = raw[1] if is_array else None
-        if not isinstance(items, list) or len(items) > _LONGEST_FOLDED_ARRAY:
+        if not _is_constant_array(raw):
             raise _NotConstantError
-        return [_fold(item) for item in items]
+        return [_fold(item) for item in raw[1]]
     return from_json(raw)
 
 
@@ -232,7 +267,7 @@ def _compile_datum(raw: object, path: Backtrace) -> Term:
 
 def _compile_object(raw: dict[str, object], path: Backtrace, scope: _Scope) -> Term:
     try:
-        return Constant(TermType.MAKE_OBJ, path, _fold(raw))
+        return Constant(TermType.MAKE_OBJ, path, _constant(raw))
     except _NotConstantError:
         pass
     inner = scope.inside(TermType.MAKE_OBJ, writes_legal=scope.writes_legal)

@@ -170,6 +170,10 @@ class Connection:
             await self._dispatch(query, reply)
         except ReqlError as error:
             reply(frames.error(error))
+        except RecursionError:
+            self._streams.remove(token)
+            message = "A value is nested too deeply for this term."
+            reply(frames.error(ReqlError(ErrorType.RESOURCE_LIMIT, message, ())))
         except Exception as error:
             # A fault of this server must not take the connection with it; RethinkDB says the same.
             _LOGGER.exception("A query failed unexpectedly")

@@ -24,6 +24,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
+from graphql_api.embedded import deep
 from graphql_api.embedded.errors import ReqlError, logic_error, non_existence_error, resource_error
 
 
@@ -128,11 +129,15 @@ def encode(value: Datum) -> bytes:
     """Return the JSON of a datum, keys sorted, without white space.
 
     Raises:
-        ReqlError: It holds `MINVAL` or `MAXVAL`, or is nested more than about 250 levels deep
-            (a limit of this server, RethinkDB has none).
+        ReqlError: It holds `MINVAL` or `MAXVAL`, or half a character.
     """
     try:
         return orjson.dumps(value, default=_no_json, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        if isinstance(error.__cause__, ReqlError):
+            raise error.__cause__ from None
+    try:
+        return deep.dumps(value, _no_json)
     except orjson.JSONEncodeError as error:
         if isinstance(error.__cause__, ReqlError):
             raise error.__cause__ from None
@@ -151,7 +156,10 @@ def pretty_print(value: Datum) -> str:
         ReqlError: It holds `MINVAL` or `MAXVAL`.
     """
     parts: list[str] = []
-    _print(value, "\n", parts)
+    try:
+        _print(value, "\n", parts)
+    except RecursionError:
+        return encode(value).decode()  # on one line: its tabs would outgrow the value
     return "".join(parts)
 
 

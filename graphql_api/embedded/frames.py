@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from graphql_api.embedded import deep
 from graphql_api.embedded.datum import encode, type_name
 from graphql_api.embedded.errors import ErrorStage, ErrorType, ReqlError, client_error
 from graphql_api.embedded.pseudo_types import from_json
@@ -59,7 +60,7 @@ def parse_query(token: int, data: bytes) -> Query:
         ReqlError: It is malformed; the error's stage is `CLIENT`.
     """
     try:
-        raw = orjson.loads(data)
+        raw = deep.loads(data)
     except orjson.JSONDecodeError:
         raise ReqlError(
             ErrorType.RESOURCE_LIMIT,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphql_api.embedded import deep
 from graphql_api.embedded.datum import REQL_TYPE, Datum, Document
 from graphql_api.embedded.pseudo_types import sanitized
 
@@ -71,9 +72,7 @@ def _without_literals(value: Datum) -> Datum | _Removed:
 
 
 def _holds_literal(value: Datum) -> bool:
-    if isinstance(value, dict):
-        return _is_literal(value) or any(map(_holds_literal, value.values()))
-    return isinstance(value, list) and any(map(_holds_literal, value))
+    return any(isinstance(part, dict) and _is_literal(part) for part in deep.walk(value))
 
 
 class WriteStats:

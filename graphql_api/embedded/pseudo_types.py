@@ -11,6 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 
+from graphql_api.embedded import deep
 from graphql_api.embedded.datum import (
     MAX_SAFE_INTEGER,
     REQL_TYPE,
@@ -65,6 +66,13 @@ def from_json(value: object) -> Datum:
     Raises:
         ReqlError: A number is not finite, or a pseudo-type is not valid.
     """
+    try:
+        return _from_json(value)
+    except RecursionError:
+        return deep.fold(value, deep.children, _datum_of)
+
+
+def _from_json(value: object) -> Datum:
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
@@ -73,9 +81,18 @@ def from_json(value: object) -> Datum:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, list):
-        return [from_json(item) for item in value]
+        return [_from_json(item) for item in value]
     assert isinstance(value, dict)
-    return sanitized({name: from_json(item) for name, item in value.items()})
+    return sanitized({name: _from_json(item) for name, item in value.items()})
+
+
+def _datum_of(value: object, parts: list[Datum]) -> Datum:
+    """The datum of JSON, given those of its parts."""
+    if isinstance(value, list):
+        return parts
+    if isinstance(value, dict):
+        return sanitized(dict(zip(value, parts, strict=True)))
+    return _from_json(value)
 
 
 def time(epoch_time: float, timezone: str = "+00:00") -> Document:

@@ -18,6 +18,7 @@ from graphql_api.embedded.datum import (
     pretty_print,
     type_name,
 )
+from graphql_api.embedded.deep import walk
 from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, op_failed_error
 from graphql_api.embedded.merge import WriteStats
 from graphql_api.embedded.ordering import equal
@@ -219,12 +220,10 @@ def _body(document: Document) -> bytes:
     """Return the JSON of a document for the data file.
 
     Raises:
-        ReqlError: It holds a bound, an array that is too long, or is nested too deeply.
+        ReqlError: It holds a bound, or an array that is too long.
     """
     try:
-        # Nested, so that a change of any document that is stored can be sent too, in `changes` or
-        # by a feed: the depth of JSON is limited.
-        body = encode([[[[document]]]])[4:-4]
+        body = encode(document)
     except ReqlError as error:
         if error.type is ErrorType.QUERY_LOGIC:
             raise logic_error("`r.minval` and `r.maxval` cannot be written to disk.") from None
@@ -235,12 +234,6 @@ def _body(document: Document) -> bytes:
     return body
 
 
-def _check_arrays(value: Datum) -> None:
-    if isinstance(value, dict):
-        for item in value.values():
-            _check_arrays(item)
-    elif isinstance(value, list):
-        if len(value) > _MAX_ARRAY_ON_DISK:
-            raise logic_error("Array too large for disk writes (limit 100,000 elements).")
-        for item in value:
-            _check_arrays(item)
+def _check_arrays(document: Datum) -> None:
+    if any(isinstance(part, list) and len(part) > _MAX_ARRAY_ON_DISK for part in walk(document)):
+        raise logic_error("Array too large for disk writes (limit 100,000 elements).")

@@ -16,13 +16,14 @@ from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableErro
 from graphql_api.feeds.backoff import Backoff
 from graphql_api.feeds.cache import Page, WatchCache
 from graphql_api.feeds.cursor import RUN_BYTES
+from graphql_api.feeds.decoding import DocumentDecoder
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.feeds.sightings import Sighting, Sightings
-from graphql_api.feeds.source import DocumentChange, Source, SourceReady
+from graphql_api.feeds.source import Source, SourceReady
 from graphql_api.feeds.subscription import Subscription
-from graphql_api.feeds.table import Filter, Table, is_text
+from graphql_api.feeds.table import Filter, Table
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -121,7 +122,7 @@ class Feed(Generic[RowT, EventT]):
         self._prerequisites: tuple[Feed[Any, Any], ...] = ()
         self._ready_at: float | None = None
         self._stale_at: float | None = None
-        self._unserved: set[str] = set()
+        self._decoder = DocumentDecoder(table)
         self._sightings = Sightings()
         self._cache = WatchCache(
             table,
@@ -157,6 +158,11 @@ class Feed(Generic[RowT, EventT]):
     def documents(self) -> int:
         """How many rows are served."""
         return len(self._cache.rows)
+
+    @property
+    def unread_documents(self) -> int:
+        """How many documents are not served, or without a part that could not be read."""
+        return self._decoder.unread
 
     @property
     def subscribers(self) -> int:
@@ -276,7 +282,7 @@ class Feed(Generic[RowT, EventT]):
     async def _read(self) -> Never:
         """Apply what a changefeed tells, until it is lost."""
         snapshot: dict[str, RowT] | None = {}
-        self._unserved.clear()
+        self._decoder.begin()
         self._sightings.begin()
         turns = _Turns(self._pause)
         async with self._source.changes(self.table.name) as changes:
@@ -287,10 +293,12 @@ class Feed(Generic[RowT, EventT]):
                     self._sightings.serve(snapshot)
                     snapshot = None
                     continue
-                key = self._key(change)
+                key = self._decoder.key(change.old if change.new is None else change.new)
+                if change.new is None:
+                    self._decoder.forget(change.old)
                 if key is None:
                     continue
-                row = None if change.new is None else self.table.decode(key, change.new)
+                row = None if change.new is None else self._decoder.row(key, change.new)
                 if snapshot is None:
                     self._apply(key, row)
                 elif row is None:
@@ -371,9 +379,10 @@ class Feed(Generic[RowT, EventT]):
         rows: dict[str, RowT] = {}
         turns = _Turns(self._pause)
         for document in documents:
-            key = document.get(self.table.primary_key)
-            if is_text(key):
-                rows[key] = self.table.decode(key, document)
+            key = self._decoder.key(document)
+            row = None if key is None else self._decoder.row(key, document)
+            if key is not None and row is not None:
+                rows[key] = row
             await turns.take()
         changed = self._cache.changed_since(before)
         if changed is None:
@@ -384,19 +393,3 @@ class Feed(Generic[RowT, EventT]):
             for key in self._cache.differing(rows)
             if key not in changed and (wanted is None or key in wanted)
         ]
-
-    def _key(self, change: DocumentChange) -> str | None:
-        """The key of a changed document; None, with one warning, if it is not a string."""
-        document = change.old if change.new is None else change.new
-        key = None if document is None else document.get(self.table.primary_key)
-        if is_text(key):
-            return key
-        if change.new is None:
-            self._unserved.discard(repr(key))
-            return None
-        if not self._unserved:
-            log.warning(
-                "feed %s: documents whose key is not a text are not served", self.table.name
-            )
-        self._unserved.add(repr(key))
-        return None

@@ -28,7 +28,8 @@ from rethinkdb.errors import ReqlCursorEmpty, ReqlError
 
 from graphql_api.errors import DatabaseUnavailableError
 from graphql_api.files import UnreadableFileError, read_file
-from graphql_api.rethink.driver import PlainDecoder, r
+from graphql_api.rethink.decoder import PlainDecoder
+from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import not_connected, translated
 from graphql_api.rethink.url import DatabaseURL
 

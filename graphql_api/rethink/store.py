@@ -13,18 +13,20 @@ from weakref import WeakValueDictionary
 from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
+from graphql_api.feeds.depth import MAX_DEPTH, has_unread, pruned
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.pool import ConnectionPool
+from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Change, Document, Written
 
 _CHANGED: Final = "graphql-api: the document has changed"
 """The error by which a write finds that somebody was faster."""
 
-_MAX_DEPTH: Final = 500
-"""How deeply a document may be nested: the driver's own limit, 20, is less than a database's."""
+_MAX_TERM_DEPTH: Final = 2 * MAX_DEPTH
+"""How deeply the driver may nest a term; its own limit, 20, is less than that of documents."""
 
 
 class RethinkStore:
@@ -64,7 +66,7 @@ class RethinkStore:
         rows = self._table(table).filter({field: value}).coerce_to("array")
         async with self._pool.connection() as connection:
             found: list[Document] = await connection.run(rows, **RAW)
-            return found
+            return [pruned(document) for document in found]
 
     async def write(self, table: str, key: str, change: Change) -> Written:
         """Change the document with a key; see `Store.write`.
@@ -86,11 +88,11 @@ class RethinkStore:
                 result = await _replace(connection, row, old, new)
                 (written,) = result["changes"]
                 if not result["errors"]:
-                    return Written(written["old_val"], written["new_val"])
+                    return Written(_pruned(written["old_val"]), _pruned(written["new_val"]))
                 if result["first_error"] != _CHANGED:
                     reason = reason_of(result)
                     raise DatabaseError(f"a write to table `{table}` was refused: {reason}")
-                old = written["old_val"]
+                old = _pruned(written["old_val"])
         raise DatabaseUnavailableError(
             f"a document of table `{table}` changed all the time for {self._timeouts.query_s:g} s"
         )
@@ -130,19 +132,37 @@ def _is_same(one: Document | None, other: Document | None) -> bool:
 
 async def _read(connection: Connection, row: Any) -> Document | None:
     document: Document | None = await connection.run(row, **RAW)
-    return document
+    return _pruned(document)
+
+
+def _pruned(document: Document | None) -> Document | None:
+    return None if document is None else pruned(document)
 
 
 async def _replace(
     connection: Connection, row: Any, old: Document | None, new: Document | None
 ) -> Any:
-    """The result of replacing a row by `new`, if it is `old`."""
-    term = row.replace(
-        lambda stored: r.branch(
-            stored.eq(r.expr(old, _MAX_DEPTH)), r.expr(new, _MAX_DEPTH), r.error(_CHANGED)
-        ),
-        return_changes="always",
-    )
+    """The result of replacing a row by `new`, if it is `old`.
+
+    What is nested too deeply to be read stays in the database: it is neither compared nor sent.
+
+    Raises:
+        DatabaseError: `new` has something of that kind in a list that is not the stored one.
+    """
+    unread = {} if old is None else unread_paths(old)
+    kept = {} if old is None or new is None else kept_paths(unread, old, new)
+    sent = new if not kept or new is None else without_paths(new, kept)
+    if sent is not None and unread and has_unread(sent):
+        raise DatabaseError("a list has an item that is nested too deeply to be written again")
+    known = without_paths(old, unread) if unread and old is not None else old
+
+    def replaced(stored: Any) -> Any:
+        found = stored.without(unread) if unread else stored
+        made = r.expr(sent, _MAX_TERM_DEPTH)
+        made = made.merge(stored.pluck(kept)) if kept else made
+        return r.branch(found.eq(r.expr(known, _MAX_TERM_DEPTH)), made, r.error(_CHANGED))
+
+    term = row.replace(replaced, return_changes="always")
     try:
         return await connection.run(term, **RAW)
     except DatabaseError as error:

@@ -21,6 +21,10 @@ class FeedReport:
     table: str = strawberry.field(description="The table's name in the database.")
     status: FeedStatus = strawberry.field(description="How the feed stands to the database.")
     documents: int = strawberry.field(description="How many rows it serves.")
+    unread_documents: int = strawberry.field(
+        description="How many documents it does not serve, or only in part, because they cannot "
+        "be read: their key is not text, or they are nested too deeply. The log names them."
+    )
     subscribers: int = strawberry.field(description="How many subscriptions to it are open.")
     last_change_at: datetime | None = strawberry.field(
         description="When it saw the last change; null if there was none since the server started."
@@ -33,6 +37,7 @@ class FeedReport:
             table=feed.table.name,
             status=feed.status,
             documents=feed.documents,
+            unread_documents=feed.unread_documents,
             subscribers=feed.subscribers,
             last_change_at=feed.last_change_at,
         )

@@ -37,6 +37,35 @@ class Writer:
         result = await self.run(self.table(table).get(key).update(patch))
         assert result["replaced"] == 1, result
 
+    async def nest(self, table: str, key: str, path: tuple[str, ...], levels: int) -> None:
+        """Wrap a field in alternating arrays and objects, some at a time: no query is deep."""
+        for start in range(0, levels, 50):
+            wrapped = self._wrapped(path, min(50, levels - start))
+            await self.update(table, key, wrapped)
+
+    def _wrapped(self, path: tuple[str, ...], levels: int) -> Any:
+        value = self.r.row
+        for name in path:
+            value = value[name]
+        for level in range(levels):
+            value = [value] if level % 2 else {"x": value}
+        patch = self.r.literal(self.r.expr(value, 1000))
+        for name in reversed(path):
+            patch = {name: patch}
+        return patch
+
+    async def unnested(self, table: str, key: str, path: tuple[str, ...], levels: int) -> Any:
+        """What `nest` has wrapped; unwrapped in the database, for the driver cannot read it."""
+        value = self.r.row
+        for name in path:
+            value = value[name]
+        for level in reversed(range(levels)):
+            value = value[0] if level % 2 else value["x"]
+            if level % 50 == 0:
+                await self.update(table, key, {"unwrapped": self.r.literal(value)})
+                value = self.r.row["unwrapped"]
+        return await self.run(self.table(table).get(key)["unwrapped"])
+
     async def delete(self, table: str, key: Any) -> None:
         result = await self.run(self.table(table).get(key).delete())
         assert result["deleted"] == 1, result

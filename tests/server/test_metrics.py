@@ -162,3 +162,18 @@ async def test_readyz_says_how_long_a_table_has_been_stale(
         assert of(samples, "feed_status", table="policy", status="stale") == 1
         assert of(samples, "feed_outages_total", table="policy") == 1
         assert of(samples, "feed_stale_seconds", table="policy") > 0
+
+
+async def test_readyz_names_a_stale_table_before_it_sends_clients_elsewhere(
+    starbelly: DatabaseURL, writer: Writer
+) -> None:
+    async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
+        operation = await client.subscribe(CHANGES)
+        await operation.until_status("READY")
+        await until_ready(server)
+        await writer.run(writer.r.db(starbelly.database).table_drop("policy"))
+        await operation.until_status("STALE")
+        async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
+            answer = await http.get("/readyz")
+        assert answer.status_code == 200
+        assert answer.text.startswith("ready; the table policy has been stale for ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Any
 
 import pytest
@@ -10,12 +11,15 @@ import pytest
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Client, connected
 from tests.server.database import Writer
-from tests.server.operations import SCHEDULES, WATCHES, Replica, Watch
+from tests.server.mutations import DELETE_POLICY, UPDATE_POLICY, succeed
+from tests.server.operations import POLICIES, SCHEDULES, WATCHES, Replica, Watch
 from tests.server.running import running, settings_for
 from tests.unit.schema.documents import DOCUMENTS, FIELDS, Field
 
 FAR_TIME = {"$reql_type$": "TIME", "epoch_time": 10**15, "timezone": "+00:00"}
 BINARY = {"$reql_type$": "BINARY", "data": "AP8="}
+DEPTHS = [90, 450, 1030]
+"""Levels around the limits of Python's recursion and of JSON's decoders and encoders."""
 ODD_KEYS: list[Any] = [5, 2.5, True, [1, "x"], FAR_TIME]
 
 
@@ -105,3 +109,84 @@ async def test_odd_documents_are_there_before_the_feed_begins_too(
             replica.apply(change)
     assert replica.rows.keys() == {"poison"}
     assert replica.rows["poison"]["invalidFields"] == ["createdAt"]
+
+
+@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
+@pytest.mark.parametrize("depth", [*DEPTHS, 3000])
+async def test_document_of_any_depth_delays_no_other(
+    watch: Watch, depth: int, client: Client, writer: Writer
+) -> None:
+    operation = await client.subscribe(watch.subscription)
+    await operation.until_status("READY")
+    await writer.insert(watch.table, {watch.primary_key: "deep", "unknown": 1})
+    assert (await operation.change())[watch.entity]["id"] == "deep"
+    await writer.nest(watch.table, "deep", ("unknown",), depth)
+    await writer.insert(watch.table, {watch.primary_key: "fence"})
+    assert (await operation.change())[watch.entity]["id"] == "fence"
+    await writer.delete(watch.table, "deep")
+    assert (await operation.change())[watch.deleted_key] == "deep"
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+async def test_served_field_of_any_depth_is_null_and_listed(
+    depth: int, client: Client, writer: Writer
+) -> None:
+    operation = await client.subscribe(POLICIES.subscription)
+    await operation.until_status("READY")
+    await writer.insert("policy", {"id": "deep", "name": 1})
+    await operation.change()
+    await writer.nest("policy", "deep", ("name",), depth)
+    await writer.update("policy", "deep", {"captcha_solver_id": "fence"})
+    row = (await operation.change())["policy"]
+    assert (row["name"], row["captchaSolverId"]) == (None, "fence")
+    assert row["invalidFields"] == ["name"]
+
+
+async def test_deep_document_is_counted_and_named_once_and_the_next_start_survives_it(
+    starbelly: DatabaseURL, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await writer.insert("schedule", {"id": "deep", "secret": "hunter2", "x": 1}, {"id": "other"})
+    await writer.nest("schedule", "deep", ("x",), 1030)
+    replica = Replica(SCHEDULES)
+    feeds = "{ feeds { table status documents unreadDocuments } }"
+    with caplog.at_level(logging.WARNING):
+        async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
+            operation = await client.subscribe(SCHEDULES.subscription)
+            for change in await operation.until_status("READY"):
+                replica.apply(change)
+            reports = (await client.execute(feeds))["data"]["feeds"]
+            report = next(report for report in reports if report["table"] == "schedule")
+            assert report == {
+                "table": "schedule",
+                "status": "READY",
+                "documents": 2,
+                "unreadDocuments": 1,
+            }
+            await writer.update("schedule", "deep", {"schedule_name": "again"})
+            await operation.change()
+            await writer.update("schedule", "deep", {"x": 1, "schedule_name": "shallow"})
+            await operation.change()
+            reports = (await client.execute(feeds))["data"]["feeds"]
+            assert not any(report["unreadDocuments"] for report in reports)
+    assert replica.rows.keys() == {"deep", "other"}
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "table schedule: the document 'deep' is served without what is nested too deeply to be read"
+    ]
+
+
+@pytest.mark.parametrize("place", [("unknown",), ("limits", "unknown")], ids=".".join)
+@pytest.mark.parametrize("depth", DEPTHS)
+async def test_mutation_keeps_an_unknown_field_of_any_depth(
+    place: tuple[str, ...], depth: int, client: Client, writer: Writer
+) -> None:
+    policy = {**copy.deepcopy(dict(DOCUMENTS["policy"])), "id": "deep", "unknown": 1}
+    policy["limits"]["unknown"] = 1
+    await writer.insert("policy", policy)
+    await writer.nest("policy", "deep", place, depth)
+    values = {"name": "Renamed", "limits": {"maxCost": 7}}
+    changed = await succeed(client, UPDATE_POLICY, id="deep", input=values)
+    assert changed["name"] == "Renamed"
+    assert changed["limits"]["maxCost"] == 7
+    assert await writer.unnested("policy", "deep", place, depth) == 1
+    assert await succeed(client, DELETE_POLICY, id="deep") == "deep"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from rethinkdb import RethinkDB
 
+from graphql_api.embedded import deep
 from graphql_api.embedded.catalog import Catalog
 from graphql_api.embedded.errors import ReqlError
 from graphql_api.embedded.feed import Feed
@@ -55,7 +55,7 @@ class Reql:
         return feed
 
     async def _result(self, query: Any, optargs: dict[str, Any]) -> Result:
-        parsed = parse_query(1, orjson.dumps([1, query, optargs], default=_build))
+        parsed = parse_query(1, deep.dumps([1, query, optargs], _build))
         return await run_query(
             parsed, self.catalog, NOW, Access(self.user, self.catalog.permissions)
         )
