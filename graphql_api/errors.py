@@ -5,6 +5,7 @@ GraphQLAPIError
 ├── DatabaseError
 │   ├── DatabaseUnavailableError  no connection, or the table does not answer; may pass
 │   ├── DatabaseRefusedError      wrong password or missing permission; will not pass by itself
+│   ├── DatabaseStorageError      its disk is full or fails; reads go on
 │   ├── TableMissingError         the database or a table is not there
 │   ├── OutcomeUnknownError       the connection was lost with a write on its way
 │   └── FeedLostError             a changefeed ended or has a gap; read the table again
@@ -49,6 +50,10 @@ class DatabaseError(GraphQLAPIError):
 
 class DatabaseUnavailableError(DatabaseError):
     """The database or a table cannot be reached now; trying again later may help."""
+
+
+class DatabaseStorageError(DatabaseError):
+    """The database cannot store anything, because its disk is full or fails; reads go on."""
 
 
 class DatabaseRefusedError(DatabaseError):
@@ -175,7 +180,7 @@ class WriteError(ClientError):
 
 
 class NotWrittenError(WriteError):
-    """The database cannot be reached: nothing was written."""
+    """The database cannot be reached, or its disk is full: nothing was written."""
 
     code = "DATABASE_UNAVAILABLE"
 

@@ -12,9 +12,6 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import orjson
-
-from graphql_api.embedded import deep
 from graphql_api.embedded.datum import encode
 from graphql_api.embedded.errors import (
     DataFileError,
@@ -22,6 +19,7 @@ from graphql_api.embedded.errors import (
     ReqlError,
     op_failed_error,
 )
+from graphql_api.embedded.loading import load_credentials, load_databases, load_permissions
 from graphql_api.embedded.permissions import (
     GLOBAL,
     NO_PERMISSIONS,
@@ -29,7 +27,6 @@ from graphql_api.embedded.permissions import (
     UserPermissions,
     scope_of,
 )
-from graphql_api.embedded.pseudo_types import from_json
 from graphql_api.embedded.storage import Commit
 from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Index, Table
 from graphql_api.embedded.users import ADMIN, Credentials, credentials_for, user_row
@@ -66,10 +63,8 @@ class Catalog:
         self._executor = None if storage.in_memory else ThreadPoolExecutor(1, "embedded-commit")
         self.lock = asyncio.Lock()
         self.server_id = storage.server_id
-        self.credentials: dict[str, Credentials] = dict(storage.users())
-        self.permissions: dict[str, UserPermissions] = {}
-        for user, scope, permissions in storage.permissions():
-            self.permissions.setdefault(user, {})[scope] = permissions
+        self.credentials: dict[str, Credentials] = load_credentials(storage)
+        self.permissions: dict[str, UserPermissions] = load_permissions(storage)
         self.users = Table(str(uuid.UUID(int=0)), SYSTEM_DATABASE, USERS_TABLE)
         self.databases: dict[str, Database] = {
             SYSTEM_DATABASE: Database(
@@ -81,16 +76,9 @@ class Catalog:
     def _load(self, build_index: Callable[[str, Document, Catalog], Index]) -> None:
         for name, credentials in self.credentials.items():
             self.users.documents["S" + name] = user_row(name, credentials)
-        for id_, name in self._storage.databases():
-            self.databases[name] = Database(id_, name)
-        for id_, database, name, primary_key, durability in self._storage.tables():
-            table = Table(id_, database, name, primary_key, durability)
-            table.documents = {key: deep.loads(body) for key, body in self._storage.documents(id_)}
-            for index_name, raw in self._storage.indexes(id_):
-                definition = from_json(orjson.loads(raw))
-                assert isinstance(definition, dict)
-                table.indexes[index_name] = build_index(index_name, definition, self)
-            self.databases[database].tables[name] = table
+        self.databases |= load_databases(
+            self._storage, lambda name, definition: build_index(name, definition, self)
+        )
 
     def prepare(self, password: str) -> None:
         """Set the administrator's password, and create the database `test` in a new file.

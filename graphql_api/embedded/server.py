@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from graphql_api.embedded import terms as _terms  # noqa: F401  registers them
 from graphql_api.embedded.catalog import Catalog
 from graphql_api.embedded.connection import Connection
-from graphql_api.embedded.errors import AddressInUseError, DataFileError, ListenError, ReqlError
+from graphql_api.embedded.errors import AddressInUseError, DataFileError, ListenError
+from graphql_api.embedded.loading import DamagedError
 from graphql_api.embedded.storage import open_storage
 from graphql_api.embedded.terms.indexes import build_index
 from graphql_api.masking import mask_password
@@ -95,9 +96,10 @@ class EmbeddedServer:
     def _load(self, storage: Storage) -> Catalog:
         try:
             return Catalog(storage, build_index)
-        except (sqlite3.Error, ValueError, KeyError, ReqlError) as error:
+        except (sqlite3.Error, DamagedError) as error:
             raise DataFileError(
-                f"The data file {self._data} is damaged ({error}); restore it, or name another one."
+                f"The data file {self._data} is damaged: {error}. Restore it from a copy, or name "
+                "another one."
             ) from error
 
     async def _listen(self) -> asyncio.Server:

@@ -11,6 +11,7 @@ and permissions.
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import uuid
 from contextlib import closing, suppress
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from graphql_api.embedded.errors import DataFileError
-from graphql_api.embedded.permissions import Permissions
 from graphql_api.embedded.users import Credentials
 
 APPLICATION_ID = 0x52454D42
@@ -90,11 +90,18 @@ class Storage:
         server_id: The UUID that the server has as long as the file exists.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, in_memory: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
         self._connection = connection
+        self._path = path
         self._hard = True
-        self.in_memory = in_memory
-        self.server_id: str = connection.execute("SELECT id FROM server").fetchone()[0]
+        self.in_memory = path is None
+        row = connection.execute("SELECT id FROM server").fetchone()
+        if row is None or not isinstance(row[0], str):
+            raise DataFileError(
+                f"The data file {path} is damaged: it does not hold the server's id. Restore it "
+                "from a copy, or name another one."
+            )
+        self.server_id: str = row[0]
 
     def commit(self, commit: Commit) -> None:
         """Write, and return once it is written.
@@ -120,7 +127,7 @@ class Storage:
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            raise DataFileError(f"Cannot write the data file: {error}.") from error
+            raise DataFileError(_explain_write(error, self._path)) from error
 
     def sync(self) -> None:
         """Return once all soft commits are on disk too; a checkpoint begins with an fsync.
@@ -131,7 +138,7 @@ class Storage:
         try:
             self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
         except sqlite3.Error as error:
-            raise DataFileError(f"Cannot write the data file: {error}.") from error
+            raise DataFileError(_explain_write(error, self._path)) from error
 
     def _write_user(self, name: str, credentials: Credentials | None) -> None:
         if credentials is None:
@@ -175,13 +182,12 @@ class Storage:
             for name, salt, iterations, salted_password, is_empty in rows
         ]
 
-    def permissions(self) -> list[tuple[str, str, Permissions]]:
-        """Return the user, scope and permissions of each scope in which a user has any."""
-        rows = self._read("SELECT * FROM permission ORDER BY user, scope")
-        return [
-            (user, scope, Permissions(*(None if flag is None else bool(flag) for flag in flags)))
-            for user, scope, *flags in rows
-        ]
+    def permissions(self) -> list[tuple[Any, ...]]:
+        """Return, of each scope in which a user has permissions: user, scope, and the four flags.
+
+        A flag is 1, 0, or `None` where the wider scope decides.
+        """
+        return self._read("SELECT * FROM permission ORDER BY user, scope")
 
     def _read(self, sql: str, *parameters: str) -> list[Any]:
         with closing(self._connection.execute(sql, parameters)) as cursor:
@@ -206,12 +212,17 @@ def open_storage(path: Path | None) -> Storage:
         return _open(":memory:", path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Before SQLite opens it, which would create it readable by others. A file that exists is
-        # not opened here: closing it again would drop the lock of a server in this process.
+        # A file that exists is not opened here: closing it again would drop the lock of a server
+        # in this process.
         if not path.exists():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            _create(path)
         elif not path.is_file():
             raise DataFileError(f"Cannot open the data file {path}: it is not a file.")
+        elif not path.stat().st_size:
+            raise DataFileError(
+                f"The data file {path} is empty: what it held is lost. Restore it from a copy, or "
+                "delete it to begin with a new one."
+            )
         storage = _open(str(path), path)
         path.chmod(0o600)  # only now is it known to be ours
     except OSError as error:
@@ -220,11 +231,42 @@ def open_storage(path: Path | None) -> Storage:
     return storage
 
 
+def _create(path: Path) -> None:
+    """Make a new data file, at once with all that it needs: it is never seen empty.
+
+    Raises:
+        DataFileError: There is a log of a file that is not there, or the file cannot be written.
+        OSError: The same.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise DataFileError(
+            f"The data file {path} is not there, but its log {log} is: restore the file, or move "
+            "the log away to begin with a new one."
+        )
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    # Before SQLite opens it, which would create it readable by others.
+    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            _write_format(connection)
+        # Unlike a rename, a link fails if another process was faster.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    except sqlite3.Error as error:
+        raise DataFileError(_explain_write(error, path)) from error
+    finally:
+        draft.unlink()
+
+
 def _open(database: str, path: Path | None) -> Storage:
     connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        _check_format(connection, path)
+        if path is None:
+            _write_format(connection)
+        else:
+            _check_format(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         # The first write takes the lock, which is kept until the file is closed.
@@ -232,7 +274,7 @@ def _open(database: str, path: Path | None) -> Storage:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(_ADDED_TABLES)
         connection.execute("COMMIT")
-        return Storage(connection, in_memory=path is None)
+        return Storage(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise DataFileError(_explain(error, path)) from error
@@ -247,29 +289,49 @@ def _explain(error: sqlite3.Error, path: Path | None) -> str:
         return f"The data file {path} is in use by another process; stop that one first."
     if code == sqlite3.SQLITE_NOTADB:
         return f"The file {path} is not a data file of the embedded database; name another one."
+    if code in _WRITE_PROBLEMS:
+        return _explain_write(error, path)
+    if code == sqlite3.SQLITE_CORRUPT:
+        return (
+            f"The data file {path} is damaged: {error}. Restore it from a copy, or name another "
+            "one."
+        )
     return f"Cannot open the data file {path}: {error}."
 
 
-def _check_format(connection: sqlite3.Connection, path: Path | None) -> None:
+_WRITE_PROBLEMS = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space there",
+    sqlite3.SQLITE_IOERR: "the disk fails; look at the system's log, and check it",
+    sqlite3.SQLITE_READONLY: "it is read-only; check its permissions and those of its folder",
+}
+
+
+def _explain_write(error: sqlite3.Error, path: Path | None) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    problem = _WRITE_PROBLEMS.get(code)
+    return f"Cannot write the data file {path}: {f'{problem} ({error})' if problem else error}."
+
+
+def _write_format(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN EXCLUSIVE")
+    for statement in filter(str.strip, _SCHEMA.split(";")):
+        connection.execute(statement)
+    connection.execute("INSERT INTO server VALUES (?)", (str(uuid.uuid4()),))
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     with closing(connection.execute("PRAGMA application_id")) as cursor:
         application_id = cursor.fetchone()[0]
     with closing(connection.execute("PRAGMA user_version")) as cursor:
         version = cursor.fetchone()[0]
-    with closing(connection.execute("SELECT count(*) FROM sqlite_master")) as cursor:
-        is_empty = cursor.fetchone()[0] == 0
-    if is_empty and not application_id:
-        connection.execute("BEGIN EXCLUSIVE")
-        for statement in filter(str.strip, _SCHEMA.split(";")):
-            connection.execute(statement)
-        connection.execute("INSERT INTO server VALUES (?)", (str(uuid.uuid4()),))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        connection.execute("COMMIT")
-    elif application_id != APPLICATION_ID:
+    if application_id != APPLICATION_ID:
         raise DataFileError(
             f"The file {path} is not a data file of the embedded database; name another one."
         )
-    elif version > FORMAT_VERSION:
+    if version > FORMAT_VERSION:
         raise DataFileError(
             f"The data file {path} is from a newer version (format {version}, this one reads up "
             f"to {FORMAT_VERSION}); use that version, or another file."

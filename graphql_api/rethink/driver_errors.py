@@ -16,6 +16,7 @@ from rethinkdb import errors
 from graphql_api.errors import (
     DatabaseError,
     DatabaseRefusedError,
+    DatabaseStorageError,
     DatabaseUnavailableError,
     FeedLostError,
     TableMissingError,
@@ -34,6 +35,8 @@ _AMBIGUOUS = re.compile(r"(Table|Database) `([^`]*)` is ambiguous")
 _FEED_ENDED = re.compile(
     r"Changefeed aborted|There is no table with the given name|Token -?\d+ not in stream cache"
 )
+_NOT_STORED = re.compile(r"Cannot write the data file ")
+"""So the embedded database begins; a RethinkDB whose disk is full ends."""
 _CONNECTION_LOST = re.compile(r"Connection is closed|Connection interrupted")
 _REFUSED = re.compile(r"Connect call failed|[Cc]onnection refused")
 _CHECK: Final = "check that RethinkDB runs, and the database URL"
@@ -79,6 +82,8 @@ def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
         return FeedLostError(f"the changefeed has ended: {text}")
     if _CONNECTION_LOST.match(text):
         return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
+    if _NOT_STORED.match(text):
+        return DatabaseStorageError(text)
     if isinstance(error, errors.ReqlAvailabilityError):
         return DatabaseUnavailableError(f"the database at {url.address} is not available: {text}")
     return DatabaseError(f"the database at {url.address} gave an error: {text}")

@@ -19,6 +19,7 @@ from graphql_api.errors import (
     ClientError,
     ConflictError,
     DatabaseError,
+    DatabaseStorageError,
     DatabaseUnavailableError,
     MaybeWrittenError,
     NotFoundError,
@@ -270,6 +271,11 @@ def told(error: DatabaseError) -> WriteError:
     if isinstance(error, DatabaseUnavailableError):
         return NotWrittenError(
             "the database cannot be reached: nothing was written; try again later"
+        )
+    if isinstance(error, DatabaseStorageError):
+        return NotWrittenError(
+            "the database cannot store anything, because its disk is full or fails: nothing was "
+            "written; its operator must look at it"
         )
     return WriteRefusedError("the database has refused it: nothing was written")
 

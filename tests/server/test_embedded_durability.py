@@ -296,15 +296,123 @@ async def test_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:
     assert "is from a newer version (format 99" in await refused(data)
 
 
-async def test_damaged_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("UPDATE document SET body = '{'", "the document 'Sa' of the table test.t is no JSON"),
+        ("UPDATE document SET body = 5", "the document 'Sa'"),
+        ("UPDATE document SET body = x'FF00'", "the document 'Sa'"),
+        ("UPDATE document SET body = x''", "the document 'Sa'"),
+        ("UPDATE document SET body = '[1]'", "is no object"),
+        ("UPDATE document SET body = '{}'", "has no valid primary key"),
+        ("UPDATE document SET body = '{\"id\": {}}'", "has no valid primary key"),
+        ('UPDATE document SET body = \'{"id": "b"}\'', "has another primary key"),
+        ("UPDATE document SET key = x'00'", "has another primary key"),
+        (
+            'UPDATE document SET body = \'{"id": "a", "x": {"$reql_type$": "NEW"}}\'',
+            "no JSON that can be stored",
+        ),
+        ("UPDATE document SET key = CAST(x'FF' AS TEXT)", "damaged"),
+        ("UPDATE database SET name = 5", "the table 't'"),
+        ("UPDATE database SET name = x'00'", "the database"),
+        ("UPDATE database SET id = x'00'", "the database"),
+        ("UPDATE table_ SET durability = 'soon'", "the table 't'"),
+        ("UPDATE table_ SET primary_key = x'00'", "the table 't'"),
+        ("DELETE FROM database", "of a database 'test' that is not there"),
+        ("UPDATE secondary_index SET definition = '{'", "the index 'i'"),
+        ("UPDATE secondary_index SET definition = x'5B5D'", "the index 'i'"),
+        ("UPDATE secondary_index SET definition = x'7B7D'", "the index 'i'"),
+        ("UPDATE secondary_index SET definition = 5", "the index 'i'"),
+        ("UPDATE user SET salt = 5", "the user 'admin'"),
+        ("UPDATE user SET iterations = 0", "the user 'admin'"),
+        ("UPDATE user SET salted_password = 'x'", "the user 'admin'"),
+        ("INSERT INTO permission VALUES ('admin', 'x', 'yes', 0, 0, 0)", "the user 'admin'"),
+        ("INSERT INTO permission VALUES ('admin', x'00', 1, 0, 0, 0)", "the user 'admin'"),
+        ("UPDATE server SET id = x'00'", "the server's id"),
+        ("DELETE FROM server", "the server's id"),
+        ("DROP TABLE document", "no such table"),
+        ("DROP TABLE server", "no such table"),
+    ],
+)
+async def test_damaged_row_is_one_line_that_names_it(
+    tmp_path: Path, damage: str, said: str
+) -> None:
     data = tmp_path / "data.db"
     async with EmbeddedServer(data) as server, await WireClient.connect(server.port) as client:
         await client.run([60, ["t"]])
-        await client.run([56, [TABLE, {"id": 1}]])
-    with contextlib.closing(sqlite3.connect(data)) as damage:
-        damage.execute("UPDATE document SET body = '{'")
-        damage.commit()
-    assert "is damaged" in await refused(data)
+        await client.run([56, [TABLE, {"id": "a"}]])
+        assert (await client.run([75, [TABLE, "i"]]))["t"] == 1
+    with contextlib.closing(sqlite3.connect(data)) as file:
+        file.execute(damage)
+        file.commit()
+    line = await refused(data)
+    assert said in line
+    assert str(data) in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("left", [1, 50, 100, 4096, 9000])
+async def test_file_that_was_cut_is_refused(tmp_path: Path, left: int) -> None:
+    data = tmp_path / "data.db"
+    async with EmbeddedServer(data) as server, await WireClient.connect(server.port) as client:
+        await client.run([60, ["t"]])
+        await client.run([56, [TABLE, {"id": "a", "text": "x" * 20_000}]])
+    os.truncate(data, left)
+    line = await refused(data)
+    assert str(data) in line
+    assert "\n" not in line
+    assert data.stat().st_size == left
+
+
+async def test_file_that_was_cut_to_nothing_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    data = tmp_path / "data.db"
+    data.write_bytes(b"")
+    assert f"The data file {data} is empty: what it held is lost." in await refused(data)
+    assert data.read_bytes() == b""
+
+
+async def test_log_without_its_file_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data.db"
+    async with server_process(data) as (process, port):
+        async with await WireClient.connect(port) as client:
+            await client.run([60, ["t"]])
+        process.kill()
+        await process.wait()
+    data.unlink()
+    assert "but its log" in await refused(data)
+    assert (tmp_path / "data.db-wal").stat().st_size
+
+
+async def test_new_file_is_whole_at_once_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    data = tmp_path / "data.db"
+    async with EmbeddedServer(data):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["data.db"]
+
+
+async def test_full_disk_is_told_as_such_and_loses_nothing_and_reads_go_on(tmp_path: Path) -> None:
+    data = tmp_path / "data.db"
+    async with EmbeddedServer(data) as server, await WireClient.connect(server.port) as client:
+        await client.run([60, ["t"]])
+        catalog = server._catalog
+        assert catalog is not None
+        connection = catalog._storage._connection
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 20}")
+        acknowledged = []
+        for key in range(100):
+            reply = await client.run([56, [TABLE, {"id": key, "text": "x" * 3000}]])
+            if reply["t"] != 1:
+                break
+            acknowledged.append(key)
+        assert acknowledged
+        problem = "the disk is full; free some space there (database or disk is full)"
+        assert reply["r"] == [f"Cannot write the data file {data}: {problem}."]
+        assert sorted(await documents(server.port)) == acknowledged
+        connection.execute("PRAGMA max_page_count = 100000")
+        assert (await client.run([56, [TABLE, {"id": "later"}]]))["r"][0]["inserted"] == 1
+    async with EmbeddedServer(data) as server:
+        assert set(await documents(server.port)) == {*acknowledged, "later"}
 
 
 async def test_folder_is_refused(tmp_path: Path) -> None:

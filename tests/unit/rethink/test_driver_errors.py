@@ -6,6 +6,7 @@ from rethinkdb import errors
 from graphql_api.errors import (
     DatabaseError,
     DatabaseRefusedError,
+    DatabaseStorageError,
     DatabaseUnavailableError,
     FeedLostError,
     TableMissingError,
@@ -20,6 +21,13 @@ URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
 @pytest.mark.parametrize(
     ("error", "kind", "text"),
     [
+        (
+            errors.ReqlOpFailedError(
+                "Cannot write the data file /srv/data.db: the disk is full; free some space there."
+            ),
+            DatabaseStorageError,
+            "Cannot write the data file /srv/data.db: the disk is full; free some space there.",
+        ),
         (
             errors.ReqlAuthError("Wrong password", "db.local", 28015),
             DatabaseRefusedError,

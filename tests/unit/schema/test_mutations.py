@@ -16,6 +16,7 @@ import pytest
 from graphql_api.errors import (
     DatabaseError,
     DatabaseRefusedError,
+    DatabaseStorageError,
     DatabaseUnavailableError,
     OutcomeUnknownError,
     TableMissingError,
@@ -592,6 +593,11 @@ class FailingStore(NoStore):
     ("failure", "code", "text"),
     [
         (DatabaseUnavailableError, "DATABASE_UNAVAILABLE", "nothing was written"),
+        (
+            DatabaseStorageError,
+            "DATABASE_UNAVAILABLE",
+            "disk is full or fails: nothing was written",
+        ),
         (OutcomeUnknownError, "OUTCOME_UNKNOWN", "not known"),
         (DatabaseRefusedError, "DATABASE_REFUSED", "nothing was written"),
         (TableMissingError, "DATABASE_REFUSED", "nothing was written"),
