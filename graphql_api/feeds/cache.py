@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.history import History
+from graphql_api.feeds.rows import Rows, SortKey
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.table import Filter, Table
 from graphql_api.feeds.view import EVERYTHING, View, ViewChange
@@ -23,11 +24,30 @@ EventT = TypeVar("EventT")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[RowT]):
-    """All rows that pass a filter, in no order, at one position of the feed."""
+    """Some rows of those that pass a filter, in order, at one position of the feed.
+
+    Attributes:
+        rows: From an offset on, some of them at most.
+        total: How many pass.
+        looked_at: How many rows were looked at for it, as a measure of its cost.
+        cursor: Where all that pass can be watched from.
+        status: How the feed stands.
+    """
 
     rows: list[RowT]
+    total: int
+    looked_at: int
     cursor: str
     status: FeedStatus
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Snapshot(Generic[RowT]):
+    """All rows in an order, as they are at one position; holds references, and copies no row."""
+
+    keys: list[SortKey]
+    rows: dict[str, Version[RowT]]
+    position: int
 
 
 class WatchCache(Generic[RowT, EventT]):
@@ -60,9 +80,10 @@ class WatchCache(Generic[RowT, EventT]):
             WeakValueDictionary()
         )
         self._keys: tuple[str, ...] | None = ()
+        self._rows: Rows[RowT] = Rows(table.sort_keys)
+        self._snapshots: WeakValueDictionary[str, Snapshot[RowT]] = WeakValueDictionary()
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
-        self.rows: dict[str, Version[RowT]] = {}
         self.history = history
         self.status = FeedStatus.INITIALIZING
         self.merged_changes = 0
@@ -70,10 +91,10 @@ class WatchCache(Generic[RowT, EventT]):
 
     # What the source tells.
 
-    def load(self, rows: Mapping[str, RowT]) -> None:
-        """Take over the first snapshot, by key, for everyone who waits, and be READY."""
+    def load(self, rows: Rows[RowT]) -> None:
+        """Take over the first snapshot, for everyone who waits, and be READY."""
         assert self.status is FeedStatus.INITIALIZING, "there is one first snapshot"
-        self.rows = {key: Version(row) for key, row in rows.items()}
+        self._rows = rows
         self._keys = None
         self.status = FeedStatus.READY
         for subscriber in self._subscribers():
@@ -90,8 +111,7 @@ class WatchCache(Generic[RowT, EventT]):
         if before is None and row is None:
             return
         if before is not None and row is not None and before.row == row:
-            before.replace(row)
-            self._initial_events.pop(key, None)
+            self.replace(key, row)
             return
         after = None if row is None else Version(row)
         change = Change(self.history.head + 1, key, before, after)
@@ -103,10 +123,7 @@ class WatchCache(Generic[RowT, EventT]):
             for view, step in steps
             if step
         ]
-        if after is None:
-            del self.rows[key]
-        else:
-            self.rows[key] = after
+        self._rows.set(key, after)
         if before is None or after is None:
             self._keys = None
         if before is not None:
@@ -118,6 +135,11 @@ class WatchCache(Generic[RowT, EventT]):
                 subscriber.on_change(view_change)
         self._bookmark()
 
+    def replace(self, key: str, row: RowT) -> None:
+        """Take over a row that is equal: they may differ in what is no part of a comparison."""
+        self.rows[key].replace(row)
+        self._initial_events.pop(key, None)
+
     def lose(self) -> None:
         """Be STALE: the source is gone, and what is here may be old."""
         if self.status is FeedStatus.READY:
@@ -127,14 +149,6 @@ class WatchCache(Generic[RowT, EventT]):
         """Be READY again: what differed has been applied."""
         if self.status is FeedStatus.STALE:
             self._set_status(FeedStatus.READY)
-
-    def differing(self, rows: Mapping[str, RowT]) -> list[str]:
-        """The keys, in order, whose rows here are not those of the whole table `rows`."""
-        return sorted(
-            key
-            for key in self.rows.keys() | rows.keys()
-            if key not in rows or key not in self.rows or self.rows[key].row != rows[key]
-        )
 
     def changed_since(self, position: int) -> set[str] | None:
         """The keys that have changed after a position; None if that is not known any more."""
@@ -154,12 +168,30 @@ class WatchCache(Generic[RowT, EventT]):
         """How many subscribers there are."""
         return sum(len(view.subscribers) for view in self._views.values())
 
-    def page(self, where: Filter[RowT] | None = None) -> Page[RowT]:
-        """The rows that pass `where`, and the cursor from which to watch them."""
+    @property
+    def rows(self) -> Mapping[str, Version[RowT]]:
+        """The rows by key."""
+        return self._rows.by_key
+
+    def page(self, order: str, *, offset: int, limit: int) -> Page[RowT]:
+        """Some of all rows, and the cursor from which to watch them."""
+        keys = self._rows.order(order).part(offset, limit)
+        rows = [self.rows[key[-1]].row for key in keys]
+        return Page(rows, len(self.rows), len(rows), self.cursor(), self.status)
+
+    def snapshot(self, order: str) -> Snapshot[RowT]:
+        """All rows as they are now; one object for all who ask between two changes."""
+        snapshot = self._snapshots.get(order)
+        if snapshot is None or snapshot.position != self.position:
+            keys = list(self._rows.order(order))
+            snapshot = Snapshot(keys, self._rows.by_key.copy(), self.position)
+            self._snapshots[order] = snapshot
+        return snapshot
+
+    def cursor(self, where: Filter[RowT] | None = None) -> str:
+        """The cursor of one who holds what passes `where` as of now."""
         filter_ = EVERYTHING if where is None else where
-        rows = [version.row for version in self.rows.values() if filter_.matches(version.row)]
-        at = cursors.At(self._run, filter_.digest, self.position)
-        return Page(rows, cursors.encode(at), self.status)
+        return cursors.encode(cursors.At(self._run, filter_.digest, self.position))
 
     def subscribe(
         self,
@@ -209,7 +241,7 @@ class WatchCache(Generic[RowT, EventT]):
     def keys(self) -> tuple[str, ...]:
         """The keys of all rows in order; one tuple for all who ask between two inserts."""
         if self._keys is None:
-            self._keys = tuple(sorted(self.rows))
+            self._keys = tuple(self._rows.keys)
         return self._keys
 
     def initial_event(self, key: str, version: Version[RowT]) -> EventT:

@@ -6,24 +6,30 @@ import asyncio
 import logging
 import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Never, TypeAlias, TypeVar, cast
+from itertools import islice
+from typing import Any, Generic, Never, TypeVar, cast
 
 from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
 from graphql_api.feeds.backoff import Backoff
 from graphql_api.feeds.cache import Page, WatchCache
+from graphql_api.feeds.comparison import Comparison
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.decoding import DocumentDecoder
-from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.events import FeedStatus, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.outage_log import OutageLog
+from graphql_api.feeds.pages import filtered_page
+from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.sightings import Sighting, Sightings
 from graphql_api.feeds.source import Source, SourceReady
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import Filter, Table
+from graphql_api.feeds.turns import Pause, Turns, turn_of_the_loop
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -31,28 +37,10 @@ EventT = TypeVar("EventT")
 log = logging.getLogger(__name__)
 
 STEPS_IN_A_ROW = 64
-"""How many documents are decoded or changes applied before everybody else has a turn."""
+"""How many documents are decoded or changes applied at most before everything else has a turn."""
 
-
-Pause: TypeAlias = Callable[[], Awaitable[None]]
-"""Waits until everybody else has had a turn."""
-
-
-async def _turn_of_the_loop() -> None:
-    await asyncio.sleep(0)
-
-
-class _Turns:
-    """Lets everybody else have a turn now and then in a long piece of work."""
-
-    def __init__(self, pause: Pause) -> None:
-        self._pause = pause
-        self._steps = 0
-
-    async def take(self) -> None:
-        self._steps += 1
-        if self._steps % STEPS_IN_A_ROW == 0:
-            await self._pause()
+_MAX_SUSPECTS = 1000
+"""How many documents that differ are read a second time: one that still does is enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +83,7 @@ class Feed(Generic[RowT, EventT]):
             for its subscribers there is as fast as they are, before it has to merge for them. A
             turn of the event loop, if absent.
         clock: Tells the time, for `last_change_at`.
+        turn_clock: Tells the time in seconds, by which long work is divided into turns.
         rng: Gives the jitter.
         sleep: Waits for so many seconds between two tries.
     """
@@ -106,8 +95,9 @@ class Feed(Generic[RowT, EventT]):
         settings: FeedSettings | None = None,
         *,
         outages: OutageLog | None = None,
-        pause: Pause = _turn_of_the_loop,
+        pause: Pause = turn_of_the_loop,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        turn_clock: Callable[[], float] = time.perf_counter,
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -116,6 +106,8 @@ class Feed(Generic[RowT, EventT]):
         self._outages = outages or OutageLog()
         self._pause = pause
         self._clock = clock
+        self._turn_clock = turn_clock
+        self._filtering = asyncio.Lock()
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._sleep = sleep
         self._is_ready = asyncio.Event()
@@ -210,9 +202,28 @@ class Feed(Generic[RowT, EventT]):
         version = self._cache.rows.get(key)
         return None if version is None else version.row
 
-    def page(self, where: Filter[RowT] | None = None) -> Page[RowT]:
-        """All rows that pass `where`, with the cursor from which to watch them."""
-        return self._cache.page(where)
+    async def page(
+        self, where: Filter[RowT] | None, *, order: str, offset: int, limit: int
+    ) -> Page[RowT]:
+        """Some of the rows that pass `where`, with the cursor from which to watch them all.
+
+        Without a filter it takes one turn. With one it looks at every row, in turns of a few
+        milliseconds; the page is as of one moment all the same. One page is filtered at a time:
+        ten at once would hold the event loop for ten turns in a row.
+
+        Args:
+            where: Which rows; all, if absent.
+            order: The name of one of the table's orders.
+            offset: How many rows to leave out at the beginning.
+            limit: How many rows at most.
+        """
+        if where is None:
+            return self._cache.page(order, offset=offset, limit=limit)
+        async with self._filtering:
+            turns = Turns(clock=self._turn_clock)
+            return await filtered_page(
+                self._cache, where, order=order, offset=offset, limit=limit, turns=turns
+            )
 
     def subscribe(
         self,
@@ -281,16 +292,20 @@ class Feed(Generic[RowT, EventT]):
 
     async def _read(self) -> Never:
         """Apply what a changefeed tells, until it is lost."""
-        snapshot: dict[str, RowT] | None = {}
+        snapshot: Rows[RowT] | Comparison[RowT] | None
+        if self.status is FeedStatus.INITIALIZING:
+            snapshot = Rows(self.table.sort_keys)
+        else:
+            snapshot = Comparison(self._cache.rows)
         self._decoder.begin()
         self._sightings.begin()
-        turns = _Turns(self._pause)
+        turns = self._turns()
         async with self._source.changes(self.table.name) as changes:
             async for change in changes:
                 if isinstance(change, SourceReady):
                     assert snapshot is not None, "a changefeed is ready once"
                     await self._take_over(snapshot)
-                    self._sightings.serve(snapshot)
+                    self._sightings.serve(self._cache.rows)
                     snapshot = None
                     continue
                 key = self._decoder.key(change.old if change.new is None else change.new)
@@ -301,29 +316,39 @@ class Feed(Generic[RowT, EventT]):
                 row = None if change.new is None else self._decoder.row(key, change.new)
                 if snapshot is None:
                     self._apply(key, row)
-                elif row is None:
-                    snapshot.pop(key, None)
+                elif isinstance(snapshot, Comparison):
+                    if snapshot.saw(key, row) and row is not None:
+                        self._cache.replace(key, row)
                 else:
-                    snapshot[key] = row
+                    snapshot.set(key, None if row is None else Version(row))
                 self._sightings.saw(key, change.old, change.new)
                 await turns.take()
         raise FeedLostError(f"the changefeed of table `{self.table.name}` ended")
 
-    async def _take_over(self, snapshot: dict[str, RowT]) -> None:
+    async def _take_over(self, snapshot: Rows[RowT] | Comparison[RowT]) -> None:
         """Begin with a snapshot; after an outage, apply what differs from it."""
-        if self.status is FeedStatus.INITIALIZING:
+        if isinstance(snapshot, Rows):
             for feed in self._prerequisites:
                 await feed._is_ready.wait()  # noqa: SLF001 - of the same class
             self._cache.load(snapshot)
         else:
-            turns = _Turns(self._pause)
-            for key in self._cache.differing(snapshot):
-                self._apply(key, snapshot.get(key))
+            turns = self._turns()
+            keys = self._cache.keys()
+            for key in keys:
+                if key in snapshot:
+                    self._apply(key, snapshot.row(key))
+                    self.repaired_documents += 1
+                await turns.take()
+            for key, row in snapshot.new():
+                self._apply(key, row)
                 self.repaired_documents += 1
                 await turns.take()
             self._cache.recover()
             self._stale_at = None
         self._note_ready()
+
+    def _turns(self) -> Turns:
+        return Turns(self._pause, max_steps=STEPS_IN_A_ROW, clock=self._turn_clock)
 
     def _apply(self, key: str, row: RowT | None) -> None:
         position = self._cache.position
@@ -375,21 +400,10 @@ class Feed(Generic[RowT, EventT]):
 
     async def _suspects(self, before: int, keys: list[str] | None = None) -> list[str]:
         """Which rows, of all or of some keys, differ and have not changed after a position."""
-        documents = await self._source.read(self.table.name, keys)
-        rows: dict[str, RowT] = {}
-        turns = _Turns(self._pause)
-        for document in documents:
-            key = self._decoder.key(document)
-            row = None if key is None else self._decoder.row(key, document)
-            if key is not None and row is not None:
-                rows[key] = row
-            await turns.take()
+        comparison = Comparison(self._cache.rows, keys)
+        async with self._source.documents(self.table.name, keys) as documents:
+            await comparison.read(documents, self._decoder, self._turns())
         changed = self._cache.changed_since(before)
         if changed is None:
             return []
-        wanted = None if keys is None else set(keys)
-        return [
-            key
-            for key in self._cache.differing(rows)
-            if key not in changed and (wanted is None or key in wanted)
-        ]
+        return list(islice((key for key in comparison if key not in changed), _MAX_SUSPECTS))

@@ -48,8 +48,10 @@ class Source(Protocol):
             FeedLostError: The changefeed ended or skipped changes.
         """
 
-    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
-        """The documents of a table as they are stored, in no order.
+    def documents(
+        self, table: str, keys: Collection[str] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
+        """The documents of a table as they are stored, in no order, as they arrive.
 
         Args:
             table: Which table.

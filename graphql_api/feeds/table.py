@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeGuard, TypeVar
 
 from graphql_api.feeds.events import ChangeCause, FeedStatus
@@ -48,6 +48,13 @@ class Table(Protocol[RowT, EventT_co]):
         """The names of the tables whose rows are resolved as parts of this one's.
 
         This one's feed is not ready before theirs: what is missing there would seem not to exist.
+        """
+
+    @property
+    def sort_keys(self) -> Mapping[str, Callable[[RowT], tuple[Any, ...]]]:
+        """The orders that are kept, by name: each gives a row's sort key, which ends with its key.
+
+        Sort keys of one order can be compared with each other.
         """
 
     def decode(self, key: str, document: Document) -> RowT:

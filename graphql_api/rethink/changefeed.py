@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,9 +64,11 @@ class RethinkSource:
         self._settings = settings
         self._reader = TableReader(url, timeouts=settings.timeouts)
 
-    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
-        """The documents of a table, over a connection of its own; see `TableReader.read`."""
-        return await self._reader.read(table, keys)
+    def documents(
+        self, table: str, keys: Collection[str] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
+        """The documents of a table, over a connection of its own; see `TableReader.documents`."""
+        return self._reader.documents(table, keys)
 
     @asynccontextmanager
     async def changes(

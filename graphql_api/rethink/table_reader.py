@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
 from graphql_api.errors import DatabaseUnavailableError
 from graphql_api.feeds.table import Document
-from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, StreamEnd, Timeouts, connect
+from graphql_api.rethink.connection import (
+    DEFAULT_TIMEOUTS,
+    Stream,
+    StreamEnd,
+    Timeouts,
+    connect,
+)
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.url import DatabaseURL
 
@@ -21,11 +28,14 @@ class TableReader:
         self._url = url
         self._timeouts = timeouts
 
-    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
+    @asynccontextmanager
+    async def documents(
+        self, table: str, keys: Collection[str] | None = None
+    ) -> AsyncIterator[AsyncIterator[Document]]:
         """Documents of a table, as they are stored, in no order: all, or those with some keys.
 
         It is no snapshot: RethinkDB reads shard by shard, and what is written meanwhile may be in
-        it or not. It takes at most `query_s` for each batch of rows.
+        it or not. It takes at most `query_s` for each batch of rows, of which a few are in memory.
 
         Raises:
             DatabaseUnavailableError: No connection, it is lost, or the server does not answer.
@@ -33,27 +43,46 @@ class TableReader:
             TableMissingError: The database or the table does not exist.
             DatabaseError: Any other error that the server answers with.
         """
-        clock = asyncio.get_running_loop().time
         term = r.db(self._url.database).table(table)
         if keys is not None:
             term = term.get_all(*keys)
         options = {**RAW, "max_batch_rows": _MAX_BATCH_ROWS}
-        documents: list[Document] = []
         async with (
             connect(self._url, timeouts=self._timeouts) as connection,
             connection.stream(term, **options) as stream,
         ):
-            batch_by = clock() + self._timeouts.query_s
-            while True:
-                try:
-                    if stream.has_row():
-                        documents.append(stream.take_nowait())
-                        batch_by = clock() + self._timeouts.query_s
-                        continue
-                except StreamEnd:
-                    return documents
-                if clock() >= batch_by:
-                    raise DatabaseUnavailableError(
-                        f"no more rows of {table} within {self._timeouts.query_s:g} s"
-                    )
-                await stream.wait(batch_by - clock())
+            yield _Documents(table, stream, self._timeouts.query_s)
+
+    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
+        """The same as `documents`, all at once: for tables that are small."""
+        async with self.documents(table, keys) as documents:
+            return [document async for document in documents]
+
+
+class _Documents:
+    """The documents of one read, as they arrive."""
+
+    def __init__(self, table: str, stream: Stream, batch_timeout_s: float) -> None:
+        self._table = table
+        self._stream = stream
+        self._batch_timeout_s = batch_timeout_s
+        self._clock = asyncio.get_running_loop().time
+
+    def __aiter__(self) -> _Documents:
+        return self
+
+    async def __anext__(self) -> Document:
+        # From here on: whoever takes the documents may be slow, and the server is not to blame.
+        batch_by = self._clock() + self._batch_timeout_s
+        while True:
+            try:
+                if self._stream.has_row():
+                    document: Document = self._stream.take_nowait()
+                    return document
+            except StreamEnd:
+                raise StopAsyncIteration from None
+            if self._clock() >= batch_by:
+                raise DatabaseUnavailableError(
+                    f"no more rows of {self._table} within {self._batch_timeout_s:g} s"
+                )
+            await self._stream.wait(batch_by - self._clock())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 from strawberry import UNSET
@@ -171,6 +171,9 @@ class DomainLoginTable:
     name = "domain_login"
     primary_key = "domain"
     reads: tuple[str, ...] = ()
+    sort_keys: Mapping[str, Callable[[DomainLogin], tuple[Any, ...]]] = {
+        "domain": lambda login: (login.domain,)
+    }
 
     def decode(self, key: str, document: Document) -> DomainLogin:
         """The domain login that a document is served as."""
@@ -229,7 +232,7 @@ async def read_domain_logins(
         info.context,
         DOMAIN_LOGINS,
         where.condition() if where else None,
-        order=lambda login: login.domain,
+        order="domain",
         limit=limit,
         offset=offset,
     )

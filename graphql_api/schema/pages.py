@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from heapq import nsmallest
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import strawberry
@@ -52,7 +50,7 @@ async def read_page(
     table: Table[RowT, Any],
     where: Filter[RowT] | None,
     *,
-    order: Callable[[RowT], Any],
+    order: str,
     limit: int,
     offset: int,
 ) -> Page[RowT]:
@@ -62,7 +60,7 @@ async def read_page(
         context: Has the feed.
         table: Which table.
         where: Which rows; all, if absent.
-        order: Gives the value by which to sort a row; that of each row is another one.
+        order: The name of one of the orders that the table keeps.
         limit: How many rows at most.
         offset: How many to leave out before.
 
@@ -75,10 +73,10 @@ async def read_page(
     if offset < 0:
         raise BadInputError(f"offset must not be negative, like {offset}")
     feed = await context.ready(table)
-    page = feed.page(where)
+    page = await feed.page(where, order=order, offset=offset, limit=limit)
     return Page(
-        items=nsmallest(offset + limit, page.rows, key=order)[offset:],
-        total=len(page.rows),
+        items=page.rows,
+        total=page.total,
         cursor=page.cursor,
         status=page.status,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 from strawberry import UNSET
@@ -28,6 +28,7 @@ from graphql_api.schema.document_problems import (
 )
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, is_one_of, needle
+from graphql_api.schema.pages import by_name
 from graphql_api.schema.policy_parts import (
     PolicyAuthentication,
     PolicyLimits,
@@ -177,6 +178,9 @@ class PolicyTable:
     name = "policy"
     primary_key = "id"
     reads: tuple[str, ...] = ()
+    sort_keys: Mapping[str, Callable[[Policy], tuple[Any, ...]]] = {
+        "name": lambda policy: by_name(policy.name, policy.id)
+    }
 
     def decode(self, key: str, document: Document) -> Policy:
         """The policy that a document is served as."""

@@ -18,7 +18,7 @@ from graphql_api.schema.changes import (
 from graphql_api.schema.context import Context, Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import given
-from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
+from graphql_api.schema.pages import Limit, Offset, Page, read_page
 from graphql_api.schema.policy import POLICIES, Policy, PolicyChange, PolicyFilter
 from graphql_api.schema.policy_document import policy_document
 from graphql_api.schema.policy_input import PolicyInput
@@ -53,7 +53,7 @@ async def read_policies(
         info.context,
         POLICIES,
         where.condition() if where else None,
-        order=lambda policy: by_name(policy.name, policy.id),
+        order="name",
         limit=limit,
         offset=offset,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 from strawberry import UNSET
@@ -39,6 +39,7 @@ from graphql_api.schema.filters import (
     is_one_of,
     needle,
 )
+from graphql_api.schema.pages import by_name
 from graphql_api.schema.policy import POLICIES, Policy
 from graphql_api.schema.problems import Place
 from graphql_api.schema.schedule_rules import check_schedule
@@ -245,6 +246,9 @@ class ScheduleTable:
     name = "schedule"
     primary_key = "id"
     reads: tuple[str, ...] = ("policy",)
+    sort_keys: Mapping[str, Callable[[Schedule], tuple[Any, ...]]] = {
+        "name": lambda schedule: by_name(schedule.schedule_name, schedule.id)
+    }
 
     def decode(self, key: str, document: Document) -> Schedule:
         """The schedule that a document is served as."""

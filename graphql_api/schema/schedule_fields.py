@@ -19,7 +19,7 @@ from graphql_api.schema.context import Context, Info
 from graphql_api.schema.filters import (
     given,
 )
-from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
+from graphql_api.schema.pages import Limit, Offset, Page, read_page
 from graphql_api.schema.problems import Place
 from graphql_api.schema.schedule import SCHEDULES, Schedule, ScheduleChange, ScheduleFilter
 from graphql_api.schema.schedule_input import ScheduleInput, schedule_document
@@ -42,7 +42,7 @@ async def read_schedules(
         info.context,
         SCHEDULES,
         where.condition() if where else None,
-        order=lambda schedule: by_name(schedule.schedule_name, schedule.id),
+        order="name",
         limit=limit,
         offset=offset,
     )

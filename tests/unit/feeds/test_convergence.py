@@ -31,6 +31,8 @@ from tests.unit.feeds.toy import (
     Numbers,
     State,
     Updated,
+    differing,
+    rows_of,
 )
 
 KEYS = "abcdefgh"
@@ -108,6 +110,14 @@ class FeedMachine(RuleBasedStateMachine):
                 table[key] = after
             self.tables.append(table)
 
+    @invariant()
+    def the_kept_order_is_that_of_the_table(self) -> None:
+        rows = [version.row for version in self.cache.rows.values()]
+        page = self.cache.page("n", offset=1, limit=3)
+        assert page.rows == sorted(rows, key=lambda row: (row.n, row.key))[1:4]
+        assert page.total == len(rows)
+        assert list(self.cache.keys()) == sorted(self.cache.rows)
+
     # Writes and outages.
 
     def deliver(self, key: str, n: int | None) -> None:
@@ -136,10 +146,10 @@ class FeedMachine(RuleBasedStateMachine):
         self.is_connected = True
         table = {key: Number(key, n) for key, n in self.database.items()}
         if self.cache.status is FeedStatus.INITIALIZING:
-            self.cache.load(table)
+            self.cache.load(rows_of(table))
             self.note_positions()
         else:
-            for key in self.cache.differing(table):
+            for key in differing(self.cache.rows, table):
                 self.deliver(key, self.database.get(key))
             self.cache.recover()
         assert self.tables[-1] == self.database

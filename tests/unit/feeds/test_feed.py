@@ -33,11 +33,16 @@ Document = dict[str, Any]
 QUICK = FeedSettings(backoff_first_s=0, backoff_max_s=0, self_check_s=0)
 
 
+async def _each(documents: list[Document]) -> AsyncIterator[Document]:
+    for stored in documents:
+        yield stored
+
+
 class ScriptedSource:
     """A table in memory, whose changefeed can be lost at will, and can be made to lie."""
 
     def __init__(self, **rows: int) -> None:
-        self.documents = {key: document(key, n) for key, n in rows.items()}
+        self.stored = {key: document(key, n) for key, n in rows.items()}
         self.opened = 0
         self.reads = 0
         self.is_reachable = True
@@ -54,16 +59,19 @@ class ScriptedSource:
         self._feed = asyncio.Queue()
         yield self._read(self._feed)
 
-    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Any]:
+    @asynccontextmanager
+    async def documents(
+        self, table: str, keys: Collection[str] | None = None
+    ) -> AsyncIterator[AsyncIterator[Document]]:
         assert table == Numbers.name
         self.reads += 1
-        wanted = self.documents.keys() if keys is None else keys
-        return [self.documents[key] for key in wanted if key in self.documents]
+        wanted = list(self.stored) if keys is None else keys
+        yield _each([self.stored[key] for key in wanted if key in self.stored])
 
     async def _read(
         self, feed: asyncio.Queue[DocumentChange | Exception]
     ) -> AsyncIterator[DocumentChange | SourceReady]:
-        for stored in list(self.documents.values()):
+        for stored in list(self.stored.values()):
             yield DocumentChange(None, stored)
         yield SourceReady()
         while True:
@@ -74,11 +82,11 @@ class ScriptedSource:
 
     def write(self, key: str, n: int | None, *, silently: bool = False) -> None:
         """Write a document; silently, the changefeed says nothing of it."""
-        old = self.documents.pop(key, None)
+        old = self.stored.pop(key, None)
         if n is not None:
-            self.documents[key] = document(key, n)
+            self.stored[key] = document(key, n)
         if self._feed is not None and not silently:
-            self._feed.put_nowait(DocumentChange(old, self.documents.get(key)))
+            self._feed.put_nowait(DocumentChange(old, self.stored.get(key)))
 
     def lose(self, error: Exception | None = None, *, reachable: bool = True) -> None:
         self.is_reachable = reachable
@@ -243,13 +251,17 @@ async def test_self_check_finds_nothing_where_nothing_is() -> None:
 class LateSource(ScriptedSource):
     """A table that is written to just before each read, and whose changes come a little later."""
 
-    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Any]:
-        old = self.documents["a"]
+    @asynccontextmanager
+    async def documents(
+        self, table: str, keys: Collection[str] | None = None
+    ) -> AsyncIterator[AsyncIterator[Document]]:
+        old = self.stored["a"]
         self.write("a", old["n"] + 1, silently=True)
         assert self._feed is not None
-        change = DocumentChange(old, self.documents["a"])
+        change = DocumentChange(old, self.stored["a"])
         asyncio.get_running_loop().call_later(0.001, self._feed.put_nowait, change)
-        return await super().read(table, keys)
+        async with super().documents(table, keys) as documents:
+            yield documents
 
 
 async def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() -> None:
@@ -261,6 +273,24 @@ async def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() ->
                 await asyncio.sleep(0.01)
         assert feed.self_check_differences == 0
         assert source.reads >= 10, "each check had to look twice"
+
+
+async def test_what_is_no_change_is_taken_over_after_an_outage_too() -> None:
+    source = ScriptedSource(a=1)
+    async with following(source) as feed:
+        await feed.ready(5)
+        first = feed.subscribe()
+        (added,) = [e for e in await until(first, FeedStatus.READY) if isinstance(e, Added)]
+        assert added.row.note == ""
+        source.stored["a"]["note"] = "new"
+        source.lose()
+        await until(first, FeedStatus.READY)
+        row = feed.get("a")
+        assert row is not None
+        assert row.note == "new"
+        later = await until(feed.subscribe(), FeedStatus.READY)
+        assert [e.row.note for e in later if isinstance(e, Added)] == ["new"]
+        assert feed.repaired_documents == 0
 
 
 async def test_a_long_snapshot_lets_others_have_their_turn() -> None:
@@ -337,15 +367,15 @@ async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None
     async with following(source) as feed:
         await feed.ready(5)
         with feed.expect("a") as sighting:
-            old = source.documents["a"]
+            old = source.stored["a"]
             source.write("a", 2)
-            assert await sighting.of(old, source.documents["a"], timeout_s=5)
+            assert await sighting.of(old, source.stored["a"], timeout_s=5)
             row = feed.get("a")
             assert row is not None
             assert row.n == 2
         source.lose(reachable=False)
         with feed.expect("a") as sighting:
-            old = source.documents["a"]
+            old = source.stored["a"]
             source.write("a", None)
             source.write("a", 4)
             waiting = asyncio.create_task(sighting.of(old, None, timeout_s=5))

@@ -20,6 +20,8 @@ from tests.unit.feeds.toy import (
     Numbers,
     State,
     Updated,
+    differing,
+    rows_of,
 )
 
 Cache = WatchCache[Number, Event]
@@ -33,7 +35,7 @@ def make_cache(rows: dict[str, int] | None = None, *, max_changes: int = 100) ->
         queue_limit=0,
     )
     if rows is not None:
-        cache.load({key: Number(key, n) for key, n in rows.items()})
+        cache.load(rows_of({key: Number(key, n) for key, n in rows.items()}))
     return cache
 
 
@@ -59,7 +61,7 @@ def write(cache: Cache, key: str, values: Iterable[int | None]) -> None:
 def repair(cache: Cache, rows: dict[str, int]) -> None:
     """What a feed does with the snapshot after an outage."""
     table = {key: Number(key, n) for key, n in rows.items()}
-    for key in cache.differing(table):
+    for key in differing(cache.rows, table):
         cache.apply(key, table.get(key))
     cache.recover()
 
@@ -133,7 +135,7 @@ def test_whoever_joins_before_the_snapshot_hears_so_at_once_and_gets_rows_later(
     cache = make_cache()
     subscriber = subscribe(cache)
     assert short(drain(subscriber)) == [("INITIALIZING",)]
-    cache.load({"a": Number("a", 1)})
+    cache.load(rows_of({"a": Number("a", 1)}))
     assert short(drain(subscriber)) == [("+", "INITIAL", "a", 1), ("READY",)]
 
 
@@ -274,7 +276,7 @@ def test_a_cursor_from_elsewhere_gets_the_snapshot(which: str) -> None:
         history=History[Number](max_changes=9, max_bytes=10**6),
         queue_limit=0,
     )
-    other.load({})
+    other.load(rows_of({}))
     cursor = {
         "another run": drain(subscribe(other))[-1].cursor,
         "another filter": drain(subscribe(cache, Below(3)))[-1].cursor,
@@ -365,7 +367,7 @@ def test_a_change_that_cannot_be_told_has_not_happened() -> None:
         write(cache, "a", [0])
     assert cache.rows["a"].row.n == 1
     assert cache.position == 0
-    assert cache.differing({"a": Number("a", 0)}) == ["a"]
+    assert differing(cache.rows, {"a": Number("a", 0)}) == ["a"]
     cache.unsubscribe(subscriber)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from graphql_api.feeds.events import ChangeCause, FeedStatus
+from graphql_api.feeds.comparison import Comparison
+from graphql_api.feeds.events import ChangeCause, FeedStatus, Version
+from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.table import Document
 
 
@@ -14,6 +17,7 @@ from graphql_api.feeds.table import Document
 class Number:
     key: str
     n: int
+    note: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,19 @@ class Below:
 
 
 class Numbers:
-    """The toy table; a document is `{"id": key, "n": number}` and whatever is not served."""
+    """The toy table; a document is `{"id": key, "n": number}`, perhaps a `note` that makes no change,
+    and whatever is not served.
+    """
 
     name = "numbers"
     primary_key = "id"
     reads: tuple[str, ...] = ()
+    sort_keys: Mapping[str, Callable[[Number], tuple[Any, ...]]] = {
+        "n": lambda number: (number.n, number.key)
+    }
 
     def decode(self, key: str, document: Document) -> Number:
-        return Number(key, document["n"])
+        return Number(key, document["n"], document.get("note", ""))
 
     def added(self, cause: ChangeCause, row: Number, cursor: str) -> Event:
         return Added(cause, row, cursor)
@@ -82,6 +91,22 @@ class Numbers:
 
     def state(self, status: FeedStatus, cursor: str) -> Event:
         return State(status, cursor)
+
+
+def rows_of(table: Mapping[str, Number]) -> Rows[Number]:
+    """Rows as a feed collects them."""
+    rows = Rows(Numbers.sort_keys)
+    for key, number in table.items():
+        rows.set(key, Version(number))
+    return rows
+
+
+def differing(rows: Mapping[str, Version[Number]], table: Mapping[str, Number]) -> list[str]:
+    """The keys, in order, whose rows are not those of a table."""
+    comparison = Comparison(rows)
+    for key, number in table.items():
+        comparison.saw(key, number)
+    return sorted(comparison)
 
 
 def document(key: str, n: int, **unserved: Any) -> dict[str, Any]:

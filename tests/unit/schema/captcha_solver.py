@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 from strawberry import UNSET
@@ -79,6 +79,9 @@ class CaptchaSolverTable:
     name = "captcha_solver"
     primary_key = "id"
     reads: tuple[str, ...] = ()
+    sort_keys: Mapping[str, Callable[[CaptchaSolver], tuple[Any, ...]]] = {
+        "name": lambda solver: by_name(solver.name, solver.id)
+    }
 
     def decode(self, key: str, document: Document) -> CaptchaSolver:
         invalid: list[str] = []
@@ -119,7 +122,7 @@ async def read_captcha_solvers(
         info.context,
         CAPTCHA_SOLVERS,
         where.condition() if where else None,
-        order=lambda solver: by_name(solver.name, solver.id),
+        order="name",
         limit=limit,
         offset=offset,
     )

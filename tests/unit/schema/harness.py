@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -48,7 +48,9 @@ class FakeSource:
         async with aclosing(self._read(table)) as changes:
             yield changes
 
-    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
+    def documents(
+        self, table: str, keys: Collection[str] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         raise NotImplementedError("no test checks this source")
 
     def change(self, table: str, old: Document | None, new: Document | None) -> None:

@@ -1,0 +1,75 @@
+"""Comparing the rows of a feed with their table, one document at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+from graphql_api.feeds.decoding import DocumentDecoder
+from graphql_api.feeds.events import Version
+from graphql_api.feeds.table import Document
+from graphql_api.feeds.turns import Turns
+
+RowT = TypeVar("RowT")
+
+
+class Comparison(Generic[RowT]):
+    """What differs between the rows that a feed holds and the documents of a table.
+
+    Rows that are equal are not kept: there is no second copy of the table.
+
+    Args:
+        rows: The feed's rows; looked at while they change.
+        keys: Which documents are compared; all, if absent.
+    """
+
+    def __init__(
+        self, rows: Mapping[str, Version[RowT]], keys: Iterable[str] | None = None
+    ) -> None:
+        self._rows = rows
+        self._unseen = set(rows) if keys is None else {key for key in keys if key in rows}
+        self._differing: dict[str, RowT | None] = {}
+
+    def saw(self, key: str, row: RowT | None) -> bool:
+        """The table has this row, or none; the last that is said of a key counts.
+
+        Returns:
+            Whether the feed has the same.
+        """
+        self._unseen.discard(key)
+        version = self._rows.get(key)
+        same = row is None if version is None else row is not None and version.row == row
+        if same:
+            self._differing.pop(key, None)
+        else:
+            self._differing[key] = row
+        return same
+
+    async def read(
+        self, documents: AsyncIterator[Document], decoder: DocumentDecoder[RowT], turns: Turns
+    ) -> None:
+        """See the rows of all of some documents; one that has no row counts as absent."""
+        async for document in documents:
+            key = decoder.key(document)
+            if key is not None:
+                self.saw(key, decoder.row(key, document))
+            await turns.take()
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the row with a key differs, once every document has been seen."""
+        return key in self._differing or key in self._unseen
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys that differ, once every document has been seen, in no order."""
+        yield from self._differing
+        yield from self._unseen
+
+    def row(self, key: str) -> RowT | None:
+        """What the table has for a key that differs; None if it has nothing."""
+        return self._differing.pop(key, None)
+
+    def new(self) -> Iterator[tuple[str, RowT | None]]:
+        """The keys and rows that have not been asked for by `row`: those the feed does not hold."""
+        while self._differing:
+            key = next(iter(self._differing))
+            yield key, self._differing.pop(key)

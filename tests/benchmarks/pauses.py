@@ -1,0 +1,165 @@
+"""How long one large table holds the event loop of its feed, stage by stage.
+
+`python -m tests.benchmarks.pauses [DOCUMENTS]` prints, for each stage, how long it takes, the
+longest time in which the event loop did nothing else, and how the memory of the process grows. The
+database is the embedded one, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from graphql_api.errors import FeedLostError
+from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.source import DocumentChange, SourceReady
+from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.schema.changes import FeedState
+from graphql_api.schema.policy import POLICIES, PolicyWhere
+from tests.benchmarks.database import Database, database
+
+_TICK_S = 0.001
+
+
+class Watch:
+    """Notes the longest time between two turns of the event loop.
+
+    It is the thread's CPU time: what other programs take of the processor is no fault of the feed.
+    """
+
+    def __init__(self) -> None:
+        self._longest_s = 0.0
+
+    async def run(self) -> None:
+        """Look at the clock at each turn, for ever."""
+        last = time.thread_time()
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = time.thread_time()
+            self._longest_s = max(self._longest_s, now - last)
+            last = now
+
+    @asynccontextmanager
+    async def stage(self, name: str) -> AsyncIterator[None]:
+        """Print a row of the table for what is done inside."""
+        await asyncio.sleep(2 * _TICK_S)
+        self._longest_s, memory, began = 0.0, _memory_mb(), time.perf_counter()
+        yield
+        took = time.perf_counter() - began
+        await asyncio.sleep(2 * _TICK_S)
+        _print(
+            f"{name:<44} {took:>8.2f} s {self._longest_s * 1000:>8.1f} ms"
+            f" {_memory_mb() - memory:>+7.0f} MB"
+        )
+
+
+def _memory_mb() -> float:
+    gc.collect(0)
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * 4096 / 2**20
+
+
+async def _measure(stored: Database) -> None:
+    settings = FeedSettings(self_check_s=0, backoff_first_s=0.0, backoff_max_s=0.0)
+    source = LosableSource(stored.url)
+    feed = Feed(POLICIES, source, settings)
+    watch = Watch()
+    _print(f"{'stage':<44} {'takes':>10} {'pause':>11} {'memory':>10}")
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(watch.run())
+        async with watch.stage("first read"):
+            running = tasks.create_task(feed.run())
+            await feed.ready(600)
+        async with watch.stage("page without a filter, at the end"):
+            await feed.page(None, order="name", offset=feed.documents - 10, limit=10)
+        where = PolicyWhere(name_contains="no such name")
+        async with watch.stage("page with a filter"):
+            await feed.page(where, order="name", offset=0, limit=10)
+        async with watch.stage("ten pages with a filter at once"):
+            pages = (feed.page(where, order="name", offset=0, limit=10) for _ in range(10))
+            await asyncio.gather(*pages)
+        async with watch.stage("snapshot for one subscriber"):
+            subscription = feed.subscribe()
+            async for event in subscription:
+                if isinstance(event, FeedState) and event.status is FeedStatus.READY:
+                    break
+            subscription.close()
+        async with watch.stage("self-check"):
+            await feed._check()
+        async with watch.stage("read again after an outage, no difference"):
+            await _lose(feed, source)
+        await asyncio.to_thread(stored.write, stored.size // 10)
+        async with watch.stage("that many changes as they come"):
+            while feed.position < stored.size // 10:
+                await asyncio.sleep(_TICK_S)
+        running.cancel()
+        watching.cancel()
+
+
+class LosableSource(RethinkSource):
+    """A database whose changefeed can be lost at will."""
+
+    def __init__(self, url: DatabaseURL) -> None:
+        super().__init__(url, ChangefeedSettings(ready_timeout_s=3600))
+        self.is_lost = asyncio.Event()
+
+    @asynccontextmanager
+    async def changes(
+        self, table: str
+    ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
+        """The changefeed of a table; it ends once `is_lost` is set."""
+        self.is_lost.clear()
+        async with super().changes(table) as changes:
+            yield self._until_lost(changes)
+
+    async def _until_lost(
+        self, changes: AsyncIterator[DocumentChange | SourceReady]
+    ) -> AsyncIterator[DocumentChange | SourceReady]:
+        async for change in changes:
+            yield change
+            if isinstance(change, SourceReady):
+                break
+        lost = asyncio.ensure_future(self.is_lost.wait())
+        try:
+            while True:
+                following = asyncio.ensure_future(anext(changes))
+                await asyncio.wait({following, lost}, return_when=asyncio.FIRST_COMPLETED)
+                if not following.done():
+                    following.cancel()
+                    await asyncio.wait({following})
+                    raise FeedLostError("the benchmark has lost it")
+                yield following.result()
+        finally:
+            lost.cancel()
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def _lose(feed: Feed[Any, Any], source: LosableSource) -> None:
+    """Lose the feed, and wait until it has been compared with its table."""
+    outages = feed.outages
+    source.is_lost.set()
+    while feed.outages == outages or feed.status is not FeedStatus.READY:
+        await asyncio.sleep(_TICK_S)
+
+
+def main() -> None:
+    """Fill a table, and measure."""
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    with database(None, None) as stored:
+        stored.fill(size)
+        asyncio.run(_measure(stored))
+
+
+if __name__ == "__main__":
+    main()

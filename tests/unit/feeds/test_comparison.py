@@ -1,0 +1,49 @@
+"""What differs between rows and a table, document by document."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphql_api.feeds.comparison import Comparison
+from graphql_api.feeds.events import Version
+from tests.unit.feeds.toy import Number
+
+KEYS = st.sampled_from("abcdef")
+TABLES = st.dictionaries(KEYS, st.integers(0, 2))
+CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers(0, 2)))
+
+
+@given(TABLES, TABLES, CHANGES)
+def test_rows_become_the_table_by_what_differs(
+    held: dict[str, int], table: dict[str, int], changes: list[tuple[str, int | None]]
+) -> None:
+    rows = {key: Version(Number(key, n)) for key, n in held.items()}
+    comparison = Comparison(rows)
+    for key, n in table.items():
+        comparison.saw(key, Number(key, n))
+    for key, change in changes:
+        comparison.saw(key, None if change is None else Number(key, change))
+        table.pop(key, None)
+        if change is not None:
+            table[key] = change
+    differing = set(comparison)
+    assert differing == {
+        key for key in held.keys() | table.keys() if held.get(key) != table.get(key)
+    }
+    result = dict(held)
+    repaired = [(key, comparison.row(key)) for key in sorted(held) if key in comparison]
+    repaired += comparison.new()
+    assert {key for key, _ in repaired} == differing
+    for key, row in repaired:
+        result.pop(key, None)
+        if row is not None:
+            result[key] = row.n
+    assert result == table
+
+
+def test_only_the_keys_that_are_asked_for_can_be_missing() -> None:
+    rows = {key: Version(Number(key, 1)) for key in "abc"}
+    comparison = Comparison(rows, ["a", "b", "new"])
+    comparison.saw("a", Number("a", 1))
+    assert list(comparison) == ["b"]

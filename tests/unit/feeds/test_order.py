@@ -1,0 +1,53 @@
+"""Values in their order, against a list that is sorted again and again."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphql_api.feeds import order as order_module
+from graphql_api.feeds.order import Order
+
+
+@given(st.lists(st.integers(0, 60), max_size=200), st.integers(0, 70), st.integers(0, 70))
+def test_order_is_that_of_a_sorted_list(toggled: list[int], offset: int, limit: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(order_module, "MAX_CHUNK", 4)
+        order: Order[int] = Order()
+        values: set[int] = set()
+        for value in toggled:
+            if value in values:
+                values.remove(value)
+                order.remove(value)
+            else:
+                values.add(value)
+                order.add(value)
+            expected = sorted(values)
+            assert list(order) == expected
+            assert len(order) == len(expected)
+            assert order.part(offset, limit) == expected[offset : offset + limit]
+
+
+@pytest.mark.parametrize("missing", [-1, 5, 100])
+def test_value_that_is_not_there_cannot_be_removed(missing: int) -> None:
+    order: Order[int] = Order()
+    with pytest.raises(KeyError):
+        order.remove(missing)
+    for value in range(0, 50, 2):
+        order.add(value)
+    with pytest.raises(KeyError):
+        order.remove(missing)
+    assert len(order) == 25
+
+
+def test_chunks_stay_short_however_many_values_there_are() -> None:
+    values = list(range(20_000))
+    random.Random(5).shuffle(values)
+    order: Order[int] = Order()
+    for value in values:
+        order.add(value)
+    assert max(map(len, order._chunks)) <= order_module.MAX_CHUNK
+    assert order.part(19_990, 100) == list(range(19_990, 20_000))
