@@ -30,6 +30,7 @@ from graphql_api.errors import ConfigurationError
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
+from graphql_api.garbage import leave_out_what_stays
 from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.live import live_routes
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
@@ -365,7 +366,10 @@ class Services:
         outages = OutageLog()
         pause = self._websocket.fan_out.round
         return Feeds(
-            TABLES, lambda table: Feed(table, source, limits, outages=outages, pause=pause)
+            TABLES,
+            lambda table: Feed(
+                table, source, limits, outages=outages, pause=pause, on_rows=leave_out_what_stays
+            ),
         )
 
     @staticmethod

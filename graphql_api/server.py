@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import logging
 import os
 import resource
@@ -18,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.garbage import collect_garbage_seldom
 from graphql_api.masking import mask_password
 from graphql_api.settings import Settings
 from graphql_api.tls import Certificate
@@ -40,9 +40,6 @@ _TICKS_PER_LOG_LOOK = 10
 
 _OTHER_DESCRIPTORS = 256
 """What is open besides the clients' connections: those to the database, files, the event loop."""
-
-_GARBAGE_THRESHOLDS = (20_000, 5, 5)
-"""In place of (700, 10, 10); so some MB of garbage in cycles may wait to be found."""
 
 _logger = logging.getLogger(__name__)
 
@@ -329,16 +326,6 @@ class Server(uvicorn.Server):
                 raise
             self.failure = _opened(error)
             self.should_exit = True
-
-
-def collect_garbage_seldom() -> None:
-    """Leave Python's search for cycles of garbage the small part of the time that it is worth.
-
-    A change makes objects for each of thousands of clients, who soon drop them, without a cycle;
-    by default Python would look through them, and through all sockets, a hundred times a second.
-    """
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
-    gc.freeze()  # what has been imported stays
 
 
 def _allow_descriptors(connections: int) -> None:

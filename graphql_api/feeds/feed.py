@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 STEPS_IN_A_ROW = 64
 """How many documents are decoded or changes applied at most before everything else has a turn."""
 
+_ROWS_AT_ONCE = 1024
+"""How many rows are read before `on_rows` is called again."""
+
 _MAX_SUSPECTS = 1000
 """How many documents that differ are read a second time: one that still does is enough."""
 
@@ -83,6 +86,8 @@ class Feed(Generic[RowT, EventT]):
             for its subscribers there is as fast as they are, before it has to merge for them. A
             turn of the event loop, if absent.
         clock: Tells the time, for `last_change_at`.
+        on_rows: Called again and again during the first read, and after it: there are more rows,
+            which will stay.
         turn_clock: Tells the time in seconds, by which long work is divided into turns.
         rng: Gives the jitter.
         sleep: Waits for so many seconds between two tries.
@@ -97,6 +102,7 @@ class Feed(Generic[RowT, EventT]):
         outages: OutageLog | None = None,
         pause: Pause = turn_of_the_loop,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_rows: Callable[[], None] = lambda: None,
         turn_clock: Callable[[], float] = time.perf_counter,
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -106,6 +112,7 @@ class Feed(Generic[RowT, EventT]):
         self._outages = outages or OutageLog()
         self._pause = pause
         self._clock = clock
+        self._on_rows = on_rows
         self._turn_clock = turn_clock
         self._filtering = asyncio.Lock()
         self._rng = rng or random.Random()  # noqa: S311 - jitter
@@ -321,6 +328,8 @@ class Feed(Generic[RowT, EventT]):
                         self._cache.replace(key, row)
                 else:
                     snapshot.set(key, None if row is None else Version(row))
+                    if len(snapshot) % _ROWS_AT_ONCE == 0:
+                        self._on_rows()
                 self._sightings.saw(key, change.old, change.new)
                 await turns.take()
         raise FeedLostError(f"the changefeed of table `{self.table.name}` ended")
@@ -331,6 +340,7 @@ class Feed(Generic[RowT, EventT]):
             for feed in self._prerequisites:
                 await feed._is_ready.wait()  # noqa: SLF001 - of the same class
             self._cache.load(snapshot)
+            self._on_rows()
         else:
             turns = self._turns()
             keys = self._cache.keys()

@@ -19,6 +19,7 @@ from graphql_api.errors import FeedLostError
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.source import DocumentChange, SourceReady
+from graphql_api.garbage import collect_garbage_seldom, leave_out_what_stays
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema.changes import FeedState
@@ -69,7 +70,8 @@ def _memory_mb() -> float:
 async def _measure(stored: Database) -> None:
     settings = FeedSettings(self_check_s=0, backoff_first_s=0.0, backoff_max_s=0.0)
     source = LosableSource(stored.url)
-    feed = Feed(POLICIES, source, settings)
+    collect_garbage_seldom()
+    feed = Feed(POLICIES, source, settings, on_rows=leave_out_what_stays)
     watch = Watch()
     _print(f"{'stage':<44} {'takes':>10} {'pause':>11} {'memory':>10}")
     async with asyncio.TaskGroup() as tasks:
@@ -126,18 +128,21 @@ class LosableSource(RethinkSource):
             yield change
             if isinstance(change, SourceReady):
                 break
-        lost = asyncio.ensure_future(self.is_lost.wait())
+        lost: asyncio.Future[Any] = asyncio.ensure_future(self.is_lost.wait())
+        waiting = {lost}
         try:
             while True:
-                following = asyncio.ensure_future(anext(changes))
-                await asyncio.wait({following, lost}, return_when=asyncio.FIRST_COMPLETED)
-                if not following.done():
-                    following.cancel()
-                    await asyncio.wait({following})
+                following: asyncio.Future[Any] = asyncio.ensure_future(anext(changes))
+                waiting.add(following)
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if lost.done():
                     raise FeedLostError("the benchmark has lost it")
+                waiting.discard(following)
                 yield following.result()
         finally:
-            lost.cancel()
+            for future in waiting:
+                future.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _print(line: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from graphql_api import server
+from graphql_api import garbage, server
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.running import settings_for
@@ -34,7 +34,7 @@ async def main(database: str, status_file: Path) -> None:
         send_timeout_s=SEND_TIMEOUT_S,
         connection_init_timeout_s=3,  # somebody says nothing, and waits for the end
     )
-    server.collect_garbage_seldom()
+    garbage.collect_garbage_seldom()
     with server.listen("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
         settings = settings.model_copy(update={"port": port})

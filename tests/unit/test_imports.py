@@ -37,6 +37,7 @@ COMPOSITION = {
     "cli",
     "demo",
     "effective_settings",
+    "garbage",
     "logs",
     "metrics",
     "probes",

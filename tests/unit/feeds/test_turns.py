@@ -146,3 +146,15 @@ async def test_page_without_a_filter_looks_at_its_own_rows_only() -> None:
         page = await feed.page(None, order="n", offset=1, limit=1)
         assert page.rows == [Number("c", 2)]
         assert (page.total, page.looked_at) == (3, 1)
+
+
+async def test_first_read_says_again_and_again_that_there_are_rows_which_stay() -> None:
+    source = ScriptedSource(**{f"k{number:04}": number for number in range(3000)})
+    calls: list[FeedStatus] = []
+
+    def note() -> None:
+        calls.append(feed.status)
+
+    async with following(source, on_rows=note) as feed:
+        await feed.ready(5)
+        assert calls == [FeedStatus.INITIALIZING] * 2 + [FeedStatus.READY]
