@@ -66,8 +66,10 @@ class Below:
 
 
 class Numbers:
-    """The toy table; a document is `{"id": key, "n": number}`, perhaps a `note` that makes no change,
-    and whatever is not served.
+    """The toy table.
+
+    A document is `{"id": key, "n": number}`, perhaps with a `note`, whose change is none, and with
+    whatever is not served.
     """
 
     name = "numbers"
