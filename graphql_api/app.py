@@ -48,6 +48,7 @@ from graphql_api.transport.access import Access
 from graphql_api.transport.admission import Admission, AdmissionMiddleware
 from graphql_api.transport.checked_documents import CheckedDocuments
 from graphql_api.transport.cors import CrossOrigin, CrossOriginMiddleware
+from graphql_api.transport.cpu_budget import CPUBudgets, charge_new_tasks
 from graphql_api.transport.document_limits import DocumentLimits, check_shape
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.event_stream import StreamLimits
@@ -59,6 +60,7 @@ from graphql_api.transport.manifest import read_manifest
 from graphql_api.transport.paths import without_last_slash
 from graphql_api.transport.persisted import PersistedDocuments
 from graphql_api.transport.principal import Principal, Verifier
+from graphql_api.transport.query_executor import QueryExecutor
 from graphql_api.transport.rate_limit import TokenBuckets
 from graphql_api.transport.tokens import Tokens
 from graphql_api.transport.watched_file import FileWatch, WatchedFile
@@ -159,16 +161,39 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         max_aliases=settings.max_document_aliases,
         max_comparisons=settings.max_document_comparisons,
         max_cost=settings.max_operation_fields,
+        max_values=settings.max_operation_values,
     )
     schema = build_schema(
         extensions=[
             lambda: CheckedDocuments(documents, limits, introspection=settings.introspection)
         ],
         suggestions=settings.suggestions,
+        execution_context_class=QueryExecutor,
     )
     documents = _documents(settings, schema, limits)
     access = make_access(settings)
     fan_out = FanOut()
+    guard = Guard.of(
+        bound_hosts=settings.host,
+        allow_hosts=settings.allow_host,
+        allow_origins=settings.allow_origin,
+    )
+    cross_origin = CrossOrigin(guard.origins)
+    admission = Admission(
+        max_connections=settings.max_connections,
+        max_per_address=settings.max_connections_per_address,
+        trusted_proxies=settings.trusted_proxy,
+        probes=(HEALTH, READINESS, METRICS),
+        cross_origin=cross_origin.headers,
+        traffic=fan_out.traffic,
+    )
+    budgets = CPUBudgets(
+        per_connection=settings.max_cpu_per_connection,
+        per_address=settings.max_cpu_per_address,
+        burst_s=settings.cpu_burst_s,
+        max_wait_s=settings.max_cpu_wait_s,
+        address_key=admission.address_key,
+    )
 
     def context(principal: Principal) -> Context:
         return Context(
@@ -190,6 +215,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         ),
         max_body_bytes=settings.max_body_bytes,
         rates=TokenBuckets(settings.max_operations_per_s, settings.operation_burst),
+        budgets=budgets,
     )
     websocket = GraphQLTransportWS(
         schema,
@@ -206,16 +232,11 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             send_timeout_s=settings.send_timeout_s,
         ),
         gate=access,
+        budgets=budgets,
     )
     file_watch = FileWatch()
     file_watch.add(access.refresh)
     services = Services(settings, url, websocket, file_watch, announce or _log_lines)
-    guard = Guard.of(
-        bound_hosts=settings.host,
-        allow_hosts=settings.allow_host,
-        allow_origins=settings.allow_origin,
-    )
-    cross_origin = CrossOrigin(guard.origins)
     return Application(
         settings=settings,
         services=services,
@@ -231,14 +252,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         guard=guard,
         cross_origin=cross_origin,
         file_watch=file_watch,
-        admission=Admission(
-            max_connections=settings.max_connections,
-            max_per_address=settings.max_connections_per_address,
-            trusted_proxies=settings.trusted_proxy,
-            probes=(HEALTH, READINESS, METRICS),
-            cross_origin=cross_origin.headers,
-            traffic=fan_out.traffic,
-        ),
+        admission=admission,
     )
 
 
@@ -317,6 +331,7 @@ class Services:
         return self._store
 
     async def __aenter__(self) -> None:
+        charge_new_tasks(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
             url = self._url or await self._start_embedded(stack)
             self._feeds = self._make_feeds(url)

@@ -17,6 +17,7 @@ GraphQLAPIError
     ├── FeedUnavailableError      FEED_UNAVAILABLE
     ├── ForbiddenError            FORBIDDEN
     ├── NotFoundError             NOT_FOUND
+    ├── OverBudgetError           RATE_LIMITED
     ├── PolicyInUseError          POLICY_IN_USE
     ├── UnauthenticatedError      UNAUTHENTICATED
     └── WriteError
@@ -150,6 +151,12 @@ class ConflictError(ClientError):
     def extensions(self) -> Mapping[str, object]:
         """The current value."""
         return {"current": self.current}
+
+
+class OverBudgetError(ClientError):
+    """An operation would have to wait for too long until its client may use the processor again."""
+
+    code = "RATE_LIMITED"
 
 
 class PolicyInUseError(ClientError):

@@ -300,6 +300,30 @@ class Settings(DataSettings):
         description="how many operations a connection may begin in a second, in the long run; "
         "after a pause, as many at once as it may have at a time",
     )
+    max_cpu_per_connection: float = Field(
+        0.5,
+        gt=0,
+        description="how much of one processor a connection may use in the long run; an operation "
+        "of one that has used more waits, for --max-cpu-wait-s at most",
+    )
+    max_cpu_per_address: float = Field(
+        0.5,
+        gt=0,
+        description="how much of one processor all connections of one address may use together in "
+        "the long run; loopback addresses and trusted proxies are not limited",
+    )
+    cpu_burst_s: float = Field(
+        5.0,
+        gt=0,
+        description="how many seconds of a processor a connection, or an address, may use at once "
+        "after a pause",
+    )
+    max_cpu_wait_s: float = Field(
+        10.0,
+        ge=0,
+        description="how long an operation may wait for the processor before it is refused with "
+        "RATE_LIMITED, in seconds",
+    )
     max_connections: int = Field(
         10_000,
         ge=1,
@@ -383,6 +407,12 @@ class Settings(DataSettings):
         description="how many fields an operation may resolve, the rows of its pages counted by "
         "their `limit`: every field of a page of 1000 policies is 38 000; introspection has limits "
         "of its own",
+    )
+    max_operation_values: int = Field(
+        10_000,
+        ge=1,
+        description="how many values the arguments of an operation may hold, those of variables "
+        "counted wherever they are used: each seed of a schedule is one",
     )
     max_page_rows: int = Field(1000, ge=1, description="how many rows a page may have")
     introspection: bool = Field(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
@@ -19,6 +20,10 @@ RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
 
+async def _turn_of_the_loop() -> None:
+    await asyncio.sleep(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One operation's context.
@@ -33,6 +38,8 @@ class Context:
             the operation's own `since`, which a client that reconnects sends as it first was.
         max_page_rows: How many rows a page may have.
         now: Tells the time at which mutations write.
+        pause: Awaited now and then in long work: others have their turn, and the client waits if it
+            has used more than its budget.
     """
 
     feeds: Feeds
@@ -42,6 +49,7 @@ class Context:
     resume_from: str | None = None
     max_page_rows: int = 1000
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    pause: Callable[[], Awaitable[None]] = _turn_of_the_loop
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         """A table's feed, once it can be read.

@@ -90,7 +90,7 @@ class ScheduleVersion:
 
 def read_policy_of(root: strawberry.Parent[Schedule], info: Info) -> Policy | None:
     """The policy that a schedule names, from memory; clients that may only write do not see it."""
-    require(_READ, info)
+    require(_READ, info.field_name, info.context.scopes)
     return _policy_of(root, info)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, validate
+from graphql import DocumentNode, Executor, GraphQLError, validate
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
@@ -16,6 +16,7 @@ from strawberry.types.field import StrawberryField
 
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors, expose
+from graphql_api.schema.forbidden import ForbidEarly
 from graphql_api.schema.mutation import mutation_type
 from graphql_api.schema.query import query_type
 from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, Scope, guarded
@@ -69,6 +70,7 @@ def build_schema(
     *,
     extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]] = (),
     suggestions: bool = True,
+    execution_context_class: type[Executor[Any]] | None = None,
 ) -> APISchema:
     """The schema of some tables.
 
@@ -76,6 +78,7 @@ def build_schema(
         schemas: What each table adds.
         extensions: More Strawberry extensions, such as limits.
         suggestions: Whether errors name what the client may have meant.
+        execution_context_class: The executor of queries and mutations; Strawberry's, if absent.
     """
     return APISchema(
         query=query_type(schemas),
@@ -85,7 +88,8 @@ def build_schema(
         config=StrawberryConfig(
             scalar_map={datetime: DATE_TIME}, disable_field_suggestions=not suggestions
         ),
-        extensions=(CodeValidationErrors, *extensions),
+        extensions=(CodeValidationErrors, ForbidEarly, *extensions),
+        execution_context_class=execution_context_class,
     )
 
 

@@ -48,20 +48,16 @@ def names(scopes: Collection[Scope]) -> str:
     return ", ".join(scope.value for scope in Scope if scope in scopes)
 
 
-def require(scopes: frozenset[Scope], info: strawberry.Info[Any, Any]) -> None:
-    """Refuse a field to clients that lack one of these scopes.
-
-    Args:
-        scopes: What the field needs.
-        info: The field and its client, as Strawberry gives them to a resolver.
+def require(needed: frozenset[Scope], field_name: str, granted: frozenset[Scope]) -> None:
+    """Refuse a field to a client that lacks one of the scopes that it needs.
 
     Raises:
         ForbiddenError: A scope is missing; the text names the field and the scope.
     """
-    missing = scopes - info.context.scopes
+    missing = needed - granted
     if missing:
         noun = "scope" if len(missing) == 1 else "scopes"
-        raise ForbiddenError(f"{info.field_name} needs the {noun} {names(missing)}")
+        raise ForbiddenError(f"{field_name} needs the {noun} {names(missing)}")
 
 
 def guarded(field: StrawberryField, scopes: Iterable[Scope]) -> StrawberryField:
@@ -71,11 +67,18 @@ def guarded(field: StrawberryField, scopes: Iterable[Scope]) -> StrawberryField:
     return made
 
 
+def needed_scopes(field: StrawberryField) -> frozenset[Scope]:
+    """What a root field needs, as `guarded` was told."""
+    return frozenset().union(
+        *(extension.scopes for extension in field.extensions if isinstance(extension, _Needs))
+    )
+
+
 class _Needs(FieldExtension):
     """Refuses whoever lacks a scope, before the resolver is called."""
 
     def __init__(self, scopes: frozenset[Scope]) -> None:
-        self._scopes = scopes
+        self.scopes = scopes
 
     def resolve(
         self, next_: Callable[..., Any], source: Any, info: strawberry.Info, **kwargs: Any
@@ -97,4 +100,4 @@ class _Needs(FieldExtension):
         return await result if isawaitable(result) else result
 
     def _check(self, info: strawberry.Info) -> None:
-        require(self._scopes, info)
+        require(self.scopes, info.field_name, info.context.scopes)

@@ -144,14 +144,16 @@ def _authority(url: str) -> str:
 
 def _host(url: str) -> str | None:
     """The host of a URL, an IPv6 address with its brackets; None if the authority is not valid."""
-    authority = _AUTHORITY.fullmatch(_authority(url))
+    text = _authority(url)
+    authority = _AUTHORITY.fullmatch(text)
     if authority is None:
         return None
     port = authority["port"] or "0"
     if len(port.lstrip("0")) > len(str(MAX_PORT)) or int(port) > MAX_PORT:
         return None
-    try:
-        urlsplit(url)  # refuses letters that count as `/`, `?`, `#`, `@` or `:` (NFKC)
-    except ValueError:
-        return None
+    if not text.isascii():
+        try:
+            urlsplit(url)  # refuses letters that count as `/`, `?`, `#`, `@` or `:` (NFKC)
+        except ValueError:
+            return None
     return authority["host"]

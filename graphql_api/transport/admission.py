@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -60,7 +60,7 @@ class AddressLimit:
     def __init__(self, max_per_address: int, uncounted: Sequence[_Network] = ()) -> None:
         self._max_per_address = max_per_address
         self._uncounted = uncounted
-        self._numbers: Counter[_Network] = Counter()
+        self._numbers: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
         """From how many addresses there are any."""
@@ -72,7 +72,7 @@ class AddressLimit:
         Args:
             address: Where it is from; what is no IP address is not counted.
         """
-        key = self._key(address)
+        key = self.key(address)
         if key is None:
             return _nothing
         if self._numbers[key] >= self._max_per_address:
@@ -80,12 +80,13 @@ class AddressLimit:
         self._numbers[key] += 1
         return lambda: self._leave(key)
 
-    def _leave(self, key: _Network) -> None:
+    def _leave(self, key: Hashable) -> None:
         self._numbers[key] -= 1
         if not self._numbers[key]:
             del self._numbers[key]
 
-    def _key(self, text: str | None) -> _Network | None:
+    def key(self, text: str | None) -> Hashable | None:
+        """What stands for an address; None, if it is not counted."""
         try:
             address = ipaddress.ip_address((text or "").partition("%")[0])
         except ValueError:
@@ -140,6 +141,10 @@ class Admission:
         self._waiting = 0
         self.is_draining = False
         """Whether the server is about to end: then no connection is kept for another request."""
+
+    def address_key(self, address: str | None) -> Hashable | None:
+        """What stands for a client's address in all limits; None, if it has none."""
+        return self._clients.key(address)
 
     def connected(self, peer: str | None, connections: int) -> Leave | Refusal:
         """Decide on a new TCP connection.

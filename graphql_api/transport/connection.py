@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from graphql import GraphQLError, OperationType, map_source_to_response_event
 from starlette.types import Message, Receive, Scope, Send
 from strawberry.types import ExecutionResult
 
-from graphql_api.errors import UnauthenticatedError
+from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.schema import Context
 from graphql_api.schema.errors import internal_error
 from graphql_api.transport import messages
 from graphql_api.transport.access import Hold
+from graphql_api.transport.cpu_budget import charged
 from graphql_api.transport.documents import Document
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.group import group_key
@@ -57,6 +58,7 @@ class Connection:
 
     __slots__ = (
         "_began_at_s",
+        "_budget",
         "_deadline",
         "_end_seen",
         "_hold",
@@ -93,6 +95,7 @@ class Connection:
         # Each operation that is being served, and how to stop it.
         self._subscriptions: dict[Operation, Callable[[], object]] = {}
         self._queries: dict[Operation, Callable[[], object]] = {}
+        self._budget = server.budgets.of(scope)
         self._rate = TokenBucket(self._limits.max_operations_per_s, self._limits.operation_burst)
         self._tasks = asyncio.TaskGroup()
         self._outlet = outlet_of(
@@ -199,9 +202,13 @@ class Connection:
                         return None
                     if deadline.expired():
                         continue  # it has come too late
-                    close = await self._act(self._take(message))
+                    with self._budget.measured():
+                        action = self._take(message)
+                    close = await self._act(action)
                     if close is not None:
                         return close
+                    # One that has used its budget is not listened to, either.
+                    await self._budget.settle()
                     # A client that asks for more than it takes is not listened to.
                     await writable(self._outlet)
         except TimeoutError:
@@ -227,7 +234,8 @@ class Connection:
                 self._reply(action)
             case Start(operation, request, resume_from):
                 try:
-                    self._start(operation, request, resume_from)
+                    with self._budget.measured():
+                        self._start(operation, request, resume_from)
                 except Exception as error:  # noqa: BLE001 - it is logged there
                     self._fail(operation, [internal_error(error, "an operation over WebSocket")])
             case Stop(operation):
@@ -286,7 +294,11 @@ class Connection:
             self._fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
             return
         assert self._hold is not None, "the client has been acknowledged"
-        context = replace(self._server.make_context(self._hold.principal), resume_from=resume_from)
+        context = replace(
+            self._server.make_context(self._hold.principal),
+            resume_from=resume_from,
+            pause=self._budget.pause,
+        )
         if is_subscription:
             work = partial(self._subscribe, operation, request, document, context)
         else:
@@ -302,10 +314,15 @@ class Connection:
             if stop is not None:
                 stop()
 
-    async def _serve(self, operation: Operation, work: Callable[[], Awaitable[None]]) -> None:
+    async def _serve(
+        self, operation: Operation, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         """Do the work of an operation, and see that it ends well."""
         try:
-            await work()
+            await self._budget.pause()
+            await charged(work(), self._budget)
+        except OverBudgetError as error:
+            self._fail(operation, [refusal(str(error), error.code)])
         except Exception as error:  # noqa: BLE001 - it is logged there
             self._fail(operation, [internal_error(error, "an operation over WebSocket")])
         finally:
@@ -358,6 +375,7 @@ class Connection:
                     framing=Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX),
                     on_failure=partial(self._source_failed, operation),
                     on_leave=stack.pop_all().close if execution.has_hooks else None,
+                    budget=self._budget,
                 )
                 self._subscriptions[operation] = member.leave
             except RequestError as error:

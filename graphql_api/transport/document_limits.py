@@ -9,7 +9,8 @@ as often as its fragment is spread. **Comparisons** are what validation needs to
 named fields can be merged: it compares each with each, and what is selected below them, too. The
 **cost** of an operation is an upper bound of the fields that are resolved for it, of a subscription
 for each event: a field is 1, and what is below a field with the argument `limit` counts as many
-times as that says. A list inside a document counts once.
+times as that says. A list inside a document counts once. The **values** of arguments are counted in
+the same way: see `value_count`.
 
 Introspection has limits of its own, which no setting changes: what is below `__schema` and
 `__type` counts for them, and for nothing else. Tools ask for the whole schema by one query, which
@@ -46,6 +47,8 @@ from graphql import (
     is_composite_type,
 )
 
+from graphql_api.transport.value_count import ValueCount
+
 LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 
 _PAGE_SIZE = "limit"
@@ -67,12 +70,15 @@ class DocumentLimits:
         max_aliases: Aliases.
         max_comparisons: Comparisons; each takes some microseconds.
         max_cost: Fields that may be resolved.
+        max_values: Values that the arguments of these fields may hold; each takes some microseconds
+            to be coerced and checked.
     """
 
     max_depth: int = 30
     max_aliases: int = 100
     max_comparisons: int = 20_000
     max_cost: int = 100_000
+    max_values: int = 10_000
 
 
 def limit_exceeded(message: str, limit: int) -> GraphQLError:
@@ -124,11 +130,18 @@ def check_cost(
     """The error of an operation that costs too much; its document is valid."""
     root = schema.get_root_type(operation.operation)
     assert root is not None, "the document is valid"
-    cost = _Counting(schema, document, operation, variables).of(operation.selection_set, root)
+    counting = _Counting(schema, document, operation, variables, limits.max_values)
+    cost = counting.of(operation.selection_set, root)
     if cost.introspection > MAX_INTROSPECTION_FIELDS:
         return _introspection_exceeded(
             "fields, its fragments written out", MAX_INTROSPECTION_FIELDS
         )
+    if cost.values > limits.max_values:
+        text = (
+            f"the arguments of this operation hold more than {limits.max_values} values, those of "
+            "variables counted wherever they are used: send several operations with fewer values"
+        )
+        return limit_exceeded(text, limits.max_values)
     if cost.fields <= limits.max_cost:
         return None
     text = (
@@ -306,11 +319,15 @@ def _pairs(number: int) -> int:
 
 
 class _Cost(NamedTuple):
-    fields: int
-    introspection: int
+    fields: int = 0
+    introspection: int = 0
+    values: int = 0
 
     def plus(self, other: _Cost) -> _Cost:
-        return _Cost(self.fields + other.fields, self.introspection + other.introspection)
+        return _Cost(*map(sum, zip(self, other, strict=True)))
+
+    def times(self, number: int) -> _Cost:
+        return _Cost(*(number * part for part in self))
 
 
 class _Counting:
@@ -322,15 +339,17 @@ class _Counting:
         document: DocumentNode,
         operation: OperationDefinitionNode,
         variables: Mapping[str, Any],
+        max_values: int,
     ) -> None:
         self._schema = schema
         self._fragments = _fragments(document)
+        self._values = ValueCount(variables, max_values)
         self._cost_of_fragment: dict[str, _Cost] = {}
         self._variables = {**dict(_defaults(operation)), **variables}
 
     def of(self, selection_set: SelectionSetNode, parent: GraphQLCompositeType) -> _Cost:
         """The cost of a selection set on a type."""
-        cost = _Cost(0, 0)
+        cost = _Cost()
         for selection in selection_set.selections:
             if isinstance(selection, FragmentSpreadNode):
                 cost = cost.plus(self._of_fragment(selection.name.value))
@@ -343,21 +362,21 @@ class _Counting:
         return cost
 
     def _of_field(self, field: FieldNode, parent: GraphQLCompositeType) -> _Cost:
+        own = _Cost(fields=1, values=self._values.of_arguments(field))
         if field.selection_set is None or not isinstance(
             parent, GraphQLObjectType | GraphQLInterfaceType
         ):
-            return _Cost(1, 0)
+            return own
         definition = parent.fields.get(field.name.value)
         if definition is None:
             below = self.of(field.selection_set, self._type(_INTROSPECTION_TYPES[field.name.value]))
-            return _Cost(1, below.fields)
+            return own.plus(_Cost(introspection=below.fields))
         inner = get_named_type(definition.type)
         assert is_composite_type(inner), "the document is valid"
         times = 1
         if _PAGE_SIZE in definition.args:
             times = self._page_size(field, definition.args[_PAGE_SIZE].default_value)
-        below = self.of(field.selection_set, inner)
-        return _Cost(1 + times * below.fields, times * below.introspection)
+        return own.plus(self.of(field.selection_set, inner).times(times))
 
     def _page_size(self, field: FieldNode, default: object) -> int:
         size = default

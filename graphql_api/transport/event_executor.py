@@ -14,7 +14,7 @@ Source: graphql/execution/executor.py of graphql-core 3.3, `execute_operation`, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from graphql import (
     GraphQLError,
@@ -52,9 +52,14 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
     Objects must be values: attributes are read twice if one of them is out of the ordinary.
     """
 
+    longest_plain_list: ClassVar[int | None] = None
+    """A longer list is read by graphql-core, item by item; no list is too long, if absent."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._shared = _Shared()
+        manager = self.middleware_manager  # Strawberry always passes one
+        self._has_middleware = manager is not None and bool(manager.middlewares)
 
     def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[Any]:
         """As in graphql-core, with the root's fields collected once."""
@@ -93,7 +98,7 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> AwaitableOrValue[dict[str, Any]]:
         """As in graphql-core; fields that are plain are read by their plan."""
-        if position_context is not None or self.middleware_manager is not None:
+        if position_context is not None or self._has_middleware:
             return super().execute_fields(
                 parent_type, source_value, path, grouped_field_set, position_context
             )
@@ -195,7 +200,7 @@ def _completion(
         complete = _leaf(inner)
     elif is_list_type(inner):
         item = _completion(executor, inner.of_type, details)
-        complete = None if item is None else _list(item)
+        complete = None if item is None else _list(item, executor.longest_plain_list)
     elif is_object_type(inner) and inner.is_type_of is None:
         collected = executor.collect_subfields(inner, details)
         plan = _Plan(executor, inner, collected.grouped_field_set)
@@ -221,9 +226,11 @@ def _leaf(type_: GraphQLLeafType) -> Read:
     return complete
 
 
-def _list(item: Read) -> Read:
+def _list(item: Read, longest: int | None) -> Read:
     def complete(value: Any) -> list[Any]:
         if not isinstance(value, list | tuple):
+            raise _OutOfTheOrdinaryError
+        if longest is not None and len(value) > longest:
             raise _OutOfTheOrdinaryError
         return [item(each) for each in value]
 

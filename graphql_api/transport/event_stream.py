@@ -27,6 +27,7 @@ from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import internal_error
 from graphql_api.transport import messages, sse
 from graphql_api.transport.access import Access
+from graphql_api.transport.cpu_budget import ClientBudget
 from graphql_api.transport.documents import Document
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut
@@ -121,6 +122,8 @@ class EventStreams:
         context: Context,
         principal: Principal,
         exchange: Exchange,
+        *,
+        budget: ClientBudget | None = None,
     ) -> None:
         """Answer a request by an event stream, until that is over or the client has gone.
 
@@ -130,7 +133,7 @@ class EventStreams:
         Raises:
             RequestError: The subscription did not come about; nothing has been sent.
         """
-        stream = _Stream(self, request, document, context, exchange)
+        stream = _Stream(self, request, document, context, exchange, budget=budget)
         self._streams.add(stream)
         hold = self.access.hold(principal, lambda _: stream.end())
         try:
@@ -178,8 +181,11 @@ class _Stream:
         document: Document,
         context: Context,
         exchange: Exchange,
+        *,
+        budget: ClientBudget | None,
     ) -> None:
         self._streams = streams
+        self._budget = budget
         self._request = request
         self._document = document
         self._context = context
@@ -246,6 +252,7 @@ class _Stream:
             framing=sse.NEXT,
             on_failure=lambda error: self._fail(error.errors),
             on_leave=operation.pop_all().close if execution.has_hooks else None,
+            budget=self._budget,
         )
         return member.leave
 

@@ -35,6 +35,7 @@ from graphql_api.schema import APISchema, Context
 from graphql_api.transport import messages
 from graphql_api.transport.documents import Document
 from graphql_api.transport.event_executor import EventExecutor
+from graphql_api.transport.query_executor import QueryExecutor
 from graphql_api.transport.request import Request
 
 
@@ -105,6 +106,8 @@ class SubscriptionExecution:
         if self._state.pre_execution_errors:
             raise self._failed(self._state.pre_execution_errors)
         with self._runner.executing():
+            if self._state.result is not None:  # an extension has refused it
+                raise self._failed(self._state.result.errors or [])
             executor = _executor_class(self._schema).build(
                 self._schema._schema,  # noqa: SLF001 - there is no other way to it
                 self._document.node,
@@ -170,7 +173,7 @@ class SubscriptionExecution:
 
 
 def _executor_class(schema: APISchema) -> type[Executor[Any]]:
-    if schema.execution_context_class is StrawberryGraphQLCoreExecutionContext:
+    if schema.execution_context_class in (StrawberryGraphQLCoreExecutionContext, QueryExecutor):
         return EventExecutor
     return schema.execution_context_class
 

@@ -18,10 +18,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from types import TracebackType
 from typing import Any, Self
 
 from graphql_api.feeds.feed import STEPS_IN_A_ROW
+from graphql_api.transport.cpu_budget import ClientBudget
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.group import Group, GroupKey
 from graphql_api.transport.member import EVENTS_AT_ONCE, Member, SharedSource
@@ -58,6 +60,8 @@ class FanOut:
         traffic: Traffic | None = None,
     ) -> None:
         self._clock = clock
+        # Not that of the client whose task happens to wake a member, or it would be charged.
+        self._context = Context()
         self.traffic = Traffic() if traffic is None else traffic
         self._ready: deque[Member | _EndOfRound | _EndOfLag] = deque()
         self._lag: _EndOfLag | None = None
@@ -111,6 +115,7 @@ class FanOut:
         framing: Framing,
         on_failure: Callable[[RequestError], None],
         on_leave: Callable[[], None] | None,
+        budget: ClientBudget | None = None,
     ) -> Member:
         """Serve a subscription from now on, until it leaves.
 
@@ -123,13 +128,22 @@ class FanOut:
             on_failure: Told what to tell the client when the source fails; the member has left.
             on_leave: Called when nobody needs the execution any more; on_leave of the first
                 member is called when the last one leaves.
+            budget: What the member is charged to while it is the only one of its group; what is
+                done for several is charged to no client.
         """
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(self, key, execution, self._results, on_leave)
             on_leave = None
         return Member(
-            self, group, source, outlet, framing=framing, on_failure=on_failure, on_leave=on_leave
+            self,
+            group,
+            source,
+            outlet,
+            framing=framing,
+            on_failure=on_failure,
+            on_leave=on_leave,
+            budget=budget,
         )
 
     async def round(self) -> None:
@@ -169,7 +183,7 @@ class FanOut:
         if self._tasks is None:
             work.close()
             raise RuntimeError("a result is to be awaited, and FanOut is not running")
-        return self._tasks.create_task(work, name="shared execution")
+        return self._tasks.create_task(work, name="shared execution", context=self._context)
 
     def disband(self, group: Group) -> None:
         """Forget a group that has no members any more."""
@@ -183,7 +197,7 @@ class FanOut:
     def _schedule(self) -> None:
         if not self._is_scheduled:
             self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            asyncio.get_running_loop().call_soon(self._turn, context=self._context)
 
     def _turn(self) -> None:
         self._is_scheduled = False

@@ -28,11 +28,12 @@ from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from graphql_api.errors import GraphQLAPIError, UnauthenticatedError
+from graphql_api.errors import GraphQLAPIError, OverBudgetError, UnauthenticatedError
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import internal_error
 from graphql_api.transport import messages, sse
 from graphql_api.transport.access import Access
+from graphql_api.transport.cpu_budget import ClientBudget, CPUBudgets, charged
 from graphql_api.transport.credentials import challenge
 from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.event_stream import EventStreams, Exchange, StreamLimits
@@ -236,6 +237,7 @@ class GraphQLHTTP:
         fan_out: What serves subscriptions to feeds, to be shared with others, who enter it.
         stream_limits: Of each event stream.
         max_body_bytes: How long a request's body may be.
+        budgets: How much of the processor each client may use.
         rates: How many operations may begin in a second on a connection; those that come by a
             trusted proxy count by their client's address.
     """
@@ -251,8 +253,10 @@ class GraphQLHTTP:
         stream_limits: StreamLimits | None = None,
         max_body_bytes: int = 1_048_576,
         rates: TokenBuckets | None = None,
+        budgets: CPUBudgets | None = None,
     ) -> None:
         self._rates = TokenBuckets(100.0, 200.0) if rates is None else rates
+        self._budgets = CPUBudgets() if budgets is None else budgets
         self._schema = schema
         self._make_context = make_context
         self._access = Access() if access is None else access
@@ -275,7 +279,14 @@ class GraphQLHTTP:
             await send(message)
 
         try:
-            response = await self._respond(scope, receive, send_counted)
+            budget = self._budgets.of(scope)
+            await budget.pause()
+            response = await charged(
+                self._respond(Exchange(scope, receive, send_counted), budget), budget
+            )
+        except OverBudgetError as error:
+            body = messages.errors([refusal(str(error), error.code)])
+            response = Response(429, body, headers={"retry-after": "1"})
         except RefusedError as refused:
             response = Response(
                 refused.status, messages.errors([refused.error]), MediaType.JSON, refused.headers
@@ -288,8 +299,9 @@ class GraphQLHTTP:
         if response is not None:
             await _send(send_counted, response)
 
-    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    async def _respond(self, exchange: Exchange, budget: ClientBudget) -> Response | None:
         """What to send; None, if it has been sent, or the client has gone."""
+        scope, receive, _ = exchange
         headers = Headers(scope=scope)
         method = scope["method"]
         if method not in ("GET", "POST"):
@@ -319,7 +331,7 @@ class GraphQLHTTP:
         except GraphQLError as error:
             return _not_executed([error], media_type)
         check_operation(method, operation.operation, streams=streams)
-        context = self._make_context(principal)
+        context = replace(self._make_context(principal), pause=budget.pause)
         if operation.operation is not OperationType.SUBSCRIPTION:
             return await self._execute(request, document, context, media_type)
         if self.streams.is_draining:
@@ -327,8 +339,7 @@ class GraphQLHTTP:
         # What a browser sends by itself when it comes again; its URL is the first one still.
         context = replace(context, resume_from=headers.get("last-event-id") or None)
         try:
-            exchange = Exchange(scope, receive, send)
-            await self.streams.serve(request, document, context, principal, exchange)
+            await self.streams.serve(request, document, context, principal, exchange, budget=budget)
         except RequestError as error:
             return _not_executed(error.errors, media_type, is_subscription=True)
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from graphql_api.transport.cpu_budget import ClientBudget
 from graphql_api.transport.execution import RequestError
 from graphql_api.transport.group import Group, call_safely
 from graphql_api.transport.outlet import Framing, Outlet
@@ -41,6 +43,7 @@ class Member:
 
     __slots__ = (
         "_around",
+        "_budget",
         "_fan_out",
         "_framing",
         "_group",
@@ -64,6 +67,7 @@ class Member:
         framing: Framing,
         on_failure: Callable[[RequestError], None],
         on_leave: Callable[[], None] | None,
+        budget: ClientBudget | None,
     ) -> None:
         self._fan_out = fan_out
         self._group: Group | None = group
@@ -72,6 +76,7 @@ class Member:
         self._framing = framing
         # What that adds to a payload, in bytes: a client's id may be of any length.
         self._around = len(framing.prefix) + len(framing.suffix)
+        self._budget = budget
         self._on_failure = on_failure
         self._on_leave = on_leave
         self._is_queued = False
@@ -117,12 +122,20 @@ class Member:
             self._is_held_up = True
             self._outlet.on_writable(self._go_on)
             return
+        budget = self._budget if self._group.members == 1 else None
+        if budget is not None and (wait_s := budget.wait_s):
+            self._is_held_up = True
+            asyncio.get_running_loop().call_later(wait_s, self._go_on)
+            return
         payloads: list[bytes] = []
         failure = None
+        began_s = 0.0 if budget is None else budget.clock()
         try:
             self._pull(self._group, payloads)
         except Exception as error:  # noqa: BLE001 - whoever is told logs it
             failure = self._group.failed(error)
+        if budget is not None:
+            budget.spend(budget.clock() - began_s)
         if payloads:
             framing = self._framing
             self._outlet.write_texts(framing.prefix, payloads, framing.suffix)

@@ -49,6 +49,17 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
+    def spend(self, amount: float) -> None:
+        """Take an amount that is known only afterwards; what is missing is made up for later."""
+        self._fill()
+        self._tokens -= amount
+
+    @property
+    def wait_s(self) -> float:
+        """How long until what was overdrawn is made up for; 0, if nothing was."""
+        self._fill()
+        return max(0.0, -self._tokens / self._per_s)
+
     def _fill(self) -> None:
         now_s = self._clock()
         self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
@@ -84,16 +95,27 @@ class TokenBuckets:
 
     def take(self, key: Hashable) -> bool:
         """Whether one more is let through now, of those with this key."""
+        return self._bucket(key).take()
+
+    def spend(self, key: Hashable, amount: float) -> None:
+        """As `TokenBucket.spend`, of those with this key."""
+        self._bucket(key).spend(amount)
+
+    def wait_s(self, key: Hashable) -> float:
+        """As `TokenBucket.wait_s`, of those with this key."""
+        bucket = self._buckets.get(key)
+        return 0.0 if bucket is None else bucket.wait_s
+
+    def _bucket(self, key: Hashable) -> TokenBucket:
         bucket = self._buckets.pop(key, None)
         if bucket is None:
             bucket = TokenBucket(self.per_s, self._burst, self._clock)
-        is_taken = bucket.take()
-        self._buckets[key] = bucket
         self._forget()
-        return is_taken
+        self._buckets[key] = bucket
+        return bucket
 
     def _forget(self) -> None:
-        """Look at the two seen longest ago, which is more than come: so none stays for long."""
+        """Make room: look at the two seen longest ago, so that no full bucket stays for long."""
         for key in tuple(islice(self._buckets, 2)):
-            if self._buckets[key].is_full or len(self._buckets) > self._max_buckets:
+            if self._buckets[key].is_full or len(self._buckets) >= self._max_buckets:
                 del self._buckets[key]

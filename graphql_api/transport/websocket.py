@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 from graphql_api.schema import APISchema, Context
 from graphql_api.transport.access import Access, Hold, OnEnd
 from graphql_api.transport.connection import Connection
+from graphql_api.transport.cpu_budget import CPUBudgets
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.fan_out import FanOut
 from graphql_api.transport.outlet import WRITE_BUFFER_BYTES
@@ -93,6 +94,7 @@ class GraphQLTransportWS:
         documents: The parsed documents; may be shared with others.
         fan_out: What serves subscriptions to feeds.
         gate: Decides whom to serve; everybody, if absent.
+        budgets: How much of the processor each client may use.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class GraphQLTransportWS:
         documents: Documents | None = None,
         fan_out: FanOut | None = None,
         gate: Gate | None = None,
+        budgets: CPUBudgets | None = None,
     ) -> None:
         self._connections: set[Connection] = set()
         self._is_draining = False
@@ -114,6 +117,7 @@ class GraphQLTransportWS:
         self.documents = Documents() if documents is None else documents
         self.fan_out = FanOut() if fan_out is None else fan_out
         self.gate = Access() if gate is None else gate
+        self.budgets = CPUBudgets() if budgets is None else budgets
 
     async def __aenter__(self) -> Self:
         await self.fan_out.__aenter__()

@@ -17,6 +17,8 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S
 
+CPU_LIMITS = ("max_cpu_per_connection", "max_cpu_per_address", "cpu_burst_s")
+
 
 @dataclass(frozen=True)
 class Running:
@@ -49,7 +51,8 @@ def settings_for(url: DatabaseURL, **settings: object) -> Settings:
     text = f"rethinkdb://{user}:{password}@{url.address}/{url.database}{tls}"
     # Tests ask as fast as they can, on a machine that may be as slow as it likes.
     patient = {"feed_wait_s": WAIT_S, "connection_init_timeout_s": WAIT_S}
-    settings = {"max_operations_per_s": 1e6, **patient} | settings
+    fast = dict.fromkeys(("max_operations_per_s", *CPU_LIMITS), 1e6)
+    settings = {**fast, **patient} | settings
     return Settings(database=SecretStr(text), **settings)  # type: ignore[arg-type]
 
 

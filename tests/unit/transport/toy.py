@@ -17,6 +17,7 @@ from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.transport import messages
+from graphql_api.transport.cpu_budget import ClientBudget
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.execution import RequestError, SubscriptionExecution
 from graphql_api.transport.fan_out import FanOut
@@ -180,6 +181,7 @@ async def join(
     id_: str = "a",
     framing: Framing | None = None,
     on_failure: Callable[[RequestError], None] | None = None,
+    budget: ClientBudget | None = None,
     **variables: Any,
 ) -> Member:
     """Subscribe as a connection does."""
@@ -196,6 +198,7 @@ async def join(
         framing=framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX),
         on_failure=on_failure or (lambda _: None),
         on_leave=None,
+        budget=budget,
     )
 
 

@@ -1,0 +1,108 @@
+"""Long lists of a query are completed in turns with other work, and come out the same."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import chain
+from typing import Any
+
+import pytest
+import strawberry
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from graphql_api.transport import query_executor
+from graphql_api.transport.query_executor import LONG_LIST, QueryExecutor, in_turns
+from tests.unit.transport.test_refusal_log import Clock
+
+LONG = 3 * LONG_LIST
+
+
+@strawberry.type
+class Item:
+    number: int
+    texts: list[str]
+
+    @strawberry.field
+    def odd(self) -> int:
+        if self.number == 7:
+            raise ValueError("seven")
+        return 2 * self.number + 1
+
+
+@strawberry.type
+class Page:
+    items: list[Item]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def page(self, length: int) -> Page:
+        return Page(items=[Item(number=i, texts=["a"] * i) for i in range(length)])
+
+    @strawberry.field
+    def numbers(self, length: int) -> list[int]:
+        return list(range(length))
+
+
+class Context:
+    """Counts pauses; each lets the other tasks of the loop have a turn."""
+
+    def __init__(self) -> None:
+        self.pauses = 0
+
+    async def pause(self) -> None:
+        self.pauses += 1
+        await asyncio.sleep(0)
+
+
+def schema(executor: Any) -> strawberry.Schema:
+    return strawberry.Schema(Query, execution_context_class=executor)
+
+
+@pytest.mark.parametrize("length", [0, 1, LONG_LIST, LONG_LIST + 1, LONG])
+@pytest.mark.parametrize(
+    "selection",
+    [
+        "page(length: L) { items { number texts } }",
+        "page(length: L) { items { odd } }",
+        "numbers(length: L)",
+        "a: numbers(length: L) b: page(length: L) { items { __typename n: number } }",
+    ],
+)
+async def test_result_is_that_of_graphql_core(length: int, selection: str) -> None:
+    query = "{ " + selection.replace("L", str(length)) + " }"
+    ours = await schema(QueryExecutor).execute(query, context_value=Context())
+    theirs = await schema(StrawberryGraphQLCoreExecutionContext).execute(query)
+    assert ours.data == theirs.data
+    assert [str(error) for error in ours.errors or ()] == [
+        str(error) for error in theirs.errors or ()
+    ]
+
+
+async def test_others_have_turns_while_a_long_list_is_completed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(query_executor, "TURN_S", 0.0)  # every item takes longer than that
+    context = Context()
+    query = f"{{ page(length: {LONG}) {{ items {{ number }} }} }}"
+    await schema(QueryExecutor).execute(query, context_value=context)
+    assert context.pauses == LONG
+    context = Context()
+    query = f"{{ page(length: {LONG_LIST}) {{ items {{ number }} }} }}"
+    await schema(QueryExecutor).execute(query, context_value=context)
+    assert context.pauses == 0, "a short list is done before a turn is over"
+
+
+async def test_turn_ends_when_its_time_is_over() -> None:
+    clock = Clock()
+    turns: list[list[int]] = [[]]
+
+    async def pause() -> None:
+        turns.append([])
+
+    async for item in in_turns(range(10), pause, clock):
+        turns[-1].append(item)
+        clock.now_s += query_executor.TURN_S / 4
+    assert [len(turn) for turn in turns] == [4, 4, 2]
+    assert [*chain(*turns)] == [*range(10)]
