@@ -12,8 +12,9 @@ a budget may be overdrawn, by one step at most. An operation of a client whose b
 waits until it is not, and others are served. One that would wait for too long is refused with
 `RATE_LIMITED`.
 
-Work is measured by the steps of tasks. A task that is created while a budget is in force, by
-graphql-core for one of many fields for instance, charges the same budget.
+Long work is done in turns, see `turns`. It is measured by the steps of tasks. A task that is created
+while a budget is in force, by graphql-core for one of many fields for instance, charges the same
+budget.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from starlette.types import Scope
 
 from graphql_api.errors import OverBudgetError
 from graphql_api.transport.rate_limit import TokenBuckets
+from graphql_api.transport.turns import Turns
 
 T = TypeVar("T")
 
@@ -44,17 +46,20 @@ class ClientBudget:
         buckets: Those of connections and those of addresses, in seconds, each with this client's
             key; a key that is None has no limit.
         max_wait_s: How long one pause may last.
+        turns: The turns of all clients.
         clock: Measures what work takes, in seconds of CPU time.
     """
 
-    __slots__ = ("_buckets", "_max_wait_s", "clock")
+    __slots__ = ("_buckets", "_max_wait_s", "_turns", "clock")
 
     def __init__(
         self,
         *buckets: tuple[TokenBuckets, Hashable | None],
         max_wait_s: float,
+        turns: Turns,
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
+        self._turns = turns
         self._buckets = [(bucket, key) for bucket, key in buckets if key is not None]
         self._max_wait_s = max_wait_s
         self.clock = clock
@@ -75,7 +80,7 @@ class ClientBudget:
         Raises:
             OverBudgetError: It would be overdrawn for longer than `max_wait_s`.
         """
-        await asyncio.sleep(0)
+        await self._turns.take()
         waited_s = 0.0
         while (wait_s := self.wait_s) > 0:
             waited_s += wait_s
@@ -130,6 +135,7 @@ class CPUBudgets:
         self._max_wait_s = max_wait_s
         self._address_key = address_key
         self._cpu_clock = cpu_clock
+        self._turns = Turns()
 
     def of(self, scope: Scope) -> ClientBudget:
         """The budget of the client of an ASGI connection."""
@@ -139,6 +145,7 @@ class CPUBudgets:
             (self._connections, None if client is None else tuple(client)),
             (self._addresses, address),
             max_wait_s=self._max_wait_s,
+            turns=self._turns,
             clock=self._cpu_clock,
         )
 

@@ -42,7 +42,8 @@ class QueryExecutor(EventExecutor):
         position_context: Any,
     ) -> AwaitableOrValue[list[Any]]:
         """Complete a list; a long one as an asynchronous iterable."""
-        if isinstance(result, list | tuple) and len(result) > LONG_LIST:
+        is_long = len(result) > LONG_LIST if isinstance(result, list | tuple) else False
+        if is_long or info.parent_type.name == "__Schema":  # its few types have long lists
             result = in_turns(result, self.context_value.pause)
         return super().complete_list_value(
             return_type, field_details_list, info, path, result, position_context

@@ -58,7 +58,7 @@ ATTACKS = {
     ),
     "introspection again and again": (
         "LIMIT_EXCEEDED",
-        aliases(100, "__schema { types { fields { type { name } } } }"),
+        aliases(100, "__schema { types { name fields { name type { name } } } }"),
     ),
     "pages of pages": (
         "LIMIT_EXCEEDED",
@@ -115,8 +115,9 @@ async def test_each_limit_is_a_setting(starbelly: DatabaseURL) -> None:
         "{ " + "a " * 60 + "}": "Syntax Error: Document contains more than 50 tokens. Parsing "
         "aborted.",
         "{ policies(limit: 1) { items { limits { maxCost } } } }": "the document has more than 3 "
-        "levels of selections",
-        "{ a: __typename b: __typename c: __typename }": "the document has more than 2 aliases",
+        "levels of selections: ask for what is deeper by an operation of its own",
+        "{ a: __typename b: __typename c: __typename }": "the document has more than 2 aliases: "
+        "ask for many rows by a filter such as `ids`, or send several operations",
         "{ policies { total total total total } }": "the document selects the same fields so often "
         "that more than 10 comparisons would be needed: select each once",
         "{ policies(limit: 10) { items { id } } }": "this operation could resolve 21 fields, and "

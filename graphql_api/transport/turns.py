@@ -1,0 +1,62 @@
+"""Long work in turns: few pieces of it run between two looks of the event loop at its sockets.
+
+An event loop runs everything that is ready before it looks at sockets again. A hundred operations
+that each give way after 5 ms would so keep a new message waiting for half a second. Here they
+queue: at each iteration of the loop the first ones go on, one if their turns are long, more if they
+are short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+_ITERATION_S = 0.002
+"""How much of an iteration turns may take; if they took more, fewer have theirs in the next one."""
+_MOST_AT_ONCE = 32
+
+
+class Turns:
+    """A queue of tasks that each do a piece of long work next.
+
+    Args:
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._at_once = 1
+        self._began_s: float | None = None
+
+    def __len__(self) -> int:
+        """How many tasks wait for their turn."""
+        return len(self._waiting)
+
+    async def take(self) -> None:
+        """Wait until others have had their turn, and the loop has looked at its sockets."""
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._next)
+        self._waiting.append(turn)
+        await turn
+
+    def _next(self) -> None:
+        """Let the first ones go on; they run in the next iteration of the loop."""
+        now_s = self._clock()
+        if self._began_s is not None:
+            is_long = now_s - self._began_s > _ITERATION_S
+            self._at_once = max(1, self._at_once // 2 if is_long else self._at_once * 2)
+            self._at_once = min(self._at_once, _MOST_AT_ONCE)
+        for _ in range(min(self._at_once, len(self._waiting))):
+            turn = self._waiting.popleft()
+            if not turn.done():  # its task may have been cancelled
+                turn.set_result(None)
+        if self._waiting:
+            self._began_s = now_s
+            asyncio.get_running_loop().call_soon(self._next)
+        else:
+            self._began_s = None
