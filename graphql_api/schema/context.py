@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
@@ -13,15 +13,12 @@ import strawberry
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.table import Table
+from graphql_api.feeds.turns import Pause, turn_of_the_loop
 from graphql_api.schema.scopes import Scope
 from graphql_api.store import Store
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
-
-
-async def _turn_of_the_loop() -> None:
-    await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,8 @@ class Context:
         now: Tells the time at which mutations write.
         pause: Awaited now and then in long work: others have their turn, and the client waits if it
             has used more than its budget.
+        long_work: Held while a page with a filter is made: a client's pages are made one after the
+            other, so that another client's need not wait for all of them.
     """
 
     feeds: Feeds
@@ -49,7 +48,8 @@ class Context:
     resume_from: str | None = None
     max_page_rows: int = 1000
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    pause: Callable[[], Awaitable[None]] = _turn_of_the_loop
+    pause: Pause = turn_of_the_loop
+    long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         """A table's feed, once it can be read.

@@ -73,7 +73,12 @@ async def read_page(
     if offset < 0:
         raise BadInputError(f"offset must not be negative, like {offset}")
     feed = await context.ready(table)
-    page = await feed.page(where, order=order, offset=offset, limit=limit)
+    if where is None:
+        page = await feed.page(None, order=order, offset=offset, limit=limit)
+    else:
+        async with context.long_work:
+            await context.pause()
+            page = await feed.page(where, order=order, offset=offset, limit=limit)
     return Page(
         items=page.rows,
         total=page.total,

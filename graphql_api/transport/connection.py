@@ -298,6 +298,7 @@ class Connection:
             self._server.make_context(self._hold.principal),
             resume_from=resume_from,
             pause=self._budget.pause,
+            long_work=self._budget.long_work,
         )
         if is_subscription:
             work = partial(self._subscribe, operation, request, document, context)

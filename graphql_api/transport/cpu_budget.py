@@ -12,9 +12,9 @@ a budget may be overdrawn, by one step at most. An operation of a client whose b
 waits until it is not, and others are served. One that would wait for too long is refused with
 `RATE_LIMITED`.
 
-Long work is done in turns, see `turns`. It is measured by the steps of tasks. A task that is created
-while a budget is in force, by graphql-core for one of many fields for instance, charges the same
-budget.
+Long work is done in turns, see `turn_queue`. It is measured by the steps of tasks. A task that is
+created while a budget is in force, by graphql-core for one of many fields for instance, charges the
+same budget.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from starlette.types import Scope
 
 from graphql_api.errors import OverBudgetError
 from graphql_api.transport.rate_limit import TokenBuckets
-from graphql_api.transport.turns import Turns
+from graphql_api.transport.turn_queue import TurnQueue
 
 T = TypeVar("T")
 
@@ -50,16 +50,18 @@ class ClientBudget:
         clock: Measures what work takes, in seconds of CPU time.
     """
 
-    __slots__ = ("_buckets", "_max_wait_s", "_turns", "clock")
+    __slots__ = ("_buckets", "_max_wait_s", "_turns", "clock", "long_work")
 
     def __init__(
         self,
         *buckets: tuple[TokenBuckets, Hashable | None],
         max_wait_s: float,
-        turns: Turns,
+        turns: TurnQueue,
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._turns = turns
+        self.long_work = asyncio.Lock()
+        """Held while something is done of which one client does one at a time."""
         self._buckets = [(bucket, key) for bucket, key in buckets if key is not None]
         self._max_wait_s = max_wait_s
         self.clock = clock
@@ -135,7 +137,7 @@ class CPUBudgets:
         self._max_wait_s = max_wait_s
         self._address_key = address_key
         self._cpu_clock = cpu_clock
-        self._turns = Turns()
+        self._turns = TurnQueue()
 
     def of(self, scope: Scope) -> ClientBudget:
         """The budget of the client of an ASGI connection."""

@@ -331,7 +331,9 @@ class GraphQLHTTP:
         except GraphQLError as error:
             return _not_executed([error], media_type)
         check_operation(method, operation.operation, streams=streams)
-        context = replace(self._make_context(principal), pause=budget.pause)
+        context = replace(
+            self._make_context(principal), pause=budget.pause, long_work=budget.long_work
+        )
         if operation.operation is not OperationType.SUBSCRIPTION:
             return await self._execute(request, document, context, media_type)
         if self.streams.is_draining:

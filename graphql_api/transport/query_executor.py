@@ -11,20 +11,18 @@ items of an asynchronous iterable.
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from graphql import GraphQLList, GraphQLOutputType, GraphQLResolveInfo
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import AwaitableOrValue, Path
 
+from graphql_api.feeds.turns import Turns
 from graphql_api.transport.event_executor import EventExecutor
 
 LONG_LIST = 100
 """Items; a row with all its fields takes some 70 microseconds."""
-TURN_S = 0.005
-"""How long one operation is executed before others have their turn."""
 
 
 class QueryExecutor(EventExecutor):
@@ -44,24 +42,17 @@ class QueryExecutor(EventExecutor):
         """Complete a list; a long one as an asynchronous iterable."""
         is_long = len(result) > LONG_LIST if isinstance(result, list | tuple) else False
         if is_long or info.parent_type.name == "__Schema":  # its few types have long lists
-            result = in_turns(result, self.context_value.pause)
+            result = in_turns(result, Turns(self.context_value.pause))
         return super().complete_list_value(
             return_type, field_details_list, info, path, result, position_context
         )
 
 
-async def in_turns(
-    items: Sequence[Any],
-    pause: Callable[[], Awaitable[None]],
-    clock: Callable[[], float] = time.perf_counter,
-) -> AsyncIterator[Any]:
-    """The items; between two of them, when `TURN_S` have passed, `pause` is awaited.
+async def in_turns(items: Sequence[Any], turns: Turns) -> AsyncIterator[Any]:
+    """The items, with a pause between two of them whenever a turn is over.
 
     What the reader does with an item counts: it is done before the next item is asked for.
     """
-    since_s = clock()
     for item in items:
-        if clock() - since_s >= TURN_S:
-            await pause()
-            since_s = clock()
         yield item
+        await turns.take()

@@ -9,7 +9,7 @@ import pytest
 from graphql_api.errors import OverBudgetError
 from graphql_api.transport.cpu_budget import ClientBudget, charge_new_tasks, charged
 from graphql_api.transport.rate_limit import TokenBuckets
-from graphql_api.transport.turns import Turns
+from graphql_api.transport.turn_queue import TurnQueue
 from tests.unit.transport.test_refusal_log import Clock
 
 
@@ -42,7 +42,7 @@ class World:
             (self._connections, next(self._ports)),
             (self._addresses, address),
             max_wait_s=self._max_wait_s,
-            turns=Turns(),
+            turns=TurnQueue(),
             clock=self.cpu,
         )
 

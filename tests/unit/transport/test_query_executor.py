@@ -10,7 +10,7 @@ import pytest
 import strawberry
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from graphql_api.transport import query_executor
+from graphql_api.feeds import turns
 from graphql_api.transport.query_executor import LONG_LIST, QueryExecutor, in_turns
 from tests.unit.transport.test_refusal_log import Clock
 
@@ -83,7 +83,7 @@ async def test_result_is_that_of_graphql_core(length: int, selection: str) -> No
 async def test_others_have_turns_while_a_long_list_is_completed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(query_executor, "TURN_S", 0.0)  # every item takes longer than that
+    monkeypatch.setattr(turns, "TURN_S", 0.0)  # every item takes longer than that
     context = Context()
     query = f"{{ page(length: {LONG}) {{ items {{ number }} }} }}"
     await schema(QueryExecutor).execute(query, context_value=context)
@@ -96,13 +96,13 @@ async def test_others_have_turns_while_a_long_list_is_completed(
 
 async def test_turn_ends_when_its_time_is_over() -> None:
     clock = Clock()
-    turns: list[list[int]] = [[]]
+    taken: list[list[int]] = [[]]
 
     async def pause() -> None:
-        turns.append([])
+        taken.append([])
 
-    async for item in in_turns(range(10), pause, clock):
-        turns[-1].append(item)
-        clock.now_s += query_executor.TURN_S / 4
-    assert [len(turn) for turn in turns] == [4, 4, 2]
-    assert [*chain(*turns)] == [*range(10)]
+    async for item in in_turns(range(10), turns.Turns(pause, clock=clock)):
+        taken[-1].append(item)
+        clock.now_s += turns.TURN_S / 4
+    assert [len(turn) for turn in taken] == [4, 4, 2]
+    assert [*chain(*taken)] == [*range(10)]

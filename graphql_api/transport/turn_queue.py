@@ -18,7 +18,7 @@ _ITERATION_S = 0.002
 _MOST_AT_ONCE = 32
 
 
-class Turns:
+class TurnQueue:
     """A queue of tasks that each do a piece of long work next.
 
     Args:

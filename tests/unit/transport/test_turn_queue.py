@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import asyncio
 
-from graphql_api.transport.turns import Turns
+from graphql_api.transport.turn_queue import TurnQueue
 from tests.unit.transport.test_refusal_log import Clock
 
 
 async def test_long_turns_run_one_in_an_iteration_of_the_loop() -> None:
     clock = Clock()
-    turns = Turns(clock)
+    turns = TurnQueue(clock)
     story: list[str] = []
 
     async def work(name: str) -> None:
@@ -34,7 +34,7 @@ async def test_long_turns_run_one_in_an_iteration_of_the_loop() -> None:
 
 
 async def test_short_turns_run_together() -> None:
-    turns = Turns(Clock())
+    turns = TurnQueue(Clock())
     iterations = 0
 
     async def work() -> None:
@@ -54,7 +54,7 @@ async def test_short_turns_run_together() -> None:
 
 
 async def test_cancelled_task_takes_no_turn_from_others() -> None:
-    turns = Turns()
+    turns = TurnQueue()
     done: list[str] = []
 
     async def work(name: str) -> None:
