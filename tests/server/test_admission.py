@@ -156,7 +156,7 @@ async def test_time_limit_of_a_request_does_not_count_between_requests_or_on_a_s
         writer.close()
 
 
-async def test_message_of_five_megabytes_is_refused_at_its_first_bytes(
+async def test_message_that_names_no_operation_is_refused_once_it_is_too_long(
     starbelly: DatabaseURL,
 ) -> None:
     async with (
@@ -166,11 +166,15 @@ async def test_message_of_five_megabytes_is_refused_at_its_first_bytes(
         raw_websocket(server.host, server.port) as bad,
     ):
         await bad.send(text(json.dumps(init())))
-        await bad.send(frame(Opcode.TEXT, b'{"type":"ping","payload":{', length=5_000_000))
+        begun = b'{"type":"ping","payload":{"":"' + b"x" * 1_100_000  # of five megabytes
+        await bad.send(frame(Opcode.TEXT, begun, length=5_000_000))
         assert (await closing(bad)).code == 1009
 
 
-async def test_message_in_fragments_without_end_is_refused(starbelly: DatabaseURL) -> None:
+async def test_message_in_fragments_without_end_is_waited_for_no_longer_than_any_other(
+    starbelly: DatabaseURL,
+) -> None:
+    clock = LoopClock(asyncio.get_running_loop())
     async with (
         running(settings_for(starbelly)) as server,
         connected(server.ws) as good,
@@ -179,7 +183,12 @@ async def test_message_in_fragments_without_end_is_refused(starbelly: DatabaseUR
     ):
         await bad.send(frame(Opcode.TEXT, fin=False))
         await bad.send(frame(Opcode.CONTINUATION, fin=False) * 10_000)
-        assert (await closing(bad)).code == 1009
+        await bad.send(frame(Opcode.PING, b"fence"))
+        answer = await bad.receive()
+        assert answer is not None
+        assert answer.opcode is Opcode.PONG
+        clock.forward(WAIT_S)
+        assert (await closing(bad)).code == 4408
 
 
 async def test_message_that_is_too_big_once_it_is_unpacked_is_never_unpacked(

@@ -37,7 +37,7 @@ BODIES: list[bytes] = [
     b'{"query": "\xed\xa0\x80"}',
     b'{"query": "{ feeds { table } }", "variables": NaN}',
     b'{"query": "{ feeds { table } }", "variables": {"x": Infinity}}',
-    b'{"query": "{ feeds { table } }", "variables": {"x": 1e999}}',
+    b'{"query": "query ($l: Int!) { policies(limit: $l) { total } }", "variables": {"l": 1e999}}',
     json.dumps(GOOD | {"variables": {"l": 10**40}}).encode(),
     json.dumps(GOOD | {"variables": {"l": -(2**63)}}).encode(),
     b'{"query": "query ($l: Int!) { policies(limit: $l) { total } }", "variables": {"l": '
@@ -213,7 +213,7 @@ async def test_other_methods_are_refused(server: Running, method: str) -> None:
 
 async def test_too_long_a_body_is_refused_before_it_is_read(server: Running) -> None:
     headers = [("Content-Type", JSON)]
-    announced = request("POST", "/graphql", headers, b"", length=2_000_000)
+    announced = request("POST", "/graphql", headers, b"", length=5_000_000)
     assert (await answer(server, announced))[0] == 413
 
 
