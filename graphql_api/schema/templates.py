@@ -18,6 +18,13 @@ MAX_WIDTH_DIGITS: Final = 3
 """How many digits a width or a precision may have: `{COUNT:>1000000000}` fills the memory."""
 
 _MAX_SHOWN_CHARACTERS: Final = 60
+_FORMAT = re.compile(
+    r"(?P<align>(?:.[<>=^])|[<>=^])?[+\- ]?(?P<no_minus_zero>z)?#?(?P<zero>0)?"
+    r"[0-9]*[,_]?(?:\.[0-9]*(?P<fraction>[,_])?)?.*",
+    re.DOTALL,
+)
+"""The part of a format that Pythons differ in (Python's "Format Specification Mini-Language")."""
+
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_WIDTH_DIGITS + 1}}}")
 _NAME = re.compile(r"[^.\[]*")
 
@@ -49,9 +56,11 @@ def filled_in(text: str, samples: Sequence[Values]) -> list[str]:
         parts = list(Formatter().parse(text))
     except ValueError as error:
         raise TemplateError(_advice(text, names)) from error
-    for _, field, spec, _ in parts:
+    for _, field, spec, conversion in parts:
         if field is not None:
-            _check_field(text, field, spec or "", names)
+            name = _check_field(text, field, spec or "", names)
+            is_text = conversion is not None or isinstance(samples[0][name], str)
+            _check_portable(spec or "", is_text=is_text)
     try:
         return [text.format(**values) for values in samples]
     except IndexError as error:
@@ -60,7 +69,8 @@ def filled_in(text: str, samples: Sequence[Values]) -> list[str]:
         raise TemplateError(_advice(text, names)) from error
 
 
-def _check_field(text: str, field: str, spec: str, names: Sequence[str]) -> None:
+def _check_field(text: str, field: str, spec: str, names: Sequence[str]) -> str:
+    """The name of the variable in a field, which may have a format."""
     name = _NAME.match(field)
     if name is None or name[0] not in names:
         raise TemplateError(_advice(text, names), is_unknown_variable=True)
@@ -70,6 +80,24 @@ def _check_field(text: str, field: str, spec: str, names: Sequence[str]) -> None
         raise TemplateError("a variable cannot stand in the format of another one")
     if _LONG_NUMBER.search(spec) or _LONG_NUMBER.search(field):
         raise TemplateError(f"a width has {MAX_WIDTH_DIGITS} digits at most")
+    return name[0]
+
+
+def _check_portable(spec: str, *, is_text: bool) -> None:
+    """Check that every Python from 3.9 on can use a format, whatever Python runs here."""
+    found = _FORMAT.fullmatch(spec)
+    assert found is not None, "every text matches"
+    if found["zero"] and not found["align"] and is_text:
+        raise TemplateError(
+            "text with a `0` before its width needs Python 3.10, and Starbelly runs on older "
+            "ones: write `0>` instead"
+        )
+    if found["no_minus_zero"]:
+        raise TemplateError("the format `z` needs Python 3.11, and Starbelly runs on older ones")
+    if found["fraction"]:
+        raise TemplateError(
+            "a separator behind the point needs Python 3.14, and Starbelly runs on older ones"
+        )
 
 
 def with_literal_braces(text: str, names: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ def why_not_a_page(url: str) -> str | None:
 
 def is_proxy_url(url: str) -> bool:
     """Whether Starbelly accepts the URL of a proxy, and it names a host."""
-    url = _LINE_BREAK.sub("", url.strip())
+    url = _LINE_BREAK.sub("", url.strip(_SPACE))
     found = _URL.match(url)
     if found is None or found[1].lower() not in PROXY_SCHEMES:
         return False

@@ -196,7 +196,15 @@ POLICY_RULES: list[tuple[Place, object, Problem]] = [
             url,
             (("proxyRules", 0, "proxyUrl"), f"{SCHEMES} in proxy rule #1"),
         )
-        for url in ["ftp://a", "proxy.example:80", "socks5:proxy", "http://", "socks6://x", "  "]
+        for url in [
+            "ftp://a",
+            "proxy.example:80",
+            "socks5:proxy",
+            "http://",
+            "socks6://x",
+            "  ",
+            "\u00a0http://a",
+        ]
     ),
     (
         ("proxyRules", 1, "proxyUrl"),
