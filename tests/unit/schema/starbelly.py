@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 SCHEMES = {"http", "https", "socks4", "socks4a", "socks5"}
 MATCHES = {"MATCHES", "DOES_NOT_MATCH"}
 SEEDS = ["http://test1.com", "https://shop.example:8443/a?b", "http://e.x", "http://127.0.0.1"]
-TOO_NEW = re.compile(r"\(\?>|(?<!\\)[*+?}]\+|(?<!\\)\\z")
+TOO_NEW = re.compile(r"\(\?>|(?:[*+?]|\{(?:[0-9]+(?:,[0-9]*)?|,[0-9]*)\})\+")
 
 
 def host_of(url: str) -> str:
@@ -30,7 +30,10 @@ def host_of(url: str) -> str:
 def compiled(pattern: Any) -> re.Pattern[str]:
     assert isinstance(pattern, str)
     assert pattern.strip(), "Pattern is required"
-    assert not TOO_NEW.search(pattern.replace("\\\\", "")), f"too new: {pattern!r}"
+    escapes = re.findall(r"\\.", pattern, re.DOTALL)
+    outside = re.sub(r"\[\^?\]?[^\]]*\]", "x", re.sub(r"\\.", "x", pattern, flags=re.DOTALL))
+    assert r"\z" not in escapes, f"too new: {pattern!r}"
+    assert not TOO_NEW.search(outside), f"too new: {pattern!r}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("error", DeprecationWarning)
