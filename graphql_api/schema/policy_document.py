@@ -83,7 +83,8 @@ def policy_document(
 def _authentication(values: PolicyAuthenticationInput | None, stored: object, _: Place) -> Document:
     if values is None:
         return _AUTHENTICATION
-    return merged(stored, enabled=False if values.enabled is None else values.enabled)
+    enabled = False if values.enabled is None else values.enabled
+    return {**_AUTHENTICATION, **merged(stored, enabled=enabled)}
 
 
 def _limits(values: PolicyLimitsInput | None, stored: object, _: Place) -> Document:

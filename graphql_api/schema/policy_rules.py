@@ -75,6 +75,8 @@ def _check_name(name: Any, at: Place) -> None:
 def _check_authentication(authentication: Any, at: Place) -> None:
     if not is_object(authentication):
         at.refuse("Authentication is required")
+    elif not isinstance(authentication.get("enabled", False), bool):
+        (at / "enabled").refuse("Enabled must be true or false")
 
 
 def _check_limits(limits: Any, at: Place) -> None:
@@ -123,6 +125,12 @@ def _check_robots_txt(robots_txt: Any, at: Place) -> None:
 def _check_url_normalization(url_normalization: Any, at: Place) -> None:
     if not is_object(url_normalization):
         at.refuse("URL normalization is required")
+        return
+    if not isinstance(url_normalization.get("enabled", True), bool):
+        (at / "enabled").refuse("Enabled must be true or false")
+    parameters = url_normalization.get("strip_parameters", [])
+    if not isinstance(parameters, list) or not all(isinstance(name, str) for name in parameters):
+        (at / "stripParameters").refuse("Parameters to strip must be a list of text")
 
 
 def _check_url_rules(rules: Any, at: Place) -> None:

@@ -88,7 +88,7 @@ def max_units(time_unit: str, now: datetime) -> int:
 def normalizes(policy: Document) -> bool:
     """Whether a policy makes URLs alike, which leaves them in ASCII."""
     url_normalization = policy.get("url_normalization")
-    return not is_object(url_normalization) or url_normalization.get("enabled") is not False
+    return not is_object(url_normalization) or bool(url_normalization.get("enabled", True))
 
 
 def has_plain_seeds(schedule: Document) -> bool:

@@ -509,6 +509,57 @@ async def test_stored_schedule_that_would_stop_the_crawler_is_not_enabled(
         assert text.startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("broken", "given", "problem"),
+    [
+        (
+            {"url_normalization": {"enabled": False, "strip_parameters": 5}},
+            {"urlNormalization": {"enabled": True}},
+            "Parameters to strip must be a list of text",
+        ),
+        (
+            {"url_normalization": {"strip_parameters": ["a", 5]}},
+            {"urlNormalization": {}},
+            "Parameters to strip must be a list of text",
+        ),
+        (
+            {"url_normalization": {"enabled": "no"}},
+            {"urlNormalization": {"stripParameters": ["sid"]}},
+            "Enabled must be true or false",
+        ),
+        (
+            {"authentication": {"enabled": 1}},
+            {"authentication": {}},
+            "Enabled must be true or false",
+        ),
+        ({"limits": {"max_items": "x"}}, {"limits": {"maxCost": 1}}, "Max items must be ≥0"),
+    ],
+)
+async def test_odd_members_of_a_nested_object_are_not_written_back(
+    broken: dict[str, Any], given: dict[str, Any], problem: str
+) -> None:
+    async with serving(policy=[{**POLICY, **broken}]) as server:
+        await server.data(UPDATE_POLICY, input={"name": "Renamed"})
+        code, text, _ = await error(server, UPDATE_POLICY, input=given)
+        assert (code, text) == ("BAD_USER_INPUT", problem)
+
+
+async def test_authentication_of_an_old_policy_is_written_whole() -> None:
+    old = {**POLICY, "authentication": {}}
+    async with serving(policy=[old]) as server:
+        await server.data(UPDATE_POLICY, input={"authentication": {}})
+        document = await stored(server, "policy", "p1")
+        assert document["authentication"] == {"enabled": False}
+
+
+async def test_null_for_normalization_counts_as_no_as_it_does_for_the_crawler() -> None:
+    stored_policy = {**POLICY, "url_normalization": {"enabled": None}}
+    async with serving(policy=[stored_policy]) as server:
+        odd = {"seeds": ["https://example.com/é"]}
+        code, text, _ = await error(server, UPDATE_SCHEDULE, input=odd)
+        assert (code, text.split(": ")[0]) == ("BAD_USER_INPUT", "Invalid URL in seed #1")
+
+
 async def test_seed_that_only_normalization_makes_ascii_needs_it() -> None:
     plain = {"urlNormalization": {"enabled": False}}
     odd = {"seeds": ["https://example.com/é"]}
