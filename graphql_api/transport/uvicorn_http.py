@@ -39,6 +39,9 @@ from graphql_api.transport.uvicorn_cycle import Cycle
 from graphql_api.transport.watched import WatchedConnection
 
 _MAX_HEAD_BYTES = 65_536
+_MAX_REFUSED_HEAD_BYTES = 16 * _MAX_HEAD_BYTES
+"""How far a head is looked through whose URL alone is too long, and of which nothing is kept."""
+_MAX_LINE_BYTES = 8192
 _HEAD_TOO_LARGE = Refusal(431, f"the head of a request may have {_MAX_HEAD_BYTES} bytes")
 _TOO_SLOW = Refusal(408, "the request did not come as a whole in time")
 _NOT_HTTP = Refusal(400, "Invalid HTTP request received.")
@@ -68,6 +71,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._is_in_head = True
         self._head_bytes = 0
+        self._line: bytes | None = None
         self._has_begun = False
         self.headers = []
         self._is_last = False
@@ -115,6 +119,9 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self._await_request()
         if self._is_in_head:
             self._head_bytes += len(data)
+        if self._line is not None:
+            self._look_for_origin(data)
+            return
         self._unset_keepalive_if_required()
         try:
             self._parse(data)
@@ -122,6 +129,21 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self.logger.warning(_NOT_HTTP.reason)
             self._refuse(_NOT_HTTP)
         if self._head_bytes > _MAX_HEAD_BYTES and not self.is_closed:
+            if self.headers:
+                self._refuse(_HEAD_TOO_LARGE)
+            else:
+                self._line = (b"-" + data).rpartition(b"\r\n")[2]
+
+    def _look_for_origin(self, data: bytes) -> None:
+        """Refuse a head whose URL is too long once its origin is known, which may read why."""
+        *lines, line = ((self._line or b"") + data).split(b"\r\n")
+        self._line = line[:_MAX_LINE_BYTES]
+        for line in lines:
+            name, _, value = line.partition(b":")
+            if name.lower() in {b"host", b"origin"}:
+                self.headers.append((name.lower(), value.strip()))
+        is_all = b"" in lines or self._head_bytes > _MAX_REFUSED_HEAD_BYTES
+        if is_all and not self.is_closed:
             self._refuse(_HEAD_TOO_LARGE)
 
     def _parse(self, data: bytes) -> None:
