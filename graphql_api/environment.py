@@ -1,8 +1,9 @@
 """Which variables of the environment are settings, which are a mistake, and which are a cluster's.
 
-Every variable that begins with `GRAPHQL_API_` is a setting of some command, or it is refused: a
-misspelt `GRAPHQL_API_TOKENS` would leave the server open. But Kubernetes and Docker set variables
-of that form by themselves, for a service that is named `graphql-api`, or like `graphql-api-blue`:
+Every variable that begins with `GRAPHQL_API_`, or is a setting but for its underscores, is one of
+some command, or it is refused: a misspelt `GRAPHQL_API_TOKENS` would leave the server open. But
+Kubernetes and Docker set variables of that form by themselves, for a service that is named
+`graphql-api`, or like `graphql-api-blue`:
 
 ```
 GRAPHQL_API_SERVICE_HOST=10.0.0.1           GRAPHQL_API_SERVICE_PORT=80     …_SERVICE_PORT_HTTP=80
@@ -92,8 +93,10 @@ def mistakes(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
         known: The variables of all commands, in upper case.
     """
     found = []
+    squeezed = {_squeezed(name) for name in known}
     for name in sorted(environ):
-        if not name.upper().startswith(PREFIX) or name.upper() in known:
+        is_like_one = name.upper().startswith(PREFIX) or _squeezed(name) in squeezed
+        if not is_like_one or name.upper() in known:
             continue
         if is_of_a_service(name, environ):
             continue
@@ -101,6 +104,11 @@ def mistakes(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
         meant = f"; did you mean {near[0]}?" if near else ""
         found.append(f"{name} in the environment is no setting of any command{meant}")
     return found
+
+
+def _squeezed(name: str) -> str:
+    """A name without what is easily left out of it or written otherwise: `GRAPHQL_APITOKENS`."""
+    return re.sub(r"[^A-Z0-9]", "", name.upper())
 
 
 def settings_of(environ: Mapping[str, str], known: Collection[str]) -> dict[str, str]:

@@ -88,6 +88,8 @@ def test_port_that_is_neither_a_port_nor_of_a_service_is_refused_by_its_variable
     ("name", "meant"),
     [
         ("GRAPHQL_API_TOKENZ", "GRAPHQL_API_TOKENS"),
+        ("GRAPHQL_APITOKENS", "GRAPHQL_API_TOKENS"),
+        ("graphql-api-tokens", "GRAPHQL_API_TOKENS"),
         ("GRAPHQL_API_TOKEN_FILE", None),
         ("GRAPHQL_API_JTW_KEY", "GRAPHQL_API_JWT_KEY"),
         ("graphql_api_alow_origin", "GRAPHQL_API_ALLOW_ORIGIN"),
