@@ -122,7 +122,7 @@ async def update_policy(
         if odd and not normalizes(document):
             (at / "input" / "urlNormalization" / "enabled").refuse(
                 "URL normalization is required",
-                f"schedules with this policy have seeds that are not ASCII: {_names(odd)}",
+                f"schedules with this policy have seeds that are not ASCII{_named(info, odd)}",
             )
         return document
 
@@ -175,9 +175,16 @@ _BY_ENABLED = (
 
 def _in_use(info: Info, why: str, schedules: Sequence[Document]) -> PolicyInUseError:
     """The error that names schedules, to a client that may read them."""
+    shown = _keys_and_names(schedules) if Scope.READ in info.context.scopes else {}
+    return PolicyInUseError(f"{why}{_named(info, schedules)}", shown)
+
+
+def _named(info: Info, schedules: Sequence[Document]) -> str:
+    """The end of a message: the names of schedules; their number for a client without `read`."""
     if Scope.READ not in info.context.scopes:
-        return PolicyInUseError(f"{why} ({len(schedules)}); their names need the scope read")
-    return PolicyInUseError(f"{why}: {_names(schedules)}", _keys_and_names(schedules))
+        return f" ({len(schedules)}); their names need the scope read"
+    names = _keys_and_names(schedules)
+    return ": " + ", ".join(name or key for key, name in names.items())
 
 
 async def _has_solver(context: Context, values: PolicyInput) -> bool:
@@ -204,10 +211,6 @@ def _keys_and_names(schedules: Sequence[Document]) -> dict[str, str | None]:
     return {
         str(schedule["id"]): Fields(schedule, []).string("schedule_name") for schedule in schedules
     }
-
-
-def _names(schedules: Sequence[Document]) -> str:
-    return ", ".join(name or key for key, name in _keys_and_names(schedules).items())
 
 
 @strawberry.type

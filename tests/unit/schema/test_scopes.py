@@ -200,6 +200,28 @@ async def test_policy_in_use_names_schedules_to_those_who_may_read_alone() -> No
         assert ("(1)" in error.message) == (READ not in scopes)
 
 
+async def test_refused_update_of_a_policy_names_schedules_to_those_who_may_read_alone() -> None:
+    off = 'updatePolicy(id: "p", input: {urlNormalization: {enabled: false}}) { id }'
+    seeds = ["http://example.com/ä"]
+    for scopes in ({WRITE}, {WRITE, READ}):
+        documents = {
+            "policy": [{**POLICY, "id": "p"}],
+            "schedule": [
+                {**SCHEDULE, "policy_id": "p", "schedule_name": "Nightly", "seeds": seeds}
+            ],
+        }
+        async with serve(documents, scopes=frozenset(scopes)) as server:
+            result = await server.execute(f"mutation {{ {off} }}")
+        assert result.errors is not None
+        (error,) = result.errors
+        assert error.extensions is not None
+        (problem,) = error.extensions["problems"]
+        assert problem["path"] == ["input", "urlNormalization", "enabled"]
+        for text in (error.message, problem["message"]):
+            assert ("Nightly" in text) == (READ in scopes)
+            assert ("(1)" in text) == (READ not in scopes)
+
+
 async def test_schema_itself_is_open_to_whoever_was_let_in() -> None:
     async with serve({}, scopes=frozenset()) as server:
         assert await server.data("{ __typename __schema { queryType { name } } }")
