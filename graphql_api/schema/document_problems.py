@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from functools import cache
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import strawberry
 from strawberry.types.base import get_object_definition
@@ -30,8 +31,6 @@ Hidden: TypeAlias = tuple[str, ...]
 """Paths of stored members that a row shows as if they were otherwise, in GraphQL's names: a list
 that is missing and served as empty, a null in a rule that must not have the member at all."""
 
-NOTHING_HIDDEN: Final[Hidden] = ()
-
 _CAPITAL: Final = re.compile(r"[A-Z]")
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
@@ -46,6 +45,51 @@ class DocumentProblem:
     message: str = strawberry.field(
         description="What is wrong, then where: Pattern is required in URL rule #2."
     )
+
+
+class _Judgement(NamedTuple):
+    problems: Sequence[DocumentProblem]
+    beside: object
+    day: int
+
+
+class Judged:
+    """A row of whose document the problems can be shown; a base without fields.
+
+    Rules are slow: a policy's take from half a millisecond up to a second, most of it for regular
+    expressions. So what they say of a row is kept with it.
+
+    Attributes:
+        hidden: What the row does not show.
+    """
+
+    hidden: Hidden = ()
+    _judgement: _Judgement | None = None
+
+    def judged_by(
+        self,
+        check: Callable[[Document, Place], None],
+        *,
+        beside: object = None,
+        day: int = 0,
+    ) -> Sequence[DocumentProblem]:
+        """The problems of the row's document: values that do not fit, then what breaks rules.
+
+        Args:
+            check: Applies the rules to a document.
+            beside: The other row that the rules look at; with another object they are applied
+                again.
+            day: The day by which the rules count; on another one they are applied again.
+        """
+        known = self._judgement
+        if known is None or known.beside is not beside or known.day != day:
+            problems = _problems_of(self, self.hidden, check)
+            known = self._judgement = _Judgement(problems, beside, day)
+        return known.problems
+
+    def __getstate__(self) -> dict[str, object]:
+        """All but the judgement: a history keeps old rows as small as they can be."""
+        return {name: value for name, value in vars(self).items() if name != "_judgement"}
 
 
 def hidden_nulls(document: Document, lists: Sequence[str]) -> Hidden:
@@ -69,16 +113,9 @@ def hidden_nulls(document: Document, lists: Sequence[str]) -> Hidden:
     return (*missing, *nulls)
 
 
-def problems_of(
+def _problems_of(
     row: Any, hidden: Hidden, check: Callable[[Document, Place], None]
-) -> list[DocumentProblem]:
-    """The problems of a row's document: first the values that do not fit, then what breaks rules.
-
-    Args:
-        row: The row.
-        hidden: What it does not show.
-        check: Applies the rules to a document.
-    """
+) -> Sequence[DocumentProblem]:
     problems = Problems()
     unfit = [_steps(path) for path in row.invalid_fields]
     for path in unfit:
@@ -89,13 +126,13 @@ def problems_of(
     for path in map(_steps, hidden):
         _clear(document, path)
     check(document, Place((), problems=problems))
-    return [
+    return tuple(
         DocumentProblem(path=_text(problem.path), message=problem.message)
         for problem in problems.listed()
-    ]
+    )
 
 
-def as_stored(value: object) -> Any:
+def as_stored(value: Any) -> Any:
     """A row, or a part of one, with the names and the shape that its document has.
 
     What is null is absent. Times are left out.
@@ -104,19 +141,24 @@ def as_stored(value: object) -> Any:
         return value.name
     if isinstance(value, tuple):
         return [as_stored(item) for item in value]
-    definition = get_object_definition(type(value))
-    if definition is None:
+    names = _member_names(type(value))
+    if names is None:
         return value
-    members = {
-        field.python_name: getattr(value, field.python_name)
-        for field in definition.fields
-        if field.is_basic_field
-    }
+    members = {name: getattr(value, name) for name in names}
     return {
         name: as_stored(member)
         for name, member in members.items()
         if member is not None and not isinstance(member, datetime)
     }
+
+
+@cache
+def _member_names(kind: type) -> Sequence[str] | None:
+    """The names of what a document holds of a GraphQL type; None for any other type."""
+    definition = get_object_definition(kind)
+    if definition is None:
+        return None
+    return tuple(field.python_name for field in definition.fields if field.is_basic_field)
 
 
 def _restore_items(document: dict[str, Any], unfit: Iterable[Path]) -> None:

@@ -20,11 +20,10 @@ from graphql_api.schema.changes import (
 )
 from graphql_api.schema.document import Fields
 from graphql_api.schema.document_problems import (
-    NOTHING_HIDDEN,
     PROBLEMS,
     DocumentProblem,
+    Judged,
     hidden_nulls,
-    problems_of,
 )
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, is_one_of, needle
@@ -75,9 +74,9 @@ class PolicyVersion:
     invalid_fields: Sequence[str] = strawberry.field(description=INVALID_FIELDS)
 
 
-def read_policy_problems(root: strawberry.Parent[Policy]) -> list[DocumentProblem]:
+def read_policy_problems(root: strawberry.Parent[Policy]) -> Sequence[DocumentProblem]:
     """What would stop the crawler in a policy; its CAPTCHA solver is not looked up."""
-    return problems_of(root, root.hidden, check_policy)
+    return root.judged_by(check_policy)
 
 
 @strawberry.type(
@@ -86,14 +85,13 @@ def read_policy_problems(root: strawberry.Parent[Policy]) -> list[DocumentProble
         "jobs that are running or paused keep their copy."
     )
 )
-class Policy(PolicyVersion):
+class Policy(Judged, PolicyVersion):
     """A row of the policy feed."""
 
     id: strawberry.ID = strawberry.field(description="The policy's key.")
-    problems: list[DocumentProblem] = strawberry.field(
+    problems: Sequence[DocumentProblem] = strawberry.field(
         resolver=read_policy_problems, description=PROBLEMS
     )
-    hidden = NOTHING_HIDDEN  # no field: it is neither served nor compared
 
 
 # Its filter

@@ -21,12 +21,11 @@ from graphql_api.schema.changes import (
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.document_problems import (
-    NOTHING_HIDDEN,
     PROBLEMS,
     DocumentProblem,
+    Judged,
     as_stored,
     hidden_nulls,
-    problems_of,
 )
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import (
@@ -98,23 +97,21 @@ def _policy_of(root: Schedule, info: Info) -> Policy | None:
     return None if root.policy_id is None else info.context.feeds[POLICIES].get(root.policy_id)
 
 
-def read_schedule_problems(root: strawberry.Parent[Schedule], info: Info) -> list[DocumentProblem]:
+def read_schedule_problems(
+    root: strawberry.Parent[Schedule], info: Info
+) -> Sequence[DocumentProblem]:
     """What would stop the crawler in a schedule, its policy looked up in memory.
 
     It needs no scope of its own: a client that may only write learns as much from the rules of
     writing.
     """
     policy = _policy_of(root, info)
+    now = info.context.now()
 
     def check(document: Document, at: Place) -> None:
-        check_schedule(
-            document,
-            at,
-            now=info.context.now(),
-            policy=None if policy is None else as_stored(policy),
-        )
+        check_schedule(document, at, now=now, policy=None if policy is None else as_stored(policy))
 
-    return problems_of(root, root.hidden, check)
+    return root.judged_by(check, beside=policy, day=now.toordinal())
 
 
 @strawberry.type(
@@ -124,7 +121,7 @@ def read_schedule_problems(root: strawberry.Parent[Schedule], info: Info) -> lis
         "its jobs until then."
     )
 )
-class Schedule(ScheduleVersion):
+class Schedule(Judged, ScheduleVersion):
     """A row of the schedule feed."""
 
     id: strawberry.ID = strawberry.field(description="The schedule's key.")
@@ -136,10 +133,9 @@ class Schedule(ScheduleVersion):
             "a mutation returns."
         ),
     )
-    problems: list[DocumentProblem] = strawberry.field(
+    problems: Sequence[DocumentProblem] = strawberry.field(
         resolver=read_schedule_problems, description=PROBLEMS
     )
-    hidden = NOTHING_HIDDEN  # no field: it is neither served nor compared
 
 
 # Its filter

@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import pickle
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphql_api.schema.problems import MAX_PROBLEMS
+from graphql_api.schema import policy as policy_module
+from graphql_api.schema.policy import POLICIES
+from graphql_api.schema.policy_rules import check_policy
+from graphql_api.schema.problems import MAX_PROBLEMS, Place
+from graphql_api.schema.schedule import SCHEDULES, read_schedule_problems
 from tests.unit.schema.documents import FIELDS, ODD_VALUES, POLICY, SCHEDULE, Field, with_value
 from tests.unit.schema.harness import serve
 from tests.unit.schema.test_rules import SCHEMES, says
@@ -185,6 +192,51 @@ async def test_problem_that_nothing_else_shows_is_gone_once_it_is_mended() -> No
             await asyncio.sleep(0)
         assert server.feed("schedule").position == 1
         assert (await server.data(query))["schedule"] == {"tags": [], "problems": []}
+
+
+async def test_rules_are_applied_once_to_each_version_of_a_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    applied = []
+
+    def counting(document: Stored, at: Place) -> None:
+        applied.append(document["name"])
+        check_policy(document, at)
+
+    monkeypatch.setattr(policy_module, "check_policy", counting)
+    aliases = " ".join(f"a{number}: problems {{ message }}" for number in range(50))
+    query = f"{{ policies {{ items {{ {aliases} }} }} }}"
+    broken, mended = {**POLICY, "user_agents": []}, {**POLICY, "name": "mended"}
+    async with serve({"policy": [broken]}) as server:
+        for _ in range(2):
+            ((item,),) = [(await server.data(query))["policies"]["items"]]
+            assert item["a0"] == item["a49"] == [{"message": "At least one user agent is required"}]
+        assert applied == [POLICY["name"]]
+        await server.store.write("policy", "p1", lambda _: mended)
+        while server.feed("policy").position == 0:
+            await asyncio.sleep(0)
+        ((item,),) = [(await server.data(query))["policies"]["items"]]
+        assert item["a0"] == []
+        assert applied == [POLICY["name"], "mended"]
+
+
+def test_interval_that_the_calendar_has_no_room_for_becomes_a_problem_with_time() -> None:
+    row = SCHEDULES.decode("s1", {**SCHEDULE, "time_unit": "DAYS", "num_units": 2_900_000})
+    policy = POLICIES.decode("p1", POLICY)
+    feeds = {POLICIES: {"p1": policy}}
+    for year, expected in ((2026, []), (2100, ["numUnits"])):
+        now = datetime(year, 1, 1, tzinfo=UTC)
+        context = SimpleNamespace(feeds=feeds, now=lambda now=now: now)
+        found = read_schedule_problems(row, SimpleNamespace(context=context))  # type: ignore[arg-type]
+        assert [problem.path for problem in found] == expected
+
+
+def test_row_of_a_history_holds_no_judgement() -> None:
+    row = POLICIES.decode("p1", {**POLICY, "user_agents": []})
+    before = pickle.dumps(row)
+    assert row.judged_by(check_policy)
+    assert pickle.dumps(row) == before
+    assert pickle.loads(before) == row
 
 
 async def test_conflict_shows_no_problems() -> None:
