@@ -141,7 +141,7 @@ def as_stored(value: Any) -> Any:
         return value.name
     if isinstance(value, tuple):
         return [as_stored(item) for item in value]
-    names = _member_names(type(value))
+    names = _member_names(value.__class__)
     if names is None:
         return value
     members = {name: getattr(value, name) for name in names}

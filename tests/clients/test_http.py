@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from asyncio.subprocess import PIPE
-from pathlib import Path
 
 import pytest
 
 from graphql_api.schema import build_schema
 from graphql_api.transport.manifest import read_manifest
-from tests import needs
 from tests.clients.http.node import run
 from tests.clients.program import EXAMPLES
 from tests.server.running import Running
@@ -47,13 +43,3 @@ async def test_stock_client_gets_json_and_sends_a_persisted_document_once(
 def test_what_codegen_writes_is_a_manifest() -> None:
     texts = read_manifest(EXAMPLES / "gql/persisted-documents.json", build_schema().validate)
     assert any("subscription" in text for text in texts.values())
-
-
-async def test_java_that_offers_h2c_with_each_request_is_answered(server: Running) -> None:
-    needs.program("javac")
-    program = Path(__file__).with_name("http") / "Post.java"
-    java = await asyncio.create_subprocess_exec(
-        needs.program("java"), str(program), f"{server.http}/graphql", stdout=PIPE
-    )
-    output, _ = await java.communicate()
-    assert output.decode().splitlines() == ['200 {"data":{"__typename":"Query"}}'] * 3
