@@ -13,6 +13,7 @@ from graphql_api.errors import UnauthenticatedError
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.headers import joined_lines
 from graphql_api.metrics import registry
 from graphql_api.schema import NEEDED_TO_READ
 from graphql_api.transport.access import Access
@@ -78,7 +79,7 @@ class Probes:
         feeds = [
             feed for feed in self._feeds() if NEEDED_TO_READ[feed.table.name] <= principal.scopes
         ]
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        encode, content_type = choose_encoder(joined_lines(request.headers, "accept"))
         figures = registry(feeds, self._websocket, self._streams)
         return Response(encode(figures), headers={"content-type": content_type})
 

@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from graphql_api.headers import joined_lines
+
 _LEVEL = 6
 _WORTH = 0.9
 """A file is kept compressed if that makes it smaller than this part of it."""
@@ -74,11 +76,11 @@ class StaticFile:
         etag, content = f'"{self._digest}"', self._content
         if self._is_compressed:
             headers["vary"] = "Accept-Encoding"
-            if accepts_gzip(request.headers.get("accept-encoding", "")):
+            if accepts_gzip(joined_lines(request.headers, "accept-encoding")):
                 headers["content-encoding"] = "gzip"
                 etag = f'"{self._digest}-gzip"'
         headers["etag"] = etag
-        if _is_known(etag, request.headers.get("if-none-match", "")):
+        if _is_known(etag, joined_lines(request.headers, "if-none-match")):
             headers.pop("content-encoding", None)
             return Response(status_code=304, headers=headers)
         if self._is_compressed and "content-encoding" not in headers:

@@ -21,12 +21,12 @@ from typing import TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.headers import RawHeaders
 from graphql_api.masking import mask_password
 from graphql_api.transport.guard import Refusal, refuse
 from graphql_api.transport.paths import without_last_slash
 from graphql_api.transport.refusal_log import RefusalLog
 from graphql_api.transport.traffic import Traffic
-from graphql_api.transport.upgrade import RawHeaders
 
 _SPARE_CONNECTIONS = 16
 """How many there may be beyond the limit, for the probes alone."""

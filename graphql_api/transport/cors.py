@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_api.headers import RawHeaders, list_members
 from graphql_api.transport.guard import Origin
-from graphql_api.transport.upgrade import RawHeaders, list_members
 
 _METHODS = ("GET", "POST")
 _MAX_AGE_S = 600

@@ -29,6 +29,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from graphql_api.errors import GraphQLAPIError, OverBudgetError, UnauthenticatedError
+from graphql_api.headers import joined_lines, list_members
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import internal_error
 from graphql_api.transport import messages, sse
@@ -173,7 +174,7 @@ def check_body_type(headers: Headers) -> None:
         raise RefusedError(415, "the Content-Type must be application/json")
     if "charset=" in parameters and "utf-8" not in parameters:
         raise RefusedError(415, "the charset must be utf-8")
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+    if set(list_members(headers.raw, b"content-encoding")) - {b"identity"}:
         raise RefusedError(415, "the body must not be compressed")
 
 
@@ -306,7 +307,7 @@ class GraphQLHTTP:
         method = scope["method"]
         if method not in ("GET", "POST"):
             raise RefusedError(405, "GraphQL needs GET or POST", headers={"allow": "GET, POST"})
-        accept = ", ".join(headers.getlist("accept"))
+        accept = joined_lines(headers, "accept")
         media_type = accepted(accept)
         streams = accepts_event_stream(accept)
         if media_type is None and not streams:

@@ -5,23 +5,12 @@ stock clients offer something with every request over plain HTTP: Java's HttpCli
 `--http2` offer h2c, Apache's HttpClient TLS. The parser stops at any offer, so a request whose
 offer is ignored is given to it again without one.
 
-Source: RFC 9110, 5.3 (several lines are one list), 7.6.1 and 7.8; RFC 6455, 4.1 and 4.2.1.
+Source: RFC 9110, 7.6.1 and 7.8; RFC 6455, 4.1 and 4.2.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
-
-RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
-"""Names in lower case, and values, as ASGI has them."""
-
-
-def list_members(headers: RawHeaders, name: bytes) -> list[bytes]:
-    """The members of a header that is a list, in lower case; several lines are one list."""
-    lines = (value for key, value in headers if key == name)
-    members = (member.strip().lower() for line in lines for member in line.split(b","))
-    return [member for member in members if member]
+from graphql_api.headers import RawHeaders, list_members
 
 
 def is_handshake(method: str, http_version: str, headers: RawHeaders) -> bool:

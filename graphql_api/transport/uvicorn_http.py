@@ -31,10 +31,11 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from graphql_api.headers import RawHeaders
 from graphql_api.transport.admission import LIMITED, Admission
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.outlet import EXTENSION
-from graphql_api.transport.upgrade import RawHeaders, head, is_handshake, without_offers
+from graphql_api.transport.upgrade import head, is_handshake, without_offers
 from graphql_api.transport.uvicorn_cycle import Cycle
 from graphql_api.transport.watched import WatchedConnection
 

@@ -20,13 +20,14 @@ MAY_IMPORT = {
     "feeds": {"errors"},
     "rethink": {"feeds", "store", "errors", "files"},
     "schema": {"feeds", "store", "errors", "masking"},
-    "transport": {"schema", "feeds", "errors", "files", "masking"},
+    "transport": {"schema", "feeds", "errors", "files", "headers", "masking"},
     "embedded": {"files", "masking"},
     "files": set(),
+    "headers": set(),
     "graphiql": {"files", "static_files"},
     "live": {"static_files"},
     "masking": set(),
-    "static_files": set(),
+    "static_files": {"headers"},
     "watch": {"errors"},
 }
 """Each place, and the places it may import beside itself."""

@@ -77,6 +77,14 @@ async def test_each_encoding_has_its_own_etag_and_a_cache_may_keep_both(
     assert (await get(http, "/large", "gzip", etags["identity"])).status_code == 200
 
 
+async def test_second_line_of_a_header_counts(http: httpx.AsyncClient) -> None:
+    encodings = [("accept-encoding", "br"), ("accept-encoding", "gzip")]
+    response = await http.get("/large", headers=encodings)
+    assert response.headers["content-encoding"] == "gzip"
+    etags = [("if-none-match", '"another"'), ("if-none-match", response.headers["etag"])]
+    assert (await http.get("/large", headers=encodings + etags)).status_code == 304
+
+
 async def test_etag_is_of_the_content_alone() -> None:
     one, two, other = (StaticFile(text, "text/css", {}) for text in (LARGE, LARGE, LARGE[1:]))
     assert one._digest == two._digest != other._digest

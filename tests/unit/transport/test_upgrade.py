@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from graphql_api.transport.upgrade import is_handshake, list_members
+from graphql_api.transport.upgrade import is_handshake
 
 UPGRADE = (b"connection", b"Upgrade")
 WEBSOCKET = (b"upgrade", b"websocket")
 KEY = (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA==")
-
-
-def test_lines_of_one_header_are_one_list() -> None:
-    headers = [(b"a", b"x, Y"), (b"b", b"z"), (b"a", b",  w ,")]
-    assert list_members(headers, b"a") == [b"x", b"y", b"w"]
-    assert list_members(headers, b"c") == []
 
 
 @pytest.mark.parametrize(
