@@ -23,7 +23,7 @@ from graphql_api.schema.policy import POLICIES, Policy, PolicyChange, PolicyFilt
 from graphql_api.schema.policy_document import policy_document
 from graphql_api.schema.policy_input import PolicyInput
 from graphql_api.schema.problems import Place
-from graphql_api.schema.schedule_rules import has_plain_seeds, normalizes
+from graphql_api.schema.schedule_rules import has_plain_seeds, is_enabled, normalizes
 from graphql_api.schema.scopes import Scope
 from graphql_api.schema.table_schema import TableSchema
 from graphql_api.schema.writing import (
@@ -162,8 +162,7 @@ async def delete_policy(
 
 
 def _enabled(schedules: Sequence[Document]) -> list[Document]:
-    """The schedules that the crawler takes for enabled."""
-    return [schedule for schedule in schedules if schedule.get("enabled", True)]
+    return [schedule for schedule in schedules if is_enabled(schedule)]
 
 
 _BY_ANY = "schedules use this policy"

@@ -23,6 +23,7 @@ from graphql_api.schema.pages import Limit, Offset, Page, read_page
 from graphql_api.schema.problems import Place
 from graphql_api.schema.schedule import SCHEDULES, Schedule, ScheduleChange, ScheduleFilter
 from graphql_api.schema.schedule_input import ScheduleInput, schedule_document
+from graphql_api.schema.schedule_rules import is_enabled
 from graphql_api.schema.table_schema import TableSchema
 from graphql_api.schema.writing import IfUpdatedAt, create, delete, get, update
 
@@ -145,7 +146,7 @@ def _policy_to_look_up(values: ScheduleInput, stored: Document) -> str | None:
 
 async def _policy_is_gone(context: Context, schedule: Document) -> InvalidInputError | None:
     """The error for an enabled schedule whose policy was deleted while it was written."""
-    if schedule.get("enabled") is not True:
+    if not is_enabled(schedule):
         return None
     try:
         policy = await get(context, "policy", schedule["policy_id"])

@@ -85,6 +85,11 @@ def max_units(time_unit: str, now: datetime) -> int:
     return (_LAST - base) // _UNITS[time_unit]
 
 
+def is_enabled(schedule: Document) -> bool:
+    """Whether the crawler takes a stored schedule for enabled: one without `enabled` is."""
+    return bool(schedule.get("enabled", True))
+
+
 def normalizes(policy: Document) -> bool:
     """Whether a policy makes URLs alike, which leaves them in ASCII."""
     url_normalization = policy.get("url_normalization")

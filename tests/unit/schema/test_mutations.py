@@ -476,6 +476,26 @@ async def test_schedule_whose_policy_is_deleted_while_it_is_written_is_taken_bac
         assert server.store.documents("schedule") == [disabled]
 
 
+@pytest.mark.parametrize("enabled", [{"enabled": True}, {}, {"enabled": 1}])
+async def test_enabled_schedule_that_is_given_a_policy_while_that_is_deleted_keeps_its_own(
+    enabled: dict[str, Any],
+) -> None:
+    without = {name: value for name, value in SCHEDULE.items() if name != "enabled"}
+    schedule = {**without, "policy_id": "p2", **enabled}
+    async with serving(schedule=[schedule], policy=[POLICY, {**POLICY, "id": "p2"}]) as server:
+        write = server.store.write
+
+        async def write_both(table: str, key: str, change: Change) -> Written:
+            written = await write(table, key, change)
+            await write("policy", "p1", lambda _: None)
+            return written
+
+        server.store.write = write_both  # type: ignore[method-assign]
+        code, text, _ = await error(server, UPDATE_SCHEDULE, input={"policyId": "p1"})
+        assert (code, text) == ("BAD_USER_INPUT", "Policy does not exist")
+        assert server.store.documents("schedule") == [schedule]
+
+
 @pytest.mark.parametrize("given", [{"enabled": True}, {"enabled": True, "policyId": "gone"}])
 async def test_schedule_without_its_policy_is_never_enabled(given: dict[str, Any]) -> None:
     orphan = {**SCHEDULE, "enabled": False, "policy_id": "gone"}
