@@ -13,9 +13,10 @@ times as that says. A list inside a document counts once. The **values** of argu
 the same way: see `value_count`.
 
 Introspection has limits of its own, which no setting changes: what is below `__schema` and
-`__type` counts for them, and for nothing else. Tools ask for the whole schema by one query, which
-selects some 230 fields on 18 levels, its fragments written out: GraphiQL, Apollo, GraphQL Code
-Generator, graphql-inspector. It passes whatever the settings are.
+`__type` counts for them, and of the settings' limits for that of aliases alone. Tools ask for the
+whole schema by one query, which selects some 230 fields on 18 levels without an alias, its
+fragments written out: GraphiQL, Apollo, GraphQL Code Generator, graphql-inspector. It passes
+whatever these settings are.
 
 Source: the GraphQL specification, 5.3.2 "Field Selection Merging".
 """
@@ -58,7 +59,7 @@ MAX_INTROSPECTION_LEVELS = 30
 MAX_INTROSPECTION_COMPARISONS = 20_000
 MAX_INTROSPECTION_FIELDS = 500
 """How many fields an operation may select below `__schema` and `__type`, its fragments written out.
-Each is resolved at most as often as the schema has fields."""
+graphql-core lets `fields`, `interfaces` and the like stand at most twice inside each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
