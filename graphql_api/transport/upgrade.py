@@ -17,9 +17,9 @@ def is_handshake(method: str, http_version: str, headers: RawHeaders) -> bool:
     """Whether a request is the handshake of a WebSocket.
 
     A handshake that offers other protocols too is one if it is complete. HTTP/1.0 has no
-    `Upgrade`, and a request with another method than GET is no handshake.
+    `Upgrade`, and a request with another method than GET, or with a body, is no handshake.
     """
-    if method != "GET" or http_version == "1.0":
+    if method != "GET" or http_version == "1.0" or _has_body(headers):
         return False
     if b"upgrade" not in list_members(headers, b"connection"):
         return False
@@ -27,6 +27,11 @@ def is_handshake(method: str, http_version: str, headers: RawHeaders) -> bool:
     if offered == {b"websocket"}:
         return True
     return b"websocket" in offered and any(name == b"sec-websocket-key" for name, _ in headers)
+
+
+def _has_body(headers: RawHeaders) -> bool:
+    lengths = set(list_members(headers, b"content-length"))
+    return bool(lengths - {b"0"} or list_members(headers, b"transfer-encoding"))
 
 
 def without_offers(headers: RawHeaders) -> list[tuple[bytes, bytes]]:

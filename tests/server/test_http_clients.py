@@ -120,11 +120,12 @@ async def test_body_of_a_request_with_an_offer_may_come_in_pieces(server: Runnin
             assert (status, body) == (200, RESULT)
 
 
-async def test_post_and_http_1_0_become_no_websocket(server: Running) -> None:
+async def test_requests_with_a_body_and_http_1_0_become_no_websocket(server: Running) -> None:
     offer = f"Connection: Upgrade\r\nUpgrade: websocket\r\n{KEY}"
     async with connection(server) as answers:
-        answers.send(post(offer) + get(offer, version="1.0"))
-        assert [(await answers.next())[0] for _ in range(2)] == [200, 200]
+        with_body = get(f"{offer}Content-Length: 5\r\n") + b"hello"
+        answers.send(post(offer) + with_body + get(offer, version="1.0"))
+        assert [(await answers.next())[0] for _ in range(3)] == [200, 200, 200]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,9 @@ KEY = (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA==")
         ([UPGRADE, (b"upgrade", b"h2c")], False),
         ([UPGRADE, (b"upgrade", b"websockets")], False),
         ([UPGRADE], False),
+        ([UPGRADE, WEBSOCKET, KEY, (b"content-length", b"0")], True),
+        ([UPGRADE, WEBSOCKET, KEY, (b"content-length", b"5")], False),
+        ([UPGRADE, WEBSOCKET, KEY, (b"transfer-encoding", b"chunked")], False),
     ],
 )
 def test_handshake_is_told_from_other_offers(
