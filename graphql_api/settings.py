@@ -449,9 +449,8 @@ class Settings(DataSettings):
         if self.reachable_hosts and not (self.has_access_control or self.insecure):
             raise ValueError(
                 f"--host {mask_password(self.reachable_hosts[0])} can be reached by others, who "
-                "could read and "
-                "change everything: give --tokens, --jwt-key or --jwt-jwks, or --insecure if all "
-                "of them may"
+                "could read and change everything: give --tokens, --jwt-key or --jwt-jwks, or "
+                "--insecure if all of them may"
             )
         return self
 

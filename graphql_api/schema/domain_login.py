@@ -310,9 +310,8 @@ class DomainLoginMutation:
     set_domain_login: DomainLogin | None = strawberry.mutation(
         resolver=set_domain_login,
         description=(
-            "Creates the login of a domain, or changes what is given of it; returns it. The "
-            "domain is "
-            "a bare host in lower case, as it stands in URLs: no other key ever matches."
+            "Creates the login of a domain, or changes what is given of it; returns it. The domain "
+            "is a bare host in lower case, as it stands in URLs: no other key ever matches."
         ),
     )
     delete_domain_login: strawberry.ID | None = strawberry.mutation(

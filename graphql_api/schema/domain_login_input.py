@@ -39,8 +39,7 @@ class DomainLoginUserInput:
         default=UNSET,
         description=(
             "Whether logging in works, as people note it: the crawler neither reads nor writes it. "
-            "Absent or null, it stays, and becomes true with a "
-            "new user or password."
+            "Absent or null, it stays, and becomes true with a new user or password."
         ),
     )
 
@@ -58,16 +57,14 @@ class DomainLoginInput:
         default=UNSET,
         description=(
             "The absolute http or https URL of the page with the form. A password masked as it is "
-            "served, "
-            "`user:***@host`, stands for the stored one of the same user and host."
+            "served, `user:***@host`, stands for the stored one of the same user and host."
         ),
     )
     login_test: str | None = strawberry.field(
         default=UNSET,
         description=(
             "Text that is on a page only for those who have logged in, as a note by people: the "
-            "crawler "
-            "does not read it. Null for none."
+            "crawler does not read it. Null for none."
         ),
     )
     users: list[DomainLoginUserInput] | None = strawberry.field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any, TypeGuard
 
 from strawberry import UNSET
@@ -15,6 +16,11 @@ from graphql_api.schema.problems import Place
 def has_text(value: object) -> TypeGuard[str]:
     """Whether it is text with something to read."""
     return isinstance(value, str) and bool(value.strip())
+
+
+def is_enum_value(value: object, values: type[Enum]) -> bool:
+    """Whether a stored value is the name of an enum's value."""
+    return isinstance(value, str) and value in values.__members__
 
 
 def stored_object(value: object) -> dict[str, Any]:

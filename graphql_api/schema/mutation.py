@@ -20,7 +20,6 @@ def mutation_type(schemas: Iterable[TableSchema]) -> type | None:
             "Changes. Each is written before the next one begins, and returns when queries show "
             "it. Its field is null if there is an error: see `extensions.code`, and for "
             "BAD_USER_INPUT `extensions.problems`, which lists everything that is wrong. What "
-            "would end "
-            "the crawler's process is not written."
+            "would end the crawler's process is not written."
         ),
     )

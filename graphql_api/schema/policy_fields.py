@@ -244,8 +244,7 @@ class PolicyMutation:
         resolver=update_policy,
         description=(
             "Changes what is given of a policy, and returns it as it is then. Jobs that are "
-            "running or "
-            "paused keep their copy."
+            "running or paused keep their copy."
         ),
     )
     delete_policy: strawberry.ID | None = strawberry.mutation(

@@ -63,9 +63,8 @@ class PolicyProxyRuleInput:
         default=UNSET,
         description=(
             "The proxy's URL: http, https, socks4, socks4a or socks5, with a host. A password "
-            "masked as it is "
-            "served, `user:***@host`, stands for the stored one of the same user and host. In the "
-            "last rule null for none."
+            "masked as it is served, `user:***@host`, stands for the stored one of the same user "
+            "and host. In the last rule null for none."
         ),
     )
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from enum import Enum
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
 from graphql_api.schema.document import is_object
-from graphql_api.schema.inputs import has_text
+from graphql_api.schema.inputs import has_text, is_enum_value
 from graphql_api.schema.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
 from graphql_api.schema.problems import Place
 from graphql_api.schema.regular_expressions import why_not_portable
@@ -118,7 +117,7 @@ def _check_proxy_rules(rules: Any, at: Place) -> None:
 
 def _check_robots_txt(robots_txt: Any, at: Place) -> None:
     usage = robots_txt.get("usage") if is_object(robots_txt) else None
-    if not _is_one_of(usage, RobotsTxtUsage):
+    if not is_enum_value(usage, RobotsTxtUsage):
         (at / "usage").refuse("Robots.txt usage is required")
 
 
@@ -137,7 +136,7 @@ def _check_url_rules(rules: Any, at: Place) -> None:
     if not rules:
         at.refuse("At least one URL rule is required")
     for place, rule, is_last in _rules(rules, at, "URL rule", _check_url_pattern):
-        if not _is_one_of(rule.get("action"), UrlRuleAction):
+        if not is_enum_value(rule.get("action"), UrlRuleAction):
             (place / "action").refuse(
                 "Action is required" if is_last else "Action selector is required"
             )
@@ -200,7 +199,7 @@ def _rules(
             yield last, rule, True
             return
         check_pattern(rule.get("pattern"), place / "pattern")
-        if not _is_one_of(rule.get("match"), MatchRule):
+        if not is_enum_value(rule.get("match"), MatchRule):
             (place / "match").refuse("Match selector is required")
         yield place, rule, False
 
@@ -251,10 +250,6 @@ def _compile_cost(rule: Any) -> int:
     if not isinstance(pattern, str):
         return 0
     return len(pattern) + WIDE_RANGE_CHARACTERS * len(_WIDE_RANGE.findall(pattern))
-
-
-def _is_one_of(value: object, members: type[Enum]) -> bool:
-    return isinstance(value, str) and value in members.__members__
 
 
 def _is_number(value: object) -> bool:

@@ -73,8 +73,8 @@ class ScheduleVersion:
     )
     job_count: int | None = strawberry.field(
         description=(
-            "How many jobs it has started, as the crawler counts; Starbelly's dashboard may "
-            "reset it."
+            "How many jobs it has started, as the crawler counts; Starbelly's dashboard may reset "
+            "it."
         )
     )
     seeds: Sequence[str] | None = strawberry.field(
@@ -128,9 +128,9 @@ class Schedule(Judged, ScheduleVersion):
     policy: Policy | None = strawberry.field(
         resolver=read_policy_of,
         description=(
-            "The policy that its jobs follow, as it is now; null if there is none with that key. "
-            "A change of it is no change of the schedule. It needs the scope `read`, also in what "
-            "a mutation returns."
+            "The policy that its jobs follow, as it is now; null if there is none with that key. A "
+            "change of it is no change of the schedule. It needs the scope `read`, also in what a "
+            "mutation returns."
         ),
     )
     problems: Sequence[DocumentProblem] = strawberry.field(

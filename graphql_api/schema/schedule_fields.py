@@ -71,8 +71,7 @@ def watch_schedules(
 AT_NEXT_START = " The crawler reads it when it next starts."
 UNTIL_NEXT_START = (
     " The crawler keeps schedules in memory: one that was deleted or disabled here still starts "
-    "its "
-    "jobs until the crawler is restarted."
+    "its jobs until the crawler is restarted."
 )
 
 ScheduleInputArgument: TypeAlias = Annotated[

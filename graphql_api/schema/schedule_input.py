@@ -53,16 +53,14 @@ class ScheduleInput:
         default=UNSET,
         description=(
             "What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`. Every other "
-            "brace is "
-            "written twice."
+            "brace is written twice."
         ),
     )
     seeds: list[str] | None = strawberry.field(
         default=UNSET,
         description=(
             "The URLs with which a job begins, at least one: absolute http or https URLs with a "
-            "host in "
-            "ASCII, and not in punycode. A password masked as it is served, "
+            "host in ASCII, and not in punycode. A password masked as it is served, "
             "`user:***@host`, stands for the stored one of the same user and host."
         ),
     )

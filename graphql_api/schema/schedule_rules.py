@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from graphql_api.schema.document import is_object
-from graphql_api.schema.inputs import has_text, stored_list
+from graphql_api.schema.inputs import has_text, is_enum_value, stored_list
 from graphql_api.schema.problems import Place
 from graphql_api.schema.schedule_timing import ScheduleTiming, TimeUnit
 from graphql_api.schema.templates import TemplateError, filled_in
@@ -120,12 +119,12 @@ def _check_enabled(enabled: Any, at: Place) -> None:
 
 
 def _check_timing(timing: Any, at: Place) -> None:
-    if not _is_one_of(timing, ScheduleTiming):
+    if not is_enum_value(timing, ScheduleTiming):
         at.refuse("Timing is required")
 
 
 def _check_interval(num_units: Any, time_unit: Any, at: Place, now: datetime) -> None:
-    has_unit = _is_one_of(time_unit, TimeUnit)
+    has_unit = is_enum_value(time_unit, TimeUnit)
     if not has_unit:
         (at / "timeUnit").refuse("Time unit is required")
     if not _is_whole(num_units) or num_units <= 0:
@@ -184,10 +183,6 @@ _MEMBERS: Final[tuple[tuple[str, str, Check], ...]] = (
     ("tags", "tags", _check_tags),
 )
 """Each member with a rule of its own: its stored name, its name in GraphQL, and its check."""
-
-
-def _is_one_of(value: object, members: type[Enum]) -> bool:
-    return isinstance(value, str) and value in members.__members__
 
 
 def _is_whole(value: object) -> bool:

@@ -69,10 +69,8 @@ async def get(context: Context, table: str, key: str | None) -> Document | None:
     Raises:
         WriteError: That cannot be told, and nothing was written.
     """
-    if not key or not is_key(key):
-        return None
     try:
-        return await context.store.get(table, key)
+        return await _get(context, table, key)
     except DatabaseError as error:
         raise told(error) from error
 
@@ -83,14 +81,16 @@ async def get_if_there(context: Context, table: str, key: str | None) -> Documen
     Raises:
         WriteError: That cannot be told, and nothing was written.
     """
-    if not key or not is_key(key):
-        return None
     try:
-        return await context.store.get(table, key)
+        return await _get(context, table, key)
     except TableMissingError:
         return None
     except DatabaseError as error:
         raise told(error) from error
+
+
+async def _get(context: Context, table: str, key: str | None) -> Document | None:
+    return await context.store.get(table, key) if key and is_key(key) else None
 
 
 async def find(context: Context, table: str, field: str, value: str) -> list[Document]:
