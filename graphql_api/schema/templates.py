@@ -66,7 +66,8 @@ def filled_in(text: str, samples: Sequence[Values]) -> list[str]:
     except IndexError as error:
         raise TemplateError("an index is beyond the end of a value that may be short") from error
     except (LookupError, TypeError, ValueError, OverflowError) as error:
-        raise TemplateError(_advice(text, names)) from error
+        why = "the format or the conversion of a variable does not fit it: leave that out"
+        raise TemplateError(why) from error
 
 
 def _check_field(text: str, field: str, spec: str, names: Sequence[str]) -> str:
@@ -109,7 +110,8 @@ def with_literal_braces(text: str, names: Sequence[str]) -> str:
 
 def _advice(text: str, names: Sequence[str]) -> str:
     """How to write a text that cannot be filled in."""
-    variables = " and ".join(f"`{{{name}}}`" for name in names)
+    *others, last = (f"`{{{name}}}`" for name in names)
+    variables = f"{', '.join(others)} and {last}" if others else last
     why = f"braces are for {variables} only, and a literal brace is written twice"
     better = with_literal_braces(text, names)
     if better == text or len(better) > _MAX_SHOWN_CHARACTERS or not better.isprintable():
