@@ -38,7 +38,7 @@ async def behind(starbelly: DatabaseURL) -> AsyncIterator[Running]:
     settings = settings_for(
         starbelly,
         trusted_proxy=["127.0.0.1"],
-        max_message_bytes=2**21,
+        max_body_bytes=2**21,
         max_connections_per_address=1,
     )
     async with running(settings) as server:

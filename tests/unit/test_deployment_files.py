@@ -81,7 +81,7 @@ def test_proxies_end_idle_connections_before_the_server_does() -> None:
 def test_nginx_takes_bodies_that_the_server_takes() -> None:
     text = (DOCS / "nginx.conf").read_text(encoding="utf-8")
     (mebibytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
-    assert int(mebibytes) * 2**20 > 2 * load(Settings, {}).max_message_bytes
+    assert int(mebibytes) * 2**20 > 2 * load(Settings, {}).max_body_bytes
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
