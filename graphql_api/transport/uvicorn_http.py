@@ -4,8 +4,10 @@ What it adds to uvicorn's, besides what `watched` does:
 
 - An `Admission` decides which connections are let in. One that is refused is answered at its first
   request, so that a page of an allowed origin can read why; when many are refused, at once.
-- The head of a request, of which uvicorn keeps everything, may not be endless, and a request must
-  have come as a whole within `request_timeout_s`, for which uvicorn would wait for ever.
+- The head and the trailers of a request, of which uvicorn keeps everything, are limited, and a
+  request must have come as a whole within `request_timeout_s`; uvicorn would wait for ever.
+- Trailers are dropped. uvicorn adds them to the headers: a token, a Host or an X-Forwarded-For that
+  a proxy has not seen in the head would count.
 - A request that offers another protocol than a WebSocket is answered; see `upgrade`.
 - HTTP/1.0 gets no chunks, and idle connections end late and announced; see `uvicorn_cycle`. Before
   one is closed, a last look shows whether a request has arrived: then it is answered.
@@ -15,7 +17,7 @@ uvicorn.Config(app, http=StreamingProtocol.with_limits(SocketLimits(send_timeout
 ```
 
 Source: uvicorn/protocols/http/httptools_impl.py of uvicorn 0.54; RFC 9112, 7.1 (chunks) and 9.3
-(persistence); RFC 6585, 5 (431); RFC 9110, 15.5.9 (408).
+(persistence); RFC 6585, 5 (431); RFC 9110, 6.5.1 (trailers) and 15.5.9 (408).
 """
 
 from __future__ import annotations
@@ -34,16 +36,23 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from graphql_api.headers import RawHeaders
 from graphql_api.transport.admission import LIMITED, Admission
 from graphql_api.transport.guard import Refusal
+from graphql_api.transport.incoming import MAX_DRAINED_BYTES
 from graphql_api.transport.outlet import EXTENSION
 from graphql_api.transport.upgrade import head, is_handshake, without_offers
 from graphql_api.transport.uvicorn_cycle import Cycle
 from graphql_api.transport.watched import WatchedConnection
 
 _MAX_HEAD_BYTES = 65_536
+"""How long the head of a request may be, with its trailers and the framing of its chunks."""
+
 _MAX_REFUSED_HEAD_BYTES = 16 * _MAX_HEAD_BYTES
 """How far a head is looked through whose URL alone is too long, and of which nothing is kept."""
 _MAX_LINE_BYTES = 8192
 _HEAD_TOO_LARGE = Refusal(431, f"the head of a request may have {_MAX_HEAD_BYTES} bytes")
+_TRAILERS_TOO_LARGE = Refusal(
+    431,
+    f"the head, the chunk headers and the trailers of a request may have {_MAX_HEAD_BYTES} bytes",
+)
 _TOO_SLOW = Refusal(408, "the request did not come as a whole in time")
 _NOT_HTTP = Refusal(400, "Invalid HTTP request received.")
 
@@ -71,8 +80,11 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_in_head = True
-        self._head_bytes = 0
+        self._head_bytes = 0  # with the trailers, and what frames chunks beyond what is free
         self._line: bytes | None = None
+        self._body_bytes = 0  # in the part that is being read
+        self._drained_bytes = 0  # of a request that is answered already
+        self._is_complete = False  # a request, in the part that is being read
         self._has_begun = False
         self.headers = []
         self._is_last = False
@@ -114,29 +126,46 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _read(self, data: bytes) -> None:
-        """Refuse a request whose head does not end."""
+        """Refuse a request whose head or trailers do not end."""
         self._has_begun = True
         if not self._is_answering:
             self._await_request()
-        if self._is_in_head:
-            self._head_bytes += len(data)
         if self._line is not None:
             self._look_for_origin(data)
             return
         self._unset_keepalive_if_required()
+        self._body_bytes = 0
+        self._is_complete = False
         try:
             self._parse(data)
         except httptools.HttpParserError:
             self.logger.warning(_NOT_HTTP.reason)
-            self._refuse(_NOT_HTTP)
-        if self._head_bytes > _MAX_HEAD_BYTES and not self.is_closed:
-            if self.headers:
-                self._refuse(_HEAD_TOO_LARGE)
+            self._give_up(_NOT_HTTP)
+        if not self.is_closed and self.transport.get_protocol() is self and not self._is_complete:
+            self._count(data)
+
+    def _count(self, data: bytes) -> None:
+        """Count a part of a request which it does not complete, and end a request of too many.
+
+        Of the bytes between the data of chunks (sizes, extensions) as many are free as there are
+        data, whose amount the application limits.
+        """
+        self._head_bytes += max(0, len(data) - 2 * self._body_bytes)
+        if self._head_bytes > _MAX_HEAD_BYTES:
+            if not self._is_in_head:
+                self._give_up(_TRAILERS_TOO_LARGE)
+            elif self.headers:
+                self._give_up(_HEAD_TOO_LARGE)
             else:
                 self._line = (b"-" + data).rpartition(b"\r\n")[2]
+        elif not self._is_in_head and self.cycle.response_complete:
+            self._drained_bytes += len(data)
+            if self._drained_bytes > MAX_DRAINED_BYTES:
+                self.transport.close()
 
     def _look_for_origin(self, data: bytes) -> None:
         """Refuse a head whose URL is too long once its origin is known, which may read why."""
+        self._head_bytes += len(data)
         *lines, line = ((self._line or b"") + data).split(b"\r\n")
         self._line = line[:_MAX_LINE_BYTES]
         for line in lines:
@@ -145,7 +174,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
                 self.headers.append((name.lower(), value.strip()))
         is_all = b"" in lines or self._head_bytes > _MAX_REFUSED_HEAD_BYTES
         if is_all and not self.is_closed:
-            self._refuse(_HEAD_TOO_LARGE)
+            self._give_up(_HEAD_TOO_LARGE)
 
     def _parse(self, data: bytes) -> None:
         """Read requests. The parser stops at each that offers another protocol.
@@ -175,6 +204,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         """Offer the outlet to the application, and say which limit the connection is beyond."""
         super().on_message_begin()
         self._has_begun = True
+        self._is_in_head = True
         extensions: dict[str, dict[object, object]] = {EXTENSION: {"outlet": self}}
         if self._refusal is not None:
             extensions[LIMITED] = {"refusal": self._refusal}
@@ -182,10 +212,14 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             extensions[LIMITED] = {"refusal": None}
         self.scope["extensions"] = extensions
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; drop a trailer."""
+        if self._is_in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Begin to answer, or have the answer wait for its turn; as uvicorn does."""
         self._is_in_head = False
-        self._head_bytes = 0
         version = self.parser.get_http_version()
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = version
@@ -223,7 +257,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         )
 
     def on_body(self, body: bytes) -> None:
-        """A part of a request's body."""
+        """Pass on a part of a request's body."""
+        self._body_bytes += len(body)
         if not self.parser.should_upgrade():
             super().on_body(body)
 
@@ -232,9 +267,16 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._is_in_head = True
+        self._is_complete = True
+        self._head_bytes = self._drained_bytes = 0
         self._has_begun = False
         self._await_no_request()
         super().on_message_complete()
+        # A `Connection: close` among the trailers, which makes the parser skip all that follows.
+        if not self.parser.should_keep_alive():
+            self.cycle.keep_alive = False
+            if self.cycle.response_complete:
+                self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._current = cast("Cycle", cycle)
@@ -333,10 +375,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         if self._refusal is not None:
             self._refuse(self._refusal)
             return
-        # Some answer a request before its body has come.
-        is_answered = not self._is_in_head and self.cycle.response_started
-        if self._has_begun and not is_answered:
-            self._refuse(_TOO_SLOW)
+        if self._has_begun:
+            self._give_up(_TOO_SLOW)
         elif self.has_unread and not self._is_last:
             self._is_last = True
             self._await_request()
@@ -348,6 +388,17 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     @property
     def _peer(self) -> str | None:
         return None if self.client is None else self.client[0]
+
+    def _give_up(self, refusal: Refusal) -> None:
+        """End the connection for its request; silently, if the answer to one has begun."""
+        current = self._current
+        is_in_answer = current is not None and current.is_under_way
+        # Some answer a request before its body has come.
+        is_answered = not self._is_in_head and self.cycle.response_started
+        if is_in_answer or is_answered:
+            self.transport.close()
+        else:
+            self._refuse(refusal)
 
     def _refuse(self, refusal: Refusal) -> None:
         readable = [] if self.admission is None else self.admission.cross_origin(self.headers)

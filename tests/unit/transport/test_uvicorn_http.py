@@ -14,6 +14,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.server import ServerState
 
 from graphql_api.server import listen, listening
+from graphql_api.transport import uvicorn_http
 from graphql_api.transport.admission import LIMITED, Admission
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.uvicorn_http import StreamingProtocol
@@ -376,3 +377,131 @@ async def test_ipv4_client_of_a_socket_for_both_has_its_own_address() -> None:
                 await writer.wait_closed()
         server.close()
     assert clients == ["127.0.0.1"] * 2 + ["::1"] * 2
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED_BODY = b"6\r\na body\r\n0\r\n"
+TRAILERS = (
+    b"Authorization: Bearer stolen\r\nHost: example.org\r\nContent-Type: text/plain\r\n"
+    b"X-Forwarded-For: 192.0.2.1\r\nExpect: 100-continue\r\nConnection: upgrade\r\n"
+    b"Upgrade: websocket\r\n\r\n"
+)
+
+
+async def echo_headers(scope: Any, receive: Any, send: Any) -> None:
+    """Answer by the names of the request's headers, once its body has come as a whole."""
+    while (await receive()).get("more_body", False):
+        pass
+    names = b",".join(name for name, _ in scope["headers"])
+    headers = [(b"content-length", b"%d" % len(names))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": names})
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+async def test_trailers_are_no_headers_of_their_request_or_of_the_next(version: bytes) -> None:
+    async with serving(echo_headers) as (_, reader, writer):
+        end = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        head = CHUNKED.replace(b"HTTP/1.1", b"HTTP/" + version)
+        # In pieces: the first request is read, and perhaps answered, before its trailers come.
+        for piece in (head, CHUNKED_BODY, TRAILERS[:40], TRAILERS[40:] + end):
+            writer.write(piece)
+            await some_steps()
+        answers = (await reader.read()).split(b"HTTP/1.1 200 OK")[1:]
+        bodies = [answer.partition(b"\r\n\r\n")[2] for answer in answers]
+        expected = [b"host,transfer-encoding", b"host,connection"]
+        assert bodies == (expected if version == b"1.1" else expected[:1])
+
+
+ENDLESS = {
+    "trailers": (CHUNKED_BODY, b"X-T: abcdefghijklmnop\r\n" * 200),
+    "a trailer's value": (CHUNKED_BODY + b"X-T: ", b"a" * 4096),
+    "a trailer's name": (CHUNKED_BODY, b"a" * 4096),
+    "extensions": (b"1;a=", b"a" * 4096),
+    "extensions of small chunks": (b"", (b"1;" + b"a" * 60 + b"\r\n{\r\n") * 60),
+    "the smallest chunks": (b"", b"1\r\n{\r\n" * 680),
+    "zeros of a size": (b"", b"0" * 4096),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+@pytest.mark.parametrize("is_early", [False, True], ids=["waited for", "answered early"])
+async def test_bytes_of_a_request_that_are_no_data_are_limited(what: str, is_early: bool) -> None:
+    async def early(scope: Any, receive: Any, send: Any) -> None:
+        await ok(send)
+
+    beginning, more = ENDLESS[what]
+    async with serving(early if is_early else echo_headers) as (served, reader, writer):
+        writer.write(CHUNKED + beginning)
+        reading = asyncio.create_task(reader.read())
+        sent = 0
+        while not served.protocol.is_closed:
+            assert sent < 10_000_000
+            writer.write(more)
+            sent += len(more)
+            await some_steps()
+        # In each of these fewer than two thirds are data, or what is as free as data.
+        assert sent < 300_000
+        with suppress(ConnectionError):  # a part of what has come is not read
+            answered = await reading
+            assert answered.count(b"HTTP/1.1 ") == 1
+            assert answered.startswith(b"HTTP/1.1 200 " if is_early else b"HTTP/1.1 431 ")
+
+
+async def test_trailers_and_small_chunks_of_a_good_client_are_taken() -> None:
+    async with serving(echo_headers) as (_, reader, writer):
+        for _ in range(2):  # and nothing of the first counts for the second
+            body = b"40\r\n" + b"x" * 64 + b"\r\n"
+            trailer = b"Digest: " + b"a" * 40_000 + b"\r\n\r\n"
+            writer.write(CHUNKED + body * 4000 + b"0\r\n" + trailer)
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            await reader.readuntil(b"host,transfer-encoding")
+
+
+async def test_rest_of_a_request_that_is_answered_is_limited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uvicorn_http, "MAX_DRAINED_BYTES", 100_000)
+
+    async def early(scope: Any, receive: Any, send: Any) -> None:
+        await ok(send)
+
+    async with serving(early) as (served, _, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\n\r\n")
+        sent = 0
+        while not served.protocol.is_closed:
+            assert sent < 10_000_000
+            writer.write(b"x" * 4096)
+            sent += 4096
+            await some_steps()
+        assert sent >= 100_000
+
+
+async def test_trailers_that_do_not_end_are_given_up_in_the_time_of_a_request() -> None:
+    async with serving(echo_headers, request_timeout_s=0.05) as (_, reader, writer):
+        writer.write(CHUNKED + CHUNKED_BODY + b"X-T: a\r\n")
+        assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+
+
+async def test_connection_whose_trailers_close_it_ends_behind_its_answer() -> None:
+    async with serving(echo_headers) as (_, reader, writer):
+        writer.write(CHUNKED + CHUNKED_BODY + b"Connection: close\r\n\r\n" + REQUEST)
+        assert (await reader.read()).count(b"HTTP/1.1 200 OK") == 1
+
+
+async def test_answer_that_has_begun_is_not_spoiled_by_a_refusal() -> None:
+    begun = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body", False):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        begun.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with serving(app) as (_, reader, writer):
+        writer.write(REQUEST)
+        await begun.wait()
+        writer.write(b"garbage\r\n\r\n")
+        assert (await reader.read()).count(b"HTTP/1.1 ") == 1
