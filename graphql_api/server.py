@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +22,7 @@ from graphql_api.masking import mask_password
 from graphql_api.settings import Settings
 from graphql_api.tls import Certificate
 from graphql_api.transport.admission import Admission
+from graphql_api.transport.tls_handshake import HandshakeProtocols
 from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.watched import SocketLimits
@@ -247,18 +248,21 @@ class Server(uvicorn.Server):
         """Start the application, then listen; a TLS handshake may take as long as a request."""
         await super().startup(sockets=[])
         loop = asyncio.get_running_loop()
-        for listener in sockets or ():
-            listening = await loop.create_server(
-                self._make_protocol,
-                sock=listener,
-                backlog=self.config.backlog,
-                ssl=self.config.ssl,
-                ssl_handshake_timeout=self._request_timeout_s if self.config.ssl else None,
+        make: Callable[[], asyncio.Protocol] = self._make_protocol
+        if self.config.ssl is not None:
+            make = HandshakeProtocols(
+                make_next=self._make_protocol,
+                admission=self._app.admission,
+                server_state=self.server_state,
+                context=self.config.ssl,
+                timeout_s=self._request_timeout_s,
             )
+        for listener in sockets or ():
+            listening = await loop.create_server(make, sock=listener, backlog=self.config.backlog)
             self.servers.append(listening)
 
-    def _make_protocol(self) -> asyncio.Protocol:
-        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+    def _make_protocol(self) -> StreamingProtocol:
+        make = cast("Callable[..., StreamingProtocol]", self.config.http_protocol_class)
         return make(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )

@@ -26,6 +26,7 @@ class Certificate(WatchedFiles[ssl.SSLContext]):
 
     def __init__(self, chain: Path, key: Path | None) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.options |= ssl.OP_NO_RENEGOTIATION  # costs the server more than the client
 
         def load(*_: bytes) -> ssl.SSLContext:
             # The library takes paths alone. These have just been read, and so do not block; if they

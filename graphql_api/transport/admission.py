@@ -16,6 +16,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,6 +43,27 @@ LIMITED = "graphql_api.limited"
 
 Leave: TypeAlias = Callable[[], None]
 """Makes room for another; to be called once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A TCP connection that may send a request.
+
+    Attributes:
+        leave: What to call when it ends.
+        refusal: What its first request is answered by, whatever that is; None for most.
+        is_spare: Whether it may ask for the probes alone.
+    """
+
+    leave: Leave
+    refusal: Refusal | None = None
+    is_spare: bool = False
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the connection is beyond a limit."""
+        return self.refusal is not None or self.is_spare
+
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -145,6 +167,22 @@ class Admission:
     def address_key(self, address: str | None) -> Hashable | None:
         """What stands for a client's address in all limits; None, if it has none."""
         return self._clients.key(address)
+
+    def admit(self, peer: str | None, connections: int) -> Entry | Refusal:
+        """Decide on a new TCP connection, and on whether it may send a request if it is refused.
+
+        Args:
+            peer: Where it comes from.
+            connections: How many there are with it.
+
+        Returns:
+            The entry; or why the connection is to be closed at once.
+        """
+        decision = self.connected(peer, connections)
+        if not isinstance(decision, Refusal):
+            return Entry(decision, is_spare=self.is_spare(connections))
+        leave = self.refused_in_time()
+        return decision if leave is None else Entry(leave, decision)
 
     def connected(self, peer: str | None, connections: int) -> Leave | Refusal:
         """Decide on a new TCP connection.

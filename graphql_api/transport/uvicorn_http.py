@@ -34,7 +34,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graphql_api.headers import RawHeaders
-from graphql_api.transport.admission import LIMITED, Admission
+from graphql_api.transport.admission import LIMITED, Admission, Entry
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.incoming import MAX_DRAINED_BYTES
 from graphql_api.transport.outlet import EXTENSION
@@ -88,6 +88,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._has_begun = False
         self.headers = []
         self._is_last = False
+        self._entry: Entry | None = None
         self._refusal: Refusal | None = None
         self._is_spare = False
         self._request_timer: asyncio.TimerHandle | None = None
@@ -95,25 +96,26 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._keep_alive_s = float(self.timeout_keep_alive)
         self.timeout_keep_alive = self._keep_alive_s + _CLOSING_MARGIN_S  # type: ignore[assignment]
 
+    def enter(self, entry: Entry) -> None:
+        """Take the place of a connection that has been let in already; before it is made."""
+        self._entry = entry
+
     # What uvicorn and its parser call.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let a connection in, or refuse it."""
         super().connection_made(transport)
         self.flow = FlowControl(cast("asyncio.Transport", self))  # pauses what this one reads
-        if self.admission is not None:
-            connections = len(self.connections)
-            decision = self.admission.connected(self._peer, connections)
-            if isinstance(decision, Refusal):
-                self._refusal = decision
-                leave = self.admission.refused_in_time()
-                if leave is None:
-                    self._refuse(decision)
-                    return
-                self._leave = leave
-            else:
-                self._leave = decision
-                self._is_spare = self.admission.is_spare(connections)
+        entry: Entry | Refusal | None = self._entry
+        if entry is None and self.admission is not None:
+            entry = self.admission.admit(self._peer, len(self.connections))
+        if isinstance(entry, Refusal):
+            self._refusal = entry
+            self._refuse(entry)
+            return
+        if entry is not None:
+            self._leave, self._refusal = entry.leave, entry.refusal
+            self._is_spare = entry.is_spare
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -154,7 +154,7 @@ class WatchedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Limit the buffers, and send at once what is written."""
         super().connection_made(transport)
-        self.client = _without_mapping(self.client)
+        self.client = without_mapping(self.client)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
@@ -286,7 +286,7 @@ class WatchedConnection(asyncio.Protocol):
             callback()
 
 
-def _without_mapping(client: tuple[str, int] | None) -> tuple[str, int] | None:
+def without_mapping(client: tuple[str, int] | None) -> tuple[str, int] | None:
     """The address of a client; an IPv6 socket that serves IPv4 too has another form of it."""
     if client is None or not client[0].startswith("::ffff:"):
         return client
