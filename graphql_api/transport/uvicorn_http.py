@@ -35,6 +35,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from graphql_api.headers import RawHeaders
 from graphql_api.transport.admission import LIMITED, Admission, Entry
+from graphql_api.transport.answers import Answers
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.incoming import MAX_DRAINED_BYTES
 from graphql_api.transport.outlet import EXTENSION
@@ -71,11 +72,18 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     """
 
     admission: ClassVar[Admission | None] = None
+    answers: ClassVar[Answers] = Answers()
 
     @classmethod
-    def with_admission(cls, admission: Admission) -> type[Self]:
-        """The same class with something that decides which connections are let in."""
-        return type(cls.__name__, (cls,), {"admission": admission})
+    def with_admission(cls, admission: Admission, answers: Answers | None = None) -> type[Self]:
+        """The same class for one server.
+
+        Args:
+            admission: Decides which connections are let in.
+            answers: The large answers that the server sends.
+        """
+        attributes = {"admission": admission, "answers": answers or Answers()}
+        return type(cls.__name__, (cls,), attributes)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -245,6 +253,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         return Cycle(
             announced_s=self._keep_alive_s,
             may_keep=self._may_keep,
+            answers=self.answers,
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
