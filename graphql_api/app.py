@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -27,12 +27,14 @@ from starlette.types import Receive, Scope, Send
 from graphql_api import demo, sample
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
 from graphql_api.errors import ConfigurationError
+from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.garbage import leave_out_what_stays
 from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.live import live_routes
+from graphql_api.machine import Machine
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
@@ -62,6 +64,7 @@ from graphql_api.transport.persisted import PersistedDocuments
 from graphql_api.transport.principal import Principal, Verifier
 from graphql_api.transport.query_executor import QueryExecutor
 from graphql_api.transport.rate_limit import TokenBuckets
+from graphql_api.transport.refusal_log import RefusalLog
 from graphql_api.transport.tokens import Tokens
 from graphql_api.transport.watched_file import FileWatch, WatchedFile
 from graphql_api.transport.websocket import GraphQLTransportWS, Limits
@@ -143,16 +146,20 @@ def _front_page(settings: Settings) -> str:
     return "live" if settings.live else "graphql"
 
 
-def create_app(settings: Settings, *, announce: Announce | None = None) -> Application:
+def create_app(
+    settings: Settings, *, announce: Announce | None = None, machine: Machine | None = None
+) -> Application:
     """The application; its lifespan owns every task and connection.
 
     Args:
         settings: With the port that is really listened on.
         announce: Called once with where everything is; the log, if absent.
+        machine: Where time and chance come from; the machine that this runs on, if absent.
 
     Raises:
         ConfigurationError: A setting does not fit.
     """
+    machine = machine or Machine()
     url = None
     if settings.database is not None:
         url = DatabaseURL.parse(settings.database.get_secret_value())
@@ -171,8 +178,8 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         execution_context_class=QueryExecutor,
     )
     documents = _documents(settings, schema, limits)
-    access = make_access(settings)
-    fan_out = FanOut()
+    access = make_access(settings, machine)
+    fan_out = FanOut(clock=machine.monotonic_s)
     guard = Guard.of(
         bound_hosts=settings.host,
         allow_hosts=settings.allow_host,
@@ -193,6 +200,8 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         burst_s=settings.cpu_burst_s,
         max_wait_s=settings.max_cpu_wait_s,
         address_key=admission.address_key,
+        clock=machine.monotonic_s,
+        cpu_clock=machine.cpu_s,
     )
 
     def context(principal: Principal) -> Context:
@@ -202,6 +211,7 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             feed_wait_s=settings.feed_wait_s,
             scopes=principal.scopes,
             max_page_rows=settings.max_page_rows,
+            now=machine.now,
         )
 
     http = GraphQLHTTP(
@@ -214,7 +224,9 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
             keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
         ),
         max_body_bytes=settings.max_body_bytes,
-        rates=TokenBuckets(settings.max_operations_per_s, settings.operation_burst),
+        rates=TokenBuckets(
+            settings.max_operations_per_s, settings.operation_burst, clock=machine.monotonic_s
+        ),
         budgets=budgets,
     )
     websocket = GraphQLTransportWS(
@@ -233,10 +245,18 @@ def create_app(settings: Settings, *, announce: Announce | None = None) -> Appli
         ),
         gate=access,
         budgets=budgets,
+        clock=machine.monotonic_s,
     )
     file_watch = FileWatch()
     file_watch.add(access.refresh)
-    services = Services(settings, url, websocket, file_watch, announce or _log_lines)
+    services = Services(
+        settings,
+        machine,
+        url=url,
+        websocket=websocket,
+        file_watch=file_watch,
+        announce=announce or _log_lines,
+    )
     return Application(
         settings=settings,
         services=services,
@@ -266,7 +286,7 @@ def _documents(settings: Settings, schema: APISchema, limits: DocumentLimits) ->
     )
 
 
-def make_access(settings: Settings) -> Access:
+def make_access(settings: Settings, machine: Machine | None = None) -> Access:
     """What decides whom to serve.
 
     Raises:
@@ -291,7 +311,9 @@ def make_access(settings: Settings) -> Access:
     if settings.jwt_jwks is not None:
         parse = checked_by(keys_of_jwks)
         verifiers.append(WatchedFile(settings.jwt_jwks, parse, name="JWKS file"))
-    return Access(verifiers)
+    machine = machine or Machine()
+    refusals = RefusalLog(clock=machine.monotonic_s)
+    return Access(verifiers, clock=machine.epoch_s, refusals=refusals)
 
 
 class Services:
@@ -304,12 +326,15 @@ class Services:
     def __init__(
         self,
         settings: Settings,
+        machine: Machine,
+        *,
         url: DatabaseURL | None,
         websocket: GraphQLTransportWS,
         file_watch: FileWatch,
         announce: Announce,
     ) -> None:
         self._settings = settings
+        self._machine = machine
         self._url = url
         self._websocket = websocket
         self._file_watch = file_watch
@@ -342,7 +367,7 @@ class Services:
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
             self._spawn(stack, tasks, self._file_watch.run(), "file watch")
             if self._settings.demo:
-                self._spawn(stack, tasks, _run_demo(url), "demo")
+                self._spawn(stack, tasks, _run_demo(url, self._machine), "demo")
             embedded = self._url is None
             self._announce(startup_lines(self._settings, database=str(url), embedded=embedded))
             self._stack = stack.pop_all()
@@ -380,10 +405,20 @@ class Services:
         )
         outages = OutageLog()
         pause = self._websocket.fan_out.round
+        machine = self._machine
         return Feeds(
             TABLES,
             lambda table: Feed(
-                table, source, limits, outages=outages, pause=pause, on_rows=leave_out_what_stays
+                table,
+                source,
+                limits,
+                outages=outages,
+                pause=pause,
+                on_rows=leave_out_what_stays,
+                clock=machine.now,
+                turn_clock=machine.monotonic_s,
+                rng=machine.rng,
+                run=machine.random_bytes(RUN_BYTES),
             ),
         )
 
@@ -409,25 +444,21 @@ class Services:
         except OSError as error:
             raise ConfigurationError(f"the embedded database does not start: {error}") from error
         url = DatabaseURL(server.host, server.port, "starbelly", password=password)
-        await initialise(url, contents=_samples)
+        await initialise(url, contents=partial(_samples, now=self._machine.now()))
         return url
 
 
-def _samples(policy_ids: Mapping[str, str]) -> dict[str, list[sample.Document]]:
+def _samples(policy_ids: Mapping[str, str], *, now: datetime) -> dict[str, list[sample.Document]]:
     schedules = sample.schedules(
         broad_crawl=policy_ids["Broad Crawl"],
         deep_crawl=policy_ids["Deep Crawl"],
-        now=datetime.now(UTC),
+        now=now,
     )
     return {"schedule": schedules, "domain_login": sample.domain_logins()}
 
 
-async def _run_demo(url: DatabaseURL) -> None:
-    await demo.run(
-        RethinkWriter(url),
-        rng=random.Random(),  # noqa: S311 - which change the demo makes is no secret
-        now=lambda: datetime.now(UTC),
-    )
+async def _run_demo(url: DatabaseURL, machine: Machine) -> None:
+    await demo.run(RethinkWriter(url), rng=machine.rng, now=machine.now)
 
 
 def _log_lines(lines: Sequence[str]) -> None:

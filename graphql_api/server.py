@@ -25,7 +25,7 @@ from graphql_api.transport.admission import Admission
 from graphql_api.transport.tls_handshake import HandshakeProtocols
 from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
-from graphql_api.transport.watched import SocketLimits
+from graphql_api.transport.watched import Kernel, SocketLimits, ask_kernel
 from graphql_api.transport.watched_file import FileWatch
 
 _BACKLOG = 2048
@@ -217,12 +217,14 @@ class Server(uvicorn.Server):
         failure: What ended the lifespan, if something did.
     """
 
-    def __init__(self, app: Application, settings: Settings) -> None:
+    def __init__(
+        self, app: Application, settings: Settings, *, kernel: Kernel = ask_kernel
+    ) -> None:
         certificate = None
         if settings.tls_cert is not None:
             certificate = Certificate(settings.tls_cert, settings.tls_key)
             app.file_watch.add(certificate.refresh)
-        super().__init__(_config(self._supervised, app.admission, settings, certificate))
+        super().__init__(_config(self._supervised, app.admission, settings, certificate, kernel))
         self._app = app
         self._grace_s = settings.shutdown_grace_s
         self._request_timeout_s = settings.request_timeout_s
@@ -356,7 +358,11 @@ def _allow_descriptors(connections: int) -> None:
 
 
 def _config(
-    app: ASGIApp, admission: Admission, settings: Settings, certificate: Certificate | None
+    app: ASGIApp,
+    admission: Admission,
+    settings: Settings,
+    certificate: Certificate | None,
+    kernel: Kernel,
 ) -> uvicorn.Config:
     limits = SocketLimits(
         send_timeout_s=settings.send_timeout_s,
@@ -366,7 +372,7 @@ def _config(
     return uvicorn.Config(
         app,
         access_log=False,
-        http=StreamingProtocol.with_limits(limits).with_admission(admission),
+        http=StreamingProtocol.with_limits(limits, kernel).with_admission(admission),
         interface="asgi3",
         lifespan="on",
         log_config=None,
@@ -377,7 +383,7 @@ def _config(
         ssl_context_factory=None if certificate is None else lambda *_: certificate.value,
         timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]
         timeout_graceful_shutdown=settings.shutdown_grace_s,
-        ws=OutletProtocol.with_limits(limits),
+        ws=OutletProtocol.with_limits(limits, kernel),
         ws_max_size=settings.max_message_bytes,
         # A compressor for each socket, and a compression for each message and client, cost more
         # than they save: shared execution sends the same bytes to all.

@@ -91,6 +91,7 @@ class Feed(Generic[RowT, EventT]):
         turn_clock: Tells the time in seconds, by which long work is divided into turns.
         rng: Gives the jitter.
         sleep: Waits for so many seconds between two tries.
+        run: Names this feed in cursors: random, `cursor.RUN_BYTES` long.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Feed(Generic[RowT, EventT]):
         turn_clock: Callable[[], float] = time.perf_counter,
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        run: bytes | None = None,
     ) -> None:
         self._source = source
         self._settings = settings or FeedSettings()
@@ -125,7 +127,7 @@ class Feed(Generic[RowT, EventT]):
         self._sightings = Sightings()
         self._cache = WatchCache(
             table,
-            run=secrets.token_bytes(RUN_BYTES),
+            run=secrets.token_bytes(RUN_BYTES) if run is None else run,
             history=History(
                 max_changes=self._settings.history_max_changes,
                 max_bytes=self._settings.history_max_bytes,

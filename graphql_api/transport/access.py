@@ -69,7 +69,7 @@ class Access:
         self._clock = clock
         self._call_later = call_later
         self._refusals = RefusalLog() if refusals is None else refusals
-        self._holds: set[Hold] = set()
+        self._holds: dict[Hold, None] = {}  # in order
         self._grants = self._current_grants()
 
     @property
@@ -158,7 +158,7 @@ class Hold:
 
     def __init__(
         self,
-        holds: set[Hold],
+        holds: dict[Hold, None],
         principal: Principal,
         on_end: OnEnd,
         clock: Callable[[], float],
@@ -170,13 +170,13 @@ class Hold:
         self._call_later = call_later
         self._timer: Timer | None = None
         self.principal = principal
-        holds.add(self)
+        holds[self] = None
         if principal.expires_at_s is not None:
             self._watch()
 
     def release(self) -> None:
         """Nothing is to be ended any more; does nothing the second time."""
-        self._holds.discard(self)
+        self._holds.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import replace
@@ -87,7 +86,7 @@ class Connection:
         self._send = send
         self._limits = server.limits
         self._traffic = server.fan_out.traffic
-        self._began_at_s = time.monotonic()
+        self._began_at_s = server.clock()
         # How the other side ended it, unless this side does.
         self._end_seen = _LOST
         self._protocol = ServerProtocol(max_since=server.limits.max_since)
@@ -96,7 +95,9 @@ class Connection:
         self._subscriptions: dict[Operation, Callable[[], object]] = {}
         self._queries: dict[Operation, Callable[[], object]] = {}
         self._budget = server.budgets.of(scope)
-        self._rate = TokenBucket(self._limits.max_operations_per_s, self._limits.operation_burst)
+        self._rate = TokenBucket(
+            self._limits.max_operations_per_s, self._limits.operation_burst, server.clock
+        )
         self._tasks = asyncio.TaskGroup()
         self._outlet = outlet_of(
             self._scope,
@@ -148,7 +149,7 @@ class Connection:
         """Count the end of the connection, and tell the operator why it came."""
         self._traffic.closes[int(end.code)] += 1
         host, port = self._scope.get("client") or ("somewhere", 0)
-        lasted_s = round(time.monotonic() - self._began_at_s, 3)
+        lasted_s = round(self._server.clock() - self._began_at_s, 3)
         reason = self._outlet.lost_because or end.reason
         log.info(
             "the WebSocket of %s port %d ended after %g s: %d %r",

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 from graphql_api.transport.admission import Leave
 from graphql_api.transport.outlet import WRITE_BUFFER_BYTES, took_nothing
@@ -30,6 +30,9 @@ from graphql_api.transport.outlet import WRITE_BUFFER_BYTES, took_nothing
 if sys.platform == "linux":
     from fcntl import ioctl
     from termios import FIONREAD, TIOCOUTQ
+
+Kernel: TypeAlias = Callable[[Any, int], int]
+"""Answers questions about the queues of a socket, as `ask_kernel` does."""
 
 _LOOKS_PER_TIMEOUT = 4
 _BYTES_IN_A_TURN = 4096
@@ -52,6 +55,21 @@ class SocketLimits:
     send_buffer_bytes: int = 65_536
     write_buffer_bytes: int = WRITE_BUFFER_BYTES
     request_timeout_s: float = 10.0
+
+
+def ask_kernel(sock: Any, question: int) -> int:
+    """What the kernel says of a socket's queues, in bytes; 0 if it does not.
+
+    Args:
+        sock: The socket.
+        question: TIOCOUTQ, for what the other side has not acknowledged; FIONREAD, for what has
+            come and was not read.
+    """
+    try:
+        (amount,) = struct.unpack("i", ioctl(sock.fileno(), question, bytes(4)))
+    except OSError:
+        return 0
+    return int(amount)
 
 
 class StallWatch:
@@ -82,6 +100,7 @@ class WatchedConnection(asyncio.Protocol):
     """A base of the two protocols, before uvicorn's own; with their framing it is an `Outlet`."""
 
     limits: ClassVar[SocketLimits] = SocketLimits()
+    kernel: ClassVar[staticmethod[[Any, int], int]] = staticmethod(ask_kernel)
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     client: tuple[str, int] | None
@@ -93,9 +112,10 @@ class WatchedConnection(asyncio.Protocol):
     _has_turn = False
 
     @classmethod
-    def with_limits(cls, limits: SocketLimits) -> type[Self]:
-        """The same class with other limits; uvicorn wants a class."""
-        return type(cls.__name__, (cls,), {"limits": limits})
+    def with_limits(cls, limits: SocketLimits, kernel: Kernel = ask_kernel) -> type[Self]:
+        """The same class with other limits, on another kernel; uvicorn wants a class."""
+        members = {"limits": limits, "kernel": staticmethod(kernel)}
+        return type(cls.__name__, (cls,), members)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -253,13 +273,7 @@ class WatchedConnection(asyncio.Protocol):
 
     def _ask_kernel(self, question: int) -> int:
         sock = self.transport.get_extra_info("socket")
-        if sock is None:
-            return 0
-        try:
-            (amount,) = struct.unpack("i", ioctl(sock.fileno(), question, bytes(4)))
-        except OSError:
-            return 0
-        return int(amount)
+        return 0 if sock is None else self.kernel(sock, question)
 
     def _look_later(self) -> None:
         interval_s = self.limits.send_timeout_s / _LOOKS_PER_TIMEOUT

@@ -13,6 +13,7 @@ Whatever a socket holds ends with it, and before its handler returns: no task ou
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ class GraphQLTransportWS:
         fan_out: What serves subscriptions to feeds.
         gate: Decides whom to serve; everybody, if absent.
         budgets: How much of the processor each client may use.
+        clock: Tells the time, in seconds, for durations.
     """
 
     def __init__(
@@ -107,8 +109,10 @@ class GraphQLTransportWS:
         fan_out: FanOut | None = None,
         gate: Gate | None = None,
         budgets: CPUBudgets | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._connections: set[Connection] = set()
+        # In order: a shutdown closes the oldest first.
+        self._connections: dict[Connection, None] = {}
         self._is_draining = False
         self._empty = asyncio.Event()
         self.schema = schema
@@ -118,6 +122,7 @@ class GraphQLTransportWS:
         self.fan_out = FanOut() if fan_out is None else fan_out
         self.gate = Access() if gate is None else gate
         self.budgets = CPUBudgets() if budgets is None else budgets
+        self.clock = clock
 
     async def __aenter__(self) -> Self:
         await self.fan_out.__aenter__()
@@ -148,11 +153,11 @@ class GraphQLTransportWS:
             await _refuse_handshake(scope, send)
             return
         connection = Connection(self, scope, receive, send)
-        self._connections.add(connection)
+        self._connections[connection] = None
         try:
             await connection.run()
         finally:
-            self._connections.discard(connection)
+            del self._connections[connection]
             if not self._connections:
                 self._empty.set()
 
@@ -181,7 +186,7 @@ class GraphQLTransportWS:
             await asyncio.sleep(max(0.0, due_at_s - loop.time()))
             connection.close(code, reason)
         # Whoever has been let in while this was waiting.
-        for connection in self._connections:
+        for connection in [*self._connections]:
             connection.close(code, reason)
         if self._connections:
             self._empty.clear()

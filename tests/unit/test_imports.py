@@ -40,6 +40,7 @@ COMPOSITION = {
     "effective_settings",
     "garbage",
     "logs",
+    "machine",
     "metrics",
     "probes",
     "sample",
