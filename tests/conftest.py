@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Generator, Iterator
@@ -22,6 +21,7 @@ from rethinkdb import RethinkDB
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
+from tests import needs
 
 # A timing is never a test: a busy machine is no failure.
 hypothesis.settings.register_profile(
@@ -66,6 +66,16 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, where CI=true: {report.longreprtext}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was skipped, and which package to install to run it."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
+    if reasons:
+        terminalreporter.section("what was skipped")
+        for line in needs.skipped_in_words(reasons):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(autouse=True)
@@ -149,9 +159,7 @@ def _embedded_in_thread(password: str) -> Iterator[DatabaseURL]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1, and its key, in one file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
+    openssl = needs.program("openssl")
     file = tmp_path_factory.mktemp("tls") / "server.pem"
     made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
     names = ["-addext", "subjectAltName=IP:127.0.0.1"]

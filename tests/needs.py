@@ -1,12 +1,15 @@
 """What some tests need beside Python.
 
-Where it is missing such a test is skipped, with the reason; `conftest.py` lets it fail in CI.
+Where it is missing such a test is skipped, with the reason; `conftest.py` lets it fail in CI, and
+says at the end of a run what was skipped.
 """
 
 from __future__ import annotations
 
 import importlib
 import shutil
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -52,4 +55,18 @@ def module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
-        pytest.skip(f"needs the Python module {name}")
+        pytest.skip(f"needs the Python module {name}, of PyPI's package {name}")
+
+
+def skipped_in_words(reasons: Iterable[str]) -> list[str]:
+    """What was skipped and how to run it: one line for each reason, the most frequent first.
+
+    Args:
+        reasons: One for each test that was skipped, as pytest has it.
+    """
+    lines = []
+    for reason, count in Counter(reasons).most_common():
+        tests, them = ("1 test was", "it") if count == 1 else (f"{count} tests were", "them")
+        remedy = f"; install it to run {them}" if " package " in reason else ""
+        lines.append(f"{tests} skipped: {reason.removeprefix('Skipped: ')}{remedy}.")
+    return lines

@@ -51,6 +51,20 @@ def test_reason_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
         needs.program("java")
 
 
+def test_what_is_skipped_is_said_with_the_package_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        needs.program("nginx")
+    reason = f"Skipped: {skipped.value}"
+    assert needs.skipped_in_words([reason, reason, "Skipped: there is no /dev/full"]) == [
+        "2 tests were skipped: needs the program nginx, of Debian's package nginx; "
+        "install it to run them.",
+        "1 test was skipped: there is no /dev/full.",
+    ]
+
+
 def test_ci_installs_every_program() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     check = r"^command -v (\S+) >/dev/null \|\| missing\+=\((\S+)\)$"
@@ -75,3 +89,5 @@ def test_what_is_skipped_fails_in_ci_unless_it_is_optional(
         check=False,
     )
     assert f"= {summary} in " in result.stdout, result.stdout
+    said = "1 test was skipped: needs the program nowhere_to_be_found."
+    assert (said in result.stdout) is (ci == "")
