@@ -11,10 +11,10 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql test test-long bench soak fuzz check format schema lock clean
+.PHONY: help serve graphiql test test-long simulate simulate-bugs bench soak fuzz check format schema lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # GraphiQL is built beside the server, which never waits for it: the shell becomes the server, and the
 # build ends at the latest when its parent does.
@@ -29,6 +29,12 @@ test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database re
 
 test-long: $(VENV)/.dev ## run the tests that take long
 	@$(VENV)/bin/pytest -m long $(ARGS)
+
+simulate: $(VENV)/.dev ## run stories on a simulated clock and network; ARGS="--seeds 10000", ARGS="--seed 7"
+	@$(VENV)/bin/python -m tests.simulation $(ARGS)
+
+simulate-bugs: $(VENV)/.dev ## plant bugs one by one, each of which the simulation must find
+	@$(VENV)/bin/python -m tests.simulation --bugs $(ARGS)
 
 bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout selects
 	@$(VENV)/bin/python -m tests.benchmarks $(ARGS)

@@ -27,7 +27,8 @@ class Comparison(Generic[RowT]):
         self, rows: Mapping[str, Version[RowT]], keys: Iterable[str] | None = None
     ) -> None:
         self._rows = rows
-        self._unseen = set(rows) if keys is None else {key for key in keys if key in rows}
+        # In an order: what is asked of the database is the same in every process.
+        self._unseen = dict.fromkeys(rows if keys is None else (key for key in keys if key in rows))
         self._differing: dict[str, RowT | None] = {}
 
     def saw(self, key: str, row: RowT | None) -> bool:
@@ -36,7 +37,7 @@ class Comparison(Generic[RowT]):
         Returns:
             Whether the feed has the same.
         """
-        self._unseen.discard(key)
+        self._unseen.pop(key, None)
         version = self._rows.get(key)
         same = row is None if version is None else row is not None and version.row == row
         if same:

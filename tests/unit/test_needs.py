@@ -59,8 +59,10 @@ def test_what_is_skipped_is_said_with_the_package_to_install(
         needs.program("nginx")
     reason = f"Skipped: {skipped.value}"
     assert needs.skipped_in_words([reason, reason, "Skipped: there is no /dev/full"]) == [
-        "2 tests were skipped: needs the program nginx, of Debian's package nginx; "
-        "install it to run them.",
+        (
+            "2 tests were skipped: needs the program nginx, of Debian's package nginx; "
+            "install it to run them."
+        ),
         "1 test was skipped: there is no /dev/full.",
     ]
 

@@ -1,0 +1,71 @@
+"""`make simulate` and `make simulate-bugs`."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+
+from tests.simulation import planting
+from tests.simulation.author import story_of
+from tests.simulation.bugs import BUGS
+from tests.simulation.report import report, say
+from tests.simulation.run import run
+from tests.simulation.shrink import keeping
+
+_PROGRESS_EVERY = 500
+
+
+def main() -> int:
+    """Run what the command line asks for; the exit status says whether a promise was broken."""
+    parser = argparse.ArgumentParser(prog="make simulate")
+    parser.add_argument("--seeds", type=int, default=1000, help="how many stories to run")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seed", type=int, help="run this story only, and tell all of it")
+    parser.add_argument("--keep", help="which actions of that story happen: 0,4,7, or none")
+    parser.add_argument("--digest", action="store_true", help="print each story's digest only")
+    parser.add_argument("--bugs", action="store_true", help="plant bugs, and see them found")
+    parser.add_argument("--bug", help="plant this one only")
+    arguments = parser.parse_args()
+    if arguments.bugs:
+        return planting.main(BUGS, arguments.bug)
+    if arguments.seed is not None:
+        return _tell(arguments.seed, arguments.keep)
+    return _run_many(arguments.first, arguments.seeds, digest=arguments.digest)
+
+
+def _tell(seed: int, keep: str | None) -> int:
+    story = story_of(seed)
+    if keep is not None:
+        numbers = [] if keep == "none" else [int(number) for number in keep.split(",")]
+        story = keeping(story, numbers)
+    outcome = run(story)
+    say(story.in_words(), "", *outcome.log, "")
+    say(outcome.failure or f"No promise was broken. Digest: {outcome.digest}")
+    return outcome.failure is not None
+
+
+def _run_many(first: int, seeds: int, *, digest: bool) -> int:
+    gc.collect()
+    gc.freeze()
+    began_s = time.process_time()
+    events = 0
+    for number, seed in enumerate(range(first, first + seeds), start=1):
+        story = story_of(seed)
+        outcome = run(story)
+        events += outcome.events
+        if digest:
+            say(f"{seed} {outcome.digest}")
+        if outcome.failure is not None:
+            say(report(story, outcome))
+            return 1
+        if number % _PROGRESS_EVERY == 0 and not digest:
+            say(f"{number} stories, {(time.process_time() - began_s) / number:.3f} s of CPU each")
+    if not digest:
+        say(f"{seeds} stories from seed {first}: no promise was broken, in {events} events.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,308 @@
+"""Stories made from their seeds.
+
+A seed enables some kinds of trouble and leaves out the others, so that rare pairs meet often.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.simulation.story import (
+    FILLS_BUFFERS,
+    LOSES_FEEDS,
+    MAKES_CLIENTS_SLOW,
+    TROUBLES,
+    Action,
+    Setting,
+    Story,
+)
+from tests.simulation.tables import LOGIN, POLICY, SCHEDULE, TABLES, Document, SimulatedTable
+
+_FIRST_ACTION_S = 0.3
+
+
+def story_of(seed: int) -> Story:
+    """The story of a seed."""
+    rng = random.Random(f"story {seed}")
+    share = rng.choice((0.0, 0.1, 0.2, 0.3, 0.45))
+    troubles = frozenset(trouble for trouble in TROUBLES if rng.random() < share)
+    if rng.random() < 0.3:  # much is checked more strictly where no feed is ever lost
+        troubles -= LOSES_FEEDS
+    latency_s = rng.choice(((0.0005, 0.002), (0.001, 0.05), (0.02, 0.25)))
+    setting = Setting(
+        seed=seed,
+        troubles=troubles,
+        clients=rng.choice((1, 2, 2, 3)),
+        latency_s=latency_s,
+        history_max_changes=rng.choice((3, 8, 20)) if "short histories" in troubles else 10_000,
+        database_queue_size=rng.choice((2, 4)) if "queue overflows" in troubles else 100_000,
+        buffer_bytes=rng.choice((512, 1024)) if troubles & FILLS_BUFFERS else 65_536,
+        queue_limit=rng.choice((1, 2, 4)) if troubles & MAKES_CLIENTS_SLOW else 64,
+        token_life_s=rng.choice((5.0, 20.0, 70.0)),
+        # What it would repair must be repaired without it, too.
+        self_check_s=12.0 if "lost changes" in troubles else rng.choice((0.0, 12.0)),
+        client_latency_s=(0.0005, 0.002) if rng.random() < 0.5 else latency_s,
+    )
+    return Story(setting, tuple(_Author(setting, rng).write()))
+
+
+class _Author:
+    """Makes up the actions of one story."""
+
+    def __init__(self, setting: Setting, rng: random.Random) -> None:
+        self._setting = setting
+        self._rng = rng
+        self._serial = 0
+        self._is_large = False
+        self._subscriptions = 0
+
+    def write(self) -> list[Action]:
+        rng, setting = self._rng, self._setting
+        actions = [self._contents(table) for table in TABLES.values()]
+        for client in range(setting.clients):
+            count = rng.choice((1, 1, 2, 3))
+            actions += [self._subscription(client, rng.uniform(0.0, 2.0)) for _ in range(count)]
+        last_s = rng.choice((8.0, 15.0, 25.0))
+        makers = self._makers()
+        for _ in range(rng.choice((6, 10, 16))):
+            at_s = rng.uniform(_FIRST_ACTION_S, last_s)
+            made = rng.choice(makers)(at_s)
+            actions += made if isinstance(made, list) else [made]
+        for _ in range(rng.choice((6, 12, 20))):
+            actions.append(self._write(rng.uniform(_FIRST_ACTION_S, last_s)))
+        return sorted(actions, key=lambda action: action.at_s)
+
+    def _makers(self) -> list[Any]:
+        makers = {
+            "database link cuts": self._database_cut,
+            "one-way cuts": self._one_way_cut,
+            "database kills": self._database_kill,
+            "database power cuts": self._database_power_cut,
+            "dropped tables": self._drop,
+            "queue overflows": self._burst,
+            "lost changes": self._lost_change,
+            "client link cuts": self._client_cut,
+            "stalls": self._stall,
+            "slow readers": self._slow_reader,
+            "bursts": self._burst,
+            "server kills": self._server_kill,
+            "server power cuts": self._server_power_cut,
+            "server stops": self._server_stop,
+            "client crashes": self._client_crash,
+            "client leaves": self._client_leave,
+            "going back": self._going_back,
+            "mutations": self._mutations,
+            "pages": self._page,
+            "clock leaps": self._leap,
+            "unsubscribing": self._unsubscription,
+            "bad cursors": self._bad_cursor,
+            "cursors of other filters": self._other_filter,
+        }
+        chosen = [maker for trouble, maker in makers.items() if trouble in self._setting.troubles]
+        return [*chosen, self._write, self._one_more_subscription]
+
+    # Writes.
+
+    def _contents(self, table: SimulatedTable) -> Action:
+        keys = [key for key in table.keys if self._rng.random() < 0.6]
+        writes = [(key, self._document(table, key)) for key in keys]
+        return Action(0.0, "write", {"table": table.name, "writes": writes})
+
+    def _write(self, at_s: float) -> Action:
+        rng = self._rng
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN))
+        writes = [self._one_write(table) for _ in range(rng.choice((1, 1, 1, 2, 4)))]
+        return Action(at_s, "write", {"table": table.name, "writes": _each_once(writes)})
+
+    def _burst(self, at_s: float) -> Action:
+        rng = self._rng
+        table = rng.choice((POLICY, SCHEDULE))
+        self._is_large = bool(self._setting.troubles & FILLS_BUFFERS) and rng.random() < 0.5
+        writes = [
+            _each_once([self._one_write(table) for _ in range(4)])
+            for _ in range(rng.choice((3, 8, 20)))
+        ]
+        self._is_large = False
+        return Action(at_s, "burst", {"table": table.name, "writes": writes})
+
+    def _one_write(self, table: SimulatedTable) -> tuple[Any, Document | None]:
+        rng = self._rng
+        key = rng.choice(table.keys)
+        if "odd documents" in self._setting.troubles and rng.random() < 0.1 and table.key == "id":
+            return 7, {"id": 7, "name": "not served"}
+        if rng.random() < 0.25:
+            return key, None
+        return key, self._document(table, key)
+
+    def _document(self, table: SimulatedTable, key: str) -> Document:
+        rng = self._rng
+        self._serial += 1
+        is_odd = "odd documents" in self._setting.troubles and rng.random() < 0.4
+        name: Any = rng.choice((f"odd {self._serial}", f"even {self._serial}", "odd", "even"))
+        may_be_large = self._is_large or "large documents" in self._setting.troubles
+        if may_be_large and rng.random() < 0.5:
+            name += "x" * rng.choice((700, 3000))
+        if is_odd:
+            name = rng.choice((5, None, ["odd"], name))
+        document: dict[str, Any] = {table.key: key}
+        if rng.random() < 0.3:
+            document["unknown"] = self._serial
+        if table is POLICY:
+            document["name"] = name
+            limits: Any = {"max_items": rng.choice((1, 2, 3))}
+            if is_odd:
+                limits = rng.choice((limits, {"max_items": "many"}, {"max_items": 2**40}, 3, None))
+            document["limits"] = limits
+        elif table is SCHEDULE:
+            document["schedule_name"] = name
+            document["enabled"] = rng.choice((True, False)) if not is_odd else "yes"
+            tags: Any = rng.sample(("red", "blue", "green"), rng.randrange(3))
+            document["tags"] = [*tags, 5] if is_odd else tags
+            document["policy_id"] = rng.choice(("p0", "p1", None))
+        else:
+            document["login_url"] = f"https://{key}/login"
+            document["login_test"] = name
+            password = rng.choice(("", "secret", "other secret"))
+            document["users"] = [{"username": "user", "password": password}]
+        return document
+
+    # Subscriptions.
+
+    def _subscription(self, client: int, at_s: float) -> Action:
+        rng = self._rng
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN))
+        self._subscriptions += 1
+        details = {
+            "client": client,
+            "name": f"s{self._subscriptions}",
+            "table": table.name,
+            "where": dict(rng.choice(table.filters)),
+            "include_initial": rng.random() < 0.8,
+            "by_init": rng.random() < 0.4,
+        }
+        return Action(at_s, "subscribe", details)
+
+    def _one_more_subscription(self, at_s: float) -> Action:
+        return self._subscription(self._client(), at_s)
+
+    def _client(self) -> int:
+        return self._rng.randrange(self._setting.clients)
+
+    def _unsubscription(self, at_s: float) -> Action:
+        return self._of_client(at_s, "unsubscribe", which=self._rng.randrange(3))
+
+    def _going_back(self, at_s: float) -> Action:
+        part = self._rng.random()
+        return self._of_client(at_s, "go_back", which=self._rng.randrange(3), part=part)
+
+    def _other_filter(self, at_s: float) -> Action:
+        which, filter_ = self._rng.randrange(3), self._rng.randrange(4)
+        return self._of_client(at_s, "other_filter", which=which, place=filter_)
+
+    def _page(self, at_s: float) -> Action:
+        self._subscriptions += 1
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN))
+        where = dict(self._rng.choice(table.filters))
+        return self._of_client(
+            at_s, "page", table=table.name, where=where, name=f"s{self._subscriptions}"
+        )
+
+    def _bad_cursor(self, at_s: float) -> Action:
+        return self._of_client(at_s, "bad_cursor", place=self._rng.random())
+
+    def _mutations(self, at_s: float) -> list[Action]:
+        return [self._mutation(at_s + each) for each in (0.0, 1.1, 2.3)]
+
+    def _mutation(self, at_s: float) -> Action:
+        key = self._rng.choice(LOGIN.keys)
+        self._serial += 1
+        url = None if self._rng.random() < 0.3 else f"https://{key}/{self._serial}"
+        return self._of_client(at_s, "mutate", domain=key, url=url)
+
+    def _of_client(self, at_s: float, kind: str, **details: Any) -> Action:
+        return Action(at_s, kind, {"client": self._client(), **details})
+
+    # Troubles.
+
+    def _for_s(self) -> float:
+        return round(self._rng.choice((0.5, 3.0, 12.0)) * self._rng.uniform(0.5, 1.5), 3)
+
+    def _host(self) -> str:
+        return self._rng.choice(self._setting.hosts)
+
+    def _database_cut(self, at_s: float) -> Action:
+        host = self._host()
+        return Action(at_s, "cut", {"hosts": [host, "db"], "ways": "both", "for_s": self._for_s()})
+
+    def _one_way_cut(self, at_s: float) -> Action:
+        hosts = [self._host(), "db"]
+        self._rng.shuffle(hosts)
+        return Action(at_s, "cut", {"hosts": hosts, "ways": "one", "for_s": self._for_s()})
+
+    def _client_cut(self, at_s: float) -> Action:
+        hosts = [f"c{self._client()}", self._host()]
+        self._rng.shuffle(hosts)
+        ways = self._rng.choice(("one", "both"))
+        return Action(at_s, "cut", {"hosts": hosts, "ways": ways, "for_s": self._for_s()})
+
+    def _database_kill(self, at_s: float) -> Action:
+        return Action(at_s, "crash_database", {"how": "killed", "for_s": self._for_s()})
+
+    def _database_power_cut(self, at_s: float) -> Action:
+        return Action(at_s, "crash_database", {"how": "without power", "for_s": self._for_s()})
+
+    def _drop(self, at_s: float) -> Action:
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN)).name
+        return Action(at_s, "drop", {"table": table, "for_s": self._for_s()})
+
+    def _lost_change(self, at_s: float) -> Action:
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN)).name
+        return Action(at_s, "lose_change", {"table": table})
+
+    def _server_kill(self, at_s: float) -> Action:
+        details = {"host": self._host(), "how": "killed", "for_s": self._for_s()}
+        return Action(at_s, "crash_server", details)
+
+    def _server_power_cut(self, at_s: float) -> Action:
+        details = {"host": self._host(), "how": "without power", "for_s": self._for_s()}
+        return Action(at_s, "crash_server", details)
+
+    def _server_stop(self, at_s: float) -> Action:
+        return Action(at_s, "stop_server", {"host": self._host(), "for_s": self._for_s()})
+
+    def _client_crash(self, at_s: float) -> Action:
+        how = self._rng.choice(("killed", "without power"))
+        return self._of_client(at_s, "crash_client", how=how, for_s=self._for_s())
+
+    def _client_leave(self, at_s: float) -> Action:
+        return self._of_client(at_s, "leave", politely=self._rng.random() < 0.5)
+
+    def _stall(self, at_s: float) -> list[Action]:
+        stall = self._of_client(at_s, "stall", for_s=self._for_s())
+        actions = [stall, *self._bursts_after(at_s)]
+        if self._rng.random() < 0.5:  # from a cursor in the middle of what was merged, perhaps
+            again_s = at_s + stall.details["for_s"] + self._rng.uniform(0.5, 2.0)
+            which, part = self._rng.randrange(3), self._rng.uniform(0.6, 1.0)
+            details = {"client": stall.details["client"], "which": which, "part": part}
+            actions.append(Action(again_s, "go_back", details))
+        return actions
+
+    def _slow_reader(self, at_s: float) -> list[Action]:
+        for_s = self._rng.choice((4.0, 12.0, 20.0))
+        slow = self._of_client(at_s, "read_slowly", every_s=1.0, for_s=for_s)
+        return [slow, *self._bursts_after(at_s)]
+
+    def _bursts_after(self, at_s: float) -> list[Action]:
+        """Enough to fill buffers with."""
+        count = self._rng.choice((0, 1, 2))
+        return [self._burst(at_s + self._rng.uniform(0.01, 2.0)) for _ in range(count)]
+
+    def _leap(self, at_s: float) -> Action:
+        by_s = self._rng.choice((-3600.0, -10.0, 10.0, 3600.0))
+        return Action(at_s, "leap", {"host": self._host(), "by_s": by_s})
+
+
+def _each_once(writes: list[tuple[Any, Document | None]]) -> list[tuple[Any, Document | None]]:
+    """The last write to each key: one query makes them, in no order."""
+    return list(dict(writes).items())

@@ -1,0 +1,300 @@
+"""What must hold besides what a client sees by its events: answers, memory, ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.oracle import BrokenPromise, Holding
+from tests.simulation.subscribers import Bookmark, Wish
+from tests.simulation.tables import LOGIN, POLICY, SCHEDULE, TABLES, SimulatedTable, Where
+
+if TYPE_CHECKING:
+    from graphql_api.feeds.feed import Feed
+    from tests.simulation.hosts import API
+    from tests.simulation.subscribers import Subscriber
+    from tests.simulation.tcp import Transport
+    from tests.simulation.world import World
+
+_LOOK_S = 0.5
+_SEND_TIMEOUT_S = 4.0
+_LEFTOVERS_S = 60.0
+_MAX_EVENT_BYTES = 16_384
+"""More than any event of a story takes; a server writes no more than 64 KB of them at a time."""
+
+_GRACE_AND_LAST_FRAMES_S = 5.0
+
+
+class Watch:
+    """Looks at the servers' memory and sockets now and then."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._timer: asyncio.TimerHandle | None = None
+        self._stuck: dict[Transport, tuple[int, float]] = {}
+
+    def start(self) -> None:
+        self._timer = self._world.loop.call_later(_LOOK_S, self._look)
+
+    def stop(self) -> None:
+        assert self._timer is not None
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        self.start()
+        try:
+            for api in self._world.apis.values():
+                if api.is_up:
+                    for feed in api.feeds:
+                        self._check_memory(feed)
+                    for transport in api.sockets:
+                        self._check_socket(transport)
+        except BrokenPromise as error:
+            self._world.fail(str(error))
+
+    def _check_memory(self, feed: Feed[Any, Any]) -> None:
+        """What is held for a subscriber is bounded by the table; the history by its limit."""
+        setting = self._world.setting
+        keys = len(TABLES[feed.table.name].keys)
+        if len(feed.history) > setting.history_max_changes:
+            raise BrokenPromise(f"clause 7: the history holds {len(feed.history)} changes")
+        for view in feed._cache._views.values():
+            for subscriber in view.subscribers:
+                held = len(subscriber._queue)
+                merged = len(subscriber._pending or ()), len(subscriber._batch)
+                if held > setting.queue_limit or max(merged) > keys:
+                    raise BrokenPromise(
+                        f"clause 8: {held} changes wait for a subscriber, and {merged} merged ones"
+                    )
+
+    def _check_socket(self, transport: Transport) -> None:
+        """A client that takes nothing is cut off; what waits for it is bounded."""
+        limit = self._world.setting.buffer_bytes + 65_536 + _MAX_EVENT_BYTES
+        if transport.most_waiting_bytes > limit:
+            raise BrokenPromise(
+                f"clause 8: {transport.most_waiting_bytes} bytes wait for one client"
+            )
+        now_s = self._world.loop.time()
+        waiting = transport.get_write_buffer_size()
+        taken = transport.out.acknowledged_bytes
+        if not waiting or transport.is_lost:
+            self._stuck.pop(transport, None)
+            return
+        before, since_s = self._stuck.get(transport, (taken, now_s))
+        if taken > before:
+            before, since_s = taken, now_s
+        self._stuck[transport] = before, since_s
+        if now_s - since_s > 1.25 * _SEND_TIMEOUT_S + 2 * _LOOK_S:
+            raise BrokenPromise(
+                f"clause 8: a client has taken nothing for {now_s - since_s:.1f} s, and is served"
+            )
+
+
+async def stale(world: World, host: str, for_s: float, *, notice_s: float) -> None:
+    """An outage that lasts long enough is seen by everybody as STALE."""
+    if for_s < notice_s + 2.0:
+        return
+    api = world.apis[host]
+    await asyncio.sleep(notice_s + 1.0)
+    if world.apis[host] is not api or not api.is_up:
+        return
+    for subscriber in world.subscribers:
+        is_reached = subscriber.api is api and world.loop.time() > subscriber.excused_until_s
+        for wish in subscriber.wishes.values():
+            if is_reached and wish.is_asked and wish.holding.status == "READY":
+                raise BrokenPromise(
+                    f"clause 5: {wish.id} of {subscriber.name} is READY, though the database has "
+                    f"been out of reach for {notice_s + 1.0:g} s"
+                )
+
+
+async def page_and_watch(
+    world: World, subscriber: Subscriber, table: SimulatedTable, where: Where, id_: str
+) -> None:
+    """A page and its cursor belong together: who subscribes from it misses and repeats nothing."""
+    serial = world.truth[table.name].serial_at(world.loop.time() - 1.0)
+    result = await subscriber.execute(table.query(), {"where": dict(where)})
+    if result is None:
+        return
+    if result.get("errors"):
+        _expect_code(result, "FEED_UNAVAILABLE")
+        return
+    (page,) = result["data"].values()
+    holding = Holding(world.truth[table.name], where, world.strictness)
+    holding.begin(include_initial=True, resumes=False, serial=serial)
+    cursor = page["cursor"]
+    holding.take({"__typename": "FeedState", "status": "INITIALIZING", "cursor": cursor})
+    for item in page["items"]:
+        holding.take({"__typename": "Added", "cause": "INITIAL", "row": item, "cursor": cursor})
+    holding.take({"__typename": "FeedState", "status": page["status"], "cursor": cursor})
+    if page["total"] != len(page["items"]):
+        raise BrokenPromise(f"a page has {len(page['items'])} rows, and says {page['total']}")
+    wish = Wish(id_, table, where, holding, run=subscriber.api)
+    wish.bookmarks.append(Bookmark(cursor, holding.copy(), subscriber.api, is_of_snapshot=False))
+    subscriber.wishes[id_] = wish
+    if subscriber.is_acknowledged:
+        subscriber._ask(wish, by_init=False)
+
+
+async def bad_cursor(subscriber: Subscriber, place: float) -> None:
+    """An altered cursor is refused."""
+    wishes = [wish for wish in subscriber.wishes.values() if wish.bookmarks]
+    if not wishes:
+        return
+    cursor = wishes[0].bookmarks[-1].cursor
+    at = int(place * len(cursor))
+    altered = cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :]
+    query = wishes[0].table.subscription()
+    result = await subscriber.execute(query, {"since": altered})
+    if result is not None:
+        _expect_code(result, "BAD_CURSOR")
+
+
+async def mutate(world: World, subscriber: Subscriber, domain: str, url: str | None) -> None:
+    """A mutation's write is what the next query shows."""
+    if url is None:
+        query = "mutation($domain: String!) { deleteDomainLogin(domain: $domain) }"
+    else:
+        query = (
+            "mutation($domain: String!, $url: String) "
+            "{ setDomainLogin(domain: $domain, input: {loginUrl: $url}) { domain } }"
+        )
+    variables = {"domain": domain, "url": url}
+    result = await subscriber.execute(query, variables if url else {"domain": domain})
+    if result is None:
+        return
+    is_strict = world.setting.feeds_are_never_lost
+    if result.get("errors"):
+        code = result["errors"][0].get("extensions", {}).get("code")
+        if code == "NOT_FOUND":
+            return  # what is not there cannot be deleted
+        if is_strict or code == "INTERNAL_SERVER_ERROR":
+            raise BrokenPromise(f"a mutation failed: {result['errors']}")
+        return
+    truth = world.truth[LOGIN.name]
+    written = len(truth.history(domain)) - 1
+    while written and not _is_written(truth.history(domain)[written].row, url):
+        written -= 1
+    query = f"query($domain: String!) {{ domainLogin(domain: $domain) {{ {LOGIN.selection} }} }}"
+    shown = await subscriber.execute(query, {"domain": domain})
+    if shown is None or not is_strict or shown.get("errors"):
+        return
+    row = shown["data"]["domainLogin"]
+    if row is not None:
+        row["invalidFields"].sort()
+    if row not in [moment.row for moment in truth.history(domain)[written:]]:
+        raise BrokenPromise(f"a query shows {row} after a mutation that set {domain} to {url}")
+
+
+def _is_written(row: dict[str, Any] | None, url: str | None) -> bool:
+    return row is None if url is None else row is not None and row["loginUrl"] == url
+
+
+def _expect_code(result: dict[str, Any], code: str) -> None:
+    errors = result.get("errors") or [{}]
+    found = errors[0].get("extensions", {}).get("code")
+    if found != code:
+        raise BrokenPromise(f"{code} was to be answered, not {result}")
+
+
+async def at_rest(world: World) -> None:
+    """What must hold when all is calm: queries agree, and nothing is left of what is over."""
+    give_up_s = world.loop.time() + _LEFTOVERS_S
+    while (leftover := await _disagreement(world) or _leftover(world)) is not None:
+        if world.loop.time() > give_up_s:
+            raise BrokenPromise(leftover)
+        await asyncio.sleep(1.0)
+
+
+async def _disagreement(world: World) -> str | None:
+    """What a query shows that is not so."""
+    for subscriber in world.subscribers[: len(world.setting.hosts)]:
+        for table in TABLES.values():
+            result = await subscriber.execute(table.query(), {})
+            if result is None or result.get("errors"):
+                return f"a query failed: {result}"  # its token may just have ended
+            (page,) = result["data"].values()
+            rows = {item[table.key]: item for item in page["items"]}
+            for row in rows.values():
+                row["invalidFields"].sort()
+            wanted = world.truth[table.name].rows({})
+            if rows != wanted or page["status"] != "READY":
+                return f"a query shows {page}, and {table.name} holds {wanted}"
+        difference = await _wrong_reference(world, subscriber)
+        if difference is not None:
+            return difference
+    return None
+
+
+async def _wrong_reference(world: World, subscriber: Subscriber) -> str | None:
+    result = await subscriber.execute("{ schedules { items { id policy { id name } } } }", {})
+    if result is None:
+        return "the socket was lost"
+    policies = world.truth[POLICY.name].rows({})
+    schedules = world.truth[SCHEDULE.name].rows({})
+    for item in result["data"]["schedules"]["items"]:
+        policy = policies.get(schedules[item["id"]]["policyId"] or "")
+        wanted = None if policy is None else {"id": policy["id"], "name": policy["name"]}
+        if item["policy"] != wanted:
+            return f"the schedule {item['id']} has {item['policy']}, not {wanted}"
+    return None
+
+
+def _leftover(world: World) -> str | None:
+    for api in world.apis.values():
+        subscribers = [each for each in world.subscribers if each.api is api and each.socket]
+        for feed in api.feeds:
+            name = feed.table.name
+            wanted = sum(
+                wish.table.name == name and wish.is_asked
+                for each in subscribers
+                for wish in each.wishes.values()
+            )
+            if feed.subscribers != wanted:
+                return f"clause 9: {feed.subscribers} subscribers of {name}, and {wanted} are there"
+    setting = world.setting
+    if setting.feeds_are_never_lost and "server power cuts" not in setting.troubles:
+        assert world.database is not None
+        for name in TABLES:
+            count = world.database.changefeeds(name)
+            if count != len(world.apis):
+                return f"clause 10: {count} changefeeds of {name} for {len(world.apis)} servers"
+    return None
+
+
+async def shutdown(world: World, api: API, *, grace_s: float) -> None:
+    """A shutdown sends everybody away with 1012, one after the other, and leaves nothing behind."""
+    began_s = world.loop.time()
+    clients = [
+        each
+        for each in world.subscribers
+        if each.api is api
+        and each.is_acknowledged
+        and not each.is_slow
+        and each.excused_until_s < began_s
+    ]
+    sockets = len(api.sockets)
+    for each in clients:
+        each.ends.clear()
+    api.stop()
+    await asyncio.wait({api.task}, timeout=grace_s + _GRACE_AND_LAST_FRAMES_S)
+    if not api.task.done():
+        raise BrokenPromise(f"clause 9: {api.host} does not end within its grace period")
+    if (error := api.task.exception()) is not None:
+        raise BrokenPromise(f"clause 9: {api.host} ended with {error!r}")
+    await asyncio.sleep(1.0)
+    left = [task.get_name() for task in api.process.tasks]
+    if left or api.process.transports:
+        raise BrokenPromise(
+            f"clause 9: {api.host} has ended, and left {left}, "
+            f"{len(api.process.transports)} sockets"
+        )
+    ends = [each.ends[0] for each in clients if each.ends]
+    for each in clients:
+        code = each.ends[0][1] if each.ends else None
+        if code != 1012 and not world.setting.has_tokens:
+            raise BrokenPromise(f"clause 9: {each.name} was sent away with {code}, not 1012")
+    if len(clients) == sockets > 1 and not world.setting.has_tokens:
+        spread_s = max(at_s for at_s, _ in ends) - min(at_s for at_s, _ in ends)
+        if spread_s < grace_s / sockets - 2 * world.setting.latency_s[1] - 0.1:
+            raise BrokenPromise(f"clause 9: everybody was sent away within {spread_s:.2f} s")

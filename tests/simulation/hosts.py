@@ -1,0 +1,277 @@
+"""The programs of a simulation: the database, the API server, and the crawler that writes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import random
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from graphql_api import server as product
+from graphql_api.app import create_app
+from graphql_api.embedded import EmbeddedServer
+from graphql_api.embedded.catalog import Catalog
+from graphql_api.embedded.storage import Storage
+from graphql_api.embedded.terms.indexes import build_index
+from graphql_api.embedded.transaction import Transaction
+from graphql_api.errors import DatabaseError
+from graphql_api.feeds.feed import Feed
+from graphql_api.machine import Machine
+from graphql_api.rethink.connection import Connection, connect
+from graphql_api.rethink.driver import r
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.settings import Settings
+from tests.simulation.entropy import EPOCH_S
+from tests.simulation.network import Network, Process
+from tests.simulation.tables import TABLES, Document
+from tests.simulation.tcp import FakeSocket, Transport, ask_kernel
+from tests.simulation.truth import Truth
+
+DATABASE = "starbelly"
+URL = DatabaseURL("db", 28015, DATABASE, password="simulated")
+API_PORT = 8000
+_SECRET = b"the secret of simulated tokens, which are worth nothing"
+
+
+class Disk:
+    """What survives the database: its file, in memory, and the record of every commit."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth = truth
+        self.storage: Storage | None = None
+        self.losing: set[str] = set()
+        """Tables of which the next commit reaches no changefeed."""
+
+
+class RecordedCatalog(Catalog):
+    """A catalog that records what it commits."""
+
+    def __init__(self, disk: Disk) -> None:
+        assert disk.storage is not None
+        self.disk = disk
+        super().__init__(disk.storage, build_index)
+
+    def _apply(self, transaction: Transaction) -> None:
+        deaf = []
+        for write in transaction.writes:
+            table = write.table
+            truth = self.disk.truth.get(table.name)
+            if truth is not None:
+                document = write.new if write.new is not None else write.old
+                assert document is not None
+                truth.commit(document[table.primary_key], write.new)
+            if table.name in self.disk.losing:
+                self.disk.losing.discard(table.name)
+                deaf.append((table, dict(table.changefeeds)))
+                table.changefeeds.clear()
+        super()._apply(transaction)
+        for table, changefeeds in deaf:
+            table.changefeeds.update(changefeeds)
+
+    def close(self) -> None:
+        """Keep the file: the next run of the database opens it again."""
+
+
+class Database(EmbeddedServer):
+    """The embedded database, with a disk that outlives it."""
+
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(None, host="db", port=URL.port, password=URL.password)
+        self.disk = disk
+        self.catalog: RecordedCatalog
+
+    def _load(self, storage: Storage) -> Catalog:
+        if self.disk.storage is None:
+            self.disk.storage = storage
+        else:
+            storage.close()
+        self.catalog = RecordedCatalog(self.disk)
+        return self.catalog
+
+    def make_tables(self) -> None:
+        """Make Starbelly's tables, where they are missing."""
+        if DATABASE not in self.catalog.databases:
+            self.catalog.create_database(DATABASE)
+        for table in TABLES.values():
+            if not self.has_table(table.name):
+                self.make_table(table.name)
+
+    def has_table(self, name: str) -> bool:
+        return name in self.catalog.database(DATABASE).tables
+
+    def make_table(self, name: str) -> None:
+        database = self.catalog.database(DATABASE)
+        self.catalog.create_table(database, name, TABLES[name].key, "hard")
+
+    def drop_table(self, name: str) -> None:
+        self.catalog.drop_table(self.catalog.database(DATABASE), name)
+        self.disk.truth[name].drop()
+
+    def changefeeds(self, name: str) -> int:
+        """How many changefeeds of a table are open."""
+        table = self.catalog.database(DATABASE).tables.get(name)
+        return 0 if table is None else len(table.changefeeds)
+
+
+class Crawler:
+    """Writes to the database as Starbelly does, over a connection of its own."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self._stack: Any = None
+
+    async def write(self, table: str, writes: list[tuple[Any, Document | None]]) -> None:
+        """Make some writes to one table with one query; if the database is not there, none."""
+        try:
+            connection = await self._open()
+            term = r.db(DATABASE).table(table)
+            documents = [document for _, document in writes if document is not None]
+            deleted = [key for key, document in writes if document is None]
+            if documents:
+                await connection.run(term.insert(documents, conflict="replace"))
+            if deleted:
+                await connection.run(term.get_all(*deleted).delete())
+        except DatabaseError:
+            await self.close()
+
+    async def _open(self) -> Connection:
+        if self._connection is None or not self._connection.is_open:
+            await self.close()
+            stack = connect(URL)
+            self._connection = await stack.__aenter__()
+            self._stack = stack
+        return self._connection
+
+    async def close(self) -> None:
+        stack, self._stack, self._connection = self._stack, None, None
+        if stack is not None:
+            with suppress(DatabaseError):
+                await stack.__aexit__(None, None, None)
+
+
+@cache
+def _settings() -> Settings:
+    """What all servers have in common."""
+    url = f"rethinkdb://{URL.user}:{URL.password}@{URL.host}:{URL.port}/{URL.database}"
+    values: dict[str, Any] = {"database": SecretStr(url), "graphiql": False, "live": False}
+    return Settings(**values)
+
+
+class InOrder(dict[Any, None]):
+    """A set whose order is that of its making: uvicorn has sets of what is hashed by address."""
+
+    add = dict.setdefault
+
+    def discard(self, item: object) -> None:
+        self.pop(item, None)
+
+    remove = dict.__delitem__
+
+
+class SimulatedServer(product.Server):
+    """The product's server; signals come from the story."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class API:
+    """One run of the API server on a host."""
+
+    def __init__(
+        self,
+        network: Network,
+        host: str,
+        *,
+        rng: random.Random,
+        options: dict[str, Any],
+        write_buffer_bytes: int,
+    ) -> None:
+        self.network = network
+        self.process = Process(network, host)
+        self.host = host
+        self.rng = rng
+        self.skew_s = 0.0
+        self.is_stopping = False
+        self.options = options
+        self.write_buffer_bytes = write_buffer_bytes
+        self.server: SimulatedServer
+        self.app: Any
+        self.task = self.process.spawn(self._serve(), f"server {host}")
+
+    def wall_clock(self) -> datetime:
+        """The time of day on this host, which may leap."""
+        return datetime.fromtimestamp(EPOCH_S + self.network.loop.time() + self.skew_s, UTC)
+
+    async def _serve(self) -> None:
+        settings = _settings().model_copy(update=self.options)
+        machine = Machine(
+            now=self.wall_clock,
+            monotonic_s=self.network.loop.time,
+            cpu_s=lambda: 0.0,  # what a client costs would differ from run to run
+            rng=random.Random(self.rng.getrandbits(64)),
+            random_bytes=self.rng.randbytes,
+        )
+        self.app = create_app(settings, machine=machine, announce=lambda _: None)
+        self.server = SimulatedServer(self.app, settings, kernel=ask_kernel)
+        self.server.server_state.connections = InOrder()  # type: ignore[assignment]
+        self.server.server_state.tasks = InOrder()  # type: ignore[assignment]
+        config = self.server.config
+        config.load()
+        protocol: Any = config.ws_protocol_class
+        limits = replace(protocol.limits, write_buffer_bytes=self.write_buffer_bytes)
+        config.ws_protocol_class = protocol.with_limits(limits, ask_kernel)
+        listener: Any = FakeSocket((self.host, API_PORT))
+        await self.server.serve([listener])
+
+    def stop(self) -> None:
+        """Have it shut down, as an operator does."""
+        self.is_stopping = True
+        self.server.handle_exit(signal.SIGTERM, None)
+
+    @property
+    def is_up(self) -> bool:
+        return self.process.is_alive and not self.task.done() and not self.is_stopping
+
+    @property
+    def feeds(self) -> list[Feed[Any, Any]]:
+        """Its feeds, once it has started."""
+        services = getattr(getattr(self, "app", None), "_services", None)
+        return [] if services is None or services._feeds is None else list(services._feeds)
+
+    @property
+    def sockets(self) -> list[Transport]:
+        """Its side of every client's connection."""
+        return [each for each in self.process.transports if each.name[1] == API_PORT]
+
+
+def key_file(directory: Path) -> Path:
+    """The key by which the servers check tokens."""
+    file = directory / "simulated.key"
+    file.write_bytes(_SECRET)
+    file.chmod(0o600)
+    return file
+
+
+def token(expires_at_s: float) -> str:
+    """A JWT for everything, until a time of day."""
+    claims = {"exp": expires_at_s, "sub": "client", "scope": "read logins write"}
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+        for part in ({"alg": "HS256", "typ": "JWT"}, claims)
+    ]
+    signed = b".".join(parts)
+    signature = hmac.digest(_SECRET, signed, hashlib.sha256)
+    return b".".join((signed, base64.urlsafe_b64encode(signature).rstrip(b"="))).decode()

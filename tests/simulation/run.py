@@ -1,0 +1,165 @@
+"""Running stories: one, many, and the smallest one that still fails."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import logging
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from graphql_api import app
+from graphql_api.feeds.feed import FeedSettings
+from graphql_api.schema import APISchema, build_schema
+from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.transport.documents import Documents
+from tests.simulation import entropy
+from tests.simulation.author import story_of
+from tests.simulation.loop import SimulatedLoop, current_process
+from tests.simulation.oracle import BrokenPromise
+from tests.simulation.story import Story
+from tests.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a story.
+
+    Attributes:
+        failure: What was broken; None if nothing was.
+        digest: Equal for two runs in which the same bytes arrived at the same times.
+        log: The last things that happened.
+        events: How many events the clients were sent.
+        duration_s: How long it took on the simulated clock.
+    """
+
+    failure: str | None
+    digest: str
+    log: tuple[str, ...]
+    events: int
+    duration_s: float
+
+
+@cache
+def _directory() -> Path:
+    """A place for the key of tokens, for as long as this process runs."""
+    directory = Path(tempfile.mkdtemp(prefix="simulation-"))
+    atexit.register(shutil.rmtree, directory)
+    return directory
+
+
+@cache
+def _schema(**options: Any) -> APISchema:
+    return build_schema(**options)
+
+
+def _shared_schema(*, extensions: Sequence[Any] = (), **options: Any) -> APISchema:
+    """The schema, which every server would make alike; it takes a tenth of a story's time."""
+    schema = _schema(**options)
+    schema.extensions = (CodeValidationErrors, *extensions)
+    return schema
+
+
+@cache
+def _shared_documents() -> Documents:
+    """Clients' documents, parsed and validated once for all stories: they are always the same."""
+    return Documents()
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """When garbage is found depends on the whole process; so it is found between two stories."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _ErrorLog(logging.Handler):
+    """What the servers log as errors; a process that was killed may say what it likes."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note an error."""
+        process = current_process.get()
+        if process is None or process.is_alive:
+            cause = record.exc_info[1] if record.exc_info else None
+            self.errors.append(f"{record.getMessage()} {cause!r}")
+
+
+@contextmanager
+def _logged_errors() -> Iterator[list[str]]:
+    """The errors that are logged; all else is worth no line where hundreds of servers run."""
+    handler = _ErrorLog()
+    root = logging.getLogger()
+    before = root.manager.disable
+    logging.disable(logging.WARNING)
+    root.addHandler(handler)
+    try:
+        yield handler.errors
+    finally:
+        root.removeHandler(handler)
+        logging.disable(before)
+
+
+def run(story: Story) -> Outcome:
+    """Let a story happen."""
+    loop = SimulatedLoop()
+    chance = random.Random(f"entropy {story.setting.seed}")
+    feed_settings = partial(FeedSettings, queue_limit=story.setting.queue_limit)
+    failure = None
+    with (
+        entropy.simulated(chance, loop.time),
+        mock.patch.object(app, "FeedSettings", feed_settings),
+        mock.patch.object(app, "build_schema", _shared_schema),
+        mock.patch.object(app, "leave_out_what_stays"),  # it would keep garbage
+        mock.patch.object(app, "_documents", return_value=_shared_documents()),
+        _no_garbage_collection(),
+        _logged_errors() as errors,
+    ):
+        try:
+            world = World(loop, story, _directory())
+            failure = loop.run_until_complete(_happen(world))
+        except AssertionError as error:  # the loop does not end, or waits for nothing
+            failure = str(error)
+        finally:
+            loop.close()
+    if failure is None and (unexpected := [*loop.failures, *errors]):
+        failure = f"an unexpected error: {unexpected[0]}"
+    return Outcome(
+        failure=failure,
+        digest=world.network.digest.hexdigest(),
+        log=tuple(world.log),
+        events=sum(wish.events for each in world.subscribers for wish in each.wishes.values()),
+        duration_s=loop.time(),
+    )
+
+
+async def _happen(world: World) -> str | None:
+    failure = None
+    try:
+        await world.run()
+    except BrokenPromise as error:
+        failure = str(error)
+    finally:
+        await world.free()
+    return failure
+
+
+def run_seed(seed: int) -> Outcome:
+    """Let the story of a seed happen."""
+    return run(story_of(seed))

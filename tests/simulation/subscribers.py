@@ -1,0 +1,414 @@
+"""The clients of a simulation: what they ask for, how they come back, and what they make of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation import hosts
+from tests.simulation.client import Message, Socket
+from tests.simulation.network import Process
+from tests.simulation.oracle import BrokenPromise, Holding, Strictness
+from tests.simulation.story import shortened
+from tests.simulation.tables import SimulatedTable, Where
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_FIRST_WAIT_S, _LAST_WAIT_S = 0.2, 2.0
+_MAX_BOOKMARKS = 60
+_PING_EVERY_S = 8.0
+_LAG_S = 1.0
+"""How old what the server knows may be, when nothing is in its way."""
+
+_FORBIDDEN, _LOST = 4403, 1006
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A cursor, with what its holder held then, and where it came from."""
+
+    cursor: str
+    holding: Holding
+    run: object
+    is_of_snapshot: bool
+
+
+@dataclass
+class Wish:
+    """A subscription that a client wants, on whatever socket it has."""
+
+    id: str
+    table: SimulatedTable
+    where: Where
+    holding: Holding
+    include_initial: bool = True
+    by_init: bool = False
+    """Whether its cursor goes into `connection_init`, as stock clients do it."""
+    bookmarks: list[Bookmark] = field(default_factory=list)
+    run: object = None
+    """The run of the server that it was last served by."""
+    must_replay: bool = False
+    foreign_cursor: str | None = None
+    """A cursor of another filter, to begin with: it is worth nothing here."""
+    is_asked: bool = False
+    events: int = 0
+
+    def note(self, cursor: str, *, is_of_snapshot: bool) -> None:
+        self.events += 1
+        if len(self.bookmarks) == _MAX_BOOKMARKS:
+            del self.bookmarks[1]
+        self.bookmarks.append(Bookmark(cursor, self.holding.copy(), self.run, is_of_snapshot))
+
+
+class Subscriber:
+    """A client with some subscriptions, which comes back whenever it is sent away."""
+
+    def __init__(self, world: World, name: str, host: str, rng: random.Random) -> None:
+        self.world = world
+        self.name = name
+        self.server_host = host
+        self.rng = rng
+        self.wishes: dict[str, Wish] = {}
+        self.socket: Socket | None = None
+        self.api: hosts.API | None = None
+        self.is_acknowledged = False
+        self.is_stalled = False
+        self.excused_until_s = 0.0
+        self.slow_until_s = 0.0
+        self.token_ends_s: float | None = None
+        self.ends: list[tuple[float, int]] = []
+        self._heard = 0
+        self._ended_at_s: dict[str, float] = {}
+        self._failures = 0
+        self._queries = 0
+        self._awaited: dict[str, Any] = {}
+        self.process = Process(world.network, name)
+        self.process.spawn(self._connect(), name)
+
+    @property
+    def strictness(self) -> Strictness:
+        return self.world.strictness
+
+    def excuse(self, seconds: float) -> None:
+        """Something has been done to its connection: it may be lost for some time."""
+        self.excused_until_s = max(self.excused_until_s, self.world.loop.time() + seconds)
+
+    # The socket.
+
+    async def _connect(self) -> None:
+        world = self.world
+        try:
+            _, socket = await world.network.connect(
+                lambda: Socket(self._opened, self._received, self._ended),
+                self.server_host,
+                hosts.API_PORT,
+            )
+        except OSError:
+            if self.process.is_alive:
+                self._come_back()
+            return
+        assert isinstance(socket, Socket)
+        self.socket = socket
+        self._ping_later(socket, self._heard)
+
+    def _come_back(self) -> None:
+        wait_s = min(_LAST_WAIT_S, _FIRST_WAIT_S * 2 ** min(self._failures, 5))
+        self._failures += 1
+        wait_s *= self.rng.uniform(0.5, 1.0)
+        process = self.process
+        self.world.loop.call_later(wait_s, self._again, process, context=process.context)
+
+    def _again(self, process: Process) -> None:
+        if process.is_alive:
+            process.spawn(self._connect(), self.name)
+
+    def crash(self, *, power: bool) -> None:
+        """Be killed, or lose the power."""
+        self.process.kill(power=power)
+        self._lose_socket()
+
+    def _lose_socket(self) -> None:
+        self.socket = None
+        self.is_acknowledged = self.is_stalled = False
+        for wish in self.wishes.values():
+            wish.is_asked = False
+        for future in self._awaited.values():
+            if not future.done():
+                future.cancel()
+        self._awaited.clear()
+
+    def restart(self) -> None:
+        """Begin again after a crash, with what was kept of the subscriptions."""
+        self.process = Process(self.world.network, self.name)
+        self._failures = 0
+        self.process.spawn(self._connect(), self.name)
+
+    def _opened(self) -> None:
+        self.api = self.world.apis.get(self.server_host)
+        self._failures = 0
+        self.is_acknowledged = False
+        payload: dict[str, Any] = {}
+        if self.world.setting.has_tokens:
+            ends_s = self.world.wall_s(self.server_host) + self.world.setting.token_life_s
+            self.token_ends_s = ends_s
+            payload["authorization"] = f"Bearer {hosts.token(ends_s)}"
+        since = {
+            wish.id: wish.bookmarks[-1].cursor
+            for wish in self.wishes.values()
+            if wish.by_init and wish.bookmarks
+        }
+        if since:
+            payload["since"] = since
+        self._send({"type": "connection_init", "payload": payload})
+
+    def _send(self, message: Message) -> None:
+        if self.socket is not None:
+            self.socket.send(message)
+
+    def _ended(self, code: int) -> None:
+        self.ends.append((self.world.loop.time(), code))
+        self._lose_socket()
+        self.world.note(f"{self.name}'s socket is closed: {code}")
+        if not self.process.is_alive or self.world.is_over:
+            return
+        try:
+            self._judge_end(code)
+        except BrokenPromise as error:
+            self.world.fail(str(error))
+        self._come_back()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it does not read all the time."""
+        return self.is_stalled or self.world.loop.time() < self.slow_until_s
+
+    def _token_is_over(self) -> bool:
+        ends_s = self.token_ends_s
+        return ends_s is not None and self.world.wall_s(self.server_host) >= ends_s
+
+    def _judge_end(self, code: int) -> None:
+        api = self.api
+        if api is not None and (api.is_stopping or not api.process.is_alive):
+            return
+        now_s = self.world.loop.time()
+        if code == _LOST and self.is_slow and self._token_is_over():
+            return  # it took the last words too slowly
+        if code == _FORBIDDEN and self.token_ends_s is not None:
+            left_s = self.token_ends_s - self.world.wall_s(self.server_host)
+            has_just_leaped = now_s < self.world.leaped_at_s.get(self.server_host, -1.0) + _LAG_S
+            if left_s <= 0.5 or has_just_leaped:
+                return
+            raise BrokenPromise(f"{self.name} was forbidden {left_s:.1f} s before its token ended")
+        if code in (_LOST, 1005, 503, 4408) and now_s <= self.excused_until_s:
+            return
+        raise BrokenPromise(f"clause 8: {self.name} was cut off without a reason: {code}")
+
+    def _received(self, message: Message) -> None:
+        if self.world.is_over:
+            return
+        try:
+            self._act(message)
+        except BrokenPromise as error:
+            self.world.fail(f"{self.name}: {error}")
+
+    def _act(self, message: Message) -> None:
+        kind, id_ = message["type"], message.get("id")
+        self._heard += 1
+        if kind == "connection_ack":
+            self.is_acknowledged = True
+            for each in self.wishes.values():
+                self._ask(each, by_init=each.by_init and bool(each.bookmarks))
+            return
+        if id_ in self._awaited:
+            future = self._awaited.pop(id_)
+            if kind == "next" and not future.done():
+                future.set_result(message["payload"])
+            elif kind == "error" and not future.done():
+                future.set_result({"errors": message["payload"]})
+            return
+        wish = self.wishes.get(str(id_))
+        if wish is None or not wish.is_asked:
+            if kind == "next" and self._must_have_ended(str(id_)):
+                raise BrokenPromise(f"clause 9: an event of {id_}, which has long been ended")
+            return
+        if kind != "next":
+            raise BrokenPromise(f"clause 5: the subscription {id_} was ended: {message}")
+        payload = message["payload"]
+        if payload.get("errors"):
+            raise BrokenPromise(f"an event with errors: {payload['errors']}")
+        (event,) = payload["data"].values()
+        self._take(wish, event)
+
+    def _ping_later(self, socket: Socket | None, heard: int) -> None:
+        self.world.loop.call_later(
+            _PING_EVERY_S, self._ping, socket, heard, context=self.process.context
+        )
+
+    def _ping(self, socket: Socket | None, heard: int) -> None:
+        """Ask whether the server is there; if it has said nothing since the last time, it is not.
+
+        Otherwise a client would never hear of a server that has lost its power.
+        """
+        if socket is None or self.socket is not socket or self.world.is_over:
+            return
+        if self._heard == heard and not self.is_stalled:
+            self.world.note(f"{self.name} hears nothing, and goes away")
+            socket.transport.abort()
+            return
+        heard = self._heard
+        self._send({"type": "ping"})
+        self._ping_later(socket, heard)
+
+    def _must_have_ended(self, id_: str) -> bool:
+        """Whether the server has known for long that a subscription is over."""
+        now_s = self.world.loop.time()
+        is_late = now_s > self._ended_at_s.get(id_, now_s) + _LAG_S
+        return is_late and self.strictness.sees_every_change
+
+    def _take(self, wish: Wish, event: dict[str, Any]) -> None:
+        world = self.world
+        world.note(f"{self.name} {wish.id}: {_said(event)}")
+        is_first = wish.must_replay
+        wish.must_replay = False
+        if is_first and event.get("status") == "INITIALIZING":
+            raise BrokenPromise(
+                "clause 7: a cursor of this run was answered with a snapshot, "
+                f"though the history reaches back ({wish.id})"
+            )
+        if self.token_ends_s is not None:
+            over_s = world.wall_s(self.server_host) - self.token_ends_s
+            over_s = min(over_s, world.loop.time() - world.leaped_at_s.get(self.server_host, 0.0))
+            is_prompt = (
+                world.setting.clients_are_never_slow and world.loop.time() > self.excused_until_s
+            )
+            if is_prompt and over_s > world.setting.token_tolerance_s:
+                raise BrokenPromise(f"an event came {over_s:.1f} s after the token's end")
+        try:
+            wish.holding.take(event)
+        except BrokenPromise as error:
+            raise BrokenPromise(f"{wish.id}: {error}; the event: {_said(event)}") from None
+        is_of_snapshot = event.get("status") == "INITIALIZING" or event.get("cause") == "INITIAL"
+        wish.note(event["cursor"], is_of_snapshot=is_of_snapshot)
+
+    # What the story has it do.
+
+    def subscribe(self, id_: str, table: SimulatedTable, where: Where, **options: Any) -> None:
+        """Want a subscription from now on."""
+        holding = Holding(self.world.truth[table.name], where, self.strictness)
+        wish = self.wishes[id_] = Wish(id_, table, where, holding, **options)
+        if self.is_acknowledged:
+            self._ask(wish, by_init=False)
+
+    def unsubscribe(self, id_: str) -> Wish | None:
+        """Want it no more."""
+        self._ended_at_s[id_] = self.world.loop.time()
+        wish = self.wishes.pop(id_, None)
+        if wish is not None and wish.is_asked:
+            self._send({"type": "complete", "id": id_})
+        return wish
+
+    def go_back(self, id_: str, part: float) -> None:
+        """Subscribe again from an earlier cursor, with what was held then."""
+        wish = self.unsubscribe(id_)
+        if wish is None:
+            return
+        bookmarks = wish.bookmarks
+        again = self.wishes[f"{id_}'"] = Wish(
+            f"{id_}'", wish.table, wish.where, wish.holding, by_init=wish.by_init, run=wish.run
+        )
+        if bookmarks:
+            mark = bookmarks[int(part * len(bookmarks))]
+            again.holding = mark.holding.copy()
+            again.bookmarks.append(mark)
+        if self.is_acknowledged:
+            self._ask(again, by_init=False)
+
+    def use_elsewhere(self, wish: Wish, place: int) -> None:
+        """Subscribe to the same table with another filter and this one's cursor."""
+        where = wish.table.filters[place % len(wish.table.filters)]
+        if where == wish.where or not wish.bookmarks or not self.is_acknowledged:
+            return
+        id_ = f"{wish.id}/{place}"
+        self.unsubscribe(id_)
+        self.subscribe(id_, wish.table, where, foreign_cursor=wish.bookmarks[-1].cursor)
+
+    def _ask(self, wish: Wish, *, by_init: bool) -> None:
+        variables: dict[str, Any] = {"where": dict(wish.where)}
+        mark = wish.bookmarks[-1] if wish.bookmarks else None
+        if mark is not None and not by_init:
+            variables["since"] = mark.cursor
+        if wish.foreign_cursor is not None:
+            variables["since"], wish.foreign_cursor = wish.foreign_cursor, None
+        variables["initial"] = wish.include_initial
+        serial = wish.holding.truth.serial_at(self.world.loop.time() - _LAG_S)
+        if mark is None or mark.is_of_snapshot:
+            wish.holding.begin(
+                include_initial=wish.include_initial or mark is not None,
+                resumes=False,
+                serial=serial,
+            )
+        else:
+            wish.holding.begin(include_initial=True, resumes=True, serial=0)
+        assert self.api is not None
+        is_same_run = mark is not None and not mark.is_of_snapshot and mark.run is self.api
+        wish.must_replay = is_same_run and self.world.history_reaches(wish.table.name)
+        if wish.run is not None and wish.run is not self.api:
+            wish.holding.has_moved = self.world.has_two_servers
+        wish.run = self.api
+        wish.is_asked = True
+        payload = {"query": wish.table.subscription(), "variables": variables}
+        self._send({"type": "subscribe", "id": wish.id, "payload": payload})
+
+    async def execute(self, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
+        """The result of a query or mutation; None if the socket is lost before it comes."""
+        if not self.is_acknowledged:
+            return None
+        self._queries += 1
+        id_ = f"{self.name}-query-{self._queries}"
+        future = self._awaited[id_] = self.world.loop.create_future()
+        self._send(
+            {"type": "subscribe", "id": id_, "payload": {"query": query, "variables": variables}}
+        )
+        try:
+            result: dict[str, Any] = await future
+        except asyncio.CancelledError:
+            if self._awaited.get(id_) is future:
+                raise
+            return None
+        return result
+
+    def stall(self) -> None:
+        """Read nothing more."""
+        if self.socket is not None and not self.is_stalled:
+            self.is_stalled = True
+            self.socket.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again."""
+        if self.socket is not None and self.is_stalled:
+            self.is_stalled = False
+            self.socket.transport.resume_reading()
+
+    def leave(self, *, politely: bool) -> None:
+        """Close the socket, and come back."""
+        self.excuse(1.0)
+        if self.socket is not None:
+            self.socket.leave(politely=politely)
+
+    def difference(self) -> str | None:
+        """What is not as it should be, when all is calm."""
+        if self.socket is None or not self.is_acknowledged:
+            return f"{self.name} is not connected"
+        for wish in self.wishes.values():
+            difference = wish.holding.difference()
+            if difference is not None:
+                return f"{self.name}, {wish.id}: {difference}"
+        return None
+
+
+def _said(event: dict[str, Any]) -> str:
+    short = {name: value for name, value in event.items() if name not in ("cursor", "__typename")}
+    return shortened(f"{event['__typename']} {short}")

@@ -1,0 +1,208 @@
+"""What the simulation knows of the three tables: documents, what is served of them, filters.
+
+It is written from the schema and the design, and shares nothing with the server's own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Document = Mapping[str, Any]
+Served = dict[str, Any]
+Where = Mapping[str, Any]
+
+
+def _text(document: Document, field: str, name: str, invalid: list[str]) -> str | None:
+    value = document.get(field)
+    if value is None or isinstance(value, str):
+        return value
+    invalid.append(name)
+    return None
+
+
+def _serve_policy(document: Document) -> Served:
+    invalid: list[str] = []
+    name = _text(document, "name", "name", invalid)
+    limits = document.get("limits")
+    served_limits = None
+    if isinstance(limits, dict):
+        items = limits.get("max_items")
+        fits = isinstance(items, int) and not isinstance(items, bool) and abs(items) < 2**31
+        if items is not None and not fits:
+            invalid.append("limits.maxItems")
+            items = None
+        served_limits = {"maxItems": items}
+    elif limits is not None:
+        invalid.append("limits")
+    return {"id": document["id"], "name": name, "limits": served_limits, "invalidFields": invalid}
+
+
+def _serve_schedule(document: Document) -> Served:
+    invalid: list[str] = []
+    name = _text(document, "schedule_name", "scheduleName", invalid)
+    enabled = document.get("enabled")
+    if enabled is not None and not isinstance(enabled, bool):
+        invalid.append("enabled")
+        enabled = None
+    tags = document.get("tags")
+    if tags is None:
+        served_tags: list[str] | None = []
+    elif isinstance(tags, list):
+        served_tags = [tag for tag in tags if isinstance(tag, str)]
+        invalid += [f"tags[{at}]" for at, tag in enumerate(tags) if not isinstance(tag, str)]
+    else:
+        served_tags = None
+        invalid.append("tags")
+    policy = _text(document, "policy_id", "policyId", invalid)
+    return {
+        "id": document["id"],
+        "scheduleName": name,
+        "enabled": enabled,
+        "tags": served_tags,
+        "policyId": policy,
+        "invalidFields": invalid,
+    }
+
+
+def _serve_login(document: Document) -> Served:
+    invalid: list[str] = []
+    url = _text(document, "login_url", "loginUrl", invalid)
+    test = _text(document, "login_test", "loginTest", invalid)
+    users = document.get("users")
+    served_users: list[Served] | None = []
+    if isinstance(users, list):
+        served_users = [
+            {"username": user.get("username"), "hasPassword": bool(user.get("password"))}
+            for user in users
+        ]
+    return {
+        "domain": document["domain"],
+        "loginUrl": url,
+        "loginTest": test,
+        "users": served_users,
+        "invalidFields": invalid,
+    }
+
+
+def _contains(text: str | None, part: str | None) -> bool:
+    return part is None or (text is not None and part.lower() in text.lower())
+
+
+def _policy_matches(served: Served, where: Where) -> bool:
+    ids = where.get("ids")
+    return (ids is None or served["id"] in ids) and _contains(
+        served["name"], where.get("nameContains")
+    )
+
+
+def _schedule_matches(served: Served, where: Where) -> bool:
+    enabled, policy, tags = where.get("enabled"), where.get("policyId"), where.get("anyTag")
+    return (
+        (enabled is None or served["enabled"] is enabled)
+        and (policy is None or served["policyId"] == policy)
+        and (tags is None or any(tag in tags for tag in served["tags"] or ()))
+    )
+
+
+def _login_matches(served: Served, where: Where) -> bool:
+    return _contains(served["domain"], where.get("domainContains"))
+
+
+@dataclass(frozen=True)
+class SimulatedTable:
+    """One table, as the oracle and the clients see it.
+
+    Attributes:
+        name: In the database.
+        key: The field that holds a document's key.
+        keys: The keys that the story's writers use.
+        entity: What a change calls its row.
+        selection: The fields that clients ask for.
+        serve: What is served of a document.
+        matches: Whether a served row passes a filter.
+        filters: The filters that clients use; the first lets everything pass.
+    """
+
+    name: str
+    key: str
+    keys: tuple[str, ...]
+    entity: str
+    type_name: str
+    selection: str
+    serve: Callable[[Document], Served]
+    matches: Callable[[Served, Where], bool]
+    filters: tuple[Where, ...]
+
+    @property
+    def pages(self) -> str:
+        """The query's root field."""
+        return {"policy": "policies", "schedule": "schedules", "domain_login": "domainLogins"}[
+            self.name
+        ]
+
+    @property
+    def deleted_key(self) -> str:
+        """What a deletion calls the key."""
+        return "domain" if self.key == "domain" else f"{self.entity}Id"
+
+    def subscription(self) -> str:
+        """A document that asks for every field that the oracle looks at."""
+        name, previous = self.entity, self.selection.replace(f"{self.key} ", "", 1)
+        if self.key == "domain":
+            previous = self.selection
+        return (
+            f"subscription Changes($where: {self.type_name}Filter, $since: String, "
+            "$initial: Boolean! = true) { "
+            f"{name}Changes(where: $where, since: $since, includeInitial: $initial) {{ __typename "
+            "... on FeedState { status cursor } "
+            f"... on {self.type_name}Added {{ cause cursor {name} {{ {self.selection} }} }} "
+            f"... on {self.type_name}Updated {{ cursor changedFields {name} {{ {self.selection} }} "
+            f"previous {{ {previous} }} }} "
+            f"... on {self.type_name}Deleted {{ cause cursor {self.deleted_key} "
+            f"previous {{ {previous} }} }} }} }}"
+        )
+
+    def query(self) -> str:
+        """A document that asks for a page of everything that passes a filter."""
+        return (
+            f"query Page($where: {self.type_name}Filter) {{ {self.pages}(where: $where) "
+            f"{{ total cursor status items {{ {self.selection} }} }} }}"
+        )
+
+
+POLICY = SimulatedTable(
+    name="policy",
+    key="id",
+    keys=("p0", "p1", "p2", "p3", "p4", "p5"),
+    entity="policy",
+    type_name="Policy",
+    selection="id name limits { maxItems } invalidFields",
+    serve=_serve_policy,
+    matches=_policy_matches,
+    filters=({}, {"nameContains": "ODD"}, {"ids": ["p1", "p2", "p3"]}),
+)
+SCHEDULE = SimulatedTable(
+    name="schedule",
+    key="id",
+    keys=("s0", "s1", "s2", "s3"),
+    entity="schedule",
+    type_name="Schedule",
+    selection="id scheduleName enabled tags policyId invalidFields",
+    serve=_serve_schedule,
+    matches=_schedule_matches,
+    filters=({}, {"enabled": True}, {"anyTag": ["red", "blue"]}, {"policyId": "p1"}),
+)
+LOGIN = SimulatedTable(
+    name="domain_login",
+    key="domain",
+    keys=("a.example", "b.example", "c.test"),
+    entity="domainLogin",
+    type_name="DomainLogin",
+    selection="domain loginUrl loginTest users { username hasPassword } invalidFields",
+    serve=_serve_login,
+    matches=_login_matches,
+    filters=({}, {"domainContains": "EXAMPLE"}),
+)
+TABLES = {table.name: table for table in (POLICY, SCHEDULE, LOGIN)}

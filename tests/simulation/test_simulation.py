@@ -1,0 +1,88 @@
+"""A few hundred stories of the whole stack; `make simulate` runs as many as wanted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import planting
+from tests.simulation.author import story_of
+from tests.simulation.bugs import BUGS
+from tests.simulation.report import report
+from tests.simulation.run import run, run_seed
+from tests.simulation.shrink import keeping
+from tests.simulation.story import TROUBLES
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 200
+SEEDS_PER_TEST = 20
+
+EASY = next(bug for bug in BUGS if bug.name == "deletions are ignored")
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
+def test_every_client_sees_what_the_contract_promises(first: int) -> None:
+    for seed in range(first, first + SEEDS_PER_TEST):
+        outcome = run_seed(seed)
+        assert outcome.failure is None, "\n" + report(story_of(seed), outcome)
+
+
+def test_stories_have_every_trouble() -> None:
+    met = {trouble for seed in range(SEEDS) for trouble in story_of(seed).setting.troubles}
+    assert met == set(TROUBLES)
+
+
+def test_same_seeds_have_the_same_digests_in_two_processes() -> None:
+    printed = []
+    for hash_seed in ("1", "2"):
+        result = subprocess.run(
+            [sys.executable, "-m", "tests.simulation", "--seeds", "12", "--digest"],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        printed.append(result.stdout)
+    assert printed[0] == printed[1]
+    assert len(set(printed[0].split())) == 24  # no two stories are the same
+
+
+def test_failure_is_reported_by_a_short_story_that_can_be_replayed() -> None:
+    with planting.planted(EASY):
+        seed = next(
+            seed for seed in range(planting.MAX_SEEDS) if run_seed(seed).failure is not None
+        )
+        story = story_of(seed)
+        text = report(story, run(story))
+        command = text.splitlines()[-1]
+        assert f"--seed {seed} --keep " in command
+        numbers = [int(each) for each in command.split("--keep ")[1].rstrip('"').split(",")]
+        assert len(numbers) < len(story.actions)
+        assert run(keeping(story, numbers)).failure is not None
+    assert run(keeping(story, numbers)).failure is None
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_every_planted_bug_has_its_target(bug: planting.Bug) -> None:
+    with planting.planted(bug):
+        pass
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "graphql_api.nowhere:View.step",
+        "graphql_api.feeds.view:Nothing.step",
+        "graphql_api.feeds.view:View.nothing",
+        "graphql_api.feeds.cursor:RUN_BYTES",
+    ],
+)
+def test_bug_whose_target_has_gone_fails_loudly(target: str) -> None:
+    bug = planting.Bug("gone", "0", target, lambda original: original)
+    with pytest.raises(planting.TargetMissing, match="gone"), planting.planted(bug):
+        pass

@@ -1,0 +1,432 @@
+"""One simulation: the hosts, the clients, and what a story does to them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from tests.simulation import checks
+from tests.simulation.entropy import EPOCH_S
+from tests.simulation.hosts import API, Crawler, Database, Disk, key_file
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.network import Network, Process
+from tests.simulation.oracle import BrokenPromise, Strictness
+from tests.simulation.story import Story
+from tests.simulation.subscribers import Subscriber, Wish
+from tests.simulation.tables import TABLES
+from tests.simulation.truth import Truth
+
+_HEARTBEAT_S, _DATABASE_TIMEOUT_S = 4.0, 3.0
+_SEND_TIMEOUT_S = 4.0
+_GRACE_S = 2
+_CALM_S = 100.0
+"""In this time everything has come to rest: reconnecting, two self-checks, a token's end."""
+_PING_S = 41.0
+"""How late a server may notice that a client is gone: uvicorn's ping, and the time to answer it."""
+_POLL_S = 0.25
+_LOG_LINES = 400
+_CANCELLATIONS = 10
+"""How often what is left of killed processes is cancelled: some of it is in its clean-up."""
+
+
+class World:
+    """A story as it happens.
+
+    Args:
+        loop: The simulated one.
+        story: What is to happen.
+        directory: Where the key for tokens is kept.
+    """
+
+    def __init__(self, loop: SimulatedLoop, story: Story, directory: Path) -> None:
+        self.loop = loop
+        self.story = story
+        self.setting = story.setting
+        self.rng = random.Random(f"world {story.setting.seed}")
+        self.network = Network(
+            loop,
+            self.rng,
+            latency_s=self.setting.latency_s,
+            client_latency_s=self.setting.client_latency_s,
+            fragment=0.3 if "fragments" in self.setting.troubles else 0.0,
+        )
+        self.network.clients = {f"c{number}" for number in range(self.setting.clients)}
+        self.network.receive_buffer_bytes = self.setting.buffer_bytes
+        self.truth = Truth(loop.time)
+        self.disk = Disk(self.truth)
+        self.apis: dict[str, API] = {}
+        self.database: Database | None = None
+        self.database_process: Process | None = None
+        self.subscribers: list[Subscriber] = []
+        self.strictness = Strictness(
+            sees_every_change=self.setting.clients_are_never_slow,
+            feed_was_never_lost=self.setting.feeds_are_never_lost,
+        )
+        self.leaped_at_s: dict[str, float] = {}
+        self.is_over = False
+        self.log: list[str] = []
+        self.failure: str | None = None
+        self._failed: asyncio.Future[None] = loop.create_future()
+        self._key_file = key_file(directory) if self.setting.has_tokens else None
+        self._crawler = Crawler()
+        self._crawler_process = Process(self.network, "crawler")
+        self._writing: asyncio.Task[Any] | None = None
+        self._later: dict[asyncio.Task[Any], None] = {}
+
+    # What clients and checks ask.
+
+    @property
+    def has_two_servers(self) -> bool:
+        return len(self.setting.hosts) > 1
+
+    def wall_s(self, host: str) -> float:
+        """The time of day on a host."""
+        api = self.apis.get(host)
+        return EPOCH_S + self.loop.time() + (0.0 if api is None else api.skew_s)
+
+    def history_reaches(self, table: str) -> bool:
+        """Whether a server must still know every change that it has seen."""
+        truth = self.truth[table]
+        return truth.serial + len(TABLES[table].keys) <= self.setting.history_max_changes
+
+    def note(self, line: str) -> None:
+        """Remember what happened, to be read when something fails."""
+        self.log.append(f"{self.loop.time():8.3f} s  {line}")
+        if len(self.log) > _LOG_LINES:
+            del self.log[: _LOG_LINES // 2]
+
+    def fail(self, why: str) -> None:
+        """A promise is broken; the first one counts."""
+        if self.failure is None:
+            self.failure = why
+            self.note(f"BROKEN: {why}")
+            if not self._failed.done():
+                self._failed.set_result(None)
+
+    # The course of things.
+
+    async def run(self) -> None:
+        """Let the story happen, and then let everything come to rest.
+
+        Raises:
+            BrokenPromise: The contract was broken.
+        """
+        await self._start_database()
+        for host in self.setting.hosts:
+            self._start_server(host)
+        for number in range(self.setting.clients):
+            host = self.setting.hosts[number % len(self.setting.hosts)]
+            rng = random.Random(f"client {number} {self.setting.seed}")
+            self.subscribers.append(Subscriber(self, f"c{number}", host, rng))
+        course = asyncio.ensure_future(self._course())
+        await asyncio.wait({course, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+        if self.failure is not None:
+            course.cancel()
+            raise BrokenPromise(self.failure)
+        course.result()
+        self._raise_failures()
+
+    def _raise_failures(self) -> None:
+        if self.failure is not None:
+            raise BrokenPromise(self.failure)
+        if self.loop.failures:
+            raise BrokenPromise(f"an unexpected error: {self.loop.failures[0]}")
+
+    async def _course(self) -> None:
+        watch = checks.Watch(self)
+        watch.start()
+        for action in self.story.actions:
+            await asyncio.sleep(action.at_s - self.loop.time())
+            self.note(f"--- {action.in_words()}")
+            getattr(self, f"_do_{action.kind}")(**action.details)
+            self._raise_failures()
+        while self._later:
+            await asyncio.wait([*self._later])
+        await self._rest()
+        await checks.at_rest(self)
+        await self._end()
+        watch.stop()
+
+    async def _rest(self) -> None:
+        """Wait until every client holds what it should."""
+        give_up_s = self.loop.time() + _CALM_S
+        while (difference := self.difference()) is not None:
+            if self.loop.time() > give_up_s:
+                raise BrokenPromise(f"clause 3: after {_CALM_S:g} s of calm, {difference}")
+            await asyncio.sleep(_POLL_S)
+        self.note("all is calm")
+
+    def difference(self) -> str | None:
+        """What is not as it should be when all is calm."""
+        if self._writing is not None and not self._writing.done():
+            return "a write has not ended"
+        for subscriber in self.subscribers:
+            difference = subscriber.difference()
+            if difference is not None:
+                return difference
+        return None
+
+    async def _end(self) -> None:
+        """Stop the servers, which send everybody away in time and leave nothing behind."""
+        for api in self.apis.values():
+            await checks.shutdown(self, api, grace_s=_GRACE_S)
+        self.is_over = True
+
+    async def free(self) -> None:
+        """End whatever still runs."""
+        self.is_over = True
+        for _ in range(_CANCELLATIONS):
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=20)
+        else:
+            raise AssertionError(f"these tasks do not end: {tasks}")
+        for process in self.network.processes:
+            for transport in [*process.transports]:
+                transport.vanish(is_closed_by_kernel=False)
+
+    def _afterwards(self, seconds: float, undo: Callable[[], Any]) -> None:
+        """Undo something later; the story does not end before."""
+
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            undone = undo()
+            if undone is not None:
+                await undone
+
+        self._in_background(wait())
+
+    def _in_background(self, work: Coroutine[Any, Any, None], process: Any = None) -> None:
+        if process is None:
+            task = asyncio.ensure_future(self._guarded(work))
+        else:
+            task = process.spawn(self._guarded(work), "background")
+        self._later[task] = None
+        task.add_done_callback(lambda done: self._later.pop(done, None))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except BrokenPromise as error:
+            self.fail(str(error))
+
+    # The hosts.
+
+    async def _start_database(self) -> None:
+        process = self.database_process = Process(self.network, "db")
+        up = asyncio.Event()
+
+        async def serve() -> None:
+            async with Database(self.disk) as database:
+                database.make_tables()
+                self.database = database
+                up.set()
+                await asyncio.Event().wait()
+
+        process.spawn(serve(), "database")
+        await up.wait()
+
+    def _start_server(self, host: str) -> None:
+        options: dict[str, Any] = {
+            "database_timeout_s": _DATABASE_TIMEOUT_S,
+            "database_heartbeat_s": _HEARTBEAT_S,
+            "database_queue_size": self.setting.database_queue_size,
+            "history_max_changes": self.setting.history_max_changes,
+            "reconnect_max_s": 2.0,
+            "self_check_s": self.setting.self_check_s,
+            "send_buffer_bytes": self.setting.buffer_bytes,
+            "send_timeout_s": _SEND_TIMEOUT_S,
+            "shutdown_grace_s": _GRACE_S,
+        }
+        if self._key_file is not None:
+            options["jwt_key"] = self._key_file
+        self.apis[host] = API(
+            self.network,
+            host,
+            rng=self.rng,
+            options=options,
+            write_buffer_bytes=self.setting.buffer_bytes,
+        )
+
+    def _of(self, host: str) -> list[Subscriber]:
+        return [each for each in self.subscribers if each.server_host == host]
+
+    # What the actions do. Their arguments are those of `story`.
+
+    def _do_write(self, table: str, writes: list[Any]) -> None:
+        self._do_burst(table, [writes])
+
+    def _do_burst(self, table: str, writes: list[list[Any]]) -> None:
+        before = self._writing
+
+        async def write() -> None:
+            if before is not None:
+                await asyncio.wait({before})
+            for some in writes:
+                await self._crawler.write(table, some)
+
+        self._writing = self._crawler_process.spawn(write(), "crawler")
+
+    def _do_subscribe(
+        self, client: int, name: str, table: str, where: dict[str, Any], **options: bool
+    ) -> None:
+        self.subscribers[client].subscribe(name, TABLES[table], where, **options)
+
+    def _do_unsubscribe(self, client: int, which: int) -> None:
+        wish = self._wish(client, which)
+        if wish is not None:
+            self.subscribers[client].unsubscribe(wish.id)
+
+    def _do_go_back(self, client: int, which: int, part: float) -> None:
+        wish = self._wish(client, which)
+        if wish is not None:
+            self.subscribers[client].go_back(wish.id, part)
+
+    def _wish(self, client: int, which: int) -> Wish | None:
+        wishes = [*self.subscribers[client].wishes.values()]
+        return wishes[which % len(wishes)] if wishes else None
+
+    def _do_page(self, client: int, table: str, where: dict[str, Any], name: str) -> None:
+        subscriber = self.subscribers[client]
+        self._in_background(
+            checks.page_and_watch(self, subscriber, TABLES[table], where, name), subscriber.process
+        )
+
+    def _do_other_filter(self, client: int, which: int, place: int) -> None:
+        wish = self._wish(client, which)
+        if wish is not None:
+            self.subscribers[client].use_elsewhere(wish, place)
+
+    def _do_bad_cursor(self, client: int, place: float) -> None:
+        subscriber = self.subscribers[client]
+        self._in_background(checks.bad_cursor(subscriber, place), subscriber.process)
+
+    def _do_mutate(self, client: int, domain: str, url: str | None) -> None:
+        subscriber = self.subscribers[client]
+        self._in_background(checks.mutate(self, subscriber, domain, url), subscriber.process)
+
+    def _do_cut(self, hosts: list[str], ways: str, for_s: float) -> None:
+        source, target = hosts
+        links = [(source, target)] if ways == "one" else [(source, target), (target, source)]
+        for link in links:
+            self.network.cut(*link)
+        for subscriber in self.subscribers:
+            if subscriber.name in hosts and subscriber.server_host in hosts:
+                subscriber.excuse(for_s + _PING_S)
+
+        def heal() -> None:
+            for link in links:
+                self.network.heal(*link)
+
+        self._afterwards(for_s, heal)
+        if "db" in hosts:
+            self._expect_stale([host for host in hosts if host != "db"], for_s)
+
+    def _expect_stale(self, hosts: list[str], for_s: float) -> None:
+        """Look at the statuses at the end of an outage that is long enough to be noticed."""
+        for host in hosts:
+            self._in_background(checks.stale(self, host, for_s, notice_s=2 * _HEARTBEAT_S))
+
+    def _do_crash_database(self, how: str, for_s: float) -> None:
+        process = self.database_process
+        if process is None or not process.is_alive:
+            return
+        process.kill(power=how == "without power")
+
+        async def restart() -> None:
+            self.network.power_up("db")
+            await self._start_database()
+
+        self._afterwards(for_s, restart)
+        self._expect_stale([*self.setting.hosts], for_s)
+
+    def _do_crash_server(self, host: str, how: str, for_s: float) -> None:
+        api = self.apis[host]
+        if not api.is_up:
+            return
+        api.process.kill(power=how == "without power")
+        for subscriber in self._of(host):
+            subscriber.excuse(for_s + _PING_S)
+
+        def restart() -> None:
+            self.network.power_up(host)
+            self._start_server(host)
+
+        self._afterwards(for_s, restart)
+
+    def _do_stop_server(self, host: str, for_s: float) -> None:
+        api = self.apis[host]
+        if not api.is_up or not api.feeds:
+            return
+        for subscriber in self._of(host):
+            subscriber.excuse(_GRACE_S + 3.0)
+
+        async def stop_and_start() -> None:
+            await checks.shutdown(self, api, grace_s=_GRACE_S)
+            await asyncio.sleep(for_s)
+            self._start_server(host)
+
+        self._in_background(stop_and_start())
+
+    def _do_crash_client(self, client: int, how: str, for_s: float) -> None:
+        subscriber = self.subscribers[client]
+        if not subscriber.process.is_alive:
+            return
+        subscriber.crash(power=how == "without power")
+
+        def restart() -> None:
+            self.network.power_up(subscriber.name)
+            subscriber.restart()
+
+        self._afterwards(for_s, restart)
+
+    def _do_leave(self, client: int, politely: bool) -> None:
+        self.subscribers[client].leave(politely=politely)
+
+    def _do_stall(self, client: int, for_s: float) -> None:
+        subscriber = self.subscribers[client]
+        if for_s > 0.9 * _SEND_TIMEOUT_S:
+            subscriber.excuse(for_s + 1.0)
+        subscriber.slow_until_s = max(subscriber.slow_until_s, self.loop.time() + for_s + 1.0)
+        subscriber.stall()
+        self._afterwards(for_s, subscriber.read_on)
+
+    def _do_read_slowly(self, client: int, every_s: float, for_s: float) -> None:
+        subscriber = self.subscribers[client]
+
+        async def read() -> None:
+            until_s = subscriber.slow_until_s = self.loop.time() + for_s
+            while self.loop.time() < until_s:
+                subscriber.stall()
+                await asyncio.sleep(every_s)
+                subscriber.read_on()
+                await asyncio.sleep(0)
+
+        self._in_background(read())
+
+    def _do_drop(self, table: str, for_s: float) -> None:
+        assert self.database is not None
+        assert self.database_process is not None
+        if not self.database_process.is_alive or not self.database.has_table(table):
+            return
+        self.database.drop_table(table)
+
+        def make_again() -> None:
+            assert self.database is not None
+            if not self.database.has_table(table):
+                self.database.make_table(table)
+
+        self._afterwards(for_s, make_again)
+
+    def _do_lose_change(self, table: str) -> None:
+        self.disk.losing.add(table)
+
+    def _do_leap(self, host: str, by_s: float) -> None:
+        self.apis[host].skew_s += by_s
+        self.leaped_at_s[host] = self.loop.time()
