@@ -5,6 +5,7 @@ The nearest relative is the watch cache of the Kubernetes API server.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -13,6 +14,7 @@ from weakref import WeakValueDictionary
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.history import History
+from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.rows import Rows, SortKey
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.table import Filter, Table
@@ -20,6 +22,10 @@ from graphql_api.feeds.view import EVERYTHING, View, ViewChange
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
+
+
+_REPLAYED_EVENTS = 512
+"""How many events of replays are kept for others who replay the same at about the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class WatchCache(Generic[RowT, EventT]):
         self._keys: tuple[str, ...] | None = ()
         self._rows: Rows[RowT] = Rows(table.sort_keys)
         self._snapshots: WeakValueDictionary[str, Snapshot[RowT]] = WeakValueDictionary()
+        self._packer: Packer[RowT] = Packer(table.packing)
+        self._replayed: deque[EventT] = deque(maxlen=_REPLAYED_EVENTS)
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
         self.history = history
@@ -127,7 +135,7 @@ class WatchCache(Generic[RowT, EventT]):
         if before is None or after is None:
             self._keys = None
         if before is not None:
-            before.retire()
+            before.retire(self._packer)
         self._initial_events.pop(key, None)
         self.history.append(change)
         for view, view_change in seen:
@@ -268,6 +276,27 @@ class WatchCache(Generic[RowT, EventT]):
         if event is None:
             event = self._state_events[status, cursor] = self._table.state(status, cursor)
         return event
+
+    def next_event(
+        self, view: View[RowT, EventT], after: int, until: int
+    ) -> tuple[int, EventT | None]:
+        """The first event of a view in the stretch (after, until] of the history.
+
+        It is the same object for all who replay it at about the same time.
+
+        Returns:
+            Its position and the event, or `until` and None.
+        """
+        for position in range(after + 1, until + 1):
+            event = view.kept_event(position)
+            if event is None:
+                step = view.step(self.history[position])
+                if step is None:
+                    continue
+                event = view.event_at(position, step)
+                self._replayed.append(event)
+            return position, event
+        return until, None
 
     def _subscribers(self) -> Iterator[Subscriber[RowT, EventT]]:
         for view in self._views.values():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from graphql_api.feeds.packing import Packer, facets_bytes
 
 RowT = TypeVar("RowT")
 
@@ -36,44 +37,52 @@ class ChangeCause(Enum):
 class Version(Generic[RowT]):
     """One value of one row, as it is served.
 
-    A row is a tree of perhaps a hundred objects. That is right for the value a table has now, which
-    everybody reads, and too much for ten thousand old ones that a history keeps in case somebody
-    resumes. So a version that is no longer current is packed, and unpacked again for its readers.
+    A row is a tree of perhaps a hundred objects. That is right for the value that a table has now,
+    which every reader reads, and too much for ten thousand old ones that a history keeps in case a
+    subscriber resumes. So a version that is no longer current is packed, and unpacked again for its
+    readers. What filters look at stays as it is, so that they need not unpack what they hide.
     """
 
-    __slots__ = ("_packed", "_row")
+    __slots__ = ("_facets", "_packed", "_packer", "_row")
 
     def __init__(self, row: RowT) -> None:
         self._row: RowT | None = row
-        self._packed: bytes | None = None
+        self._packed = b""
+        self._packer: Packer[RowT] | None = None
+        self._facets: Any = None
 
     @property
     def row(self) -> RowT:
-        """The row's value; a new equal object at each reading once the version is retired."""
+        """The row's value; of a retired version an equal object, not always the same."""
         if self._row is not None:
             return self._row
-        assert self._packed is not None
-        row: RowT = pickle.loads(self._packed)  # noqa: S301 - packed by this process, see retire()
-        return row
+        assert self._packer is not None
+        return self._packer.unpack(self, self._packed)
+
+    @property
+    def facets(self) -> Any:
+        """The row, or an object with those of its attributes that filters look at."""
+        return self._facets if self._row is None else self._row
 
     def replace(self, row: RowT) -> None:
         """Take an equal row in the place of the current one.
 
         They may differ in what is no part of a comparison.
         """
-        assert self._packed is None, "only a current version is replaced"
+        assert self._packer is None, "only a current version is replaced"
         self._row = row
 
-    def retire(self) -> None:
+    def retire(self, packer: Packer[RowT]) -> None:
         """Pack the value: the table has a newer one, or none."""
-        if self._packed is None:
-            self._packed = pickle.dumps(self._row, pickle.HIGHEST_PROTOCOL)
+        if self._row is not None:
+            self._packed, self._facets = packer.pack(self._row)
+            self._packer = packer
             self._row = None
 
     @property
     def packed_bytes(self) -> int:
         """The size of a retired version in bytes; 0 while it is current."""
-        return 0 if self._packed is None else len(self._packed)
+        return 0 if self._packer is None else len(self._packed) + facets_bytes(self._facets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,9 @@ class Subscriber(Generic[RowT, EventT]):
 
     def pull(self) -> EventT | None:
         """The next event; None if there is none for now, until `wake` is called."""
-        for _ in range(_STEPS_AT_ONCE):
+        steps = 0
+        while steps < _STEPS_AT_ONCE:
+            steps += 1
             if self._statuses and self._is_due(self._statuses[0]):
                 return self._pull_status()
             match self._stage:
@@ -187,7 +189,9 @@ class Subscriber(Generic[RowT, EventT]):
                 case _Scan() as scan:
                     event = self._pull_row(scan)
                 case _Replay() as replay:
+                    position = replay.position
                     event = self._pull_history(replay)
+                    steps += replay.position - position
                 case None:
                     if self.is_idle:
                         return None
@@ -251,17 +255,20 @@ class Subscriber(Generic[RowT, EventT]):
         if replay.position == history.head:
             self._stage = None
             return None
-        replay.position += 1
-        step = self.view.step(history[replay.position])
         if within is not None:
+            replay.position += 1
+            step = self.view.step(history[replay.position])
             if step is not None:
                 merge_into(replay.merged, step)
             return None
+        until = min(history.head, replay.position + _STEPS_AT_ONCE)
+        if self._statuses:
+            until = min(until, self._statuses[0].position)
+        replay.position, event = self._cache.next_event(self.view, replay.position, until)
         self._sent = replay.position
-        if step is None:
-            return None
-        self.cursor_position = self._sent
-        return self.view.event_at(replay.position, step)
+        if event is not None:
+            self.cursor_position = self._sent
+        return event
 
     def _pull_change(self) -> EventT | None:
         if self._batch:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeGuard, TypeVar
 
 from graphql_api.feeds.events import ChangeCause, FeedStatus
+from graphql_api.feeds.packing import Packing
 
 RowT = TypeVar("RowT")
 EventT_co = TypeVar("EventT_co", covariant=True)
@@ -23,7 +24,7 @@ class Filter(Protocol[FilteredT_contra]):
         """Eight bytes that stand for this filter in a cursor; the same in every process."""
 
     def matches(self, row: FilteredT_contra) -> bool:
-        """Whether `row` passes."""
+        """Whether `row` passes; looks only at those attributes that the table's facets have."""
 
     def __hash__(self) -> int: ...
 
@@ -31,8 +32,8 @@ class Filter(Protocol[FilteredT_contra]):
 class Table(Protocol[RowT, EventT_co]):
     """One table: how its documents become rows, and its changes become events.
 
-    Rows are values: equal when nothing that is served differs, and picklable. Events are what
-    subscribers get; a feed makes one for all whose filters are equal, so nobody may change them.
+    Rows are values: equal when nothing that is served differs. Events are what subscribers get;
+    a feed makes one for all whose filters are equal, so it must not be changed.
     """
 
     @property
@@ -56,6 +57,10 @@ class Table(Protocol[RowT, EventT_co]):
 
         Sort keys of one order can be compared with each other.
         """
+
+    @property
+    def packing(self) -> Packing[RowT]:
+        """How rows are kept once they are no longer current."""
 
     def decode(self, key: str, document: Document) -> RowT:
         """The row that a document is served as. Never raises, whatever the document holds."""

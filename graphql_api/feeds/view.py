@@ -122,6 +122,10 @@ class View(Generic[RowT, EventT]):
             event = self._events[position] = self._event(step, self.cursor(position))
         return event
 
+    def kept_event(self, position: int) -> EventT | None:
+        """The event of the change at `position`, if it is in use."""
+        return self._events.get(position)
+
     def merged_event(self, after: int, until: int, step: Step[RowT], *, is_last: bool) -> EventT:
         """The event of one key in the merge of (after, until].
 
@@ -146,8 +150,8 @@ class View(Generic[RowT, EventT]):
         return self._table.updated(step.before.row, step.after.row, cursor)
 
     def shows(self, version: Version[RowT]) -> bool:
-        """Whether a version passes; for everybody's filter it need not be unpacked for that."""
-        return self.where is EVERYTHING or self.where.matches(version.row)
+        """Whether a version passes; it is not unpacked for that."""
+        return self.where is EVERYTHING or self.where.matches(version.facets)
 
     def _shown(self, version: Version[RowT] | None) -> Version[RowT] | None:
         return version if version is not None and self.shows(version) else None

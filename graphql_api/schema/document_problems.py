@@ -87,10 +87,6 @@ class Judged:
             known = self._judgement = _Judgement(problems, beside, day)
         return known.problems
 
-    def __getstate__(self) -> dict[str, object]:
-        """All but the judgement: a history keeps old rows as small as they can be."""
-        return {name: value for name, value in vars(self).items() if name != "_judgement"}
-
 
 def hidden_nulls(document: Document, lists: Sequence[str]) -> Hidden:
     """What the rows of a table do not show of a document: see `Hidden`.

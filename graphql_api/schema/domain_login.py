@@ -29,6 +29,7 @@ from graphql_api.schema.domain_login_input import (
 )
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, given, is_one_of, needle
+from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.pages import Limit, Offset, Page, read_page
 from graphql_api.schema.problems import Place
 from graphql_api.schema.scopes import Scope
@@ -174,6 +175,7 @@ class DomainLoginTable:
     sort_keys: Mapping[str, Callable[[DomainLogin], tuple[Any, ...]]] = {
         "domain": lambda login: (login.domain,)
     }
+    packing = PackedRows(DomainLogin, decoding=1, filtered=("domain",))
 
     def decode(self, key: str, document: Document) -> DomainLogin:
         """The domain login that a document is served as."""

@@ -27,6 +27,7 @@ from graphql_api.schema.document_problems import (
 )
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, alternatives, contains, is_one_of, needle
+from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.pages import by_name
 from graphql_api.schema.policy_parts import (
     PolicyAuthentication,
@@ -179,6 +180,7 @@ class PolicyTable:
     sort_keys: Mapping[str, Callable[[Policy], tuple[Any, ...]]] = {
         "name": lambda policy: by_name(policy.name, policy.id)
     }
+    packing = PackedRows(Policy, decoding=1, filtered=("id", "name"), beside=("hidden",))
 
     def decode(self, key: str, document: Document) -> Policy:
         """The policy that a document is served as."""

@@ -38,6 +38,7 @@ from graphql_api.schema.filters import (
     is_one_of,
     needle,
 )
+from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.pages import by_name
 from graphql_api.schema.policy import POLICIES, Policy
 from graphql_api.schema.problems import Place
@@ -245,6 +246,12 @@ class ScheduleTable:
     sort_keys: Mapping[str, Callable[[Schedule], tuple[Any, ...]]] = {
         "name": lambda schedule: by_name(schedule.schedule_name, schedule.id)
     }
+    packing = PackedRows(
+        Schedule,
+        decoding=1,
+        filtered=("id", "schedule_name", "enabled", "policy_id", "tags"),
+        beside=("hidden",),
+    )
 
     def decode(self, key: str, document: Document) -> Schedule:
         """The schedule that a document is served as."""

@@ -8,8 +8,26 @@ from hypothesis import given
 
 from graphql_api.feeds.events import Change, Version
 from graphql_api.feeds.history import History
+from graphql_api.feeds.packing import Packer
+from tests.unit.feeds.toy import Below, Number, PackedNumbers
 
 ROW_BYTES = 1000
+
+
+class AsItIs:
+    """Packs bytes, which need no packing."""
+
+    def pack(self, row: bytes) -> bytes:
+        return row
+
+    def unpack(self, packed: bytes) -> bytes:
+        return packed
+
+    def facets(self, row: bytes) -> tuple[int]:
+        return (len(row),)
+
+
+PACKER = Packer(AsItIs())
 
 
 def fill(history: History[bytes], changes: int) -> None:
@@ -18,7 +36,7 @@ def fill(history: History[bytes], changes: int) -> None:
     for _ in range(changes):
         after = Version(bytes(ROW_BYTES))
         if before is not None:
-            before.retire()
+            before.retire(PACKER)
         history.append(Change(history.head + 1, "key", before, after))
         before = after
 
@@ -44,8 +62,32 @@ def test_it_takes_no_more_memory_than_it_may(kilobytes: int) -> None:
 
 
 def test_a_retired_version_is_still_readable() -> None:
-    version = Version({"a": [1, 2]})
+    packing = PackedNumbers()
+    version = Version(Number("a", 5))
     assert version.packed_bytes == 0
-    version.retire()
-    assert version.row == {"a": [1, 2]}
+    version.retire(Packer(packing))
+    assert version.row == Number("a", 5)
     assert version.packed_bytes > 0
+
+
+def test_a_retired_version_is_unpacked_once_for_all_and_not_for_a_filter() -> None:
+    packing = PackedNumbers()
+    version = Version(Number("a", 5))
+    version.retire(Packer(packing))
+    assert not Below(5).matches(version.facets)
+    assert packing.unpacked == 0
+    assert version.row is version.row
+    assert packing.unpacked == 1
+
+
+@given(st.lists(st.integers(0, 9)), st.integers(0, 100))
+def test_unpacked_rows_are_bounded_by_their_size(reads: list[int], max_bytes: int) -> None:
+    packer = Packer(PackedNumbers(), max_bytes=max_bytes)
+    versions = [Version(Number("k" * n, n)) for n in range(10)]
+    for version in versions:
+        version.retire(packer)
+    for n in reads:
+        assert versions[n].row.n == n
+        kept = [version._packed for version in versions if version in packer._unpacked]
+        assert sum(map(len, kept)) == packer._bytes
+        assert packer._bytes <= max_bytes or len(kept) == 1

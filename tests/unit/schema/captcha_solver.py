@@ -15,6 +15,7 @@ from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import Where, contains, given, needle
+from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.pages import Limit, Offset, Page, by_name, read_page
 from graphql_api.schema.table_schema import TableSchema
 
@@ -82,6 +83,7 @@ class CaptchaSolverTable:
     sort_keys: Mapping[str, Callable[[CaptchaSolver], tuple[Any, ...]]] = {
         "name": lambda solver: by_name(solver.name, solver.id)
     }
+    packing = PackedRows(CaptchaSolver, decoding=1, filtered=("name",))
 
     def decode(self, key: str, document: Document) -> CaptchaSolver:
         invalid: list[str] = []

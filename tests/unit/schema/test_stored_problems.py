@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import pickle
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -233,10 +232,10 @@ def test_interval_that_the_calendar_has_no_room_for_becomes_a_problem_with_time(
 
 def test_row_of_a_history_holds_no_judgement() -> None:
     row = POLICIES.decode("p1", {**POLICY, "user_agents": []})
-    before = pickle.dumps(row)
+    before = POLICIES.packing.pack(row)
     assert row.judged_by(check_policy)
-    assert pickle.dumps(row) == before
-    assert pickle.loads(before) == row
+    assert POLICIES.packing.pack(row) == before
+    assert POLICIES.packing.unpack(before) == row
 
 
 async def test_conflict_shows_no_problems() -> None:

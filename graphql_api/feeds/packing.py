@@ -1,0 +1,63 @@
+"""Rows of the past, as bytes: a history keeps thousands of them, in case a subscriber resumes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+RowT = TypeVar("RowT")
+
+UNPACKED_MAX_BYTES: Final = 1024 * 1024
+"""How much is kept unpacked for several readers, in packed bytes; objects take ten times that."""
+
+
+class Packing(Protocol[RowT]):
+    """How the rows of one table become bytes, and rows again."""
+
+    def pack(self, row: RowT) -> bytes:
+        """The bytes of a row."""
+
+    def unpack(self, packed: bytes) -> RowT:
+        """An equal row."""
+
+    def facets(self, row: RowT) -> Any:
+        """An object with those attributes of a row that filters look at, and no others."""
+
+
+class Packer(Generic[RowT]):
+    """Packs the rows of one feed, and unpacks each once for all who read it at about the same time.
+
+    Args:
+        packing: How.
+        max_bytes: How much is kept unpacked, in packed bytes.
+    """
+
+    def __init__(self, packing: Packing[RowT], *, max_bytes: int = UNPACKED_MAX_BYTES) -> None:
+        self._packing = packing
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        # By version, the one that was read longest ago first.
+        self._unpacked: dict[object, tuple[RowT, int]] = {}
+
+    def pack(self, row: RowT) -> tuple[bytes, Any]:
+        """The bytes of a row, and what filters look at."""
+        return self._packing.pack(row), self._packing.facets(row)
+
+    def unpack(self, version: object, packed: bytes) -> RowT:
+        """The row of a version."""
+        found = self._unpacked.pop(version, None)
+        if found is None:
+            found = self._packing.unpack(packed), len(packed)
+            self._bytes += len(packed)
+        self._unpacked[version] = found
+        while self._bytes > self._max_bytes and len(self._unpacked) > 1:
+            oldest = next(iter(self._unpacked))
+            self._bytes -= self._unpacked.pop(oldest)[1]
+        return found[0]
+
+
+def facets_bytes(facets: Any) -> int:
+    """How much memory the facets of a row take, about: they are a tuple of values and tuples."""
+    if not isinstance(facets, tuple):
+        return sys.getsizeof(facets)
+    return sys.getsizeof(facets) + sum(map(facets_bytes, facets))
