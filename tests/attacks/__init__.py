@@ -1,0 +1,1 @@
+"""Can one client harm the others? `python -m tests.attacks` tries."""
