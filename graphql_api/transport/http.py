@@ -36,11 +36,12 @@ from graphql_api.transport import messages, sse
 from graphql_api.transport.access import Access
 from graphql_api.transport.cpu_budget import ClientBudget, CPUBudgets, charged
 from graphql_api.transport.credentials import challenge
+from graphql_api.transport.document_limits import LIMIT_EXCEEDED
 from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.event_stream import EventStreams, Exchange, StreamLimits
 from graphql_api.transport.execution import RequestError
 from graphql_api.transport.fan_out import FanOut
-from graphql_api.transport.json_input import from_json
+from graphql_api.transport.json_input import TooManyPartsError, from_json
 from graphql_api.transport.principal import Principal
 from graphql_api.transport.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
 from graphql_api.transport.request import (
@@ -186,6 +187,8 @@ def read_post(body: bytes) -> Request:
     """
     try:
         members = from_json(body)
+    except TooManyPartsError as error:
+        raise RefusedError(400, f"the body is {error}", code=LIMIT_EXCEEDED) from error
     except ValueError as error:
         raise RefusedError(400, f"the body cannot be read as JSON: {error}") from error
     if not isinstance(members, dict):

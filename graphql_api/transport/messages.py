@@ -20,7 +20,8 @@ import orjson
 from graphql import GraphQLError
 
 from graphql_api.errors import GraphQLAPIError
-from graphql_api.transport.json_input import TooDeepError, from_json
+from graphql_api.transport.document_limits import LIMIT_EXCEEDED
+from graphql_api.transport.json_input import JSONLimitError, TooManyPartsError, from_json
 from graphql_api.transport.message_head import HEAD_BYTES, Head, read_head
 from graphql_api.transport.request import (
     BAD_REQUEST,
@@ -133,11 +134,12 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
         raise LongMessageError("too long for anything but 'subscribe'")
     try:
         message = from_json(text)
-    except TooDeepError as error:
+    except JSONLimitError as error:
         id_ = _head(text).operation_id
         if id_ is None:
             raise InvalidMessageError(str(error)) from error
-        return Refused(id_, refusal(f"the message is {error}", BAD_REQUEST))
+        code = LIMIT_EXCEEDED if isinstance(error, TooManyPartsError) else BAD_REQUEST
+        return Refused(id_, refusal(f"the message is {error}", code))
     except ValueError as error:
         raise InvalidMessageError(f"not JSON: {error}") from error
     if not isinstance(message, dict):

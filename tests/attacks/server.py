@@ -22,7 +22,7 @@ from typing import Any
 import uvloop
 from pydantic import SecretStr
 
-from graphql_api import server
+from graphql_api import garbage, server
 from graphql_api.app import create_app
 from graphql_api.settings import Settings
 
@@ -101,7 +101,7 @@ def _place(frame: FrameType | None) -> str:
 
 
 async def main(database: str, stalls: Path, settings: dict[str, Any]) -> None:
-    server.collect_garbage_seldom()
+    garbage.collect_garbage_seldom()
     with server.listen("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
         known = Settings(database=SecretStr(database), port=port, **settings)

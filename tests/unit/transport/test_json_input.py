@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.transport.json_input import MAX_LEVELS, TooDeepError, from_json
+from graphql_api.transport.json_input import (
+    MAX_LEVELS,
+    MAX_PARTS,
+    TooDeepError,
+    TooManyPartsError,
+    from_json,
+)
 
 NESTINGS = pytest.mark.parametrize(
     ("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[0,{"a":', "}]")]
@@ -39,6 +45,25 @@ def test_one_level_is_one_too_many() -> None:
 def test_width_is_no_depth() -> None:
     wide: Any = [[{}] * 1000, {str(i): [] for i in range(1000)}]
     assert from_json(json.dumps(wide)) == wide
+
+
+@pytest.mark.parametrize(
+    ("item", "parts"),
+    [("1", 1), ("[]", 4), ('"[,"', 1), ("{}", 1), ('{"[":1}', 4), ("[{}]", 4), ('"\\""', 1)],
+)
+def test_parts_are_limited_as_they_are_outside_of_strings(item: str, parts: int) -> None:
+    number = min(MAX_PARTS // parts, MAX_PARTS // max(item.count('"'), 1)) - 10
+    allowed = [item] * number
+    assert len(cast("list[object]", from_json(f"[{','.join(allowed)}]"))) == number
+    too_many = [item] * (MAX_PARTS // parts + 10)
+    with pytest.raises(TooManyPartsError):
+        from_json(f"[{','.join(too_many)}]")
+
+
+@pytest.mark.parametrize("text", ["[" * 2000, ",", '\\"[,' * 10, "é{},"])
+def test_one_long_string_is_one_value(text: str) -> None:
+    value = {"a": text * (30_000 // len(text)), "b": ["[" * MAX_PARTS * 2]}
+    assert from_json(json.dumps(value, ensure_ascii=False)) == value
 
 
 @pytest.mark.parametrize(
