@@ -48,10 +48,10 @@ from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.transport.access import Access
 from graphql_api.transport.admission import Admission, AdmissionMiddleware
-from graphql_api.transport.checked_documents import CheckedDocuments
+from graphql_api.transport.checked_documents import CheckedDocuments, check_document, default_rules
 from graphql_api.transport.cors import CrossOrigin, CrossOriginMiddleware
 from graphql_api.transport.cpu_budget import CPUBudgets, charge_new_tasks
-from graphql_api.transport.document_limits import DocumentLimits, check_shape
+from graphql_api.transport.document_limits import DocumentLimits
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.event_stream import StreamLimits
 from graphql_api.transport.fan_out import FanOut
@@ -279,10 +279,12 @@ def create_app(
 def _documents(settings: Settings, schema: APISchema, limits: DocumentLimits) -> Documents:
     file = settings.persisted_documents
     manifest = read_manifest(file, schema.validate) if file else {}
+    rules = default_rules(introspection=settings.introspection)
+    core = schema._schema  # noqa: SLF001 - there is no other way to it
     return Documents(
         max_tokens=settings.max_document_tokens,
         persisted=PersistedDocuments(manifest, only=settings.only_persisted_documents),
-        is_valid=lambda node: check_shape(node, limits) is None and not schema.validate(node),
+        check=lambda document: check_document(document, core, limits, rules),
     )
 
 

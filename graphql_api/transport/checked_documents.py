@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import TypeAlias
 
-from graphql import GraphQLError, NoSchemaIntrospectionCustomRule, get_operation_ast
+from graphql import (
+    ASTValidationRule,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    get_operation_ast,
+    specified_rules,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 from strawberry.types import ExecutionContext
@@ -13,6 +21,8 @@ from strawberry.types import ExecutionContext
 from graphql_api.schema.number_rule import ReadableNumbers
 from graphql_api.transport.document_limits import DocumentLimits, check_cost, check_shape
 from graphql_api.transport.documents import Document, Documents
+
+Rules: TypeAlias = tuple[type[ASTValidationRule], ...]
 
 
 class CheckedDocuments(SchemaExtension):
@@ -47,25 +57,44 @@ class CheckedDocuments(SchemaExtension):
         All of it here: what is found when Strawberry's own validation is over counts no more.
         """
         context = self.execution_context
-        context.validation_rules = (*context.validation_rules, ReadableNumbers)
-        if not self._introspection:
-            context.validation_rules = (*context.validation_rules, NoSchemaIntrospectionCustomRule)
+        context.validation_rules = _all_rules(context.validation_rules, self._introspection)
         context.pre_execution_errors = self._errors(context)
         yield
 
     def _errors(self, context: ExecutionContext) -> list[GraphQLError]:
         node = context.graphql_document
         assert node is not None, "validation comes after parsing"
+        document = self._document or Document(context.query or "", node)
         schema = context.schema._schema  # noqa: SLF001 - there is no other way to it
-        document, rules = self._document, context.validation_rules
-        if document is None or document.valid_by != rules:
-            error = check_shape(node, self._limits)
-            errors = [error] if error is not None else validate_document(schema, node, rules)
-            if errors:
-                return errors
-            if document is not None:
-                document.valid_by = rules
+        errors = check_document(document, schema, self._limits, context.validation_rules)
+        if errors:
+            return [*errors]
         operation = get_operation_ast(node, context.operation_name)
         assert operation is not None, "Strawberry has looked"
         error = check_cost(schema, node, operation, context.variables or {}, self._limits)
         return [] if error is None else [error]
+
+
+def check_document(
+    document: Document,
+    schema: GraphQLSchema,
+    limits: DocumentLimits,
+    rules: Rules,
+) -> list[GraphQLError]:
+    """What is wrong with a document by itself; it is found once, and noted there."""
+    if document.checked_by != rules:
+        error = check_shape(document.node, limits)
+        found = [error] if error is not None else validate_document(schema, document.node, rules)
+        document.errors = found
+        document.checked_by = rules
+    return document.errors
+
+
+def default_rules(*, introspection: bool) -> Rules:
+    """The rules by which documents are checked, if no other extension adds any."""
+    return _all_rules(tuple(specified_rules), introspection)
+
+
+def _all_rules(rules: Rules, introspection: bool) -> Rules:
+    ours: Rules = (*rules, ReadableNumbers)
+    return ours if introspection else (*ours, NoSchemaIntrospectionCustomRule)

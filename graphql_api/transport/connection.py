@@ -235,8 +235,17 @@ class Connection:
                 self._reply(action)
             case Start(operation, request, resume_from):
                 try:
+                    # Until its document is read, this client is not listened to.
+                    prepared = await request.prepared(self._server.documents, self._budget)
+                    if self._is_ending:
+                        return None
                     with self._budget.measured():
                         self._start(operation, request, resume_from)
+                    del prepared  # it is the document, or none
+                except OverBudgetError as error:
+                    self._fail(operation, [refusal(str(error), error.code)])
+                except GraphQLError as error:
+                    self._fail(operation, [error])
                 except Exception as error:  # noqa: BLE001 - it is logged there
                     self._fail(operation, [internal_error(error, "an operation over WebSocket")])
             case Stop(operation):

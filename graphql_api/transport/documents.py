@@ -1,18 +1,25 @@
-"""The documents that clients send, or name by their sha256: parsed, and remembered.
+"""The documents that clients send, or name by their sha256: parsed, checked, and remembered.
 
-Clients send the same few again and again.
+Clients send the same few again and again. A long one that is new is parsed and checked by a thread
+of its own, since nothing else can interrupt that: 10 000 tokens take half a second.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 from graphql import (
     ASTValidationRule,
     DocumentNode,
     FieldNode,
+    GraphQLError,
+    GraphQLSyntaxError,
     Node,
     OperationDefinitionNode,
     VariableDefinitionNode,
@@ -20,10 +27,14 @@ from graphql import (
     parse,
 )
 
+from graphql_api.transport.cpu_budget import ClientBudget
 from graphql_api.transport.persisted import PersistedDocuments
 
 RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
 """The arguments of a subscription that decide where its events begin, and nothing else."""
+
+LONG_TEXT = 500
+"""Characters; so many are 250 tokens at most, which take some 10 ms."""
 
 
 class Document:
@@ -32,13 +43,15 @@ class Document:
     Attributes:
         text: Its text; one object for all who sent an equal one.
         node: Its syntax tree.
-        valid_by: The rules by which it was found valid last.
+        checked_by: The rules by which it was checked last.
+        errors: What they found.
     """
 
     def __init__(self, text: str, node: DocumentNode) -> None:
         self.text = text
         self.node = node
-        self.valid_by: tuple[type[ASTValidationRule], ...] = ()
+        self.checked_by: tuple[type[ASTValidationRule], ...] = ()
+        self.errors: list[GraphQLError] = []
 
     @cached_property
     def resumption_variables(self) -> frozenset[str]:
@@ -89,7 +102,8 @@ class Documents:
             hundred bytes for each character.
         max_tokens: How many tokens a document may have; parsing holds up everybody.
         persisted: The texts that clients need not send.
-        is_valid: Whether a document fits the schema: only such can be registered.
+        check: Finds what is wrong with a document, and notes it there. Only a document without
+            errors can be registered; none, if this is absent.
     """
 
     def __init__(
@@ -98,13 +112,15 @@ class Documents:
         max_chars: int = 200_000,
         max_tokens: int = 10_000,
         persisted: PersistedDocuments | None = None,
-        is_valid: Callable[[DocumentNode], bool] = lambda _: False,
+        check: Callable[[Document], Sequence[GraphQLError]] | None = None,
     ) -> None:
         self._max_chars = max_chars
         self._max_tokens = max_tokens
         self._persisted = PersistedDocuments() if persisted is None else persisted
-        self._is_valid = is_valid
+        self._check = check
         self._chars = 0
+        self._in_use = WeakValueDictionary[str, Document]()
+        self._thread = ThreadPoolExecutor(1, "documents")
         self._parsed: OrderedDict[str, Document] = OrderedDict()
 
     def __len__(self) -> int:
@@ -126,9 +142,59 @@ class Documents:
             return self.parse(self._persisted.text(id_))
         self._persisted.check(text, id_)
         document = self.parse(text)
-        if id_ is not None and not self._persisted.is_known(id_) and self._is_valid(document.node):
+        if id_ is None or self._check is None or self._persisted.is_known(id_):
+            return document
+        if not self._check(document):
             self._persisted.register(id_, text)
         return document
+
+    async def prepare(
+        self, text: str | None, id_: str | None, budget: ClientBudget
+    ) -> Document | None:
+        """Parse and check a document beside the event loop, if that would take long.
+
+        Args:
+            text: As of `find`.
+            id_: The same.
+            budget: Whose CPU time it takes.
+
+        Returns:
+            The document, for which `find` and `parse` need no time as long as it is referred to;
+            None, if it has been there, or is short.
+
+        Raises:
+            GraphQLSyntaxError: As of `find`.
+            GraphQLError: The same.
+            OverBudgetError: The client would have to wait for too long.
+        """
+        if text is None:
+            assert id_ is not None, "a request has one of them"
+            text = self._persisted.text(id_)
+        else:
+            self._persisted.check(text, id_)
+        if len(text) <= LONG_TEXT or text in self._parsed or text in self._in_use:
+            return None
+        await budget.pause()
+        loop = asyncio.get_running_loop()
+        document, took_s = await loop.run_in_executor(self._thread, self._parsed_and_checked, text)
+        budget.spend(took_s)
+        if isinstance(document, GraphQLError):
+            raise document
+        document = self._in_use.setdefault(text, document)  # another client may have brought it
+        if text not in self._parsed:
+            self._remember(document)
+        return document
+
+    def _parsed_and_checked(self, text: str) -> tuple[Document | GraphQLError, float]:
+        """A new document, or why there is none; and how much CPU time that took."""
+        began_s = time.thread_time()
+        try:
+            document = self._new(text)
+            if self._check is not None:
+                self._check(document)
+        except GraphQLSyntaxError as error:
+            return error, time.thread_time() - began_s
+        return document, time.thread_time() - began_s
 
     def parse(self, text: str) -> Document:
         """The document of a text.
@@ -140,11 +206,20 @@ class Documents:
         if document is not None:
             self._parsed.move_to_end(text)
             return document
-        document = Document(text, parse(text, max_tokens=self._max_tokens))
+        document = self._in_use.get(text)
+        if document is None:
+            document = self._new(text)
+            self._remember(document)
+        return document
+
+    def _new(self, text: str) -> Document:
+        return Document(text, parse(text, max_tokens=self._max_tokens))
+
+    def _remember(self, document: Document) -> None:
+        text = document.text
         if len(text) <= self._max_chars // 10:
             self._parsed[text] = document
             self._chars += len(text)
             while self._chars > self._max_chars:
                 forgotten, _ = self._parsed.popitem(last=False)
                 self._chars -= len(forgotten)
-        return document

@@ -157,12 +157,11 @@ class SubscriptionExecution:
         if self._state.pre_execution_errors is not None:
             return  # an extension has done it
         rules = self._state.validation_rules
-        if rules == self._document.valid_by:
-            return
-        errors = validate_document(self._schema._schema, self._document.node, rules)  # noqa: SLF001
-        self._state.pre_execution_errors = errors
-        if not errors:
-            self._document.valid_by = rules
+        if rules != self._document.checked_by:
+            schema = self._schema._schema  # noqa: SLF001 - as above
+            self._document.errors = validate_document(schema, self._document.node, rules)
+            self._document.checked_by = rules
+        self._state.pre_execution_errors = [*self._document.errors]
 
     def _failed(self, errors: list[GraphQLError]) -> RequestError:
         self._expose(errors)

@@ -331,7 +331,9 @@ class GraphQLHTTP:
             request = read_post(body)
         media_type = media_type or MediaType.EVENT_STREAM
         try:
+            prepared = await request.prepared(self._documents, budget)
             document, operation = request.operation(self._documents)
+            del prepared  # it is the document, or none
         except GraphQLError as error:
             return _not_executed([error], media_type)
         check_operation(method, operation.operation, streams=streams)

@@ -1,8 +1,8 @@
-"""JSON that clients send: no deeper than everything behind can follow, and of no more values than
-can be read without keeping the others waiting.
+"""JSON that clients send, bounded in depth and in its number of values.
 
-Both are seen on the text, before anything is made of it: a body of 4 MB may stand for two million
-arrays, which take 0.8 s and 180 MB.
+It is no deeper than everything behind can follow, and has no more values than can be read without
+keeping other clients waiting. Both are seen on the text, before anything is made of it: a body of
+4 MB may stand for two million arrays, which take 0.8 s and 180 MB.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ _PIECE = 8
 """Brackets. There are few different pieces of so many: what they do is remembered."""
 
 
-@lru_cache(2**_PIECE)
+@lru_cache(2**_PIECE)  # type: ignore[untyped-decorator]
 def _rise_and_peak(brackets: bytes) -> tuple[int, int]:
     """By how many levels brackets rise in all, and at their highest."""
     levels = [*accumulate(1 if bracket == _OPENING else -1 for bracket in brackets)]

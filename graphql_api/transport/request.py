@@ -13,6 +13,7 @@ from strawberry.types.execution import PreExecutionError
 
 from graphql_api.errors import BadInputError, GraphQLAPIError
 from graphql_api.schema.errors import OPERATION_UNRESOLVED, expose
+from graphql_api.transport.cpu_budget import ClientBudget
 from graphql_api.transport.documents import Document, Documents
 from graphql_api.transport.persisted import SHA256_PREFIX
 
@@ -98,6 +99,19 @@ class Request:
             }
         )
         return cls(query, operation_name or None, variables, extensions, document_id)
+
+    async def prepared(self, documents: Documents, budget: ClientBudget) -> Document | None:
+        """What `operation` needs no time for as long as this is referred to; None if it is short.
+
+        Raises:
+            GraphQLError: As of `operation`.
+            OverBudgetError: The client would have to wait for too long.
+        """
+        try:
+            return await documents.prepare(self.query, self.document_id, budget)
+        except GraphQLSyntaxError as error:
+            expose(error)
+            raise
 
     def operation(self, documents: Documents) -> tuple[Document, OperationDefinitionNode]:
         """The operation that is asked for, and the document around it; neither is validated yet.

@@ -84,7 +84,8 @@ class Row:
 
 HEADING = (
     f"{'':41} {'answers':>7} {'CPU s':>6} {'ms each':>8} "
-    f"| {'healthz ms':^17} | {'change ms':^17} | {'stall':>5} | {'MB +':>5} {'files':>5} | verdict\n"
+    f"| {'healthz ms':^17} | {'change ms':^17} | {'stall':>5} | {'MB +':>5} {'files':>5} "
+    "| verdict\n"
     f"{'':41} {'':7} {'':6} {'':8} | {'p50   p99   max':>17} | {'p50   p99   max':>17} "
     f"| {'ms':>5} | {'':5} {'':5} |"
 )

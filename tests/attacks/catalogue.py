@@ -1,7 +1,7 @@
 """Every attack: what it is called, by whom, on how many connections, and what it sends.
 
-A **stranger** has no token, a **reader** one with the scope `read`, a **writer** one with `write`
-too; one who is **proxied** is a reader behind a trusted proxy.
+A **stranger** has no token, a **reader** one with the scope `read`, a **writer** one with all
+scopes; one who is **proxied** is a reader behind a trusted proxy.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def _bytes_of(text: str) -> Callable[[Target, int], bytes]:
 
 
 def _garbage_token(_: Target, number: int) -> str:
-    parts = ('{"alg":"HS256","kid":"%d"}' % number, json.dumps({"exp": [[[]]] * 1000}), "x" * 32)
+    head = json.dumps({"alg": "HS256", "kid": str(number)})
+    parts = (head, json.dumps({"exp": [[[]]] * 1000}), "x" * 32)
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
 
 
@@ -84,7 +85,9 @@ def _new_persisted(_: Target, number: int) -> bytes:
 
 def _unknown_persisted(_: Target, number: int) -> bytes:
     digest = hashlib.sha256(b"%d" % number).hexdigest()
-    return json.dumps({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}).encode()
+    return json.dumps(
+        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}
+    ).encode()
 
 
 def _big_get(_: Target, number: int) -> str:
@@ -106,7 +109,7 @@ _BODIES = {
     "4 MB of quotes": inputs.quotes,
 }
 
-_DOCUMENTS = {
+_DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "10 000 tokens in a list": inputs.tokens_of_a_list,
     "10 000 unknown fields": inputs.unknown_fields,
     "3 300 unknown arguments": inputs.unknown_arguments,
@@ -118,7 +121,7 @@ _DOCUMENTS = {
     "introspection": lambda: inputs.body(inputs.INTROSPECTION),
 }
 
-_WRITES = {
+_WRITES: dict[str, Callable[[], bytes]] = {
     "10 000 good seeds": lambda: inputs.seeds(are_good=True),
     "10 000 bad seeds": lambda: inputs.seeds(are_good=False),
     "500 costly rules": lambda: inputs.rules(500),
@@ -141,7 +144,9 @@ ATTACKS = (
         unknown_socket(floods(lambda: [inputs.message_before_ack("connection_init")])),
     ),
     Attack(
-        "stranger", "60 KB pings", unknown_socket(floods(lambda: [inputs.message_before_ack("ping")]))
+        "stranger",
+        "60 KB pings",
+        unknown_socket(floods(lambda: [inputs.message_before_ack("ping")])),
     ),
     Attack("stranger", "control pings", unknown_socket(control_pings)),
     Attack("stranger", "fragments of a byte", unknown_socket(floods(lambda: [fragments()]))),
@@ -152,7 +157,9 @@ ATTACKS = (
     Attack("reader", "2 pages of 1 000 whole rows", _KEPT_ANSWER),
     Attack("reader", "problems of 1 000 rows", posts(lambda t, _: inputs.problems(t.rows))),
     Attack(
-        "reader", "100 filtered pages", posts(lambda t, number: inputs.pages_by_aliases(t.rows, number))
+        "reader",
+        "100 filtered pages",
+        posts(lambda t, number: inputs.pages_by_aliases(t.rows, number)),
     ),
     Attack("reader", "100 offsets", posts(lambda t, _: inputs.offsets_by_aliases(t.rows))),
     Attack(
@@ -166,7 +173,9 @@ ATTACKS = (
         web_socket(operations(lambda t, number: inputs.resume(t.cursor, number), 100)),
         connections=1,
     ),
-    Attack("reader", "subscriptions by turns", web_socket(operations(lambda *_: _SUBSCRIPTION, 50))),
+    Attack(
+        "reader", "subscriptions by turns", web_socket(operations(lambda *_: _SUBSCRIPTION, 50))
+    ),
     Attack("reader", "control pings", web_socket(control_pings)),
     Attack("reader", "fragments of a byte", web_socket(floods(lambda: [fragments()]))),
     Attack("reader", "pings", web_socket(floods(lambda: ['{"type":"ping"}']))),
@@ -182,6 +191,8 @@ ATTACKS = (
     ),
     *(Attack("writer", name, posts(always(made))) for name, made in _WRITES.items()),
     Attack("proxied", "2 pages of 1 000 whole rows", _KEPT_ANSWER, connections=20),
-    Attack("proxied", "10 000 unknown fields", posts(always(inputs.unknown_fields)), connections=20),
+    Attack(
+        "proxied", "10 000 unknown fields", posts(always(inputs.unknown_fields)), connections=20
+    ),
     Attack("proxied", "half requests", idle(_bytes_of(_HALF_REQUEST), 100)),
 )

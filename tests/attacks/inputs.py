@@ -270,9 +270,7 @@ def rules(number: int, pattern: str = _PATTERN) -> bytes:
     ]
     last = {"action": "MULTIPLY", "amount": 0}
     # Its solver is not there: so it is not written.
-    return body(
-        _CREATE_POLICY, {"input": _policy(urlRules=[*made, last], captchaSolverId="none")}
-    )
+    return body(_CREATE_POLICY, {"input": _policy(urlRules=[*made, last], captchaSolverId="none")})
 
 
 @cache

@@ -69,7 +69,7 @@ def places(rows: int, *, tls: bool) -> Iterator[tuple[Database, Place, Place | N
         stored.fill(rows)
         tokens = directory / "tokens.json"
         reader = _token(tokens, "reader", "read")
-        writer = _token(tokens, "writer", "read,write")
+        writer = _token(tokens, "writer", "read,write,logins")
         target = Target("", 0, rows, "", reader, writer)
         settings: dict[str, object] = {"tokens": str(tokens), "trusted_proxy": ["127.0.0.1"]}
         plain = stack.enter_context(_server(directory / "plain", stored, settings, target))

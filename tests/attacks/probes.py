@@ -1,4 +1,4 @@
-"""What others notice of an attack: how late /healthz and a change are, and what the server takes."""
+"""What others notice of an attack: how late answers and changes are, and what the server takes."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ def watching(place: Place, url: DatabaseURL) -> Iterator[Seen]:
         threads = [
             threading.Thread(target=guarded(probe)) for probe in (health, change, writes, process)
         ]
-        stack.callback(lambda: [thread.join() for thread in threads])
+        for thread in threads:
+            stack.callback(thread.join)
         stack.callback(is_over.set)
         for thread in threads:
             thread.start()
@@ -141,7 +142,9 @@ def _subscribe(
 
 def _write(url: DatabaseURL, is_over: threading.Event) -> None:
     r = RethinkDB()
-    with r.connect(host=url.host, port=url.port, user=url.user, password=url.password) as connection:
+    with r.connect(
+        host=url.host, port=url.port, user=url.user, password=url.password
+    ) as connection:
         row = r.db(url.database).table("policy").get(MARKED)
         number = 0
         while not is_over.wait(1 / CHANGES_PER_S):

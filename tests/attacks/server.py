@@ -81,7 +81,7 @@ class StallLog:
         seen = -1
         while not self._is_over.wait(SAMPLE_S):
             if seen == self._ticks:
-                frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - its only name
+                frame = sys._current_frames().get(self._thread)
                 self._places[_place(frame)] += 1
             else:
                 seen = self._ticks

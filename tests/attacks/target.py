@@ -23,7 +23,7 @@ class Target:
         rows: How many policies there are.
         cursor: A cursor as old as the server.
         reader: A token with the scope `read`.
-        writer: One with `read` and `write`.
+        writer: One with `read`, `write` and `logins`.
         token: The one of the attacker; none for a stranger.
         forwarded: The address that a trusted proxy names, for an attacker behind one.
     """

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-from graphql import GraphQLSyntaxError
+import asyncio
+import gc
+import threading
+import weakref
 
-from graphql_api.transport.documents import Documents
+import pytest
+from graphql import GraphQLError, GraphQLSyntaxError
+
+from graphql_api.transport.cpu_budget import ClientBudget
+from graphql_api.transport.documents import LONG_TEXT, Document, Documents
 
 
 def text(name: str) -> str:
@@ -69,3 +75,74 @@ SUBSCRIPTION = "subscription ($s: String, $i: Boolean, $w: F) {{ {} }}"
 def test_variables_that_only_say_where_events_begin(selection: str, expected: set[str]) -> None:
     document = Documents().parse(SUBSCRIPTION.format(selection))
     assert document.resumption_variables == expected
+
+
+class FakeBudget(ClientBudget):
+    """Counts what is spent and how often there is a pause, and never waits."""
+
+    def __init__(self) -> None:
+        self.spent_s = 0.0
+        self.pauses = 0
+
+    def spend(self, seconds: float) -> None:
+        self.spent_s += seconds
+
+    async def pause(self) -> None:
+        self.pauses += 1
+
+
+LONG = f"{{ {' '.join(f'a{number}' for number in range(LONG_TEXT))} }}"
+
+
+async def test_long_document_is_parsed_and_checked_in_another_thread() -> None:
+    threads: list[int] = []
+
+    def check(document: Document) -> list[GraphQLError]:
+        threads.append(threading.get_ident())
+        document.errors = [GraphQLError("wrong")]
+        return document.errors
+
+    documents = Documents(check=check)
+    budget = FakeBudget()
+    assert await documents.prepare("{ short }", None, budget) is None
+    assert (threads, budget.pauses, budget.spent_s) == ([], 0, 0)
+    prepared = await documents.prepare(LONG, None, budget)
+    assert prepared is not None
+    assert threads != [threading.get_ident()]
+    assert budget.pauses == 1
+    assert budget.spent_s > 0
+    assert documents.find(LONG, None) is prepared
+    assert await documents.prepare(LONG, None, budget) is None
+    assert len(threads) == 1
+
+
+async def test_document_that_is_too_long_to_remember_is_parsed_once_for_its_operation() -> None:
+    documents = Documents(max_chars=100)
+    prepared = await documents.prepare(LONG, None, FakeBudget())
+    assert len(documents) == 0
+    is_the_same = documents.parse(LONG) is prepared
+    assert is_the_same
+    forgotten = weakref.ref(prepared)
+    del prepared
+    gc.collect()
+    assert forgotten() is None
+
+
+async def test_event_loop_goes_on_while_a_document_is_checked() -> None:
+    went_on = threading.Event()
+
+    def check(_: Document) -> list[GraphQLError]:
+        assert went_on.wait(60)
+        return []
+
+    preparing = asyncio.create_task(Documents(check=check).prepare(LONG, None, FakeBudget()))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(went_on.set)
+    assert await preparing is not None
+
+
+async def test_syntax_error_of_a_long_document_costs_its_client() -> None:
+    budget = FakeBudget()
+    with pytest.raises(GraphQLSyntaxError):
+        await Documents().prepare(LONG + "}", None, budget)
+    assert budget.spent_s > 0

@@ -17,7 +17,10 @@ ID = sha256(TEXT.encode()).hexdigest()
 
 def documents(**arguments: object) -> Documents:
     persisted = PersistedDocuments(**arguments)  # type: ignore[arg-type]
-    return Documents(persisted=persisted, is_valid=lambda node: "bad" not in str(node.to_dict()))
+    return Documents(
+        persisted=persisted,
+        check=lambda document: [GraphQLError("bad")] if "bad" in document.text else [],
+    )
 
 
 def code(documents: Documents, text: str | None, id_: str | None) -> object:
