@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql test test-long simulate simulate-bugs bench soak fuzz check format schema lock clean
+.PHONY: help serve graphiql test test-long simulate simulate-bugs bench soak attack fuzz check format schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout
 
 soak: $(VENV)/.dev ## watch memory and descriptors under load for ten minutes; ARGS="--minutes 60"
 	@$(VENV)/bin/python -m tests.soak $(ARGS)
+
+attack: $(VENV)/.dev ## send a server of its own the worst that is allowed, and see what others notice; ARGS=reader selects
+	@$(VENV)/bin/python -m tests.attacks $(ARGS)
 
 fuzz: $(VENV)/.dev ## look for what breaks a parser or HTTP, five minutes for each; on Linux
 	@$(VENV)/bin/pip install --quiet 'atheris>=3' 'schemathesis>=4.32'

@@ -124,6 +124,7 @@ async def test_document_that_is_too_long_to_remember_is_parsed_once_for_its_oper
     assert is_the_same
     forgotten = weakref.ref(prepared)
     del prepared
+    await asyncio.sleep(0)  # the loop's callback that had it is over
     gc.collect()
     assert forgotten() is None
 

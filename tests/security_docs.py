@@ -1,0 +1,70 @@
+"""The table of limits in `SECURITY.md`, made of the settings: `python -m tests.security_docs`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from graphql_api.settings import Settings, flag
+
+FILE = Path(__file__).parents[1] / "SECURITY.md"
+
+LIMITS = {
+    "connection_init_timeout_s": "seconds until a new WebSocket has said who it is",
+    "request_timeout_s": "seconds until a request, or a TLS handshake, is complete",
+    "send_timeout_s": "seconds for which a client may read nothing",
+    "max_connections": "connections",
+    "max_connections_per_address": "connections and requests of one address",
+    "max_operations_per_s": "operations a second of one connection, in the long run",
+    "max_cpu_per_connection": "processors for one connection, in the long run",
+    "max_cpu_per_address": "processors for all connections of one address",
+    "cpu_burst_s": "seconds of a processor after a pause",
+    "max_cpu_wait_s": "seconds that an operation waits for the processor",
+    "max_subscriptions": "subscriptions of one WebSocket at a time",
+    "max_queries": "queries and mutations of one WebSocket at a time",
+    "max_message_bytes": "bytes of a WebSocket message",
+    "max_body_bytes": "bytes of an HTTP body",
+    "max_document_tokens": "tokens of a document",
+    "max_document_levels": "levels of a document",
+    "max_document_aliases": "aliases of a document",
+    "max_document_comparisons": "comparisons that its validation takes",
+    "max_operation_fields": "fields that an operation resolves",
+    "max_operation_values": "values in an operation's arguments",
+    "max_page_rows": "rows of a page",
+    "history_max_changes": "changes of a table that can be resumed from",
+    "history_max_bytes": "bytes that these changes take",
+}
+"""What each limit counts, by its setting."""
+
+_ROWS = re.compile(r"(?<=\| limit \| default \| setting \|\n\|---\|---\|---\|\n)(?:\|.*\n)*")
+
+
+def rows() -> str:
+    """The rows of the table."""
+    return "".join(
+        f"| {text} | {_default(name)} | `{flag(name)}` |\n" for name, text in LIMITS.items()
+    )
+
+
+def written() -> str:
+    """The rows as they stand in the file."""
+    found = _ROWS.search(FILE.read_text(encoding="utf-8"))
+    assert found is not None, "the file has the table"
+    return found[0]
+
+
+def _default(name: str) -> str:
+    return f"{Settings.model_fields[name].default:g}" if _is_small(name) else _grouped(name)
+
+
+def _is_small(name: str) -> bool:
+    return bool(Settings.model_fields[name].default < 1000)
+
+
+def _grouped(name: str) -> str:
+    return f"{Settings.model_fields[name].default:,}".replace(",", " ")
+
+
+if __name__ == "__main__":
+    text = FILE.read_text(encoding="utf-8")
+    FILE.write_text(_ROWS.sub(rows(), text), encoding="utf-8")
