@@ -83,7 +83,8 @@ class Place:
     def items(self, items: Sequence[ItemT], kind: str) -> Iterator[tuple[Place, ItemT]]:
         """The items of the list that is here, each with its place, called `<kind> #<number>`."""
         for index, item in enumerate(items):
-            yield (self / index).called(f"{kind} #{index + 1}"), item
+            path = (*self._path, index)
+            yield Place(path, f"{kind} #{index + 1}", self._problems), item
 
     def called(self, where: str) -> Place:
         """This place, with a name for messages."""
@@ -139,7 +140,11 @@ def is_storable(values: object, at: Place) -> bool:
         if len(values) > MAX_ITEMS:
             at.refuse(f"There are more than {MAX_ITEMS} items")
             return False
-        items = [is_storable(item, at / index) for index, item in enumerate(values)]
+        items = [
+            is_storable(item, at / index)
+            for index, item in enumerate(values)
+            if not (isinstance(item, str) and is_text(item))  # most are, and need no place
+        ]
         return all(items)
     elif is_dataclass(values):
         members = [

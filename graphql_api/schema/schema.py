@@ -10,11 +10,13 @@ import strawberry
 from graphql import DocumentNode, Executor, GraphQLError, validate
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
 from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from graphql_api.schema.date_time import DATE_TIME
+from graphql_api.schema.document import graphql_name
 from graphql_api.schema.errors import CodeValidationErrors, expose
 from graphql_api.schema.forbidden import ForbidEarly
 from graphql_api.schema.mutation import mutation_type
@@ -65,6 +67,14 @@ class APISchema(strawberry.Schema):
             expose(error)
 
 
+class RememberedNames(NameConverter):
+    """Strawberry's names, each made once: it asks for them for each field of each input."""
+
+    def apply_naming_config(self, name: str) -> str:
+        """The name in GraphQL of a member in Python."""
+        return graphql_name(name)
+
+
 def build_schema(
     schemas: Sequence[TableSchema] = TABLE_SCHEMAS,
     *,
@@ -86,7 +96,9 @@ def build_schema(
         subscription=subscription_type(schemas),
         scopes={type_: schema.scopes for schema in schemas for type_ in schema.root_types},
         config=StrawberryConfig(
-            scalar_map={datetime: DATE_TIME}, disable_field_suggestions=not suggestions
+            name_converter=RememberedNames(),
+            scalar_map={datetime: DATE_TIME},
+            disable_field_suggestions=not suggestions,
         ),
         extensions=(CodeValidationErrors, ForbidEarly, *extensions),
         execution_context_class=execution_context_class,

@@ -41,7 +41,7 @@ def why_not_a_seed(url: str) -> str | None:
     authority = _authority(url)
     if not authority.isascii():
         return "the host, and a user name before it, must be ASCII"
-    if is_punycode(_host(url) or ""):
+    if "xn--" in authority.lower() and is_punycode(_host(url, authority) or ""):
         return (
             "Starbelly cannot crawl internationalised hosts, in punycode (`xn--`) as little as in "
             "letters"
@@ -58,7 +58,7 @@ def why_not_a_page(url: str) -> str | None:
         return ABSOLUTE
     if not found[2]:
         return f"it names no host: {ABSOLUTE}"
-    host = _host(url)
+    host = _host(url, found[2])
     if host is None or not is_host(_in_ascii(host) or ""):
         return f"its host, its port or its brackets are not valid: {ABSOLUTE}"
     return None
@@ -70,7 +70,7 @@ def is_proxy_url(url: str) -> bool:
     found = _URL.match(url)
     if found is None or found[1].lower() not in PROXY_SCHEMES:
         return False
-    host = _host(url)
+    host = _host(url, found[2])
     if host is None or not host.strip():
         return False
     return is_host(host) if host.startswith("[") else _in_ascii(host) is not None
@@ -142,9 +142,13 @@ def _authority(url: str) -> str:
     return "" if found is None else found[2]
 
 
-def _host(url: str) -> str | None:
-    """The host of a URL, an IPv6 address with its brackets; None if the authority is not valid."""
-    text = _authority(url)
+def _host(url: str, text: str) -> str | None:
+    """The host of a URL, an IPv6 address with its brackets; None if the authority is not valid.
+
+    Args:
+        url: The URL.
+        text: Its authority.
+    """
     authority = _AUTHORITY.fullmatch(text)
     if authority is None:
         return None
