@@ -84,6 +84,7 @@ def _check_size(data: bytes) -> None:
     pieces = data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
     outside = b"".join(pieces)
     if _parts(outside, outside.count(b"[") + outside.count(b"{")) > MAX_PARTS:
+        _check_depth(outside[:MAX_PARTS])  # which is the better reason
         raise TooManyPartsError
     _check_depth(outside)
 

@@ -60,6 +60,11 @@ def test_parts_are_limited_as_they_are_outside_of_strings(item: str, parts: int)
         from_json(f"[{','.join(too_many)}]")
 
 
+def test_text_that_is_too_deep_and_too_long_is_too_deep() -> None:
+    with pytest.raises(TooDeepError):
+        from_json("[" * MAX_PARTS + "]" * MAX_PARTS)
+
+
 @pytest.mark.parametrize("text", ["[" * 2000, ",", '\\"[,' * 10, "é{},"])
 def test_one_long_string_is_one_value(text: str) -> None:
     value = {"a": text * (30_000 // len(text)), "b": ["[" * MAX_PARTS * 2]}
