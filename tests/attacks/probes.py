@@ -135,8 +135,9 @@ def _subscribe(
                 continue
             is_subscribed.set()
             change = message.get("payload", {}).get("data", {}).get("policyChanges", {})
-            if "policy" in change:
-                written_s = float(change["policy"]["name"].rpartition("@")[2])
+            _, is_timed, written = change.get("policy", {}).get("name", "").partition(" @")
+            if is_timed:  # and not from the changes that fill the history
+                written_s = float(written)
                 took_ms.append((time.monotonic() - written_s) * 1000)
 
 
