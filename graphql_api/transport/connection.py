@@ -388,7 +388,10 @@ class Connection:
                     on_leave=stack.pop_all().close if execution.has_hooks else None,
                     budget=self._budget,
                 )
-                self._subscriptions[operation] = member.leave
+                if self._protocol.is_active(operation):
+                    self._subscriptions[operation] = member.leave
+                else:  # the socket is about to be closed
+                    member.leave()
             except RequestError as error:
                 self._fail(operation, error.errors)
 
