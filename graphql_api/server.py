@@ -222,7 +222,10 @@ class Server(uvicorn.Server):
     ) -> None:
         certificate = None
         if settings.tls_cert is not None:
-            certificate = Certificate(settings.tls_cert, settings.tls_key)
+            try:
+                certificate = Certificate(settings.tls_cert, settings.tls_key)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"--tls-cert: {error}") from error
             app.file_watch.add(certificate.refresh)
         super().__init__(_config(self._supervised, app.admission, settings, certificate, kernel))
         self._app = app

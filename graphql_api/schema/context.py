@@ -13,7 +13,7 @@ import strawberry
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.table import Table
-from graphql_api.feeds.turns import Pause, turn_of_the_loop
+from graphql_api.feeds.turns import Turns
 from graphql_api.schema.scopes import Scope
 from graphql_api.store import Store
 
@@ -35,8 +35,8 @@ class Context:
             the operation's own `since`, which a client that reconnects sends as it first was.
         max_page_rows: How many rows a page may have.
         now: Tells the time at which mutations write.
-        pause: Awaited now and then in long work: others have their turn, and the client waits if it
-            has used more than its budget.
+        turns: Divides a piece of long work into turns: between two of them others have theirs, and
+            the client waits if it has used more than its budget.
         long_work: Held while a page with a filter is made: a client's pages are made one after the
             other, so that another client's need not wait for all of them.
     """
@@ -48,7 +48,7 @@ class Context:
     resume_from: str | None = None
     max_page_rows: int = 1000
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    pause: Pause = turn_of_the_loop
+    turns: Callable[[], Turns] = Turns
     long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:

@@ -77,7 +77,7 @@ async def read_page(
         page = await feed.page(None, order=order, offset=offset, limit=limit)
     else:
         async with context.long_work:
-            await context.pause()
+            await context.turns().pause()
             page = await feed.page(where, order=order, offset=offset, limit=limit)
     return Page(
         items=page.rows,

@@ -307,7 +307,7 @@ class Connection:
         context = replace(
             self._server.make_context(self._hold.principal),
             resume_from=resume_from,
-            pause=self._budget.pause,
+            turns=self._budget.turns,
             long_work=self._budget.long_work,
         )
         if is_subscription:

@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 from starlette.types import Scope
 
 from graphql_api.errors import OverBudgetError
+from graphql_api.feeds.turns import Turns
 from graphql_api.transport.rate_limit import TokenBuckets
 from graphql_api.transport.turn_queue import TurnQueue
 
@@ -46,20 +47,20 @@ class ClientBudget:
         buckets: Those of connections and those of addresses, in seconds, each with this client's
             key; a key that is None has no limit.
         max_wait_s: How long one pause may last.
-        turns: The turns of all clients.
+        queue: The turns of all clients.
         clock: Measures what work takes, in seconds of CPU time.
     """
 
-    __slots__ = ("_buckets", "_max_wait_s", "_turns", "clock", "long_work")
+    __slots__ = ("_buckets", "_max_wait_s", "_queue", "clock", "long_work")
 
     def __init__(
         self,
         *buckets: tuple[TokenBuckets, Hashable | None],
         max_wait_s: float,
-        turns: TurnQueue,
+        queue: TurnQueue,
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._turns = turns
+        self._queue = queue
         self.long_work = asyncio.Lock()
         """Held while something is done of which one client does one at a time."""
         self._buckets = [(bucket, key) for bucket, key in buckets if key is not None]
@@ -76,13 +77,17 @@ class ClientBudget:
         """How long to wait before more is done for this client; 0, if it has budget left."""
         return max((buckets.wait_s(key) for buckets, key in self._buckets), default=0.0)
 
+    def turns(self) -> Turns:
+        """Divide a piece of work of this client into turns."""
+        return Turns(self.pause, clock=self._queue.clock)
+
     async def pause(self) -> None:
         """Let others have their turn; then wait as long as the budget is overdrawn.
 
         Raises:
             OverBudgetError: It would be overdrawn for longer than `max_wait_s`.
         """
-        await self._turns.take()
+        await self._queue.take()
         waited_s = 0.0
         while (wait_s := self.wait_s) > 0:
             waited_s += wait_s
@@ -137,7 +142,7 @@ class CPUBudgets:
         self._max_wait_s = max_wait_s
         self._address_key = address_key
         self._cpu_clock = cpu_clock
-        self._turns = TurnQueue()
+        self._queue = TurnQueue(clock)
 
     def of(self, scope: Scope) -> ClientBudget:
         """The budget of the client of an ASGI connection."""
@@ -147,7 +152,7 @@ class CPUBudgets:
             (self._connections, None if client is None else tuple(client)),
             (self._addresses, address),
             max_wait_s=self._max_wait_s,
-            turns=self._turns,
+            queue=self._queue,
             clock=self._cpu_clock,
         )
 

@@ -2,8 +2,8 @@
 
 graphql-core completes a whole result in one go. A page of 1 000 rows with all their fields takes
 70 ms of it, and the event loop serves no other client until it is done. Here a list that is longer
-than `LONG_LIST` is completed item by item, and every few milliseconds the context's `pause` is
-awaited: the event loop serves others, and a client that has used its budget waits.
+than `LONG_LIST` is completed item by item, and every few milliseconds there is a pause: the event
+loop serves others, and a client that has used its budget waits.
 
 Source: graphql/execution/executor.py of graphql-core 3.3, `complete_list_value`, which awaits the
 items of an asynchronous iterable.
@@ -42,7 +42,7 @@ class QueryExecutor(EventExecutor):
         """Complete a list; a long one as an asynchronous iterable."""
         is_long = len(result) > LONG_LIST if isinstance(result, list | tuple) else False
         if is_long or info.parent_type.name == "__Schema":  # its few types have long lists
-            result = in_turns(result, Turns(self.context_value.pause))
+            result = in_turns(result, self.context_value.turns())
         return super().complete_list_value(
             return_type, field_details_list, info, path, result, position_context
         )

@@ -25,8 +25,8 @@ class TurnQueue:
         clock: Tells the time, in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._at_once = 1
         self._began_s: float | None = None
@@ -46,7 +46,7 @@ class TurnQueue:
 
     def _next(self) -> None:
         """Let the first ones go on; they run in the next iteration of the loop."""
-        now_s = self._clock()
+        now_s = self.clock()
         if self._began_s is not None:
             is_long = now_s - self._began_s > _ITERATION_S
             self._at_once = max(1, self._at_once // 2 if is_long else self._at_once * 2)

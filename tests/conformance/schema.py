@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import strawberry
+from graphql import Executor
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 
@@ -132,6 +133,7 @@ def build_schema(
     *,
     extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]],
     suggestions: bool,
+    execution_context_class: type[Executor[Any]],
 ) -> APISchema:
     """The schema, to be served by the real application in the place of its own."""
     query = type("Query", (query_type(TABLE_SCHEMAS), ToyQuery), {})
@@ -144,4 +146,5 @@ def build_schema(
             scalar_map={datetime: DATE_TIME}, disable_field_suggestions=not suggestions
         ),
         extensions=(CodeValidationErrors, *extensions),
+        execution_context_class=execution_context_class,
     )

@@ -7,6 +7,7 @@ import gc
 import logging
 import random
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from graphql_api import app
 from graphql_api.feeds.feed import FeedSettings
 from graphql_api.schema import APISchema, build_schema
 from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema.forbidden import ForbidEarly
+from graphql_api.transport import documents
 from graphql_api.transport.documents import Documents
 from tests.simulation import entropy
 from tests.simulation.author import story_of
@@ -64,7 +67,7 @@ def _schema(**options: Any) -> APISchema:
 def _shared_schema(*, extensions: Sequence[Any] = (), **options: Any) -> APISchema:
     """The schema, which every server would make alike; it takes a tenth of a story's time."""
     schema = _schema(**options)
-    schema.extensions = (CodeValidationErrors, *extensions)
+    schema.extensions = (CodeValidationErrors, ForbidEarly, *extensions)
     return schema
 
 
@@ -128,6 +131,7 @@ def run(story: Story) -> Outcome:
         mock.patch.object(app, "build_schema", _shared_schema),
         mock.patch.object(app, "leave_out_what_stays"),  # it would keep garbage
         mock.patch.object(app, "_documents", return_value=_shared_documents()),
+        mock.patch.object(documents, "LONG_TEXT", sys.maxsize),  # a new one would take a turn more
         _no_garbage_collection(),
         _logged_errors() as errors,
     ):

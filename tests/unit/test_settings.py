@@ -46,6 +46,8 @@ COUNTED = (
     "_rows",
     "_connections",
     "_per_address",
+    "_per_connection",
+    "_values",
 )
 
 

@@ -42,7 +42,7 @@ class World:
             (self._connections, next(self._ports)),
             (self._addresses, address),
             max_wait_s=self._max_wait_s,
-            turns=TurnQueue(),
+            queue=TurnQueue(),
             clock=self.cpu,
         )
 

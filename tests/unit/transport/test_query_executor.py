@@ -55,6 +55,9 @@ class Context:
         self.pauses += 1
         await asyncio.sleep(0)
 
+    def turns(self) -> turns.Turns:
+        return turns.Turns(self.pause)
+
 
 def schema(executor: Any) -> strawberry.Schema:
     return strawberry.Schema(Query, execution_context_class=executor)
