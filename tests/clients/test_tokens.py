@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.transport.access import Access
+from graphql_api.transport.principal import Verifier
+from graphql_api.transport.watched_file import WatchedFile
 from tests.clients.load import policy
 from tests.clients.program import program
 from tests.fault.clock import LoopClock
@@ -43,7 +45,11 @@ async def test_client_whose_token_expires_goes_on_with_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     machine, loop = WallClock(), LoopClock(asyncio.get_running_loop())
-    monkeypatch.setattr("graphql_api.app.Access", partial(Access, clock=machine))
+
+    def made(verifiers: Sequence[WatchedFile[Verifier]], **_: object) -> Access:
+        return Access(verifiers, clock=machine)
+
+    monkeypatch.setattr("graphql_api.app.Access", made)
     key, token = tmp_path / "key", tmp_path / "token"
     key.write_bytes(SECRET)
     token.write_text(signed("HS256", exp=machine() + LIFETIME_S))

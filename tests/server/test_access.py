@@ -9,11 +9,10 @@ import logging
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,11 @@ from websockets.typing import Origin, Subprotocol
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.transport.access import Access
+from graphql_api.transport.principal import Verifier
 from graphql_api.transport.refusal_log import RefusalLog
 from graphql_api.transport.token_file import add_token, remove_token
 from graphql_api.transport.tokens import new_token
+from graphql_api.transport.watched_file import WatchedFile
 from tests.server.client import WAIT_S, GraphQLErrors, connected
 from tests.server.database import Writer
 from tests.server.operations import DOMAIN_LOGINS, POLICIES, Replica
@@ -66,12 +67,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
     """
     clock = FakeLoop()
     clock.now_s = float(int(time.time()))
-    made = partial(
-        Access,
-        clock=clock.time,
-        call_later=clock.call_later,
-        refusals=RefusalLog(clock=clock.time),
-    )
+
+    def made(verifiers: Sequence[WatchedFile[Verifier]], **_: object) -> Access:
+        refusals = RefusalLog(clock=clock.time)
+        return Access(verifiers, clock=clock.time, call_later=clock.call_later, refusals=refusals)
+
     monkeypatch.setattr("graphql_api.app.Access", made)
     return clock
 

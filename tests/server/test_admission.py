@@ -26,7 +26,7 @@ from tests.conformance.raw_websocket import (
 )
 from tests.fault.clock import LoopClock, some_steps
 from tests.server.client import WAIT_S, Client, GraphQLErrors, connected
-from tests.server.running import Running, running, settings_for
+from tests.server.running import Running, running, settings_for, until_ready
 
 HEAD = b"GET /graphql HTTP/1.1\r\nHost: localhost\r\n"
 HANDSHAKE = HEAD + b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -242,6 +242,7 @@ async def test_server_that_is_full_still_answers_whoever_watches_it(
         running(settings_for(starbelly, max_connections=5)) as server,
         AsyncExitStack() as stack,
     ):
+        await until_ready(server)
         for _ in range(5):
             await stack.enter_async_context(raw_websocket(server.host, server.port))
         for _ in range(20):  # more often than there are connections to spare

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
+import httpx
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
@@ -21,6 +23,7 @@ from tests.server.mutations import (
     schedule,
     succeed,
 )
+from tests.server.running import running, settings_for
 from tests.unit.schema.starbelly import run_domain_login, run_policy, run_schedule
 
 SOLVER = "01234567-89ab-cdef-0123-456789abcdef"
@@ -98,28 +101,34 @@ async def test_enabled_schedule_keeps_its_policy_and_lets_it_go_once_disabled(
     assert document["enabled"] is False
 
 
-@pytest.mark.parametrize(
-    "argument",
-    [
-        "limits: {maxCost: 1e999}",
-        "urlRules: [{action: ADD, amount: -1e999}]",
-        f"urlRules: [{{action: ADD, amount: 1{'0' * 400}}}]",
-    ],
+OTHERS = (
+    'name: "x", mimeTypeRules: [{save: true}], robotsTxt: {usage: OBEY}, userAgents: [{name: "a"}]'
 )
+DIGITS = f"1{'0' * 400}"
+TOO_LARGE = [
+    ("limits: {maxCost: 1e999}, urlRules: [{action: ADD, amount: 1}]", "{}"),
+    ("urlRules: [{action: ADD, amount: -1e999}]", "{}"),
+    (f"urlRules: [{{action: ADD, amount: {DIGITS}}}]", "{}"),
+    ("limits: {maxCost: $n}, urlRules: [{action: ADD, amount: 1}]", '{"n": 1e999}'),
+    ("urlRules: [{action: ADD, amount: $n}]", '{"n": -1e999}'),
+    ("urlRules: [{action: ADD, amount: $n}]", f'{{"n": {DIGITS}}}'),
+]
+
+
+@pytest.mark.parametrize(("argument", "variables"), TOO_LARGE)
 async def test_number_that_cannot_be_stored_is_the_clients_mistake(
-    argument: str, client: Client, writer: Writer
+    argument: str, variables: str, starbelly: DatabaseURL, writer: Writer
 ) -> None:
-    others = 'name: "x", mimeTypeRules: [{save: true}], robotsTxt: {usage: OBEY}'
-    others += ', userAgents: [{name: "a"}]'
-    if "urlRules" not in argument:
-        others += ", urlRules: [{action: ADD, amount: 1}]"
     before = len(await every(writer, "policy"))
-    result = await client.execute(
-        f"mutation {{ createPolicy(input: {{ {others}, {argument} }}) {{ id }} }}"
-    )
-    (error,) = result["errors"]
-    assert error["extensions"]["code"] == "BAD_USER_INPUT"
-    assert error["message"].startswith("Number must be finite")
+    declared = "($n: Float!)" if "$n" in argument else ""
+    document = f"mutation{declared} {{ createPolicy(input: {{ {OTHERS}, {argument} }}) {{ id }} }}"
+    body = f'{{"query": {json.dumps(document)}, "variables": {variables}}}'
+    async with running(settings_for(starbelly)) as server, httpx.AsyncClient() as http:
+        headers = {"content-type": "application/json"}
+        answer = await http.post(f"{server.http}/graphql", content=body, headers=headers)
+    (error,) = answer.json()["errors"]
+    code = "BAD_USER_INPUT" if declared else "GRAPHQL_VALIDATION_FAILED"
+    assert error["extensions"]["code"] == code
     assert len(await every(writer, "policy")) == before
 
 
