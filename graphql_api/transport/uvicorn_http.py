@@ -6,6 +6,8 @@ What it adds to uvicorn's, besides what `watched` does:
   request, so that a page of an allowed origin can read why; when many are refused, at once.
 - The head and the trailers of a request, of which uvicorn keeps everything, are limited, and a
   request must have come as a whole within `request_timeout_s`; uvicorn would wait for ever.
+- What comes behind a request that is not answered yet waits for its answer: another request, the
+  refusal of one, and the handshake of a WebSocket.
 - Trailers are dropped. uvicorn adds them to the headers: a token, a Host or an X-Forwarded-For that
   a proxy has not seen in the head would count.
 - A request that offers another protocol than a WebSocket is answered; see `upgrade`.
@@ -23,7 +25,8 @@ Source: uvicorn/protocols/http/httptools_impl.py of uvicorn 0.54; RFC 9112, 7.1 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar, Self, cast
 from urllib.parse import unquote
@@ -101,6 +104,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._is_spare = False
         self._request_timer: asyncio.TimerHandle | None = None
         self._current: Cycle | None = None
+        self._next: Callable[[], None] | None = None  # behind the answers; nothing more is read
         self._keep_alive_s = float(self.timeout_keep_alive)
         self.timeout_keep_alive = self._keep_alive_s + _CLOSING_MARGIN_S  # type: ignore[assignment]
 
@@ -133,6 +137,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         if self._current is not None:
             self.cycle = self._current
         self.pipeline.clear()
+        self._next = None
         super().connection_lost(exc)
 
     def _read(self, data: bytes) -> None:
@@ -151,7 +156,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         except httptools.HttpParserError:
             self.logger.warning(_NOT_HTTP.reason)
             self._give_up(_NOT_HTTP)
-        if not self.is_closed and self.transport.get_protocol() is self and not self._is_complete:
+        is_reading = not self.is_closed and self.transport.get_protocol() is self
+        if is_reading and self._next is None and not self._is_complete:
             self._count(data)
 
     def _count(self, data: bytes) -> None:
@@ -201,7 +207,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
                 return
             method, version = self.scope["method"], self.scope["http_version"]
             if is_handshake(method, version, self.headers):
-                self.handle_websocket_upgrade()
+                self._await_no_request()
+                self._behind_answers(self.handle_websocket_upgrade)
                 return
             if method == "CONNECT":
                 raise httptools.HttpParserError("this is no proxy")
@@ -229,7 +236,6 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to answer, or have the answer wait for its turn; as uvicorn does."""
-        self._is_in_head = False
         version = self.parser.get_http_version()
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = version
@@ -241,6 +247,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self.scope["raw_path"] = self.root_path.encode("ascii") + path
         self.scope["query_string"] = url.query or b""
         is_answering = self._is_answering
+        self._is_in_head = False  # its faults up to here are those of no cycle
         self.cycle = self._cycle()
         if is_answering:
             self.flow.pause_reading()
@@ -296,10 +303,30 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with what waits, and read more once nothing does."""
         super().on_response_complete()
+        if self._next is not None and not self._is_answering:
+            self._go_on()
+            return
         self.flow.resume_reading()
         if self._has_begun and not self._is_answering and not self.is_closed:
             self._unset_keepalive_if_required()
             self._await_request()
+
+    def _behind_answers(self, action: Callable[[], None]) -> None:
+        """Do something once all requests before it are answered, and read nothing more until then.
+
+        It is not done if an answer ends the connection.
+        """
+        self._next = action
+        if self._is_answering:
+            self.flow.pause_reading()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        action, self._next = self._next, None
+        self._unset_keepalive_if_required()
+        if action is not None and not self.is_closed:
+            action()
 
     # How a connection ends that is kept between requests.
 
@@ -331,8 +358,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     # What is read.
 
     def resume_reading(self) -> None:
-        """Read on, unless requests wait for their turn, whoever asks."""
-        if self.pipeline:
+        """Read on, unless something waits for its turn, whoever asks."""
+        if self.pipeline or self._next is not None:
             self.flow.read_paused = True  # still
         else:
             super().resume_reading()
@@ -343,10 +370,6 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Let what waits be watched by the connection's next protocol, which is told the rest."""
-        self._await_no_request()
-        if self._is_answering:  # uvicorn would write the rest of the answer into the WebSocket
-            self.transport.close()
-            return
         if self.admission is not None and self._is_spare:
             self._refusal = self.admission.full(self._peer)
         if self._refusal is not None:
@@ -401,15 +424,19 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         return None if self.client is None else self.client[0]
 
     def _give_up(self, refusal: Refusal) -> None:
-        """End the connection for its request; silently, if the answer to one has begun."""
-        current = self._current
-        is_in_answer = current is not None and current.is_under_way
-        # Some answer a request before its body has come.
-        is_answered = not self._is_in_head and self.cycle.response_started
-        if is_in_answer or is_answered:
-            self.transport.close()
-        else:
-            self._refuse(refusal)
+        """End the connection for a request, behind the answers to those before it."""
+        if not self._is_in_head:
+            if self.cycle.response_started:  # some answer a request before its body has come
+                self.transport.close()
+                return
+            if not self.pipeline:  # the refusal is the answer to the only one
+                self._refuse(refusal)
+                return
+            self.pipeline.popleft()
+            earlier = self.pipeline[0][0] if self.pipeline else self._current
+            assert earlier is not None  # what has waited has waited for it
+            self.cycle = earlier
+        self._behind_answers(partial(self._refuse, refusal))
 
     def _refuse(self, refusal: Refusal) -> None:
         readable = [] if self.admission is None else self.admission.cross_origin(self.headers)

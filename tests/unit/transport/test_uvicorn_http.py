@@ -489,19 +489,114 @@ async def test_connection_whose_trailers_close_it_ends_behind_its_answer() -> No
         assert (await reader.read()).count(b"HTTP/1.1 200 OK") == 1
 
 
+LATER = {
+    "garbage": (b"garbage\r\n\r\n", b"HTTP/1.1 400 "),
+    "a bad URL": (b"GET /\xff HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 "),
+    "CONNECT": (b"CONNECT localhost:80 HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 "),
+    "a bad chunk": (CHUNKED + b"zz\r\n", b"HTTP/1.1 400 "),
+    "a head without end": (REQUEST[:-2] + b"a: " + b"a" * 80_000, b"HTTP/1.1 431 "),
+    "a URL without end": (b"GET /" + b"a" * 1_200_000, b"HTTP/1.1 431 "),
+    "a handshake": (HANDSHAKE, b"HTTP/1.1 403 "),
+}
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("later", LATER)
+async def test_requests_are_answered_before_what_is_wrong_behind_them(
+    later: str, number: int
+) -> None:
+    begun: list[str] = []
+    go = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["type"])
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})
+            return
+        while (await receive()).get("more_body", False):
+            pass
+        await go.wait()
+        await ok(send)
+
+    behind, status = LATER[later]
+    async with serving(app) as (served, reader, writer):
+        writer.write(POST * number + behind)
+        if len(behind) < 4096:
+            writer.write(REQUEST * 1000)  # which are not read
+        # Requests that wait for their turn keep the rest from being read.
+        while served.protocol._next is None and not served.protocol.pipeline:
+            await asyncio.sleep(0)
+        assert not served.protocol.transport.is_reading()
+        go.set()
+        for _ in range(number):
+            assert (await answer(reader)).startswith(b"HTTP/1.1 200 ")
+        with suppress(ConnectionError):  # a part of what has come is not read
+            assert (await reader.readline()).startswith(status)
+        assert begun == ["http"] * number + ["websocket"] * (later == "a handshake")
+
+
+async def test_handshake_behind_a_request_becomes_a_socket() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await ok(send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": (await receive())["text"]})
+        await send({"type": "websocket.close"})
+
+    async with serving(app) as (_, reader, writer):
+        writer.write(REQUEST + HANDSHAKE)
+        await answer(reader)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        writer.write(b"\x81\x82\x00\x00\x00\x00hi")
+        assert await reader.readexactly(4) == b"\x81\x02hi"
+
+
+@pytest.mark.parametrize("behind", [b"garbage\r\n\r\n", HANDSHAKE], ids=["garbage", "handshake"])
+async def test_nothing_follows_an_answer_that_ends_the_connection(behind: bytes) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await ok(send, (b"connection", b"close"))
+
+    async with serving(app) as (_, reader, writer):
+        writer.write(REQUEST + behind)
+        assert (await reader.read()).count(b"HTTP/1.1 ") == 1
+
+
 async def test_answer_that_has_begun_is_not_spoiled_by_a_refusal() -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        begun.set()
+        await go.wait()
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async with serving(app) as (served, reader, writer):
+        writer.write(REQUEST)
+        await begun.wait()
+        writer.write(b"garbage\r\n\r\n")
+        while served.protocol._next is None:
+            await asyncio.sleep(0)
+        go.set()
+        answered = await reader.read()
+        assert answered.startswith(b"HTTP/1.1 200 ")
+        assert b"\r\n\r\n2\r\nok\r\n0\r\n\r\nHTTP/1.1 400 " in answered
+
+
+async def test_answer_whose_request_breaks_off_in_its_body_is_ended_and_no_other_follows() -> None:
     begun = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body", False):
-            pass
         await send({"type": "http.response.start", "status": 200, "headers": []})
         begun.set()
         while (await receive())["type"] != "http.disconnect":
             pass
 
     async with serving(app) as (_, reader, writer):
-        writer.write(REQUEST)
+        writer.write(CHUNKED)
         await begun.wait()
-        writer.write(b"garbage\r\n\r\n")
+        writer.write(b"zz\r\n")
         assert (await reader.read()).count(b"HTTP/1.1 ") == 1
