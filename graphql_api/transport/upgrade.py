@@ -44,3 +44,9 @@ def head(method: str, target: bytes, http_version: str, headers: RawHeaders) -> 
     lines = [b"%b %b HTTP/%b\r\n" % (method.encode(), target, http_version.encode())]
     lines += (b"%b: %b\r\n" % header for header in headers)
     return b"".join((*lines, b"\r\n"))
+
+
+def head_bytes(method: str, target: bytes, headers: RawHeaders) -> int:
+    """How long the head of a request is, without the spaces that may be around values."""
+    request_line = len(method) + len(target) + len(b"  HTTP/1.1\r\n")
+    return request_line + sum(len(name) + len(value) + 4 for name, value in headers) + 2

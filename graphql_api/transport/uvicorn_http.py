@@ -42,7 +42,7 @@ from graphql_api.transport.answers import Answers
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.incoming import MAX_DRAINED_BYTES
 from graphql_api.transport.outlet import EXTENSION
-from graphql_api.transport.upgrade import head, is_handshake, without_offers
+from graphql_api.transport.upgrade import head, head_bytes, is_handshake, without_offers
 from graphql_api.transport.uvicorn_cycle import Cycle
 from graphql_api.transport.watched import WatchedConnection
 
@@ -65,6 +65,10 @@ _CLOSING_MARGIN_S = 5.0
 
 _REFUSED_WAIT_S = 2.0
 """How long a connection that is refused may take to send the request to which it is told."""
+
+
+class _HeadTooLargeError(Exception):
+    """A head that has come as a whole is too long; the parser stops by it."""
 
 
 class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
@@ -153,9 +157,12 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._is_complete = False
         try:
             self._parse(data)
-        except httptools.HttpParserError:
-            self.logger.warning(_NOT_HTTP.reason)
-            self._give_up(_NOT_HTTP)
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _HeadTooLargeError):
+                self._give_up(_HEAD_TOO_LARGE)
+            else:
+                self.logger.warning(_NOT_HTTP.reason)
+                self._give_up(_NOT_HTTP)
         is_reading = not self.is_closed and self.transport.get_protocol() is self
         if is_reading and self._next is None and not self._is_complete:
             self._count(data)
@@ -239,6 +246,9 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         version = self.parser.get_http_version()
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = version
+        # What its last part completes, and what began in a part with another request's end.
+        if head_bytes(self.scope["method"], self.url, self.headers) > _MAX_HEAD_BYTES:
+            raise _HeadTooLargeError
         if self.parser.should_upgrade():  # the parser stops behind this head
             return
         url = httptools.parse_url(self.url)

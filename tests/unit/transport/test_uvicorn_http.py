@@ -489,6 +489,35 @@ async def test_connection_whose_trailers_close_it_ends_behind_its_answer() -> No
         assert (await reader.read()).count(b"HTTP/1.1 200 OK") == 1
 
 
+@pytest.mark.parametrize("kind", [REQUEST, HANDSHAKE, POST], ids=["GET", "handshake", "POST"])
+@pytest.mark.parametrize("number", [0, 2], ids=["first", "behind others"])
+@pytest.mark.parametrize("where", ["URL", "value", "many"])
+async def test_head_is_as_long_as_it_may_be_and_no_longer(
+    kind: bytes, number: int, where: str
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await ok(send)
+
+    start, filler, end = {
+        "URL": (b" /", b" /", b""),
+        "value": (b"\r\n\r\n", b"\r\nx: ", b"\r\n\r\n"),
+        "many": (b"\r\n\r\n", b"\r\nx: a" * 9000 + b"\r\nx: ", b"\r\n\r\n"),
+    }[where]
+    size = len(kind.partition(b"\r\n\r\n")[0]) + 4
+    sizes = {65_536: b"200", 65_537: b"431"}
+    if kind is HANDSHAKE:  # of which the WebSocket library takes less
+        del sizes[65_536]
+    for limit, status in sizes.items():
+        room = limit - size - len(filler) - len(end) + len(start)
+        long = kind.replace(start, filler + b"a" * room + end, 1)
+        assert len(long.partition(b"\r\n\r\n")[0]) + 4 == limit
+        async with serving(app) as (_, reader, writer):
+            writer.write(POST * number + long)
+            for _ in range(number):
+                await answer(reader)
+            assert (await reader.readline()).split()[1] == status
+
+
 LATER = {
     "garbage": (b"garbage\r\n\r\n", b"HTTP/1.1 400 "),
     "a bad URL": (b"GET /\xff HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 "),
