@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,26 @@ def test_client_is_told_the_same_of_every_bad_token_and_the_log_never_shows_it(
         assert presented not in caplog.text
     assert texts == {"the token is not valid"}
     assert "192.0.2.7" in caplog.text
+
+
+class Untouchable:
+    """A verifier that must not be asked."""
+
+    grants: frozenset[Hashable] = frozenset()
+
+    def verify(self, token: str, now_s: float) -> Principal:
+        raise AssertionError
+
+
+def test_token_that_is_too_long_is_refused_before_it_is_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(b"")
+    verifier: WatchedFile[Verifier] = WatchedFile(path, lambda _: Untouchable(), name="any")
+    access = Access([verifier])
+    with pytest.raises(UnauthenticatedError, match="8192 characters"):
+        access.principal(request("x" * 8193))
+    with pytest.raises(AssertionError):
+        access.principal(request("x" * 8192))
 
 
 # How long a connection lasts.
