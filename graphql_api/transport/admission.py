@@ -8,7 +8,8 @@
 
 A connection that is refused is told why, and closed: the first few in answer to a request, which a
 page of an allowed origin can read, others at once. The first few beyond the limit in all may ask
-one thing, how the server is: a full server can be watched, and is not taken for dead.
+one thing, how the server is: a full server can be watched, and is not taken for dead. Of those, the
+oldest that asks nothing makes way for the next.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -45,6 +47,19 @@ Leave: TypeAlias = Callable[[], None]
 """Makes room for another; to be called once."""
 
 
+@dataclass(eq=False, slots=True)
+class SparePlace:
+    """The place of one connection beyond the limit in all.
+
+    Attributes:
+        peer: Where the connection comes from.
+        give_way: Ends the connection for a reason; None while it has an answer to get.
+    """
+
+    peer: str | None
+    give_way: Callable[[Refusal], None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A TCP connection that may send a request.
@@ -52,17 +67,17 @@ class Entry:
     Attributes:
         leave: What to call when it ends.
         refusal: What its first request is answered by, whatever that is; None for most.
-        is_spare: Whether it may ask for the probes alone.
+        spare: Its place, if it may ask for the probes alone.
     """
 
     leave: Leave
     refusal: Refusal | None = None
-    is_spare: bool = False
+    spare: SparePlace | None = None
 
     @property
     def is_limited(self) -> bool:
         """Whether the connection is beyond a limit."""
-        return self.refusal is not None or self.is_spare
+        return self.refusal is not None or self.spare is not None
 
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -161,6 +176,7 @@ class Admission:
         self.log = log or RefusalLog("connection limits")
         self._traffic = traffic or Traffic()
         self._waiting = 0
+        self._spare: dict[SparePlace, None] = {}  # the oldest first
         self.is_draining = False
         """Whether the server is about to end: then no connection is kept for another request."""
 
@@ -179,28 +195,45 @@ class Admission:
             The entry; or why the connection is to be closed at once.
         """
         decision = self.connected(peer, connections)
-        if not isinstance(decision, Refusal):
-            return Entry(decision, is_spare=self.is_spare(connections))
+        if isinstance(decision, Entry):
+            return decision
         leave = self.refused_in_time()
         return decision if leave is None else Entry(leave, decision)
 
-    def connected(self, peer: str | None, connections: int) -> Leave | Refusal:
+    def connected(self, peer: str | None, connections: int) -> Entry | Refusal:
         """Decide on a new TCP connection.
+
+        One beyond the limit gets a spare place, for which the oldest that has nothing to get gives
+        up its own: whoever holds connections and says nothing keeps no probe out.
 
         Args:
             peer: Where it comes from.
             connections: How many there are with it.
 
         Returns:
-            What to call when it ends; or why it is refused.
+            The entry; or why it is refused.
         """
-        if connections > self._max_connections + _SPARE_CONNECTIONS:
-            return self.full(peer)
-        return self._enter(self._peers, peer, "connections")
+        is_spare = connections > self._max_connections
+        oldest = None
+        if is_spare and len(self._spare) >= _SPARE_CONNECTIONS:
+            oldest = next((place for place in self._spare if place.give_way is not None), None)
+            if oldest is None:
+                return self.full(peer)
+        leave = self._enter(self._peers, peer, "connections")
+        if isinstance(leave, Refusal):
+            return leave
+        if not is_spare:
+            return Entry(leave)
+        if oldest is not None and oldest.give_way is not None:
+            del self._spare[oldest]
+            oldest.give_way(self.full(oldest.peer))
+        place = SparePlace(peer)
+        self._spare[place] = None
+        return Entry(partial(self._leave_spare, place, leave), spare=place)
 
-    def is_spare(self, connections: int) -> bool:
-        """Whether a new TCP connection is let in for the probes alone; as `connected`."""
-        return connections > self._max_connections
+    def _leave_spare(self, place: SparePlace, leave: Leave) -> None:
+        self._spare.pop(place, None)
+        leave()
 
     def refused_in_time(self) -> Leave | None:
         """Let a connection that is refused wait for a request, to be answered by the refusal.

@@ -77,6 +77,8 @@ class HandshakeProtocol(asyncio.Protocol):
             self._transport.abort()
             return
         self._entry = entry
+        if entry.spare is not None:
+            entry.spare.give_way = lambda _: self._transport.abort()
         state.connections.add(self)  # type: ignore[arg-type]
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._shake_hands(entry))

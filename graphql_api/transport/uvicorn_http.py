@@ -37,7 +37,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graphql_api.headers import RawHeaders
-from graphql_api.transport.admission import LIMITED, Admission, Entry
+from graphql_api.transport.admission import LIMITED, Admission, Entry, SparePlace
 from graphql_api.transport.answers import Answers
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.incoming import MAX_DRAINED_BYTES
@@ -105,7 +105,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._is_last = False
         self._entry: Entry | None = None
         self._refusal: Refusal | None = None
-        self._is_spare = False
+        self._spare: SparePlace | None = None
         self._request_timer: asyncio.TimerHandle | None = None
         self._current: Cycle | None = None
         self._next: Callable[[], None] | None = None  # behind the answers; nothing more is read
@@ -131,7 +131,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             return
         if entry is not None:
             self._leave, self._refusal = entry.leave, entry.refusal
-            self._is_spare = entry.is_spare
+            self._spare = entry.spare
+            self._may_give_way(True)
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -232,7 +233,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         extensions: dict[str, dict[object, object]] = {EXTENSION: {"outlet": self}}
         if self._refusal is not None:
             extensions[LIMITED] = {"refusal": self._refusal}
-        elif self._is_spare:
+        elif self._spare is not None:
             extensions[LIMITED] = {"refusal": None}
         self.scope["extensions"] = extensions
 
@@ -266,7 +267,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self._start_asgi_task(self.cycle, self.app)
 
     def _cycle(self) -> Cycle:
-        is_limited = self._refusal is not None or self._is_spare
+        is_limited = self._refusal is not None or self._spare is not None
         return Cycle(
             announced_s=self._keep_alive_s,
             may_keep=self._may_keep,
@@ -299,6 +300,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._head_bytes = self._drained_bytes = 0
         self._has_begun = False
         self._await_no_request()
+        self._may_give_way(False)
         super().on_message_complete()
         # A `Connection: close` among the trailers, which makes the parser skip all that follows.
         if not self.parser.should_keep_alive():
@@ -312,6 +314,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with what waits, and read more once nothing does."""
+        self._may_give_way(True)  # a TLS connection waits for its client to close it, too
         super().on_response_complete()
         if self._next is not None and not self._is_answering:
             self._go_on()
@@ -380,7 +383,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Let what waits be watched by the connection's next protocol, which is told the rest."""
-        if self.admission is not None and self._is_spare:
+        if self.admission is not None and self._spare is not None:
             self._refusal = self.admission.full(self._peer)
         if self._refusal is not None:
             self._refuse(self._refusal)
@@ -452,6 +455,16 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         readable = [] if self.admission is None else self.admission.cross_origin(self.headers)
         self.transport.write(_response(refusal, readable))
         self.transport.close()
+
+    def _may_give_way(self, may: bool) -> None:
+        if self._spare is not None:
+            self._spare.give_way = self._give_way if may else None
+
+    def _give_way(self, refusal: Refusal) -> None:
+        if self.scheme == "https" or self.is_closed:
+            self.abort()
+        else:
+            self._refuse(refusal)
 
     # The outlet.
 

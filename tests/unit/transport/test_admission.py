@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from graphql_api.errors import ConfigurationError
-from graphql_api.transport.admission import AddressLimit, Admission, Leave
+from graphql_api.transport.admission import AddressLimit, Admission, Entry, Leave
 from graphql_api.transport.guard import Refusal
 from graphql_api.transport.traffic import Traffic
 
@@ -57,7 +57,9 @@ def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
     traffic = Traffic()
     admission = Admission(max_connections=3, max_per_address=1, traffic=traffic)
     assert not isinstance(admission.connected("192.0.2.1", 3), Refusal)
-    refusals = [
+    for number in range(16):  # all that there are for the probes
+        assert not isinstance(admission.connected(f"198.51.100.{number}", 4 + number), Refusal)
+    refusals: list[object] = [
         admission.connected("192.0.2.2", 20),
         admission.connected("192.0.2.1", 3),
     ]
@@ -73,9 +75,50 @@ def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
 
 def test_a_few_more_than_there_may_be_are_let_in_for_the_probes() -> None:
     admission = Admission(max_connections=3)
-    let_in = [n for n in range(1, 100) if not isinstance(admission.connected(None, n), Refusal)]
-    assert let_in == [*range(1, 20)]
-    assert [n for n in let_in if admission.is_spare(n)] == [*range(4, 20)]
+    entries = [admission.connected(None, n) for n in range(1, 100)]
+    let_in = [entry for entry in entries if not isinstance(entry, Refusal)]
+    assert entries[:19] == let_in, "none of them gives way while it is answered"
+    assert [entry.spare is not None for entry in let_in] == [False] * 3 + [True] * 16
+    let_in[-1].leave()
+    assert isinstance(admission.connected(None, 19), Entry)
+    assert isinstance(admission.connected(None, 20), Refusal)
+
+
+def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
+    traffic = Traffic()
+    admission = Admission(max_connections=0, max_per_address=16, traffic=traffic)
+    given_up: list[tuple[int, int]] = []
+    places = []
+    for number in range(16):
+        entry = admission.connected(f"192.0.2.{number}", number + 1)
+        assert isinstance(entry, Entry)
+        assert entry.spare is not None
+        entry.spare.give_way = lambda refusal, number=number: given_up.append(
+            (number, refusal.status)
+        )
+        places.append(entry)
+    assert places[0].spare is not None
+    places[0].spare.give_way = None
+    for number in range(100, 103):
+        newer = admission.connected("192.0.2.1", number)
+        assert isinstance(newer, Entry)
+        assert newer.spare is not None
+    assert given_up == [(1, 503), (2, 503), (3, 503)]
+    assert traffic.refused == 3
+    places[1].leave()  # its place is another's already
+    assert len(admission._spare) == 16
+
+
+def test_address_that_has_too_many_makes_no_spare_connection_give_way() -> None:
+    admission = Admission(max_connections=0, max_per_address=16)
+    for number in range(16):
+        entry = admission.connected("192.0.2.1", number + 1)
+        assert isinstance(entry, Entry)
+        assert entry.spare is not None
+        entry.spare.give_way = lambda _: pytest.fail("it has given way")
+    refused = admission.connected("192.0.2.1", 17)
+    assert isinstance(refused, Refusal)
+    assert refused.status == 429
 
 
 def test_what_is_no_address_is_named() -> None:

@@ -126,15 +126,13 @@ def test_connection_in_its_handshake_counts(run: Run, tmp_path: Path) -> None:
             await server.until_count(0)
             before = descriptors()
             clients = [await server.connect() for _ in range(200)]
-            allowed = (
-                5 + 16 + 8
-            )  # with those for probes, and those who are told that they are refused
-            # The last are closed; the first are not, and wait for their handshake.
-            for reader, _ in clients[allowed:]:
+            allowed = 5 + 16  # with those for probes, which make way for newer ones
+            for reader, _ in clients[5:-16]:
                 with suppress(ConnectionError):
                     assert await reader.read() == b""
             assert len(server.state.connections) == allowed
             assert descriptors() - before - len(clients) <= allowed
+            assert (await server.ask()).startswith(b"HTTP/1.1 200 "), "for the oldest of them"
             for _, writer in clients:
                 writer.transport.abort()
             await server.until_count(0)
@@ -174,6 +172,26 @@ def test_full_server_answers_over_tls(run: Run, tmp_path: Path) -> None:
             assert (await server.ask()).startswith(b"HTTP/1.1 200 ")  # the probes' place
             for _, writer in clients:
                 writer.transport.abort()
+
+    run(test())
+
+
+def test_silent_tls_connections_keep_no_probe_out(run: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(tmp_path, max_connections=5) as server:
+            clients = [
+                await asyncio.open_connection(*server.address, ssl=server.client_context)
+                for _ in range(60)
+            ]
+            for _, writer in clients[-8:]:
+                writer.write(REQUEST[:-2])
+            for _ in range(20):
+                assert (await server.ask()).startswith(b"HTTP/1.1 200 ")
+            assert len(server.state.connections) <= 5 + 16 + 1  # the last may not have gone yet
+            for _, writer in clients:
+                writer.transport.abort()
+            await server.until_count(0)
+            assert not server.admission._spare
 
     run(test())
 
