@@ -41,6 +41,7 @@ _TICKS_PER_LOG_LOOK = 10
 
 _OTHER_DESCRIPTORS = 256
 """What is open besides the clients' connections: those to the database, files, the event loop."""
+_OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 
 _logger = logging.getLogger(__name__)
 
@@ -191,7 +192,7 @@ def run(app: Application, listeners: Sequence[socket.socket], settings: Settings
         Exception: What ended the application's lifespan before its time. A group of one exception
             is opened.
     """
-    _allow_descriptors(settings.max_connections)
+    app.admission.lower(_allow_descriptors(settings.max_connections))
     collect_garbage_seldom()
     server = Server(app, settings)
     try:
@@ -233,6 +234,7 @@ class Server(uvicorn.Server):
         self._request_timeout_s = settings.request_timeout_s
         self._forced = asyncio.Event()
         self.failure: Exception | None = None
+        self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
         self._cancel: Callable[[], object]
         self._force: Callable[[], object]
 
@@ -245,9 +247,14 @@ class Server(uvicorn.Server):
         task = asyncio.current_task()
         assert task is not None
         loop = asyncio.get_running_loop()
+        self._handler = loop.get_exception_handler()
+        loop.set_exception_handler(self._on_loop_error)
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
         self._force = lambda: loop.call_soon_threadsafe(self._forced.set)
-        await super().serve(sockets)
+        try:
+            await super().serve(sockets)
+        finally:
+            loop.set_exception_handler(self._handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then listen; a TLS handshake may take as long as a request."""
@@ -263,7 +270,10 @@ class Server(uvicorn.Server):
                 timeout_s=self._request_timeout_s,
             )
         for listener in sockets or ():
-            listening = await loop.create_server(make, sock=listener, backlog=self.config.backlog)
+            # asyncio accepts as many connections in a row as may wait. If the system has no more
+            # descriptors, it logs a traceback for each, and tries again with each on its own.
+            listening = await loop.create_server(make, sock=listener, backlog=1)
+            listener.listen(self.config.backlog)
             self.servers.append(listening)
 
     def _make_protocol(self) -> StreamingProtocol:
@@ -271,6 +281,17 @@ class Server(uvicorn.Server):
         return make(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        number = error.errno if isinstance(error, OSError) else None
+        if "socket" in context and number in _OUT_OF_DESCRIPTORS:  # it is tried again in a second
+            reason = "no open file is left (--max-connections; ulimit -Hn, LimitNOFILE)"
+            self._app.admission.log.refused("somewhere", reason)
+        elif self._handler is not None:
+            self._handler(loop, context)
+        else:
+            loop.default_exception_handler(context)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
         """Shut down in order; at a second signal of any kind, stop at once.
@@ -337,27 +358,34 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
 
-def _allow_descriptors(connections: int) -> None:
+def _allow_descriptors(connections: int) -> int:
     """Let the process have a descriptor for each connection, as far as the system lets it.
 
     Many systems begin with 1024, for the sake of programs that still use `select`.
+
+    Returns:
+        How many connections there may be.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHER_DESCRIPTORS
     if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
+        return connections
     allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     except (ValueError, OSError):  # macOS has another limit besides, and does not say which
         allowed = soft
-    if allowed < wanted:
-        _logger.warning(
-            "the system allows %d open files, too few for %d connections (--max-connections): "
-            "raise its limit (ulimit -Hn, LimitNOFILE)",
-            allowed,
-            connections,
-        )
+    if allowed >= wanted:
+        return connections
+    possible = max(allowed - _OTHER_DESCRIPTORS, allowed // 2)
+    _logger.warning(
+        "the system allows %d open files, too few for %d connections (--max-connections): there "
+        "may be %d; raise its limit (ulimit -Hn, LimitNOFILE) for more",
+        allowed,
+        connections,
+        min(possible, connections),
+    )
+    return min(possible, connections)
 
 
 def _config(

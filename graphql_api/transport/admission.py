@@ -180,6 +180,10 @@ class Admission:
         self.is_draining = False
         """Whether the server is about to end: then no connection is kept for another request."""
 
+    def lower(self, max_connections: int) -> None:
+        """Let there be no more connections in all than these, which the system allows."""
+        self._max_connections = min(self._max_connections, max_connections)
+
     def address_key(self, address: str | None) -> Hashable | None:
         """What stands for a client's address in all limits; None, if it has none."""
         return self._clients.key(address)

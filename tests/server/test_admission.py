@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import socket
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +17,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
+from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.server import Server
 from tests.conformance.conversation import init
 from tests.conformance.raw_websocket import (
     Frame,
@@ -339,3 +344,46 @@ async def test_operations_are_limited_in_a_second_and_the_socket_lives_on(
         assert [answer.status_code for answer in answers] == [200] * 5 + [429]
         assert answers[-1].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
         assert answers[-1].headers["retry-after"] == "1"
+
+
+class ExhaustedListener(socket.socket):
+    """A listening socket for whose connections there is no descriptor, until there is."""
+
+    is_exhausted = True
+    attempts = 0
+
+    def accept(self) -> Any:
+        self.attempts += 1
+        if self.is_exhausted:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+async def test_server_without_descriptors_logs_little_and_accepts_once_it_has_some(
+    starbelly: DatabaseURL, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(starbelly)
+    server = Server(create_app(settings), settings)
+    with ExhaustedListener() as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = listener.getsockname()
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            while not server.started:
+                await asyncio.sleep(0.01)
+            clients = [await asyncio.open_connection(*address) for _ in range(100)]
+            while listener.attempts < 2:
+                await asyncio.sleep(0.01)
+            assert listener.attempts < 10, "it tries in a second again, not for each that waits"
+            assert caplog.text.count("no open file is left") == 1
+            assert "out of system resource" not in caplog.text
+            listener.is_exhausted = False
+            reader, writer = clients[-1]
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            async with asyncio.timeout(WAIT_S):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+            for _, writer in clients:
+                writer.transport.abort()
+        finally:
+            server.should_exit = True
+            await serving
