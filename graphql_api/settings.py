@@ -327,8 +327,8 @@ class Settings(DataSettings):
     max_connections: int = Field(
         10_000,
         ge=1,
-        description="how many connections there may be; a few more may ask for the probes, and any "
-        "other is refused",
+        description="how many connections there may be, if the system allows as many open files; a "
+        "few more may ask for the probes, and any other is refused",
     )
     max_connections_per_address: int = Field(
         1000,
