@@ -27,7 +27,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from http import HTTPStatus
 from typing import Any, ClassVar, Self, cast
 from urllib.parse import unquote
 
@@ -36,29 +35,26 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from graphql_api.headers import RawHeaders
 from graphql_api.transport.admission import LIMITED, Admission, Entry, SparePlace
 from graphql_api.transport.answers import Answers
 from graphql_api.transport.guard import Refusal
+from graphql_api.transport.http_refusals import (
+    HEAD_TOO_LARGE,
+    MAX_HEAD_BYTES,
+    NOT_HTTP,
+    TOO_SLOW,
+    TRAILERS_TOO_LARGE,
+    response,
+)
 from graphql_api.transport.incoming import MAX_DRAINED_BYTES
 from graphql_api.transport.outlet import EXTENSION
 from graphql_api.transport.upgrade import head, head_bytes, is_handshake, without_offers
 from graphql_api.transport.uvicorn_cycle import Cycle
 from graphql_api.transport.watched import WatchedConnection
 
-_MAX_HEAD_BYTES = 65_536
-"""How long the head of a request may be, with its trailers and the framing of its chunks."""
-
-_MAX_REFUSED_HEAD_BYTES = 16 * _MAX_HEAD_BYTES
+_MAX_REFUSED_HEAD_BYTES = 16 * MAX_HEAD_BYTES
 """How far a head is looked through whose URL alone is too long, and of which nothing is kept."""
 _MAX_LINE_BYTES = 8192
-_HEAD_TOO_LARGE = Refusal(431, f"the head of a request may have {_MAX_HEAD_BYTES} bytes")
-_TRAILERS_TOO_LARGE = Refusal(
-    431,
-    f"the head, the chunk headers and the trailers of a request may have {_MAX_HEAD_BYTES} bytes",
-)
-_TOO_SLOW = Refusal(408, "the request did not come as a whole in time")
-_NOT_HTTP = Refusal(400, "Invalid HTTP request received.")
 
 _CLOSING_MARGIN_S = 5.0
 """How much longer an idle connection is kept than announced: requests travel for a while."""
@@ -160,10 +156,10 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self._parse(data)
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadTooLargeError):
-                self._give_up(_HEAD_TOO_LARGE)
+                self._give_up(HEAD_TOO_LARGE)
             else:
-                self.logger.warning(_NOT_HTTP.reason)
-                self._give_up(_NOT_HTTP)
+                self.logger.warning(NOT_HTTP.reason)
+                self._give_up(NOT_HTTP)
         is_reading = not self.is_closed and self.transport.get_protocol() is self
         if is_reading and self._next is None and not self._is_complete:
             self._count(data)
@@ -175,11 +171,11 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         data, whose amount the application limits.
         """
         self._head_bytes += max(0, len(data) - 2 * self._body_bytes)
-        if self._head_bytes > _MAX_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES:
             if not self._is_in_head:
-                self._give_up(_TRAILERS_TOO_LARGE)
+                self._give_up(TRAILERS_TOO_LARGE)
             elif self.headers:
-                self._give_up(_HEAD_TOO_LARGE)
+                self._give_up(HEAD_TOO_LARGE)
             else:
                 self._line = (b"-" + data).rpartition(b"\r\n")[2]
         elif not self._is_in_head and self.cycle.response_complete:
@@ -198,7 +194,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
                 self.headers.append((name.lower(), value.strip()))
         is_all = b"" in lines or self._head_bytes > _MAX_REFUSED_HEAD_BYTES
         if is_all and not self.is_closed:
-            self._give_up(_HEAD_TOO_LARGE)
+            self._give_up(HEAD_TOO_LARGE)
 
     def _parse(self, data: bytes) -> None:
         """Read requests. The parser stops at each that offers another protocol.
@@ -248,7 +244,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = version
         # What its last part completes, and what began in a part with another request's end.
-        if head_bytes(self.scope["method"], self.url, self.headers) > _MAX_HEAD_BYTES:
+        if head_bytes(self.scope["method"], self.url, self.headers) > MAX_HEAD_BYTES:
             raise _HeadTooLargeError
         if self.parser.should_upgrade():  # the parser stops behind this head
             return
@@ -423,7 +419,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self._refuse(self._refusal)
             return
         if self._has_begun:
-            self._give_up(_TOO_SLOW)
+            self._give_up(TOO_SLOW)
         elif self.has_unread and not self._is_last:
             self._is_last = True
             self._await_request()
@@ -453,7 +449,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         readable = [] if self.admission is None else self.admission.cross_origin(self.headers)
-        self.transport.write(_response(refusal, readable))
+        self.transport.write(response(refusal, readable))
         self.transport.close()
 
     def _may_give_way(self, may: bool) -> None:
@@ -477,17 +473,3 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
         """As in `Outlet`."""
         self.write_text(b"".join(part for middle in middles for part in (prefix, middle, suffix)))
-
-
-def _response(refusal: Refusal, headers: RawHeaders) -> bytes:
-    body = f"{refusal.reason}\n".encode()
-    phrase = HTTPStatus(refusal.status).phrase.encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-        *refusal.headers,
-        *headers,
-    ]
-    lines = (b"%b: %b\r\n" % header for header in headers)
-    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (refusal.status, phrase, b"".join(lines), body)
