@@ -491,6 +491,7 @@ async def test_no_password_is_in_the_log_at_any_level_or_in_metrics(
             ):
                 await client.subscribe(SET_DOMAIN_LOGIN, domain="d.example", input=given)
             await client.send({"type": "subscribe", "id": mine, "payload": mine})
+            await client.socket.send(mine)  # which is no JSON
             await client.socket.wait_closed()
         async with httpx.AsyncClient(base_url=f"http://{address}", headers=credentials) as http:
             variables = {"domain": "d.example", "input": {"users": users[:1]}}
