@@ -167,21 +167,40 @@ async def charged(work: Coroutine[Any, Any, T], budget: ClientBudget) -> T:
 
 
 def charge_new_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Let tasks that are created in charged work be charged to the same budget."""
+    """Let tasks that are created in charged work be charged to the same budget.
 
-    def create(
+    A loop that makes its tasks by a factory goes on to do so. A second call changes nothing.
+    """
+    make = loop.get_task_factory()
+    if not isinstance(make, _ChargedTasks):
+        loop.set_task_factory(_ChargedTasks(make))
+
+
+class _ChargedTasks:
+    """A task factory that puts the work of tasks on the budget in force.
+
+    Args:
+        make: The factory that makes the tasks; None for asyncio's own.
+    """
+
+    def __init__(self, make: Any) -> None:
+        self._make = make or _plain_task
+
+    def __call__(
+        self,
         loop: asyncio.AbstractEventLoop,
         work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
-        *,
-        context: Context | None = None,
         **kwargs: Any,
-    ) -> asyncio.Task[Any]:
+    ) -> Any:
+        context: Context | None = kwargs.get("context")
         budget = _budget.get() if context is None else context.get(_budget)
         if budget is not None and asyncio.iscoroutine(work):
             work = _steps(work, budget)
-        return asyncio.Task(work, loop=loop, context=context, **kwargs)
+        return self._make(loop, work, **kwargs)
 
-    loop.set_task_factory(create)
+
+def _plain_task(loop: asyncio.AbstractEventLoop, work: Any, **kwargs: Any) -> asyncio.Task[Any]:
+    return asyncio.Task(work, loop=loop, **kwargs)
 
 
 @coroutine

@@ -81,6 +81,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._selector = None  # type: ignore[assignment]
         super().close()
 
+    def create_task(self, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        """Make a task, which no other factory may make: a plain one is hashed by its address."""
+        task = super().create_task(*args, **kwargs)
+        assert isinstance(task, SimulatedTask), "another task factory is in the simulation's place"
+        return task
+
     def _make_task(
         self, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any] | Any, **kwargs: Any
     ) -> SimulatedTask:

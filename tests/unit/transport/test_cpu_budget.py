@@ -123,6 +123,52 @@ async def test_tasks_that_charged_work_creates_are_charged_too() -> None:
         loop.set_task_factory(None)
 
 
+async def test_loop_that_makes_its_own_tasks_goes_on_to_make_them() -> None:
+    loop = asyncio.get_running_loop()
+
+    class OwnTask(asyncio.Task[Any]):
+        pass
+
+    loop.set_task_factory(lambda loop, work, **kwargs: OwnTask(work, loop=loop, **kwargs))
+    world = World()
+    client = world.client("a")
+
+    async def field() -> None:
+        world.cpu.work(1.1)
+
+    async def work() -> None:
+        task = asyncio.create_task(field())
+        assert isinstance(task, OwnTask)
+        await task
+
+    try:
+        charge_new_tasks(loop)
+        await charged(work(), client)
+        assert client.wait_s == pytest.approx(1.0), "its tasks are charged all the same"
+    finally:
+        loop.set_task_factory(None)
+
+
+async def test_tasks_are_charged_once_on_a_loop_of_several_servers() -> None:
+    loop = asyncio.get_running_loop()
+    world = World()
+    client = world.client("a")
+
+    async def field() -> None:
+        world.cpu.work(1.1)
+
+    async def work() -> None:
+        await asyncio.create_task(field())
+
+    try:
+        charge_new_tasks(loop)
+        charge_new_tasks(loop)
+        await charged(work(), client)
+        assert client.wait_s == pytest.approx(1.0)
+    finally:
+        loop.set_task_factory(None)
+
+
 async def test_cancellation_reaches_the_work_and_is_charged_like_everything() -> None:
     world = World()
     client = world.client("a")
