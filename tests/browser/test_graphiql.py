@@ -114,7 +114,8 @@ async def test_ready_made_subscription_shows_events_until_it_is_ended(
 ) -> None:
     await graphiql.open(server)
     await graphiql.choose(tab)
-    await graphiql.execute()
+    async with graphiql.page.expect_websocket() as opened:
+        await graphiql.execute()
     await graphiql.shows('"status": "READY"')
     table, row = ROWS[tab]
     await writer.insert(table, row)
@@ -126,7 +127,12 @@ async def test_ready_made_subscription_shows_events_until_it_is_ended(
     await graphiql.execute()
     await graphiql.page.get_by_role("button", name="Execute query").wait_for()
     await feeds_have_no_subscribers(server)
+    socket = await opened.value
+    if not socket.is_closed():
+        await socket.wait_for_event("close")
     await graphiql.shows('"cause": "DELETED"')
+    shown = await graphiql.page.locator(".result-window .view-lines").inner_text()
+    assert "trying again" not in shown.replace("\u00a0", " ")
     assert f"{server.ws}" in browser_page.requests
     browser_page.assert_local(server)
     browser_page.assert_well()

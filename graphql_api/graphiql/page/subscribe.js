@@ -45,6 +45,7 @@ export function subscribe(url, request, headers) {
       });
       return {
         unsubscribe() {
+          view.stop();
           end();
           client.dispose();
         },
@@ -59,8 +60,10 @@ function createView(observer) {
   let received = 0;
   let connection;
   let frame;
+  let isStopped = false;
 
   function show(errors) {
+    if (isStopped) return;
     cancelAnimationFrame(frame);
     frame = undefined;
     observer.next({ errors, connection, received, newestFirst: newest });
@@ -79,6 +82,11 @@ function createView(observer) {
     disconnected({ code, reason }) {
       connection = `closed (${`${code} ${reason}`.trim()}), trying again`;
       show();
+    },
+    /** From now on nothing is shown: the connection is closed because it is not needed. */
+    stop() {
+      cancelAnimationFrame(frame);
+      isStopped = true;
     },
     fail(reason) {
       connection = undefined;
