@@ -24,9 +24,14 @@ CHANGES = """
 """
 
 
-def client_of(url: str) -> Client:
+def client_of(url: str, token: str | None = None) -> Client:
     """A client that takes rows of any length; by itself it closes at a message above 1 MiB."""
-    return Client(transport=WebsocketsTransport(url, connect_args={"max_size": None}))
+    credentials = {} if token is None else {"authorization": f"Bearer {token}"}
+    return Client(
+        transport=WebsocketsTransport(
+            url, init_payload=credentials, connect_args={"max_size": None}
+        )
+    )
 
 
 def may_pass(error: BaseException | None) -> bool:
