@@ -192,6 +192,7 @@ def create_app(
         trusted_proxies=settings.trusted_proxy,
         probes=(HEALTH, READINESS, METRICS),
         cross_origin=cross_origin.headers,
+        log=RefusalLog("connection limits", clock=machine.monotonic_s),
         traffic=fan_out.traffic,
     )
     budgets = CPUBudgets(

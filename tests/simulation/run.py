@@ -19,8 +19,9 @@ from unittest import mock
 
 from graphql_api import app
 from graphql_api.feeds.feed import FeedSettings
-from graphql_api.schema import APISchema, build_schema
+from graphql_api.schema import APISchema, build_schema, errors
 from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema.fault_log import FaultLog
 from graphql_api.schema.forbidden import ForbidEarly
 from graphql_api.transport import documents
 from graphql_api.transport.documents import Documents
@@ -127,13 +128,14 @@ def run(story: Story) -> Outcome:
     failure = None
     with (
         entropy.simulated(chance, loop.time),
+        mock.patch.object(errors, "fault_log", FaultLog(interval_s=0, clock=loop.time)),
         mock.patch.object(app, "FeedSettings", feed_settings),
         mock.patch.object(app, "build_schema", _shared_schema),
         mock.patch.object(app, "leave_out_what_stays"),  # it would keep garbage
         mock.patch.object(app, "_documents", return_value=_shared_documents()),
         mock.patch.object(documents, "LONG_TEXT", sys.maxsize),  # a new one would take a turn more
         _no_garbage_collection(),
-        _logged_errors() as errors,
+        _logged_errors() as logged,
     ):
         try:
             world = World(loop, story, _directory())
@@ -142,7 +144,7 @@ def run(story: Story) -> Outcome:
             failure = str(error)
         finally:
             loop.close()
-    if failure is None and (unexpected := [*loop.failures, *errors]):
+    if failure is None and (unexpected := [*loop.failures, *logged]):
         failure = f"an unexpected error: {unexpected[0]}"
     return Outcome(
         failure=failure,

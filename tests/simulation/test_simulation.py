@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,21 @@ def test_failure_is_reported_by_a_short_story_that_can_be_replayed() -> None:
         assert len(numbers) < len(story.actions)
         assert run(keeping(story, numbers)).failure is not None
     assert run(keeping(story, numbers)).failure is None
+
+
+def test_internal_error_of_one_story_does_not_change_the_next_one() -> None:
+    def fails(_: object) -> Callable[..., Any]:
+        async def page(*_: Any, **__: Any) -> Any:
+            raise RuntimeError("no page")
+
+        return page
+
+    bug = planting.Bug("pages fail", "0", "graphql_api.feeds.feed:Feed.page", fails)
+    with planting.planted(bug):
+        first, second = run_seed(0).failure, run_seed(1).failure
+    assert first is not None
+    assert "requestId" in first
+    assert first != second, "each has logged an error of its own"
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
