@@ -44,6 +44,9 @@ class FakeSocket:
         if self.pipe is not None and option == 7:  # SO_SNDBUF
             self.pipe.send_buffer_bytes = value
 
+    def listen(self, backlog: int) -> None:
+        """Set how many connections may wait: here there is no limit."""
+
     def close(self) -> None:
         pass
 
