@@ -120,6 +120,8 @@ class Documents:
         self._check = check
         self._chars = 0
         self._in_use = WeakValueDictionary[str, Document]()
+        # Documents that are being checked: a thousand who send the same one wait for one check.
+        self._checking: dict[str, asyncio.Future[tuple[Document | GraphQLError, float]]] = {}
         self._thread = ThreadPoolExecutor(1, "documents")
         self._parsed: OrderedDict[str, Document] = OrderedDict()
 
@@ -175,9 +177,18 @@ class Documents:
         if len(text) <= LONG_TEXT or text in self._parsed or text in self._in_use:
             return None
         await budget.pause()
-        loop = asyncio.get_running_loop()
-        document, took_s = await loop.run_in_executor(self._thread, self._parsed_and_checked, text)
-        budget.spend(took_s)
+        if text in self._parsed or text in self._in_use:
+            return None  # another client has brought it
+        checking = self._checking.get(text)
+        is_shared = checking is not None
+        if checking is None:
+            loop = asyncio.get_running_loop()
+            checking = loop.run_in_executor(self._thread, self._parsed_and_checked, text)
+            self._checking[text] = checking
+            checking.add_done_callback(lambda _: self._checking.pop(text, None))
+        document, took_s = await asyncio.shield(checking)
+        if not is_shared:
+            budget.spend(took_s)
         if isinstance(document, GraphQLError):
             raise document
         document = self._in_use.setdefault(text, document)  # another client may have brought it

@@ -12,6 +12,7 @@ from graphql import GraphQLError, GraphQLSyntaxError
 
 from graphql_api.transport.cpu_budget import ClientBudget
 from graphql_api.transport.documents import LONG_TEXT, Document, Documents
+from tests.unit.transport.test_cpu_budget import World
 
 
 def text(name: str) -> str:
@@ -147,3 +148,18 @@ async def test_syntax_error_of_a_long_document_costs_its_client() -> None:
     with pytest.raises(GraphQLSyntaxError):
         await Documents().prepare(LONG + "}", None, budget)
     assert budget.spent_s > 0
+
+
+async def test_many_who_send_the_same_long_document_wait_for_one_check() -> None:
+    checked: list[str] = []
+
+    def check(document: Document) -> list[GraphQLError]:
+        checked.append(document.text)
+        return []
+
+    documents = Documents(check=check)
+    text = "{ __typename }" + " " * (LONG_TEXT + 1)
+    budget = World().client("a")
+    found = await asyncio.gather(*(documents.prepare(text, None, budget) for _ in range(100)))
+    assert len(checked) == 1
+    assert len({id(document) for document in found if document is not None}) == 1
