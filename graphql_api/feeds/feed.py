@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 STEPS_IN_A_ROW = 64
 """How many documents are decoded or changes applied at most before everything else has a turn."""
 
+_TURN_S = 0.01
+"""How long that takes at most: as long as a turn of those who send what was applied, for what is
+applied in one turn is sent to each client by one write."""
+
 _ROWS_AT_ONCE = 1024
 """How many rows are read before `on_rows` is called again."""
 
@@ -360,7 +364,7 @@ class Feed(Generic[RowT, EventT]):
         self._note_ready()
 
     def _turns(self) -> Turns:
-        return Turns(self._pause, max_steps=STEPS_IN_A_ROW, clock=self._turn_clock)
+        return Turns(self._pause, turn_s=_TURN_S, max_steps=STEPS_IN_A_ROW, clock=self._turn_clock)
 
     def _apply(self, key: str, row: RowT | None) -> None:
         position = self._cache.position

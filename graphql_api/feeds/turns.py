@@ -22,8 +22,12 @@ async def turn_of_the_loop() -> None:
 class Turns:
     """Divides work into turns.
 
+    A turn ends with `pause`, or when the work waits for something else, such as the next change:
+    a step that comes after a wait begins another turn, since the event loop was free in between.
+
     Args:
         pause: Awaited between two turns.
+        turn_s: How long a turn is, in seconds; it ends with the step that reaches this.
         max_steps: How many steps a turn has at most; no limit, if absent.
         clock: Tells the time in seconds.
     """
@@ -32,27 +36,40 @@ class Turns:
         self,
         pause: Pause = turn_of_the_loop,
         *,
+        turn_s: float = TURN_S,
         max_steps: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._pause = pause
         self._max_steps = max_steps
         self._clock = clock
-        self._steps = 0
-        self._ends_at = clock() + TURN_S
+        self._turn_s = turn_s
+        self._is_watched = False
+        self._begin()
 
     def is_over(self) -> bool:
         """Count a step; whether the turn is over, and `pause` is due."""
+        if not self._is_watched:  # the work has waited: this is the first step after it
+            self._begin()
         self._steps += 1
         return self._steps == self._max_steps or self._clock() >= self._ends_at
 
     async def pause(self) -> None:
         """Let everything else have a turn, then begin the next one."""
         await self._pause()
-        self._steps = 0
-        self._ends_at = self._clock() + TURN_S
+        self._begin()
 
     async def take(self) -> None:
         """Count a step, and pause if it was the last of its turn."""
         if self.is_over():
             await self.pause()
+
+    def _begin(self) -> None:
+        self._steps = 0
+        self._ends_at = self._clock() + self._turn_s
+        if not self._is_watched:
+            self._is_watched = True
+            asyncio.get_running_loop().call_soon(self._end_watch)
+
+    def _end_watch(self) -> None:
+        self._is_watched = False

@@ -60,12 +60,59 @@ async def test_turn_ends_by_its_time_or_by_its_steps() -> None:
     assert len(pause.lengths) == 50
 
 
+async def test_time_for_which_work_waited_is_no_part_of_its_turn() -> None:
+    now = 0.0
+    pauses = 0
+
+    async def pause() -> None:
+        nonlocal pauses
+        pauses += 1
+        await asyncio.sleep(0)
+
+    turns = Turns(pause, clock=lambda: now)
+    for _ in range(10):  # each time, work waits for long, and then does a little
+        await asyncio.sleep(0)
+        now += 100 * TURN_S
+        await turns.take()
+        await turns.take()
+    assert pauses == 0
+    now += TURN_S
+    await turns.take()
+    assert pauses == 1
+
+
+async def test_changes_that_come_together_after_a_wait_are_applied_in_one_turn() -> None:
+    now = 0.0
+    source = numbers()
+    pauses = 0
+
+    async def pause() -> None:
+        nonlocal pauses
+        pauses += 1
+        await asyncio.sleep(0)
+
+    async with (
+        asyncio.timeout(10),
+        following(source, pause=pause, turn_clock=lambda: now) as feed,
+    ):
+        await feed.ready(5)
+        subscription = feed.subscribe(include_initial=False)
+        await until(subscription, FeedStatus.READY)
+        pauses = 0
+        now += 100 * TURN_S
+        for number in range(16):
+            source.write(f"k{number:04}", number + 1)
+        for _ in range(16):
+            await anext(subscription)
+        assert pauses == 0
+
+
 async def test_first_read_self_check_and_repair_take_turns() -> None:
     clock = StepClock()
     pause = CountingPause(clock)
     source = numbers()
     settings = replace(QUICK, self_check_s=0.001, self_check_confirm_s=0.0)
-    fewest = ROWS // (STEPS + 2)
+    fewest = ROWS // (2 * STEPS + 2)
     async with (
         asyncio.timeout(10),
         following(source, settings, pause=pause, turn_clock=clock) as feed,
@@ -89,7 +136,7 @@ async def test_first_read_self_check_and_repair_take_turns() -> None:
             await asyncio.sleep(0)
         assert len(pause.lengths) >= 2 * fewest
         # Two pieces of work look at the same clock: the repair and a self-check.
-        assert max(pause.lengths) <= 2 * (STEPS + 2)
+        assert max(pause.lengths) <= 2 * (2 * STEPS + 2)
         assert feed.repaired_documents == ROWS
 
 

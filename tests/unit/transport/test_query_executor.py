@@ -48,15 +48,16 @@ class Query:
 class Context:
     """Counts pauses; each lets the other tasks of the loop have a turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn_s: float = turns.TURN_S) -> None:
         self.pauses = 0
+        self._turn_s = turn_s
 
     async def pause(self) -> None:
         self.pauses += 1
         await asyncio.sleep(0)
 
     def turns(self) -> turns.Turns:
-        return turns.Turns(self.pause)
+        return turns.Turns(self.pause, turn_s=self._turn_s)
 
 
 def schema(executor: Any) -> strawberry.Schema:
@@ -83,11 +84,8 @@ async def test_result_is_that_of_graphql_core(length: int, selection: str) -> No
     ]
 
 
-async def test_others_have_turns_while_a_long_list_is_completed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(turns, "TURN_S", 0.0)  # every item takes longer than that
-    context = Context()
+async def test_others_have_turns_while_a_long_list_is_completed() -> None:
+    context = Context(turn_s=0.0)  # every item takes longer than that
     query = f"{{ page(length: {LONG}) {{ items {{ number }} }} }}"
     await schema(QueryExecutor).execute(query, context_value=context)
     assert context.pauses == LONG
