@@ -27,6 +27,11 @@ EventT = TypeVar("EventT")
 _REPLAYED_EVENTS = 512
 """How many events of replays are kept for others who replay the same at about the same time."""
 
+FRESH_VERSIONS = 256
+_FRESH_BYTES = 1024 * 1024
+"""Of how many retired versions, of what size when packed, the rows stay at hand: events are made of
+them for those who keep up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[RowT]):
@@ -89,6 +94,8 @@ class WatchCache(Generic[RowT, EventT]):
         self._rows: Rows[RowT] = Rows(table.sort_keys)
         self._snapshots: WeakValueDictionary[str, Snapshot[RowT]] = WeakValueDictionary()
         self._packer: Packer[RowT] = Packer(table.packing)
+        self._fresh: deque[Version[RowT]] = deque()
+        self._fresh_bytes = 0
         self._replayed: deque[EventT] = deque(maxlen=_REPLAYED_EVENTS)
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
@@ -123,25 +130,29 @@ class WatchCache(Generic[RowT, EventT]):
             return
         after = None if row is None else Version(row)
         change = Change(self.history.head + 1, key, before, after)
-        # All that can fail comes first, so that a change is made as a whole or not at all; and the
-        # steps are made while `before` still has its row, and not one moment longer.
+        # All that can fail comes first, so that a change is made as a whole or not at all.
         steps = [(view, view.step(change)) for view in self._views.values()]
-        seen = [
-            (view, ViewChange(change.position, step, view.event_at(change.position, step)))
-            for view, step in steps
-            if step
-        ]
+        seen = [(view, ViewChange(view, change.position, step)) for view, step in steps if step]
         self._rows.set(key, after)
         if before is None or after is None:
             self._keys = None
         if before is not None:
-            before.retire(self._packer)
+            self._retire(before)
         self._initial_events.pop(key, None)
         self.history.append(change)
         for view, view_change in seen:
             for subscriber in view.subscribers:
                 subscriber.on_change(view_change)
         self._bookmark()
+
+    def _retire(self, version: Version[RowT]) -> None:
+        version.retire(self._packer)
+        self._fresh.append(version)
+        self._fresh_bytes += version.packed_bytes
+        while len(self._fresh) > FRESH_VERSIONS or self._fresh_bytes > _FRESH_BYTES:
+            oldest = self._fresh.popleft()
+            self._fresh_bytes -= oldest.packed_bytes
+            oldest.release()
 
     def replace(self, key: str, row: RowT) -> None:
         """Take over a row that is equal: they may differ in what is no part of a comparison."""

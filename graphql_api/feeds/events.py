@@ -73,11 +73,16 @@ class Version(Generic[RowT]):
         self._row = row
 
     def retire(self, packer: Packer[RowT]) -> None:
-        """Pack the value: the table has a newer one, or none."""
-        if self._row is not None:
+        """Pack the value: the table has a newer one, or none. The row itself stays for a while."""
+        if self._packer is None:
+            assert self._row is not None
             self._packed, self._facets = packer.pack(self._row)
             self._packer = packer
-            self._row = None
+
+    def release(self) -> None:
+        """Drop the row of a retired version; from now on it is unpacked for its readers."""
+        assert self._packer is not None, "a current version has nothing but its row"
+        self._row = None
 
     @property
     def packed_bytes(self) -> int:

@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 STEPS_IN_A_ROW = 64
 """How many documents are decoded or changes applied at most before everything else has a turn."""
 
-_TURN_S = 0.01
-"""How long that takes at most: as long as a turn of those who send what was applied, for what is
-applied in one turn is sent to each client by one write."""
+APPLY_TURN_S = 0.02
+"""How long that takes at most, in seconds. What is applied in one turn is sent to each client by
+one write, and is executed in one go for a client with a filter of its own."""
 
 _ROWS_AT_ONCE = 1024
 """How many rows are read before `on_rows` is called again."""
@@ -364,7 +364,9 @@ class Feed(Generic[RowT, EventT]):
         self._note_ready()
 
     def _turns(self) -> Turns:
-        return Turns(self._pause, turn_s=_TURN_S, max_steps=STEPS_IN_A_ROW, clock=self._turn_clock)
+        return Turns(
+            self._pause, turn_s=APPLY_TURN_S, max_steps=STEPS_IN_A_ROW, clock=self._turn_clock
+        )
 
     def _apply(self, key: str, row: RowT | None) -> None:
         position = self._cache.position

@@ -56,13 +56,28 @@ class Step(Generic[RowT]):
         return self.before is self.after or self.before.row == self.after.row
 
 
-@dataclass(frozen=True, slots=True)
 class ViewChange(Generic[RowT, EventT]):
-    """A change as a view shows it: the same object in the queues of all the view's subscribers."""
+    """A change as a view shows it: the same object in the queues of all the view's subscribers.
 
-    position: int
-    step: Step[RowT]
-    event: EventT
+    Its event is made for the first of them who is ready for it, so that a change is applied quickly
+    however many views there are.
+    """
+
+    __slots__ = ("_event", "_view", "position", "step")
+
+    def __init__(self, view: View[RowT, EventT], position: int, step: Step[RowT]) -> None:
+        self._view = view
+        self._event: EventT | None = None
+        self.position = position
+        self.step = step
+
+    @property
+    def event(self) -> EventT:
+        """What the view's subscribers are sent for it."""
+        event = self._event
+        if event is None:
+            event = self._event = self._view.event_at(self.position, self.step)
+        return event
 
 
 def merge_into(merged: dict[str, Step[RowT]], step: Step[RowT]) -> None:

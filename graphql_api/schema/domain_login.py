@@ -141,8 +141,12 @@ class DomainLoginUpdated:
 
     domain_login: DomainLogin = strawberry.field(description="The domain login as it is now.")
     previous: DomainLoginVersion = strawberry.field(description="Its values before.")
-    changed_fields: list[str] = strawberry.field(description=CHANGED_FIELDS)
     cursor: str = strawberry.field(description=CURSOR)
+
+    @strawberry.field(description=CHANGED_FIELDS)
+    def changed_fields(self) -> list[str]:
+        """Made only for those who ask for it."""
+        return changed_fields(self.previous, self.domain_login)
 
 
 @strawberry.type(description="A domain login that the subscription held, and holds no longer.")
@@ -199,7 +203,6 @@ class DomainLoginTable:
         return DomainLoginUpdated(
             domain_login=row,
             previous=previous,
-            changed_fields=changed_fields(previous, row),
             cursor=cursor,
         )
 

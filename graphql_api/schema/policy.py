@@ -148,8 +148,12 @@ class PolicyUpdated:
 
     policy: Policy = strawberry.field(description="The policy as it is now.")
     previous: PolicyVersion = strawberry.field(description="Its values before.")
-    changed_fields: list[str] = strawberry.field(description=CHANGED_FIELDS)
     cursor: str = strawberry.field(description=CURSOR)
+
+    @strawberry.field(description=CHANGED_FIELDS)
+    def changed_fields(self) -> list[str]:
+        """Made only for those who ask for it."""
+        return changed_fields(self.previous, self.policy)
 
 
 @strawberry.type(description="A policy that the subscription held, and holds no longer.")
@@ -215,7 +219,6 @@ class PolicyTable:
         return PolicyUpdated(
             policy=row,
             previous=previous,
-            changed_fields=changed_fields(previous, row),
             cursor=cursor,
         )
 

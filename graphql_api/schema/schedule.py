@@ -214,8 +214,12 @@ class ScheduleUpdated:
 
     schedule: Schedule = strawberry.field(description="The schedule as it is now.")
     previous: ScheduleVersion = strawberry.field(description="Its values before.")
-    changed_fields: list[str] = strawberry.field(description=CHANGED_FIELDS)
     cursor: str = strawberry.field(description=CURSOR)
+
+    @strawberry.field(description=CHANGED_FIELDS)
+    def changed_fields(self) -> list[str]:
+        """Made only for those who ask for it."""
+        return changed_fields(self.previous, self.schedule)
 
 
 @strawberry.type(description="A schedule that the subscription held, and holds no longer.")
@@ -286,7 +290,6 @@ class ScheduleTable:
         return ScheduleUpdated(
             schedule=row,
             previous=previous,
-            changed_fields=changed_fields(previous, row),
             cursor=cursor,
         )
 

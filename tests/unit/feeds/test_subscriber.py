@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from graphql_api.errors import BadCursorError
-from graphql_api.feeds.cache import WatchCache
+from graphql_api.feeds.cache import FRESH_VERSIONS, WatchCache
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.subscriber import Subscriber
@@ -29,13 +29,17 @@ Cache = WatchCache[Number, Event]
 
 
 def make_cache(
-    rows: dict[str, int] | None = None, *, max_changes: int = 100, table: Numbers | None = None
+    rows: dict[str, int] | None = None,
+    *,
+    max_changes: int = 100,
+    queue_limit: int = 0,
+    table: Numbers | None = None,
 ) -> Cache:
     cache = WatchCache(
         table or Numbers(),
         run=b"the run.",
         history=History[Number](max_changes=max_changes, max_bytes=10**6),
-        queue_limit=0,
+        queue_limit=queue_limit,
     )
     if rows is not None:
         cache.load(rows_of({key: Number(key, n) for key, n in rows.items()}))
@@ -350,7 +354,24 @@ def test_those_who_replay_at_the_same_time_are_sent_the_same_objects() -> None:
                 # It is not kept here: whoever is slower gets it nevertheless.
                 assert isinstance(pull(replay), Updated)
     assert table.made == 399
-    assert table.packing.unpacked == 399
+    assert table.packing.unpacked == 399 - FRESH_VERSIONS
+
+
+def test_event_is_made_once_for_all_of_a_view_and_for_none_who_merges() -> None:
+    table = CountedNumbers()
+    cache = make_cache({"a": 0}, queue_limit=4, table=table)
+    quick = [subscribe(cache, include_initial=False) for _ in range(3)]
+    slow = subscribe(cache, Below(1000), include_initial=False)
+    for subscriber in [*quick, slow]:
+        drain(subscriber)
+    table.made = 0
+    for n in range(1, 100):
+        write(cache, "a", [n])
+        assert len({id(event) for subscriber in quick for event in drain(subscriber)}) == 1
+    assert table.made == 99
+    merged = drain(slow)
+    assert table.made == 99 + len(merged)
+    assert len(merged) <= 5
 
 
 def test_replay_of_others_with_other_filters_reads_the_same_rows() -> None:
@@ -362,7 +383,7 @@ def test_replay_of_others_with_other_filters_reads_the_same_rows() -> None:
     replays = [subscribe(cache, Below(1000 + n), since=since[n]) for n in range(10)]
     for _ in range(399):
         assert len({pull(replay).cursor for replay in replays}) == 10
-    assert packing.unpacked == 399
+    assert packing.unpacked == 399 - FRESH_VERSIONS
 
 
 def test_replay_unpacks_no_row_that_a_filter_hides() -> None:

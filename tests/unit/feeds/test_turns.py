@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.feed import APPLY_TURN_S
 from graphql_api.feeds.turns import TURN_S, Turns
 from tests.unit.feeds.test_feed import QUICK, ScriptedSource, following, until
 from tests.unit.feeds.toy import Below, Deleted, Number
@@ -112,7 +113,8 @@ async def test_first_read_self_check_and_repair_take_turns() -> None:
     pause = CountingPause(clock)
     source = numbers()
     settings = replace(QUICK, self_check_s=0.001, self_check_confirm_s=0.0)
-    fewest = ROWS // (2 * STEPS + 2)
+    steps = int(APPLY_TURN_S * 1000)
+    fewest = ROWS // (steps + 2)
     async with (
         asyncio.timeout(10),
         following(source, settings, pause=pause, turn_clock=clock) as feed,
@@ -136,7 +138,7 @@ async def test_first_read_self_check_and_repair_take_turns() -> None:
             await asyncio.sleep(0)
         assert len(pause.lengths) >= 2 * fewest
         # Two pieces of work look at the same clock: the repair and a self-check.
-        assert max(pause.lengths) <= 2 * (2 * STEPS + 2)
+        assert max(pause.lengths) <= 2 * (steps + 2)
         assert feed.repaired_documents == ROWS
 
 

@@ -125,9 +125,12 @@ async def test_feed_of_a_table_is_shown_to_those_who_may_know_of_it() -> None:
 
 
 COMPUTED: dict[str, set[Scope]] = {
+    "DomainLoginUpdated.changedFields": set(),
     "Policy.problems": set(),
+    "PolicyUpdated.changedFields": set(),
     "Schedule.policy": {READ},
     "Schedule.problems": set(),
+    "ScheduleUpdated.changedFields": set(),
 }
 """Every field below the root types that is computed, and what it needs. One that shows another row
 needs `read`; the problems of a row show a client no more than the rules of writing do."""
