@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import strawberry
 from strawberry.types.base import get_object_definition
@@ -81,6 +81,19 @@ def changed_fields(previous: RowT, row: RowT) -> list[str]:
         for attribute, name in _fields(row_type)
         if getattr(previous, attribute) != getattr(row, attribute)
     ]
+
+
+def changed_fields_field(attribute: str) -> Any:
+    """The field `changedFields` of an update, computed for those who select it.
+
+    Args:
+        attribute: The name of the update's attribute that holds the row as it is now.
+    """
+
+    def resolve(root: Any) -> list[str]:
+        return changed_fields(root.previous, getattr(root, attribute))
+
+    return strawberry.field(resolver=resolve, description=CHANGED_FIELDS)
 
 
 @cache

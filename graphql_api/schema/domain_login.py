@@ -11,13 +11,12 @@ from strawberry import UNSET
 
 from graphql_api.feeds.table import Document, Filter
 from graphql_api.schema.changes import (
-    CHANGED_FIELDS,
     CURSOR,
     INVALID_FIELDS,
     FeedState,
     IncludeInitial,
     Since,
-    changed_fields,
+    changed_fields_field,
     watch,
 )
 from graphql_api.schema.context import Info
@@ -141,12 +140,8 @@ class DomainLoginUpdated:
 
     domain_login: DomainLogin = strawberry.field(description="The domain login as it is now.")
     previous: DomainLoginVersion = strawberry.field(description="Its values before.")
+    changed_fields: list[str] = changed_fields_field("domain_login")
     cursor: str = strawberry.field(description=CURSOR)
-
-    @strawberry.field(description=CHANGED_FIELDS)
-    def changed_fields(self) -> list[str]:
-        """Made only for those who ask for it."""
-        return changed_fields(self.previous, self.domain_login)
 
 
 @strawberry.type(description="A domain login that the subscription held, and holds no longer.")

@@ -12,11 +12,10 @@ from strawberry import UNSET
 
 from graphql_api.feeds.table import Document, Filter
 from graphql_api.schema.changes import (
-    CHANGED_FIELDS,
     CURSOR,
     INVALID_FIELDS,
     FeedState,
-    changed_fields,
+    changed_fields_field,
 )
 from graphql_api.schema.document import Fields
 from graphql_api.schema.document_problems import (
@@ -148,12 +147,8 @@ class PolicyUpdated:
 
     policy: Policy = strawberry.field(description="The policy as it is now.")
     previous: PolicyVersion = strawberry.field(description="Its values before.")
+    changed_fields: list[str] = changed_fields_field("policy")
     cursor: str = strawberry.field(description=CURSOR)
-
-    @strawberry.field(description=CHANGED_FIELDS)
-    def changed_fields(self) -> list[str]:
-        """Made only for those who ask for it."""
-        return changed_fields(self.previous, self.policy)
 
 
 @strawberry.type(description="A policy that the subscription held, and holds no longer.")

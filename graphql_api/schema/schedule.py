@@ -12,11 +12,10 @@ from strawberry import UNSET
 
 from graphql_api.feeds.table import Document, Filter
 from graphql_api.schema.changes import (
-    CHANGED_FIELDS,
     CURSOR,
     INVALID_FIELDS,
     FeedState,
-    changed_fields,
+    changed_fields_field,
 )
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
@@ -214,12 +213,8 @@ class ScheduleUpdated:
 
     schedule: Schedule = strawberry.field(description="The schedule as it is now.")
     previous: ScheduleVersion = strawberry.field(description="Its values before.")
+    changed_fields: list[str] = changed_fields_field("schedule")
     cursor: str = strawberry.field(description=CURSOR)
-
-    @strawberry.field(description=CHANGED_FIELDS)
-    def changed_fields(self) -> list[str]:
-        """Made only for those who ask for it."""
-        return changed_fields(self.previous, self.schedule)
 
 
 @strawberry.type(description="A schedule that the subscription held, and holds no longer.")

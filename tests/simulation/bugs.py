@@ -288,7 +288,7 @@ BUGS = (
     Bug(
         "changedFields leaves one out",
         "2: what an update says",
-        "graphql_api.schema.policy:changed_fields",
+        "graphql_api.schema.changes:changed_fields",
         _leaves_out_a_field,
     ),
     Bug(
