@@ -102,9 +102,11 @@ class CommonSettings(BaseSettings):
         """The flags, then the environment."""
         return init_settings, _Environment(settings_cls)
 
-    log_level: LogLevel = Field("info", description="log this and what is worse")
+    log_level: LogLevel = Field("info", description="log records of this level and above")
     log_format: LogFormat = Field(
-        "plain", description="one line per record for people, or one JSON object for programs"
+        "plain",
+        description="how a log record is written: one line for people, or one JSON object for "
+        "programs",
     )
 
 
@@ -140,7 +142,7 @@ class Settings(DataSettings):
         "beside it",
         json_schema_extra={"metavar": "HOST"},
     )
-    ipv6_only: bool = Field(False, description="serve IPv6 alone on ::")
+    ipv6_only: bool = Field(False, description="serve only IPv6 on ::")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     tls_cert: Path | None = Field(
         None,
@@ -149,21 +151,23 @@ class Settings(DataSettings):
     )
     tls_key: Path | None = Field(
         None,
-        description="its private key, without a passphrase; needless if the certificate's file "
-        "holds it too",
+        description="private key of the certificate, without a passphrase; not needed if the "
+        "certificate's file contains it",
         json_schema_extra={"metavar": "FILE"},
     )
     database: SecretStr | None = Field(
         None,
-        description="rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]; without "
-        "it, an embedded database with sample data is started",
+        description="rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]; if "
+        "absent, the server starts an embedded database with sample data",
         json_schema_extra={"metavar": "URL"},
     )
     demo: bool = Field(
         False, description="change something in the embedded database every few seconds"
     )
     graphiql: bool = Field(True, description="serve GraphiQL at /graphiql")
-    live: bool = Field(True, description="serve a page at /live that shows the tables as they are")
+    live: bool = Field(
+        True, description="serve a page at /live that shows the tables and their changes"
+    )
     allow_host: Names = Field(
         (),
         description="also answer requests to this host name; loopback names and --host are "
@@ -178,36 +182,38 @@ class Settings(DataSettings):
     )
     insecure: bool = Field(
         False,
-        description="let whoever can connect read and change everything, on an address that "
-        "others can reach, too",
+        description="let every client read and change everything, also on an address that other"
+        " machines can reach",
     )
     tokens: Path | None = Field(
         None,
-        description="serve those who have an API token of this file; `graphql-api token create` "
-        "makes one",
+        description="serve clients that have an API token of this file; `graphql-api token "
+        "create` makes one",
         json_schema_extra={"metavar": "FILE"},
     )
     jwt_key: Path | None = Field(
         None,
-        description="serve those who have a JWT that this key checks: a public key in PEM, or a "
-        "secret of 32 bytes or more",
+        description="serve clients that have a JWT that this key verifies: a public key in PEM,"
+        " or a secret of 32 bytes or more",
         json_schema_extra={"metavar": "FILE"},
     )
     jwt_jwks: Path | None = Field(
         None,
-        description="serve those who have a JWT that a key of this JSON Web Key Set checks",
+        description="serve clients that have a JWT that a key of this JSON Web Key Set verifies",
         json_schema_extra={"metavar": "FILE"},
     )
     jwt_algorithm: Names = Field(
         (),
-        description="take only JWTs that are signed by this algorithm, such as ES256; all that "
-        "fit the key, if absent",
+        description="accept only JWTs that are signed with this algorithm, such as ES256; if "
+        "absent, with any that fits the key",
         json_schema_extra={"metavar": "NAME"},
     )
     jwt_audience: str | None = Field(
-        None, description="take only JWTs for this audience (`aud`); those for none, if absent"
+        None,
+        description="accept only JWTs for this audience (`aud`); if absent, only JWTs without "
+        "an audience",
     )
-    jwt_issuer: str | None = Field(None, description="take only JWTs of this issuer (`iss`)")
+    jwt_issuer: str | None = Field(None, description="accept only JWTs of this issuer (`iss`)")
     jwt_leeway_s: float = Field(
         5.0,
         ge=0,
@@ -216,15 +222,15 @@ class Settings(DataSettings):
     )
     persisted_documents: Path | None = Field(
         None,
-        description="file of the documents that clients may name by their sha256, as "
-        "graphql-codegen (persistedDocuments) or Apollo (generate-persisted-query-manifest) "
-        "writes it",
+        description="file of documents that clients may name by their sha256, as graphql-"
+        "codegen (persistedDocuments) or Apollo (generate-persisted-query-manifest)"
+        " writes it",
         json_schema_extra={"metavar": "FILE"},
     )
     only_persisted_documents: bool = Field(
         False,
-        description="execute no other documents than those of that file; GraphiQL, /live and "
-        "`graphql-api watch` do not work then, since theirs are none of them",
+        description="execute only the documents of that file; GraphiQL, /live and `graphql-api "
+        "watch` then do not work, because their documents are not in it",
     )
     feed_wait_s: float = Field(
         5.0,
@@ -236,13 +242,15 @@ class Settings(DataSettings):
         10_000, ge=1, description="how many changes of each table can be resumed from"
     )
     history_max_bytes: int = Field(
-        64 * 1024 * 1024, ge=1, description="how much memory they may take, for each table"
+        64 * 1024 * 1024,
+        ge=1,
+        description="how much memory these changes may take, in bytes for each table",
     )
     ready_stale_s: float = Field(
         60.0,
         ge=0,
-        description="how long a table may be stale before /readyz says that clients had better go "
-        "elsewhere, in seconds",
+        description="how long a table may be stale before /readyz answers 503, so that a proxy "
+        "sends clients elsewhere, in seconds",
     )
     self_check_s: float = Field(
         300.0,
@@ -271,8 +279,8 @@ class Settings(DataSettings):
     database_heartbeat_s: float = Field(
         15.0,
         gt=0,
-        description="how soon a connection to the database that died silently is noticed, in "
-        "seconds",
+        description="how soon the server notices a silently dead connection to the database, in"
+        " seconds",
     )
     database_queue_size: int = Field(
         100_000,
@@ -280,7 +288,9 @@ class Settings(DataSettings):
         description="how many changes the database queues for a feed that is behind",
     )
     connection_init_timeout_s: float = Field(
-        3.0, gt=0, description="how long a new WebSocket may take to say who it is, in seconds"
+        3.0,
+        gt=0,
+        description="how long a new WebSocket may take to send connection_init, in seconds",
     )
     max_subscriptions: int = Field(
         100, ge=1, description="how many subscriptions one WebSocket may have at a time"
@@ -291,8 +301,8 @@ class Settings(DataSettings):
     sse_keep_alive_s: float = Field(
         12.0,
         gt=0,
-        description="how often an event stream (SSE) is sent a comment, that proxies do not take "
-        "it for dead, in seconds",
+        description="how often the server sends a comment into an event stream (SSE), so that "
+        "proxies see that it is alive, in seconds",
     )
     max_operations_per_s: float = Field(
         100.0,
@@ -303,8 +313,8 @@ class Settings(DataSettings):
     max_cpu_per_connection: float = Field(
         0.5,
         gt=0,
-        description="how much of one processor a connection may use in the long run; an operation "
-        "of one that has used more waits, for --max-cpu-wait-s at most",
+        description="how much of one processor a connection may use in the long run; after that"
+        " its operations wait, at most --max-cpu-wait-s",
     )
     max_cpu_per_address: float = Field(
         0.5,
@@ -321,14 +331,14 @@ class Settings(DataSettings):
     max_cpu_wait_s: float = Field(
         10.0,
         ge=0,
-        description="how long an operation may wait for the processor before it is refused with "
-        "RATE_LIMITED, in seconds",
+        description="how long an operation may wait for the processor before the server refuses"
+        " it with RATE_LIMITED, in seconds",
     )
     max_connections: int = Field(
         10_000,
         ge=1,
-        description="how many connections there may be, if the system allows as many open files; a "
-        "few more may ask for the probes, and any other is refused",
+        description="how many connections there may be, if the system allows as many open "
+        "files; beyond them only a few probes are answered",
     )
     max_connections_per_address: int = Field(
         1000,
@@ -338,45 +348,46 @@ class Settings(DataSettings):
     )
     trusted_proxy: Names = Field(
         (),
-        description="believe the proxy with this address, or those of this network, whom "
-        "X-Forwarded-For says that it serves",
+        description="address or network of a proxy whose X-Forwarded-For names the client",
         json_schema_extra={"metavar": "ADDRESS"},
     )
     request_timeout_s: float = Field(
         10.0,
         gt=0,
-        description="how long a request may take to arrive as a whole, a new connection to begin "
-        "one, and a TLS handshake, in seconds",
+        description="how long a request may take to arrive, a new connection to begin a "
+        "request, and a TLS handshake to complete, in seconds",
     )
     keep_alive_s: float = Field(
         75.0,
         ge=0,
-        description="how long an idle HTTP connection is kept for another request, in seconds; "
-        "longer than clients and proxies keep theirs, so that none of them sends at the moment at "
-        "which it ends; 0 ends each connection behind its answer",
+        description="how long the server keeps an idle HTTP connection, in seconds; it should "
+        "be longer than clients and proxies keep theirs, so that they do not send a"
+        " request while the server closes; 0 closes each connection after its "
+        "answer",
     )
     send_timeout_s: float = Field(
         10.0,
         gt=0,
-        description="how long a client may take nothing of what there is for it before it is cut "
-        "off, in seconds",
+        description="how long a client may read nothing before the server cuts it off, in seconds",
     )
     send_buffer_bytes: int = Field(
         65_536,
         ge=4096,
-        description="how much the kernel may buffer for each socket, that it does not hide a "
-        "client that has stopped to read",
+        description="how much the kernel may buffer for each socket, in bytes; a large buffer "
+        "hides a client that has stopped reading",
     )
     compress_messages: bool = Field(
         False,
-        description="compress WebSocket messages for clients that offer it, as every browser does; "
-        "it costs a compressor for each socket, and a compression for each message and client",
+        description="compress WebSocket messages for clients that offer it, as every browser "
+        "does; this costs a compressor for each socket, and a compression for each "
+        "message and client",
     )
     max_message_bytes: int = Field(
         1_048_576,
         ge=1024,
-        description="longest WebSocket message, in bytes, and how long the messages may be "
-        "together that began one WebSocket's operations; a longer one is an error of its operation",
+        description="longest WebSocket message, and the most that the messages of one "
+        "WebSocket's running operations may have together, in bytes; a longer "
+        "message is an error of its operation",
     )
     max_body_bytes: int = Field(
         4_194_304,
@@ -390,39 +401,40 @@ class Settings(DataSettings):
     max_document_levels: int = Field(
         30,
         ge=1,
-        description="how deep its selections may be nested; introspection has limits of its own",
+        description="how deep the selections of a document may be nested; introspection has "
+        "limits of its own",
     )
     max_document_aliases: int = Field(
-        100, ge=0, description="how many aliases it may have, its fragments written out"
+        100, ge=0, description="how many aliases a document may have, with its fragments expanded"
     )
     max_document_comparisons: int = Field(
         20_000,
         ge=1,
-        description="how many comparisons its validation may take: each field with all others of "
-        "the same name in one place",
+        description="how many comparisons the validation of a document may take: each field "
+        "with all others of the same name in one place",
     )
     max_operation_fields: int = Field(
         100_000,
         ge=1,
-        description="how many fields an operation may resolve, the rows of its pages counted by "
-        "their `limit`: every field of a page of 1000 policies is 38 000; introspection has limits "
-        "of its own",
+        description="how many fields an operation may resolve, with the rows of its pages "
+        "counted by their `limit`: every field of a page of 1000 policies is 38 "
+        "000; introspection has limits of its own",
     )
     max_operation_values: int = Field(
         10_000,
         ge=1,
-        description="how many values the arguments of an operation may hold, those of variables "
-        "counted wherever they are used: each seed of a schedule is one",
+        description="how many values the arguments of an operation may hold, with a variable's "
+        "values counted at each use: each seed of a schedule is one",
     )
     max_page_rows: int = Field(1000, ge=1, description="how many rows a page may have")
-    introspection: bool = Field(
-        True, description="tell clients the schema when they ask for it, as GraphiQL does"
-    )
+    introspection: bool = Field(True, description="answer introspection, which GraphiQL needs")
     suggestions: bool = Field(
         True, description="name in errors the fields and values that a client may have meant"
     )
     shutdown_grace_s: int = Field(
-        5, ge=0, description="how long a shutdown waits for clients to go, in seconds"
+        5,
+        ge=0,
+        description="how long a shutdown may take to close the clients' connections, in seconds",
     )
 
     @property
@@ -530,17 +542,18 @@ class WatchSettings(CommonSettings):
     )
     where: Conditions = Field(
         (),
-        description="only these rows: policies by id or name, schedules by id, name, enabled, "
-        "policy or tag, logins by id or domain, such as name=crawl; all conditions must hold",
+        description="show only these rows: policies by id or name, schedules by id, name, "
+        "enabled, policy or tag, logins by id or domain, such as name=crawl; all "
+        "conditions must hold",
         json_schema_extra={"metavar": "KEY=VALUE"},
     )
     token: SecretStr | None = Field(
         None,
-        description="a token for a server that asks for one; in the environment it is in no list "
-        "of processes",
+        description="token for a server that asks for one; in the environment, lists of "
+        "processes do not show it",
     )
     color: bool = Field(
-        True, description="use colours on a terminal; NO_COLOR and TERM=dumb are respected, too"
+        True, description="use colours on a terminal; NO_COLOR and TERM=dumb switch them off too"
     )
 
 

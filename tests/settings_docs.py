@@ -1,4 +1,4 @@
-"""`docs/settings.md`, made of the settings: `python -m tests.settings_docs` writes it."""
+"""`docs/settings.md`, made from the settings: `python -m tests.settings_docs` writes it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ COMMANDS: dict[str, type[CommonSettings]] = {
 _HEAD = """\
 # Settings
 
-Each is a flag and an environment variable; the flag wins. A yes is `--demo`, a no is `--no-demo`;
-in the environment they are `true` and `false`. The values of a list are separated by commas; its
-flag may also be repeated. `graphql-api config` prints what is in force, and from where each value
-comes.
+Each setting is a flag and an environment variable. The flag wins. `--demo` switches a setting on,
+`--no-demo` switches it off; in the environment the values are `true` and `false`. Commas separate
+the values of a list, and its flag may be repeated. `graphql-api config` prints the settings in
+force, and where each value comes from.
 
-A variable that begins with `GRAPHQL_API_` and is no setting of any command is refused, with the one
-that may have been meant. What Kubernetes and Docker set for a service named `graphql-api`, such as
-`GRAPHQL_API_SERVICE_HOST` or `GRAPHQL_API_PORT=tcp://10.0.0.1:80`, is ignored; the log says so
-where it has the name of a setting.
+A variable that begins with `GRAPHQL_API_` and is no setting of any command is refused, and the
+error names the one that may have been meant. Variables that Kubernetes and Docker set for a service
+named `graphql-api`, such as `GRAPHQL_API_SERVICE_HOST` or `GRAPHQL_API_PORT=tcp://10.0.0.1:80`, are
+ignored. If such a variable has the name of a setting, the log says so.
 """
 
 
