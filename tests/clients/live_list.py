@@ -1,6 +1,6 @@
-"""A list kept live with Python's gql, in the lines that the README shows."""
+"""A list kept live with Python's gql; `docs/frontend.md` shows these lines."""
 
-# The README shows what begins here
+# docs/frontend.md shows what begins here
 import asyncio
 import logging
 from collections.abc import Callable
@@ -25,7 +25,7 @@ CHANGES = """
 
 
 def client_of(url: str, token: str | None = None) -> Client:
-    """A client that takes rows of any length; by itself it closes at a message above 1 MiB."""
+    """A client that reads rows of any length; by default it closes at a message above 1 MiB."""
     credentials = {} if token is None else {"authorization": f"Bearer {token}"}
     return Client(
         transport=WebsocketsTransport(
@@ -58,10 +58,10 @@ async def keep_live(
     on_change: Callable[[dict[str, Any]], None],
     wait_s: float = 1,
 ) -> None:
-    """Keep the policies by their ids, until cancelled; a lost connection is taken up again.
+    """Keep the policies by their ids until cancelled, and reconnect when the connection is lost.
 
     Raises:
-        TransportError: What will not pass by itself, such as a token that is refused.
+        TransportError: An error that a new attempt cannot cure, such as a refused token.
     """
     since = None
     while True:
@@ -86,4 +86,4 @@ async def keep_live(
         await asyncio.sleep(wait_s)
 
 
-# The README shows what ends here
+# docs/frontend.md shows what ends here

@@ -1,14 +1,14 @@
-// The README shows what begins here
+// docs/frontend.md shows what begins here
 /**
- * Options for graphql-ws's createClient by which every subscription goes on after a reconnect where
- * it was. Select `cursor` in every member of the union: one without means a snapshot next time.
+ * Options for graphql-ws's createClient: each subscription resumes after a reconnect. Select
+ * `cursor` in every member of the union; an event without it means a snapshot after a reconnect.
  *
- * @param {() => object | Promise<object>} [otherParams] gives what else connection_init should have,
- *   such as `{ authorization: 'Bearer …' }`; it is asked anew for each connection
+ * @param {() => object | Promise<object>} [otherParams] returns the rest of connection_init's
+ *   payload, such as `{ authorization: 'Bearer …' }`; it is called for each connection
  * @returns {Partial<import('graphql-ws').ClientOptions>}
  */
 export function resuming(otherParams = () => ({}), maxOperations = 200) {
-  const since = new Map(); // the last cursor by operation id; the quietest comes first
+  const since = new Map(); // operation id → last cursor; the oldest cursor is first
   return {
     connectionParams: async () => ({ ...(await otherParams()), since: Object.fromEntries(since) }),
     on: {
@@ -20,12 +20,12 @@ export function resuming(otherParams = () => ({}), maxOperations = 200) {
       },
     },
     retryAttempts: Infinity,
-    shouldRetry: () => true, // else a reset connection, or a server that restarts, is the end
+    shouldRetry: () => true, // by default, a reset connection or a restarting server is fatal
     retryWait(retries) {
-      // By itself it doubles without end: after an hour's outage, up to an hour more.
+      // The default doubles without a limit: after an hour's outage it waits up to an hour more.
       const longest = Math.min(1000 * 2 ** retries, 30_000);
       return new Promise((resolve) => setTimeout(resolve, longest * (1 - Math.random() / 2)));
     },
   };
 }
-// The README shows what ends here
+// docs/frontend.md shows what ends here

@@ -84,17 +84,10 @@ def test_nginx_takes_bodies_that_the_server_takes() -> None:
     assert int(mebibytes) * 2**20 > 2 * load(Settings, {}).max_body_bytes
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
-def test_what_the_pages_link_to_exists(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
-
-
-def test_the_settings_that_the_pages_name_exist() -> None:
+def test_settings_that_the_files_name_exist() -> None:
     flags = {flag(name) for name in Settings.model_fields}
     variables = {environment_variable(Settings, name) for name in Settings.model_fields}
-    files = ("deployment.md", "nginx.conf", "Caddyfile", "graphql-api.service")
+    files = ("nginx.conf", "Caddyfile", "graphql-api.service")
     text = "".join((DOCS / name).read_text(encoding="utf-8") for name in files)
     assert {name.rstrip("_=") for name in re.findall(r"GRAPHQL_API_[A-Z_]+", text)} <= variables
-    of_tokens = {"--scope"}  # of `graphql-api token create`
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= flags | of_tokens
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= flags

@@ -29,7 +29,7 @@ export function createSharedCache() {
   return new InMemoryCache({ typePolicies: { Policy: { keyFields: false } } });
 }
 
-// The README shows what begins here
+// docs/frontend.md shows what begins here
 export function PolicyList({ nameContains }: { nameContains: string }) {
   const { client, data, error, subscribeToMore } = useQuery(POLICIES, {
     variables: { where: { nameContains } },
@@ -55,4 +55,4 @@ export function PolicyList({ nameContains }: { nameContains: string }) {
   if (error) return <p role="alert">{error.message}</p>;
   return data ? <PolicyRows page={data.policies} /> : <p>Loading</p>;
 }
-// The README shows what ends here
+// docs/frontend.md shows what ends here

@@ -2,7 +2,7 @@
 
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
-// The README shows what begins here
+// docs/frontend.md shows what begins here
 const config: CodegenConfig = {
   schema: '../../../schema.graphql',
   documents: '*.{ts,tsx}',
@@ -19,4 +19,4 @@ const config: CodegenConfig = {
 };
 
 export default config;
-// The README shows what ends here
+// docs/frontend.md shows what ends here

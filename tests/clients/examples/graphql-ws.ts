@@ -7,7 +7,7 @@ import { print } from 'graphql';
 
 import { POLICY_CHANGES, type PolicyPage, applied } from './policies';
 
-// The README shows what begins here
+// docs/frontend.md shows what begins here
 export async function keepLive(
   socket: Client,
   where: PolicyFilter,
@@ -21,4 +21,4 @@ export async function keepLive(
     show(page);
   }
 }
-// The README shows what ends here
+// docs/frontend.md shows what ends here

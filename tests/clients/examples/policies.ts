@@ -4,7 +4,7 @@ import type { PoliciesQuery, PolicyChangesSubscription } from './gql/graphql';
 
 import { graphql } from './gql';
 
-// The README shows what begins here
+// docs/frontend.md shows what begins here
 export const POLICIES = graphql(`
   query Policies($where: PolicyFilter) {
     policies(where: $where, limit: 1000) { status cursor items { id name } }
@@ -31,7 +31,7 @@ export function applied(page: PolicyPage, change: PolicyChange): PolicyPage {
   switch (change.__typename) {
     case 'FeedState':
       return change.status === 'INITIALIZING'
-        ? { ...page, status: change.status, items: [] } // what was held is not to be trusted
+        ? { ...page, status: change.status, items: [] } // the client forgets its rows
         : { ...page, status: change.status };
     case 'PolicyAdded':
     case 'PolicyUpdated':
@@ -39,14 +39,14 @@ export function applied(page: PolicyPage, change: PolicyChange): PolicyPage {
     case 'PolicyDeleted':
       return { ...page, items: without(change.policyId) };
     default:
-      return assertNever(change); // does not compile unless every member has its case
+      return assertNever(change); // compiles only if each member of the union has a case
   }
 
   function without(id: string) {
     return page.items.filter((policy) => policy.id !== id);
   }
 }
-// The README shows what ends here
+// docs/frontend.md shows what ends here
 
 function assertNever(change: never): never {
   throw new Error(`unknown event: ${JSON.stringify(change)}`);

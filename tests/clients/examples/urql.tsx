@@ -27,7 +27,7 @@ export function createCache(keys: KeyingConfig = {}) {
   });
 }
 
-// The README shows what begins here
+// docs/frontend.md shows what begins here
 function policyChanges(
   { policyChanges: change }: PolicyChangesSubscription,
   { where }: PolicyChangesSubscriptionVariables,
@@ -51,7 +51,7 @@ export function PolicyList({ nameContains }: { nameContains: string }) {
   if (error) return <p role="alert">{error.message}</p>;
   return data ? <PolicyRows page={data.policies} /> : <p>Loading</p>;
 }
-// The README shows what ends here
+// docs/frontend.md shows what ends here
 
 export function createUrqlClient(url: string, socket: SocketClient, cache = createCache()) {
   const subscriptions = subscriptionExchange({
