@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 Document: TypeAlias = Mapping[str, Any]
 """A stored document as JSON gives it; times are raw TIME objects."""
@@ -13,6 +15,18 @@ Change: TypeAlias = Callable[[Document | None], Document | None]
 """What becomes of a document: from what is stored, None if nothing is, to what shall be; None
 deletes it. It is called again when somebody else was faster, so it must do nothing else; what it
 raises is raised to whoever wanted the write, and nothing is written."""
+
+
+class Run(Protocol):
+    """A way to call a function: at once, or beside the event loop."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
+        """What the function returns, or raises."""
+
+
+async def at_once(work: Callable[[], T], /) -> T:
+    """Call a function that is quick."""
+    return work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +56,14 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def write(self, table: str, key: str, change: Change) -> Written:
+    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         """Change the document with a key: one atomic step from what `change` was given.
+
+        Args:
+            table: Its table.
+            key: Its key.
+            change: Makes the new document from the stored one; either is None if there is none.
+            run: How to call `change`, which may take long.
 
         Whatever `change` has decided by the stored document still holds at the moment of writing:
         had it been changed meanwhile, nothing would be written and `change` be asked again.

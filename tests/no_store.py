@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphql_api.store import Change, Document, Written
+from graphql_api.store import Change, Document, Run, Written, at_once
 
 
 class NoStore:
@@ -12,5 +12,5 @@ class NoStore:
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         raise NotImplementedError
 
-    async def write(self, table: str, key: str, change: Change) -> Written:
+    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         raise NotImplementedError

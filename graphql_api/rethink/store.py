@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 from weakref import WeakValueDictionary
@@ -20,7 +21,7 @@ from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Change, Document, Written
+from graphql_api.store import Change, Document, Run, Written, at_once
 
 _CHANGED: Final = "graphql-api: the document has changed"
 """The error by which a write finds that somebody was faster."""
@@ -68,7 +69,7 @@ class RethinkStore:
             found: list[Document] = await connection.run(rows, **RAW)
             return [pruned(document) for document in found]
 
-    async def write(self, table: str, key: str, change: Change) -> Written:
+    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         """Change the document with a key; see `Store.write`.
 
         What `change` makes is written on condition that the document is still the one it was made
@@ -82,7 +83,7 @@ class RethinkStore:
         async with self._turn(table, key), self._pool.connection() as connection:
             old = await _read(connection, row)
             while clock() < give_up_at:
-                new = change(old)
+                new = await run(partial(change, old))
                 if _is_same(new, old):
                     return Written(old, new)
                 result = await _replace(connection, row, old, new)

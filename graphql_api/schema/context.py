@@ -15,7 +15,7 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.table import Table
 from graphql_api.feeds.turns import Turns
 from graphql_api.schema.scopes import Scope
-from graphql_api.store import Store
+from graphql_api.store import Run, Store, at_once
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -37,6 +37,7 @@ class Context:
         now: Tells the time at which mutations write.
         turns: Divides a piece of long work into turns: between two of them others have theirs, and
             the client waits if it has used more than its budget.
+        apart: Calls a function that may take long without holding up the event loop.
         long_work: Held while a page with a filter is made: a client's pages are made one after the
             other, so that another client's need not wait for all of them.
     """
@@ -49,6 +50,7 @@ class Context:
     max_page_rows: int = 1000
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     turns: Callable[[], Turns] = Turns
+    apart: Run = at_once
     long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -34,7 +35,7 @@ from graphql_api.schema.context import Context
 from graphql_api.schema.document import Fields, stored_time
 from graphql_api.schema.problems import Place
 from graphql_api.schema.served import as_json
-from graphql_api.store import Change, Document, Written
+from graphql_api.store import Change, Document, Run, Written, at_once
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ async def create(
     """
     key = str(uuid4())
     now = stored_time(_in_milliseconds(context.now()))
-    document = _made(make, None)
+    document = await context.apart(partial(_made, make, None))
     new = {**document, table.primary_key: key, "created_at": now, "updated_at": now}
     return _row(table, await _write_confirmed(context, table, key, lambda _: new, confirm))
 
@@ -150,7 +151,8 @@ async def update(
         return {**_made(make, found), "updated_at": _next_update(found, context.now())}
 
     _check_key(table, key)
-    return _row(table, await _write_confirmed(context, table, key, change, confirm))
+    run = context.apart
+    return _row(table, await _write_confirmed(context, table, key, change, confirm, run=run))
 
 
 async def delete(
@@ -199,10 +201,17 @@ async def put(context: Context, table: Table[RowT, Any], key: str, make: MakeDoc
 
     if not is_key(key):
         change(None)  # which raises
-    return _row(table, await write(context, table, key, change))
+    return _row(table, await write(context, table, key, change, run=context.apart))
 
 
-async def write(context: Context, table: Table[Any, Any], key: str, change: Change) -> Written:
+async def write(
+    context: Context,
+    table: Table[Any, Any],
+    key: str,
+    change: Change,
+    *,
+    run: Run = at_once,
+) -> Written:
     """Write, and wait until the table's feed has seen it, so that the next query shows it.
 
     It waits `feed_wait_s` at most, and then goes on as well: the write is done, and the feed is
@@ -214,7 +223,7 @@ async def write(context: Context, table: Table[Any, Any], key: str, change: Chan
     """
     with context.feeds[table].expect(key) as sighting:
         try:
-            written = await context.store.write(table.name, key, change)
+            written = await context.store.write(table.name, key, change, run=run)
         except DatabaseError as error:
             raise told(error) from error
         if not await sighting.of(written.old, written.new, context.feed_wait_s):
@@ -228,9 +237,11 @@ async def _write_confirmed(
     key: str,
     change: Change,
     confirm: Confirm | None,
+    *,
+    run: Run = at_once,
 ) -> Written:
     """Write, and take it back if what it depends on is gone by then."""
-    written = await write(context, table, key, change)
+    written = await write(context, table, key, change, run=run)
     error = None if confirm is None or written.new is None else await confirm(written.new)
     if error is None:
         return written

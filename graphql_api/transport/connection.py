@@ -308,6 +308,7 @@ class Connection:
             self._server.make_context(self._hold.principal),
             resume_from=resume_from,
             turns=self._budget.turns,
+            apart=self._budget.apart,
             long_work=self._budget.long_work,
         )
         if is_subscription:

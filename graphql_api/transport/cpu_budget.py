@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from types import coroutine
@@ -48,19 +49,22 @@ class ClientBudget:
             key; a key that is None has no limit.
         max_wait_s: How long one pause may last.
         queue: The turns of all clients.
+        thread: Where `apart` calls functions, those of all clients one after the other.
         clock: Measures what work takes, in seconds of CPU time.
     """
 
-    __slots__ = ("_buckets", "_max_wait_s", "_queue", "clock", "long_work")
+    __slots__ = ("_buckets", "_max_wait_s", "_queue", "_thread", "clock", "long_work")
 
     def __init__(
         self,
         *buckets: tuple[TokenBuckets, Hashable | None],
         max_wait_s: float,
         queue: TurnQueue,
+        thread: Executor | None = None,
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._queue = queue
+        self._thread = thread
         self.long_work = asyncio.Lock()
         """Held while something is done of which one client does one at a time."""
         self._buckets = [(bucket, key) for bucket, key in buckets if key is not None]
@@ -80,6 +84,29 @@ class ClientBudget:
     def turns(self) -> Turns:
         """Divide a piece of work of this client into turns."""
         return Turns(self.pause, clock=self._queue.clock)
+
+    async def apart(self, work: Callable[[], T], /) -> T:
+        """Call a function that may take long in a thread, so that the event loop goes on.
+
+        It is charged even if the caller does not wait for its end. A client has one at a time.
+
+        Args:
+            work: The function; it uses nothing that the event loop changes.
+
+        Returns:
+            What the function returns; what it raises is raised.
+        """
+        loop = asyncio.get_running_loop()
+
+        def charge() -> T:
+            began_s = self.clock()
+            try:
+                return work()
+            finally:
+                loop.call_soon_threadsafe(self.spend, self.clock() - began_s)
+
+        async with self.long_work:
+            return await loop.run_in_executor(self._thread, charge)
 
     async def pause(self) -> None:
         """Let others have their turn; then wait as long as the budget is overdrawn.
@@ -143,6 +170,7 @@ class CPUBudgets:
         self._address_key = address_key
         self._cpu_clock = cpu_clock
         self._queue = TurnQueue(clock)
+        self._thread = ThreadPoolExecutor(1, "long work")
 
     def of(self, scope: Scope) -> ClientBudget:
         """The budget of the client of an ASGI connection."""
@@ -153,6 +181,7 @@ class CPUBudgets:
             (self._addresses, address),
             max_wait_s=self._max_wait_s,
             queue=self._queue,
+            thread=self._thread,
             clock=self._cpu_clock,
         )
 

@@ -338,7 +338,10 @@ class GraphQLHTTP:
             return _not_executed([error], media_type)
         check_operation(method, operation.operation, streams=streams)
         context = replace(
-            self._make_context(principal), turns=budget.turns, long_work=budget.long_work
+            self._make_context(principal),
+            turns=budget.turns,
+            apart=budget.apart,
+            long_work=budget.long_work,
         )
         if operation.operation is not OperationType.SUBSCRIPTION:
             return await self._execute(request, document, context, media_type)

@@ -1,7 +1,8 @@
-"""How many values the arguments of a document hold; each number, text, list and object is one.
+"""How many values the arguments of a document hold; each number, text and list is one.
 
-A value of a variable counts at each place that uses it: graphql-core coerces the variable once, and
-Strawberry converts the argument of each field. Pure.
+An object is `OBJECT_VALUES`, besides those in it: each member of its type is looked at, given or
+not. A value of a variable counts at each place that uses it: graphql-core coerces the variable
+once, and Strawberry converts the argument of each field. Pure.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql import FieldNode, ListValueNode, ObjectValueNode, ValueNode, VariableNode
+
+OBJECT_VALUES = 5
 
 
 class ValueCount:
@@ -39,6 +42,7 @@ class ValueCount:
             if isinstance(node, ListValueNode):
                 pending += node.values
             elif isinstance(node, ObjectValueNode):
+                count += OBJECT_VALUES - 1
                 pending += (field.value for field in node.fields)
             elif isinstance(node, VariableNode):
                 count += self._of_variable(node.name.value) - 1
@@ -61,5 +65,6 @@ class ValueCount:
                     return self._at_most + 1
                 pending += value
             elif isinstance(value, dict):
+                count += OBJECT_VALUES - 1
                 pending += value.values()
         return count

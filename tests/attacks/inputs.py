@@ -6,6 +6,8 @@ import json
 from functools import cache
 from typing import Any
 
+from graphql_api.transport.value_count import OBJECT_VALUES
+
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_VALUES = 10_000
 MAX_TOKENS = 10_000
@@ -282,13 +284,15 @@ def long_pattern() -> bytes:
 @cache
 def empty_rules() -> bytes:
     """A policy with as many rules as there may be, of which none is right."""
-    return body(_CREATE_POLICY, {"input": _policy(urlRules=[{}] * (MAX_VALUES - 40))})
+    return body(
+        _CREATE_POLICY, {"input": _policy(urlRules=[{}] * ((MAX_VALUES - 100) // OBJECT_VALUES))}
+    )
 
 
 @cache
 def users() -> bytes:
     """A domain login with as many users as there may be; the last two have one name."""
-    number = MAX_VALUES // 3 - 10
+    number = MAX_VALUES // (OBJECT_VALUES + 2) - 10
     made = [{"username": f"u{index}", "password": "p"} for index in range(number)]
     users = [*made, {"username": "u0", "password": "p"}]
     return body(_SET_LOGIN, {"input": {"loginUrl": "https://a.example/", "users": users}})

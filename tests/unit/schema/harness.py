@@ -25,7 +25,7 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import TABLE_SCHEMAS, APISchema, Context, TableSchema, build_schema
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
-from graphql_api.store import Change, Written
+from graphql_api.store import Change, Run, Written, at_once
 
 Document = Mapping[str, Any]
 KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
@@ -92,9 +92,9 @@ class FakeStore:
         documents = self._source.stored.get(table, [])
         return [document for document in documents if document.get(field) == value]
 
-    async def write(self, table: str, key: str, change: Change) -> Written:
+    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         old = await self.get(table, key)
-        new = change(old)
+        new = await run(lambda: change(old))
         documents = self.documents(table)
         documents[:] = [document for document in documents if document is not old]
         if new is not None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from itertools import count
 from typing import Any
 
@@ -56,6 +57,54 @@ def test_budget_is_overdrawn_by_what_was_used_and_made_up_for_with_time() -> Non
     assert client.wait_s == pytest.approx(2.0)
     world.clock.now_s += 2.0
     assert client.wait_s == 0
+
+
+async def test_event_loop_goes_on_while_long_work_is_done_apart_and_the_client_pays() -> None:
+    world = World(per_s=1.0)
+    client = world.client("a")
+    is_free = threading.Event()
+
+    def work() -> str:
+        assert is_free.wait(10), "the event loop stands still"
+        world.cpu.work(5.0)
+        return "done"
+
+    working = asyncio.create_task(client.apart(work))
+    asyncio.get_running_loop().call_soon(is_free.set)
+    assert await working == "done"
+    await asyncio.sleep(0)  # what the thread has sent is there
+    assert client.wait_s == pytest.approx(4.0)
+
+
+async def test_client_pays_for_work_apart_whose_end_it_does_not_await() -> None:
+    world = World(per_s=1.0)
+    client = world.client("a")
+    has_begun, may_end = threading.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    is_charged = asyncio.Event()
+    spend = client.spend
+
+    class Watched(ClientBudget):
+        __slots__ = ()
+
+        def spend(self, seconds: float) -> None:
+            spend(seconds)
+            is_charged.set()
+
+    watched = Watched(max_wait_s=5.0, queue=TurnQueue(), clock=world.cpu)
+
+    def work() -> None:
+        loop.call_soon_threadsafe(working.cancel)
+        has_begun.set()
+        assert may_end.wait(10)
+        world.cpu.work(5.0)
+
+    working = asyncio.create_task(watched.apart(work))
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    may_end.set()
+    await asyncio.wait_for(is_charged.wait(), 10)
+    assert client.wait_s == pytest.approx(4.0)
 
 
 def test_connections_of_one_address_share_its_budget_and_others_do_not() -> None:
