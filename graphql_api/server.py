@@ -8,6 +8,8 @@ import logging
 import os
 import resource
 import socket
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
@@ -23,11 +25,15 @@ from graphql_api.settings import Settings
 from graphql_api.tls import Certificate
 from graphql_api.transport.admission import Admission
 from graphql_api.transport.tls_handshake import HandshakeProtocols
+from graphql_api.transport.turn_queue import TurnQueue
 from graphql_api.transport.uvicorn_http import StreamingProtocol
 from graphql_api.transport.uvicorn_protocol import OutletProtocol
 from graphql_api.transport.watched import Kernel, SocketLimits, ask_kernel
 from graphql_api.transport.watched_file import FileWatch
 
+_SWITCH_INTERVAL_S = 0.001
+"""How long a thread with long work may keep the interpreter while the event loop waits for it; the
+loop gives it away with each call of the kernel, some ten times for one request."""
 _BACKLOG = 2048
 _IPV6_WILDCARD = "::"
 _PORT_TRIES = 20
@@ -194,6 +200,7 @@ def run(app: Application, listeners: Sequence[socket.socket], settings: Settings
     """
     app.admission.lower(_allow_descriptors(settings.max_connections))
     collect_garbage_seldom()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     server = Server(app, settings)
     try:
         server.run(sockets=[*listeners])
@@ -219,7 +226,12 @@ class Server(uvicorn.Server):
     """
 
     def __init__(
-        self, app: Application, settings: Settings, *, kernel: Kernel = ask_kernel
+        self,
+        app: Application,
+        settings: Settings,
+        *,
+        kernel: Kernel = ask_kernel,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         certificate = None
         if settings.tls_cert is not None:
@@ -228,7 +240,12 @@ class Server(uvicorn.Server):
             except ConfigurationError as error:
                 raise ConfigurationError(f"--tls-cert: {error}") from error
             app.file_watch.add(certificate.refresh)
-        super().__init__(_config(self._supervised, app.admission, settings, certificate, kernel))
+        turns = TurnQueue(clock)
+        super().__init__(
+            _config(
+                self._supervised, app.admission, settings, certificate, kernel=kernel, turns=turns
+            )
+        )
         self._app = app
         self._grace_s = settings.shutdown_grace_s
         self._request_timeout_s = settings.request_timeout_s
@@ -393,7 +410,9 @@ def _config(
     admission: Admission,
     settings: Settings,
     certificate: Certificate | None,
+    *,
     kernel: Kernel,
+    turns: TurnQueue,
 ) -> uvicorn.Config:
     limits = SocketLimits(
         send_timeout_s=settings.send_timeout_s,
@@ -403,7 +422,7 @@ def _config(
     return uvicorn.Config(
         app,
         access_log=False,
-        http=StreamingProtocol.with_limits(limits, kernel).with_admission(admission),
+        http=StreamingProtocol.with_limits(limits, kernel, turns).with_admission(admission),
         interface="asgi3",
         lifespan="on",
         log_config=None,
@@ -414,7 +433,7 @@ def _config(
         ssl_context_factory=None if certificate is None else lambda *_: certificate.value,
         timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]
         timeout_graceful_shutdown=settings.shutdown_grace_s,
-        ws=OutletProtocol.with_limits(limits, kernel),
+        ws=OutletProtocol.with_limits(limits, kernel, turns),
         ws_max_size=settings.max_message_bytes,
         # A compressor for each socket, and a compression for each message and client, cost more
         # than they save: shared execution sends the same bytes to all.

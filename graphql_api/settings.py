@@ -425,7 +425,7 @@ class Settings(DataSettings):
         ge=1,
         description="how many values the arguments of an operation may hold, with a variable's "
         "values counted at each use: each seed of a schedule is one, an object, such as a rule, is "
-        "five besides those in it",
+        "ten besides those in it",
     )
     max_page_rows: int = Field(1000, ge=1, description="how many rows a page may have")
     introspection: bool = Field(True, description="answer introspection, which GraphiQL needs")

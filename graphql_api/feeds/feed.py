@@ -202,6 +202,8 @@ class Feed(Generic[RowT, EventT]):
         Raises:
             FeedUnavailableError: There is none after `timeout_s`.
         """
+        if self._is_ready.is_set():
+            return
         try:
             async with asyncio.timeout(timeout_s):
                 await self._is_ready.wait()

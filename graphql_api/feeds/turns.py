@@ -32,6 +32,8 @@ class Turns:
         clock: Tells the time in seconds.
     """
 
+    __slots__ = ("_clock", "_ends_at", "_is_watched", "_max_steps", "_pause", "_steps", "_turn_s")
+
     def __init__(
         self,
         pause: Pause = turn_of_the_loop,

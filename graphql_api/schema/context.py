@@ -35,11 +35,11 @@ class Context:
             the operation's own `since`, which a client that reconnects sends as it first was.
         max_page_rows: How many rows a page may have.
         now: Tells the time at which mutations write.
-        turns: Divides a piece of long work into turns: between two of them others have theirs, and
+        turns: Divides the operation's work into turns: between two of them others have theirs, and
             the client waits if it has used more than its budget.
         apart: Calls a function that may take long without holding up the event loop.
-        long_work: Held while a page with a filter is made: a client's pages are made one after the
-            other, so that another client's need not wait for all of them.
+        long_work: Held while a page is made: a client's pages are made one after the other, so that
+            another client's need not wait for all of them.
     """
 
     feeds: Feeds
@@ -49,7 +49,7 @@ class Context:
     resume_from: str | None = None
     max_page_rows: int = 1000
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    turns: Callable[[], Turns] = Turns
+    turns: Turns = field(default_factory=Turns)
     apart: Run = at_once
     long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
 

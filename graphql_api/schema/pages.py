@@ -73,12 +73,11 @@ async def read_page(
     if offset < 0:
         raise BadInputError(f"offset must not be negative, like {offset}")
     feed = await context.ready(table)
-    if where is None:
-        page = await feed.page(None, order=order, offset=offset, limit=limit)
-    else:
-        async with context.long_work:
-            await context.turns().pause()
-            page = await feed.page(where, order=order, offset=offset, limit=limit)
+    async with context.long_work:
+        if where is not None:
+            await context.turns.pause()
+        page = await feed.page(where, order=order, offset=offset, limit=limit)
+        await context.turns.take()
     return Page(
         items=page.rows,
         total=page.total,

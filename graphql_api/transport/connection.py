@@ -194,6 +194,7 @@ class Connection:
                 if self._is_ending:
                     return self._last_word
                 self._deadline = deadline
+                turns = self._budget.listening_turns()
                 while True:
                     message = await self._receive()
                     if message["type"] == "websocket.disconnect":
@@ -208,6 +209,7 @@ class Connection:
                     close = await self._act(action)
                     if close is not None:
                         return close
+                    await turns.take()
                     # One that has used its budget is not listened to, either.
                     await self._budget.settle()
                     # A client that asks for more than it takes is not listened to.
@@ -307,7 +309,7 @@ class Connection:
         context = replace(
             self._server.make_context(self._hold.principal),
             resume_from=resume_from,
-            turns=self._budget.turns,
+            turns=self._budget.turns(),
             apart=self._budget.apart,
             long_work=self._budget.long_work,
         )

@@ -125,6 +125,10 @@ class ClientBudget:
                 )
             await asyncio.sleep(wait_s)
 
+    def listening_turns(self) -> Turns:
+        """Divide the reading of this client's messages into turns, while more have come."""
+        return Turns(self._queue.take, clock=self._queue.clock)
+
     async def settle(self) -> None:
         """Wait while the budget is overdrawn, for as long as a pause may last at most."""
         if (wait_s := self.wait_s) > 0:

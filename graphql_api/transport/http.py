@@ -339,7 +339,7 @@ class GraphQLHTTP:
         check_operation(method, operation.operation, streams=streams)
         context = replace(
             self._make_context(principal),
-            turns=budget.turns,
+            turns=budget.turns(),
             apart=budget.apart,
             long_work=budget.long_work,
         )

@@ -42,7 +42,7 @@ class QueryExecutor(EventExecutor):
         """Complete a list; a long one as an asynchronous iterable."""
         is_long = len(result) > LONG_LIST if isinstance(result, list | tuple) else False
         if is_long or info.parent_type.name == "__Schema":  # its few types have long lists
-            result = in_turns(result, self.context_value.turns())
+            result = in_turns(result, self.context_value.turns)
         return super().complete_list_value(
             return_type, field_details_list, info, path, result, position_context
         )

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 _ITERATION_S = 0.002
 """How much of an iteration turns may take; if they took more, fewer have theirs in the next one."""
@@ -27,36 +28,51 @@ class TurnQueue:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[Callable[[], None]] = deque()
         self._at_once = 1
+        self._is_scheduled = False
         self._began_s: float | None = None
 
     def __len__(self) -> int:
-        """How many tasks wait for their turn."""
+        """How many wait for their turn."""
         return len(self._waiting)
 
     async def take(self) -> None:
         """Wait until others have had their turn, and the loop has looked at its sockets."""
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._next)
-        self._waiting.append(turn)
+
+        def begin() -> None:
+            if not turn.done():  # its task may have been cancelled
+                turn.set_result(None)
+
+        self.call(begin, loop)
         await turn
 
-    def _next(self) -> None:
-        """Let the first ones go on; they run in the next iteration of the loop."""
+    def call(self, work: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        """Have an event loop call a function when it has its turn."""
+        self._waiting.append(work)
+        self._schedule(loop)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the first ones go on; tasks run in the next iteration of the loop."""
+        self._is_scheduled = False
         now_s = self.clock()
-        if self._began_s is not None:
+        if self._began_s is None:
+            self._at_once = 1  # how long the turns will be is not known yet
+        else:
             is_long = now_s - self._began_s > _ITERATION_S
             self._at_once = max(1, self._at_once // 2 if is_long else self._at_once * 2)
             self._at_once = min(self._at_once, _MOST_AT_ONCE)
-        for _ in range(min(self._at_once, len(self._waiting))):
-            turn = self._waiting.popleft()
-            if not turn.done():  # its task may have been cancelled
-                turn.set_result(None)
-        if self._waiting:
-            self._began_s = now_s
-            asyncio.get_running_loop().call_soon(self._next)
-        else:
-            self._began_s = None
+        try:
+            for _ in range(min(self._at_once, len(self._waiting))):
+                self._waiting.popleft()()
+        finally:  # even if one of them has failed
+            self._began_s = now_s if self._waiting else None
+            if self._waiting:
+                self._schedule(loop)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            loop.call_soon(partial(self._next, loop))

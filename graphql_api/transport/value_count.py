@@ -12,7 +12,7 @@ from typing import Any
 
 from graphql import FieldNode, ListValueNode, ObjectValueNode, ValueNode, VariableNode
 
-OBJECT_VALUES = 5
+OBJECT_VALUES = 10
 
 
 class ValueCount:

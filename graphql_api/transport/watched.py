@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from graphql_api.transport.admission import Leave
 from graphql_api.transport.outlet import WRITE_BUFFER_BYTES, took_nothing
+from graphql_api.transport.turn_queue import TurnQueue
 
 if sys.platform == "linux":
     from fcntl import ioctl
@@ -35,9 +36,12 @@ Kernel: TypeAlias = Callable[[Any, int], int]
 """Answers questions about the queues of a socket, as `ask_kernel` does."""
 
 _LOOKS_PER_TIMEOUT = 4
-_BYTES_IN_A_TURN = 4096
-"""How much is read of a client before others have their turn: some hundred of the smallest frames
-or requests. An event loop hands over 64 times as much, which can be a second's work."""
+_PART_BYTES = 1024
+_PARTS_IN_A_TURN = 8
+_TURN_S = 0.002
+"""Of what one connection sends so much is read before others have their turn: so many parts of so
+many bytes, or what has been read when so many seconds are over. A byte may cost little, as in a
+long body, or much, as in a frame of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,7 @@ class WatchedConnection(asyncio.Protocol):
 
     limits: ClassVar[SocketLimits] = SocketLimits()
     kernel: ClassVar[staticmethod[[Any, int], int]] = staticmethod(ask_kernel)
+    turns: ClassVar[TurnQueue] = TurnQueue()
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     client: tuple[str, int] | None
@@ -112,9 +117,14 @@ class WatchedConnection(asyncio.Protocol):
     _has_turn = False
 
     @classmethod
-    def with_limits(cls, limits: SocketLimits, kernel: Kernel = ask_kernel) -> type[Self]:
-        """The same class with other limits, on another kernel; uvicorn wants a class."""
-        members = {"limits": limits, "kernel": staticmethod(kernel)}
+    def with_limits(
+        cls,
+        limits: SocketLimits,
+        kernel: Kernel = ask_kernel,
+        turns: TurnQueue | None = None,
+    ) -> type[Self]:
+        """The same class with other limits, on another machine; uvicorn wants a class."""
+        members = {"limits": limits, "kernel": staticmethod(kernel), "turns": turns or TurnQueue()}
         return type(cls.__name__, (cls,), members)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -232,8 +242,13 @@ class WatchedConnection(asyncio.Protocol):
         super().data_received(data)
 
     def _read_on(self) -> None:
-        part, self._unread = self._unread[:_BYTES_IN_A_TURN], self._unread[_BYTES_IN_A_TURN:]
-        self._read(part)
+        ends_at_s = self.turns.clock() + _TURN_S
+        for _ in range(_PARTS_IN_A_TURN):
+            part, self._unread = self._unread[:_PART_BYTES], self._unread[_PART_BYTES:]
+            self._read(part)
+            is_over = self._is_paused or self.transport.is_closing()
+            if is_over or not self._unread or self.turns.clock() >= ends_at_s:
+                break
         self._arrange_reading()
 
     def _arrange_reading(self) -> None:
@@ -246,7 +261,7 @@ class WatchedConnection(asyncio.Protocol):
             self.transport.resume_reading()
         if self._unread and not self._is_paused and not self._has_turn:
             self._has_turn = True
-            self.loop.call_soon(self._turn)
+            self.turns.call(self._turn, self.loop)
 
     def _turn(self) -> None:
         self._has_turn = False

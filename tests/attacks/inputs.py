@@ -200,7 +200,7 @@ def problems(rows: int) -> bytes:
 @cache
 def big_filter(number: int) -> dict[str, Any]:
     """A subscription with a filter of as many ids as there may be, another for each number."""
-    ids = [f"5a1c9e00-{number:04d}-{index}" for index in range(MAX_VALUES - 10)]
+    ids = [f"5a1c9e00-{number:04d}-{index}" for index in range(MAX_VALUES - 40)]
     query = (
         "subscription ($ids: [ID!]) { policyChanges(where: {ids: $ids}, includeInitial: false) "
         "{ __typename ... on FeedState { status } } }"

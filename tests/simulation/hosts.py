@@ -225,14 +225,16 @@ class API:
             random_bytes=self.rng.randbytes,
         )
         self.app = create_app(settings, machine=machine, announce=lambda _: None)
-        self.server = SimulatedServer(self.app, settings, kernel=ask_kernel)
+        self.server = SimulatedServer(
+            self.app, settings, kernel=ask_kernel, clock=self.network.loop.time
+        )
         self.server.server_state.connections = InOrder()  # type: ignore[assignment]
         self.server.server_state.tasks = InOrder()  # type: ignore[assignment]
         config = self.server.config
         config.load()
         protocol: Any = config.ws_protocol_class
         limits = replace(protocol.limits, write_buffer_bytes=self.write_buffer_bytes)
-        config.ws_protocol_class = protocol.with_limits(limits, ask_kernel)
+        config.ws_protocol_class = protocol.with_limits(limits, ask_kernel, protocol.turns)
         listener: Any = FakeSocket((self.host, API_PORT))
         await self.server.serve([listener])
 

@@ -50,14 +50,11 @@ class Context:
 
     def __init__(self, turn_s: float = turns.TURN_S) -> None:
         self.pauses = 0
-        self._turn_s = turn_s
+        self.turns = turns.Turns(self.pause, turn_s=turn_s)
 
     async def pause(self) -> None:
         self.pauses += 1
         await asyncio.sleep(0)
-
-    def turns(self) -> turns.Turns:
-        return turns.Turns(self.pause, turn_s=self._turn_s)
 
 
 def schema(executor: Any) -> strawberry.Schema:

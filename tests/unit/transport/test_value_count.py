@@ -37,12 +37,12 @@ def size(value: Any) -> int:
         ("a: 1", 1),
         ('a: 1, b: "x"', 2),
         ("a: [1, 2, [3]]", 5),
-        ("a: {b: {c: [null, E]}}", 13),
+        ("a: {b: {c: [null, E]}}", 23),
         ("a: $v", 3),
-        ("a: [$v, {b: $v}]", 12),
+        ("a: [$v, {b: $v}]", 17),
     ],
 )
-def test_every_number_text_and_list_is_one_and_an_object_is_five(
+def test_every_number_text_and_list_is_one_and_an_object_is_ten(
     arguments: str, values: int
 ) -> None:
     count = ValueCount({"v": ["x", "y"]}, at_most=100)
