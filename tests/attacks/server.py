@@ -10,6 +10,7 @@ busy the machine is otherwise.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import threading
@@ -52,11 +53,14 @@ class StallLog:
         self._since_s = 0.0
         self._places: Counter[str] = Counter()
         self._is_over = threading.Event()
+        self._search_began_s = 0.0
+        self._searched_s = 0.0
 
     def start(self) -> None:
         """Begin; the current thread runs the loop."""
         self._since_s = time.thread_time()
         threading.Thread(target=self._sample, daemon=True).start()
+        gc.callbacks.append(self._note_search)
         asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
     def stop(self) -> None:
@@ -71,10 +75,20 @@ class StallLog:
         if took_s >= STALL_S:
             places = self._places.most_common(1)
             where = places[0][0] if places else ""
+            if self._searched_s > took_s / 2:
+                where = "Python's search for garbage"
             line = {"at_s": time.monotonic(), "took_s": took_s, "where": where}
             self._file.write(json.dumps(line) + "\n")
+        self._searched_s = 0.0
         if not self._is_over.is_set():
             asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _note_search(self, phase: str, _: dict[str, int]) -> None:
+        now_s = time.thread_time()
+        if phase == "start":
+            self._search_began_s = now_s
+        elif threading.get_ident() == self._thread:
+            self._searched_s += now_s - self._search_began_s
 
     def _sample(self) -> None:
         """Look at what the loop's thread does, as long as its timer does not turn."""
