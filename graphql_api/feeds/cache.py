@@ -24,13 +24,14 @@ RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
 
-_REPLAYED_EVENTS = 512
-"""How many events of replays are kept for others who replay the same at about the same time."""
+_RECENT_EVENTS = 512
+"""How many events of snapshots and replays are kept for others who are sent the same at about the
+same time."""
 
 FRESH_VERSIONS = 256
 _FRESH_BYTES = 1024 * 1024
-"""Of how many retired versions, of what size when packed, the rows stay at hand: events are made of
-them for those who keep up."""
+"""Of how many versions, of what size when packed, the rows stay at hand: events are made of them
+for those who keep up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class WatchCache(Generic[RowT, EventT]):
         self._run = run
         self._queue_limit = queue_limit
         self._views: dict[Filter[RowT], View[RowT, EventT]] = {}
-        self._initial_events: dict[str, EventT] = {}
+        self._initial_events: WeakValueDictionary[str, EventT] = WeakValueDictionary()
         self._state_events: WeakValueDictionary[tuple[FeedStatus, str], EventT] = (
             WeakValueDictionary()
         )
@@ -96,7 +97,7 @@ class WatchCache(Generic[RowT, EventT]):
         self._packer: Packer[RowT] = Packer(table.packing)
         self._fresh: deque[Version[RowT]] = deque()
         self._fresh_bytes = 0
-        self._replayed: deque[EventT] = deque(maxlen=_REPLAYED_EVENTS)
+        self._recent_events: deque[EventT] = deque(maxlen=_RECENT_EVENTS)
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
         self.history = history
@@ -125,10 +126,10 @@ class WatchCache(Generic[RowT, EventT]):
         before = self.rows.get(key)
         if before is None and row is None:
             return
-        if before is not None and row is not None and before.row == row:
+        if before is not None and row is not None and before.holds(row):
             self.replace(key, row)
             return
-        after = None if row is None else Version(row)
+        after = None if row is None else self.version(row)
         change = Change(self.history.head + 1, key, before, after)
         # All that can fail comes first, so that a change is made as a whole or not at all.
         steps = [(view, view.step(change)) for view in self._views.values()]
@@ -136,8 +137,6 @@ class WatchCache(Generic[RowT, EventT]):
         self._rows.set(key, after)
         if before is None or after is None:
             self._keys = None
-        if before is not None:
-            self._retire(before)
         self._initial_events.pop(key, None)
         self.history.append(change)
         for view, view_change in seen:
@@ -145,18 +144,20 @@ class WatchCache(Generic[RowT, EventT]):
                 subscriber.on_change(view_change)
         self._bookmark()
 
-    def _retire(self, version: Version[RowT]) -> None:
-        version.retire(self._packer)
+    def version(self, row: RowT) -> Version[RowT]:
+        """A version with a row, which is at hand for a while."""
+        version = Version(row, self._packer)
         self._fresh.append(version)
         self._fresh_bytes += version.packed_bytes
         while len(self._fresh) > FRESH_VERSIONS or self._fresh_bytes > _FRESH_BYTES:
             oldest = self._fresh.popleft()
             self._fresh_bytes -= oldest.packed_bytes
             oldest.release()
+        return version
 
     def replace(self, key: str, row: RowT) -> None:
         """Take over a row that is equal: they may differ in what is no part of a comparison."""
-        self.rows[key].replace(row)
+        self._rows.by_key[key] = self.version(row)
         self._initial_events.pop(key, None)
 
     def lose(self) -> None:
@@ -192,11 +193,9 @@ class WatchCache(Generic[RowT, EventT]):
         """The rows by key."""
         return self._rows.by_key
 
-    def page(self, order: str, *, offset: int, limit: int) -> Page[RowT]:
-        """Some of all rows, and the cursor from which to watch them."""
-        keys = self._rows.order(order).part(offset, limit)
-        rows = [self.rows[key[-1]].row for key in keys]
-        return Page(rows, len(self.rows), len(rows), self.cursor(), self.status)
+    def part(self, order: str, *, offset: int, limit: int) -> list[Version[RowT]]:
+        """Some of all rows, in an order."""
+        return [self.rows[key[-1]] for key in self._rows.order(order).part(offset, limit)]
 
     def snapshot(self, order: str) -> Snapshot[RowT]:
         """All rows as they are now; one object for all who ask between two changes."""
@@ -274,6 +273,7 @@ class WatchCache(Generic[RowT, EventT]):
         if event is None:
             event = self._table.added(ChangeCause.INITIAL, version.row, self._incomplete)
             self._initial_events[key] = event
+            self._recent_events.append(event)
         return event
 
     def state_event(self, status: FeedStatus, cursor: str | None = None) -> EventT:
@@ -305,7 +305,7 @@ class WatchCache(Generic[RowT, EventT]):
                 if step is None:
                     continue
                 event = view.event_at(position, step)
-                self._replayed.append(event)
+                self._recent_events.append(event)
             return position, event
         return until, None
 

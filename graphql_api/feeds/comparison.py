@@ -39,7 +39,7 @@ class Comparison(Generic[RowT]):
         """
         self._unseen.pop(key, None)
         version = self._rows.get(key)
-        same = row is None if version is None else row is not None and version.row == row
+        same = row is None if version is None else row is not None and version.holds(row)
         if same:
             self._differing.pop(key, None)
         else:

@@ -37,57 +37,47 @@ class ChangeCause(Enum):
 class Version(Generic[RowT]):
     """One value of one row, as it is served.
 
-    A row is a tree of perhaps a hundred objects. That is right for the value that a table has now,
-    which every reader reads, and too much for ten thousand old ones that a history keeps in case a
-    subscriber resumes. So a version that is no longer current is packed, and unpacked again for its
+    A row is a tree of perhaps a hundred objects, too much for each of a hundred thousand: they take
+    ten times the memory of their bytes, and Python looks through all of them now and then, for a
+    second. So a row is at hand while it is fresh, and packed from then on: it is unpacked for its
     readers. What filters look at stays as it is, so that they need not unpack what they hide.
+
+    Args:
+        row: The value.
+        packer: Packs it, and unpacks it for several readers at once.
     """
 
-    __slots__ = ("_facets", "_packed", "_packer", "_row")
+    __slots__ = ("__weakref__", "_facets", "_packed", "_packer", "_row")
 
-    def __init__(self, row: RowT) -> None:
+    def __init__(self, row: RowT, packer: Packer[RowT]) -> None:
+        self._packer = packer
         self._row: RowT | None = row
-        self._packed = b""
-        self._packer: Packer[RowT] | None = None
-        self._facets: Any = None
+        self._packed, self._facets = packer.pack(row)
 
     @property
     def row(self) -> RowT:
-        """The row's value; of a retired version an equal object, not always the same."""
-        if self._row is not None:
-            return self._row
-        assert self._packer is not None
-        return self._packer.unpack(self, self._packed)
+        """The value; of a version that is packed an equal object, not always the same."""
+        return self._packer.unpack(self, self._packed) if self._row is None else self._row
 
     @property
     def facets(self) -> Any:
         """The row, or an object with those of its attributes that filters look at."""
         return self._facets if self._row is None else self._row
 
-    def replace(self, row: RowT) -> None:
-        """Take an equal row in the place of the current one.
-
-        They may differ in what is no part of a comparison.
-        """
-        assert self._packer is None, "only a current version is replaced"
-        self._row = row
-
-    def retire(self, packer: Packer[RowT]) -> None:
-        """Pack the value: the table has a newer one, or none. The row itself stays for a while."""
-        if self._packer is None:
-            assert self._row is not None
-            self._packed, self._facets = packer.pack(self._row)
-            self._packer = packer
+    def holds(self, row: RowT) -> bool:
+        """Whether a row is equal to this one; it is not unpacked if they have the same bytes."""
+        if self._row is None and self._packer.pack(row)[0] == self._packed:
+            return True
+        return self.row == row
 
     def release(self) -> None:
-        """Drop the row of a retired version; from now on it is unpacked for its readers."""
-        assert self._packer is not None, "a current version has nothing but its row"
+        """Have nothing at hand but the bytes."""
         self._row = None
 
     @property
     def packed_bytes(self) -> int:
-        """The size of a retired version in bytes; 0 while it is current."""
-        return 0 if self._packer is None else len(self._packed) + facets_bytes(self._facets)
+        """The size of a version that is packed."""
+        return len(self._packed) + facets_bytes(self._facets)
 
 
 @dataclass(frozen=True, slots=True)

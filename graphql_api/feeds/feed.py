@@ -20,10 +20,10 @@ from graphql_api.feeds.cache import Page, WatchCache
 from graphql_api.feeds.comparison import Comparison
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.decoding import DocumentDecoder
-from graphql_api.feeds.events import FeedStatus, Version
+from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.outage_log import OutageLog
-from graphql_api.feeds.pages import filtered_page
+from graphql_api.feeds.pages import filtered_page, page_of_all
 from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.sightings import Sighting, Sightings
 from graphql_api.feeds.source import Source, SourceReady
@@ -222,9 +222,9 @@ class Feed(Generic[RowT, EventT]):
     ) -> Page[RowT]:
         """Some of the rows that pass `where`, with the cursor from which to watch them all.
 
-        Without a filter it takes one turn. With one it looks at every row, in turns of a few
-        milliseconds; the page is as of one moment all the same. One page is filtered at a time:
-        ten at once would hold the event loop for ten turns in a row.
+        It is made in turns of a few milliseconds, and is as of one moment all the same. With a
+        filter it looks at every row. One such page is made at a time: ten at once would hold the
+        event loop for ten turns in a row.
 
         Args:
             where: Which rows; all, if absent.
@@ -233,7 +233,10 @@ class Feed(Generic[RowT, EventT]):
             limit: How many rows at most.
         """
         if where is None:
-            return self._cache.page(order, offset=offset, limit=limit)
+            turns = Turns(clock=self._turn_clock)
+            return await page_of_all(
+                self._cache, order=order, offset=offset, limit=limit, turns=turns
+            )
         async with self._filtering:
             turns = Turns(clock=self._turn_clock)
             return await filtered_page(
@@ -335,7 +338,7 @@ class Feed(Generic[RowT, EventT]):
                     if snapshot.saw(key, row) and row is not None:
                         self._cache.replace(key, row)
                 else:
-                    snapshot.set(key, None if row is None else Version(row))
+                    snapshot.set(key, None if row is None else self._cache.version(row))
                     if len(snapshot) % _ROWS_AT_ONCE == 0:
                         self._on_rows()
                 self._sightings.saw(key, change.old, change.new)

@@ -43,7 +43,7 @@ class History(Generic[RowT]):
         return self._bytes
 
     def append(self, change: Change[RowT]) -> None:
-        """Add the next change, whose `before` is retired already."""
+        """Add the next change, whose `before` counts as its size."""
         assert change.position == self.head + 1, "positions are consecutive"
         self.head = change.position
         self._changes[change.position] = change

@@ -1,13 +1,14 @@
-"""Rows of the past, as bytes: a history keeps thousands of them, in case a subscriber resumes."""
+"""Rows as bytes: a feed holds all of its table, and a history of thousands more."""
 
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 RowT = TypeVar("RowT")
 
-UNPACKED_MAX_BYTES: Final = 1024 * 1024
+UNPACKED_MAX_BYTES: Final = 512 * 1024
 """How much is kept unpacked for several readers, in packed bytes; objects take ten times that."""
 
 
@@ -37,7 +38,7 @@ class Packer(Generic[RowT]):
         self._max_bytes = max_bytes
         self._bytes = 0
         # By version, the one that was read longest ago first.
-        self._unpacked: dict[object, tuple[RowT, int]] = {}
+        self._unpacked: OrderedDict[object, tuple[RowT, int]] = OrderedDict()
 
     def pack(self, row: RowT) -> tuple[bytes, Any]:
         """The bytes of a row, and what filters look at."""
@@ -45,15 +46,17 @@ class Packer(Generic[RowT]):
 
     def unpack(self, version: object, packed: bytes) -> RowT:
         """The row of a version."""
-        found = self._unpacked.pop(version, None)
-        if found is None:
-            found = self._packing.unpack(packed), len(packed)
-            self._bytes += len(packed)
-        self._unpacked[version] = found
+        found = self._unpacked.get(version)
+        if found is not None:
+            self._unpacked.move_to_end(version)
+            return found[0]
+        row = self._packing.unpack(packed)
+        self._unpacked[version] = row, len(packed)
+        self._bytes += len(packed)
         while self._bytes > self._max_bytes and len(self._unpacked) > 1:
-            oldest = next(iter(self._unpacked))
-            self._bytes -= self._unpacked.pop(oldest)[1]
-        return found[0]
+            _, (_, size) = self._unpacked.popitem(last=False)
+            self._bytes -= size
+        return row
 
 
 def facets_bytes(facets: Any) -> int:

@@ -1,4 +1,4 @@
-"""Pages of the rows that pass a filter, made in turns."""
+"""Pages, made in turns; each is as of the moment at which it was begun."""
 
 from __future__ import annotations
 
@@ -9,6 +9,26 @@ from graphql_api.feeds.table import Filter
 from graphql_api.feeds.turns import Turns
 
 RowT = TypeVar("RowT")
+
+
+async def page_of_all(
+    cache: WatchCache[RowT, Any], *, order: str, offset: int, limit: int, turns: Turns
+) -> Page[RowT]:
+    """Some of all rows.
+
+    Args:
+        cache: Has the rows.
+        order: The name of one of the table's orders.
+        offset: How many rows to leave out at the beginning.
+        limit: How many rows at most.
+        turns: Divides the work, which unpacks each row of the page.
+    """
+    total, cursor, status = len(cache.rows), cache.cursor(), cache.status
+    rows: list[RowT] = []
+    for version in cache.part(order, offset=offset, limit=limit):
+        rows.append(version.row)
+        await turns.take()
+    return Page(rows, total, len(rows), cursor, status)
 
 
 async def filtered_page(
@@ -34,10 +54,10 @@ async def filtered_page(
     rows: list[RowT] = []
     total = 0
     for sort_key in snapshot.keys:
-        row = snapshot.rows[sort_key[-1]].row
-        if where.matches(row):
+        version = snapshot.rows[sort_key[-1]]
+        if where.matches(version.facets):
             if offset <= total < offset + limit:
-                rows.append(row)
+                rows.append(version.row)
             total += 1
         if turns.is_over():
             await turns.pause()

@@ -36,7 +36,7 @@ class Rows(Generic[RowT]):
         return len(self.by_key)
 
     def set(self, key: str, after: Version[RowT] | None) -> None:
-        """Set a row, or remove it; the version that it replaces must not be retired yet."""
+        """Set a row, or remove it."""
         before = self.by_key.get(key)
         moves = [
             (

@@ -22,13 +22,13 @@ async def turn_of_the_loop() -> None:
 class Turns:
     """Divides work into turns.
 
-    A turn ends with `pause`, or when the work waits for something else, such as the next change:
-    a step that comes after a wait begins another turn, since the event loop was free in between.
+    A turn ends with `pause`. Time for which the work has waited for something else, such as the
+    next change, is no part of it, since the event loop was free then.
 
     Args:
         pause: Awaited between two turns.
         turn_s: How long a turn is, in seconds; it ends with the step that reaches this.
-        max_steps: How many steps a turn has at most; no limit, if absent.
+        max_steps: How many steps there are at most between two pauses; no limit, if absent.
         clock: Tells the time in seconds.
     """
 
@@ -46,28 +46,29 @@ class Turns:
         self._max_steps = max_steps
         self._clock = clock
         self._turn_s = turn_s
+        self._steps = 0
         self._is_watched = False
-        self._begin()
+        self._start_clock()
 
     def is_over(self) -> bool:
         """Count a step; whether the turn is over, and `pause` is due."""
         if not self._is_watched:  # the work has waited: this is the first step after it
-            self._begin()
+            self._start_clock()
         self._steps += 1
         return self._steps == self._max_steps or self._clock() >= self._ends_at
 
     async def pause(self) -> None:
         """Let everything else have a turn, then begin the next one."""
         await self._pause()
-        self._begin()
+        self._steps = 0
+        self._start_clock()
 
     async def take(self) -> None:
         """Count a step, and pause if it was the last of its turn."""
         if self.is_over():
             await self.pause()
 
-    def _begin(self) -> None:
-        self._steps = 0
+    def _start_clock(self) -> None:
         self._ends_at = self._clock() + self._turn_s
         if not self._is_watched:
             self._is_watched = True

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from graphql_api.feeds.comparison import Comparison
 from graphql_api.feeds.events import Version
-from tests.unit.feeds.toy import Number
+from graphql_api.feeds.packing import Packer
+from tests.unit.feeds.toy import Number, PackedNumbers
 
 KEYS = st.sampled_from("abcdef")
+PACKER = Packer(PackedNumbers())
 TABLES = st.dictionaries(KEYS, st.integers(0, 2))
 CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers(0, 2)))
 
@@ -18,7 +20,7 @@ CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers(0, 2)))
 def test_rows_become_the_table_by_what_differs(
     held: dict[str, int], table: dict[str, int], changes: list[tuple[str, int | None]]
 ) -> None:
-    rows = {key: Version(Number(key, n)) for key, n in held.items()}
+    rows = {key: Version(Number(key, n), PACKER) for key, n in held.items()}
     comparison = Comparison(rows)
     for key, n in table.items():
         comparison.saw(key, Number(key, n))
@@ -43,7 +45,7 @@ def test_rows_become_the_table_by_what_differs(
 
 
 def test_only_the_keys_that_are_asked_for_can_be_missing() -> None:
-    rows = {key: Version(Number(key, 1)) for key in "abc"}
+    rows = {key: Version(Number(key, 1), PACKER) for key in "abc"}
     comparison = Comparison(rows, ["a", "b", "new"])
     comparison.saw("a", Number("a", 1))
     assert list(comparison) == ["b"]

@@ -34,9 +34,7 @@ def fill(history: History[bytes], changes: int) -> None:
     """Let one row of a kilobyte change so many times."""
     before = None
     for _ in range(changes):
-        after = Version(bytes(ROW_BYTES))
-        if before is not None:
-            before.retire(PACKER)
+        after = Version(bytes(ROW_BYTES), PACKER)
         history.append(Change(history.head + 1, "key", before, after))
         before = after
 
@@ -61,21 +59,18 @@ def test_it_takes_no_more_memory_than_it_may(kilobytes: int) -> None:
     assert history.head == 200
 
 
-def test_a_retired_version_is_still_readable() -> None:
+def test_a_version_is_readable_before_and_after_its_row_is_dropped() -> None:
     packing = PackedNumbers()
-    version = Version(Number("a", 5))
-    assert version.packed_bytes == 0
-    version.retire(Packer(packing))
+    version = Version(Number("a", 5), Packer(packing))
     for _ in range(2):
         assert version.row == Number("a", 5)
         assert version.packed_bytes > 0
         version.release()
 
 
-def test_a_retired_version_is_unpacked_once_for_all_and_not_for_a_filter() -> None:
+def test_a_packed_version_is_unpacked_once_for_all_and_not_for_a_filter() -> None:
     packing = PackedNumbers()
-    version = Version(Number("a", 5))
-    version.retire(Packer(packing))
+    version = Version(Number("a", 5), Packer(packing))
     version.release()
     assert not Below(5).matches(version.facets)
     assert packing.unpacked == 0
@@ -86,12 +81,20 @@ def test_a_retired_version_is_unpacked_once_for_all_and_not_for_a_filter() -> No
 @given(st.lists(st.integers(0, 9)), st.integers(0, 100))
 def test_unpacked_rows_are_bounded_by_their_size(reads: list[int], max_bytes: int) -> None:
     packer = Packer(PackedNumbers(), max_bytes=max_bytes)
-    versions = [Version(Number("k" * n, n)) for n in range(10)]
+    versions = [Version(Number("k" * n, n), packer) for n in range(10)]
     for version in versions:
-        version.retire(packer)
         version.release()
     for n in reads:
         assert versions[n].row.n == n
         kept = [version._packed for version in versions if version in packer._unpacked]
         assert sum(map(len, kept)) == packer._bytes
         assert packer._bytes <= max_bytes or len(kept) == 1
+
+
+def test_packed_version_is_compared_without_being_unpacked() -> None:
+    packing = PackedNumbers()
+    version = Version(Number("a", 5), Packer(packing))
+    version.release()
+    assert version.holds(Number("a", 5))
+    assert packing.unpacked == 0
+    assert not version.holds(Number("a", 6))

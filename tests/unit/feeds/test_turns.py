@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from graphql_api.feeds.cache import FRESH_VERSIONS
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import APPLY_TURN_S
 from graphql_api.feeds.turns import TURN_S, Turns
@@ -207,3 +208,12 @@ async def test_first_read_says_again_and_again_that_there_are_rows_which_stay() 
     async with following(source, on_rows=note) as feed:
         await feed.ready(5)
         assert calls == [FeedStatus.INITIALIZING] * 2 + [FeedStatus.READY]
+
+
+async def test_few_rows_are_at_hand_and_all_others_are_packed() -> None:
+    async with asyncio.timeout(10), following(numbers()) as feed:
+        await feed.ready(5)
+        versions = feed._cache.rows.values()
+        assert sum(version._row is not None for version in versions) <= FRESH_VERSIONS < ROWS
+        page = await feed.page(None, order="n", offset=0, limit=ROWS)
+        assert page.rows == [Number(f"k{number:04}", number) for number in range(ROWS)]

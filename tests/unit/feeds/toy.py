@@ -11,6 +11,7 @@ import orjson
 
 from graphql_api.feeds.comparison import Comparison
 from graphql_api.feeds.events import ChangeCause, FeedStatus, Version
+from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.table import Document
 
@@ -124,8 +125,9 @@ class Numbers:
 def rows_of(table: Mapping[str, Number]) -> Rows[Number]:
     """Rows as a feed collects them."""
     rows = Rows(Numbers.sort_keys)
+    packer = Packer(PackedNumbers())
     for key, number in table.items():
-        rows.set(key, Version(number))
+        rows.set(key, Version(number, packer))
     return rows
 
 
