@@ -47,12 +47,14 @@ class Turns:
         self._clock = clock
         self._turn_s = turn_s
         self._steps = 0
-        self._is_watched = False
-        self._start_clock()
+        self._ends_at = clock() + turn_s
+        self._is_watched: bool | None = None  # not yet: there may be no event loop so far
 
     def is_over(self) -> bool:
         """Count a step; whether the turn is over, and `pause` is due."""
-        if not self._is_watched:  # the work has waited: this is the first step after it
+        if self._is_watched is None:
+            self._watch()
+        elif not self._is_watched:  # the work has waited: this is the first step after it
             self._start_clock()
         self._steps += 1
         return self._steps == self._max_steps or self._clock() >= self._ends_at
@@ -71,8 +73,11 @@ class Turns:
     def _start_clock(self) -> None:
         self._ends_at = self._clock() + self._turn_s
         if not self._is_watched:
-            self._is_watched = True
-            asyncio.get_running_loop().call_soon(self._end_watch)
+            self._watch()
+
+    def _watch(self) -> None:
+        self._is_watched = True
+        asyncio.get_running_loop().call_soon(self._end_watch)
 
     def _end_watch(self) -> None:
         self._is_watched = False
