@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 TURN_S: Final = 0.005
@@ -47,14 +48,13 @@ class Turns:
         self._clock = clock
         self._turn_s = turn_s
         self._steps = 0
-        self._ends_at = clock() + turn_s
-        self._is_watched: bool | None = None  # not yet: there may be no event loop so far
+        self._is_watched = False
+        with suppress(RuntimeError):  # there may be no event loop so far
+            self._start_clock()
 
     def is_over(self) -> bool:
         """Count a step; whether the turn is over, and `pause` is due."""
-        if self._is_watched is None:
-            self._watch()
-        elif not self._is_watched:  # the work has waited: this is the first step after it
+        if not self._is_watched:  # the work has waited: this is the first step after it
             self._start_clock()
         self._steps += 1
         return self._steps == self._max_steps or self._clock() >= self._ends_at
@@ -73,11 +73,8 @@ class Turns:
     def _start_clock(self) -> None:
         self._ends_at = self._clock() + self._turn_s
         if not self._is_watched:
-            self._watch()
-
-    def _watch(self) -> None:
-        self._is_watched = True
-        asyncio.get_running_loop().call_soon(self._end_watch)
+            asyncio.get_running_loop().call_soon(self._end_watch)
+            self._is_watched = True
 
     def _end_watch(self) -> None:
         self._is_watched = False
