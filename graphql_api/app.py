@@ -42,10 +42,11 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.rethink.writer import RethinkWriter
-from graphql_api.schema import TABLES, APISchema, Context, build_schema
+from graphql_api.schema import APISchema, Context, build_schema
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
+from graphql_api.tables import TABLES
 from graphql_api.transport.access import Access
 from graphql_api.transport.admission import Admission, AdmissionMiddleware
 from graphql_api.transport.checked_documents import CheckedDocuments, check_document, default_rules
@@ -171,6 +172,7 @@ def create_app(
         max_values=settings.max_operation_values,
     )
     schema = build_schema(
+        TABLES,
         extensions=[
             lambda: CheckedDocuments(documents, limits, introspection=settings.introspection)
         ],

@@ -209,9 +209,10 @@ def _schema(flags: Flags) -> int:
     from graphql_api.errors import ConfigurationError
     from graphql_api.files import UnreadableFileError, read_file
     from graphql_api.schema import export
+    from graphql_api.tables import TABLES
 
     file = Path(_SCHEMA_FILE)
-    text = export()
+    text = export(TABLES)
     if "check" not in flags:
         sys.stdout.write(text)
         return OK

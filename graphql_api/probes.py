@@ -15,7 +15,7 @@ from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.headers import joined_lines
 from graphql_api.metrics import registry
-from graphql_api.schema import NEEDED_TO_READ
+from graphql_api.tables import TABLES
 from graphql_api.transport.access import Access
 from graphql_api.transport.event_stream import EventStreams
 from graphql_api.transport.websocket import GraphQLTransportWS
@@ -24,6 +24,9 @@ GetFeeds: TypeAlias = Callable[[], Feeds]
 """Gives a server's feeds, while it runs."""
 
 HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
+
+
+_NEEDED_TO_READ = {table.name: table.needed_to_read for table in TABLES}
 
 
 class Probes:
@@ -77,7 +80,7 @@ class Probes:
         except UnauthenticatedError as error:
             return PlainTextResponse(f"{error}\n", 401, {"www-authenticate": "Bearer"})
         feeds = [
-            feed for feed in self._feeds() if NEEDED_TO_READ[feed.table.name] <= principal.scopes
+            feed for feed in self._feeds() if _NEEDED_TO_READ[feed.table.name] <= principal.scopes
         ]
         encode, content_type = choose_encoder(joined_lines(request.headers, "accept"))
         figures = registry(feeds, self._websocket, self._streams)

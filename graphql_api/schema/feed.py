@@ -10,8 +10,8 @@ import strawberry
 
 from graphql_api.feeds.feed import Feed
 from graphql_api.schema.context import Info
+from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.enums import FeedStatus
-from graphql_api.schema.table_schema import TableSchema
 
 
 @strawberry.type(name="Feed", description="How this server keeps up with one table.")
@@ -43,9 +43,9 @@ class FeedReport:
         )
 
 
-def feed_query(schemas: Iterable[TableSchema]) -> type:
+def feed_query(tables: Iterable[TableDeclaration[Any]]) -> type:
     """A type with the fields of `Query` that report on the feeds of some tables."""
-    needed = {schema.table.name: schema.needed_to_read for schema in schemas}
+    needed = {table.name: table.needed_to_read for table in tables}
 
     def report_feeds(info: Info) -> list[FeedReport]:
         """The feeds of which this client may know; never waits."""

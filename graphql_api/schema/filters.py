@@ -1,34 +1,131 @@
-"""What the filters of all tables have in common."""
+"""The filters of tables: which rows a client asks for.
+
+A filter's input has a member for each condition, which names the attribute that it looks at:
+
+    @strawberry.input
+    class PolicyFilter(RowFilter[Policy]):
+        ids: list[strawberry.ID] | None = one_of("id", "Those with one of these keys.")
+        name_contains: str | None = contains("name", "Those with this in their name.")
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from hashlib import blake2b
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import strawberry
 from strawberry import UNSET
+from strawberry.types.base import get_object_definition
 
 from graphql_api.feeds.cursor import FILTER_BYTES
 from graphql_api.feeds.table import Filter
+from graphql_api.schema.generated import function
 
 RowT = TypeVar("RowT")
 T = TypeVar("T")
 
+_CONDITION: Final = "condition"
+
+
+class Condition(NamedTuple):
+    """What a member of a filter's input asks of a row.
+
+    Attributes:
+        attribute: The attribute of the row that it looks at.
+        canonical: Makes the condition's value from the member's: equal for all that mean the same.
+        test: The expression that is true if a value meets the condition: `{value}` stands for the
+            attribute's value, `{wanted}` for the condition's.
+        key: By which key `watch --where` knows it; None, if it does not.
+    """
+
+    attribute: str
+    canonical: Callable[[Any], Any]
+    test: str
+    key: str | None
+
+
+def one_of(attribute: str, description: str, *, key: str | None = None) -> Any:
+    """A member that lists values, of which the attribute's must be one."""
+    return _member(description, Condition(attribute, frozenset, "{value} in {wanted}", key))
+
+
+def any_of(attribute: str, description: str, *, key: str | None = None) -> Any:
+    """A member that lists values, of which the attribute's list must have one."""
+    return _member(
+        description, Condition(attribute, frozenset, "not {wanted}.isdisjoint({value} or ())", key)
+    )
+
+
+def contains(attribute: str, description: str, *, key: str | None = None) -> Any:
+    """A member that is a part of the attribute's text, in upper or lower case."""
+    return _member(
+        description,
+        Condition(
+            attribute, str.casefold, "{value} is not None and {wanted} in {value}.casefold()", key
+        ),
+    )
+
+
+def equals(attribute: str, description: str, *, key: str | None = None) -> Any:
+    """A member that is the attribute's value."""
+    return _member(description, Condition(attribute, _same, "{value} == {wanted}", key))
+
+
+def _member(description: str, condition: Condition) -> Any:
+    return strawberry.field(
+        default=UNSET, description=description, metadata={_CONDITION: condition}
+    )
+
+
+def conditions_of(filter_type: type) -> Mapping[str, Condition]:
+    """The conditions of a filter's input, by the names of its members."""
+    return _conditions(filter_type)
+
+
+@cache
+def _conditions(filter_type: type) -> Mapping[str, Condition]:
+    members = get_object_definition(filter_type, strict=True).fields
+    return {member.python_name: member.metadata[_CONDITION] for member in members}
+
+
+class RowFilter(Generic[RowT]):
+    """The base of the inputs `where`."""
+
+    def condition(self) -> Filter[RowT] | None:
+        """The simplest filter that means the same: None when every row passes."""
+        filter_type: type = type(self)
+        conditions = conditions_of(filter_type)
+        values = {
+            name: condition.canonical(value)
+            for name, condition in conditions.items()
+            if (value := given(getattr(self, name))) is not None
+        }
+        if not values:
+            return None
+        if frozenset() in values.values():
+            return NOTHING
+        matches = _matcher(filter_type, tuple(values))(*values.values())
+        return Where(tuple(values.items()), matches)
+
 
 @dataclass(frozen=True)
 class Where(Generic[RowT]):
-    """A filter's conditions, all of which must hold; a subclass has a field for each.
+    """A filter's conditions, all of which must hold.
 
-    A condition that is None is not there. The values are canonical, so that two filters which mean
-    the same are equal: a list of alternatives is a frozenset, text to look for is casefolded.
+    Their values are canonical, so that two filters of one table which mean the same are equal: a
+    list of alternatives is a frozenset, text to look for is casefolded.
+
+    Attributes:
+        conditions: The names of the members that are given, with their values.
+        matches: Whether a row passes.
     """
 
-    def matches(self, row: RowT) -> bool:
-        """Whether `row` passes."""
-        raise NotImplementedError
+    conditions: tuple[tuple[str, Any], ...]
+    matches: Callable[[RowT], bool] = field(compare=False, repr=False)
 
     @cached_property
     def digest(self) -> bytes:
@@ -36,20 +133,22 @@ class Where(Generic[RowT]):
         return _digest(
             {
                 name: sorted(value) if isinstance(value, frozenset) else value
-                for name, value in self._conditions().items()
+                for name, value in self.conditions
             }
         )
 
-    def simplified(self) -> Filter[RowT] | None:
-        """The simplest filter that means the same: None when every row passes."""
-        conditions = self._conditions()
-        if not conditions:
-            return None
-        return NOTHING if frozenset() in conditions.values() else self
 
-    def _conditions(self) -> dict[str, object]:
-        given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in given if value is not None}
+@cache
+def _matcher(filter_type: type, members: tuple[str, ...]) -> Callable[..., Callable[[Any], bool]]:
+    """What makes a test of rows from the values of these members' conditions."""
+    conditions = conditions_of(filter_type)
+    tests = (
+        "("
+        + conditions[name].test.format(value=f"row.{conditions[name].attribute}", wanted=name)
+        + ")"
+        for name in members
+    )
+    return function(", ".join(members), f"lambda row: {' and '.join(tests)}", {})
 
 
 def _digest(conditions: object) -> bytes:
@@ -70,42 +169,10 @@ class _Nothing:
 NOTHING: Filter[object] = _Nothing()
 
 
-# From an input's members to conditions: absent and null are the same.
-
-
 def given(value: T | None) -> T | None:
-    """A member's value; None when it is absent."""
+    """A member's value; None when it is absent, which means the same as null."""
     return None if value is UNSET else value
 
 
-def alternatives(values: Iterable[str] | None) -> frozenset[str] | None:
-    """A list's values, whatever their order, each once."""
-    return None if values is None or values is UNSET else frozenset(values)
-
-
-def needle(text: str | None) -> str | None:
-    """Text to look for, whatever its case."""
-    return None if text is None or text is UNSET else text.casefold()
-
-
-# Whether a row's value meets a condition.
-
-
-def is_one_of(value: str | None, condition: frozenset[str] | None) -> bool:
-    """Whether `value` is one of the alternatives."""
-    return condition is None or value in condition
-
-
-def has_any_of(values: Iterable[str], condition: frozenset[str] | None) -> bool:
-    """Whether one of `values` is one of the alternatives."""
-    return condition is None or not condition.isdisjoint(values)
-
-
-def contains(value: str | None, condition: str | None) -> bool:
-    """Whether the text is in `value`, whatever its case."""
-    return condition is None or (value is not None and condition in value.casefold())
-
-
-def equals(value: T | None, condition: T | None) -> bool:
-    """Whether `value` is the one that is wanted."""
-    return condition is None or value == condition
+def _same(value: object) -> object:
+    return value

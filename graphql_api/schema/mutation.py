@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import strawberry
 
-from graphql_api.schema.table_schema import TableSchema
+from graphql_api.schema.declaration import TableDeclaration
 
 
-def mutation_type(schemas: Iterable[TableSchema]) -> type | None:
+def mutation_type(tables: Iterable[TableDeclaration[Any]]) -> type | None:
     """`Mutation` for some tables; None, if nothing can be written to them."""
-    bases = tuple(schema.mutation for schema in schemas if schema.mutation is not None)
+    bases = tuple(table.mutation for table in tables if table.mutation is not None)
     if not bases:
         return None
     return strawberry.type(

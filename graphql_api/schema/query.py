@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import strawberry
 
+from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.feed import feed_query
-from graphql_api.schema.table_schema import TableSchema
 
 
-def query_type(schemas: Sequence[TableSchema]) -> type:
+def query_type(tables: Sequence[TableDeclaration[Any]]) -> type:
     """`Query` for some tables."""
-    bases = (*(schema.query for schema in schemas), feed_query(schemas))
+    bases = (*(table.query for table in tables), feed_query(tables))
     return strawberry.type(
         type("Query", bases, {}), description="What there is now. Nothing here waits for changes."
     )

@@ -16,6 +16,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from graphql_api.schema.date_time import DATE_TIME
+from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.errors import CodeValidationErrors, expose
 from graphql_api.schema.forbidden import ForbidEarly
@@ -23,8 +24,6 @@ from graphql_api.schema.mutation import mutation_type
 from graphql_api.schema.query import query_type
 from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, Scope, guarded
 from graphql_api.schema.subscription import subscription_type
-from graphql_api.schema.table_schema import TableSchema
-from graphql_api.schema.tables import TABLE_SCHEMAS
 
 
 class APISchema(strawberry.Schema):
@@ -76,7 +75,7 @@ class RememberedNames(NameConverter):
 
 
 def build_schema(
-    schemas: Sequence[TableSchema] = TABLE_SCHEMAS,
+    tables: Sequence[TableDeclaration[Any]],
     *,
     extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]] = (),
     suggestions: bool = True,
@@ -85,16 +84,16 @@ def build_schema(
     """The schema of some tables.
 
     Args:
-        schemas: What each table adds.
+        tables: What each table adds.
         extensions: More Strawberry extensions, such as limits.
         suggestions: Whether errors name what the client may have meant.
         execution_context_class: The executor of queries and mutations; Strawberry's, if absent.
     """
     return APISchema(
-        query=query_type(schemas),
-        mutation=mutation_type(schemas),
-        subscription=subscription_type(schemas),
-        scopes={type_: schema.scopes for schema in schemas for type_ in schema.root_types},
+        query=query_type(tables),
+        mutation=mutation_type(tables),
+        subscription=subscription_type(tables),
+        scopes={type_: table.scopes for table in tables for type_ in table.root_types},
         config=StrawberryConfig(
             name_converter=RememberedNames(),
             scalar_map={datetime: DATE_TIME},
@@ -105,6 +104,6 @@ def build_schema(
     )
 
 
-def export() -> str:
-    """The text of `schema.graphql`."""
-    return f"# Made by `graphql-api schema`; do not edit.\n\n{build_schema().as_str()}\n"
+def export(tables: Sequence[TableDeclaration[Any]]) -> str:
+    """The text of `schema.graphql`, for some tables."""
+    return f"# Made by `graphql-api schema`; do not edit.\n\n{build_schema(tables).as_str()}\n"

@@ -23,7 +23,7 @@ from graphql_api.garbage import collect_garbage_seldom, leave_out_what_stays
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema.changes import FeedState
-from graphql_api.schema.policy import POLICIES, PolicyWhere
+from graphql_api.tables.policy import POLICIES, PolicyFilter
 from tests.benchmarks.database import Database, database
 
 _TICK_S = 0.001
@@ -81,7 +81,7 @@ async def _measure(stored: Database) -> None:
             await feed.ready(600)
         async with watch.stage("page without a filter, at the end"):
             await feed.page(None, order="name", offset=feed.documents - 10, limit=10)
-        where = PolicyWhere(name_contains="no such name")
+        where = PolicyFilter(name_contains="no such name").condition()
         async with watch.stage("page with a filter"):
             await feed.page(where, order="name", offset=0, limit=10)
         async with watch.stage("ten pages with a filter at once"):

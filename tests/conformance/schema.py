@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.errors import BadCursorError
-from graphql_api.schema import TABLE_SCHEMAS, APISchema
+from graphql_api.schema import APISchema, TableDeclaration
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.query import query_type
@@ -130,14 +130,15 @@ class ToySubscription:
 
 
 def build_schema(
+    tables: Sequence[TableDeclaration[Any]],
     *,
     extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]],
     suggestions: bool,
     execution_context_class: type[Executor[Any]],
 ) -> APISchema:
     """The schema, to be served by the real application in the place of its own."""
-    query = type("Query", (query_type(TABLE_SCHEMAS), ToyQuery), {})
-    subscription = type("Subscription", (subscription_type(TABLE_SCHEMAS), ToySubscription), {})
+    query = type("Query", (query_type(tables), ToyQuery), {})
+    subscription = type("Subscription", (subscription_type(tables), ToySubscription), {})
     return APISchema(
         query=strawberry.type(query),
         mutation=Mutation,

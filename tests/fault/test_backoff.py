@@ -13,7 +13,7 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.rethink.changefeed import RethinkSource
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.schema.policy_fields import POLICY
+from graphql_api.tables.policy import POLICIES
 from tests.fault.clock import LoopClock
 from tests.fault.proxy import Fault, Proxy
 from tests.fault.test_rethink_changefeed import SETTINGS, through
@@ -44,7 +44,7 @@ async def test_database_that_is_back_is_found_by_the_next_try(
 
     source = RethinkSource(through(proxy, starbelly), SETTINGS)
     settings = replace(FeedSettings(), self_check_s=0)
-    feed = Feed(POLICY.table, source, settings, rng=random.Random(7), sleep=sleep)
+    feed = Feed(POLICIES, source, settings, rng=random.Random(7), sleep=sleep)
     running = asyncio.create_task(feed.run())
     try:
         await feed.ready(LIMIT_S)

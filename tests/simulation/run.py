@@ -19,7 +19,7 @@ from unittest import mock
 
 from graphql_api import app
 from graphql_api.feeds.feed import FeedSettings
-from graphql_api.schema import APISchema, build_schema, errors
+from graphql_api.schema import APISchema, TableDeclaration, build_schema, errors
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.fault_log import FaultLog
 from graphql_api.schema.forbidden import ForbidEarly
@@ -61,13 +61,15 @@ def _directory() -> Path:
 
 
 @cache
-def _schema(**options: Any) -> APISchema:
-    return build_schema(**options)
+def _schema(tables: Sequence[TableDeclaration[Any]], **options: Any) -> APISchema:
+    return build_schema(tables, **options)
 
 
-def _shared_schema(*, extensions: Sequence[Any] = (), **options: Any) -> APISchema:
+def _shared_schema(
+    tables: Sequence[TableDeclaration[Any]], *, extensions: Sequence[Any] = (), **options: Any
+) -> APISchema:
     """The schema, which every server would make alike; it takes a tenth of a story's time."""
-    schema = _schema(**options)
+    schema = _schema(tables, **options)
     schema.extensions = (CodeValidationErrors, ForbidEarly, *extensions)
     return schema
 

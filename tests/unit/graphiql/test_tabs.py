@@ -21,6 +21,7 @@ from graphql import (
 )
 
 from graphql_api.schema import export
+from graphql_api.tables import TABLES
 
 TABS = Path(__file__).parents[3] / "graphql_api/graphiql/page/tabs"
 FILES = sorted(TABS.glob("*.graphql"))
@@ -28,7 +29,7 @@ FILES = sorted(TABS.glob("*.graphql"))
 
 @pytest.fixture(scope="module")
 def schema() -> GraphQLSchema:
-    return build_schema(export())
+    return build_schema(export(TABLES))
 
 
 def document(file: Path) -> DocumentNode:

@@ -23,9 +23,10 @@ from graphql_api.errors import TableMissingError
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.source import DocumentChange, SourceReady
-from graphql_api.schema import TABLE_SCHEMAS, APISchema, Context, TableSchema, build_schema
+from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from graphql_api.store import Change, Run, Written, at_once
+from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
 KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
@@ -147,7 +148,7 @@ async def serve(
     documents: Mapping[str, Sequence[Document]],
     *,
     other: Mapping[str, Sequence[Document]] = MappingProxyType({}),
-    schemas: Sequence[TableSchema] = TABLE_SCHEMAS,
+    tables: Sequence[TableDeclaration[Any]] = TABLES,
     feed_wait_s: float = 5,
     scopes: frozenset[Scope] = ALL_SCOPES,
 ) -> AsyncIterator[Server]:
@@ -155,9 +156,9 @@ async def serve(
 
     A table that one of them reads is empty if it is absent. Tables of `other` have no feeds.
     """
-    read = {name for s in schemas if s.table.name in documents for name in s.table.reads}
+    read = {name for table in tables if table.name in documents for name in table.reads}
     source = FakeSource({**dict.fromkeys(read, ()), **documents})
-    feeds = Feeds([schema.table for schema in schemas], lambda table: Feed(table, source))
+    feeds = Feeds(tables, lambda table: Feed(table, source))
     running = asyncio.create_task(feeds.run())
     try:
         for feed in feeds:
@@ -165,7 +166,7 @@ async def serve(
                 await feed.ready(5)
         store = FakeStore(source, other)
         context = Context(feeds, store, feed_wait_s, scopes)
-        yield Server(_schema(tuple(schemas)), context, source, store)
+        yield Server(_schema(tuple(tables)), context, source, store)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from strawberry import UNSET
 
 from graphql_api.feeds.cursor import FILTER_BYTES
-from graphql_api.schema.domain_login import DOMAIN_LOGINS, DomainLoginFilter
 from graphql_api.schema.filters import NOTHING
-from graphql_api.schema.policy import POLICIES, PolicyFilter
-from graphql_api.schema.schedule import SCHEDULES, Schedule, ScheduleFilter
+from graphql_api.tables.domain_login import DOMAIN_LOGINS, DomainLoginFilter
+from graphql_api.tables.policy import POLICIES, PolicyFilter
+from graphql_api.tables.schedule import SCHEDULES, Schedule, ScheduleFilter
 
 ABSENT = st.sampled_from([None, UNSET])
 WORDS = st.sampled_from(["", "a", "A", "b", "ab", "Straße", "STRASSE"])
@@ -151,7 +151,7 @@ def test_digest_is_the_same_in_every_process(hash_seed: str) -> None:
     where = ScheduleFilter(any_tag=["a", "b", "c"], enabled=False).condition()
     assert where is not None
     code = (
-        "from graphql_api.schema.schedule import ScheduleFilter\n"
+        "from graphql_api.tables.schedule import ScheduleFilter\n"
         "print(ScheduleFilter(any_tag=['c', 'b', 'a', 'a'], enabled=False)"
         ".condition().digest.hex())"
     )

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from graphql_api.schema import TABLE_SCHEMAS
-from tests.unit.schema.captcha_solver import CAPTCHA_SOLVER
+from graphql_api.tables import TABLES
+from tests.unit.schema.captcha_solver import CAPTCHA_SOLVERS
 from tests.unit.schema.documents import Document
 from tests.unit.schema.harness import serve
 
 
 async def test_fourth_table_takes_one_file_and_one_entry() -> None:
     solvers: list[Document] = [{"id": "c1", "name": "One"}, {"id": "c2", "name": 2}]
-    async with serve(
-        {"captcha_solver": solvers}, schemas=(*TABLE_SCHEMAS, CAPTCHA_SOLVER)
-    ) as server:
+    async with serve({"captcha_solver": solvers}, tables=(*TABLES, CAPTCHA_SOLVERS)) as server:
         data = await server.data(
             """{
               captchaSolvers(where: {nameContains: "ONE"}) { items { id name } total }

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from graphql import get_named_type
 
-from graphql_api.schema import TABLES, build_schema
+from graphql_api.schema import build_schema
+from graphql_api.tables import TABLES
 from tests.unit.schema.documents import (
     DOCUMENTS,
     FIELDS,
@@ -23,7 +24,7 @@ from tests.unit.schema.documents import (
 )
 from tests.unit.schema.harness import everything, serve
 
-SCHEMA = build_schema()
+SCHEMA = build_schema(TABLES)
 PAGES = {"policy": "policies", "schedule": "schedules", "domain_login": "domainLogins"}
 DECODERS = {table.name: table for table in TABLES}
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
-from graphql_api.schema import TABLES
+from graphql_api.schema import TableDeclaration
 from graphql_api.schema.changes import changed_fields
-from graphql_api.schema.domain_login import DomainLoginWhere
-from graphql_api.schema.filters import NOTHING, Where
-from graphql_api.schema.policy import PolicyWhere
-from graphql_api.schema.policy_rules import check_policy
-from graphql_api.schema.schedule import ScheduleWhere
+from graphql_api.schema.filters import NOTHING, conditions_of
+from graphql_api.tables import TABLES
+from graphql_api.tables.policy_rules import check_policy
 from tests.unit.schema.captcha_solver import CAPTCHA_SOLVERS
 from tests.unit.schema.documents import DOCUMENTS, FIELDS, GEOMETRY, KEYS, Document, with_value
 
 DECODERS: dict[str, Any] = {table.name: table for table in TABLES}
-WHERES: dict[str, Where[Any]] = {
-    "policy": PolicyWhere(),
-    "schedule": ScheduleWhere(),
-    "domain_login": DomainLoginWhere(),
-}
 ODD = [("policy", {"id": "é\0😀", "limits": {"max_cost": 1e300, "max_items": -1}})]
 
 
@@ -72,21 +64,21 @@ def test_what_a_row_hides_survives_packing() -> None:
     assert again.judged_by(check_policy) == problems
 
 
-@pytest.mark.parametrize("table", WHERES)
-def test_filters_look_only_at_the_facets_of_a_row(table: str) -> None:
-    row = decode(table, DOCUMENTS[table])
-    packing = DECODERS[table].packing
-    facets = packing.facets(row)
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_filters_look_only_at_the_facets_of_a_row(table: TableDeclaration[Any]) -> None:
+    row = decode(table.name, DOCUMENTS[table.name])
+    facets = table.packing.facets(row)
     assert NOTHING.matches(facets) is False
-    for condition in fields(WHERES[table]):
-        for value in (frozenset(), frozenset({row.id, "crawl"}), "", "no such", True, False):
-            # Conditions hold sets or scalars; one of the wrong kind is no filter.
-            where = replace(WHERES[table], **{condition.name: value})
+    for member in conditions_of(table.filter_type):
+        for value in ([row.id, "crawl"], "", "no such", True, False):
+            # Members are lists or scalars; with one of the wrong kind there is no filter.
             try:
+                where = table.filter_type(**{member: value}).condition()
+                assert where is not None
                 expected = where.matches(row)
             except (TypeError, AttributeError):
                 continue
-            assert where.matches(facets) is expected, (condition.name, value)
+            assert where.matches(facets) is expected, (member, value)
 
 
 def test_encoding_of_a_row_is_as_documented_and_changes_only_with_its_format() -> None:

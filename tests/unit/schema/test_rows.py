@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graphql_api.schema import TABLES
 from graphql_api.schema.changes import changed_fields
+from graphql_api.tables import TABLES
 from tests.unit.schema.documents import DOCUMENTS, FIELDS, GEOMETRY, KEYS, Document, with_value
 
 DECODERS = {table.name: table for table in TABLES}

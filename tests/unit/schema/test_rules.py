@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from graphql_api.schema.policy_rules import MAX_PATTERN_CHARACTERS, MAX_RULES
 from graphql_api.schema.problems import MAX_ITEMS, MAX_PROBLEMS
+from graphql_api.tables.policy_rules import MAX_PATTERN_CHARACTERS, MAX_RULES
 from tests.unit.schema.harness import Server, serve
 
 CREATE_POLICY = "mutation($input: PolicyInput!) { createPolicy(input: $input) { id } }"

@@ -21,6 +21,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from graphql_api.schema import build_schema
 from graphql_api.schema.schema import APISchema
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.tables import TABLES
 from tests.unit.schema.documents import POLICY, SCHEDULE
 from tests.unit.schema.harness import Server, serve
 
@@ -67,7 +68,7 @@ def root_fields(schema: APISchema) -> dict[str, GraphQLObjectType]:
 
 
 def test_every_root_field_is_in_the_table() -> None:
-    roots = root_fields(build_schema())
+    roots = root_fields(build_schema(TABLES))
     assert {name: set(root.fields) for name, root in roots.items()} == {
         name: set(fields) for name, fields in NEEDED.items()
     }
@@ -138,7 +139,7 @@ needs `read`; the problems of a row show a client no more than the rules of writ
 
 def test_every_field_that_is_computed_is_in_the_table() -> None:
     """Such fields have resolvers; all others hold a part of their own row."""
-    schema = build_schema()
+    schema = build_schema(TABLES)
     found = {
         f"{name}.{schema.config.name_converter.from_field(field)}"
         for name, made in schema.schema_converter.type_map.items()

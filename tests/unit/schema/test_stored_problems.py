@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphql_api.schema import policy as policy_module
-from graphql_api.schema.policy import POLICIES
-from graphql_api.schema.policy_rules import check_policy
 from graphql_api.schema.problems import MAX_PROBLEMS, Place
-from graphql_api.schema.schedule import SCHEDULES, read_schedule_problems
+from graphql_api.tables import policy as policy_module
+from graphql_api.tables.policy import POLICIES
+from graphql_api.tables.policy_rules import check_policy
+from graphql_api.tables.schedule import SCHEDULES, read_schedule_problems
 from tests.unit.schema.documents import FIELDS, ODD_VALUES, POLICY, SCHEDULE, Field, with_value
 from tests.unit.schema.harness import serve
 from tests.unit.schema.test_rules import SCHEMES, says

@@ -8,12 +8,13 @@ from strawberry.types import ExecutionResult
 
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.schema import build_schema
-from graphql_api.schema.policy import POLICIES, PolicyFilter
-from graphql_api.schema.policy_fields import watch_policies
+from graphql_api.schema.root_fields import watch as watch_rows
+from graphql_api.tables import TABLES
+from graphql_api.tables.policy import POLICIES, PolicyFilter
 from tests.unit.schema.documents import DOCUMENTS
 from tests.unit.schema.harness import everything, serve
 
-SCHEMA = build_schema()._schema
+SCHEMA = build_schema(TABLES)._schema
 ROOTS = {
     "policy": "policyChanges",
     "schedule": "scheduleChanges",
@@ -120,7 +121,7 @@ async def test_resolver_registers_when_called_and_stands_by_itself() -> None:
             context = server.context
 
         where = PolicyFilter(name_contains="a")
-        subscription = watch_policies(Info(), where, since=None)  # type: ignore[arg-type]
+        subscription = watch_rows(Info(), POLICIES, where, since=None)  # type: ignore[arg-type]
         assert isinstance(subscription, Subscription)
         assert feed.subscribers == 1
         await subscription.aclose()

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.schema import build_schema
+from graphql_api.tables import TABLES
 from graphql_api.transport.document_limits import (
     LIMIT_EXCEEDED,
     DocumentLimits,
@@ -24,7 +25,7 @@ from graphql_api.transport.document_limits import (
     check_shape,
 )
 
-SCHEMA = build_schema()._schema
+SCHEMA = build_schema(TABLES)._schema
 GENEROUS = 10**9
 
 

@@ -13,9 +13,10 @@ from graphql_api.app import create_app
 from graphql_api.errors import ConfigurationError
 from graphql_api.schema import build_schema
 from graphql_api.settings import Settings, load
+from graphql_api.tables import TABLES
 from graphql_api.transport.manifest import read_manifest
 
-SCHEMA = build_schema()
+SCHEMA = build_schema(TABLES)
 QUERY = "query Policies { policies { items { id } } }"
 SUBSCRIPTION = "subscription Watch { policyChanges { __typename } }"
 

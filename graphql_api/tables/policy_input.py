@@ -1,7 +1,7 @@
 """What clients write of a policy: the inputs of its mutations, as GraphQL has them.
 
 Every member may be absent: an update leaves alone what is absent, and what must not be absent is
-told with all other problems at once, in `graphql_api.schema.policy_rules`.
+told with all other problems at once, in `graphql_api.tables.policy_rules`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import strawberry
 from strawberry import UNSET
 
-from graphql_api.schema.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
+from graphql_api.tables.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
 
 PATTERN = "A regular expression that compiles on every Python from 3.9 on; none in the last rule."
 MATCH = "When the rule applies; none in the last rule, which applies to everything else."

@@ -10,9 +10,9 @@ from strawberry import UNSET
 
 from graphql_api.schema.inputs import stored_list, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
-from graphql_api.schema.schedule_rules import check_schedule
-from graphql_api.schema.schedule_timing import ScheduleTiming, TimeUnit
 from graphql_api.store import Document
+from graphql_api.tables.schedule_rules import check_schedule
+from graphql_api.tables.schedule_timing import ScheduleTiming, TimeUnit
 
 _DEFAULTS: Final[Document] = {"enabled": True, "job_count": 0, "tags": []}
 

@@ -1,8 +1,7 @@
-"""Schedules: their fields of `Query`, `Subscription` and `Mutation`."""
+"""Schedules: their fields of `Mutation`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, TypeAlias
 
 import strawberry
@@ -10,64 +9,19 @@ from strawberry import UNSET
 
 from graphql_api.errors import InvalidInputError, Problem, WriteError
 from graphql_api.feeds.table import Document
-from graphql_api.schema.changes import (
-    IncludeInitial,
-    Since,
-    watch,
-)
 from graphql_api.schema.context import Context, Info
 from graphql_api.schema.filters import (
     given,
 )
-from graphql_api.schema.pages import Limit, Offset, Page, read_page
 from graphql_api.schema.problems import Place
-from graphql_api.schema.schedule import SCHEDULES, Schedule, ScheduleChange, ScheduleFilter
-from graphql_api.schema.schedule_input import ScheduleInput, schedule_document
-from graphql_api.schema.schedule_rules import is_enabled
-from graphql_api.schema.table_schema import TableSchema
 from graphql_api.schema.writing import IfUpdatedAt, create, delete, get, update
+from graphql_api.tables.schedule import SCHEDULES, Schedule
+from graphql_api.tables.schedule_input import ScheduleInput, schedule_document
+from graphql_api.tables.schedule_rules import is_enabled
 
-ScheduleWhereArgument: TypeAlias = Annotated[
-    ScheduleFilter | None, strawberry.argument(description="Which schedules; all, if absent.")
-]
 ScheduleKey: TypeAlias = Annotated[
     strawberry.ID, strawberry.argument(description="The schedule's key.")
 ]
-
-
-async def read_schedules(
-    info: Info, where: ScheduleWhereArgument = UNSET, limit: Limit = 100, offset: Offset = 0
-) -> Page[Schedule]:
-    """Some of the schedules that pass a filter."""
-    return await read_page(
-        info.context,
-        SCHEDULES,
-        where.condition() if where else None,
-        order="name",
-        limit=limit,
-        offset=offset,
-    )
-
-
-async def read_schedule(info: Info, id: ScheduleKey) -> Schedule | None:  # noqa: A002
-    """The schedule with a key."""
-    feed = await info.context.ready(SCHEDULES)
-    return feed.get(id)
-
-
-def watch_schedules(
-    info: Info,
-    where: ScheduleWhereArgument = UNSET,
-    include_initial: IncludeInitial = True,
-    since: Since = UNSET,
-) -> AsyncIterator[ScheduleChange]:
-    """The schedules that pass a filter, live."""
-    condition = where.condition() if where else None
-    return watch(
-        info.context, SCHEDULES, condition, include_initial=include_initial, since=given(since)
-    )
-
-
 AT_NEXT_START = " The crawler reads it when it next starts."
 UNTIL_NEXT_START = (
     " The crawler keeps schedules in memory: one that was deleted or disabled here still starts "
@@ -175,27 +129,6 @@ async def delete_schedule(
 
 
 @strawberry.type
-class ScheduleQuery:
-    """Fields of `Query`."""
-
-    schedules: Page[Schedule] = strawberry.field(
-        resolver=read_schedules, description="Schedules, by name."
-    )
-    schedule: Schedule | None = strawberry.field(
-        resolver=read_schedule, description="One schedule; null if there is none."
-    )
-
-
-@strawberry.type
-class ScheduleSubscription:
-    """Fields of `Subscription`."""
-
-    schedule_changes: AsyncIterator[ScheduleChange] = strawberry.subscription(
-        resolver=watch_schedules, description="Schedules, and every change of them."
-    )
-
-
-@strawberry.type
 class ScheduleMutation:
     """Fields of `Mutation`."""
 
@@ -213,11 +146,3 @@ class ScheduleMutation:
         resolver=delete_schedule,
         description="Deletes a schedule, and returns its key." + UNTIL_NEXT_START,
     )
-
-
-SCHEDULE = TableSchema(
-    table=SCHEDULES,
-    query=ScheduleQuery,
-    subscription=ScheduleSubscription,
-    mutation=ScheduleMutation,
-)

@@ -1,8 +1,8 @@
-"""Policies: their fields of `Query`, `Subscription` and `Mutation`."""
+"""Policies: their fields of `Mutation`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 import strawberry
@@ -10,22 +10,11 @@ from strawberry import UNSET
 
 from graphql_api.errors import PolicyInUseError, WriteError
 from graphql_api.feeds.table import Document
-from graphql_api.schema.changes import (
-    IncludeInitial,
-    Since,
-    watch,
-)
 from graphql_api.schema.context import Context, Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import given
-from graphql_api.schema.pages import Limit, Offset, Page, read_page
-from graphql_api.schema.policy import POLICIES, Policy, PolicyChange, PolicyFilter
-from graphql_api.schema.policy_document import policy_document
-from graphql_api.schema.policy_input import PolicyInput
 from graphql_api.schema.problems import Place
-from graphql_api.schema.schedule_rules import has_plain_seeds, is_enabled, normalizes
 from graphql_api.schema.scopes import Scope
-from graphql_api.schema.table_schema import TableSchema
 from graphql_api.schema.writing import (
     IfUpdatedAt,
     create,
@@ -36,48 +25,14 @@ from graphql_api.schema.writing import (
     take_back,
     update,
 )
+from graphql_api.tables.policy import POLICIES, Policy
+from graphql_api.tables.policy_document import policy_document
+from graphql_api.tables.policy_input import PolicyInput
+from graphql_api.tables.schedule_rules import has_plain_seeds, is_enabled, normalizes
 
-PolicyWhereArgument: TypeAlias = Annotated[
-    PolicyFilter | None, strawberry.argument(description="Which policies; all, if absent.")
-]
 PolicyKey: TypeAlias = Annotated[
     strawberry.ID, strawberry.argument(description="The policy's key.")
 ]
-
-
-async def read_policies(
-    info: Info, where: PolicyWhereArgument = UNSET, limit: Limit = 100, offset: Offset = 0
-) -> Page[Policy]:
-    """Some of the policies that pass a filter."""
-    return await read_page(
-        info.context,
-        POLICIES,
-        where.condition() if where else None,
-        order="name",
-        limit=limit,
-        offset=offset,
-    )
-
-
-async def read_policy(info: Info, id: PolicyKey) -> Policy | None:  # noqa: A002
-    """The policy with a key."""
-    feed = await info.context.ready(POLICIES)
-    return feed.get(id)
-
-
-def watch_policies(
-    info: Info,
-    where: PolicyWhereArgument = UNSET,
-    include_initial: IncludeInitial = True,
-    since: Since = UNSET,
-) -> AsyncIterator[PolicyChange]:
-    """The policies that pass a filter, live."""
-    condition = where.condition() if where else None
-    return watch(
-        info.context, POLICIES, condition, include_initial=include_initial, since=given(since)
-    )
-
-
 PolicyInputArgument: TypeAlias = Annotated[
     PolicyInput, strawberry.argument(description="Its values.")
 ]
@@ -213,27 +168,6 @@ def _keys_and_names(schedules: Sequence[Document]) -> dict[str, str | None]:
 
 
 @strawberry.type
-class PolicyQuery:
-    """Fields of `Query`."""
-
-    policies: Page[Policy] = strawberry.field(
-        resolver=read_policies, description="Policies, by name."
-    )
-    policy: Policy | None = strawberry.field(
-        resolver=read_policy, description="One policy; null if there is none."
-    )
-
-
-@strawberry.type
-class PolicySubscription:
-    """Fields of `Subscription`."""
-
-    policy_changes: AsyncIterator[PolicyChange] = strawberry.subscription(
-        resolver=watch_policies, description="Policies, and every change of them."
-    )
-
-
-@strawberry.type
 class PolicyMutation:
     """Fields of `Mutation`."""
 
@@ -250,11 +184,3 @@ class PolicyMutation:
     delete_policy: strawberry.ID | None = strawberry.mutation(
         resolver=delete_policy, description="Deletes a policy, and returns its key."
     )
-
-
-POLICY = TableSchema(
-    table=POLICIES,
-    query=PolicyQuery,
-    subscription=PolicySubscription,
-    mutation=PolicyMutation,
-)

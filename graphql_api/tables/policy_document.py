@@ -1,4 +1,4 @@
-"""From the input of a policy to its document; `graphql_api.schema.policy_rules` checks that.
+"""From the input of a policy to its document; `graphql_api.tables.policy_rules` checks that.
 
 Starbelly reads a missing member of a document and a null in different ways: a pattern that is there
 at all is not allowed in a last rule. So what is absent or null in a rule is absent in the document.
@@ -19,7 +19,9 @@ from graphql_api.schema.inputs import (
     stored_object,
     with_stored_password,
 )
-from graphql_api.schema.policy_input import (
+from graphql_api.schema.problems import Place, is_storable
+from graphql_api.store import Document
+from graphql_api.tables.policy_input import (
     PolicyAuthenticationInput,
     PolicyInput,
     PolicyLimitsInput,
@@ -30,10 +32,8 @@ from graphql_api.schema.policy_input import (
     PolicyUrlRuleInput,
     PolicyUserAgentInput,
 )
-from graphql_api.schema.policy_parts import MatchRule
-from graphql_api.schema.policy_rules import check_policy
-from graphql_api.schema.problems import Place, is_storable
-from graphql_api.store import Document
+from graphql_api.tables.policy_parts import MatchRule
+from graphql_api.tables.policy_rules import check_policy
 
 _AUTHENTICATION: Final[Document] = {"enabled": False}
 _NO_LIMITS: Final[Document] = {}

@@ -1,0 +1,156 @@
+"""The declaration of a table: all that a feed, the schema and people's views know of it.
+
+A file of `graphql_api.tables` has the type of the rows, the filter and the declaration. The types
+of the changes and the root fields are built from them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from functools import cached_property
+from typing import Any, Final, Generic, TypeVar
+
+import strawberry
+
+from graphql_api.feeds.table import Document
+from graphql_api.schema.changes import FeedState, change_types
+from graphql_api.schema.document import Fields
+from graphql_api.schema.enums import ChangeCause, FeedStatus
+from graphql_api.schema.filters import RowFilter, conditions_of
+from graphql_api.schema.packed_rows import PackedRows
+from graphql_api.schema.root_fields import query_fields, subscription_fields
+from graphql_api.schema.scopes import Scope
+from graphql_api.schema.stored import row_decoder
+
+RowT = TypeVar("RowT")
+
+_NO_SCOPES: Final[frozenset[Scope]] = frozenset()
+
+
+class TableDeclaration(Generic[RowT]):
+    """One table.
+
+    Args:
+        row_type: The Strawberry type of its rows.
+        filter_type: The Strawberry input that says which of them.
+        name: The table's name in the database, which is what one of its rows is called in GraphQL.
+        plural: What its rows are called: `domain_logins`.
+        order: The order of its list: its name, and a row's sort key, which ends with the row's key.
+        primary_key: The field of a document that holds its key.
+        key_name: The name of the attribute that clients know a row by, if that is not `id`.
+        indexes: The secondary indexes that Starbelly needs, as the names of stored fields.
+        reads: The names of the tables whose rows are resolved as parts of this one's.
+        scopes: What a client needs to know of this table at all, besides `read` or `write`.
+        beside: What a row carries beside its fields, as functions of its document by the names of
+            attributes, which the type declares.
+        decoding: The version of the decoding: goes up when that makes another row of a document.
+    """
+
+    def __init__(
+        self,
+        row_type: type[RowT],
+        filter_type: type[RowFilter[RowT]],
+        *,
+        name: str,
+        plural: str,
+        order: tuple[str, Callable[[RowT], tuple[Any, ...]]],
+        primary_key: str = "id",
+        key_name: str | None = None,
+        indexes: Sequence[str] = (),
+        reads: tuple[str, ...] = (),
+        scopes: frozenset[Scope] = _NO_SCOPES,
+        beside: Mapping[str, Callable[[Document], Sequence[str]]] | None = None,
+        decoding: int = 1,
+    ) -> None:
+        self.row_type = row_type
+        self.filter_type = filter_type
+        self.name = name
+        self.plural = plural
+        self.words = name.replace("_", " ")
+        self.primary_key = primary_key
+        self.key_name = key_name
+        self.indexes = indexes
+        self.reads = reads
+        self.scopes = scopes
+        self.mutation: type | None = None
+        self.order = order[0]
+        self.sort_keys = dict([order])
+        self._beside = dict(beside or {})
+        conditions = conditions_of(filter_type).values()
+        self.packing = PackedRows(
+            row_type,
+            decoding=decoding,
+            filtered=list(dict.fromkeys(condition.attribute for condition in conditions)),
+            beside=tuple(self._beside),
+        )
+        self._decode = row_decoder(row_type)
+        self._deleted_key = key_name or f"{name}_id"
+        self.key_type: Any = str if key_name else strawberry.ID
+        self.changes = change_types(
+            row_type,
+            name,
+            self.words,
+            (self._deleted_key, self.key_type),
+            plural=plural.replace("_", " "),
+        )
+
+    def written_by(self, mutation: type) -> TableDeclaration[RowT]:
+        """The same table with mutations: a Strawberry type with fields of `Mutation`."""
+        made = copy(self)
+        made.mutation = mutation
+        return made
+
+    @cached_property
+    def query(self) -> type:
+        """A type with its fields of `Query`."""
+        return query_fields(self)
+
+    @cached_property
+    def subscription(self) -> type:
+        """A type with its field of `Subscription`."""
+        return subscription_fields(self)
+
+    @property
+    def needed_to_read(self) -> frozenset[Scope]:
+        """The scopes that a client needs to read this table, and to see figures of it."""
+        return self.scopes | {Scope.READ}
+
+    @property
+    def root_types(self) -> tuple[type, ...]:
+        """The types whose fields become fields of root types."""
+        made = (self.query, self.subscription, self.mutation)
+        return tuple(type_ for type_ in made if type_ is not None)
+
+    # What its feed calls
+
+    def decode(self, key: str, document: Document) -> RowT:
+        """The row that a document is served as."""
+        invalid: list[str] = []
+        row: RowT = self._decode(Fields(document, invalid), key, invalid)
+        for attribute, read in self._beside.items():
+            if carried := read(document):
+                setattr(row, attribute, carried)
+        return row
+
+    def added(self, cause: ChangeCause, row: RowT, cursor: str) -> Any:
+        """The event for a row that a subscriber did not hold."""
+        return self.changes.added(cause=cause, cursor=cursor, **{self.name: row})
+
+    def updated(self, previous: RowT, row: RowT, cursor: str) -> Any:
+        """The event for a row that a subscriber held as `previous`."""
+        return self.changes.updated(
+            previous=previous,
+            cursor=cursor,
+            **{self.name: row},
+        )
+
+    def deleted(self, cause: ChangeCause, key: str, previous: RowT, cursor: str) -> Any:
+        """The event for a row that a subscriber held as `previous`, and holds no longer."""
+        return self.changes.deleted(
+            cause=cause, previous=previous, cursor=cursor, **{self._deleted_key: key}
+        )
+
+    def state(self, status: FeedStatus, cursor: str) -> Any:
+        """The event that tells how the feed stands."""
+        return FeedState(status=status, cursor=cursor)

@@ -1,0 +1,132 @@
+"""The fields of `Query` and `Subscription` that each table has: a list, one row, and changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Annotated, Any, Protocol
+
+import strawberry
+from strawberry import UNSET
+
+from graphql_api.feeds.subscription import Subscription
+from graphql_api.feeds.table import Table
+from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
+from graphql_api.schema.context import Info
+from graphql_api.schema.filters import RowFilter, given
+from graphql_api.schema.pages import Limit, Offset, Page, read_page
+
+
+class ListedTable(Table[Any, Any], Protocol):
+    """What the root fields of a table are built from: see `TableDeclaration`."""
+
+    row_type: type
+    filter_type: type[RowFilter[Any]]
+    plural: str
+    words: str
+    order: str
+    key_name: str | None
+    key_type: Any
+    changes: ChangeTypes
+
+
+def query_fields(table: ListedTable) -> type:
+    """A type with the list of a table's rows, and one of them by its key."""
+    rows, row = table.plural, table.words
+
+    async def read_rows(
+        info: Info, where: Any = UNSET, limit: Limit = 100, offset: Offset = 0
+    ) -> Any:
+        condition = where.condition() if where else None
+        return await read_page(
+            info.context, table, condition, order=table.order, limit=limit, offset=offset
+        )
+
+    async def read_row(info: Info, key: str) -> Any:
+        feed = await info.context.ready(table)
+        return feed.get(key)
+
+    row_type: Any = table.row_type
+    key = strawberry.argument(name=table.key_name or "id", description=f"The {row}'s key.")
+    _annotate(read_rows, {"where": _where(table), "return": Page[row_type]})
+    _annotate(read_row, {"key": Annotated[table.key_type, key], "return": row_type | None})
+    return _root_type(
+        f"{row_type.__name__}Query",
+        {
+            rows: strawberry.field(
+                resolver=read_rows,
+                description=f"{_capital(_words(rows))}, by {table.order}.",
+            ),
+            table.name: strawberry.field(
+                resolver=read_row, description=f"One {row}; null if there is none."
+            ),
+        },
+    )
+
+
+def subscription_fields(table: ListedTable) -> type:
+    """A type with the subscription to a table's changes."""
+
+    def watch_rows(
+        info: Info,
+        where: Any = UNSET,
+        include_initial: IncludeInitial = True,
+        since: Since = UNSET,
+    ) -> Any:
+        return watch(
+            info, table, where or None, include_initial=include_initial, since=given(since)
+        )
+
+    union: Any = table.changes.union
+    _annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
+    description = f"{_capital(_words(table.plural))}, and every change of them."
+    return _root_type(
+        f"{table.row_type.__name__}Subscription",
+        {
+            f"{table.name}_changes": strawberry.subscription(
+                resolver=watch_rows, description=description
+            )
+        },
+    )
+
+
+def watch(
+    info: Info,
+    table: Table[Any, Any],
+    where: RowFilter[Any] | None,
+    *,
+    include_initial: bool = True,
+    since: str | None,
+) -> Subscription[Any]:
+    """A subscription to a table: registered now, and until it is closed.
+
+    Raises:
+        BadCursorError: The cursor to resume from is not one.
+    """
+    return info.context.feeds[table].subscribe(
+        None if where is None else where.condition(),
+        include_initial=include_initial,
+        since=info.context.resume_from or since,
+    )
+
+
+def _where(table: ListedTable) -> Any:
+    filter_type: Any = table.filter_type
+    description = f"Which {_words(table.plural)}; all, if absent."
+    return Annotated[filter_type | None, strawberry.argument(description=description)]
+
+
+def _annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
+    """Give a resolver the types that are known once there is a table."""
+    resolver.__annotations__.update(hints)
+
+
+def _root_type(name: str, fields: Mapping[str, Any]) -> type:
+    return strawberry.type(type(name, (), dict(fields)))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,91 @@
+"""Policies: how Starbelly crawls. Their rows, their filter and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import strawberry
+
+from graphql_api.schema.changes import invalid_fields
+from graphql_api.schema.declaration import TableDeclaration
+from graphql_api.schema.document_problems import (
+    PROBLEMS,
+    DocumentProblem,
+    Judged,
+    hidden_nulls,
+)
+from graphql_api.schema.filters import RowFilter, contains, one_of
+from graphql_api.schema.pages import by_name
+from graphql_api.schema.stored import key, stored
+from graphql_api.tables.policy_parts import (
+    PolicyAuthentication,
+    PolicyLimits,
+    PolicyMimeTypeRule,
+    PolicyProxyRule,
+    PolicyRobotsTxt,
+    PolicyUrlNormalization,
+    PolicyUrlRule,
+    PolicyUserAgent,
+)
+from graphql_api.tables.policy_rules import check_policy
+
+
+def read_policy_problems(root: strawberry.Parent[Policy]) -> Sequence[DocumentProblem]:
+    """What would stop the crawler in a policy; its CAPTCHA solver is not looked up."""
+    return root.judged_by(check_policy)
+
+
+@strawberry.type(
+    description=(
+        "How Starbelly crawls: what, how far, and by which manners. A job reads it when it starts; "
+        "jobs that are running or paused keep their copy."
+    )
+)
+class Policy(Judged):
+    """A row of the policy feed."""
+
+    name: str | None = stored("What it is called.")
+    created_at: datetime | None = stored("When it was created.")
+    updated_at: datetime | None = stored("When it was last changed.")
+    captcha_solver_id: strawberry.ID | None = stored("The CAPTCHA solver to use; null for none.")
+    authentication: PolicyAuthentication | None = stored("Whether the crawler logs in.")
+    limits: PolicyLimits | None = stored("Where a crawl ends.")
+    mime_type_rules: Sequence[PolicyMimeTypeRule] | None = stored("Which responses are saved.")
+    proxy_rules: Sequence[PolicyProxyRule] | None = stored("Which proxy is used.")
+    robots_txt: PolicyRobotsTxt | None = stored("How the crawler treats robots.txt.")
+    url_normalization: PolicyUrlNormalization | None = stored("How URLs are made alike.")
+    url_rules: Sequence[PolicyUrlRule] | None = stored("What a URL costs.")
+    user_agents: Sequence[PolicyUserAgent] | None = stored(
+        "The names by which the crawler introduces itself; it takes one at random."
+    )
+    invalid_fields: Sequence[str] = invalid_fields()
+    id: strawberry.ID = key("The policy's key.")
+    problems: Sequence[DocumentProblem] = strawberry.field(
+        resolver=read_policy_problems, description=PROBLEMS
+    )
+
+
+@strawberry.input(
+    description="Which policies. What is given must all hold; a null counts as not given."
+)
+class PolicyFilter(RowFilter[Policy]):
+    """The `where` of policies."""
+
+    ids: list[strawberry.ID] | None = one_of(
+        "id", "Those with one of these keys; none, if the list is empty.", key="id"
+    )
+    name_contains: str | None = contains(
+        "name", "Those with this in their name, whatever the case.", key="name"
+    )
+
+
+POLICIES = TableDeclaration(
+    Policy,
+    PolicyFilter,
+    name="policy",
+    plural="policies",
+    indexes=("name",),
+    order=("name", lambda policy: by_name(policy.name, policy.id)),
+    beside={"hidden": lambda document: hidden_nulls(document, ["proxy_rules"])},
+)

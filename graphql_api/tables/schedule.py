@@ -1,0 +1,136 @@
+"""Schedules: when Starbelly crawls what. Their rows, their filter and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import strawberry
+
+from graphql_api.feeds.table import Document
+from graphql_api.schema.changes import invalid_fields
+from graphql_api.schema.context import Info
+from graphql_api.schema.declaration import TableDeclaration
+from graphql_api.schema.document import Fields
+from graphql_api.schema.document_problems import (
+    PROBLEMS,
+    DocumentProblem,
+    Judged,
+    as_stored,
+    hidden_nulls,
+)
+from graphql_api.schema.filters import RowFilter, any_of, contains, equals, one_of
+from graphql_api.schema.pages import by_name
+from graphql_api.schema.problems import Place
+from graphql_api.schema.scopes import Scope, require
+from graphql_api.schema.stored import key, stored
+from graphql_api.tables.policy import POLICIES, Policy
+from graphql_api.tables.schedule_rules import check_schedule
+from graphql_api.tables.schedule_timing import ScheduleTiming, TimeUnit
+
+_READ = frozenset({Scope.READ})
+
+
+def read_policy_of(root: strawberry.Parent[Schedule], info: Info) -> Policy | None:
+    """The policy that a schedule names, from memory; clients that may only write do not see it."""
+    require(_READ, info.field_name, info.context.scopes)
+    return _policy_of(root, info)
+
+
+def _policy_of(root: Schedule, info: Info) -> Policy | None:
+    return None if root.policy_id is None else info.context.feeds[POLICIES].get(root.policy_id)
+
+
+def read_schedule_problems(
+    root: strawberry.Parent[Schedule], info: Info
+) -> Sequence[DocumentProblem]:
+    """What would stop the crawler in a schedule, its policy looked up in memory.
+
+    It needs no scope of its own: a client that may only write learns as much from the rules of
+    writing.
+    """
+    policy = _policy_of(root, info)
+    now = info.context.now()
+
+    def check(document: Document, at: Place) -> None:
+        check_schedule(document, at, now=now, policy=None if policy is None else as_stored(policy))
+
+    return root.judged_by(check, beside=policy, day=now.toordinal())
+
+
+@strawberry.type(
+    description=(
+        "What Starbelly crawls again and again, and when. The crawler keeps its schedules in "
+        "memory and reads them when it starts: one that was deleted or disabled here still starts "
+        "its jobs until then."
+    )
+)
+class Schedule(Judged):
+    """A row of the schedule feed."""
+
+    schedule_name: str | None = stored("What it is called.")
+    created_at: datetime | None = stored("When it was created.")
+    updated_at: datetime | None = stored("When it was last changed.")
+    enabled: bool | None = stored("Whether it starts jobs. The crawler reads this when it starts.")
+    time_unit: TimeUnit | None = stored("The unit of the time between two jobs.")
+    num_units: int | None = stored("How many units are between two jobs.")
+    timing: ScheduleTiming | None = stored("From when the time to the next job counts.")
+    job_name: str | None = stored(
+        "What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`."
+    )
+    job_count: int | None = stored(
+        "How many jobs it has started, as the crawler counts; Starbelly's dashboard may reset it."
+    )
+    seeds: Sequence[str] | None = stored(
+        "The URLs with which a job begins, their passwords masked.", read=Fields.urls
+    )
+    tags: Sequence[str] | None = stored("The tags that its jobs are given.")
+    policy_id: strawberry.ID | None = stored("The key of the policy that its jobs follow.")
+    invalid_fields: Sequence[str] = invalid_fields()
+    id: strawberry.ID = key("The schedule's key.")
+    policy: Policy | None = strawberry.field(
+        resolver=read_policy_of,
+        description=(
+            "The policy that its jobs follow, as it is now; null if there is none with that key. A "
+            "change of it is no change of the schedule. It needs the scope `read`, also in what a "
+            "mutation returns."
+        ),
+    )
+    problems: Sequence[DocumentProblem] = strawberry.field(
+        resolver=read_schedule_problems, description=PROBLEMS
+    )
+
+
+@strawberry.input(
+    description="Which schedules. What is given must all hold; a null counts as not given."
+)
+class ScheduleFilter(RowFilter[Schedule]):
+    """The `where` of schedules."""
+
+    ids: list[strawberry.ID] | None = one_of(
+        "id", "Those with one of these keys; none, if the list is empty.", key="id"
+    )
+    name_contains: str | None = contains(
+        "schedule_name", "Those with this in their name, whatever the case.", key="name"
+    )
+    enabled: bool | None = equals(
+        "enabled", "Those that are enabled, or those that are disabled.", key="enabled"
+    )
+    policy_id: strawberry.ID | None = equals(
+        "policy_id", "Those that name this policy.", key="policy"
+    )
+    any_tag: list[str] | None = any_of(
+        "tags", "Those with one of these tags; none, if the list is empty.", key="tag"
+    )
+
+
+SCHEDULES = TableDeclaration(
+    Schedule,
+    ScheduleFilter,
+    name="schedule",
+    plural="schedules",
+    indexes=("schedule_name",),
+    order=("name", lambda schedule: by_name(schedule.schedule_name, schedule.id)),
+    reads=("policy",),
+    beside={"hidden": lambda document: hidden_nulls(document, ["tags"])},
+)
