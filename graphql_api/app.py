@@ -449,7 +449,7 @@ class Services:
         except OSError as error:
             raise ConfigurationError(f"the embedded database does not start: {error}") from error
         url = DatabaseURL(server.host, server.port, "starbelly", password=password)
-        await initialise(url, contents=partial(_samples, now=self._machine.now()))
+        await initialise(url, TABLES, contents=partial(_samples, now=self._machine.now()))
         return url
 
 

@@ -138,10 +138,11 @@ def _init(flags: Flags) -> int:
     _log_at(settings)
     from graphql_api.rethink.init import initialise
     from graphql_api.rethink.url import DatabaseURL
+    from graphql_api.tables import TABLES
 
     with naming_as_given(InitSettings, flags):
         url = DatabaseURL.parse(settings.database.get_secret_value())
-    created = asyncio.run(initialise(url))
+    created = asyncio.run(initialise(url, TABLES))
     _print([f"created {line}" for line in created] or ["there was nothing to create"])
     return OK
 

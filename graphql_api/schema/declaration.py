@@ -40,6 +40,8 @@ class TableDeclaration(Generic[RowT]):
         primary_key: The field of a document that holds its key.
         key_name: The name of the attribute that clients know a row by, if that is not `id`.
         indexes: The secondary indexes that Starbelly needs, as the names of stored fields.
+        first_documents: What a new table gets, as a function of the time: documents with names, and
+            without keys.
         reads: The names of the tables whose rows are resolved as parts of this one's.
         scopes: What a client needs to know of this table at all, besides `read` or `write`.
         beside: What a row carries beside its fields, as functions of its document by the names of
@@ -58,6 +60,7 @@ class TableDeclaration(Generic[RowT]):
         primary_key: str = "id",
         key_name: str | None = None,
         indexes: Sequence[str] = (),
+        first_documents: Callable[[Any], Sequence[Document]] | None = None,
         reads: tuple[str, ...] = (),
         scopes: frozenset[Scope] = _NO_SCOPES,
         beside: Mapping[str, Callable[[Document], Sequence[str]]] | None = None,
@@ -71,6 +74,7 @@ class TableDeclaration(Generic[RowT]):
         self.primary_key = primary_key
         self.key_name = key_name
         self.indexes = indexes
+        self.first_documents = first_documents
         self.reads = reads
         self.scopes = scopes
         self.mutation: type | None = None

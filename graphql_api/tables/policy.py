@@ -29,6 +29,7 @@ from graphql_api.tables.policy_parts import (
     PolicyUserAgent,
 )
 from graphql_api.tables.policy_rules import check_policy
+from graphql_api.tables.policy_standards import standard_policies
 
 
 def read_policy_problems(root: strawberry.Parent[Policy]) -> Sequence[DocumentProblem]:
@@ -86,6 +87,7 @@ POLICIES = TableDeclaration(
     name="policy",
     plural="policies",
     indexes=("name",),
+    first_documents=standard_policies,
     order=("name", lambda policy: by_name(policy.name, policy.id)),
     beside={"hidden": lambda document: hidden_nulls(document, ["proxy_rules"])},
 )

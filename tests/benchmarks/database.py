@@ -12,6 +12,7 @@ from rethinkdb import RethinkDB
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.benchmarks import documents
 from tests.benchmarks.processes import running
 
@@ -41,7 +42,7 @@ def database(named: str | None, cores: set[int] | None) -> Iterator[Database]:
 
 @contextmanager
 def _connected(url: DatabaseURL) -> Iterator[Database]:
-    asyncio.run(initialise(url))
+    asyncio.run(initialise(url, TABLES))
     r: Any = RethinkDB()
     with r.connect(
         host=url.host, port=url.port, user=url.user, password=url.password, db=url.database

@@ -16,6 +16,7 @@ import pytest
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema.scopes import Scope
+from graphql_api.tables import TABLES
 from graphql_api.transport.token_file import add_token
 from graphql_api.transport.tokens import new_token
 from tests.browser.browser_page import BrowserPage
@@ -28,7 +29,7 @@ from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE
 if TYPE_CHECKING:
     from playwright.async_api import Route, WebSocket
 
-TABLES = ["policies", "schedules", "logins"]
+SECTIONS = ["policies", "schedules", "logins"]
 MARK_MS = "const MARK_MS = 6_000;"
 """How long a change stands out, in the page's script."""
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> & <b>bold</b>"
@@ -70,7 +71,7 @@ async def end_marks(browser_page: BrowserPage) -> None:
 
 
 async def expect_status(browser_page: BrowserPage, status: str) -> None:
-    for table in TABLES:
+    for table in SECTIONS:
         await browser_page.expect(f"#{table} .label").to_have_text(status)
 
 
@@ -204,7 +205,7 @@ async def test_empty_table_says_so(
 ) -> None:
     await writer.run(writer.table("policy").delete())
     await open_live(browser_page, server)
-    for table in TABLES:
+    for table in SECTIONS:
         await browser_page.expect(f"#{table} .empty").to_be_visible()
         await browser_page.expect(f"#{table} .count").to_have_text("0")
     await writer.insert("policy", POLICY)
@@ -224,7 +225,7 @@ async def test_stale_is_shown_while_the_database_is_stopped_and_ends_by_itself(
     browser_page: BrowserPage, tmp_path: Path
 ) -> None:
     async with KillableDatabase(tmp_path / "data.db") as database:
-        await initialise(database.url)
+        await initialise(database.url, TABLES)
         async with running(settings_for(database.url, reconnect_max_s=0.2)) as server:
             await open_live(browser_page, server)
             await database.kill()
@@ -298,7 +299,7 @@ async def test_after_a_reconnect_only_what_was_missed_is_sent_if_the_server_know
         await browser_page.expect("#policies tbody tr:not([data-mark=deleted]) th").to_have_text(
             ["Broad Crawl", "missed"]
         )
-        assert set(frames.sent[-1][0]["payload"]["since"]) == set(TABLES)
+        assert set(frames.sent[-1][0]["payload"]["since"]) == set(SECTIONS)
         is_resumed = history > 1
         assert frames.statuses(0).count("INITIALIZING") == 3
         assert frames.statuses(-1).count("INITIALIZING") == (0 if is_resumed else 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 from graphql_api.rethink.init import initialise
+from graphql_api.tables import TABLES
 from tests.clients.load import policy, write_at_random
 from tests.clients.tcp_proxy import Cut, TCPProxy
 from tests.fault.killable_database import KillableDatabase
@@ -91,7 +92,7 @@ async def table(client: Client, name_contains: str) -> list[tuple[str, str]]:
 async def troubled(directory: Path, **settings: object) -> AsyncIterator[Troubled]:
     """A server with a new Starbelly database, whose file is in the directory."""
     async with KillableDatabase(directory / "data.db") as database:
-        await initialise(database.url)
+        await initialise(database.url, TABLES)
         async with (
             running(settings_for(database.url, reconnect_max_s=0.5, **settings)) as server,
             TCPProxy(server.host, server.port) as proxy,

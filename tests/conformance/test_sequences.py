@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.conformance.conversation import Conversation
 from tests.conformance.differences import DIFFERENCES
 from tests.conformance.raw_websocket import raw_websocket
@@ -55,7 +56,7 @@ async def servers(
     packages: None, no_settings_for_the_module: None, database_server: DatabaseURL
 ) -> AsyncIterator[Servers]:
     database = replace(database_server, database=f"test_{uuid4().hex}")
-    await initialise(database)
+    await initialise(database, TABLES)
     async with AsyncExitStack() as stack:
         ours, reference = {}, {}
         for is_hasty, timeout_s in [(False, _INIT_TIMEOUT_S), (True, _HASTY_INIT_TIMEOUT_S)]:

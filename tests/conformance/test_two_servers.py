@@ -12,6 +12,7 @@ import pytest
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.clients.load import policy, table, write_load
 from tests.clients.program import Program, program
 from tests.clients.tcp_proxy import TCPProxy
@@ -53,7 +54,7 @@ async def both() -> AsyncIterator[Both]:
     async with AsyncExitStack() as stack:
         embedded = ("embedded", "--port", "0", "--data", ":memory:", "--no-password")
         database = await stack.enter_async_context(process(*embedded, says="is at "))
-        await initialise(DatabaseURL.parse(database))
+        await initialise(DatabaseURL.parse(database), TABLES)
         serve = ("serve", "--port", "0", "--no-graphiql", "--database", database)
         urls = [
             await stack.enter_async_context(process(*serve, says="/graphql and ")) for _ in range(2)

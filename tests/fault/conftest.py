@@ -6,6 +6,7 @@ import pytest
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.fault.proxy import Proxy
 from tests.unit.rethink.conftest import _leaves_nothing, clock, database
 
@@ -15,7 +16,7 @@ __all__ = ["_leaves_nothing", "clock", "database"]
 @pytest.fixture
 async def starbelly(database: DatabaseURL) -> DatabaseURL:
     """A new Starbelly database, with its tables and its two policies."""
-    await initialise(database)
+    await initialise(database, TABLES)
     return database
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.fault.killable_database import KillableDatabase
 from tests.server.client import Client, connected
 from tests.server.database import writing
@@ -82,7 +83,7 @@ async def until_ready(observer: Client) -> None:
 @pytest.mark.timeout(1200)
 async def test_a_database_killed_twenty_times_under_load_loses_nobody(tmp_path: Path) -> None:
     async with KillableDatabase(tmp_path / "data.db") as database:
-        await initialise(database.url)
+        await initialise(database.url, TABLES)
         replicas, written = await kill_under_load(database)
     assert {replica.snapshots for replica in replicas} == {1}, "differences, not new snapshots"
     outages = [replica.outages for replica in replicas]

@@ -23,6 +23,7 @@ from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.fault.clock import LIMIT_S, LoopClock, limit_over
 from tests.fault.proxy import (
     CHANGES,
@@ -327,7 +328,7 @@ async def test_dropped_table_ends_the_feed_and_a_new_one_is_a_new_feed(
     with pytest.raises(TableMissingError, match=r"\.policy does not exist; `graphql-api init`"):
         async with source.changes("policy"):
             pass
-    assert await initialise(starbelly)
+    assert await initialise(starbelly, TABLES)
     async with source.changes("policy") as feed:
         names = {(await anext(feed)).new["name"] for _ in range(2)}  # type: ignore[union-attr, index]
         assert names == {"Broad Crawl", "Deep Crawl"}
@@ -439,7 +440,7 @@ def test_feeds_behave_the_same_on_uvloop(fault: Fault | None) -> None:
             Proxy(server.host, server.port) as proxy,
         ):
             url = DatabaseURL(server.host, server.port, "starbelly")
-            await initialise(url)
+            await initialise(url, TABLES)
             # Its clock cannot be put forward.
             settings = HEARTBEAT if fault is Fault.BLACK_HOLE else SETTINGS
             source = RethinkSource(through(proxy, url), settings)

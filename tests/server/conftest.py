@@ -7,6 +7,7 @@ import pytest
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.server.client import Client, connected
 from tests.server.database import Writer, writing
 from tests.server.running import Running, running, settings_for
@@ -15,7 +16,7 @@ from tests.server.running import Running, running, settings_for
 @pytest.fixture
 async def starbelly(database: DatabaseURL) -> DatabaseURL:
     """A new Starbelly database, with its tables and its two policies."""
-    await initialise(database)
+    await initialise(database, TABLES)
     return database
 
 

@@ -12,6 +12,7 @@ from rethinkdb import RethinkDB
 from graphql_api.embedded import EmbeddedServer
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 
 
 class Writer:
@@ -89,4 +90,6 @@ async def writing(url: DatabaseURL) -> AsyncIterator[Writer]:
 async def prepare_file(file: Path, *, password: str) -> None:
     """Make a data file of the embedded database: a new Starbelly database."""
     async with EmbeddedServer(file, password=password) as server:
-        await initialise(DatabaseURL(server.host, server.port, "starbelly", password=password))
+        await initialise(
+            DatabaseURL(server.host, server.port, "starbelly", password=password), TABLES
+        )

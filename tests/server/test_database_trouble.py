@@ -12,6 +12,7 @@ import pytest
 from graphql_api.embedded import EmbeddedServer
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.server.client import WAIT_S, GraphQLErrors, connected
 from tests.server.database import prepare_file
 from tests.server.operations import POLICIES, Replica
@@ -70,7 +71,7 @@ async def test_missing_tables_are_reported_with_the_command_that_makes_them(
         replica.apply(await operation.change())
         assert replica.status == "INITIALIZING"
         await until_logged(caplog, "graphql-api init")
-        await initialise(database)
+        await initialise(database, TABLES)
         # There is a moment in which the table is there, and empty: it may be seen ready so.
         while replica.status != "READY" or len(replica.rows) < 2:
             replica.apply(await operation.change())

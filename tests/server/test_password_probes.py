@@ -23,6 +23,7 @@ from graphql_api.cli import main
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import Settings, load
+from graphql_api.tables import TABLES
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import Writer, writing
 from tests.server.mutations import (
@@ -521,7 +522,7 @@ async def test_failing_database_with_passwords_in_its_rows_is_told_without_them(
         await operation.until_status("READY")
         await writer.run(writer.r.db(starbelly.database).table_drop("domain_login"))
         said = await operation.until_status("STALE")
-        await initialise(starbelly)
+        await initialise(starbelly, TABLES)
         await writer.insert("domain_login", login(login_test="new"))
         # The new table may be seen ready before the row comes, as if there were none any more.
         while said[-1].get("domainLogin", {}).get("loginTest") != "new":

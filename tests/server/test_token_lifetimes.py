@@ -20,6 +20,7 @@ from websockets.typing import Subprotocol
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.clients.load import policy, table
 from tests.server.client import connected
 from tests.server.database import Writer, writing
@@ -148,7 +149,7 @@ async def test_each_socket_ends_with_its_token_resumes_with_the_next_and_converg
     replicas = [Replica(NAMES_ONLY) for _ in range(SOCKETS)]
     embedded = ("embedded", "--port", "0", "--data", ":memory:", "--no-password")
     async with process(*embedded, says="is at ") as database:
-        await initialise(DatabaseURL.parse(database))
+        await initialise(DatabaseURL.parse(database), TABLES)
         serve = ["serve", "--port", "0", "--no-graphiql", "--jwt-key", str(key)]
         serve += ["--connection-init-timeout-s", "30"]  # it is not what is tried here
         async with (

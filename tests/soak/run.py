@@ -16,6 +16,7 @@ from pathlib import Path
 
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.benchmarks.processes import ROOT, Program, running
 from tests.soak import status
 from tests.soak.curve import Sample, line
@@ -157,7 +158,7 @@ def _database(directory: Path) -> Iterator[tuple[Program, str]]:
     command = [sys.executable, "-m", "graphql_api", "embedded", "--no-password", "--port", "0"]
     with running([*command, "--data", str(directory / "data.db")]) as program:
         url = DatabaseURL(program.host, program.port, "starbelly")
-        asyncio.run(initialise(url))
+        asyncio.run(initialise(url, TABLES))
         yield program, str(url)
 
 

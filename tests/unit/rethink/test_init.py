@@ -12,6 +12,7 @@ from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 
 
 async def run(url: DatabaseURL, term: Any) -> Any:
@@ -21,7 +22,7 @@ async def run(url: DatabaseURL, term: Any) -> Any:
 
 async def test_init_creates_everything_and_says_so(database: DatabaseURL) -> None:
     name = database.database
-    assert await initialise(database) == [
+    assert await initialise(database, TABLES) == [
         f"database {name}",
         f"table {name}.domain_login",
         f"table {name}.schedule",
@@ -40,7 +41,7 @@ async def test_init_creates_everything_and_says_so(database: DatabaseURL) -> Non
 
 
 async def test_standard_policies_are_those_of_a_new_starbelly(database: DatabaseURL) -> None:
-    await initialise(database)
+    await initialise(database, TABLES)
     policies = {
         policy["name"]: dict(policy) for policy in await TableReader(database).read("policy")
     }
@@ -94,10 +95,10 @@ async def test_standard_policies_are_those_of_a_new_starbelly(database: Database
 
 
 async def test_init_twice_creates_nothing_and_touches_nothing(database: DatabaseURL) -> None:
-    await initialise(database)
+    await initialise(database, TABLES)
     reader = TableReader(database)
     before = await reader.read("policy")
-    assert await initialise(database) == []
+    assert await initialise(database, TABLES) == []
     assert await reader.read("policy") == before
 
 
@@ -107,7 +108,7 @@ async def test_init_completes_what_is_there_and_touches_none_of_it(database: Dat
     await run(database, r.db_create(name))
     await run(database, r.db(name).table_create("policy"))
     await run(database, r.db(name).table("policy").insert({"id": "mine"}))
-    assert await initialise(database) == [
+    assert await initialise(database, TABLES) == [
         f"table {name}.domain_login",
         f"table {name}.schedule",
         f"index {name}.schedule.schedule_name",
@@ -118,7 +119,7 @@ async def test_init_completes_what_is_there_and_touches_none_of_it(database: Dat
 
 @pytest.mark.embedded_only  # a real one may make tables twice, see `initialise`
 async def test_inits_at_once_create_each_thing_once(database: DatabaseURL) -> None:
-    results = await asyncio.gather(*(initialise(database) for _ in range(5)))
+    results = await asyncio.gather(*(initialise(database, TABLES) for _ in range(5)))
     created = [line for lines in results for line in lines]
     assert len(created) == len(set(created)) == 8
     assert len(await TableReader(database).read("policy")) == 2
@@ -132,7 +133,7 @@ def contents(policy_ids: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
 
 
 async def test_new_database_gets_contents_that_name_its_policies(database: DatabaseURL) -> None:
-    await initialise(database, contents=contents)
+    await initialise(database, TABLES, contents=contents)
     reader = TableReader(database)
     ids = {policy["name"]: policy["id"] for policy in await reader.read("policy")}
     assert await reader.read("schedule") == contents(ids)["schedule"]
@@ -140,7 +141,7 @@ async def test_new_database_gets_contents_that_name_its_policies(database: Datab
 
     table = r.db(database.database).table("schedule")
     await run(database, table.delete())
-    assert await initialise(database, contents=contents) == []
+    assert await initialise(database, TABLES, contents=contents) == []
     assert await reader.read("schedule") == [], "what was deleted on purpose does not come back"
 
 
@@ -155,10 +156,10 @@ async def test_init_that_ended_half_way_is_made_good_by_the_next(database: Datab
         return {"schedule": contents(policy_ids)["schedule"], "gone": [{"id": "x"}]}
 
     with pytest.raises(PowerCutError):
-        await initialise(database, contents=half)
+        await initialise(database, TABLES, contents=half)
     with pytest.raises(DatabaseError, match="gone"):
-        await initialise(database, contents=half_written)
-    assert "policy Deep Crawl" in await initialise(database, contents=contents)
+        await initialise(database, TABLES, contents=half_written)
+    assert "policy Deep Crawl" in await initialise(database, TABLES, contents=contents)
     reader = TableReader(database)
     (schedule,) = await reader.read("schedule")
     assert schedule["policy_id"] in {policy["id"] for policy in await reader.read("policy")}

@@ -26,6 +26,7 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Document
+from graphql_api.tables import TABLES
 from tests.fault.clock import LIMIT_S, LoopClock
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer
 
@@ -47,7 +48,7 @@ ODD: dict[str, Any] = {
 
 @asynccontextmanager
 async def storing(url: DatabaseURL) -> AsyncIterator[RethinkStore]:
-    await initialise(url)
+    await initialise(url, TABLES)
     async with RethinkStore(url, timeouts=TIMEOUTS) as store:
         yield store
 

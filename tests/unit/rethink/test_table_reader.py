@@ -11,6 +11,7 @@ from graphql_api.rethink.driver import r
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
 from tests.fault.clock import LIMIT_S, LoopClock
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer, feed_of, rows
 
@@ -22,7 +23,7 @@ def reader(server: ScriptedServer, timeouts: Timeouts = TIMEOUTS) -> TableReader
 
 
 async def test_every_document_is_read(database: DatabaseURL) -> None:
-    await initialise(database)
+    await initialise(database, TABLES)
     documents = [{"id": f"{n:04}", "x": "x" * 500} for n in range(1500)]
     async with connect(database) as connection:
         await connection.run(r.db(database.database).table("schedule").insert(documents))
@@ -32,7 +33,7 @@ async def test_every_document_is_read(database: DatabaseURL) -> None:
 
 
 async def test_documents_with_some_keys_are_read(database: DatabaseURL) -> None:
-    await initialise(database)
+    await initialise(database, TABLES)
     documents = [{"id": key} for key in "abc"]
     async with connect(database) as connection:
         await connection.run(r.db(database.database).table("schedule").insert(documents))
@@ -43,7 +44,7 @@ async def test_documents_with_some_keys_are_read(database: DatabaseURL) -> None:
 
 
 async def test_missing_table_or_database_is_named(database: DatabaseURL) -> None:
-    await initialise(database)
+    await initialise(database, TABLES)
     with pytest.raises(TableMissingError, match=r"\.nothing does not exist"):
         await TableReader(database).read("nothing")
     with pytest.raises(TableMissingError, match="database nowhere does not exist"):
