@@ -43,6 +43,7 @@ from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.rethink.writer import RethinkWriter
 from graphql_api.schema import APISchema, Context, build_schema
+from graphql_api.schema.page_table import page_table
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
@@ -109,7 +110,7 @@ class Application(Starlette):
         if settings.graphiql:
             routes += graphiql_routes()
         if settings.live:
-            routes += live_routes()
+            routes += live_routes([page_table(table) for table in TABLES])
         super().__init__(
             routes=routes,
             middleware=[

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from graphql_api.errors import ConfigurationError, GraphQLAPIError
 
     try:
-        flags = vars(_parser().parse_args(arguments))
+        flags = vars(_parser(is_watching="watch" in arguments).parse_args(arguments))
         run: Callable[[Flags], int] = flags.pop("run")
         return run(flags)
     except GraphQLAPIError as error:
@@ -288,7 +288,12 @@ def _log_at(settings: CommonSettings) -> None:
         logging.getLogger(__name__).warning("%s", remark)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, is_watching: bool) -> argparse.ArgumentParser:
+    """What parses arguments.
+
+    Args:
+        is_watching: Whether `watch` may be among them: its tables take half a second to import.
+    """
     import argparse
     from importlib.metadata import version
 
@@ -299,7 +304,6 @@ def _parser() -> argparse.ArgumentParser:
         TokenSettings,
         WatchSettings,
     )
-    from graphql_api.watch.tables import TABLES
 
     class Parser(argparse.ArgumentParser):
         """A parser whose errors are one line."""
@@ -374,7 +378,12 @@ def _parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help=f"compare it with {_SCHEMA_FILE} instead"
     )
     watch = command("watch", _watch, "show rows in the terminal, and then each change of them")
-    watch.add_argument("table", choices=TABLES, help="what to watch")
+    if is_watching:
+        from graphql_api.watch.tables import TABLES, conditions_text
+
+        watch.add_argument(
+            "table", choices=TABLES, help=f"what to watch; --where selects {conditions_text()}"
+        )
     watch.add_argument(
         "--json", action="store_true", help="write each event as JSON on a line of its own"
     )

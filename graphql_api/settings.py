@@ -543,9 +543,8 @@ class WatchSettings(CommonSettings):
     )
     where: Conditions = Field(
         (),
-        description="show only these rows: policies by id or name, schedules by id, name, "
-        "enabled, policy or tag, logins by id or domain, such as name=crawl; all "
-        "conditions must hold",
+        description="show only these rows, such as name=crawl; all conditions must hold; the "
+        "help of the command lists them",
         json_schema_extra={"metavar": "KEY=VALUE"},
     )
     token: SecretStr | None = Field(

@@ -1,14 +1,16 @@
 """The page that shows the tables as they are, and marks what changes in them.
 
-It is three tables in plain HTML, with a style sheet and a few modules of JavaScript that speak
+It is the tables in plain HTML, with a style sheet and a few modules of JavaScript that speak
 graphql-transport-ws themselves. `main.mjs` puts the modules together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import PurePath
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,13 +30,21 @@ _HEADERS = page_headers(_POLICY, "no-cache")  # the files of one version fit eac
 _MEDIA_TYPES = {".css": "text/css", ".mjs": "text/javascript"}
 
 
-def live_routes() -> list[BaseRoute]:
+def live_routes(tables: Sequence[Mapping[str, Any]]) -> list[BaseRoute]:
     """The page at `/live`, and its files below that.
 
     The page names its files by the URL by which it was asked for, with or without a last slash, so
     a proxy may serve it below any path. Its GraphQL is at `graphql` beside it.
+
+    Args:
+        tables: What it shows, each as the type `Declared` of `tables.mjs`.
     """
-    made: list[BaseRoute] = [Route(PATH, _page())]
+    declared = f"export const DECLARED = {json.dumps(tables)};\n".encode()
+    module = StaticFile(declared, _MEDIA_TYPES[".mjs"], _HEADERS)
+    made: list[BaseRoute] = [
+        Route(PATH, _page()),
+        Route(f"{PATH}/declared.mjs", module.respond),
+    ]
     for file in files(__name__).iterdir():
         media_type = _MEDIA_TYPES.get(PurePath(file.name).suffix)
         if media_type is not None:

@@ -1,16 +1,18 @@
-/** The page: one connection, three tables, and what is said about them. */
+/** The page: one connection, the tables, and what is said about them. */
 
 import { Banner } from './banner.mjs';
 import { Connection, isNotAllowed } from './connection.mjs';
+import { DECLARED } from './declared.mjs';
 import { Section } from './section.mjs';
 import { Summary } from './summary.mjs';
-import { TABLES, subscription } from './tables.mjs';
+import { subscription, tableOf } from './tables.mjs';
 import { TableState } from './table_state.mjs';
 import { currentToken } from './token.mjs';
 
 /** How long drawing one table may take of a frame. */
 const DRAWING_MS = 12;
 
+const TABLES = DECLARED.map(tableOf);
 const banner = new Banner(() => connection.open());
 const summary = new Summary(document.getElementById('summary'));
 const states = new Map(TABLES.map((table) => [table.id, new TableState(table)]));

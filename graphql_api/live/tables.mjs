@@ -1,4 +1,4 @@
-/** The three tables: what is asked of each, and what its columns show. */
+/** The tables: what is asked of each, and what its columns show, from their declarations. */
 
 /**
  * A line of a cell: plain text, and how it is to look.
@@ -15,13 +15,9 @@
  */
 
 /**
- * What a row is shown by beside itself.
+ * A table as the server declares it, in the module `declared.mjs` that it makes.
  *
- * @typedef {{policyName: (id: string) => string | null | undefined}} Look
- */
-
-/**
- * @typedef {object} Table
+ * @typedef {object} Declared
  * @property {string} id of its subscription, and of its place in the page
  * @property {string} title
  * @property {string} field of the subscription
@@ -29,8 +25,18 @@
  * @property {string} entity the field of an event that holds the row
  * @property {string} deletedKey the field of a Deleted that holds the row's key
  * @property {string} selection
- * @property {(row: object) => string | null} order the text by which rows are sorted
- * @property {Column[]} columns the first names the row
+ * @property {{title: string, width: number, field: string}} name the field that names a row
+ * @property {{title: string, width: number, look: string, paths: string[][]}[]} columns
+ */
+
+/**
+ * What a row is shown by beside itself.
+ *
+ * @typedef {{policyName: (id: string) => string | null | undefined}} Look
+ */
+
+/**
+ * @typedef {Declared & {columns: Column[], order: (row: object) => string | null}} Table
  */
 
 const NONE = [{ text: '–', tone: 'quiet' }];
@@ -76,9 +82,9 @@ function yesOrNo(value, yes = 'yes', no = 'no') {
   return [value ? { text: yes, tone: 'good' } : { text: no, tone: 'quiet' }];
 }
 
-function limits(row) {
-  if (row.limits === null) return NONE;
-  const { maxItems, maxDuration, maxCost } = row.limits;
+function limits(values) {
+  if (values === null) return NONE;
+  const { maxItems, maxDuration, maxCost } = values;
   const parts = [];
   if (maxItems !== null) parts.push(`${number.format(maxItems)} items`);
   if (maxDuration !== null) parts.push(duration(maxDuration));
@@ -86,7 +92,7 @@ function limits(row) {
   return parts.length ? [{ text: parts.join(' · ') }] : [{ text: 'none', tone: 'quiet' }];
 }
 
-function interval({ numUnits, timeUnit, timing }) {
+function interval(numUnits, timeUnit, timing) {
   if (numUnits === null || timeUnit === null) return NONE;
   const unit = timeUnit.toLowerCase();
   const every = numUnits === 1 ? unit.slice(0, -1) : `${number.format(numUnits)} ${unit}`;
@@ -97,7 +103,7 @@ function interval({ numUnits, timeUnit, timing }) {
   return lines;
 }
 
-function policyOf({ policyId }, { policyName }) {
+function policyOf(policyId, { policyName }) {
   if (policyId === null) return NONE;
   const name = policyName(policyId);
   return [name ? { text: name } : { text: policyId, tone: 'quiet' }];
@@ -110,107 +116,47 @@ function user({ username, hasPassword, working }) {
   return { text: `${name}${working ? ': works' : ''}${password}`, tone: working ? 'good' : 'quiet' };
 }
 
-/** @type {Table[]} */
-export const TABLES = [
-  {
-    id: 'policies',
-    title: 'Policies',
-    field: 'policyChanges',
-    type: 'Policy',
-    entity: 'policy',
-    deletedKey: 'policyId',
-    selection: `id name limits { maxItems maxDuration maxCost } robotsTxt { usage }
-      authentication { enabled } updatedAt invalidFields`,
-    order: (row) => row.name,
-    columns: [
-      {
-        title: 'Name',
-        width: 24,
-        fields: ['name', 'invalidFields'],
-        lines: (row) => named(row.name, row),
-      },
-      { title: 'Limits', width: 24, fields: ['limits'], lines: limits },
-      {
-        title: 'robots.txt',
-        width: 9,
-        fields: ['robotsTxt'],
-        lines: ({ robotsTxt }) =>
-          robotsTxt?.usage ? [{ text: robotsTxt.usage.toLowerCase() }] : NONE,
-      },
-      {
-        title: 'Logs in',
-        width: 8,
-        fields: ['authentication'],
-        lines: (row) => yesOrNo(row.authentication?.enabled),
-      },
-      { title: 'Updated', width: 20, fields: ['updatedAt'], lines: (row) => moment(row.updatedAt) },
-    ],
-  },
-  {
-    id: 'schedules',
-    title: 'Schedules',
-    field: 'scheduleChanges',
-    type: 'Schedule',
-    entity: 'schedule',
-    deletedKey: 'scheduleId',
-    selection: `id scheduleName enabled numUnits timeUnit timing policyId jobCount updatedAt
-      invalidFields`,
-    order: (row) => row.scheduleName,
-    columns: [
-      {
-        title: 'Name',
-        width: 21,
-        fields: ['scheduleName', 'invalidFields'],
-        lines: (row) => named(row.scheduleName, row),
-      },
-      {
-        title: 'Enabled',
-        width: 8,
-        fields: ['enabled'],
-        lines: (row) => yesOrNo(row.enabled, 'on', 'off'),
-      },
-      { title: 'Runs', width: 15, fields: ['numUnits', 'timeUnit', 'timing'], lines: interval },
-      { title: 'Policy', width: 14, fields: ['policyId'], lines: policyOf },
-      {
-        title: 'Jobs',
-        width: 7,
-        fields: ['jobCount'],
-        lines: ({ jobCount }) => (jobCount === null ? NONE : [{ text: number.format(jobCount) }]),
-      },
-      { title: 'Updated', width: 20, fields: ['updatedAt'], lines: (row) => moment(row.updatedAt) },
-    ],
-  },
-  {
-    id: 'logins',
-    title: 'Domain logins',
-    field: 'domainLoginChanges',
-    type: 'DomainLogin',
-    entity: 'domainLogin',
-    deletedKey: 'domain',
-    selection: 'id loginUrl users { username hasPassword working } invalidFields',
-    order: (row) => row.id,
-    columns: [
-      {
-        title: 'Domain',
-        width: 24,
-        fields: ['domain', 'invalidFields'],
-        lines: (row) => named(row.id, row),
-      },
-      {
-        title: 'Login page',
-        width: 32,
-        fields: ['loginUrl'],
-        lines: ({ loginUrl }) => (loginUrl === null ? NONE : [{ text: loginUrl }]),
-      },
-      {
-        title: 'Users',
-        width: 26,
-        fields: ['users'],
-        lines: ({ users }) => (users?.length ? users.map(user) : NONE),
-      },
-    ],
-  },
-];
+/** How a cell shows its values, by the names that declarations have for it. */
+const LOOKS = {
+  text: (value) => (isShown(value) ? [{ text: String(value) }] : NONE),
+  word: (value) => (isShown(value) ? [{ text: String(value).toLowerCase() }] : NONE),
+  number: (value) => (isShown(value) ? [{ text: number.format(value) }] : NONE),
+  list: (values) => (values?.length ? [{ text: values.join(', ') }] : NONE),
+  switch: (value) => yesOrNo(value, 'on', 'off'),
+  yesOrNo: (value) => yesOrNo(value),
+  time: moment,
+  limits,
+  interval,
+  policy: policyOf,
+  users: (users) => (users?.length ? users.map(user) : NONE),
+};
+
+const isShown = (value) => value !== null && value !== undefined;
+const at = (row, path) => path.reduce((value, name) => value?.[name], row);
+
+/**
+ * A table as the page shows it.
+ *
+ * @param {Declared} declared
+ * @returns {Table}
+ */
+export function tableOf(declared) {
+  const { name } = declared;
+  const order = (row) => row[name.field];
+  const names = {
+    title: name.title,
+    width: name.width,
+    fields: [name.field, 'invalidFields'],
+    lines: (row) => named(order(row), row),
+  };
+  const columns = declared.columns.map(({ title, width, look, paths }) => ({
+    title,
+    width,
+    fields: paths.map(([field]) => field),
+    lines: (row, beside) => LOOKS[look](...paths.map((path) => at(row, path)), beside),
+  }));
+  return { ...declared, order, columns: [names, ...columns] };
+}
 
 /** The document by which a table is followed. */
 export function subscription({ field, type, entity, deletedKey, selection }) {

@@ -79,7 +79,8 @@ async def initialise(
     """
     created: list[str] = []
     # The last one is what makes a database new: see `contents`.
-    layouts = sorted(tables[::-1], key=lambda layout: layout.first_documents is not None)
+    layouts = list(reversed(tables))
+    layouts.sort(key=lambda layout: layout.first_documents is not None)
     first = {
         layout.name: [
             {"id": str(uuid4()), **document} for document in layout.first_documents(r.now())

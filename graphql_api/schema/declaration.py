@@ -15,6 +15,7 @@ import strawberry
 
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import FeedState, change_types
+from graphql_api.schema.columns import ForPeople
 from graphql_api.schema.document import Fields
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import RowFilter, conditions_of
@@ -37,6 +38,7 @@ class TableDeclaration(Generic[RowT]):
         name: The table's name in the database, which is what one of its rows is called in GraphQL.
         plural: What its rows are called: `domain_logins`.
         order: The order of its list: its name, and a row's sort key, which ends with the row's key.
+        people: How people see it.
         primary_key: The field of a document that holds its key.
         key_name: The name of the attribute that clients know a row by, if that is not `id`.
         indexes: The secondary indexes that Starbelly needs, as the names of stored fields.
@@ -57,6 +59,7 @@ class TableDeclaration(Generic[RowT]):
         name: str,
         plural: str,
         order: tuple[str, Callable[[RowT], tuple[Any, ...]]],
+        people: ForPeople,
         primary_key: str = "id",
         key_name: str | None = None,
         indexes: Sequence[str] = (),
@@ -71,6 +74,7 @@ class TableDeclaration(Generic[RowT]):
         self.name = name
         self.plural = plural
         self.words = name.replace("_", " ")
+        self.people = people
         self.primary_key = primary_key
         self.key_name = key_name
         self.indexes = indexes
@@ -89,13 +93,13 @@ class TableDeclaration(Generic[RowT]):
             beside=tuple(self._beside),
         )
         self._decode = row_decoder(row_type)
-        self._deleted_key = key_name or f"{name}_id"
+        self.deleted_key = key_name or f"{name}_id"
         self.key_type: Any = str if key_name else strawberry.ID
         self.changes = change_types(
             row_type,
             name,
             self.words,
-            (self._deleted_key, self.key_type),
+            (self.deleted_key, self.key_type),
             plural=plural.replace("_", " "),
         )
 
@@ -152,7 +156,7 @@ class TableDeclaration(Generic[RowT]):
     def deleted(self, cause: ChangeCause, key: str, previous: RowT, cursor: str) -> Any:
         """The event for a row that a subscriber held as `previous`, and holds no longer."""
         return self.changes.deleted(
-            cause=cause, previous=previous, cursor=cursor, **{self._deleted_key: key}
+            cause=cause, previous=previous, cursor=cursor, **{self.deleted_key: key}
         )
 
     def state(self, status: FeedStatus, cursor: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import strawberry
 
 from graphql_api.schema.changes import invalid_fields
+from graphql_api.schema.columns import Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import RowFilter, contains, one_of
@@ -70,5 +71,16 @@ DOMAIN_LOGINS = TableDeclaration(
     primary_key="domain",
     key_name="domain",
     order=("domain", lambda login: (login.domain,)),
+    people=ForPeople(
+        name="logins",
+        singular="login",
+        title="Domain logins",
+        named_by="domain",
+        name_title="Domain",
+        columns=(
+            Column(Look.TEXT, ("login_url",), live="Login page", width=32, terminal="LOGIN PAGE"),
+            Column(Look.USERS, ("users",), live="Users", width=26, terminal="USERS"),
+        ),
+    ),
     scopes=frozenset({Scope.LOGINS}),
 )

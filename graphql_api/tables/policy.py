@@ -8,6 +8,7 @@ from datetime import datetime
 import strawberry
 
 from graphql_api.schema.changes import invalid_fields
+from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document_problems import (
     PROBLEMS,
@@ -89,5 +90,17 @@ POLICIES = TableDeclaration(
     indexes=("name",),
     first_documents=standard_policies,
     order=("name", lambda policy: by_name(policy.name, policy.id)),
+    people=ForPeople(
+        name="policies",
+        singular="policy",
+        title="Policies",
+        named_by="name",
+        columns=(
+            Column(Look.LIMITS, ("limits",), live="Limits", width=24, terminal="LIMITS"),
+            Column(Look.WORD, ("robots_txt.usage",), live="robots.txt", width=9, terminal="ROBOTS"),
+            Column(Look.YES_OR_NO, ("authentication.enabled",), live="Logs in", width=8),
+            UPDATED,
+        ),
+    ),
     beside={"hidden": lambda document: hidden_nulls(document, ["proxy_rules"])},
 )

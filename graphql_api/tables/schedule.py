@@ -9,6 +9,7 @@ import strawberry
 
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import invalid_fields
+from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
 from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
@@ -132,5 +133,26 @@ SCHEDULES = TableDeclaration(
     indexes=("schedule_name",),
     order=("name", lambda schedule: by_name(schedule.schedule_name, schedule.id)),
     reads=("policy",),
+    people=ForPeople(
+        name="schedules",
+        singular="schedule",
+        title="Schedules",
+        named_by="schedule_name",
+        name_width=21,
+        columns=(
+            Column(
+                Look.INTERVAL,
+                ("num_units", "time_unit", "timing"),
+                live="Runs",
+                width=15,
+                terminal="EVERY",
+            ),
+            Column(Look.SWITCH, ("enabled",), live="Enabled", width=8, terminal="STATE"),
+            Column(Look.POLICY, ("policy_id",), live="Policy", width=14),
+            Column(Look.NUMBER, ("job_count",), live="Jobs", width=7, terminal="JOBS"),
+            Column(Look.LIST, ("tags",), terminal="TAGS"),
+            UPDATED,
+        ),
+    ),
     beside={"hidden": lambda document: hidden_nulls(document, ["tags"])},
 )

@@ -1,10 +1,16 @@
-"""The three tables, as they are watched."""
+"""The tables as they are watched: from their declarations."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from graphql_api.schema import TableDeclaration
+from graphql_api.schema.columns import Column as DeclaredColumn
+from graphql_api.schema.columns import Look, filter_keys, selections
+from graphql_api.schema.document import graphql_name
+from graphql_api.tables import TABLES as DECLARED
 from graphql_api.watch.differences import shown
 from graphql_api.watch.table import Column, Row, Table
 from graphql_api.watch.where import Condition, Kind
@@ -26,39 +32,31 @@ def _list(value: Any) -> str:
     return ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
 
 
-def _updated(row: Row) -> str:
-    """When a row was last changed, to the minute, in local time."""
-    text = _text(row.get("updatedAt"))
+def _time(value: Any) -> str:
+    """A time to the minute, in local time."""
+    text = _text(value)
     try:
         return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M}"
     except (ValueError, OverflowError):
         return text
 
 
-def _limits(row: Row) -> str:
-    limits = {
-        "{} items": _at(row, "limits", "maxItems"),
-        "cost {}": _at(row, "limits", "maxCost"),
-        "{} s": _at(row, "limits", "maxDuration"),
-    }
-    return ", ".join(form.format(shown(most)) for form, most in limits.items() if most is not None)
+def _limits(limits: Any) -> str:
+    forms = {"maxItems": "{} items", "maxCost": "cost {}", "maxDuration": "{} s"}
+    given = ((form, _at({"": limits}, "", name)) for name, form in forms.items())
+    return ", ".join(form.format(shown(most)) for form, most in given if most is not None)
 
 
-def _every(row: Row) -> str:
-    number, unit = row.get("numUnits"), _text(row.get("timeUnit")).lower()
+def _interval(number: Any, time_unit: Any, _: Any) -> str:
+    unit = _text(time_unit).lower()
     return f"{_text(number)} {unit.removesuffix('s') if number == 1 else unit}".strip()
 
 
-def _state(row: Row) -> str:
-    match row.get("enabled"):
-        case bool(enabled):
-            return "enabled" if enabled else "disabled"
-        case other:
-            return _text(other)
+def _yes_or_no(yes: str, no: str) -> Callable[[Any], str]:
+    return lambda value: (yes if value else no) if isinstance(value, bool) else _text(value)
 
 
-def _users(row: Row) -> str:
-    users = row.get("users")
+def _users(users: Any) -> str:
     if not isinstance(users, list):
         return ""
     return ", ".join(
@@ -67,102 +65,69 @@ def _users(row: Row) -> str:
     )
 
 
-_UPDATED = Column("UPDATED", _updated, is_optional=True)
+_CELLS: Mapping[Look, Callable[..., str]] = {
+    Look.TEXT: _text,
+    Look.WORD: _text,
+    Look.NUMBER: _text,
+    Look.LIST: _list,
+    Look.SWITCH: _yes_or_no("enabled", "disabled"),
+    Look.YES_OR_NO: _yes_or_no("yes", "no"),
+    Look.TIME: _time,
+    Look.LIMITS: _limits,
+    Look.INTERVAL: _interval,
+    Look.POLICY: _text,
+    Look.USERS: _users,
+}
 
-_POLICIES = Table(
-    name="policies",
-    singular="policy",
-    type_name="Policy",
-    subscription_field="policyChanges",
-    entity="policy",
-    deleted_key="policyId",
-    name_field="name",
-    name_title="NAME",
-    fields={
-        "name": "",
-        "createdAt": "",
-        "updatedAt": "",
-        "captchaSolverId": "",
-        "authentication": "{ enabled }",
-        "limits": "{ maxCost maxDuration maxItems }",
-        "mimeTypeRules": "{ pattern match save }",
-        "proxyRules": "{ pattern match proxyUrl }",
-        "robotsTxt": "{ usage readSitemaps obeyCrawlDelay }",
-        "urlNormalization": "{ enabled stripParameters }",
-        "urlRules": "{ pattern match action amount }",
-        "userAgents": "{ name }",
-        "invalidFields": "",
-    },
-    columns=(
-        Column("ROBOTS", lambda row: _text(_at(row, "robotsTxt", "usage"))),
-        Column("LIMITS", _limits),
-        _UPDATED,
-    ),
-    conditions={"id": Condition("ids", Kind.ANY_OF), "name": Condition("nameContains")},
-)
 
-_SCHEDULES = Table(
-    name="schedules",
-    singular="schedule",
-    type_name="Schedule",
-    subscription_field="scheduleChanges",
-    entity="schedule",
-    deleted_key="scheduleId",
-    name_field="scheduleName",
-    name_title="NAME",
-    fields={
-        "scheduleName": "",
-        "createdAt": "",
-        "updatedAt": "",
-        "enabled": "",
-        "timeUnit": "",
-        "numUnits": "",
-        "timing": "",
-        "jobName": "",
-        "jobCount": "",
-        "seeds": "",
-        "tags": "",
-        "policyId": "",
-        "invalidFields": "",
-    },
-    columns=(
-        Column("EVERY", _every),
-        Column("STATE", _state),
-        Column("JOBS", lambda row: _text(row.get("jobCount")), is_number=True),
-        Column("TAGS", lambda row: _list(row.get("tags"))),
-        _UPDATED,
-    ),
-    conditions={
-        "id": Condition("ids", Kind.ANY_OF),
-        "name": Condition("nameContains"),
-        "enabled": Condition("enabled", Kind.YES_OR_NO),
-        "policy": Condition("policyId"),
-        "tag": Condition("anyTag", Kind.ANY_OF),
-    },
-)
+def _cell(column: DeclaredColumn) -> Callable[[Row], str]:
+    show, paths = _CELLS[column.look], column.paths
+    return lambda row: show(*(_at(row, *path) for path in paths))
 
-_LOGINS = Table(
-    name="logins",
-    singular="login",
-    type_name="DomainLogin",
-    subscription_field="domainLoginChanges",
-    entity="domainLogin",
-    deleted_key="domain",
-    name_field="domain",
-    name_title="DOMAIN",
-    fields={
-        "domain": "",
-        "loginUrl": "",
-        "loginTest": "",
-        "users": "{ username hasPassword working }",
-        "invalidFields": "",
-    },
-    columns=(
-        Column("LOGIN PAGE", lambda row: _text(row.get("loginUrl"))),
-        Column("USERS", _users),
-    ),
-    conditions={"id": Condition("domains", Kind.ANY_OF), "domain": Condition("domainContains")},
-)
 
-TABLES = {table.name: table for table in (_POLICIES, _SCHEDULES, _LOGINS)}
+def watched(table: TableDeclaration[Any]) -> Table:
+    """A table as it is watched, from its declaration."""
+    people = table.people
+    return Table(
+        name=people.name,
+        singular=people.singular,
+        type_name=table.row_type.__name__,
+        subscription_field=graphql_name(f"{table.name}_changes"),
+        entity=graphql_name(table.name),
+        deleted_key=graphql_name(table.deleted_key),
+        name_field=graphql_name(people.named_by),
+        name_title=people.name_title.upper(),
+        fields=selections(table.row_type),
+        columns=tuple(
+            Column(
+                column.terminal,
+                _cell(column),
+                is_optional=column.is_optional,
+                is_number=column.look is Look.NUMBER,
+            )
+            for column in people.columns
+            if column.terminal is not None
+        ),
+        conditions={
+            key: Condition(member, _KINDS[kind])
+            for key, (member, kind) in filter_keys(table.filter_type).items()
+        },
+    )
+
+
+_KINDS = {list: Kind.ANY_OF, bool: Kind.YES_OR_NO, str: Kind.TEXT}
+
+TABLES = {table.people.name: watched(table) for table in DECLARED}
 """Every table that can be watched, by the name that the operator gives."""
+
+
+def conditions_text() -> str:
+    """What `--where` can select by: `policies by id or name, logins by id or domain`."""
+    return ", ".join(
+        f"{table.name} by {_alternatives([*table.conditions])}" for table in TABLES.values()
+    )
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last

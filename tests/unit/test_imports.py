@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "live": {"static_files"},
     "masking": set(),
     "static_files": {"headers"},
-    "watch": {"errors"},
+    "watch": {"errors", "schema", "tables"},
 }
 """Each place, and the places it may import beside itself."""
 

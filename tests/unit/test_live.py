@@ -7,17 +7,22 @@ import pytest
 from starlette.applications import Starlette
 
 from graphql_api.live import live_routes
+from graphql_api.schema.page_table import page_table
+from graphql_api.tables import TABLES
 
 FILES = {
     "/live": "text/html; charset=utf-8",
     "/live/live.css": "text/css; charset=utf-8",
+    "/live/declared.mjs": "text/javascript; charset=utf-8",
     "/live/main.mjs": "text/javascript; charset=utf-8",
 }
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = httpx.ASGITransport(Starlette(routes=live_routes()))
+    app = httpx.ASGITransport(
+        Starlette(routes=live_routes([page_table(table) for table in TABLES]))
+    )
     async with httpx.AsyncClient(transport=app, base_url="http://test") as client:
         yield client
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { TABLES } from '../../../graphql_api/live/tables.mjs';
+import { tableOf } from '../../../graphql_api/live/tables.mjs';
 import { TableState } from '../../../graphql_api/live/table_state.mjs';
 
-const [POLICIES, , LOGINS] = TABLES;
+const [POLICIES, , LOGINS] = JSON.parse(process.env.DECLARED).map(tableOf);
 
 const status = (status) => ({ __typename: 'FeedState', status });
 const added = (id, name) => ({ __typename: 'PolicyAdded', policy: { id, name } });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { duration, TABLES, words } from '../../../graphql_api/live/tables.mjs';
+import { duration, tableOf, words } from '../../../graphql_api/live/tables.mjs';
 
-const [POLICIES, SCHEDULES, LOGINS] = TABLES;
+const [POLICIES, SCHEDULES, LOGINS] = JSON.parse(process.env.DECLARED).map(tableOf);
 
 function shown(table, row, look = { policyName: () => undefined }) {
   return Object.fromEntries(
@@ -48,7 +48,7 @@ test('a row of nulls is shown, by its key', () => {
     invalidFields: [],
   };
   assert.deepEqual(Object.values(shown(SCHEDULES, schedule)).slice(1).flat(), Array(5).fill('–'));
-  const login = { id: 'd', loginUrl: null, users: null, invalidFields: [] };
+  const login = { id: 'd', domain: 'd', loginUrl: null, users: null, invalidFields: [] };
   assert.deepEqual(shown(LOGINS, login), { Domain: ['d'], 'Login page': ['–'], Users: ['–'] });
 });
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import strawberry
 
 from graphql_api.schema.changes import invalid_fields
+from graphql_api.schema.columns import Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.filters import RowFilter, contains
 from graphql_api.schema.pages import by_name
@@ -36,5 +37,16 @@ CAPTCHA_SOLVERS = TableDeclaration(
     name="captcha_solver",
     plural="captcha_solvers",
     indexes=("name",),
+    people=ForPeople(
+        name="solvers",
+        singular="solver",
+        title="CAPTCHA solvers",
+        named_by="name",
+        columns=(
+            Column(Look.TEXT, ("service_url",), live="Service", width=30, terminal="SERVICE"),
+            Column(Look.YES_OR_NO, ("require_phrase",), live="Phrase", width=8, terminal="PHRASE"),
+            Column(Look.NUMBER, ("min_length",), live="Shortest", width=8, terminal="SHORTEST"),
+        ),
+    ),
     order=("name", lambda solver: by_name(solver.name, solver.id)),
 )

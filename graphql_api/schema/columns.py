@@ -1,0 +1,130 @@
+"""How people see a table: in the terminal (`watch`) and on the page `/live`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from strawberry.types.base import get_object_definition, has_object_definition
+
+from graphql_api.schema.document import graphql_name
+from graphql_api.schema.filters import conditions_of
+
+
+class Look(Enum):
+    """How a cell shows its values. Those of the second group are for one table each."""
+
+    TEXT = "text"
+    WORD = "word"
+    """A member of an enum, in lower case."""
+    NUMBER = "number"
+    LIST = "list"
+    SWITCH = "switch"
+    """Whether something is on: `enabled` or `disabled`."""
+    YES_OR_NO = "yesOrNo"
+    TIME = "time"
+
+    LIMITS = "limits"
+    INTERVAL = "interval"
+    POLICY = "policy"
+    USERS = "users"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        look: How its cells show their values.
+        fields: Which fields of the row it shows, by the names of attributes; `limits.max_cost` is a
+            part of one.
+        live: What stands above it on the page; None, if it is not there.
+        width: Its share of the page's width.
+        terminal: What stands above it in the terminal; None, if it is not there.
+        is_optional: Whether the terminal leaves it out where there is no room for all.
+    """
+
+    look: Look
+    fields: tuple[str, ...]
+    live: str | None = None
+    width: int = 0
+    terminal: str | None = None
+    is_optional: bool = False
+
+    @property
+    def paths(self) -> list[list[str]]:
+        """Its fields in GraphQL's names, each as the steps that lead to it."""
+        return [[*map(graphql_name, field.split("."))] for field in self.fields]
+
+
+UPDATED = Column(
+    Look.TIME, ("updated_at",), live="Updated", width=20, terminal="UPDATED", is_optional=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ForPeople:
+    """What people call a table, and what they see of its rows.
+
+    Attributes:
+        name: What its rows are called in commands: `logins`.
+        singular: What one of them is called.
+        title: What stands above the table.
+        named_by: The attribute that names a row.
+        name_title: What stands above the names.
+        name_width: The share that names have of the page's width.
+        columns: What else is shown.
+    """
+
+    name: str
+    singular: str
+    title: str
+    named_by: str
+    columns: tuple[Column, ...]
+    name_title: str = "Name"
+    name_width: int = 24
+
+
+def selections(row_type: type) -> dict[str, str]:
+    """The fields of a row that are no keys, in GraphQL's names, with what to select in each."""
+    hints = get_type_hints(row_type)
+    return {
+        graphql_name(field.python_name): _selection(hints[field.python_name])
+        for field in get_object_definition(row_type, strict=True).fields
+        if field.is_basic_field and field.python_name != "id"
+    }
+
+
+def _selection(hint: Any) -> str:
+    type_ = _without_null(hint)
+    if get_origin(type_) is not None:
+        (type_,) = get_args(type_)
+    if not has_object_definition(type_):
+        return ""
+    parts = (f"{name} {inner}".strip() for name, inner in selections(type_).items())
+    return f"{{ {' '.join(parts)} }}"
+
+
+def filter_keys(filter_type: type) -> Mapping[str, tuple[str, type]]:
+    """The conditions that people can give: the member of the filter, and list, bool or str."""
+    hints = get_type_hints(filter_type)
+    return {
+        condition.key: (graphql_name(member), _kind(hints[member]))
+        for member, condition in conditions_of(filter_type).items()
+        if condition.key is not None
+    }
+
+
+def _kind(hint: Any) -> type:
+    type_ = _without_null(hint)
+    if get_origin(type_) is list:
+        return list
+    return bool if type_ is bool else str
+
+
+def _without_null(hint: Any) -> Any:
+    parts = [part for part in get_args(hint) if part is not NoneType]
+    return parts[0] if NoneType in get_args(hint) else hint
