@@ -13,15 +13,16 @@ START_WAIT_S = 30.0
 
 
 @asynccontextmanager
-async def process(*arguments: str, says: str) -> AsyncIterator[str]:
+async def process(*arguments: str, says: str, module: str = "graphql_api") -> AsyncIterator[str]:
     """`graphql-api` as a process of its own, until the context is left; and where it listens.
 
     Args:
         arguments: Its command and flags.
         says: What is before the URL in the line that it says when it has started.
+        module: What runs it.
     """
     running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "graphql_api", *arguments),
+        *(sys.executable, "-m", module, *arguments),
         stdout=PIPE,
         stderr=DEVNULL,
         env={name: os.environ[name] for name in os.environ if not name.startswith("GRAPHQL_API_")},
