@@ -66,7 +66,8 @@ def test_what_a_row_hides_survives_packing() -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_filters_look_only_at_the_facets_of_a_row(table: TableDeclaration[Any]) -> None:
-    row = decode(table.name, DOCUMENTS[table.name])
+    document = DOCUMENTS.get(table.name, {table.primary_key: "key"})
+    row = table.decode(document[table.primary_key], document)
     facets = table.packing.facets(row)
     assert NOTHING.matches(facets) is False
     for member in conditions_of(table.filter_type):
