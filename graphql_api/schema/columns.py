@@ -35,7 +35,7 @@ class Look(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table.
+    """A column of a table; one that stands elsewhere in the terminal is declared twice.
 
     Attributes:
         look: How its cells show their values.

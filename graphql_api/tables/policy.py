@@ -96,8 +96,9 @@ POLICIES = TableDeclaration(
         title="Policies",
         named_by="name",
         columns=(
-            Column(Look.LIMITS, ("limits",), live="Limits", width=24, terminal="LIMITS"),
+            Column(Look.LIMITS, ("limits",), live="Limits", width=24),
             Column(Look.WORD, ("robots_txt.usage",), live="robots.txt", width=9, terminal="ROBOTS"),
+            Column(Look.LIMITS, ("limits",), terminal="LIMITS"),
             Column(Look.YES_OR_NO, ("authentication.enabled",), live="Logs in", width=8),
             UPDATED,
         ),

@@ -140,6 +140,7 @@ SCHEDULES = TableDeclaration(
         named_by="schedule_name",
         name_width=21,
         columns=(
+            Column(Look.SWITCH, ("enabled",), live="Enabled", width=8),
             Column(
                 Look.INTERVAL,
                 ("num_units", "time_unit", "timing"),
@@ -147,7 +148,7 @@ SCHEDULES = TableDeclaration(
                 width=15,
                 terminal="EVERY",
             ),
-            Column(Look.SWITCH, ("enabled",), live="Enabled", width=8, terminal="STATE"),
+            Column(Look.SWITCH, ("enabled",), terminal="STATE"),
             Column(Look.POLICY, ("policy_id",), live="Policy", width=14),
             Column(Look.NUMBER, ("job_count",), live="Jobs", width=7, terminal="JOBS"),
             Column(Look.LIST, ("tags",), terminal="TAGS"),

@@ -88,7 +88,7 @@ async def test_rows_are_shown_in_order_with_their_counts(
     )
     await browser_page.expect("#policies .count").to_have_text("4")
     await browser_page.expect("#schedules tbody tr").to_have_text(
-        re.compile(r"Nightly *every day *on *a policy *7 *14 Nov 2023, 22:13:21")
+        re.compile(r"Nightly *on *every day *a policy *7 *14 Nov 2023, 22:13:21")
     )
     await browser_page.expect("#logins tbody tr").to_have_text(
         re.compile(r"example\.com *https://user:\*+@example\.com/login *ann: works")

@@ -76,7 +76,7 @@ def cells(table: str, row: Row) -> list[str]:
                 "robotsTxt": {"usage": "OBEY"},
                 "limits": {"maxItems": 5, "maxCost": 1.5, "maxDuration": 60.0},
             },
-            ["5 items, cost 1.5, 60 s", "OBEY"],
+            ["OBEY", "5 items, cost 1.5, 60 s"],
         ),
         (
             "schedules",
