@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from graphql_api.feeds.events import ChangeCause
 from tests.simulation.planting import Bug, Function
 
 # The feed: cache, views, subscribers.
@@ -40,11 +41,12 @@ def _merges_with_the_last_previous(_: Function) -> Function:
     return then
 
 
-def _merges_with_the_first_cause(_: Function) -> Function:
+def _merges_what_leaves_as_deleted(original: Function) -> Function:
     def then(self: Any, later: Any) -> Any:
-        if self.before is None and later.after is None:
-            return None
-        return replace(self, after=later.after, cause=self.cause or later.cause)
+        step = original(self, later)
+        if step is None or step.after is not None:
+            return step
+        return replace(step, cause=ChangeCause.DELETED)
 
     return then
 
@@ -382,10 +384,10 @@ BUGS = (
         _says_statuses_at_once,
     ),
     Bug(
-        "a merged change has the cause of the first crossing",
+        "what leaves a filter while its changes merge is called deleted",
         "8: the cause of what is merged",
         f"{_FEEDS}.view:Step.then",
-        _merges_with_the_first_cause,
+        _merges_what_leaves_as_deleted,
     ),
     Bug(
         "a slow subscriber's queue has no end",
