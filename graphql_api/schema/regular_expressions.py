@@ -65,6 +65,8 @@ def why_not_portable(pattern: str) -> str | None:
         return "a repetition count is too large"
     except RecursionError:
         return "groups are nested too deeply"
+    except RuntimeError:  # what early releases of Python 3.11 say of it
+        return "a look-behind is too long"
     if _END_OF_TEXT.search(pattern):
         return r"`\z` needs Python 3.14, and Starbelly runs on older ones: write `\Z`"
     return None

@@ -501,7 +501,9 @@ _OPERATIONS = [
     ),
     _acked(
         "more subscriptions than this server allows",
-        say(*[subscribe(SILENCE, id_) for id_ in "abcde"]),
+        say(*[subscribe(SILENCE, id_) for id_ in "abcd"]),
+        hear("next d"),
+        say(subscribe(SILENCE, "e")),
         hear("next e", "error e"),
         expected="next a, next b, next c, next d, next e, open",
         is_interleaved=True,
