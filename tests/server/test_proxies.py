@@ -18,9 +18,8 @@ from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer
 from tests.server.running import Running, running, settings_for, until_ready
 
-STREAM = json.dumps(
-    {"query": "subscription { policyChanges(includeInitial: false) { __typename } }"}
-)
+SUBSCRIPTION = "subscription { policyChanges(includeInitial: false) { __typename } }"
+STREAM = json.dumps({"query": SUBSCRIPTION})
 SOCKET = "subscription { policyChanges { __typename ... on FeedState { status } } }"
 TOTAL = "{ policies { total } }"
 ANSWER = {"data": {"policies": {"total": 2}}}
@@ -76,7 +75,7 @@ async def subscribers(client: Client) -> int:
 
 @pytest.mark.parametrize("http", ["1.1", "2"])
 async def test_requests_and_streams_get_through_the_documented_proxies(
-    proxied: Proxied, curl: Curl, http: str, writer: Writer, client: Client
+    proxied: Proxied, curl: Curl, writer: Writer, client: Client, *, program: str, http: str
 ) -> None:
     url = f"{proxied.http}/graphql"
     answer = await curl.post(url, json.dumps({"query": TOTAL}))
@@ -85,7 +84,11 @@ async def test_requests_and_streams_get_through_the_documented_proxies(
     padded = quote(TOTAL + " " * 10_000)
     assert json.loads((await curl(f"{url}?query={padded}")).body) == ANSWER
 
-    stream = ("-H", "content-type: application/json", "-d", STREAM, *EVENT_STREAM, url)
+    if program == "caddy" and http == "1.1":
+        # Debian's Caddy may end a stream that is asked for by POST; docs/deployment.md says so.
+        stream = (*EVENT_STREAM, f"{url}?query={quote(SUBSCRIPTION)}")
+    else:
+        stream = ("-H", "content-type: application/json", "-d", STREAM, *EVENT_STREAM, url)
     async with curl.lines(*stream) as lines:
         data = (line async for line in lines if line.startswith("data:"))
         assert "FeedState" in await anext(data)
@@ -143,7 +146,8 @@ async def test_client_cannot_name_another_address_than_its_own(
 ) -> None:
     forged = ("-H", "x-forwarded-for: 203.0.113.9", "-H", "content-type: application/json")
     url = f"{proxied.http}/graphql"
-    async with curl.lines(*forged, "-d", STREAM, *EVENT_STREAM, url) as lines:
+    stream = f"{url}?query={quote(SUBSCRIPTION)}"
+    async with curl.lines(*forged, *EVENT_STREAM, stream) as lines:
         await anext(lines)
         second = await curl(*forged, url, body=json.dumps({"query": TOTAL}))
         assert second.status == 200, "they are of loopback, whose requests are not counted"
