@@ -25,17 +25,38 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from graphql_api import demo, sample
+from graphql_api.auth.authenticator import Access
+from graphql_api.auth.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
+from graphql_api.auth.principal import Principal, Verifier
+from graphql_api.auth.tokens import Tokens
+from graphql_api.documents.checked_documents import CheckedDocuments, check_document, default_rules
+from graphql_api.documents.document_limits import DocumentLimits
+from graphql_api.documents.documents import Documents
+from graphql_api.documents.manifest import read_manifest
+from graphql_api.documents.persisted import PersistedDocuments
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
 from graphql_api.errors import ConfigurationError
+from graphql_api.execution.broadcaster import FanOut
+from graphql_api.execution.query_executor import QueryExecutor
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.garbage import leave_out_what_stays
 from graphql_api.graphiql.routes import graphiql_routes
+from graphql_api.limits.connection_limits import Admission, AdmissionMiddleware
+from graphql_api.limits.cpu_budget import CPUBudgets, charge_new_tasks
+from graphql_api.limits.origin_check import Guard, GuardMiddleware
+from graphql_api.limits.rate_limit import TokenBuckets
+from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.live import live_routes
 from graphql_api.machine import Machine
+from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
+from graphql_api.protocols.cors import CrossOrigin, CrossOriginMiddleware
+from graphql_api.protocols.event_stream import StreamLimits
+from graphql_api.protocols.http import GraphQLHTTP
+from graphql_api.protocols.websocket import GraphQLTransportWS, Limits
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
@@ -48,28 +69,7 @@ from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import TABLES
-from graphql_api.transport.access import Access
-from graphql_api.transport.admission import Admission, AdmissionMiddleware
-from graphql_api.transport.checked_documents import CheckedDocuments, check_document, default_rules
-from graphql_api.transport.cors import CrossOrigin, CrossOriginMiddleware
-from graphql_api.transport.cpu_budget import CPUBudgets, charge_new_tasks
-from graphql_api.transport.document_limits import DocumentLimits
-from graphql_api.transport.documents import Documents
-from graphql_api.transport.event_stream import StreamLimits
-from graphql_api.transport.fan_out import FanOut
-from graphql_api.transport.guard import Guard, GuardMiddleware
-from graphql_api.transport.http import GraphQLHTTP
-from graphql_api.transport.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
-from graphql_api.transport.manifest import read_manifest
-from graphql_api.transport.paths import without_last_slash
-from graphql_api.transport.persisted import PersistedDocuments
-from graphql_api.transport.principal import Principal, Verifier
-from graphql_api.transport.query_executor import QueryExecutor
-from graphql_api.transport.rate_limit import TokenBuckets
-from graphql_api.transport.refusal_log import RefusalLog
-from graphql_api.transport.tokens import Tokens
-from graphql_api.transport.watched_file import FileWatch, WatchedFile
-from graphql_api.transport.websocket import GraphQLTransportWS, Limits
+from graphql_api.watched_file import FileWatch, WatchedFile
 
 log = logging.getLogger(__name__)
 

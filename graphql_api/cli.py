@@ -81,7 +81,7 @@ def _serve(flags: Flags) -> int:
 
     settings = load(Settings, flags)
     _log_at(settings)
-    from graphql_api import server
+    from graphql_api.server import uvicorn_server as server
 
     listening = server.listening(settings.host, settings.port, ipv6_only=settings.ipv6_only)
     with naming_as_given(Settings, flags), listening as listeners:
@@ -109,7 +109,7 @@ async def _run_embedded(settings: EmbeddedSettings) -> None:
 
     from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
     from graphql_api.errors import ConfigurationError
-    from graphql_api.server import listening_failed
+    from graphql_api.server.uvicorn_server import listening_failed
     from graphql_api.startup import embedded_lines, in_url
 
     stop = asyncio.Event()
@@ -150,10 +150,10 @@ def _init(flags: Flags) -> int:
 def _token_create(flags: Flags) -> int:
     from datetime import UTC, datetime
 
+    from graphql_api.auth.token_file import add_token
+    from graphql_api.auth.tokens import new_token
     from graphql_api.schema.scopes import names
     from graphql_api.settings import TokenSettings, load
-    from graphql_api.transport.token_file import add_token
-    from graphql_api.transport.tokens import new_token
 
     arguments = dict(flags)
     name, scopes = arguments.pop("name"), arguments.pop("scope")
@@ -177,9 +177,9 @@ def _token_create(flags: Flags) -> int:
 def _token_list(flags: Flags) -> int:
     import time
 
+    from graphql_api.auth.token_file import read_tokens
     from graphql_api.schema.scopes import names
     from graphql_api.settings import TokenSettings, load
-    from graphql_api.transport.token_file import read_tokens
 
     now_s = time.time()
     for token in read_tokens(load(TokenSettings, flags).tokens):
@@ -193,8 +193,8 @@ def _token_list(flags: Flags) -> int:
 
 
 def _token_revoke(flags: Flags) -> int:
+    from graphql_api.auth.token_file import remove_token
     from graphql_api.settings import TokenSettings, load
-    from graphql_api.transport.token_file import remove_token
 
     arguments = dict(flags)
     name = arguments.pop("name")

@@ -127,7 +127,7 @@ class NoFlood(logging.Filter):
     """
 
     _CAUSED_BY_CLIENTS = frozenset(
-        {"graphql_api.schema.writing", "graphql_api.transport.guard", "uvicorn.error"}
+        {"graphql_api.schema.writing", "graphql_api.limits.origin_check", "uvicorn.error"}
     )
 
     def __init__(

@@ -24,10 +24,10 @@ from prometheus_client.registry import Collector
 
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
-from graphql_api.transport.event_stream import EventStreams
-from graphql_api.transport.protocol import CloseCode
-from graphql_api.transport.traffic import Histogram
-from graphql_api.transport.websocket import GraphQLTransportWS
+from graphql_api.limits.traffic import Histogram
+from graphql_api.protocols.event_stream import EventStreams
+from graphql_api.protocols.graphql_transport_ws import CloseCode
+from graphql_api.protocols.websocket import GraphQLTransportWS
 
 _TABLE = ("table",)
 

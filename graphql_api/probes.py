@@ -9,16 +9,16 @@ from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from graphql_api.auth.authenticator import Access
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.headers import joined_lines
 from graphql_api.metrics import registry
+from graphql_api.protocols.event_stream import EventStreams
+from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.tables import TABLES
-from graphql_api.transport.access import Access
-from graphql_api.transport.event_stream import EventStreams
-from graphql_api.transport.websocket import GraphQLTransportWS
 
 GetFeeds: TypeAlias = Callable[[], Feeds]
 """Gives a server's feeds, while it runs."""

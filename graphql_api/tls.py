@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 
 from graphql_api.errors import ConfigurationError
-from graphql_api.transport.watched_file import WatchedFiles
+from graphql_api.watched_file import WatchedFiles
 
 
 class Certificate(WatchedFiles[ssl.SSLContext]):

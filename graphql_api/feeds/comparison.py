@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from graphql_api.feeds.decoding import DocumentDecoder
 from graphql_api.feeds.events import Version
 from graphql_api.feeds.table import Document
-from graphql_api.feeds.turns import Turns
+from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
 

@@ -29,7 +29,7 @@ from graphql_api.feeds.sightings import Sighting, Sightings
 from graphql_api.feeds.source import Source, SourceReady
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import Filter, Table
-from graphql_api.feeds.turns import Pause, Turns, turn_of_the_loop
+from graphql_api.turns import Pause, Turns, turn_of_the_loop
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")

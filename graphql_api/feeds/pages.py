@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from graphql_api.feeds.cache import Page, WatchCache
 from graphql_api.feeds.table import Filter
-from graphql_api.feeds.turns import Turns
+from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
 

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from graphql_api.transport.value_count import OBJECT_VALUES
+from graphql_api.documents.value_count import OBJECT_VALUES
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_VALUES = 10_000

@@ -23,8 +23,9 @@ from typing import Any
 import uvloop
 from pydantic import SecretStr
 
-from graphql_api import garbage, server
+from graphql_api import garbage
 from graphql_api.app import create_app
+from graphql_api.server import uvicorn_server as server
 from graphql_api.settings import Settings
 
 TICK_S = 0.002

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from graphql_api.documents.manifest import read_manifest
 from graphql_api.schema import build_schema
 from graphql_api.tables import TABLES
-from graphql_api.transport.manifest import read_manifest
 from tests.clients.http.node import run
 from tests.clients.program import EXAMPLES
 from tests.server.running import Running

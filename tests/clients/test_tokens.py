@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from graphql_api.auth.authenticator import Access
+from graphql_api.auth.principal import Verifier
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.transport.access import Access
-from graphql_api.transport.principal import Verifier
-from graphql_api.transport.watched_file import WatchedFile
+from graphql_api.watched_file import WatchedFile
 from tests.clients.load import policy
 from tests.clients.program import program
 from tests.fault.clock import LoopClock
 from tests.server.database import Writer
 from tests.server.operations import POLICIES, Replica
 from tests.server.running import running, settings_for
-from tests.unit.transport.signing import SECRET, signed
+from tests.unit.auth.signing import SECRET, signed
 
 pytestmark = [pytest.mark.usefixtures("packages"), pytest.mark.timeout(300)]
 

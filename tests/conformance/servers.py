@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from graphql_api import server
 from graphql_api.app import create_app
+from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.server import uvicorn_server as server
 from graphql_api.settings import Settings
-from graphql_api.transport.websocket import GraphQLTransportWS
 from tests.conformance.raw_websocket import WAIT_S
 from tests.conformance.schema import build_schema, toys
 

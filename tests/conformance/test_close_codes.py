@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from graphql_api.transport.protocol import CloseCode
-from graphql_api.transport.uvicorn_protocol import OutletProtocol
-from graphql_api.transport.watched import SocketLimits
-from graphql_api.transport.websocket import Limits
+from graphql_api.protocols.graphql_transport_ws import CloseCode
+from graphql_api.protocols.websocket import Limits
+from graphql_api.server.flow_control import SocketLimits
+from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.conformance.raw_websocket import (
     WAIT_S,
     Opcode,

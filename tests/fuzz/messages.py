@@ -13,9 +13,8 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from graphql_api.transport.documents import Documents
-from graphql_api.transport.messages import InvalidMessageError, parse
-from graphql_api.transport.protocol import (
+from graphql_api.documents.documents import Documents
+from graphql_api.protocols.graphql_transport_ws import (
     Action,
     Close,
     Connect,
@@ -26,6 +25,7 @@ from graphql_api.transport.protocol import (
     State,
     Stop,
 )
+from graphql_api.protocols.messages import InvalidMessageError, parse
 from tests.conformance.conversation import complete, init, ping, pong, subscribe
 from tests.fuzz.target import Target
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from graphql_api.embedded.connection import Connection
-from graphql_api.transport.protocol import ServerProtocol
+from graphql_api.protocols.graphql_transport_ws import ServerProtocol
 from tests.fuzz.mutation import Mutation
 from tests.fuzz.target import Target
 from tests.fuzz.targets import TARGETS

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from graphql_api import server
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.server import uvicorn_server as server
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S
 

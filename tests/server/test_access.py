@@ -23,22 +23,22 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from graphql_api.auth.authenticator import Access
+from graphql_api.auth.principal import Verifier
+from graphql_api.auth.token_file import add_token, remove_token
+from graphql_api.auth.tokens import new_token
+from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
-from graphql_api.transport.access import Access
-from graphql_api.transport.principal import Verifier
-from graphql_api.transport.refusal_log import RefusalLog
-from graphql_api.transport.token_file import add_token, remove_token
-from graphql_api.transport.tokens import new_token
-from graphql_api.transport.watched_file import WatchedFile
+from graphql_api.watched_file import WatchedFile
 from tests.server.client import WAIT_S, GraphQLErrors, connected
 from tests.server.database import Writer
 from tests.server.operations import DOMAIN_LOGINS, POLICIES, Replica
 from tests.server.running import Running, running, settings_for, until_ready
+from tests.unit.auth.signing import claims, jwk, jwks, private_key, public_pem, signed
+from tests.unit.auth.test_jwt import forged, hmac_forged
 from tests.unit.schema.documents import POLICY
-from tests.unit.transport.signing import claims, jwk, jwks, private_key, public_pem, signed
-from tests.unit.transport.test_jwt import forged, hmac_forged
-from tests.unit.transport.test_uvicorn_protocol import FakeLoop
+from tests.unit.server.test_uvicorn_websocket import FakeLoop
 
 QUERY = "{ policies { total } }"
 

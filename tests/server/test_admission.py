@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.server import Server
+from graphql_api.server.uvicorn_server import Server
 from tests.conformance.conversation import init
 from tests.conformance.raw_websocket import (
     Frame,

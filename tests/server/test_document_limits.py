@@ -9,8 +9,8 @@ import httpx
 import pytest
 from graphql import get_introspection_query
 
+from graphql_api.documents.persisted import document_id
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.transport.persisted import document_id
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.running import Running, running, settings_for
 

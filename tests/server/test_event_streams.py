@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from graphql_api import server as server_module
 from graphql_api.app import Application, create_app
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.server import uvicorn_server as server_module
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer

@@ -16,9 +16,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from graphql_api import server as server_module
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.server import uvicorn_server as server_module
 from tests.server.client import WAIT_S, connected
 from tests.server.running import Running, running, settings_for, until_ready
 

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from graphql_api import server
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.server import uvicorn_server as server
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.operations import POLICIES, Replica
@@ -180,7 +180,7 @@ async def test_failure_to_send_clients_away_is_logged(
             await client.execute(POLICIES.query)
         uvicorn.should_exit = True
         await serving
-    (record,) = [r for r in caplog.records if r.name == "graphql_api.server"]
+    (record,) = [r for r in caplog.records if r.name == "graphql_api.server.uvicorn_server"]
     assert record.exc_info is not None
     assert "no way out" in str(record.exc_info[1])
 

@@ -26,7 +26,7 @@ from tests.server.client import connected
 from tests.server.database import Writer, writing
 from tests.server.operations import POLICIES, Replica
 from tests.server.process import process
-from tests.unit.transport.signing import SECRET, signed
+from tests.unit.auth.signing import SECRET, signed
 
 SOCKETS = 500
 COMING_S = 5.0

@@ -260,7 +260,6 @@ def _forgets_who_waits(_: Function) -> Function:
 
 
 _FEEDS = "graphql_api.feeds"
-_TRANSPORT = "graphql_api.transport"
 
 BUGS = (
     Bug(
@@ -404,19 +403,19 @@ BUGS = (
     Bug(
         "a client that takes nothing is served for ever",
         "8: who takes nothing is cut",
-        f"{_TRANSPORT}.watched:StallWatch.is_stalled",
+        "graphql_api.server.flow_control:StallWatch.is_stalled",
         _is_never_stalled,
     ),
     Bug(
         "a client that reads slowly is cut",
         "8: who reads steadily is never cut",
-        f"{_TRANSPORT}.watched:StallWatch.is_stalled",
+        "graphql_api.server.flow_control:StallWatch.is_stalled",
         _counts_from_the_first_look,
     ),
     Bug(
         "a client that was held up is forgotten",
         "8: who reads again goes on",
-        f"{_TRANSPORT}.member:Member._go_on",
+        "graphql_api.execution.member:Member._go_on",
         _forgets_who_waits,
     ),
     Bug(
@@ -428,13 +427,13 @@ BUGS = (
     Bug(
         "a shutdown closes all sockets at once",
         "9: a shutdown is spread",
-        f"{_TRANSPORT}.websocket:GraphQLTransportWS.close_all",
+        "graphql_api.protocols.websocket:GraphQLTransportWS.close_all",
         _closes_all_at_once,
     ),
     Bug(
         "a shutdown closes with 1001",
         "9: a shutdown says 1012",
-        f"{_TRANSPORT}.websocket:GraphQLTransportWS.close_all",
+        "graphql_api.protocols.websocket:GraphQLTransportWS.close_all",
         _says_going_away,
     ),
     Bug(
@@ -452,7 +451,7 @@ BUGS = (
     Bug(
         "a token's end is not noticed",
         "access: until the token's end",
-        f"{_TRANSPORT}.access:Hold._watch",
+        "graphql_api.auth.authenticator:Hold._watch",
         _does_nothing,
     ),
 )

@@ -18,7 +18,6 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from graphql_api import server as product
 from graphql_api.app import create_app
 from graphql_api.embedded import EmbeddedServer
 from graphql_api.embedded.catalog import Catalog
@@ -31,6 +30,7 @@ from graphql_api.machine import Machine
 from graphql_api.rethink.connection import Connection, connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.server import uvicorn_server as product
 from graphql_api.settings import Settings
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.network import Network, Process

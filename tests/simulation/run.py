@@ -18,13 +18,13 @@ from typing import Any
 from unittest import mock
 
 from graphql_api import app
+from graphql_api.documents import documents
+from graphql_api.documents.documents import Documents
 from graphql_api.feeds.feed import FeedSettings
 from graphql_api.schema import APISchema, TableDeclaration, build_schema, errors
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.fault_log import FaultLog
 from graphql_api.schema.forbidden import ForbidEarly
-from graphql_api.transport import documents
-from graphql_api.transport.documents import Documents
 from tests.simulation import entropy
 from tests.simulation.author import story_of
 from tests.simulation.loop import SimulatedLoop, current_process

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import uvloop
 
-from graphql_api import garbage, server
+from graphql_api import garbage
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.server import uvicorn_server as server
 from tests.server.running import settings_for
 from tests.soak import status
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from graphql_api import server
 from graphql_api.cli import FAILED, MISUSED, OK, main
+from graphql_api.server import uvicorn_server as server
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def handlers_of_signals() -> Iterator[None]:
 
 STUB = """
 import asyncio, contextlib, sys, types
-from graphql_api.transport.admission import Admission
+from graphql_api.limits.connection_limits import Admission
 from graphql_api.errors import ConfigurationError, DatabaseRefusedError
 
 async def app(scope, receive, send):

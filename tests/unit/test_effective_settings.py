@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from graphql_api import server
 from graphql_api.app import create_app
 from graphql_api.cli import main
 from graphql_api.effective_settings import effective_settings
 from graphql_api.errors import ConfigurationError
+from graphql_api.server import uvicorn_server as server
 from graphql_api.settings import Settings, load
 from graphql_api.tls import Certificate
 

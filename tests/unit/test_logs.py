@@ -55,7 +55,7 @@ def passed(
     no_flood: NoFlood,
     message: str,
     *args: object,
-    name: str = "graphql_api.transport.guard",
+    name: str = "graphql_api.limits.origin_check",
     level: int = logging.INFO,
 ) -> str | None:
     """What is said of a record, if anything is."""
@@ -86,4 +86,6 @@ def test_flood_hides_no_other_kind_and_no_error() -> None:
     assert passed(no_flood, "Unsupported upgrade request.", name=uvicorn)
     for _ in range(2):
         assert passed(no_flood, "a bug", name=uvicorn, level=logging.ERROR)
-        assert passed(no_flood, "the WebSocket ended", name="graphql_api.transport.connection")
+        assert passed(
+            no_flood, "the WebSocket ended", name="graphql_api.protocols.websocket_connection"
+        )

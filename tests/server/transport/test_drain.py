@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from graphql_api.transport.uvicorn_protocol import OutletProtocol
-from graphql_api.transport.websocket import Limits
+from graphql_api.protocols.websocket import Limits
+from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.fault.clock import LoopClock, some_steps
 from tests.server.transport.test_slow_clients import FLOOD, PATIENT, stalling
 from tests.server.transport.test_websocket import nothing_left

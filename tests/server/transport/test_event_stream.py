@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graphql_api.auth.authenticator import Access
 from graphql_api.errors import BadCursorError
-from graphql_api.transport.access import Access
-from graphql_api.transport.event_stream import StreamLimits
-from graphql_api.transport.http import GraphQLHTTP
-from graphql_api.transport.uvicorn_http import StreamingProtocol
-from graphql_api.transport.watched import SocketLimits
+from graphql_api.protocols.event_stream import StreamLimits
+from graphql_api.protocols.http import GraphQLHTTP
+from graphql_api.server.flow_control import SocketLimits
+from graphql_api.server.uvicorn_http import StreamingProtocol
 from tests.fault.clock import LoopClock, some_steps
 from tests.server.event_source import EVENT_STREAM, EventSource, event_source
 from tests.server.transport.toy import Row, Running, serve
@@ -223,9 +223,9 @@ async def test_internal_error_is_told_and_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve(GraphQLHTTP) as server:
-        monkeypatch.setattr("graphql_api.transport.sse.next_event", None)
+        monkeypatch.setattr("graphql_api.protocols.sse.next_event", None)
         monkeypatch.setattr(
-            "graphql_api.transport.event_stream._Stream._fail", lambda self, _: self._complete()
+            "graphql_api.protocols.event_stream._Stream._fail", lambda self, _: self._complete()
         )
         async with stream(server, "subscription { count }") as source:
             await source.completed()

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graphql_api.transport.http import GraphQLHTTP, MediaType, accepted, accepts_event_stream
+from graphql_api.protocols.http import GraphQLHTTP, MediaType, accepted, accepts_event_stream
 from tests.server.transport.toy import serve
 
 JSON = "application/json"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from graphql_api.transport.http import GraphQLHTTP
+from graphql_api.protocols.http import GraphQLHTTP
 from tests.server.transport.toy import Client, connected, serve
 
 ABSENT: Any = object()

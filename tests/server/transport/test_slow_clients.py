@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from graphql_api.transport.uvicorn_protocol import OutletProtocol
-from graphql_api.transport.watched import SocketLimits
-from graphql_api.transport.websocket import Limits
+from graphql_api.protocols.websocket import Limits
+from graphql_api.server.flow_control import SocketLimits
+from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.server.transport.test_websocket import nothing_left
 from tests.server.transport.toy import Client, Row, Running, connected, serve
-from tests.unit.transport.test_uvicorn_protocol import FakeLoop
+from tests.unit.server.test_uvicorn_websocket import FakeLoop
 
 FLOOD = "subscription { flood(size: 10000) }"
 ROWS = "subscription { rows { value text } }"

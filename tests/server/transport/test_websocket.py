@@ -14,13 +14,13 @@ from starlette.types import Scope
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from graphql_api.auth.authenticator import Access, Hold, OnEnd
+from graphql_api.auth.principal import ANYBODY, Principal
+from graphql_api.documents.documents import Documents
+from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
-from graphql_api.transport.access import Access, Hold, OnEnd
-from graphql_api.transport.documents import Documents
-from graphql_api.transport.principal import ANYBODY, Principal
-from graphql_api.transport.request import Members
-from graphql_api.transport.uvicorn_protocol import OutletProtocol
-from graphql_api.transport.websocket import Limits
+from graphql_api.protocols.websocket import Limits
+from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.conformance import raw_websocket
 from tests.server.transport.toy import Client, Row, Running, connected, opened, serve
 

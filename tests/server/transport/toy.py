@@ -16,18 +16,18 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from graphql_api.auth.principal import Principal
 from graphql_api.errors import BadCursorError
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
-from graphql_api.transport.principal import Principal
-from graphql_api.transport.uvicorn_http import StreamingProtocol
-from graphql_api.transport.uvicorn_protocol import OutletProtocol
-from graphql_api.transport.websocket import GraphQLTransportWS
+from graphql_api.server.uvicorn_http import StreamingProtocol
+from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.no_store import NoStore
 from tests.server.client import WAIT_S
-from tests.unit.transport.toy import Topic, ToySource
+from tests.unit.execution.toy import Topic, ToySource
 
 
 class Toys:

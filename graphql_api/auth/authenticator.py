@@ -1,0 +1,196 @@
+"""Who may use the server, and until when.
+
+```
+ authorization ──▶ bearer token ──▶ Access ──▶ Principal ──▶ Hold, while a connection lasts
+                                      ▲                        │
+               token file, JWT keys ──┘   expired, revoked ────┴──▶ the connection is ended
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol, TypeAlias
+
+from starlette.types import Scope as ASGIScope
+
+from graphql_api.auth.credentials import bearer_token
+from graphql_api.auth.principal import ANYBODY, InvalidTokenError, Principal, Verifier
+from graphql_api.documents.request import Members
+from graphql_api.errors import UnauthenticatedError
+from graphql_api.files import SpareDescriptor
+from graphql_api.limits.refusal_log import RefusalLog
+from graphql_api.watched_file import WatchedFile
+
+log = logging.getLogger(__name__)
+
+_MAX_SLEEP_S = 60.0
+"""How soon a leap of the machine's clock is noticed: a timer knows nothing of one."""
+
+_EXPIRED, _REVOKED = "the token has expired", "the token has been revoked"
+
+
+class Timer(Protocol):
+    """Something that is going to be called."""
+
+    def cancel(self) -> None:
+        """Do not call it."""
+
+
+CallLater: TypeAlias = Callable[[float, Callable[[], None]], Timer]
+"""Has something called after some seconds, as an event loop does."""
+
+OnEnd: TypeAlias = Callable[[str], object]
+"""Ends a connection, for the reason that it is told; called once at most, and must not raise."""
+
+
+class Access:
+    """Decides who is served. Without verifiers, that is everybody, for whatever they want.
+
+    Args:
+        verifiers: The files that tell whose tokens are valid.
+        clock: Tells the time, in seconds since 1970.
+        call_later: Wakes up at the end of a connection; the running event loop's, if absent.
+        refusals: Tells the operator who is not served.
+    """
+
+    def __init__(
+        self,
+        verifiers: Sequence[WatchedFile[Verifier]] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+        call_later: CallLater | None = None,
+        refusals: RefusalLog | None = None,
+    ) -> None:
+        self._verifiers = verifiers
+        self._clock = clock
+        self._call_later = call_later
+        self._refusals = RefusalLog() if refusals is None else refusals
+        self._holds: dict[Hold, None] = {}  # in order
+        self._grants = self._current_grants()
+
+    @property
+    def holds(self) -> int:
+        """How many connections there are."""
+        return len(self._holds)
+
+    async def admit(self, scope: ASGIScope, payload: Members | None) -> Principal:
+        """The principal of a WebSocket, by its handshake and its `connection_init`.
+
+        Raises:
+            UnauthenticatedError: It has no valid credentials.
+        """
+        return self.principal(scope, payload)
+
+    def principal(self, scope: ASGIScope, payload: Members | None = None) -> Principal:
+        """The principal of a request.
+
+        Args:
+            scope: The request's, or the handshake's, as ASGI has it.
+            payload: That of `connection_init`, if there is one.
+
+        Raises:
+            UnauthenticatedError: It has no valid credentials.
+        """
+        if not self._verifiers:
+            return ANYBODY
+        try:
+            return self._verify(bearer_token(scope, payload))
+        except UnauthenticatedError as error:
+            host, _ = scope.get("client") or ("somewhere", 0)
+            self._refusals.refused(host, error.for_log)
+            raise
+
+    def hold(self, principal: Principal, on_end: OnEnd) -> Hold:
+        """Keep a connection for as long as its principal's credentials are valid.
+
+        Whoever holds it releases it when the connection is over.
+        """
+        call_later = self._call_later or asyncio.get_running_loop().call_later
+        hold = Hold(self._holds, principal, on_end, self._clock, call_later)
+        if self._is_withdrawn(hold):  # since its token was looked at
+            hold.end(_REVOKED)
+        return hold
+
+    def refresh(self, spare: SpareDescriptor | None = None) -> None:
+        """Read the files that have changed, and end the connections whose grant is withdrawn.
+
+        Args:
+            spare: Given up for a moment, if the process has no other descriptor.
+        """
+        self._refusals.flush()
+        changes = [verifier.refresh(spare) for verifier in self._verifiers]
+        if not any(changes):
+            return
+        self._grants = self._current_grants()
+        revoked = [hold for hold in self._holds if self._is_withdrawn(hold)]
+        for hold in revoked:
+            hold.end(_REVOKED)
+        if revoked:
+            log.info("ended %d connections whose tokens have been revoked", len(revoked))
+
+    def _current_grants(self) -> frozenset[Hashable]:
+        nothing: frozenset[Hashable] = frozenset()
+        return nothing.union(*(verifier.value.grants for verifier in self._verifiers))
+
+    def _is_withdrawn(self, hold: Hold) -> bool:
+        return bool(self._verifiers) and hold.principal.grant not in self._grants
+
+    def _verify(self, token: str) -> Principal:
+        reasons: list[str] = []
+        for verifier in self._verifiers:
+            try:
+                return verifier.value.verify(token, self._clock())
+            except InvalidTokenError as error:
+                reasons.append(str(error))
+        raise UnauthenticatedError(
+            "the token is not valid", for_log="; ".join(reasons), has_token=True
+        )
+
+
+class Hold:
+    """A connection, from the moment when its client is known. `Access.hold` makes it."""
+
+    __slots__ = ("_call_later", "_clock", "_holds", "_on_end", "_timer", "principal")
+
+    def __init__(
+        self,
+        holds: dict[Hold, None],
+        principal: Principal,
+        on_end: OnEnd,
+        clock: Callable[[], float],
+        call_later: CallLater,
+    ) -> None:
+        self._holds = holds
+        self._on_end = on_end
+        self._clock = clock
+        self._call_later = call_later
+        self._timer: Timer | None = None
+        self.principal = principal
+        holds[self] = None
+        if principal.expires_at_s is not None:
+            self._watch()
+
+    def release(self) -> None:
+        """Nothing is to be ended any more; does nothing the second time."""
+        self._holds.pop(self, None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def end(self, reason: str) -> None:
+        """End the connection, unless that is over."""
+        if self in self._holds:
+            self.release()
+            self._on_end(reason)
+
+    def _watch(self) -> None:
+        assert self.principal.expires_at_s is not None
+        left_s = self.principal.expires_at_s - self._clock()
+        if left_s <= 0:
+            self.end(_EXPIRED)
+            return
+        self._timer = self._call_later(min(left_s, _MAX_SLEEP_S), self._watch)

@@ -1,0 +1,1 @@
+"""What clients ask for: documents, parsed, checked, remembered and bounded."""

@@ -1,0 +1,236 @@
+"""The documents that clients send, or name by their sha256: parsed, checked, and remembered.
+
+Clients send the same few again and again. A long one that is new is parsed and checked by a thread
+of its own, since nothing else can interrupt that: 10 000 tokens take half a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Container, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from weakref import WeakValueDictionary
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    Node,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    VariableNode,
+    parse,
+)
+
+from graphql_api.documents.persisted import PersistedDocuments
+from graphql_api.limits.cpu_budget import ClientBudget
+
+RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
+"""The arguments of a subscription that decide where its events begin, and nothing else."""
+
+LONG_TEXT = 500
+"""Characters; so many are 250 tokens at most, which take some 10 ms."""
+
+
+class Document:
+    """A parsed document; nobody may change it.
+
+    Attributes:
+        text: Its text; one object for all who sent an equal one.
+        node: Its syntax tree.
+        checked_by: The rules by which it was checked last.
+        errors: What they found.
+    """
+
+    def __init__(self, text: str, node: DocumentNode) -> None:
+        self.text = text
+        self.node = node
+        self.checked_by: tuple[type[ASTValidationRule], ...] = ()
+        self.errors: list[GraphQLError] = []
+
+    @cached_property
+    def resumption_variables(self) -> frozenset[str]:
+        """The variables that only say where events begin.
+
+        They are used nowhere but as the value of a resumption argument of an operation's own field;
+        whatever a fragment does with a variable makes it another one.
+        """
+        resuming = [
+            argument.value
+            for definition in self.node.definitions
+            if isinstance(definition, OperationDefinitionNode)
+            for field in definition.selection_set.selections
+            if isinstance(field, FieldNode)
+            for argument in field.arguments or ()
+            if argument.name.value in RESUMPTION_ARGUMENTS
+            if isinstance(argument.value, VariableNode)
+        ]
+        elsewhere = _variables(self.node, leave_out={id(node) for node in resuming})
+        return frozenset(node.name.value for node in resuming).difference(elsewhere)
+
+
+def _variables(root: Node, leave_out: Container[int]) -> Iterator[str]:
+    """The variables that are used below a node, apart from some uses, by their `id`."""
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, VariableDefinitionNode) or id(node) in leave_out:
+            continue
+        if isinstance(node, VariableNode):
+            yield node.name.value
+        for key in node.keys:
+            child = getattr(node, key)
+            if isinstance(child, Node):
+                nodes.append(child)
+            elif isinstance(child, tuple):
+                nodes += child
+
+
+class Documents:
+    """The documents that parsed, as many of those used last as fit.
+
+    Only documents without a syntax error are remembered, and none that would take more than a tenth
+    of the room: nobody can push out what others use by sending rubbish.
+
+    Args:
+        max_chars: How long the remembered texts may be together; a parsed document takes about a
+            hundred bytes for each character.
+        max_tokens: How many tokens a document may have; parsing holds up everybody.
+        persisted: The texts that clients need not send.
+        check: Finds what is wrong with a document, and notes it there. Only a document without
+            errors can be registered; none, if this is absent.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_chars: int = 200_000,
+        max_tokens: int = 10_000,
+        persisted: PersistedDocuments | None = None,
+        check: Callable[[Document], Sequence[GraphQLError]] | None = None,
+    ) -> None:
+        self._max_chars = max_chars
+        self._max_tokens = max_tokens
+        self._persisted = PersistedDocuments() if persisted is None else persisted
+        self._check = check
+        self._chars = 0
+        self._in_use = WeakValueDictionary[str, Document]()
+        # Documents that are being checked: a thousand who send the same one wait for one check.
+        self._checking: dict[str, asyncio.Future[tuple[Document | GraphQLError, float]]] = {}
+        self._thread = ThreadPoolExecutor(1, "documents")
+        self._parsed: OrderedDict[str, Document] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._parsed)
+
+    def find(self, text: str | None, id_: str | None) -> Document:
+        """The document that a client has sent, or named, or both: then it is registered.
+
+        Args:
+            text: Its text.
+            id_: Its sha256; at least one of them is there.
+
+        Raises:
+            GraphQLSyntaxError: It has an error, or too many tokens, or is nested too deeply.
+            GraphQLError: It is not known, or may not be executed; with its code.
+        """
+        if text is None:
+            assert id_ is not None, "a request has one of them"
+            return self.parse(self._persisted.text(id_))
+        self._persisted.check(text, id_)
+        document = self.parse(text)
+        if id_ is None or self._check is None or self._persisted.is_known(id_):
+            return document
+        if not self._check(document):
+            self._persisted.register(id_, text)
+        return document
+
+    async def prepare(
+        self, text: str | None, id_: str | None, budget: ClientBudget
+    ) -> Document | None:
+        """Parse and check a document beside the event loop, if that would take long.
+
+        Args:
+            text: As of `find`.
+            id_: The same.
+            budget: Whose CPU time it takes.
+
+        Returns:
+            The document, for which `find` and `parse` need no time as long as it is referred to;
+            None, if it has been there, or is short.
+
+        Raises:
+            GraphQLSyntaxError: As of `find`.
+            GraphQLError: The same.
+            OverBudgetError: The client would have to wait for too long.
+        """
+        if text is None:
+            assert id_ is not None, "a request has one of them"
+            text = self._persisted.text(id_)
+        else:
+            self._persisted.check(text, id_)
+        if len(text) <= LONG_TEXT or text in self._parsed or text in self._in_use:
+            return None
+        await budget.pause()
+        if text in self._parsed or text in self._in_use:
+            return None  # another client has brought it
+        checking = self._checking.get(text)
+        is_shared = checking is not None
+        if checking is None:
+            loop = asyncio.get_running_loop()
+            checking = loop.run_in_executor(self._thread, self._parsed_and_checked, text)
+            self._checking[text] = checking
+            checking.add_done_callback(lambda _: self._checking.pop(text, None))
+        document, took_s = await asyncio.shield(checking)
+        if not is_shared:
+            budget.spend(took_s)
+        if isinstance(document, GraphQLError):
+            raise document
+        document = self._in_use.setdefault(text, document)  # another client may have brought it
+        if text not in self._parsed:
+            self._remember(document)
+        return document
+
+    def _parsed_and_checked(self, text: str) -> tuple[Document | GraphQLError, float]:
+        """A new document, or why there is none; and how much CPU time that took."""
+        began_s = time.thread_time()
+        try:
+            document = self._new(text)
+            if self._check is not None:
+                self._check(document)
+        except GraphQLSyntaxError as error:
+            return error, time.thread_time() - began_s
+        return document, time.thread_time() - began_s
+
+    def parse(self, text: str) -> Document:
+        """The document of a text.
+
+        Raises:
+            GraphQLSyntaxError: It has an error, or too many tokens, or is nested too deeply.
+        """
+        document = self._parsed.get(text)
+        if document is not None:
+            self._parsed.move_to_end(text)
+            return document
+        document = self._in_use.get(text)
+        if document is None:
+            document = self._new(text)
+            self._remember(document)
+        return document
+
+    def _new(self, text: str) -> Document:
+        return Document(text, parse(text, max_tokens=self._max_tokens))
+
+    def _remember(self, document: Document) -> None:
+        text = document.text
+        if len(text) <= self._max_chars // 10:
+            self._parsed[text] = document
+            self._chars += len(text)
+            while self._chars > self._max_chars:
+                forgotten, _ = self._parsed.popitem(last=False)
+                self._chars -= len(forgotten)

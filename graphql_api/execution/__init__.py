@@ -1,0 +1,1 @@
+"""Operations executed, once for everyone who asked the same."""

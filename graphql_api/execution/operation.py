@@ -1,0 +1,191 @@
+"""One subscription on its way through Strawberry and graphql-core, up to its source of events.
+
+This is Strawberry's `Schema.subscribe`, taken apart. Its extensions, the coercion of variables and
+the resolver run once for each subscriber, as they do there; but the source of events comes out as
+the resolver made it, so that one execution of an event can serve many equal subscribers.
+
+Sources: `_stream` in strawberry/schema/schema.py of 0.341; `subscribe` in
+graphql/execution/execute.py of graphql-core 3.3, which suggests to compose the pipeline.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from graphql import (
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    MiddlewareManager,
+    create_source_event_stream,
+    execute_subscription_event,
+)
+from graphql.pyutils import AwaitableOrValue
+from strawberry.extensions import SchemaExtension
+from strawberry.extensions.base_extension import HOOK_METHODS
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext, validate_document
+from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
+
+from graphql_api.documents.documents import Document
+from graphql_api.documents.request import Request
+from graphql_api.errors import GraphQLAPIError
+from graphql_api.execution import result_json
+from graphql_api.execution.event_executor import EventExecutor
+from graphql_api.execution.query_executor import QueryExecutor
+from graphql_api.schema import APISchema, Context
+
+
+class RequestError(GraphQLAPIError):
+    """A subscription did not come about; `errors` are for the client."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+class SubscriptionExecution:
+    """What executes one subscription: `subscribe` once, then `execute` for each event.
+
+    Both belong into `operation()`, which is what extensions know as the operation.
+
+    Args:
+        schema: What to execute on.
+        request: What is asked for.
+        document: Its document, parsed.
+        context: What its resolvers are given.
+    """
+
+    def __init__(
+        self, schema: APISchema, request: Request, document: Document, context: Context
+    ) -> None:
+        extensions = schema.get_extensions()
+        self._schema = schema
+        self._document = document
+        self._state = ExecutionContext(
+            query=document.text,
+            schema=schema,
+            allowed_operations=(OperationType.SUBSCRIPTION,),
+            context=context,
+            variables=request.variables,
+            provided_operation_name=request.operation_name,
+            operation_extensions=request.extensions,
+        )
+        for extension in extensions:
+            extension.execution_context = self._state
+        self._runner = schema.create_extensions_runner(self._state, extensions)
+        self._adds_results = any(_overrides(extension, "get_results") for extension in extensions)
+        resolving = [extension for extension in extensions if _overrides(extension, "resolve")]
+        self._middleware = MiddlewareManager(*resolving) if resolving else None
+        self.executor: Executor[Any]
+        """What `subscribe` has made of the request."""
+        self.context = context
+        self.has_hooks = any(_overrides(extension, "on_operation") for extension in extensions)
+        """Whether it matters when `operation()` is left."""
+        self.is_composable = all(map(_is_composable, extensions))
+        """Whether all extensions can be run here. If not, `Schema.subscribe` has to do it."""
+
+    def operation(self) -> AbstractContextManager[None]:
+        """The time from before the subscription until after its last event."""
+        return self._runner.operation()
+
+    async def subscribe(self) -> AsyncIterable[object]:
+        """Check the request, and have the resolver make the source of events.
+
+        Raises:
+            RequestError: The request is wrong, or the resolver failed.
+        """
+        self._state.graphql_document = self._document.node
+        with self._runner.parsing():
+            pass  # it is done; but an extension may want to look
+        with self._runner.validation():
+            self._validate()
+        if self._state.pre_execution_errors:
+            raise self._failed(self._state.pre_execution_errors)
+        with self._runner.executing():
+            if self._state.result is not None:  # an extension has refused it
+                raise self._failed(self._state.result.errors or [])
+            executor = _executor_class(self._schema).build(
+                self._schema._schema,  # noqa: SLF001 - there is no other way to it
+                self._document.node,
+                self._state.root_value,
+                self.context,
+                self._state.variables,
+                self._state.operation_name,
+                middleware=self._middleware,
+                operation_extensions=self._state.operation_extensions,
+            )
+            if isinstance(executor, list):
+                raise self._failed(executor)
+            self.executor = executor
+            source = create_source_event_stream(executor)
+            if not isinstance(source, AsyncIterable | ExecutionResult):
+                source = await source
+        if isinstance(source, ExecutionResult):
+            raise self._failed(source.errors or [])
+        return source
+
+    def execute(
+        self, event: object, context: Context | None = None
+    ) -> AwaitableOrValue[ExecutionResult]:
+        """Resolve the operation's fields on one event; the calls do not affect each other.
+
+        Args:
+            event: What the source gave.
+            context: What resolvers are given for this event; the subscription's, if absent.
+        """
+        executor = self.executor.build_per_event_executor(event)
+        if context is not None:
+            executor.context_value = context
+        return execute_subscription_event(executor)
+
+    def encode(self, result: ExecutionResult) -> bytes:
+        """The payload of the `next` message for a result."""
+        if result.errors:
+            self._expose(result.errors)
+        added = self._runner.get_extensions_results_sync() if self._adds_results else None
+        return result_json.execution_result(result.data, result.errors, added)
+
+    def failed(self, error: Exception) -> RequestError:
+        """What to tell the client when the source of events has failed."""
+        return self._failed([GraphQLError(str(error), original_error=error)])
+
+    def _validate(self) -> None:
+        if self._state.pre_execution_errors is not None:
+            return  # an extension has done it
+        rules = self._state.validation_rules
+        if rules != self._document.checked_by:
+            schema = self._schema._schema  # noqa: SLF001 - as above
+            self._document.errors = validate_document(schema, self._document.node, rules)
+            self._document.checked_by = rules
+        self._state.pre_execution_errors = [*self._document.errors]
+
+    def _failed(self, errors: list[GraphQLError]) -> RequestError:
+        self._expose(errors)
+        return RequestError(errors)
+
+    def _expose(self, errors: list[GraphQLError]) -> None:
+        self._schema._process_errors(errors, self._state)  # noqa: SLF001 - as Strawberry does
+
+
+def _executor_class(schema: APISchema) -> type[Executor[Any]]:
+    if schema.execution_context_class in (StrawberryGraphQLCoreExecutionContext, QueryExecutor):
+        return EventExecutor
+    return schema.execution_context_class
+
+
+def _overrides(extension: SchemaExtension, method: str) -> bool:
+    return getattr(type(extension), method) is not getattr(SchemaExtension, method)
+
+
+def _is_composable(extension: SchemaExtension) -> bool:
+    """Whether an extension needs neither to wait nor to stand around each single result."""
+    if _overrides(extension, "on_stream_result"):
+        return False
+    hooks = (getattr(type(extension), name) for name in (*HOOK_METHODS, "get_results"))
+    return not any(
+        inspect.isasyncgenfunction(hook) or inspect.iscoroutinefunction(hook) for hook in hooks
+    )

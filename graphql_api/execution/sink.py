@@ -1,0 +1,217 @@
+"""Where the texts for one client go, without waiting: frames of a WebSocket, or an event stream.
+
+A server of ours gives each connection an outlet as an ASGI extension, `EXTENSION`, which writes to
+the transport directly: see `uvicorn_websocket` and `uvicorn_http`. On any other ASGI server
+`ASGIOutlet` does what can be done with `await send(...)`. Whoever writes need not know which of
+them it is.
+
+Both take what they are given, and say when that becomes too much: whoever has much to send asks
+before whether there is room, and otherwise waits until the outlet is empty again. Small answers may
+be written at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Never, Protocol
+
+from starlette.types import Message, Scope, Send
+
+EXTENSION = "graphql_api.outlet"
+"""The key in a scope's `extensions`; the value is `{"outlet": Outlet}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """What becomes of a payload on its way to one subscription's client.
+
+    Attributes:
+        prefix: What comes before it.
+        suffix: What comes after it.
+        identify: Makes of the event and its payload what is framed; the payload itself, if absent.
+    """
+
+    prefix: bytes
+    suffix: bytes
+    identify: Callable[[object, bytes], bytes] | None = None
+
+
+WRITE_BUFFER_BYTES = 65_536
+"""How much may wait for a client before its outlet is not writable, by default."""
+
+
+def took_nothing(timeout_s: float) -> str:
+    """Why a client is dropped that has not taken anything for so long."""
+    return f"it took nothing for {timeout_s:g} s"
+
+
+class Outlet(Protocol):
+    """Takes the texts for one client, in UTF-8.
+
+    Attributes:
+        lost_because: Why the outlet has dropped the connection; empty, if it has not.
+    """
+
+    lost_because: str
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether there is room for more; never, once it is closed."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing that is written now would be sent."""
+
+    def on_writable(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once, as soon as the outlet is empty again, or closed."""
+
+    def write_text(self, text: bytes) -> None:
+        """Send this text, as a frame of its own on a WebSocket."""
+
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+        """Send a text of `prefix + middle + suffix` for each of `middles`."""
+
+    async def flush(self) -> None:
+        """Wait until everything has been handed to the server."""
+
+    def abort(self) -> None:
+        """Drop the connection, with all that is unsent."""
+
+
+async def writable(outlet: Outlet) -> None:
+    """Wait until there is room for more, or the outlet is closed."""
+    while not (outlet.is_writable or outlet.is_closed):
+        woken = asyncio.Event()
+        outlet.on_writable(woken.set)
+        await woken.wait()
+
+
+def websocket_message(text: bytes) -> Message:
+    """The ASGI message that sends a frame of a WebSocket."""
+    return {"type": "websocket.send", "text": text.decode()}
+
+
+def response_message(text: bytes) -> Message:
+    """The ASGI message that sends a part of a response."""
+    return {"type": "http.response.body", "body": text, "more_body": True}
+
+
+class ASGIOutlet:
+    """An outlet on an ASGI server that knows nothing of it.
+
+    Its texts wait here while `send` does, and nobody sees how much of a text has left: a client
+    that takes less than what the server buffers in `send_timeout_s` counts as one that takes
+    nothing, and the transport cannot be aborted, only left to the server.
+
+    Args:
+        send: The connection's; for texts it is called by `run` only.
+        message: Makes the ASGI message that sends a text.
+        write_buffer_bytes: How much may wait before the outlet is not writable.
+        send_timeout_s: How long a client may take nothing.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        message: Callable[[bytes], Message] = websocket_message,
+        *,
+        write_buffer_bytes: int,
+        send_timeout_s: float,
+    ) -> None:
+        self._send = send
+        self._message = message
+        self._write_buffer_bytes = write_buffer_bytes
+        self._send_timeout_s = send_timeout_s
+        self._texts: deque[bytes] = deque()
+        self._unsent_bytes = 0
+        self._filled = asyncio.Event()
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+        self._callbacks: list[Callable[[], None]] = []
+        self.is_closed = False
+        self.lost_because = ""
+
+    @property
+    def is_writable(self) -> bool:
+        """As in `Outlet`."""
+        return self._unsent_bytes < self._write_buffer_bytes and not self.is_closed
+
+    def on_writable(self, callback: Callable[[], None]) -> None:
+        """As in `Outlet`."""
+        self._callbacks.append(callback)
+
+    def write_text(self, text: bytes) -> None:
+        """As in `Outlet`."""
+        if self.is_closed:
+            return
+        self._texts.append(text)
+        self._unsent_bytes += len(text)
+        self._filled.set()
+        self._emptied.clear()
+
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+        """As in `Outlet`."""
+        for middle in middles:
+            self.write_text(prefix + middle + suffix)
+
+    async def flush(self) -> None:
+        """As in `Outlet`."""
+        await self._emptied.wait()
+
+    def abort(self) -> None:
+        """As in `Outlet`, as far as possible: what the server holds already may still be sent."""
+        self.is_closed = True
+        self._texts.clear()
+        self._unsent_bytes = 0
+        self._emptied.set()
+        self._call_back()
+
+    async def run(self) -> Never:
+        """Send what is written, for as long as the connection lasts.
+
+        Raises:
+            OSError: The client has gone, or has taken nothing for the time limit (TimeoutError).
+        """
+        try:
+            while True:
+                await self._filled.wait()
+                while self._texts:
+                    text = self._texts.popleft()
+                    try:
+                        async with asyncio.timeout(self._send_timeout_s):
+                            await self._send(self._message(text))
+                    except TimeoutError:
+                        self.lost_because = took_nothing(self._send_timeout_s)
+                        raise
+                    self._unsent_bytes -= len(text)
+                self._filled.clear()
+                self._emptied.set()
+                self._call_back()
+        finally:
+            self.abort()
+
+    def _call_back(self) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+def outlet_of(
+    scope: Scope,
+    send: Send,
+    message: Callable[[bytes], Message] = websocket_message,
+    *,
+    write_buffer_bytes: int,
+    send_timeout_s: float,
+) -> Outlet:
+    """The outlet that the server gives a connection, or an `ASGIOutlet` of these arguments."""
+    extension = (scope.get("extensions") or {}).get(EXTENSION)
+    if extension is not None:
+        outlet: Outlet = extension["outlet"]
+        return outlet
+    return ASGIOutlet(
+        send, message, write_buffer_bytes=write_buffer_bytes, send_timeout_s=send_timeout_s
+    )

@@ -1,0 +1,262 @@
+"""How much of the server's processor one client may use.
+
+```
+ connection ──┐
+              ├─▶ ClientBudget ── spend: after each step of work, what it took
+ address ─────┘                └─ pause: let others have their turn; wait, if it is overdrawn
+```
+
+A budget is a pair of token buckets that hold seconds of CPU time: one of the connection, one that
+all connections of its address share. Work is measured while it is done, and charged afterwards; so
+a budget may be overdrawn, by one step at most. An operation of a client whose budget is overdrawn
+waits until it is not, and others are served. One that would wait for too long is refused with
+`RATE_LIMITED`.
+
+Long work is done in turns, see `turn_queue`. It is measured by the steps of tasks. A task that is
+created while a budget is in force, by graphql-core for one of many fields for instance, charges the
+same budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+from types import coroutine
+from typing import Any, TypeVar
+
+from starlette.types import Scope
+
+from graphql_api.errors import OverBudgetError
+from graphql_api.limits.rate_limit import TokenBuckets
+from graphql_api.limits.turn_queue import TurnQueue
+from graphql_api.turns import Turns
+
+T = TypeVar("T")
+
+_budget: ContextVar[ClientBudget | None] = ContextVar("budget", default=None)
+"""The budget that the current task charges."""
+
+
+class ClientBudget:
+    """The CPU time of one connection, and of its address.
+
+    Args:
+        buckets: Those of connections and those of addresses, in seconds, each with this client's
+            key; a key that is None has no limit.
+        max_wait_s: How long one pause may last.
+        queue: The turns of all clients.
+        thread: Where `apart` calls functions, those of all clients one after the other.
+        clock: Measures what work takes, in seconds of CPU time.
+    """
+
+    __slots__ = ("_buckets", "_max_wait_s", "_queue", "_thread", "clock", "long_work")
+
+    def __init__(
+        self,
+        *buckets: tuple[TokenBuckets, Hashable | None],
+        max_wait_s: float,
+        queue: TurnQueue,
+        thread: Executor | None = None,
+        clock: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._queue = queue
+        self._thread = thread
+        self.long_work = asyncio.Lock()
+        """Held while something is done of which one client does one at a time."""
+        self._buckets = [(bucket, key) for bucket, key in buckets if key is not None]
+        self._max_wait_s = max_wait_s
+        self.clock = clock
+
+    def spend(self, seconds: float) -> None:
+        """Charge what a step of work has taken."""
+        for buckets, key in self._buckets:
+            buckets.spend(key, seconds)
+
+    @property
+    def wait_s(self) -> float:
+        """How long to wait before more is done for this client; 0, if it has budget left."""
+        return max((buckets.wait_s(key) for buckets, key in self._buckets), default=0.0)
+
+    def turns(self) -> Turns:
+        """Divide a piece of work of this client into turns."""
+        return Turns(self.pause, clock=self._queue.clock)
+
+    async def apart(self, work: Callable[[], T], /) -> T:
+        """Call a function that may take long in a thread, so that the event loop goes on.
+
+        It is charged even if the caller does not wait for its end. A client has one at a time.
+
+        Args:
+            work: The function; it uses nothing that the event loop changes.
+
+        Returns:
+            What the function returns; what it raises is raised.
+        """
+        loop = asyncio.get_running_loop()
+
+        def charge() -> T:
+            began_s = self.clock()
+            try:
+                return work()
+            finally:
+                loop.call_soon_threadsafe(self.spend, self.clock() - began_s)
+
+        async with self.long_work:
+            return await loop.run_in_executor(self._thread, charge)
+
+    async def pause(self) -> None:
+        """Let others have their turn; then wait as long as the budget is overdrawn.
+
+        Raises:
+            OverBudgetError: It would be overdrawn for longer than `max_wait_s`.
+        """
+        await self._queue.take()
+        waited_s = 0.0
+        while (wait_s := self.wait_s) > 0:
+            waited_s += wait_s
+            if waited_s > self._max_wait_s:
+                raise OverBudgetError(
+                    "this client has used more of the processor than it may; try again later, and "
+                    "ask for less at a time"
+                )
+            await asyncio.sleep(wait_s)
+
+    def listening_turns(self) -> Turns:
+        """Divide the reading of this client's messages into turns, while more have come."""
+        return Turns(self._queue.take, clock=self._queue.clock)
+
+    async def settle(self) -> None:
+        """Wait while the budget is overdrawn, for as long as a pause may last at most."""
+        if (wait_s := self.wait_s) > 0:
+            await asyncio.sleep(min(wait_s, self._max_wait_s))
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Charge what is done inside, which does not await."""
+        began_s = self.clock()
+        try:
+            yield
+        finally:
+            self.spend(self.clock() - began_s)
+
+
+class CPUBudgets:
+    """The budgets of all clients of one server.
+
+    Args:
+        per_connection: Which share of one processor a connection may use in the long run.
+        per_address: Which share all connections of one address may use together.
+        burst_s: How many seconds of CPU time either may use at once, after a pause.
+        max_wait_s: How long an operation may wait when its client's budget is overdrawn.
+        address_key: What stands for a client's address; None, if that is not to be limited.
+        clock: Tells the time, in seconds.
+        cpu_clock: Measures what work takes, in seconds of CPU time.
+    """
+
+    def __init__(
+        self,
+        *,
+        per_connection: float = 0.5,
+        per_address: float = 0.5,
+        burst_s: float = 5.0,
+        max_wait_s: float = 10.0,
+        address_key: Callable[[str | None], Hashable | None] = lambda address: address,
+        clock: Callable[[], float] = time.monotonic,
+        cpu_clock: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._connections = TokenBuckets(per_connection, burst_s, clock=clock)
+        self._addresses = TokenBuckets(per_address, burst_s, clock=clock)
+        self._max_wait_s = max_wait_s
+        self._address_key = address_key
+        self._cpu_clock = cpu_clock
+        self._queue = TurnQueue(clock)
+        self._thread = ThreadPoolExecutor(1, "long work")
+
+    def of(self, scope: Scope) -> ClientBudget:
+        """The budget of the client of an ASGI connection."""
+        client = scope.get("client")
+        address = None if client is None else self._address_key(client[0])
+        return ClientBudget(
+            (self._connections, None if client is None else tuple(client)),
+            (self._addresses, address),
+            max_wait_s=self._max_wait_s,
+            queue=self._queue,
+            thread=self._thread,
+            clock=self._cpu_clock,
+        )
+
+
+async def charged(work: Coroutine[Any, Any, T], budget: ClientBudget) -> T:
+    """Await work, and charge each of its steps, and those of the tasks that it creates."""
+    token = _budget.set(budget)
+    try:
+        return await _steps(work, budget)
+    finally:
+        _budget.reset(token)
+
+
+def charge_new_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Let tasks that are created in charged work be charged to the same budget.
+
+    A loop that makes its tasks by a factory goes on to do so. A second call changes nothing.
+    """
+    make = loop.get_task_factory()
+    if not isinstance(make, _ChargedTasks):
+        loop.set_task_factory(_ChargedTasks(make))
+
+
+class _ChargedTasks:
+    """A task factory that puts the work of tasks on the budget in force.
+
+    Args:
+        make: The factory that makes the tasks; None for asyncio's own.
+    """
+
+    def __init__(self, make: Any) -> None:
+        self._make = make or _plain_task
+
+    def __call__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        **kwargs: Any,
+    ) -> Any:
+        context: Context | None = kwargs.get("context")
+        budget = _budget.get() if context is None else context.get(_budget)
+        if budget is not None and asyncio.iscoroutine(work):
+            work = _steps(work, budget)
+        return self._make(loop, work, **kwargs)
+
+
+def _plain_task(loop: asyncio.AbstractEventLoop, work: Any, **kwargs: Any) -> asyncio.Task[Any]:
+    return asyncio.Task(work, loop=loop, **kwargs)
+
+
+@coroutine
+def _steps(work: Coroutine[Any, Any, T], budget: ClientBudget) -> Generator[Any, Any, T]:
+    """Run work step by step: a step ends where the work awaits something that is not there yet."""
+    clock = budget.clock
+    step: Callable[[Any], Any] = work.send
+    argument: Any = None
+    while True:
+        began_s = clock()
+        try:
+            awaited = step(argument)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            budget.spend(clock() - began_s)
+        try:
+            argument = yield awaited
+            step = work.send
+        except GeneratorExit:
+            work.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - a cancellation, most of all: it is the work's
+            argument = error
+            step = work.throw

@@ -1,0 +1,343 @@
+"""graphql-transport-ws without I/O: what a socket is told, and what is to be done about it.
+
+```
+               connection_init          acknowledge()
+ AWAITING_INIT ───────────────▶ CONNECTING ─────────▶ ACKNOWLEDGED
+      │                             │ forbid()             │
+      │ init_timeout()              │ or it                │   any fault of the client
+      └────────────▶ CLOSED ◀───────┴──────────────────────┘   in any state: a Close
+```
+
+The shell around this class reads frames, calls `receive_…`, and carries out the action that it gets
+back. It never decides anything itself, and this class never waits.
+
+Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws, and where that is silent, the server of
+npm's graphql-ws 6. What this server, with its shell, does otherwise, and why:
+
+- A syntax error is an `error` of its operation. There it closes the socket (4500), and takes
+  operations with it that have nothing to do with it.
+- So is a payload whose members are missing or of the wrong type, and a message that is too long or
+  nested too deeply, where the id of its operation can be read. There it closes the socket (4400,
+  1009).
+- So is whatever else keeps an operation from coming about: variables that do not fit, a resolver
+  that refuses. There it is a `next` without data and a `complete`, as after a success.
+- An empty `operationName` is none.
+- Messages other than `subscribe` are at most 64 KB long, and before the acknowledgement there are
+  32 of them at most.
+- Messages that only a server sends, and binary frames, are invalid (4400). There the former are an
+  error of the server's own (4500), and the latter are taken for text.
+- A message may follow `connection_init` at once, in the same packet. There it depends on the time
+  between them whether a `subscribe` is unauthorized (4401).
+- An id in use that is too long for a close frame is left out of the reason (4409). There it is an
+  error of the server's own (4500).
+
+The file docs/close-codes.md lists each code with which a socket ends, and whose fault it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import TypeAlias, assert_never
+
+from graphql import GraphQLError
+
+from graphql_api.documents.request import Members, Request
+from graphql_api.protocols import messages
+from graphql_api.protocols.messages import (
+    ClientMessage,
+    Complete,
+    ConnectionInit,
+    InvalidMessageError,
+    LongMessageError,
+    Ping,
+    Pong,
+    Refused,
+    Subscribe,
+)
+from graphql_api.server.message_head import MAX_OTHER_CHARS
+
+_MAX_REASON_BYTES = 123
+"""What a close frame has room for (RFC 6455, 5.5)."""
+
+_MAX_MESSAGES_BEFORE_ACK = 32
+"""How many messages a client may send before it is acknowledged, for which it has a few seconds. It
+needs one of them; a ping or two may come from a timer."""
+
+
+class CloseCode(IntEnum):
+    """Why a socket is closed, by the names that graphql-ws gives the codes."""
+
+    MESSAGE_TOO_BIG = 1009
+    SERVICE_RESTART = 1012
+    BAD_REQUEST = 4400
+    UNAUTHORIZED = 4401
+    FORBIDDEN = 4403
+    SUBPROTOCOL_NOT_ACCEPTABLE = 4406
+    CONNECTION_INITIALISATION_TIMEOUT = 4408
+    SUBSCRIBER_ALREADY_EXISTS = 4409
+    TOO_MANY_INITIALISATION_REQUESTS = 4429
+    INTERNAL_SERVER_ERROR = 4500
+
+
+class State(Enum):
+    """How far a connection has come; the module's drawing shows the ways between."""
+
+    AWAITING_INIT = "awaiting init"
+    CONNECTING = "connecting"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
+class Operation:
+    """The reservation of an id, from `subscribe` until the operation is over.
+
+    Two of them are never the same, though a client may use an id again. Whoever serves an operation
+    holds this object, and so cannot reach a later one with the same id.
+
+    Attributes:
+        id: The client's name for it.
+        length: How many characters the message had that began it; so much is kept of it, or more.
+    """
+
+    __slots__ = ("id", "length")
+
+    def __init__(self, id_: str, length: int) -> None:
+        self.id = id_
+        self.length = length
+
+
+# What the shell is to do.
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Decide whether to serve this client: `acknowledge` or `forbid`."""
+
+    payload: Members | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Send this text."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin to serve an operation.
+
+    Attributes:
+        operation: Its reservation, which has been made.
+        request: What the client asks for.
+        resume_from: The cursor that the connection gave for it, if it did.
+    """
+
+    operation: Operation
+    request: Request
+    resume_from: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Free all that an operation holds: nobody wants it any more."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Stop every operation and close the socket."""
+
+    code: int
+    reason: str
+
+
+Action: TypeAlias = Connect | Reply | Start | Stop | Close
+
+
+class ServerProtocol:
+    """The server's side of one connection.
+
+    Once it is closed it has no operations, and everything that it is still told is ignored.
+
+    Args:
+        max_since: How many cursors a `connection_init` may carry.
+    """
+
+    def __init__(self, *, max_since: int = 1000) -> None:
+        self._max_since = max_since
+        self._operations: dict[str, Operation] = {}
+        self._since: dict[str, str] = {}
+        self._messages_before_ack = 0
+        self.state = State.AWAITING_INIT
+
+    # What the client sends.
+
+    def receive_text(self, text: str) -> Action | None:
+        """Take a text frame."""
+        if self.state is State.CLOSED:
+            return None
+        if self.state is not State.ACKNOWLEDGED:
+            close = self._check_stranger(text)
+            if close is not None:
+                return close
+        try:
+            message = messages.parse(text, max_since=self._max_since)
+        except InvalidMessageError as error:
+            return self._invalid(error)
+        return self._receive(message, len(text))
+
+    def _receive(self, message: ClientMessage, length: int) -> Action | None:
+        match message:
+            case Subscribe():
+                return self._subscribe(message, length)
+            case Refused():
+                return self._refuse(message)
+            case Complete():
+                operation = self._operations.pop(message.id, None)
+                return None if operation is None else Stop(operation)
+            case Ping():
+                return Reply(messages.pong(message.payload))
+            case Pong():
+                return None
+            case ConnectionInit():
+                return self._connection_init(message)
+            case _:
+                assert_never(message)
+
+    def receive_long_text(self, beginning: bytes, end: bytes, max_bytes: int) -> Action | None:
+        """Take what is left of a text frame that was longer than `max_bytes`.
+
+        Args:
+            beginning: Its first bytes, as many as `message_head.HEAD_BYTES`.
+            end: As many of its last bytes.
+            max_bytes: How long a message may be.
+        """
+        if self.state is State.CLOSED:
+            return None
+        try:
+            return self._refuse(messages.parse_long(beginning, end, max_bytes))
+        except InvalidMessageError as error:
+            return self._invalid(error)
+
+    def receive_bytes(self) -> Action | None:
+        """Take a binary frame, which the protocol has no use for."""
+        if self.state is State.CLOSED:
+            return None
+        return self._invalid(InvalidMessageError("a binary frame"))
+
+    # What the server does.
+
+    def init_timeout(self) -> Close | None:
+        """The time between the handshake and the acknowledgement is over."""
+        if self.state not in (State.AWAITING_INIT, State.CONNECTING):
+            return None
+        return self.close(
+            CloseCode.CONNECTION_INITIALISATION_TIMEOUT, "Connection initialisation timeout"
+        )
+
+    def acknowledge(self, payload: Members | None = None) -> Reply | None:
+        """Serve this client."""
+        if self.state is not State.CONNECTING:
+            return None
+        self.state = State.ACKNOWLEDGED
+        return Reply(messages.connection_ack(payload))
+
+    def forbid(self, why: str = "") -> Close:
+        """Do not serve this client, or not any longer."""
+        reason = f"Forbidden: {why}" if why else "Forbidden"
+        return self.close(CloseCode.FORBIDDEN, reason)
+
+    @property
+    def held_chars(self) -> int:
+        """How many characters the messages have that began the operations which are not over."""
+        return sum(operation.length for operation in self._operations.values())
+
+    def is_active(self, operation: Operation) -> bool:
+        """Whether an operation is not over; its server must ask again whenever it has waited."""
+        return self._operations.get(operation.id) is operation
+
+    def error(self, operation: Operation, errors: Sequence[GraphQLError]) -> Reply | None:
+        """End an operation that has failed; no `complete` follows. Its id is free again."""
+        if not self.is_active(operation):
+            return None
+        del self._operations[operation.id]
+        return Reply(messages.error(operation.id, errors))
+
+    def complete(self, operation: Operation) -> Reply | None:
+        """End an operation that has no more results. Its id is free again."""
+        if not self.is_active(operation):
+            return None
+        del self._operations[operation.id]
+        return Reply(messages.complete(operation.id))
+
+    def close(self, code: int, reason: str) -> Close:
+        """End everything, for a reason of at most 123 bytes."""
+        self._forget()
+        return Close(code, reason)
+
+    def connection_lost(self) -> None:
+        """The socket is gone."""
+        self._forget()
+
+    def _connection_init(self, message: ConnectionInit) -> Action:
+        if self.state is not State.AWAITING_INIT:
+            return self.close(
+                CloseCode.TOO_MANY_INITIALISATION_REQUESTS, "Too many initialisation requests"
+            )
+        self.state = State.CONNECTING
+        self._since = dict(message.since)
+        return Connect(message.payload)
+
+    def _subscribe(self, message: Subscribe, length: int) -> Action:
+        if self.state is not State.ACKNOWLEDGED:
+            return self.close(CloseCode.UNAUTHORIZED, "Unauthorized")
+        if message.id in self._operations:
+            return self._already_exists(message.id)
+        # The cursor is for the first operation of this id only: if the client uses the id again on
+        # this socket, it means a new operation, not one that it had before it was cut off.
+        resume_from = self._since.pop(message.id, None)
+        operation = self._operations[message.id] = Operation(message.id, length)
+        return Start(operation, message.payload, resume_from)
+
+    def _refuse(self, message: Refused) -> Action:
+        """Answer an operation that cannot be served; the socket and all others go on."""
+        if self.state is not State.ACKNOWLEDGED:
+            return self._invalid(InvalidMessageError("an operation before the acknowledgement"))
+        if message.id in self._operations:
+            return self._already_exists(message.id)
+        return Reply(messages.error(message.id, [message.error]))
+
+    def _already_exists(self, id_: str) -> Close:
+        # An `error` for this id would end the operation that has it, which is not at fault.
+        reason = f"Subscriber for {id_} already exists"
+        try:
+            is_sayable = len(reason.encode()) <= _MAX_REASON_BYTES
+        except UnicodeEncodeError:
+            is_sayable = False  # half of a surrogate pair
+        if not is_sayable:
+            reason = "Subscriber already exists"
+        return self.close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, reason)
+
+    def _check_stranger(self, text: str) -> Close | None:
+        """See that a client which is not acknowledged yet sends little."""
+        self._messages_before_ack += 1
+        if self._messages_before_ack > _MAX_MESSAGES_BEFORE_ACK:
+            reason = "Too many messages before the acknowledgement"
+            return self.close(CloseCode.BAD_REQUEST, reason)
+        if len(text) > MAX_OTHER_CHARS:
+            return self._invalid(LongMessageError("too long before the acknowledgement"))
+        return None
+
+    def _invalid(self, error: InvalidMessageError) -> Close:
+        if isinstance(error, LongMessageError):
+            return self.close(CloseCode.MESSAGE_TOO_BIG, "Message too big")
+        return self.close(CloseCode.BAD_REQUEST, "Invalid message received")
+
+    def _forget(self) -> None:
+        self.state = State.CLOSED
+        self._operations.clear()
+        self._since.clear()

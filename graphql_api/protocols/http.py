@@ -1,0 +1,432 @@
+"""GraphQL over HTTP: one request, one response.
+
+Queries come by GET or POST, mutations by POST. Who accepts `application/graphql-response+json` gets
+the status codes that belong to it: 400 if nothing was executed. Who accepts `application/json`, or
+anything, gets 200 whenever the request was GraphQL at all, as it was before.
+
+Subscriptions come by GET or POST from those who accept `text/event-stream`, and are answered by
+one: see `event_stream`. Queries are answered by JSON, if that is acceptable too: urql accepts event
+streams for everything. Who accepts nothing else gets whatever there is to say of an operation in an
+event stream, its mistakes included, as graphql-sse's protocol has it; others get 400 for a
+subscription that does not come about.
+
+Sources: https://graphql.github.io/graphql-over-http/draft/, and the audit of npm's graphql-http;
+PROTOCOL.md of github.com/enisdenjo/graphql-sse.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from math import ceil
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+from graphql import GraphQLError, OperationType
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
+
+from graphql_api.auth.authenticator import Access
+from graphql_api.auth.credentials import challenge
+from graphql_api.auth.principal import Principal
+from graphql_api.documents.document_limits import LIMIT_EXCEEDED
+from graphql_api.documents.documents import Document, Documents
+from graphql_api.documents.json_input import TooManyPartsError, from_json
+from graphql_api.documents.request import (
+    BAD_REQUEST,
+    MalformedRequestError,
+    Members,
+    Request,
+    is_request_error,
+    refusal,
+)
+from graphql_api.errors import GraphQLAPIError, OverBudgetError, UnauthenticatedError
+from graphql_api.execution import result_json
+from graphql_api.execution.broadcaster import FanOut
+from graphql_api.execution.operation import RequestError
+from graphql_api.headers import joined_lines, list_members
+from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets, charged
+from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
+from graphql_api.protocols import sse
+from graphql_api.protocols.event_stream import EventStreams, Exchange, StreamLimits
+from graphql_api.schema import APISchema, Context
+from graphql_api.schema.errors import internal_error
+
+log = logging.getLogger(__name__)
+
+OPERATION_NOT_ALLOWED = "OPERATION_NOT_ALLOWED"
+SHUTTING_DOWN = "SHUTTING_DOWN"
+
+MakeContext: TypeAlias = Callable[[Principal], Context]
+"""Makes the context of one request of a client."""
+
+
+class MediaType(Enum):
+    """What a response can be; the first is taken if the client likes both equally."""
+
+    JSON = "application/json"
+    GRAPHQL = "application/graphql-response+json"
+    EVENT_STREAM = "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole HTTP response."""
+
+    status: int
+    body: bytes
+    media_type: MediaType = MediaType.JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class RefusedError(GraphQLAPIError):
+    """A request that is not executed, and the response to it."""
+
+    def __init__(
+        self,
+        status: int,
+        text: str,
+        *,
+        code: str = BAD_REQUEST,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.status = status
+        self.error = refusal(text, code)
+        self.headers = headers or {}
+
+
+# Pure: from an HTTP request to what is asked for.
+
+
+_SINGLE = (MediaType.JSON, MediaType.GRAPHQL)
+
+
+def accepted(accept: str | None) -> MediaType | None:
+    """The media type that a client likes best for one result, by its Accept header.
+
+    Of those that it likes equally it gets the one that it names first, and by a wildcard JSON. None
+    if it likes neither kind of JSON.
+    """
+    best: tuple[float, MediaType] | None = None
+    for name, quality in _preferences(accept):
+        for media_type in _SINGLE:
+            if name in (media_type.value, "application/*", "*/*"):
+                if quality > (best[0] if best else 0.0):
+                    best = quality, media_type
+                break
+    return best[1] if best else None
+
+
+def accepts_event_stream(accept: str | None) -> bool:
+    """Whether a client says that it can read an event stream; a wildcard does not say so."""
+    return any(
+        name == MediaType.EVENT_STREAM.value and quality > 0
+        for name, quality in _preferences(accept)
+    )
+
+
+def _preferences(accept: str | None) -> Iterator[tuple[str, float]]:
+    """The media types of an Accept header, and how much the client likes each."""
+    for part in (accept or "*/*").split(","):
+        name, *parameters = (text.strip().lower() for text in part.split(";"))
+        yield name, _quality(parameters)
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def read_get(query_string: bytes) -> Request:
+    """The request that a URL's query holds.
+
+    Raises:
+        RefusedError: It holds none.
+    """
+    try:
+        members: dict[str, Any] = dict(
+            parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
+        )
+        for name in ("variables", "extensions"):
+            if name in members:
+                members[name] = from_json(members[name] or "null")
+    except ValueError as error:
+        raise RefusedError(400, "the URL's query is malformed") from error
+    return _request(members)
+
+
+def check_body_type(headers: Headers) -> None:
+    """Whether a body is of the one type that is understood.
+
+    Raises:
+        RefusedError: It is not.
+    """
+    content_types = headers.getlist("content-type")
+    name, _, parameters = (content_types[0] if content_types else "").lower().partition(";")
+    if len(content_types) > 1 or name.strip() != "application/json":
+        raise RefusedError(415, "the Content-Type must be application/json")
+    if "charset=" in parameters and "utf-8" not in parameters:
+        raise RefusedError(415, "the charset must be utf-8")
+    if set(list_members(headers.raw, b"content-encoding")) - {b"identity"}:
+        raise RefusedError(415, "the body must not be compressed")
+
+
+def read_post(body: bytes) -> Request:
+    """The request that a body holds.
+
+    Raises:
+        RefusedError: It holds none.
+    """
+    try:
+        members = from_json(body)
+    except TooManyPartsError as error:
+        raise RefusedError(400, f"the body is {error}", code=LIMIT_EXCEEDED) from error
+    except ValueError as error:
+        raise RefusedError(400, f"the body cannot be read as JSON: {error}") from error
+    if not isinstance(members, dict):
+        raise RefusedError(400, "the body is not a JSON object")
+    return _request(members)
+
+
+def _request(members: Members) -> Request:
+    try:
+        return Request.of(members)
+    except MalformedRequestError as error:
+        raise RefusedError(400, str(error), code=error.code) from error
+
+
+def check_operation(method: str, operation: OperationType, *, streams: bool) -> None:
+    """Whether an operation may come this way.
+
+    Args:
+        method: By which it comes.
+        operation: What it is.
+        streams: Whether the client accepts an event stream.
+
+    Raises:
+        RefusedError: It may not.
+    """
+    if operation is OperationType.SUBSCRIPTION and not streams:
+        raise RefusedError(
+            406,
+            "a subscription needs a WebSocket that speaks graphql-transport-ws, or Server-Sent "
+            "Events: an Accept header that names text/event-stream",
+            code=OPERATION_NOT_ALLOWED,
+        )
+    if operation is OperationType.MUTATION and method == "GET":
+        raise RefusedError(
+            405, "a mutation needs POST", code=OPERATION_NOT_ALLOWED, headers={"allow": "POST"}
+        )
+
+
+# The shell.
+
+
+class GraphQLHTTP:
+    """An ASGI application that answers GraphQL requests over HTTP.
+
+    Args:
+        schema: What to execute operations on.
+        make_context: Makes each request's context.
+        access: Decides whom to serve; everybody, if absent.
+        documents: The parsed documents; may be shared with others.
+        fan_out: What serves subscriptions to feeds, to be shared with others, who enter it.
+        stream_limits: Of each event stream.
+        max_body_bytes: How long a request's body may be.
+        budgets: How much of the processor each client may use.
+        rates: How many operations may begin in a second on a connection; those that come by a
+            trusted proxy count by their client's address.
+    """
+
+    def __init__(
+        self,
+        schema: APISchema,
+        make_context: MakeContext,
+        *,
+        access: Access | None = None,
+        documents: Documents | None = None,
+        fan_out: FanOut | None = None,
+        stream_limits: StreamLimits | None = None,
+        max_body_bytes: int = 1_048_576,
+        rates: TokenBuckets | None = None,
+        budgets: CPUBudgets | None = None,
+    ) -> None:
+        self._rates = TokenBuckets(100.0, 200.0) if rates is None else rates
+        self._budgets = CPUBudgets() if budgets is None else budgets
+        self._schema = schema
+        self._make_context = make_context
+        self._access = Access() if access is None else access
+        self._documents = Documents() if documents is None else documents
+        self._max_body_bytes = max_body_bytes
+        self.streams = EventStreams(
+            schema,
+            FanOut() if fan_out is None else fan_out,
+            self._access,
+            limits=stream_limits,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI has it."""
+        responses = self.streams.fan_out.traffic.responses
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                responses[message["status"]] += 1
+            await send(message)
+
+        try:
+            budget = self._budgets.of(scope)
+            await budget.pause()
+            response = await charged(
+                self._respond(Exchange(scope, receive, send_counted), budget), budget
+            )
+        except OverBudgetError as error:
+            body = result_json.errors([refusal(str(error), error.code)])
+            response = Response(429, body, headers={"retry-after": "1"})
+        except RefusedError as refused:
+            response = Response(
+                refused.status, result_json.errors([refused.error]), MediaType.JSON, refused.headers
+            )
+        except UnauthenticatedError as error:
+            body = result_json.errors([refusal(str(error), error.code)])
+            response = Response(401, body, headers={"www-authenticate": challenge(error)})
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            response = Response(500, result_json.errors([internal_error(error, "HTTP")]))
+        if response is not None:
+            await _send(send_counted, response)
+
+    async def _respond(self, exchange: Exchange, budget: ClientBudget) -> Response | None:
+        """What to send; None, if it has been sent, or the client has gone."""
+        scope, receive, _ = exchange
+        headers = Headers(scope=scope)
+        method = scope["method"]
+        if method not in ("GET", "POST"):
+            raise RefusedError(405, "GraphQL needs GET or POST", headers={"allow": "GET, POST"})
+        accept = joined_lines(headers, "accept")
+        media_type = accepted(accept)
+        streams = accepts_event_stream(accept)
+        if media_type is None and not streams:
+            types = " or ".join(media_type.value for media_type in MediaType)
+            raise RefusedError(406, f"the response can be {types}, and Accept names none of them")
+        if not self._rates.take(scope.get("client")):
+            text = rate_limit_text(self._rates.per_s)
+            raise RefusedError(429, text, code=RATE_LIMITED, headers={"retry-after": "1"})
+        # Before anything else is read of it.
+        principal = self._access.principal(scope)
+        if method == "GET":
+            request = read_get(scope["query_string"])
+        else:
+            check_body_type(headers)
+            body = await self._read_body(headers, receive)
+            if body is None:
+                return None
+            request = read_post(body)
+        media_type = media_type or MediaType.EVENT_STREAM
+        try:
+            prepared = await request.prepared(self._documents, budget)
+            document, operation = request.operation(self._documents)
+            del prepared  # it is the document, or none
+        except GraphQLError as error:
+            return _not_executed([error], media_type)
+        check_operation(method, operation.operation, streams=streams)
+        context = replace(
+            self._make_context(principal),
+            turns=budget.turns(),
+            apart=budget.apart,
+            long_work=budget.long_work,
+        )
+        if operation.operation is not OperationType.SUBSCRIPTION:
+            return await self._execute(request, document, context, media_type)
+        if self.streams.is_draining:
+            return self._send_away(method)
+        # What a browser sends by itself when it comes again; its URL is the first one still.
+        context = replace(context, resume_from=headers.get("last-event-id") or None)
+        try:
+            await self.streams.serve(request, document, context, principal, exchange, budget=budget)
+        except RequestError as error:
+            return _not_executed(error.errors, media_type, is_subscription=True)
+        return None
+
+    async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
+        """The body; None if the client has gone before its end."""
+        too_long = RefusedError(413, f"the body is longer than {self._max_body_bytes} bytes")
+        length = headers.get("content-length", "").lstrip("0")
+        # Python reads no integer of more than 4300 digits.
+        if length.isdecimal() and (len(length) > 18 or int(length) > self._max_body_bytes):
+            raise too_long
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            if len(body) > self._max_body_bytes:
+                raise too_long
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    async def _execute(
+        self, request: Request, document: Document, context: Context, media_type: MediaType
+    ) -> Response:
+        result = await self._schema.execute(
+            document.text,
+            variable_values=request.variables,
+            context_value=context,
+            operation_name=request.operation_name,
+            operation_extensions=request.extensions,
+        )
+        if result.errors and is_request_error(result):
+            return _not_executed(result.errors, media_type)
+        payload = result_json.execution_result(result.data, result.errors, result.extensions)
+        return _single(200, payload, media_type)
+
+    def _send_away(self, method: str) -> Response:
+        """Have the client of a stream come again later: this server is about to end."""
+        retry_s = self.streams.limits.retry_s
+        if method == "GET":  # a browser; it would take any other status for an answer, for good
+            return Response(200, sse.retry(retry_s), MediaType.EVENT_STREAM)
+        error = refusal("this server is shutting down", SHUTTING_DOWN)
+        body = result_json.errors([error])
+        return Response(503, body, headers={"retry-after": str(ceil(retry_s))})
+
+
+def _not_executed(
+    errors: Sequence[GraphQLError], media_type: MediaType, *, is_subscription: bool = False
+) -> Response:
+    """The response for a request that is GraphQL, and wrong."""
+    is_old = media_type is MediaType.JSON and not is_subscription
+    return _single(200 if is_old else 400, result_json.errors(errors), media_type)
+
+
+def _single(status: int, payload: bytes, media_type: MediaType) -> Response:
+    """The response for one result."""
+    if media_type is MediaType.EVENT_STREAM:
+        return Response(200, sse.next_event(payload) + sse.COMPLETE, media_type)
+    return Response(status, payload, media_type)
+
+
+async def _send(send: Send, response: Response) -> None:
+    headers = {
+        "content-type": f"{response.media_type.value}; charset=utf-8",
+        "content-length": str(len(response.body)),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        **response.headers,
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,0 +1,252 @@
+"""The messages of graphql-transport-ws: a client's, checked, and a server's, encoded.
+
+Whatever a socket delivers goes through `parse`, once, and comes out as one of the typed values here
+or as an error: nothing behind it looks at raw JSON again. It is as strict as the reference, npm's
+graphql-ws; `graphql_transport_ws` says what is done otherwise. A fault in what is asked of one
+operation is not one of the message: that becomes a `Refused`, which names the operation.
+
+Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from graphql import GraphQLError
+
+from graphql_api.documents.document_limits import LIMIT_EXCEEDED
+from graphql_api.documents.json_input import JSONLimitError, TooManyPartsError, from_json
+from graphql_api.documents.request import (
+    BAD_REQUEST,
+    MalformedRequestError,
+    Members,
+    Request,
+    optional_object,
+    refusal,
+)
+from graphql_api.errors import GraphQLAPIError
+from graphql_api.execution.result_json import to_json
+from graphql_api.server.message_head import HEAD_BYTES, MAX_OTHER_CHARS, Head, read_head
+
+SUBPROTOCOL = "graphql-transport-ws"
+
+
+MESSAGE_TOO_LONG = "MESSAGE_TOO_LONG"
+
+
+class InvalidMessageError(GraphQLAPIError):
+    """What a client sent is no message of the protocol; the text says why, for a log."""
+
+
+class LongMessageError(InvalidMessageError):
+    """What a client sent is longer than such a message may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInit:
+    """The client wants to be served.
+
+    Attributes:
+        payload: What it says about itself.
+        since: The payload's `since`: the cursor from which the operation with an id is to be
+            resumed, by that id. An extension of ours.
+    """
+
+    payload: Members | None = None
+    since: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The client wants a pong with the same payload."""
+
+    payload: Members | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The client is there."""
+
+    payload: Members | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """The client requests an operation of any type: a query and a mutation, too.
+
+    Attributes:
+        id: The client's name for it, not empty.
+        payload: What it asks for.
+    """
+
+    id: str
+    payload: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The client is done with an operation."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The client requests an operation in a way that cannot be served.
+
+    Attributes:
+        id: The client's name for it, not empty.
+        error: What is wrong, for the client.
+    """
+
+    id: str
+    error: GraphQLError
+
+
+ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete | Refused
+
+
+# What a client sends.
+
+
+def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
+    """The message that a text frame holds.
+
+    Unknown members are ignored. What JSON is taken, `json_input` says.
+
+    Args:
+        text: The frame's text.
+        max_since: How many cursors a `connection_init` may carry.
+
+    Raises:
+        LongMessageError: It is longer than `MAX_OTHER_CHARS`, and no `subscribe`.
+        InvalidMessageError: It is no message.
+    """
+    if len(text) > MAX_OTHER_CHARS and _head(text).type != "subscribe":
+        raise LongMessageError("too long for anything but 'subscribe'")
+    try:
+        message = from_json(text)
+    except JSONLimitError as error:
+        id_ = _head(text).operation_id
+        if id_ is None:
+            raise InvalidMessageError(str(error)) from error
+        code = LIMIT_EXCEEDED if isinstance(error, TooManyPartsError) else BAD_REQUEST
+        return Refused(id_, refusal(f"the message is {error}", code))
+    except ValueError as error:
+        raise InvalidMessageError(f"not JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise InvalidMessageError("not an object")
+    try:
+        return _checked(message, max_since)
+    except MalformedRequestError as error:
+        raise InvalidMessageError(str(error)) from error
+
+
+def parse_long(beginning: bytes, end: bytes, max_bytes: int) -> Refused:
+    """What to say of a message that is longer than any may be.
+
+    Args:
+        beginning: Its first bytes, `message_head.HEAD_BYTES` of them.
+        end: As many of its last bytes.
+        max_bytes: How long a message may be.
+
+    Raises:
+        LongMessageError: It asks for no operation, or that cannot be seen.
+    """
+    id_ = read_head(beginning, end).operation_id
+    if id_ is None:
+        raise LongMessageError("too long")
+    text = (
+        f"a WebSocket message may have {max_bytes} bytes, and this one is longer: send the "
+        "operation by HTTP, which takes longer ones, or in parts"
+    )
+    return Refused(id_, refusal(text, MESSAGE_TOO_LONG))
+
+
+def _head(text: str) -> Head:
+    return read_head(text[:HEAD_BYTES].encode(), text[-HEAD_BYTES:].encode())
+
+
+def _checked(message: Members, max_since: int) -> ClientMessage:
+    match message.get("type"):
+        case "subscribe":
+            return _operation(_id(message), message.get("payload"))
+        case "complete":
+            return Complete(_id(message))
+        case "ping":
+            return Ping(optional_object(message, "payload"))
+        case "pong":
+            return Pong(optional_object(message, "payload"))
+        case "connection_init":
+            payload = optional_object(message, "payload")
+            return ConnectionInit(payload, _since(payload or {}, max_since))
+        case _:
+            raise InvalidMessageError("'type' is none that a client sends")
+
+
+def _operation(id_: str, payload: object) -> Subscribe | Refused:
+    if not isinstance(payload, dict):
+        return Refused(id_, refusal("'payload' is not an object", BAD_REQUEST))
+    try:
+        return Subscribe(id_, Request.of(payload))
+    except MalformedRequestError as error:
+        return Refused(id_, error.error)
+
+
+def _id(message: Members) -> str:
+    id_ = message.get("id")
+    if not isinstance(id_, str) or not id_:
+        raise InvalidMessageError("'id' is not a string, or an empty one")
+    return id_
+
+
+def _since(payload: Members, max_since: int) -> Mapping[str, str]:
+    since = optional_object(payload, "since")
+    if not since:
+        return {}
+    if len(since) > max_since:
+        raise InvalidMessageError(f"'since' has {len(since)} members, more than {max_since}")
+    if not all(isinstance(cursor, str) for cursor in since.values()):
+        raise InvalidMessageError("a cursor of 'since' is not a string")
+    return since
+
+
+# What a server sends: the bytes of a text frame each.
+
+
+def connection_ack(payload: Members | None = None) -> bytes:
+    """The connection is accepted; `payload` tells details about it."""
+    return _encoded("connection_ack", payload)
+
+
+def pong(payload: Members | None) -> bytes:
+    """The answer to a ping."""
+    return _encoded("pong", payload)
+
+
+def next_prefix(id_: str) -> bytes:
+    """What a `next` message is before its payload; `NEXT_SUFFIX` is what it is after it."""
+    return b'{"id":%b,"type":"next","payload":' % to_json(id_)
+
+
+NEXT_SUFFIX = b"}"
+
+
+def error(id_: str, errors: Sequence[GraphQLError]) -> bytes:
+    """The operation has failed, and is over."""
+    payload = to_json([error.formatted for error in errors])
+    return b'{"id":%b,"type":"error","payload":%b}' % (to_json(id_), payload)
+
+
+def complete(id_: str) -> bytes:
+    """The operation is over."""
+    return b'{"id":%b,"type":"complete"}' % to_json(id_)
+
+
+def _encoded(type_: str, payload: Members | None) -> bytes:
+    message: dict[str, object] = {"type": type_}
+    if payload is not None:
+        message["payload"] = payload
+    return to_json(message)

@@ -1,0 +1,41 @@
+"""GraphQL over SSE, in its distinct connections mode: what an event stream is made of.
+
+Lines end with LF alone: urql looks for LF LF. The id of an event is its cursor, which browsers send
+back as Last-Event-ID when they come again.
+
+Sources: PROTOCOL.md of github.com/enisdenjo/graphql-sse; the HTML standard, 9.2 "Server-sent
+events".
+"""
+
+from __future__ import annotations
+
+from graphql_api.execution.sink import Framing
+
+COMPLETE = b"event: complete\ndata:\n\n"
+"""The operation is over. Without a data line browsers would not tell their page of it."""
+
+KEEP_ALIVE = b":\n"
+"""A comment. No empty line follows, of which older clients of graphql-sse make something else than
+nothing."""
+
+
+def next_event(payload: bytes) -> bytes:
+    """One result, which is not to be resumed from."""
+    return b"event: next\ndata: %b\n\n" % payload
+
+
+def retry(delay_s: float) -> bytes:
+    """How long to wait before coming again. For browsers: some other clients do not know it."""
+    return b"retry: %d\n\n" % round(delay_s * 1000)
+
+
+def _identified(event: object, payload: bytes) -> bytes:
+    """A payload behind the cursor of its event, whether or not that is selected."""
+    cursor = getattr(event, "cursor", None)
+    if isinstance(cursor, str):
+        return b"id: %b\ndata: %b" % (cursor.encode(), payload)
+    return b"data: %b" % payload
+
+
+NEXT = Framing(b"event: next\n", b"\n\n", _identified)
+"""The framing of results."""

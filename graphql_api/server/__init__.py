@@ -1,0 +1,1 @@
+"""Sockets: connections, flow control, and uvicorn around them."""

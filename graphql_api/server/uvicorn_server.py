@@ -1,0 +1,447 @@
+"""The shell around the application: its listening socket, uvicorn, and how it all ends."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any, NamedTuple, Protocol, cast
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graphql_api.errors import ConfigurationError
+from graphql_api.garbage import collect_garbage_seldom
+from graphql_api.limits.connection_limits import Admission
+from graphql_api.limits.turn_queue import TurnQueue
+from graphql_api.masking import mask_password
+from graphql_api.server.flow_control import Kernel, SocketLimits, ask_kernel
+from graphql_api.server.tls_handshake import HandshakeProtocols
+from graphql_api.server.uvicorn_http import StreamingProtocol
+from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.settings import Settings
+from graphql_api.tls import Certificate
+from graphql_api.watched_file import FileWatch
+
+_SWITCH_INTERVAL_S = 0.001
+"""How long a thread with long work may keep the interpreter while the event loop waits for it; the
+loop gives it away with each call of the kernel, some ten times for one request."""
+_BACKLOG = 2048
+_IPV6_WILDCARD = "::"
+_PORT_TRIES = 20
+_NOT_OF_THIS_MACHINE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+"""Errors of an address that a name has, but not this machine."""
+
+_LAST_LOOK_S = 0.3
+"""uvicorn needs a moment to see that nobody is left: it looks every 0.1 s."""
+
+_TICKS_PER_LOG_LOOK = 10
+
+_OTHER_DESCRIPTORS = 256
+"""What is open besides the clients' connections: those to the database, files, the event loop."""
+_OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+
+_logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def listening(
+    hosts: Sequence[str], port: int, *, ipv6_only: bool = False
+) -> Iterator[list[socket.socket]]:
+    """Sockets that listen on these hosts, on one port, until the context is left.
+
+    A name counts for all its addresses that this machine has. `::` counts for IPv4 too, unless an
+    IPv4 address is among the others or `ipv6_only` says otherwise. A client that connects before
+    the application has started waits, and is served then.
+
+    Raises:
+        ConfigurationError: A host cannot be listened on; the text names it and says why.
+    """
+    for left in reversed(range(_PORT_TRIES)):
+        with ExitStack() as stack:
+            try:
+                sockets = _listen_on_each(hosts, port, ipv6_only=ipv6_only, stack=stack)
+            except _PortTakenError as error:
+                # The free port of one address is another program's on the next.
+                if port == 0 and left:
+                    continue
+                raise error.reason from error
+            yield sockets
+        return
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on the first address of a host; as `listening`."""
+    try:
+        return _listen_on(_addresses(host, port)[0], port, dual_stack=host == _IPV6_WILDCARD)
+    except (OSError, UnicodeError) as error:
+        raise listening_failed(host, port, error) from error
+
+
+class _PortTakenError(Exception):
+    """The port of one host is another program's."""
+
+    def __init__(self, reason: ConfigurationError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class _Address(NamedTuple):
+    family: socket.AddressFamily
+    address: tuple[Any, ...]
+
+
+def _listen_on_each(
+    hosts: Sequence[str], port: int, *, ipv6_only: bool, stack: ExitStack
+) -> list[socket.socket]:
+    made: dict[_Address, socket.socket] = {}
+    resolved = []
+    for host in hosts:
+        try:
+            resolved.append((host, _addresses(host, port)))
+        except (OSError, UnicodeError) as error:
+            raise listening_failed(host, port, error) from error
+    has_ipv4 = any(each.family == socket.AF_INET for _, found in resolved for each in found)
+    for host, addresses in resolved:
+        failure: OSError | None = None
+        count = 0
+        for address in addresses:
+            if address in made:
+                count += 1
+                continue
+            try:
+                made[address] = stack.enter_context(
+                    _listen_on(address, port, dual_stack=not (ipv6_only or has_ipv4))
+                )
+            except OSError as error:
+                failure = error
+                if error.errno not in _NOT_OF_THIS_MACHINE:
+                    break
+            else:
+                count += 1
+                port = port or made[address].getsockname()[1]
+        if failure is not None and (count == 0 or failure.errno not in _NOT_OF_THIS_MACHINE):
+            reason = listening_failed(host, port, failure)
+            if failure.errno == errno.EADDRINUSE and made:
+                raise _PortTakenError(reason) from failure
+            raise reason from failure
+    return [*made.values()]
+
+
+def _addresses(host: str, port: int) -> list[_Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return [
+        *dict.fromkeys(
+            _Address(family, (address[0], *address[2:])) for family, _, _, _, address in found
+        )
+    ]
+
+
+def _listen_on(address: _Address, port: int, *, dual_stack: bool) -> socket.socket:
+    # The whole address: of a link-local one, the last part says which link.
+    host, *rest = address.address
+    is_dual = dual_stack and host == _IPV6_WILDCARD and socket.has_dualstack_ipv6()
+    return socket.create_server(
+        (host, port, *rest), family=address.family, backlog=_BACKLOG, dualstack_ipv6=is_dual
+    )
+
+
+def listening_failed(host: str, port: int, error: OSError | UnicodeError) -> ConfigurationError:
+    """The operator's version of an error that came of listening on an address."""
+    host = mask_password(host)
+    if isinstance(error, UnicodeError):
+        return ConfigurationError(f"cannot listen on {host}, port {port}: it is no host name")
+    if error.errno == errno.EADDRINUSE:
+        return ConfigurationError(
+            f"port {port} of {host} is taken by another program; --port chooses another"
+        )
+    # Python adds the address to the text, in a form of its own.
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return ConfigurationError(f"cannot listen on {host}, port {port}: {reason or error}")
+
+
+class Application(Protocol):
+    """An ASGI application whose clients can be sent away before it ends.
+
+    Attributes:
+        admission: Decides which connections are let in.
+        file_watch: Looks at the files that may change, from its start to its end.
+    """
+
+    admission: Admission
+    file_watch: FileWatch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, as ASGI has it."""
+
+    async def drain(self, spread_s: float) -> None:
+        """Send clients away, one after the other within `spread_s`, and return when they went."""
+
+
+def run(app: Application, listeners: Sequence[socket.socket], settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, which are the regular ways to end it.
+
+    Args:
+        app: The application.
+        listeners: The sockets to accept connections from.
+        settings: Limits of the transport.
+
+    Raises:
+        Exception: What ended the application's lifespan before its time. A group of one exception
+            is opened.
+    """
+    app.admission.lower(_allow_descriptors(settings.max_connections))
+    collect_garbage_seldom()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    server = Server(app, settings)
+    try:
+        server.run(sockets=[*listeners])
+    except asyncio.CancelledError:
+        pass  # a signal came during the start
+    except SystemExit:
+        if server.failure is None:
+            raise
+    if server.failure is not None:
+        raise server.failure
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which drains, ends when the lifespan fails, and heeds every signal.
+
+    By itself uvicorn closes all sockets at once, before the application hears of it. It only logs a
+    failed lifespan, with a traceback even where the cause is the operator's; when a task of the
+    lifespan fails later, it goes on serving an application that is dead. While the application
+    starts, it is deaf to signals. And for a TLS handshake it would wait a minute.
+
+    Attributes:
+        failure: What ended the lifespan, if something did.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        settings: Settings,
+        *,
+        kernel: Kernel = ask_kernel,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        certificate = None
+        if settings.tls_cert is not None:
+            try:
+                certificate = Certificate(settings.tls_cert, settings.tls_key)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"--tls-cert: {error}") from error
+            app.file_watch.add(certificate.refresh)
+        turns = TurnQueue(clock)
+        super().__init__(
+            _config(
+                self._supervised, app.admission, settings, certificate, kernel=kernel, turns=turns
+            )
+        )
+        self._app = app
+        self._grace_s = settings.shutdown_grace_s
+        self._request_timeout_s = settings.request_timeout_s
+        self._forced = asyncio.Event()
+        self.failure: Exception | None = None
+        self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
+        self._cancel: Callable[[], object]
+        self._force: Callable[[], object]
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, serve and shut down.
+
+        Raises:
+            CancelledError: A signal came during the start.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        self._handler = loop.get_exception_handler()
+        loop.set_exception_handler(self._on_loop_error)
+        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        self._force = lambda: loop.call_soon_threadsafe(self._forced.set)
+        try:
+            await super().serve(sockets)
+        finally:
+            loop.set_exception_handler(self._handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then listen; a TLS handshake may take as long as a request."""
+        await super().startup(sockets=[])
+        loop = asyncio.get_running_loop()
+        make: Callable[[], asyncio.Protocol] = self._make_protocol
+        if self.config.ssl is not None:
+            make = HandshakeProtocols(
+                make_next=self._make_protocol,
+                admission=self._app.admission,
+                server_state=self.server_state,
+                context=self.config.ssl,
+                timeout_s=self._request_timeout_s,
+            )
+        for listener in sockets or ():
+            # asyncio accepts as many connections in a row as may wait. If the system has no more
+            # descriptors, it logs a traceback for each, and tries again with each on its own.
+            listening = await loop.create_server(make, sock=listener, backlog=1)
+            listener.listen(self.config.backlog)
+            self.servers.append(listening)
+
+    def _make_protocol(self) -> StreamingProtocol:
+        make = cast("Callable[..., StreamingProtocol]", self.config.http_protocol_class)
+        return make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        number = error.errno if isinstance(error, OSError) else None
+        if "socket" in context and number in _OUT_OF_DESCRIPTORS:  # it is tried again in a second
+            reason = "no open file is left (--max-connections; ulimit -Hn, LimitNOFILE)"
+            self._app.admission.log.refused("somewhere", reason)
+        elif self._handler is not None:
+            self._handler(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
+        """Shut down in order; at a second signal of any kind, stop at once.
+
+        Before the start is complete, that is to stop where it stands.
+        """
+        if not self.started:
+            self._cancel()
+        elif self.should_exit:
+            self.force_exit = True
+            self._force()
+        else:
+            # Not uvicorn's, which raises the signal again when all is done.
+            self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look now and then what there is to do; uvicorn ticks at 10 Hz."""
+        if counter % _TICKS_PER_LOG_LOOK == 0:
+            self._app.admission.log.flush()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let clients go within the grace period, then end the rest.
+
+        Until they went, requests are still answered: `/readyz` says that this server is going. What
+        is left of the grace period is for requests that are not answered yet.
+        """
+        clock = asyncio.get_running_loop().time
+        grace_ends_at_s = clock() + self._grace_s
+        self._app.admission.is_draining = True
+        if not self.force_exit:
+            drain = asyncio.ensure_future(self._app.drain(self._grace_s))
+            forced = asyncio.ensure_future(self._forced.wait())
+            await asyncio.wait({drain, forced}, return_when=asyncio.FIRST_COMPLETED)
+            forced.cancel()
+            drain.cancel()
+            await asyncio.wait({drain, forced})
+            if not drain.cancelled() and (error := drain.exception()) is not None:
+                _logger.error("sending the clients away has failed", exc_info=error)
+        left_s = max(_LAST_LOOK_S, grace_ends_at_s - clock())
+        self.config.timeout_graceful_shutdown = left_s  # type: ignore[assignment]
+        await super().shutdown(sockets)
+
+    async def _supervised(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        phase = "startup"
+
+        async def send_progress(message: Message) -> None:
+            nonlocal phase
+            if message["type"] == "lifespan.startup.complete":
+                phase = "shutdown"
+            if not message["type"].endswith(".failed"):  # is said below, without a traceback
+                await send(message)
+
+        try:
+            await self._app(scope, receive, send_progress)
+        except BaseException as error:
+            await send({"type": f"lifespan.{phase}.failed"})
+            if not isinstance(error, Exception):
+                raise
+            self.failure = _opened(error)
+            self.should_exit = True
+
+
+def _allow_descriptors(connections: int) -> int:
+    """Let the process have a descriptor for each connection, as far as the system lets it.
+
+    Many systems begin with 1024, for the sake of programs that still use `select`.
+
+    Returns:
+        How many connections there may be.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (ValueError, OSError):  # macOS has another limit besides, and does not say which
+        allowed = soft
+    if allowed >= wanted:
+        return connections
+    possible = max(allowed - _OTHER_DESCRIPTORS, allowed // 2)
+    _logger.warning(
+        "the system allows %d open files, too few for %d connections (--max-connections): there "
+        "may be %d; raise its limit (ulimit -Hn, LimitNOFILE) for more",
+        allowed,
+        connections,
+        min(possible, connections),
+    )
+    return min(possible, connections)
+
+
+def _config(
+    app: ASGIApp,
+    admission: Admission,
+    settings: Settings,
+    certificate: Certificate | None,
+    *,
+    kernel: Kernel,
+    turns: TurnQueue,
+) -> uvicorn.Config:
+    limits = SocketLimits(
+        send_timeout_s=settings.send_timeout_s,
+        send_buffer_bytes=settings.send_buffer_bytes,
+        request_timeout_s=settings.request_timeout_s,
+    )
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        http=StreamingProtocol.with_limits(limits, kernel, turns).with_admission(admission),
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        # Nobody else is believed about the client's address, by which connections are counted.
+        proxy_headers=bool(settings.trusted_proxy),
+        forwarded_allow_ips=[*settings.trusted_proxy],
+        server_header=False,
+        ssl_context_factory=None if certificate is None else lambda *_: certificate.value,
+        timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
+        ws=OutletProtocol.with_limits(limits, kernel, turns),
+        ws_max_size=settings.max_message_bytes,
+        # A compressor for each socket, and a compression for each message and client, cost more
+        # than they save: shared execution sends the same bytes to all.
+        ws_per_message_deflate=settings.compress_messages,
+    )
+
+
+def _opened(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

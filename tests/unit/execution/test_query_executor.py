@@ -1,0 +1,106 @@
+"""Long lists of a query are completed in turns with other work, and come out the same."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import chain
+from typing import Any
+
+import pytest
+import strawberry
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from graphql_api import turns
+from graphql_api.execution.query_executor import LONG_LIST, QueryExecutor, in_turns
+from tests.unit.limits.test_refusal_log import Clock
+
+LONG = 3 * LONG_LIST
+
+
+@strawberry.type
+class Item:
+    number: int
+    texts: list[str]
+
+    @strawberry.field
+    def odd(self) -> int:
+        if self.number == 7:
+            raise ValueError("seven")
+        return 2 * self.number + 1
+
+
+@strawberry.type
+class Page:
+    items: list[Item]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def page(self, length: int) -> Page:
+        return Page(items=[Item(number=i, texts=["a"] * i) for i in range(length)])
+
+    @strawberry.field
+    def numbers(self, length: int) -> list[int]:
+        return list(range(length))
+
+
+class Context:
+    """Counts pauses; each lets the other tasks of the loop have a turn."""
+
+    def __init__(self, turn_s: float = turns.TURN_S) -> None:
+        self.pauses = 0
+        self.turns = turns.Turns(self.pause, turn_s=turn_s)
+
+    async def pause(self) -> None:
+        self.pauses += 1
+        await asyncio.sleep(0)
+
+
+def schema(executor: Any) -> strawberry.Schema:
+    return strawberry.Schema(Query, execution_context_class=executor)
+
+
+@pytest.mark.parametrize("length", [0, 1, LONG_LIST, LONG_LIST + 1, LONG])
+@pytest.mark.parametrize(
+    "selection",
+    [
+        "page(length: L) { items { number texts } }",
+        "page(length: L) { items { odd } }",
+        "numbers(length: L)",
+        "a: numbers(length: L) b: page(length: L) { items { __typename n: number } }",
+    ],
+)
+async def test_result_is_that_of_graphql_core(length: int, selection: str) -> None:
+    query = "{ " + selection.replace("L", str(length)) + " }"
+    ours = await schema(QueryExecutor).execute(query, context_value=Context())
+    theirs = await schema(StrawberryGraphQLCoreExecutionContext).execute(query)
+    assert ours.data == theirs.data
+    assert [str(error) for error in ours.errors or ()] == [
+        str(error) for error in theirs.errors or ()
+    ]
+
+
+async def test_others_have_turns_while_a_long_list_is_completed() -> None:
+    context = Context(turn_s=0.0)  # every item takes longer than that
+    query = f"{{ page(length: {LONG}) {{ items {{ number }} }} }}"
+    await schema(QueryExecutor).execute(query, context_value=context)
+    assert context.pauses == LONG
+    context = Context()
+    query = f"{{ page(length: {LONG_LIST}) {{ items {{ number }} }} }}"
+    await schema(QueryExecutor).execute(query, context_value=context)
+    assert context.pauses == 0, "a short list is done before a turn is over"
+
+
+async def test_turn_ends_when_its_time_is_over() -> None:
+    clock = Clock()
+    taken: list[list[int]] = [[]]
+
+    async def pause() -> None:
+        taken.append([])
+
+    async for item in in_turns(range(10), turns.Turns(pause, clock=clock)):
+        taken[-1].append(item)
+        clock.now_s += turns.TURN_S / 4
+    assert [len(turn) for turn in taken] == [4, 4, 2]
+    assert [*chain(*taken)] == [*range(10)]

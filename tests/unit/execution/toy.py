@@ -1,0 +1,208 @@
+"""A toy subscription whose source is shared, and outlets that remember what they were given."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import strawberry
+
+from graphql_api.documents.documents import Documents
+from graphql_api.documents.request import Request
+from graphql_api.execution.broadcaster import FanOut
+from graphql_api.execution.group import group_key
+from graphql_api.execution.member import Member, SharedSource
+from graphql_api.execution.operation import RequestError, SubscriptionExecution
+from graphql_api.execution.sink import Framing
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.limits.cpu_budget import ClientBudget
+from graphql_api.protocols import messages
+from graphql_api.schema import APISchema, Context
+from graphql_api.schema.context import Info
+from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from tests.no_store import NoStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyContext(Context):
+    """A context with what the toy resolvers need."""
+
+    topic: Topic
+
+
+class Topic:
+    """Gives the same events to all who subscribe to it.
+
+    Attributes:
+        sources: Those that are open.
+        go: Lets the field `slow` end.
+        slow_calls: How often that has begun.
+    """
+
+    def __init__(self) -> None:
+        self.sources: list[ToySource] = []
+        self.go = asyncio.Event()
+        self.slow_calls = 0
+
+    def publish(self, *events: object) -> None:
+        for source in self.sources:
+            source.put(*events)
+
+
+class ToySource(AsyncIterator[Any]):
+    """A `SharedSource`; it is an async iterator, too, as resolvers must return one."""
+
+    def __init__(self, topic: Topic) -> None:
+        self._topic = topic
+        self._events: deque[object] = deque()
+        self._callback: Callable[[], None] | None = None
+        self.failure: Exception | None = None
+        topic.sources.append(self)
+
+    def put(self, *events: object) -> None:
+        self._events.extend(events)
+        if self._callback is not None:
+            self._callback()
+
+    def pull(self) -> object | None:
+        if self.failure is not None:
+            raise self.failure
+        return self._events.popleft() if self._events else None
+
+    def on_wake(self, callback: Callable[[], None] | None) -> None:
+        self._callback = callback
+
+    def close(self) -> None:
+        self._topic.sources.remove(self)
+
+    async def __anext__(self) -> Any:
+        raise NotImplementedError
+
+
+@strawberry.type
+class Row:
+    value: int
+
+    @strawberry.field
+    async def slow(self, info: strawberry.Info[ToyContext, None]) -> int:
+        info.context.topic.slow_calls += 1
+        await info.context.topic.go.wait()
+        return self.value
+
+    @strawberry.field
+    def bad(self) -> int:
+        raise RuntimeError("a secret")
+
+
+@strawberry.type
+class Query:
+    nothing: int = 0
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    def rows(
+        self, info: Info, since: str | None = None, where: int | None = None
+    ) -> AsyncIterator[Row]:
+        assert isinstance(info.context, ToyContext)
+        return ToySource(info.context.topic)
+
+
+SCHEMA = APISchema(query=Query, subscription=Subscription, extensions=[CodeValidationErrors])
+
+
+def context(topic: Topic, scopes: frozenset[Scope] = ALL_SCOPES) -> ToyContext:
+    feeds = Feeds((), lambda _: None)  # type: ignore[arg-type, return-value]
+    return ToyContext(feeds, NoStore(), feed_wait_s=1, scopes=scopes, topic=topic)
+
+
+@dataclass
+class FakeOutlet:
+    """Remembers frames; a test says whether there is room."""
+
+    room: bool = True
+    is_closed: bool = False
+    frames: list[bytes] = field(default_factory=list)
+    writes: int = 0
+    lost_because: str = ""
+    _callbacks: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def is_writable(self) -> bool:
+        return self.room and not self.is_closed
+
+    def on_writable(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+
+    def write_text(self, text: bytes) -> None:
+        self.frames.append(text)
+        self.writes += 1
+
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+        self.frames += [prefix + middle + suffix for middle in middles]
+        self.writes += 1
+
+    async def flush(self) -> None: ...
+
+    def abort(self) -> None:
+        self.is_closed = True
+
+    def make_room(self) -> None:
+        self.room = True
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    @property
+    def messages(self) -> list[Any]:
+        return [json.loads(frame) for frame in self.frames]
+
+    @property
+    def data(self) -> list[Any]:
+        return [message["payload"]["data"] for message in self.messages]
+
+
+DOCUMENTS = Documents()
+
+
+async def join(
+    fan_out: FanOut,
+    context: Context,
+    outlet: FakeOutlet,
+    query: str = "subscription { rows { value } }",
+    *,
+    schema: APISchema = SCHEMA,
+    id_: str = "a",
+    framing: Framing | None = None,
+    on_failure: Callable[[RequestError], None] | None = None,
+    budget: ClientBudget | None = None,
+    **variables: Any,
+) -> Member:
+    """Subscribe as a connection does."""
+    request = Request(query, variables=variables)
+    document, _ = request.operation(DOCUMENTS)
+    execution = SubscriptionExecution(schema, request, document, context)
+    source = await execution.subscribe()
+    assert isinstance(source, SharedSource)
+    return fan_out.join(
+        group_key(request, document, context),
+        execution,
+        source,
+        outlet,
+        framing=framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX),
+        on_failure=on_failure or (lambda _: None),
+        on_leave=None,
+        budget=budget,
+    )
+
+
+async def served(fan_out: FanOut) -> None:
+    """Wait until there is nothing left to serve."""
+    while fan_out._ready:
+        await fan_out.round()

@@ -1,0 +1,180 @@
+"""How much large HTTP answers hold together, and who waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
+from graphql_api.limits.connection_limits import Admission
+from graphql_api.server.uvicorn_http import StreamingProtocol
+from graphql_api.server.uvicorn_server import listen
+
+WAIT_S = 60.0
+SIZE = 3_000_001
+BODY = bytes(range(256)) * (SIZE // 256) + bytes(SIZE % 256)
+
+
+def cut(cut_off: list[str], name: str) -> Any:
+    return lambda: cut_off.append(name)
+
+
+async def test_answer_waits_for_its_turn_and_is_refused_if_too_many_wait() -> None:
+    answers = Answers(quick_bytes=100, waiting_bytes=100, quick_s=3600, wait_s=3600)
+    first = await answers.begin(80, cut([], "first"))
+    assert first is not None
+    second = asyncio.create_task(answers.begin(80, cut([], "second")))
+    await asyncio.sleep(0)
+    assert await answers.begin(80, cut([], "third")) is None
+    assert answers.held_bytes == 160
+    assert not second.done()
+    answers.end(first)
+    sending = await second
+    assert sending is not None
+    answers.end(sending)
+    assert answers.held_bytes == 0
+
+
+async def test_answer_that_waits_too_long_is_refused_and_forgotten() -> None:
+    answers = Answers(quick_bytes=100, quick_s=3600, wait_s=0.01)
+    first = await answers.begin(80, cut([], "first"))
+    assert first is not None
+    assert await answers.begin(80, cut([], "second")) is None
+    assert answers.held_bytes == 80
+    answers.end(first)
+    assert answers.held_bytes == 0
+
+
+async def test_answer_whose_task_is_cancelled_leaves_its_place() -> None:
+    answers = Answers(quick_bytes=100, quick_s=3600, wait_s=3600)
+    first = await answers.begin(80, cut([], "first"))
+    assert first is not None
+    waiting = asyncio.create_task(answers.begin(80, cut([], "second")))
+    late = asyncio.create_task(answers.begin(20, cut([], "third")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    answers.end(first)
+    await asyncio.wait([waiting, late])
+    assert waiting.cancelled()
+    sending = late.result()
+    assert sending is not None
+    answers.end(sending)
+    assert answers.held_bytes == 0
+
+
+async def test_slowest_answer_makes_room_for_others() -> None:
+    cut_off: list[str] = []
+    answers = Answers(quick_bytes=1000, slow_bytes=100, quick_s=0.01)
+    fast = await answers.begin(80, cut(cut_off, "fast"))
+    slow = await answers.begin(80, cut(cut_off, "slow"))
+    assert fast is not None
+    assert slow is not None
+    fast.sent, slow.sent = 70, 10
+    async with asyncio.timeout(WAIT_S):
+        while answers.held_bytes > 80:
+            await asyncio.sleep(0.001)
+    assert cut_off == ["slow"]
+
+
+@asynccontextmanager
+async def serving(
+    answers: Answers, *headers: tuple[bytes, bytes], asked: list[str] | None = None
+) -> AsyncIterator[Any]:
+    """A server whose answers are all `BODY`; gives its address."""
+    state = ServerState()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if asked is not None:
+            asked.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": BODY})
+
+    config = uvicorn.Config(app, interface="asgi3", log_config=None, access_log=False)
+    made = StreamingProtocol.with_admission(Admission(), answers)
+    listener = listen("127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: made(config=config, server_state=state, app_state={}), sock=listener
+    )
+    try:
+        async with asyncio.timeout(WAIT_S):
+            yield listener.getsockname()
+            for connection in [*state.connections]:
+                connection.transport.abort()
+            while state.tasks:
+                await asyncio.sleep(0)
+            assert answers.held_bytes == 0
+    finally:
+        server.close()
+
+
+async def ask(address: Any, version: bytes = b"1.1") -> bytes:
+    """All that comes for one request."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(b"GET / HTTP/%b\r\nHost: localhost\r\nConnection: close\r\n\r\n" % version)
+        return await reader.read()
+    finally:
+        writer.transport.abort()
+
+
+LENGTH = (b"content-length", b"%d" % SIZE)
+
+
+@pytest.mark.parametrize(
+    ("headers", "version"),
+    [([LENGTH], b"1.1"), ([], b"1.0")],
+    ids=["known length", "to the end of the connection"],
+)
+async def test_large_answer_arrives_as_it_is(headers: Any, version: bytes) -> None:
+    async with serving(Answers(), *headers) as address:
+        head, _, body = (await ask(address, version)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert body == BODY
+
+
+async def test_large_answer_in_chunks_arrives_as_it_is() -> None:
+    async with serving(Answers()) as address:
+        rest = (await ask(address)).partition(b"\r\n\r\n")[2]
+        body = b""
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            assert int(size, 16) <= LARGE_BYTES
+            body += rest[: int(size, 16)]
+            rest = rest[int(size, 16) + 2 :]
+        assert body == BODY
+
+
+async def test_fast_reader_does_not_wait_for_slow_ones_which_hold_limited_memory() -> None:
+    answers = Answers(
+        quick_bytes=2 * SIZE, slow_bytes=3 * SIZE, waiting_bytes=2 * SIZE, quick_s=0.05
+    )
+    asked: list[str] = []
+    async with serving(answers, LENGTH, asked=asked) as address:
+        slow = []
+        for _ in range(30):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(address)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            slow.append(client)
+            assert answers.held_bytes <= 7 * SIZE
+        # All have asked, and those that were let in count as slow, or are cut off.
+        while len(asked) < len(slow) or answers.held_bytes > 3 * SIZE:
+            assert answers.held_bytes <= 7 * SIZE
+            await asyncio.sleep(0.001)
+        assert answers.held_bytes == 3 * SIZE
+        for _ in range(3):
+            answer = await ask(address)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert answer.endswith(BODY)
+        refused = [client for client in slow if client.recv(12) == b"HTTP/1.1 503"]
+        assert refused
+        for client in slow:
+            client.close()

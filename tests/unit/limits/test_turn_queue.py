@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+
+from graphql_api.limits.turn_queue import TurnQueue
+from tests.unit.limits.test_refusal_log import Clock
+
+
+async def test_long_turns_run_one_in_an_iteration_of_the_loop() -> None:
+    clock = Clock()
+    turns = TurnQueue(clock)
+    story: list[str] = []
+
+    async def work(name: str) -> None:
+        for _ in range(3):
+            await turns.take()
+            clock.now_s += 0.005
+            story.append(name)
+
+    def look_at_sockets() -> None:
+        story.append("loop")
+        if len(turns):
+            asyncio.get_running_loop().call_soon(look_at_sockets)
+
+    tasks = [asyncio.create_task(work(name)) for name in "abcd"]
+    await asyncio.sleep(0)
+    look_at_sockets()
+    await asyncio.gather(*tasks)
+    worked = 0
+    for what in story:
+        worked = 0 if what == "loop" else worked + 1
+        assert worked <= 1, story
+    assert [name for name in story if name != "loop"] == [*"abcdabcdabcd"], "all have their turn"
+
+
+async def test_short_turns_run_together() -> None:
+    turns = TurnQueue(Clock())
+    iterations = 0
+
+    async def work() -> None:
+        await turns.take()
+
+    def count() -> None:
+        nonlocal iterations
+        iterations += 1
+        if len(turns):
+            asyncio.get_running_loop().call_soon(count)
+
+    tasks = [asyncio.create_task(work()) for _ in range(1000)]
+    await asyncio.sleep(0)
+    count()
+    await asyncio.gather(*tasks)
+    assert iterations < 1000 / 16
+
+
+async def test_cancelled_task_takes_no_turn_from_others() -> None:
+    turns = TurnQueue()
+    done: list[str] = []
+
+    async def work(name: str) -> None:
+        await turns.take()
+        done.append(name)
+
+    tasks = {name: asyncio.create_task(work(name)) for name in "abc"}
+    await asyncio.sleep(0)
+    tasks["a"].cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    assert done == ["b", "c"]
+    assert len(turns) == 0
+    await asyncio.wait_for(turns.take(), 30)

@@ -1,0 +1,73 @@
+"""What an event stream is made of, and members of one group with different framings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from graphql_api.execution.broadcaster import FanOut
+from graphql_api.execution.sink import Framing
+from graphql_api.protocols import sse
+from tests.unit.execution.toy import FakeOutlet, Row, Topic, context, join
+
+SLOW = "subscription { rows { slow } }"
+
+
+@dataclass
+class Event:
+    cursor: Any
+
+
+def framed(event: object, payload: bytes, framing: Framing = sse.NEXT) -> bytes:
+    assert framing.identify is not None
+    return framing.prefix + framing.identify(event, payload) + framing.suffix
+
+
+def test_event_has_its_cursor_as_id() -> None:
+    assert framed(Event("a-b_c"), b'{"data":1}') == (
+        b'event: next\nid: a-b_c\ndata: {"data":1}\n\n'
+    )
+
+
+@pytest.mark.parametrize("event", [Event(None), Event(5), object()])
+def test_event_without_a_cursor_leaves_the_last_id_as_it_is(event: object) -> None:
+    assert framed(event, b"1") == sse.next_event(b"1") == b"event: next\ndata: 1\n\n"
+
+
+def test_end_has_a_data_line_without_which_browsers_tell_nobody() -> None:
+    assert sse.COMPLETE == b"event: complete\ndata:\n\n"
+
+
+def test_time_to_wait_is_in_milliseconds() -> None:
+    assert sse.retry(1.5) == b"retry: 1500\n\n"
+
+
+@pytest.mark.parametrize("query", ["subscription { rows { value } }", SLOW])
+async def test_members_with_different_framings_share_executions(query: str) -> None:
+    topic = Topic()
+    topic.go.set()
+    async with FanOut() as fan_out:
+        await join(fan_out, context(topic), socket := FakeOutlet(), query, id_="a")
+        await join(fan_out, context(topic), stream := FakeOutlet(), query, framing=sse.NEXT)
+        assert fan_out.groups == 1
+        for value in range(3):
+            topic.publish(CursorRow(value=value, cursor=f"cursor {value}"))
+        while not (len(socket.frames) == len(stream.frames) == 3):
+            await fan_out.round()
+        assert fan_out.executions == 3
+    payloads = [json.dumps(m["payload"], separators=(",", ":")) for m in socket.messages]
+    assert stream.frames == [
+        f"event: next\nid: cursor {value}\ndata: {payload}\n\n".encode()
+        for value, payload in enumerate(payloads)
+    ]
+
+
+class CursorRow(Row):
+    """A row with a cursor, as the events of feeds have one."""
+
+    def __init__(self, value: int, cursor: str) -> None:
+        super().__init__(value=value)
+        self.cursor = cursor
