@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TypeAlias
 
 from graphql import (
-    ASTValidationRule,
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
@@ -15,14 +13,12 @@ from graphql import (
     specified_rules,
 )
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
 from strawberry.types import ExecutionContext
 
 from graphql_api.documents.document_limits import DocumentLimits, check_cost, check_shape
 from graphql_api.documents.documents import Document, Documents
+from graphql_api.documents.validation import Rules, validate
 from graphql_api.schema.number_rule import ReadableNumbers
-
-Rules: TypeAlias = tuple[type[ASTValidationRule], ...]
 
 
 class CheckedDocuments(SchemaExtension):
@@ -84,7 +80,7 @@ def check_document(
     """What is wrong with a document by itself; it is found once, and noted there."""
     if document.checked_by != rules:
         error = check_shape(document.node, limits)
-        found = [error] if error is not None else validate_document(schema, document.node, rules)
+        found = [error] if error is not None else validate(schema, document.node, rules)
         document.errors = found
         document.checked_by = rules
     return document.errors

@@ -22,6 +22,7 @@ from graphql import (
     GraphQLSyntaxError,
     Node,
     OperationDefinitionNode,
+    Token,
     VariableDefinitionNode,
     VariableNode,
     parse,
@@ -72,6 +73,20 @@ class Document:
         ]
         elsewhere = _variables(self.node, leave_out={id(node) for node in resuming})
         return frozenset(node.name.value for node in resuming).difference(elsewhere)
+
+
+def _unlink_tokens(document: DocumentNode) -> None:
+    """Free the tokens of a document, whose places its nodes know without them.
+
+    Each token refers to the one before and the one behind it: only a search for cycles would find
+    them, and it would hold up everything else.
+    """
+    assert document.loc is not None, "documents are parsed with their locations"
+    token: Token | None = document.loc.start_token
+    while token is not None:
+        following = token.next
+        token.prev = token.next = None
+        token = following
 
 
 def _variables(root: Node, leave_out: Container[int]) -> Iterator[str]:
@@ -224,7 +239,9 @@ class Documents:
         return document
 
     def _new(self, text: str) -> Document:
-        return Document(text, parse(text, max_tokens=self._max_tokens))
+        node = parse(text, max_tokens=self._max_tokens)
+        _unlink_tokens(node)
+        return Document(text, node)
 
     def _remember(self, document: Document) -> None:
         text = document.text

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeAlias
+from weakref import WeakMethod
 
 from graphql import (
     GraphQLError,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLResolveInfoHelpers,
     Undefined,
     get_nullable_type,
     is_leaf_type,
@@ -57,6 +59,7 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.async_helpers = _weak_helpers(self)
         self._shared = _Shared()
         manager = self.middleware_manager  # Strawberry always passes one
         self._has_middleware = manager is not None and bool(manager.middlewares)
@@ -124,6 +127,24 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
         except GraphQLError as error:
             self.collected_errors.add(error, None)
             return self.build_response(None)
+
+
+def _weak_helpers(executor: EventExecutor) -> GraphQLResolveInfoHelpers:
+    """What graphql-core gives resolvers, without the cycle that its own makes of each executor."""
+    return GraphQLResolveInfoHelpers(
+        gather=_weakly(executor.gather_async_work), track=_weakly(executor.track_async_work)
+    )
+
+
+def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    reference = WeakMethod(method)
+
+    def call(*args: Any) -> Any:
+        found = reference()
+        assert found is not None, "resolvers run while their executor does"
+        return found(*args)
+
+    return call
 
 
 class _Shared:

@@ -26,12 +26,13 @@ from graphql import (
 from graphql.pyutils import AwaitableOrValue
 from strawberry.extensions import SchemaExtension
 from strawberry.extensions.base_extension import HOOK_METHODS
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext, validate_document
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
 from graphql_api.documents.documents import Document
 from graphql_api.documents.request import Request
+from graphql_api.documents.validation import validate
 from graphql_api.errors import GraphQLAPIError
 from graphql_api.execution import result_json
 from graphql_api.execution.event_executor import EventExecutor
@@ -159,7 +160,7 @@ class SubscriptionExecution:
         rules = self._state.validation_rules
         if rules != self._document.checked_by:
             schema = self._schema._schema  # noqa: SLF001 - as above
-            self._document.errors = validate_document(schema, self._document.node, rules)
+            self._document.errors = validate(schema, self._document.node, rules)
             self._document.checked_by = rules
         self._state.pre_execution_errors = [*self._document.errors]
 

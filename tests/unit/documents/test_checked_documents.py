@@ -39,7 +39,7 @@ async def test_a_document_is_parsed_and_validated_once() -> None:
     first = await made.execute("{ hello }")
     with (
         patch("graphql_api.documents.documents.parse") as parse,
-        patch("graphql_api.documents.checked_documents.validate_document") as validate,
+        patch("graphql_api.documents.checked_documents.validate") as validate,
     ):
         second = await made.execute("{ hello }")
     assert first.data == second.data == {"hello": "world"}
@@ -57,7 +57,7 @@ async def test_a_document_that_is_not_valid_is_refused_again_and_again() -> None
 
 async def test_limits_come_before_validation_and_cost_after_it() -> None:
     many = "{ " + " ".join(f"a{n}: hello" for n in range(101)) + " }"
-    with patch("graphql_api.documents.checked_documents.validate_document") as validate:
+    with patch("graphql_api.documents.checked_documents.validate") as validate:
         assert await codes(schema(), many) == [LIMIT_EXCEEDED]
     assert not validate.called
     assert await codes(schema(max_cost=1), "{ a: hello b: hello }") == [LIMIT_EXCEEDED]

@@ -11,10 +11,10 @@ import pytest
 import strawberry
 from graphql import ASTValidationRule, GraphQLError
 from strawberry.extensions import AddValidationRules, SchemaExtension
-from strawberry.schema.schema import validate_document
 
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Request
+from graphql_api.documents.validation import validate
 from graphql_api.errors import BadCursorError
 from graphql_api.execution.operation import RequestError, SubscriptionExecution
 from graphql_api.schema import APISchema, Context
@@ -184,9 +184,9 @@ async def test_document_is_validated_once(monkeypatch: pytest.MonkeyPatch) -> No
 
     def counted(*args: Any) -> list[GraphQLError]:
         validated.append(args)
-        return validate_document(*args)
+        return validate(*args)
 
-    monkeypatch.setattr("graphql_api.execution.operation.validate_document", counted)
+    monkeypatch.setattr("graphql_api.execution.operation.validate", counted)
     documents = Documents()
     for _ in range(3):
         await execution(documents=documents).subscribe()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from itertools import chain
 from typing import Any
 
@@ -104,3 +106,22 @@ async def test_turn_ends_when_its_time_is_over() -> None:
         clock.now_s += turns.TURN_S / 4
     assert [len(turn) for turn in taken] == [4, 4, 2]
     assert [*chain(*taken)] == [*range(10)]
+
+
+async def test_executor_is_freed_without_a_search_for_cycles() -> None:
+    made: list[weakref.ref[QueryExecutor]] = []
+
+    class Watched(QueryExecutor):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            made.append(weakref.ref(self))
+
+    gc.disable()
+    try:
+        query = "{ page(length: 3) { items { number } } }"
+        asked = await schema(Watched).execute(query, context_value=Context())
+        left = [executor() for executor in made]
+    finally:
+        gc.enable()
+    assert asked.data == {"page": {"items": [{"number": number} for number in range(3)]}}
+    assert left == [None]
