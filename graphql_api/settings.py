@@ -424,8 +424,8 @@ class Settings(DataSettings):
         10_000,
         ge=1,
         description="how many values the arguments of an operation may hold, with a variable's "
-        "values counted at each use: each seed of a schedule is one, an object, such as a rule, is "
-        "ten besides those in it",
+        "values counted at each use: each seed of a schedule is one, or two in the document's own "
+        "text; an object, such as a rule, is twenty besides those in it",
     )
     max_page_rows: int = Field(1000, ge=1, description="how many rows a page may have")
     introspection: bool = Field(True, description="answer introspection, which GraphiQL needs")

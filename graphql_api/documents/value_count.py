@@ -1,7 +1,8 @@
 """How many values the arguments of a document hold; each number, text and list is one.
 
 An object is `OBJECT_VALUES`, besides those in it: each member of its type is looked at, given or
-not. A value of a variable counts at each place that uses it: graphql-core coerces the variable
+not. What stands in the document's own text counts `LITERAL_VALUES` times: it is coerced node by
+node. A value of a variable counts at each place that uses it: graphql-core coerces the variable
 once, and Strawberry converts the argument of each field. Pure.
 """
 
@@ -12,7 +13,9 @@ from typing import Any
 
 from graphql import FieldNode, ListValueNode, ObjectValueNode, ValueNode, VariableNode
 
-OBJECT_VALUES = 10
+OBJECT_VALUES = 20
+
+LITERAL_VALUES = 2
 
 
 class ValueCount:
@@ -38,14 +41,15 @@ class ValueCount:
         pending = [node]
         while pending:
             node = pending.pop()
-            count += 1
+            if isinstance(node, VariableNode):
+                count += self._of_variable(node.name.value)
+                continue
+            count += LITERAL_VALUES
             if isinstance(node, ListValueNode):
                 pending += node.values
             elif isinstance(node, ObjectValueNode):
-                count += OBJECT_VALUES - 1
+                count += OBJECT_VALUES - LITERAL_VALUES
                 pending += (field.value for field in node.fields)
-            elif isinstance(node, VariableNode):
-                count += self._of_variable(node.name.value) - 1
         return count
 
     def _of_variable(self, name: str) -> int:

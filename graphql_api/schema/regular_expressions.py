@@ -19,6 +19,7 @@ MAX_NESTING: Final = 300
 MAX_LOOK_BEHIND: Final = 2**31 - 1
 """The longest text of a look-behind, in characters; newer Pythons refuse one above 2^32."""
 
+_REMEMBERED_CHARACTERS: Final = 500
 _MAX_REASON_CHARACTERS: Final = 100
 
 _NEWER_SYNTAX: Final = {
@@ -37,12 +38,17 @@ _TEMPLATE_FLAG: Final = 1
 _parser: Any = importlib.import_module("re._parser")
 
 
-@lru_cache(maxsize=4096)
 def why_not_portable(pattern: str) -> str | None:
     """Why a regular expression does not compile on some Python from 3.9 on; None if it does.
 
     What all Pythons warn of with a FutureWarning is accepted.
     """
+    if len(pattern) <= _REMEMBERED_CHARACTERS:
+        return _remembered(pattern)
+    return _why_not_portable(pattern)
+
+
+def _why_not_portable(pattern: str) -> str | None:
     depth = _nesting(pattern)
     if depth > MAX_NESTING:
         return f"groups are nested more than {MAX_NESTING} deep"
@@ -70,6 +76,9 @@ def why_not_portable(pattern: str) -> str | None:
     if _END_OF_TEXT.search(pattern):
         return r"`\z` needs Python 3.14, and Starbelly runs on older ones: write `\Z`"
     return None
+
+
+_remembered = lru_cache(maxsize=4096)(_why_not_portable)
 
 
 def _why_newer(tree: Any) -> str | None:

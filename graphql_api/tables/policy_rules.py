@@ -249,6 +249,8 @@ def _compile_cost(rule: Any) -> int:
     pattern = rule.get("pattern") if is_object(rule) else None
     if not isinstance(pattern, str):
         return 0
+    if len(pattern) > MAX_PATTERN_CHARACTERS:
+        return len(pattern)
     return len(pattern) + WIDE_RANGE_CHARACTERS * len(_WIDE_RANGE.findall(pattern))
 
 

@@ -124,7 +124,7 @@ _DOCUMENTS: dict[str, Callable[[], bytes]] = {
 _WRITES: dict[str, Callable[[], bytes]] = {
     "10 000 good seeds": lambda: inputs.seeds(are_good=True),
     "10 000 bad seeds": lambda: inputs.seeds(are_good=False),
-    "500 costly rules": lambda: inputs.rules(500),
+    "400 costly rules": lambda: inputs.rules(400),
     "2 400 costly rules": lambda: inputs.rules(2400),
     "a pattern of 4 MB": inputs.long_pattern,
     "990 empty rules": inputs.empty_rules,

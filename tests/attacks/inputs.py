@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from graphql_api.documents.value_count import OBJECT_VALUES
+from graphql_api.documents.value_count import LITERAL_VALUES, OBJECT_VALUES
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_VALUES = 10_000
@@ -102,8 +102,8 @@ def many(text: str, number: int) -> str:
 
 @cache
 def tokens_of_a_list() -> bytes:
-    """A document with as many tokens as there may be: a filter of many ids."""
-    ids = " ".join(['"a"'] * (MAX_TOKENS - 60))
+    """A document with as many values as there may be: a filter of many ids."""
+    ids = " ".join(['"a"'] * (MAX_VALUES // LITERAL_VALUES - 60))
     return body(f"{{ policies(where: {{ids: [{ids}]}}, limit: 0) {{ total }} }}")
 
 

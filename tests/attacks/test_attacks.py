@@ -62,7 +62,7 @@ def test_an_attack_of_each_kind_of_client_is_answered() -> None:
     names = {
         ("stranger", "4 MB in one string"): "401 UNAUTHENTICATED",
         ("reader", "20 000 comparisons"): "200",
-        ("writer", "500 costly rules"): "200 BAD_USER_INPUT",
+        ("writer", "400 costly rules"): "200 BAD_USER_INPUT",
         ("stranger", "TLS handshakes"): "handshake",
     }
     numbers = {(attack.who, attack.name): number for number, attack in enumerate(ATTACKS)}

@@ -34,17 +34,15 @@ def size(value: Any) -> int:
 @pytest.mark.parametrize(
     ("arguments", "values"),
     [
-        ("a: 1", 1),
-        ('a: 1, b: "x"', 2),
-        ("a: [1, 2, [3]]", 5),
-        ("a: {b: {c: [null, E]}}", 23),
+        ("a: 1", 2),
+        ('a: 1, b: "x"', 4),
+        ("a: [1, 2, [3]]", 10),
+        ("a: {b: {c: [null, E]}}", 46),
         ("a: $v", 3),
-        ("a: [$v, {b: $v}]", 17),
+        ("a: [$v, {b: $v}]", 28),
     ],
 )
-def test_every_number_text_and_list_is_one_and_an_object_is_ten(
-    arguments: str, values: int
-) -> None:
+def test_each_literal_is_two_and_an_object_is_twenty(arguments: str, values: int) -> None:
     count = ValueCount({"v": ["x", "y"]}, at_most=100)
     assert count.of_arguments(field(arguments)) == values
 

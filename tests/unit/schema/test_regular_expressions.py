@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 import pytest
 
 from graphql_api.schema.regular_expressions import MAX_NESTING, why_not_portable
