@@ -228,12 +228,17 @@ class _ChargedTasks:
         context: Context | None = kwargs.get("context")
         budget = _budget.get() if context is None else context.get(_budget)
         if budget is not None and asyncio.iscoroutine(work):
-            work = _steps(work, budget)
+            work = _in_steps(work, budget)
         return self._make(loop, work, **kwargs)
 
 
 def _plain_task(loop: asyncio.AbstractEventLoop, work: Any, **kwargs: Any) -> asyncio.Task[Any]:
     return asyncio.Task(work, loop=loop, **kwargs)
+
+
+async def _in_steps(work: Coroutine[Any, Any, T], budget: ClientBudget) -> T:
+    """Run work step by step as a coroutine: since Python 3.12 a task takes no generator."""
+    return await _steps(work, budget)
 
 
 @coroutine
