@@ -23,6 +23,13 @@ ROOT = Path(__file__).parents[2]
 SEEDS = 200
 SEEDS_PER_TEST = 20
 
+FOUND = {
+    522: "a token ends while its client reads once a second, which it sees with its last read",
+    1255: "tokens of five seconds, on a link that needs longer for all queries of the end",
+    1442: "a token ends while small buffers are full, on a slow link",
+}
+"""Seeds above that have broken a promise once, by a fault of the server or of the model."""
+
 EASY = next(bug for bug in BUGS if bug.name == "deletions are ignored")
 
 
@@ -31,6 +38,12 @@ def test_every_client_sees_what_the_contract_promises(first: int) -> None:
     for seed in range(first, first + SEEDS_PER_TEST):
         outcome = run_seed(seed)
         assert outcome.failure is None, "\n" + report(story_of(seed), outcome)
+
+
+@pytest.mark.parametrize("seed", FOUND, ids=str)
+def test_seed_that_has_found_a_fault_finds_none(seed: int) -> None:
+    outcome = run_seed(seed)
+    assert outcome.failure is None, "\n" + report(story_of(seed), outcome)
 
 
 def test_stories_have_every_trouble() -> None:

@@ -26,6 +26,8 @@ _CALM_S = 100.0
 """In this time everything has come to rest: reconnecting, two self-checks, a token's end."""
 _PING_S = 41.0
 """How late a server may notice that a client is gone: uvicorn's ping, and the time to answer it."""
+_CATCH_UP_S = 1.0
+"""How long a client that reads again needs for what has gathered, up to its socket's end."""
 _POLL_S = 0.25
 _LOG_LINES = 400
 _CANCELLATIONS = 10
@@ -66,7 +68,7 @@ class World:
             feed_was_never_lost=self.setting.feeds_are_never_lost,
         )
         self.leaped_at_s: dict[str, float] = {}
-        self.is_over = False
+        self.is_calm = self.is_over = False
         self.log: list[str] = []
         self.failure: str | None = None
         self._failed: asyncio.Future[None] = loop.create_future()
@@ -146,6 +148,7 @@ class World:
         while self._later:
             await asyncio.wait([*self._later])
         await self._rest()
+        self.is_calm = True
         await checks.at_rest(self)
         await self._end()
         watch.stop()
@@ -393,7 +396,9 @@ class World:
         subscriber = self.subscribers[client]
         if for_s > 0.9 * _SEND_TIMEOUT_S:
             subscriber.excuse(for_s + 1.0)
-        subscriber.slow_until_s = max(subscriber.slow_until_s, self.loop.time() + for_s + 1.0)
+        subscriber.slow_until_s = max(
+            subscriber.slow_until_s, self.loop.time() + for_s + _CATCH_UP_S
+        )
         subscriber.stall()
         self._afterwards(for_s, subscriber.read_on)
 
@@ -401,7 +406,8 @@ class World:
         subscriber = self.subscribers[client]
 
         async def read() -> None:
-            until_s = subscriber.slow_until_s = self.loop.time() + for_s
+            until_s = self.loop.time() + for_s
+            subscriber.slow_until_s = max(subscriber.slow_until_s, until_s + _CATCH_UP_S)
             while self.loop.time() < until_s:
                 subscriber.stall()
                 await asyncio.sleep(every_s)
