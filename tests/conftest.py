@@ -22,6 +22,7 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
 from tests import needs
+from tests.quick_servers import quick_servers
 
 # A timing is never a test: a busy machine is no failure.
 hypothesis.settings.register_profile(
@@ -86,6 +87,13 @@ def no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name in ("no_proxy", "NO_PROXY"):  # nor is how they get from here to the world
         monkeypatch.setenv(name, "127.0.0.1,localhost,::1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def servers_are_quick() -> Iterator[None]:
+    """A suite starts a thousand servers."""
+    with quick_servers():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

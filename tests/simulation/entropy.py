@@ -5,7 +5,6 @@ The server's own come by its `Machine`. What is left is the driver's, uvicorn's 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import random
@@ -15,12 +14,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from tests.quick_servers import hashed
+
 EPOCH_S = 4_000_000_000.0
 """The time of day at which every simulation begins: in 2096, for PyJWT looks at the real clock,
 too, and must find no simulated token too old."""
-
-# A pure function, and the dearest one: each login computes it twice.
-_hashed = functools.lru_cache(maxsize=256)(hashlib.pbkdf2_hmac)
 
 
 @contextmanager
@@ -34,7 +32,7 @@ def simulated(rng: random.Random, clock: Callable[[], float]) -> Iterator[None]:
         (time, "time", lambda: EPOCH_S + clock()),
         (time, "monotonic", clock),
         (time, "perf_counter", clock),
-        (hashlib, "pbkdf2_hmac", _hashed),
+        (hashlib, "pbkdf2_hmac", hashed),
     ]
     try:
         with ExitStack() as stack:

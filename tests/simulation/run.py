@@ -9,22 +9,20 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 from graphql_api import app
 from graphql_api.documents import documents
 from graphql_api.documents.documents import Documents
 from graphql_api.feeds.feed import FeedSettings
-from graphql_api.schema import APISchema, TableDeclaration, build_schema, errors
-from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
-from graphql_api.schema.forbidden import ForbidEarly
+from tests.quick_servers import shared_schema
 from tests.simulation import entropy
 from tests.simulation.author import story_of
 from tests.simulation.loop import SimulatedLoop, current_process
@@ -58,20 +56,6 @@ def _directory() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="simulation-"))
     atexit.register(shutil.rmtree, directory)
     return directory
-
-
-@cache
-def _schema(tables: Sequence[TableDeclaration[Any]], **options: Any) -> APISchema:
-    return build_schema(tables, **options)
-
-
-def _shared_schema(
-    tables: Sequence[TableDeclaration[Any]], *, extensions: Sequence[Any] = (), **options: Any
-) -> APISchema:
-    """The schema, which every server would make alike; it takes a tenth of a story's time."""
-    schema = _schema(tables, **options)
-    schema.extensions = (CodeValidationErrors, ForbidEarly, *extensions)
-    return schema
 
 
 @cache
@@ -132,7 +116,7 @@ def run(story: Story) -> Outcome:
         entropy.simulated(chance, loop.time),
         mock.patch.object(errors, "fault_log", FaultLog(interval_s=0, clock=loop.time)),
         mock.patch.object(app, "FeedSettings", feed_settings),
-        mock.patch.object(app, "build_schema", _shared_schema),
+        mock.patch.object(app, "build_schema", shared_schema),
         mock.patch.object(app, "leave_out_what_stays"),  # it would keep garbage
         mock.patch.object(app, "_documents", return_value=_shared_documents()),
         mock.patch.object(documents, "LONG_TEXT", sys.maxsize),  # a new one would take a turn more

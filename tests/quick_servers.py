@@ -1,0 +1,59 @@
+"""Servers that start and stop quickly: a suite starts a thousand of them in one process.
+
+None of it changes what a server does. Made once is what each would make alike; and uvicorn, which
+looks ten times a second whether it is to end, and waits as long three times when it does, looks
+more often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import hashlib
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+import uvicorn.server
+
+from graphql_api import app
+from graphql_api.schema import APISchema, TableDeclaration, build_schema
+from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema.forbidden import ForbidEarly
+
+_TIMES_AS_OFTEN = 20
+
+# A pure function, and the dearest one: each login at a database computes it twice.
+hashed = functools.lru_cache(maxsize=256)(hashlib.pbkdf2_hmac)
+
+
+@functools.cache
+def _schema(tables: Sequence[TableDeclaration[Any]], **options: Any) -> APISchema:
+    return build_schema(tables, **options)
+
+
+def shared_schema(
+    tables: Sequence[TableDeclaration[Any]], *, extensions: Sequence[Any] = (), **options: Any
+) -> APISchema:
+    """What `build_schema` makes; the types are those of all other servers in this process."""
+    schema = copy.copy(_schema(tables, **options))
+    schema.extensions = (CodeValidationErrors, ForbidEarly, *extensions)
+    return schema
+
+
+async def _sleep(seconds: float) -> None:
+    await asyncio.sleep(seconds / _TIMES_AS_OFTEN)
+
+
+@contextmanager
+def quick_servers() -> Iterator[None]:
+    """Let the servers of this process be quick."""
+    attentive = types.SimpleNamespace(**{**vars(asyncio), "sleep": _sleep})
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(app, "build_schema", shared_schema))
+        stack.enter_context(mock.patch.object(uvicorn.server, "asyncio", attentive))
+        stack.enter_context(mock.patch.object(hashlib, "pbkdf2_hmac", hashed))
+        yield
