@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from tests.fault.proxy import Fault
 
@@ -36,6 +37,14 @@ async def some_steps() -> None:
     """Let everything begin to wait that does not wait for a socket."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+async def put_forward_until(clock: LoopClock, task: asyncio.Future[Any]) -> None:
+    """Let so much time pass that a task ends which waits for a limit, up to `LIMIT_S`."""
+    while not task.done():
+        clock.forward(LIMIT_S)
+        await some_steps()
+    await task
 
 
 @asynccontextmanager

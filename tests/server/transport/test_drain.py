@@ -10,9 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from graphql_api.protocols.websocket import Limits
 from graphql_api.server.uvicorn_websocket import OutletProtocol
-from tests.fault.clock import LoopClock, some_steps
+from tests.fault.clock import LoopClock, put_forward_until, some_steps
 from tests.server.transport.test_slow_clients import FLOOD, PATIENT, stalling
 from tests.server.transport.test_websocket import nothing_left
 from tests.server.transport.toy import Client, connected, opened, serve
@@ -92,9 +91,9 @@ def without_extensions(app: ASGIApp) -> ASGIApp:
 
 async def test_client_that_takes_nothing_holds_up_nobody() -> None:
     options = {"ws": OutletProtocol.with_limits(PATIENT)}
-    limits = Limits(close_timeout_s=0.1)
+    clock = LoopClock(asyncio.get_running_loop())
     async with (
-        serve(uvicorn_options=options, limits=limits) as server,
+        serve(uvicorn_options=options) as server,
         stalling(server) as client,
         connected(server) as healthy,
     ):
@@ -102,9 +101,9 @@ async def test_client_that_takes_nothing_holds_up_nobody() -> None:
         await server.toys.wait_for(
             lambda: any(not c._outlet.is_writable for c in server.app._connections)
         )
-        async with asyncio.timeout(10):
-            await server.app.close_all()
+        closing = asyncio.ensure_future(server.app.close_all())
         assert await healthy.receive() == (1012, "Service restart")
+        await put_forward_until(clock, closing)
         await nothing_left(server)
 
 

@@ -16,7 +16,7 @@ from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from tests.fault.clock import LoopClock, some_steps
+from tests.fault.clock import LoopClock, put_forward_until, some_steps
 from tests.server.event_source import EVENT_STREAM, EventSource, event_source
 from tests.server.transport.toy import Row, Running, serve
 
@@ -299,17 +299,16 @@ async def test_client_that_takes_nothing_holds_up_no_shutdown(
 ) -> None:
     patient = SocketLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
     options = {"http": StreamingProtocol.with_limits(patient)}
-    limits = StreamLimits(close_timeout_s=0.1)
+    clock = LoopClock(asyncio.get_running_loop())
     async with (
-        serve(GraphQLHTTP, uvicorn_options=options, stream_limits=limits) as server,
+        serve(GraphQLHTTP, uvicorn_options=options) as server,
         stream(server, ROWS, receive_buffer_bytes=4096) as source,
     ):
         source._writer.transport.pause_reading()
         for _ in range(100):
             server.toys.topic.publish(LARGE)
             await server.app.streams.fan_out.round()
-        async with asyncio.timeout(10):
-            await server.app.streams.close_all()
+        await put_forward_until(clock, asyncio.ensure_future(server.app.streams.close_all()))
         await nothing_left(server)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 

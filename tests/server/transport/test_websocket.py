@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,16 @@ from graphql_api.errors import UnauthenticatedError
 from graphql_api.protocols.websocket import Limits
 from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.conformance import raw_websocket
-from tests.server.transport.toy import Client, Row, Running, connected, opened, serve
+from tests.fault.clock import LoopClock
+from tests.server.transport.toy import (
+    PATIENT_LIMITS,
+    Client,
+    Row,
+    Running,
+    connected,
+    opened,
+    serve,
+)
 
 
 @pytest.fixture(params=[OutletProtocol, "websockets-sansio"], ids=["outlet", "plain"])
@@ -97,11 +107,9 @@ async def test_client_without_init_is_closed() -> None:
 
 
 async def test_init_timeout_does_not_end_a_connection_that_was_acknowledged() -> None:
-    async with (
-        serve(limits=Limits(connection_init_timeout_s=1)) as server,
-        connected(server) as client,
-        opened(server) as late,
-    ):
+    clock = LoopClock(asyncio.get_running_loop())
+    async with serve() as server, connected(server) as client, opened(server) as late:
+        clock.forward(PATIENT_LIMITS.connection_init_timeout_s)
         assert await late.receive() == (4408, "Connection initialisation timeout")
         assert await client.fence() == []
 
@@ -468,7 +476,7 @@ async def test_unexpected_errors_are_masked_and_logged(
 
 
 async def test_subscriptions_and_queries_are_capped_apart() -> None:
-    limits = Limits(max_subscriptions=2, max_queries=1)
+    limits = replace(PATIENT_LIMITS, max_subscriptions=2, max_queries=1)
     async with serve(limits=limits) as server, connected(server) as client:
         for id_ in "ab":
             await client.subscribe("subscription { silence }", id_)
@@ -487,7 +495,10 @@ async def test_subscriptions_and_queries_are_capped_apart() -> None:
 
 
 async def test_operations_of_a_socket_may_be_long_or_many_but_not_both() -> None:
-    async with serve(limits=Limits(max_held_chars=10_000)) as server, connected(server) as client:
+    async with (
+        serve(limits=replace(PATIENT_LIMITS, max_held_chars=10_000)) as server,
+        connected(server) as client,
+    ):
         long = "subscription { silence }" + " " * 4500
         for id_ in "ab":
             await client.subscribe(long, id_)
@@ -513,7 +524,7 @@ async def test_connection_resumes_operations_from_its_cursors(server: Running) -
 
 
 async def test_cursors_that_are_malformed_or_too_many_are_refused() -> None:
-    async with serve(limits=Limits(max_since=1)) as server:
+    async with serve(limits=replace(PATIENT_LIMITS, max_since=1)) as server:
         wrong: list[Any] = [{"a": 1}, [], {"a": "1", "b": "2"}]
         for since in wrong:
             async with opened(server) as client:

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 import uvicorn
@@ -19,7 +19,9 @@ from websockets.typing import Subprotocol
 from graphql_api.auth.principal import Principal
 from graphql_api.errors import BadCursorError
 from graphql_api.feeds.feeds import Feeds
-from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.protocols.event_stream import StreamLimits
+from graphql_api.protocols.http import GraphQLHTTP
+from graphql_api.protocols.websocket import GraphQLTransportWS, Limits
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
@@ -167,6 +169,11 @@ class Running:
         return f"ws://127.0.0.1:{self.port}/"
 
 
+PATIENT_LIMITS = Limits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
+PATIENT_STREAMS = StreamLimits(close_timeout_s=3600.0)
+"""Limits that no client exceeds because a machine is slow."""
+
+
 @asynccontextmanager
 async def serve(
     make: Callable[..., ASGIApp] = GraphQLTransportWS,
@@ -180,10 +187,15 @@ async def serve(
         make: Makes the transport.
         wrap: What stands between it and uvicorn.
         uvicorn_options: More options of uvicorn.
-        arguments: More arguments of the transport.
+        arguments: More arguments of the transport. Its limits are patient ones, if absent.
     """
     global toys  # noqa: PLW0603 - resolvers have no other way to it
     toys = Toys()
+    patient: dict[type, dict[str, Any]] = {
+        GraphQLTransportWS: {"limits": PATIENT_LIMITS},
+        GraphQLHTTP: {"stream_limits": PATIENT_STREAMS},
+    }
+    arguments = patient.get(cast("type", make), {}) | arguments
     app: Any = make(SCHEMA, _context, **arguments)
     options: dict[str, Any] = {
         "http": StreamingProtocol,
