@@ -24,8 +24,9 @@ serve: $(VENV)/.run ## run the server; ARGS="--demo" makes changes to watch, ARG
 graphiql: $(VENV)/bin/pip ## build GraphiQL's page, which needs npm; `make serve` does it too
 	@$(VENV)/bin/python $(GRAPHIQL)
 
+# A process for each core. The tests of a file share what takes long to make, so they stay together.
 test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database rethinkdb://…" uses that server
-	@$(VENV)/bin/pytest -m "not long" $(ARGS)
+	@$(VENV)/bin/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(VENV)/.dev ## run the tests that take long
 	@$(VENV)/bin/pytest -m long $(ARGS)

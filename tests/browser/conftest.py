@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from graphql_api import demo
-from graphql_api.graphiql.build import BUILD, build_page, is_current, run_quietly
+from graphql_api.graphiql.build import BUILD, PAGE, build_page, is_current, run_quietly
 from graphql_api.settings import Settings, load
 from tests import needs
 from tests.browser.browser_page import BrowserPage, browser_page_in, chromium_running
+from tests.clients import npm
 from tests.server.conftest import client, server, starbelly, writer
 from tests.server.running import Running, running
 
@@ -37,8 +38,9 @@ async def browser_page(chromium: str) -> AsyncIterator[BrowserPage]:
 def graphiql_build() -> Path:
     """GraphiQL's page, built from the sources as they are."""
     needs.npm()
-    if not is_current():
-        build_page(run_quietly(lambda: True))
+    with npm.locked(PAGE):
+        if not is_current():
+            build_page(run_quietly(lambda: True))
     return BUILD
 
 

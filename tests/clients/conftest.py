@@ -30,7 +30,7 @@ def http_packages() -> None:
 def typed_documents() -> None:
     """What graphql-codegen makes of the examples' documents, in `gql/`."""
     npm.install(EXAMPLES)
-    npm.run(EXAMPLES, "graphql-codegen")
+    npm.run_once(EXAMPLES, "graphql-codegen")
 
 
 @pytest.fixture(scope="session")

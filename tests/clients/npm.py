@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -23,7 +24,7 @@ def install(directory: Path) -> None:
     needs.npm()
     digest = hashlib.sha256((directory / "package-lock.json").read_bytes()).hexdigest()
     stamp = directory / "node_modules" / ".installed"
-    with _locked(directory):
+    with locked(directory):
         if stamp.exists() and stamp.read_text() == digest:
             return
         result = subprocess.run(
@@ -48,8 +49,19 @@ def run(directory: Path, program: str, *arguments: str) -> None:
         pytest.fail(f"{program} failed:\n{result.stdout}{result.stderr}")
 
 
+def run_once(directory: Path, program: str) -> None:
+    """Run a program that writes files into its package, for all processes of this test run."""
+    test_run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
+    stamp = directory / "node_modules" / f".{program}"
+    with locked(directory):
+        if not stamp.exists() or stamp.read_text() != test_run:
+            run(directory, program)
+            stamp.write_text(test_run)
+
+
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
+    """Let one process at a time be in the body, for a directory."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

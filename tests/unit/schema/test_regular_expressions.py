@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from graphql_api.schema.regular_expressions import MAX_NESTING, why_not_portable
