@@ -46,23 +46,42 @@ class ConfigurationError(GraphQLAPIError):
 
 
 class DatabaseError(GraphQLAPIError):
-    """The database did not do what was asked of it."""
+    """The database did not do what was asked of it.
+
+    Its text is for the operator, and may name hosts and users.
+    """
+
+    @property
+    def summary(self) -> str:
+        """The same for everyone, without a host or a user."""
+        return "the database gave an error, which the log names"
 
 
 class DatabaseUnavailableError(DatabaseError):
     """The database or a table cannot be reached now; trying again later may help."""
 
+    summary = "the database cannot be reached"
+
 
 class DatabaseStorageError(DatabaseError):
     """The database cannot store anything, because its disk is full or fails; reads go on."""
+
+    summary = "the database's disk is full or fails"
 
 
 class DatabaseRefusedError(DatabaseError):
     """The database refuses these credentials, or the user lacks a permission."""
 
+    summary = "the database refuses this server's user or password"
+
 
 class TableMissingError(DatabaseError):
     """The database or the table does not exist; `graphql-api init` creates it."""
+
+    @property
+    def summary(self) -> str:
+        """Its text, which names what is missing and what creates it."""
+        return str(self)
 
 
 class OutcomeUnknownError(DatabaseError):
@@ -70,7 +89,12 @@ class OutcomeUnknownError(DatabaseError):
 
 
 class FeedLostError(DatabaseError):
-    """A changefeed ended, or skipped changes: whoever reads it must read the table again."""
+    """A changefeed ended, or skipped changes: its table must be read again."""
+
+    @property
+    def summary(self) -> str:
+        """Its text, which names no host."""
+        return str(self)
 
 
 class ClientError(GraphQLAPIError):

@@ -89,11 +89,15 @@ class Probes:
     def _reason(self, feed: Feed[Any, Any]) -> str | None:
         """Why a feed is not fit for clients."""
         if feed.status is FeedStatus.INITIALIZING:
-            return f"the table {feed.table.name} is not read yet"
+            return f"the table {feed.table.name} is not read yet{_why(feed)}"
         if feed.stale_s > self._ready_stale_s:
             return _staleness(feed)
         return None
 
 
 def _staleness(feed: Feed[Any, Any]) -> str:
-    return f"the table {feed.table.name} has been stale for {feed.stale_s:.0f} s"
+    return f"the table {feed.table.name} has been stale for {feed.stale_s:.0f} s{_why(feed)}"
+
+
+def _why(feed: Feed[Any, Any]) -> str:
+    return "" if feed.problem is None else f": {feed.problem.summary}"

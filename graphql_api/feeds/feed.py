@@ -141,8 +141,10 @@ class Feed(Generic[RowT, EventT]):
         self.table = table
         self.last_change_at: datetime | None = None
         """When the last change was seen."""
-        self.last_error: DatabaseError | None = None
+        self.problem: DatabaseError | None = None
         """Why the feed was last lost; None while it is not."""
+        self.since = clock()
+        """When the feed came to its status."""
         self.outages = 0
         """How often the feed was lost after it had been ready."""
         self.repaired_documents = 0
@@ -208,8 +210,9 @@ class Feed(Generic[RowT, EventT]):
             async with asyncio.timeout(timeout_s):
                 await self._is_ready.wait()
         except TimeoutError as error:
+            reason = f": {self.problem}" if self.problem else ""
             raise FeedUnavailableError(
-                f"the table `{self.table.name}` could not be read yet; try again later"
+                f"the table `{self.table.name}` could not be read yet{reason}; try again later"
             ) from error
 
     def get(self, key: str) -> RowT | None:
@@ -284,8 +287,9 @@ class Feed(Generic[RowT, EventT]):
                 self.outages += 1
             if self.status is FeedStatus.READY:
                 self._stale_at = time()
+                self.since = self._clock()
             self._cache.lose()
-            self.last_error = lost
+            self.problem = lost
             self._outages.lost(self.table.name, lost)
             wait_s = backoff.wait_s(
                 began_at=began_at,
@@ -382,7 +386,8 @@ class Feed(Generic[RowT, EventT]):
     def _note_ready(self) -> None:
         self._ready_at = asyncio.get_running_loop().time()
         self._is_ready.set()
-        self.last_error = None
+        self.since = self._clock()
+        self.problem = None
         self._outages.ready(self.table.name, self.documents)
 
     async def _check_now_and_then(self) -> None:

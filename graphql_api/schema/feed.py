@@ -20,6 +20,11 @@ class FeedReport:
 
     table: str = strawberry.field(description="The table's name in the database.")
     status: FeedStatus = strawberry.field(description="How the feed stands to the database.")
+    since: datetime = strawberry.field(description="When it came to this status.")
+    problem: str | None = strawberry.field(
+        description="Why it is not READY, in the words of the log; null while it is, or while it "
+        "reads the table for the first time."
+    )
     documents: int = strawberry.field(description="How many rows it serves.")
     unread_documents: int = strawberry.field(
         description="How many documents it does not serve, or only in part, because they cannot "
@@ -36,6 +41,8 @@ class FeedReport:
         return cls(
             table=feed.table.name,
             status=feed.status,
+            since=feed.since,
+            problem=None if feed.problem is None else str(feed.problem),
             documents=feed.documents,
             unread_documents=feed.unread_documents,
             subscribers=feed.subscribers,

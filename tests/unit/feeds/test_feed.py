@@ -140,7 +140,7 @@ async def test_outage_is_told_and_repaired_on_the_open_subscription() -> None:
             "State",
         ]
         assert feed.outages == 1
-        assert feed.last_error is None
+        assert feed.problem is None
 
 
 @pytest.mark.parametrize(

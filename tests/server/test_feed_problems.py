@@ -1,0 +1,104 @@
+"""Why a feed is not ready, told the same wherever it is asked for, and hosts only to readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from graphql_api.rethink.init import initialise
+from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES
+from tests.server.client import WAIT_S, Client, connected
+from tests.server.database import writing
+from tests.server.operations import POLICIES
+from tests.server.running import Running, running, settings_for, until_ready
+
+FEEDS = "{ feeds { table status problem since } }"
+
+
+async def policy_feed(client: Client, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What is said of the feed of policies, once it fits."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            feeds = (await client.execute(FEEDS))["data"]["feeds"]
+            (feed,) = [feed for feed in feeds if feed["table"] == "policy"]
+            if fits(feed):
+                return feed
+
+
+async def readiness(server: Running) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return await http.get(f"{server.http}/readyz")
+
+
+async def refusal(client: Client) -> str:
+    error = (await client.execute(POLICIES.query))["errors"][0]
+    assert error["extensions"]["code"] == "FEED_UNAVAILABLE"
+    return str(error["message"])
+
+
+async def test_database_that_cannot_be_reached_is_the_problem(reserved_port: int) -> None:
+    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly", password="secret word")
+    async with (
+        running(settings_for(url, feed_wait_s=0.05)) as server,
+        connected(server.ws) as client,
+    ):
+        feed = await policy_feed(client, lambda feed: bool(feed["problem"]))
+        assert feed["status"] == "INITIALIZING"
+        assert feed["problem"].startswith(f"no connection to 127.0.0.1:{reserved_port}")
+        assert f"no connection to 127.0.0.1:{reserved_port}" in await refusal(client)
+        answer = await readiness(server)
+    assert answer.status_code == 503
+    assert "policy is not read yet: the database cannot be reached" in answer.text
+    assert str(reserved_port) not in answer.text
+    assert "secret" not in answer.text + feed["problem"]
+
+
+async def test_missing_database_is_the_problem_and_what_creates_it(database: DatabaseURL) -> None:
+    settings = settings_for(database, feed_wait_s=0.05)
+    async with running(settings) as server, connected(server.ws) as client:
+        missing = f"the database {database.database} does not exist; `graphql-api init` creates it"
+        feed = await policy_feed(client, lambda feed: bool(feed["problem"]))
+        assert feed["problem"] == missing
+        assert missing in await refusal(client)
+        assert f"the table policy is not read yet: {missing}" in (await readiness(server)).text
+        await initialise(database, TABLES)
+        feed = await policy_feed(client, lambda feed: bool(feed["status"] == "READY"))
+        assert feed["problem"] is None
+
+
+async def test_wrong_password_is_the_problem_without_it(starbelly: DatabaseURL) -> None:
+    wrong = replace(starbelly, password="a wrong word")
+    async with (
+        running(settings_for(wrong, feed_wait_s=0.05)) as server,
+        connected(server.ws) as client,
+    ):
+        feed = await policy_feed(client, lambda feed: bool(feed["problem"]))
+        assert "Wrong password" in feed["problem"]
+        assert "Wrong password" in await refusal(client)
+        answer = await readiness(server)
+    assert "the database refuses this server's user or password" in answer.text
+    assert "a wrong word" not in answer.text + feed["problem"]
+
+
+async def test_dropped_table_is_the_problem_while_clients_keep_the_rows(
+    starbelly: DatabaseURL,
+) -> None:
+    began = datetime.now(UTC)
+    async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
+        await until_ready(server)
+        ready = await policy_feed(client, lambda feed: bool(feed["status"] == "READY"))
+        async with writing(starbelly) as writer:
+            await writer.run(writer.r.db(starbelly.database).table_drop("policy"))
+        missing = f"the table {starbelly.database}.policy does not exist"
+        feed = await policy_feed(client, lambda feed: missing in (feed["problem"] or ""))
+        assert feed["status"] == "STALE"
+        assert began <= datetime.fromisoformat(ready["since"])
+        assert datetime.fromisoformat(ready["since"]) <= datetime.fromisoformat(feed["since"])
+        answer = await readiness(server)
+        assert missing in answer.text
