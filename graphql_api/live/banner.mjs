@@ -34,7 +34,6 @@ export class Banner {
     if (isLost) show(pill, 'Reconnecting…', 'old');
     else if (state === 'connecting') show(pill, 'Connecting…', 'wait');
     else if (state === 'refused') show(pill, 'Token needed', 'bad');
-    else show(pill, 'Connected', 'good');
 
     lost.hidden = !isLost;
     if (isLost) {
@@ -57,11 +56,16 @@ export class Banner {
     input.focus();
   }
 
-  /** Say in the title what those should know who look at another tab. */
-  showTitle(isStale) {
-    const isTrouble = !this.isConnected || isStale;
-    const trouble = this.isConnected ? 'Stale' : pill.textContent;
-    const title = isTrouble ? `${trouble} · ${TITLE}` : TITLE;
+  /**
+   * Say how the tables are while there is a connection, and in the title what is wrong, for those
+   * who look at another tab.
+   *
+   * @param {{tone: string, label: string}} overall
+   */
+  showTables({ tone, label }) {
+    if (this.isConnected) show(pill, label, tone);
+    const isWell = this.isConnected && (tone === 'good' || tone === 'wait');
+    const title = isWell ? TITLE : `${pill.textContent} · ${TITLE}`;
     if (document.title !== title) document.title = title;
   }
 }

@@ -3,7 +3,9 @@
 import { Banner } from './banner.mjs';
 import { Connection, isNotAllowed } from './connection.mjs';
 import { DECLARED } from './declared.mjs';
+import { FeedReasons } from './feed_reasons.mjs';
 import { Section } from './section.mjs';
+import { overallStatus } from './status.mjs';
 import { Summary } from './summary.mjs';
 import { subscription, tableOf } from './tables.mjs';
 import { TableState } from './table_state.mjs';
@@ -40,6 +42,10 @@ const connection = new Connection(
   },
   { token: currentToken },
 );
+const reasons = new FeedReasons(new URL('../graphql', import.meta.url), currentToken, (known) => {
+  for (const table of TABLES) states.get(table.id).reason = known.get(table.stored) ?? null;
+  scheduleDrawing();
+});
 let isDrawingScheduled = false;
 
 function askForToken() {
@@ -55,7 +61,8 @@ function graphqlURL() {
 
 /** Whatever comes is drawn with the next frame. A page that nobody sees has none, but its title. */
 function scheduleDrawing() {
-  banner.showTitle([...states.values()].some(({ status }) => status === 'STALE'));
+  banner.showTables(overallStatus(states.values()));
+  reasons.want(banner.isConnected && [...states.values()].some(({ status }) => status !== 'READY'));
   if (isDrawingScheduled) return;
   isDrawingScheduled = true;
   requestAnimationFrame(draw);

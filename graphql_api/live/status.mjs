@@ -19,6 +19,7 @@ export function tableStatus(state, isConnected) {
       : { tone: 'bad', label: 'interrupted', detail: `${message} It is tried again.` };
   }
   const hasRows = state.rows.size > 0;
+  const reason = state.reason ? sentence(state.reason) : '';
   if (!isConnected) {
     return hasRows
       ? { tone: 'old', label: 'not connected', detail: 'The rows may be old.' }
@@ -32,12 +33,33 @@ export function tableStatus(state, isConnected) {
         tone: 'old',
         label: 'stale',
         detail:
-          `Since ${timeOfDay.format(state.statusSince)} the server cannot reach the database. ` +
-          'What changes meanwhile is shown once it can.',
+          `Since ${timeOfDay.format(state.statusSince)} the server cannot follow the table. ` +
+          (reason || 'It tries again until it can, and then shows what has changed.'),
       };
     default:
       return hasRows
         ? { tone: 'wait', label: 'reading again', detail: 'The rows may be old until all are read.' }
-        : { tone: 'wait', label: 'reading', detail: '' };
+        : { tone: reason ? 'bad' : 'wait', label: reason ? 'waiting' : 'reading', detail: reason };
   }
+}
+
+/**
+ * How all is, connection and tables together: the worst of them, in a word or two.
+ *
+ * @param {Iterable<import('./table_state.mjs').TableState>} states
+ * @returns {{tone: 'good' | 'old' | 'wait' | 'bad', label: string}} while it is connected
+ */
+export function overallStatus(states) {
+  const all = [...states].filter(({ problem }) => !problem || !isNotAllowed(problem));
+  if (all.some(({ problem }) => problem)) return { tone: 'bad', label: 'Interrupted' };
+  if (all.some(({ status, reason }) => reason && status === 'INITIALIZING')) {
+    return { tone: 'bad', label: 'Waiting for the database' };
+  }
+  if (all.some(({ status }) => status === 'STALE')) return { tone: 'old', label: 'Stale' };
+  if (all.some(({ status }) => status !== 'READY')) return { tone: 'wait', label: 'Reading…' };
+  return { tone: 'good', label: 'Live' };
+}
+
+function sentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }

@@ -18,6 +18,8 @@ export class TableState {
   statusSince;
   /** Why there are no events, if the server has ended the subscription. */
   problem = null;
+  /** Why the server cannot follow the table, as far as it is known. */
+  reason = null;
   /**
    * What is to be drawn anew, by the rows' keys; who draws it takes it away. It is the mark of a
    * row that an event has changed, and null for one that is to be shown as it is, or to be taken

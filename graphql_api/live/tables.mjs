@@ -20,6 +20,7 @@
  * @typedef {object} Declared
  * @property {string} id of its subscription, and of its place in the page
  * @property {string} title
+ * @property {string} stored its name in the database
  * @property {string} field of the subscription
  * @property {string} type the beginning of the names of the union's members
  * @property {string} entity the field of an event that holds the row

@@ -23,6 +23,7 @@ def page_table(table: TableDeclaration[Any]) -> dict[str, Any]:
     return {
         "id": people.name,
         "title": people.title,
+        "stored": table.name,
         "field": graphql_name(f"{table.name}_changes"),
         "type": table.row_type.__name__,
         "entity": graphql_name(table.name),

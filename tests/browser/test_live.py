@@ -96,7 +96,7 @@ async def test_rows_are_shown_in_order_with_their_counts(
     await browser_page.expect("nav li").to_have_text(
         [re.compile(r"Policies *4"), re.compile(r"Schedules *1"), re.compile(r"Domain logins *1")]
     )
-    await browser_page.expect("#connection").to_have_text("Connected")
+    await browser_page.expect("#connection").to_have_text("Live")
     await end_marks(browser_page)  # the server may have heard of a row after the page
     await browser_page.expect("tr[data-mark]").to_have_count(0)
     browser_page.assert_local(server)
@@ -230,12 +230,14 @@ async def test_stale_is_shown_while_the_database_is_stopped_and_ends_by_itself(
             await open_live(browser_page, server)
             await database.kill()
             await expect_status(browser_page, "stale")
-            await browser_page.expect("#policies .detail").to_contain_text("cannot reach")
+            await browser_page.expect("#policies .detail").to_contain_text(
+                "No connection to 127.0.0.1"
+            )
             await browser_page.expect("#policies tbody th").to_have_text(
                 ["Broad Crawl", "Deep Crawl"]
             )
             await browser_page.expect_title("Stale · Live tables")
-            await browser_page.expect("#connection").to_have_text("Connected")
+            await browser_page.expect("#connection").to_have_text("Stale")
 
             await database.start()
             async with writing(database.url) as writer:
@@ -245,6 +247,23 @@ async def test_stale_is_shown_while_the_database_is_stopped_and_ends_by_itself(
             await browser_page.expect_title("Live tables")
             browser_page.assert_local(server)
             browser_page.assert_well()
+
+
+async def test_missing_database_is_said_with_what_creates_it_until_it_is_there(
+    browser_page: BrowserPage, database: DatabaseURL
+) -> None:
+    async with running(settings_for(database)) as server:
+        await browser_page.page.goto(f"http://{server.host}:{server.port}/live")
+        await browser_page.expect("#connection").to_have_text("Waiting for the database")
+        await browser_page.expect("#policies .detail").to_have_text(
+            f"The database {database.database} does not exist; `graphql-api init` creates it."
+        )
+        await browser_page.expect_title("Waiting for the database · Live tables")
+        await initialise(database, TABLES)
+        await browser_page.expect("#connection").to_have_text("Live")
+        await browser_page.expect("#policies .detail").to_have_text("")
+        browser_page.assert_local(server)
+        browser_page.assert_well()
 
 
 class Frames:

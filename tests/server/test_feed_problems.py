@@ -28,7 +28,8 @@ async def policy_feed(client: Client, fits: Callable[[dict[str, Any]], bool]) ->
             feeds = (await client.execute(FEEDS))["data"]["feeds"]
             (feed,) = [feed for feed in feeds if feed["table"] == "policy"]
             if fits(feed):
-                return feed
+                found: dict[str, Any] = feed
+                return found
 
 
 async def readiness(server: Running) -> httpx.Response:

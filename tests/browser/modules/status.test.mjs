@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { tableStatus } from '../../../graphql_api/live/status.mjs';
+import { overallStatus, tableStatus } from '../../../graphql_api/live/status.mjs';
 
 const state = (status, rows = 1, problem = null) => ({
   status,
@@ -29,4 +29,28 @@ test('why rows may be old is said wherever there are any', () => {
   ]) {
     assert.notEqual(tableStatus(state(status), isConnected).detail, '');
   }
+});
+
+test('all is live only if every table is, and else as the worst of them', () => {
+  const ready = state('READY');
+  const overall = (...states) => overallStatus(states).label;
+  assert.equal(overall(ready, ready), 'Live');
+  assert.equal(overall(ready, state('INITIALIZING', 0)), 'Reading…');
+  assert.equal(overall(state('INITIALIZING', 0), state('STALE')), 'Stale');
+  const missing = { ...state('INITIALIZING', 0), reason: 'the database x does not exist' };
+  assert.equal(overall(state('STALE'), missing), 'Waiting for the database');
+  assert.equal(overall(missing, state('READY', 1, { code: 'X', message: 'no' })), 'Interrupted');
+});
+
+test('a table that a token does not allow says nothing of the others', () => {
+  const forbidden = state('INITIALIZING', 0, { code: 'FORBIDDEN', message: 'no' });
+  assert.equal(overallStatus([state('READY'), forbidden]).label, 'Live');
+});
+
+test('the reason of the server is shown where a table is waited for', () => {
+  const reason = 'the table starbelly.policy does not exist; `graphql-api init` creates it';
+  const shown = tableStatus({ ...state('INITIALIZING', 0), reason }, true);
+  assert.equal(shown.tone, 'bad');
+  assert.equal(shown.detail, `T${reason.slice(1)}.`);
+  assert.match(tableStatus({ ...state('STALE'), reason }, true).detail, /does not exist/);
 });
