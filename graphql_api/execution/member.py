@@ -1,23 +1,17 @@
-"""One subscription being served: it takes from its source what its outlet has room for."""
+"""One subscription being served: it pulls from its source what its outlet has room for."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from graphql_api.execution.group import Group, call_safely
-from graphql_api.execution.operation import RequestError
-from graphql_api.execution.sink import Framing, Outlet
-from graphql_api.limits.cpu_budget import ClientBudget
+from graphql_api.execution.responder import Responder
+from graphql_api.execution.scheduler import EVENTS_AT_ONCE, Scheduler
 
-if TYPE_CHECKING:
-    from graphql_api.execution.broadcaster import FanOut
-
-EVENTS_AT_ONCE = 32
-"""How many events one member is served before the others have their turn."""
 _BYTES_AT_ONCE = 65_536
-"""How many bytes, the same."""
+"""How many bytes one member is sent before the others have their turn."""
 
 
 @runtime_checkable
@@ -39,45 +33,43 @@ class SharedSource(Protocol):
 
 
 class Member:
-    """One subscription being served. `FanOut.join` makes it."""
+    """One subscription being served. `Broadcaster.join` makes it.
+
+    Args:
+        scheduler: Gives it its turns.
+        group: Gives it the payloads of events.
+        source: Its events; it is closed when the member leaves.
+        responder: Where to send them.
+        on_leave: Called when the member has left.
+    """
 
     __slots__ = (
         "_around",
-        "_budget",
-        "_fan_out",
-        "_framing",
         "_group",
         "_is_awaiting",
         "_is_held_up",
         "_is_queued",
-        "_on_failure",
         "_on_leave",
-        "_outlet",
         "_payload",
+        "_responder",
+        "_scheduler",
         "_source",
     )
 
     def __init__(
         self,
-        fan_out: FanOut,
+        scheduler: Scheduler,
         group: Group,
         source: SharedSource,
-        outlet: Outlet,
-        *,
-        framing: Framing,
-        on_failure: Callable[[RequestError], None],
+        responder: Responder,
         on_leave: Callable[[], None] | None,
-        budget: ClientBudget | None,
     ) -> None:
-        self._fan_out = fan_out
+        self._scheduler = scheduler
         self._group: Group | None = group
         self._source = source
-        self._outlet = outlet
-        self._framing = framing
-        # What that adds to a payload, in bytes: a client's id may be of any length.
-        self._around = len(framing.prefix) + len(framing.suffix)
-        self._budget = budget
-        self._on_failure = on_failure
+        self._responder = responder
+        # What framing adds to a payload, in bytes: a client's id may be of any length.
+        self._around = len(responder.framing.prefix) + len(responder.framing.suffix)
         self._on_leave = on_leave
         self._is_queued = False
         self._is_held_up = False
@@ -91,7 +83,7 @@ class Member:
         """Look soon whether there is something to send."""
         if not (self._is_queued or self._is_held_up):
             self._is_queued = True
-            self._fan_out.enqueue(self)
+            self._scheduler.enqueue(self)
 
     def leave(self) -> None:
         """Free everything at once; nothing happens the second time."""
@@ -102,27 +94,20 @@ class Member:
         call_safely(self._source.close)
         if self._on_leave is not None:
             call_safely(self._on_leave)
-        group.members -= 1
-        if not group.members:
-            group.disband()
-
-    def deliver(self, event: object, payload: bytes) -> None:
-        """Take what came of the event for which the member has been waiting."""
-        identify = self._framing.identify
-        self._payload = payload if identify is None else identify(event, payload)
-        self._is_awaiting = False
-        self.wake()
+        group.leave()
 
     def serve(self) -> None:
         """Send what there is, as far as it is this member's turn."""
         self._is_queued = False
-        if self._group is None or self._is_awaiting:
+        group, responder = self._group, self._responder
+        if group is None or self._is_awaiting:
             return
-        if not self._outlet.is_writable:
+        outlet = responder.outlet
+        if not outlet.is_writable:
             self._is_held_up = True
-            self._outlet.on_writable(self._go_on)
+            outlet.on_writable(self._go_on)
             return
-        budget = self._budget if self._group.members == 1 else None
+        budget = responder.budget if group.members == 1 else None
         if budget is not None and (wait_s := budget.wait_s):
             self._is_held_up = True
             asyncio.get_running_loop().call_later(wait_s, self._go_on)
@@ -131,23 +116,23 @@ class Member:
         failure = None
         began_s = 0.0 if budget is None else budget.clock()
         try:
-            self._pull(self._group, payloads)
-        except Exception as error:  # noqa: BLE001 - whoever is told logs it
-            failure = self._group.failed(error)
+            self._pull(group, payloads)
+        except Exception as error:  # noqa: BLE001 - `failed` logs it
+            failure = group.failed(error)
         if budget is not None:
             budget.spend(budget.clock() - began_s)
         if payloads:
-            framing = self._framing
-            self._outlet.write_texts(framing.prefix, payloads, framing.suffix)
-            traffic = self._fan_out.traffic
+            framing = responder.framing
+            outlet.write_texts(framing.prefix, payloads, framing.suffix)
+            traffic = group.traffic
             traffic.messages_sent += len(payloads)
             traffic.bytes_sent += sum(map(len, payloads)) + self._around * len(payloads)
         if failure is not None:
             self.leave()
-            self._on_failure(failure)
+            responder.fail(failure.errors)
 
     def _pull(self, group: Group, payloads: list[bytes]) -> None:
-        identify, around = self._framing.identify, self._around
+        identify, around = self._responder.framing.identify, self._around
         size = 0
         while len(payloads) < EVENTS_AT_ONCE and size < _BYTES_AT_ONCE:
             payload, self._payload = self._payload, None
@@ -155,7 +140,7 @@ class Member:
                 event = self._source.pull()
                 if event is None:
                     return
-                payload = group.payload(event, self)
+                payload = group.payload(event, self._deliver)
                 if payload is None:
                     self._is_awaiting = True
                     return
@@ -164,6 +149,13 @@ class Member:
             payloads.append(payload)
             size += around + len(payload)
         self.wake()  # there may be more
+
+    def _deliver(self, event: object, payload: bytes) -> None:
+        """Receive the payload for which the member has been waiting."""
+        identify = self._responder.framing.identify
+        self._payload = payload if identify is None else identify(event, payload)
+        self._is_awaiting = False
+        self.wake()
 
     def _go_on(self) -> None:
         self._is_held_up = False

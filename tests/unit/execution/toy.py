@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Request
-from graphql_api.execution.broadcaster import FanOut
-from graphql_api.execution.group import group_key
+from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.member import Member, SharedSource
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
-from graphql_api.execution.sink import Framing
+from graphql_api.execution.operation import SubscriptionExecution
+from graphql_api.execution.responder import Framing
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import messages
@@ -168,11 +168,30 @@ class FakeOutlet:
         return [message["payload"]["data"] for message in self.messages]
 
 
+@dataclass
+class FakeResponder:
+    """Sends to an outlet, and remembers why it failed."""
+
+    outlet: FakeOutlet
+    framing: Framing
+    budget: ClientBudget | None = None
+    failures: list[GraphQLError] = field(default_factory=list)
+
+    def next(self, payload: bytes) -> None:
+        self.outlet.write_text(self.framing.prefix + payload + self.framing.suffix)
+
+    def fail(self, errors: Sequence[GraphQLError]) -> None:
+        self.failures += errors
+
+    def complete(self) -> None:
+        raise NotImplementedError("a source of events has no end")
+
+
 DOCUMENTS = Documents()
 
 
 async def join(
-    fan_out: FanOut,
+    broadcaster: Broadcaster,
     context: Context,
     outlet: FakeOutlet,
     query: str = "subscription { rows { value } }",
@@ -180,8 +199,9 @@ async def join(
     schema: APISchema = SCHEMA,
     id_: str = "a",
     framing: Framing | None = None,
-    on_failure: Callable[[RequestError], None] | None = None,
+    failures: list[GraphQLError] | None = None,
     budget: ClientBudget | None = None,
+    on_leave: Callable[[], None] | None = None,
     **variables: Any,
 ) -> Member:
     """Subscribe as a connection does."""
@@ -190,19 +210,12 @@ async def join(
     execution = SubscriptionExecution(schema, request, document, context)
     source = await execution.subscribe()
     assert isinstance(source, SharedSource)
-    return fan_out.join(
-        group_key(request, document, context),
-        execution,
-        source,
-        outlet,
-        framing=framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX),
-        on_failure=on_failure or (lambda _: None),
-        on_leave=None,
-        budget=budget,
-    )
+    framing = framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX)
+    responder = FakeResponder(outlet, framing, budget, [] if failures is None else failures)
+    return broadcaster.join(execution, source, responder, on_leave=on_leave)
 
 
-async def served(fan_out: FanOut) -> None:
+async def served(broadcaster: Broadcaster) -> None:
     """Wait until there is nothing left to serve."""
-    while fan_out._ready:
-        await fan_out.round()
+    while broadcaster.scheduler._ready:
+        await broadcaster.scheduler.round()
