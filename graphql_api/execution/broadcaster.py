@@ -22,12 +22,13 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from graphql_api.execution.encodings import Encodings
 from graphql_api.execution.group import Group, GroupKey, call_safely, group_key
-from graphql_api.execution.member import Member, SharedSource
+from graphql_api.execution.member import Member
 from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
-from graphql_api.execution.shared_results import SharedResults
+from graphql_api.feeds.events import EventSource
 from graphql_api.limits.traffic import Traffic
 
 
@@ -38,8 +39,8 @@ class Broadcaster:
     which results are awaited; a result that is there at once needs none.
 
     Args:
-        max_result_bytes: How much the remembered results may take.
-        recent_events: How many events are kept alive, so that their results may be used again.
+        max_encoding_bytes: How much memory the payloads may take that are remembered.
+        max_encoded_events: Of how many events payloads are remembered.
         clock: Tells the time, in seconds; an event loop's own may stand still during a turn.
         traffic: Where to count what is done.
     """
@@ -47,15 +48,15 @@ class Broadcaster:
     def __init__(
         self,
         *,
-        max_result_bytes: int = 64 * 1024 * 1024,
-        recent_events: int = 1024,
+        max_encoding_bytes: int = 64 * 1024 * 1024,
+        max_encoded_events: int = 1024,
         clock: Callable[[], float] = time.monotonic,
         traffic: Traffic | None = None,
     ) -> None:
         self._context = Context()
         self._groups: dict[GroupKey, Group] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._results = SharedResults(max_bytes=max_result_bytes, recent_events=recent_events)
+        self._encodings = Encodings(max_bytes=max_encoding_bytes, max_events=max_encoded_events)
         self.traffic = Traffic() if traffic is None else traffic
         self.scheduler = Scheduler(clock, self.traffic.lag, self._context)
 
@@ -87,12 +88,12 @@ class Broadcaster:
     @property
     def results(self) -> int:
         """How many results are remembered."""
-        return len(self._results)
+        return len(self._encodings)
 
     def join(
         self,
         execution: SubscriptionExecution,
-        source: SharedSource,
+        source: EventSource[Any],
         responder: Responder,
         *,
         on_leave: Callable[[], None] | None = None,
@@ -113,7 +114,7 @@ class Broadcaster:
         if group is None:
             group = self._groups[key] = Group(
                 execution,
-                self._results,
+                self._encodings,
                 traffic=self.traffic,
                 create_task=self._create_task,
                 on_empty=partial(self._disband, key, on_leave),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from graphql import ExecutionResult
 
 from graphql_api.execution import result_json
+from graphql_api.execution.encodings import Encodings
 from graphql_api.execution.operation import RequestError, SubscriptionExecution
-from graphql_api.execution.shared_results import ReadFeeds, ResultsOfGroup, SharedResults
-from graphql_api.feeds.feed import Feed
+from graphql_api.execution.read_feeds import Positions, ReadFeeds
+from graphql_api.feeds.events import Event
 from graphql_api.limits.traffic import Traffic
 from graphql_api.schema.errors import internal_error
 
@@ -26,7 +27,7 @@ GroupKey: TypeAlias = Hashable
 CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Has something awaited on behalf of a group."""
 
-Deliver: TypeAlias = Callable[[object, bytes], None]
+Deliver: TypeAlias = Callable[[Event[Any], bytes], None]
 """Receives an event and its payload, when the payload was not there at once."""
 
 
@@ -56,7 +57,7 @@ class Group:
 
     Args:
         execution: How events are executed: that of the first member.
-        results: Where payloads are remembered.
+        encodings: Where payloads are remembered.
         traffic: Where to count what is done.
         create_task: For results that are not there at once.
         on_empty: Called when the last member has left.
@@ -65,28 +66,28 @@ class Group:
     def __init__(
         self,
         execution: SubscriptionExecution,
-        results: SharedResults,
+        encodings: Encodings,
         *,
         traffic: Traffic,
         create_task: CreateTask,
         on_empty: Callable[[], None],
     ) -> None:
         self._execution = execution
-        self._results = results
+        self._encodings = encodings
         self._create_task = create_task
         self._on_empty = on_empty
-        self._remembered: ResultsOfGroup = {}
-        self._awaited: dict[int, _Awaited] = {}
+        self._has_encodings = False
+        self._awaited: dict[Event[Any], _Awaited] = {}
         self.traffic = traffic
         self.members = 0
 
-    def payload(self, event: object, deliver: Deliver) -> bytes | None:
+    def payload(self, event: Event[Any], deliver: Deliver) -> bytes | None:
         """What an event brings; None, if `deliver` is called with it later."""
-        payload = self._results.get(self._remembered, event)
+        payload = self._encodings.get(event, self)
         if payload is not None:
             self.traffic.shared_results += 1
             return payload
-        awaited = self._awaited.get(id(event))
+        awaited = self._awaited.get(event)
         if awaited is not None:
             awaited.deliver.append(deliver)
             return None
@@ -110,45 +111,45 @@ class Group:
         self.members -= 1
         if not self.members:
             self.cancel()
-            self._results.forget_group(self._remembered)
+            if self._has_encodings:
+                self._encodings.forget_group(self)
             self._on_empty()
 
-    def _execute(self, event: object, deliver: Deliver) -> bytes | None:
+    def _execute(self, event: Event[Any], deliver: Deliver) -> bytes | None:
         self.traffic.executions += 1
         began_at_s = time.perf_counter()
         context = self._execution.context
         feeds = ReadFeeds(context.feeds)
-        result = self._execution.execute(event, replace(context, feeds=feeds))
+        result = self._execution.execute(event.value, replace(context, feeds=feeds))
         self.traffic.execution_s += time.perf_counter() - began_at_s
         if isinstance(result, ExecutionResult):
             return self._finish(event, result, feeds)
         task = self._create_task(self._await(event, result, feeds))
-        self._awaited[id(event)] = _Awaited(event, task, [deliver])
+        self._awaited[event] = _Awaited(task, [deliver])
         return None
 
     async def _await(
-        self, event: object, result: Awaitable[ExecutionResult], feeds: ReadFeeds
+        self, event: Event[Any], result: Awaitable[ExecutionResult], feeds: ReadFeeds
     ) -> None:
         try:
             payload = self._finish(event, await result, feeds)
         except Exception as error:  # noqa: BLE001 - it is logged there
             payload = self._remember(event, _failed_execution(error), {})
         finally:
-            awaited = self._awaited.pop(id(event))
+            awaited = self._awaited.pop(event)
         for deliver in awaited.deliver:
             deliver(event, payload)
 
-    def _finish(self, event: object, result: ExecutionResult, feeds: ReadFeeds) -> bytes:
+    def _finish(self, event: Event[Any], result: ExecutionResult, feeds: ReadFeeds) -> bytes:
         began_at_s = time.perf_counter()
         payload = self._execution.encode(result)
         self.traffic.encoding_s += time.perf_counter() - began_at_s
         return self._remember(event, payload, feeds.positions)
 
-    def _remember(
-        self, event: object, payload: bytes, positions: Mapping[Feed[Any, Any], object]
-    ) -> bytes:
+    def _remember(self, event: Event[Any], payload: bytes, positions: Positions) -> bytes:
         if self.members > 1:
-            self._results.put(self._remembered, event, payload, positions)
+            self._has_encodings = True
+            self._encodings.put(event, self, payload, positions)
         return payload
 
 
@@ -156,7 +157,6 @@ class Group:
 class _Awaited:
     """An event that is being executed, and who waits for its payload."""
 
-    event: object
     task: asyncio.Task[None]
     deliver: list[Deliver]
 

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 from graphql_api.execution.group import Group, call_safely
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import EVENTS_AT_ONCE, Scheduler
+from graphql_api.feeds.events import Event, EventSource
 
 _BYTES_AT_ONCE = 65_536
 """How many bytes one member is sent before the others have their turn."""
-
-
-@runtime_checkable
-class SharedSource(Protocol):
-    """A source of events of which equal subscriptions get the same ones.
-
-    That is a promise: its events never change, and one that another subscription gets too is the
-    same object. `feeds.subscription.Subscription` keeps it.
-    """
-
-    def pull(self) -> object | None:
-        """The next event, if there is one; otherwise `on_wake`'s callback is called later."""
-
-    def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """Have `callback` called whenever there may be an event after there was none."""
-
-    def close(self) -> None:
-        """Free everything."""
 
 
 class Member:
@@ -60,7 +43,7 @@ class Member:
         self,
         scheduler: Scheduler,
         group: Group,
-        source: SharedSource,
+        source: EventSource[Any],
         responder: Responder,
         on_leave: Callable[[], None] | None,
     ) -> None:
@@ -145,15 +128,15 @@ class Member:
                     self._is_awaiting = True
                     return
                 if identify is not None:
-                    payload = identify(event, payload)
+                    payload = identify(event.value, payload)
             payloads.append(payload)
             size += around + len(payload)
         self.wake()  # there may be more
 
-    def _deliver(self, event: object, payload: bytes) -> None:
+    def _deliver(self, event: Event[Any], payload: bytes) -> None:
         """Receive the payload for which the member has been waiting."""
         identify = self._responder.framing.identify
-        self._payload = payload if identify is None else identify(event, payload)
+        self._payload = payload if identify is None else identify(event.value, payload)
         self._is_awaiting = False
         self.wake()
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from graphql import OperationType, map_source_to_response_event
 from strawberry.types import ExecutionResult
@@ -23,10 +23,10 @@ from graphql_api.documents.documents import Document
 from graphql_api.documents.request import Request, is_request_error
 from graphql_api.execution import result_json
 from graphql_api.execution.broadcaster import Broadcaster
-from graphql_api.execution.member import SharedSource
 from graphql_api.execution.operation import RequestError, SubscriptionExecution
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.sink import writable
+from graphql_api.feeds.events import EventSource
 from graphql_api.schema import APISchema, Context
 
 Stop: TypeAlias = Callable[[], object]
@@ -95,7 +95,7 @@ class OperationRunner:
             stack.enter_context(execution.operation())
             source = await execution.subscribe()
             kept = stack.pop_all()
-        if isinstance(source, SharedSource):
+        if isinstance(source, EventSource):
             return SharedSubscription(self._broadcaster, execution, source, kept)
         return Results(_results(execution, source, kept))
 
@@ -145,7 +145,7 @@ class SharedSubscription:
         self,
         broadcaster: Broadcaster,
         execution: SubscriptionExecution,
-        source: SharedSource,
+        source: EventSource[Any],
         operation: ExitStack,
     ) -> None:
         self._broadcaster = broadcaster

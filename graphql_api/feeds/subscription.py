@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
+from graphql_api.feeds.events import Event, EventSource
 from graphql_api.feeds.table import Filter
 
 EventT = TypeVar("EventT")
@@ -15,7 +16,7 @@ _EVENTS_IN_A_ROW = 32
 """How many events one subscription hands out before the event loop has its turn."""
 
 
-class Subscription(Generic[EventT]):
+class Subscription(EventSource[EventT]):
     """The events of one subscriber, without end.
 
     It is registered when it is made, and until `close` (or `aclose`, or the end of the context):
@@ -57,7 +58,7 @@ class Subscription(Generic[EventT]):
             event = self._subscriber.pull()
             if event is not None:
                 self._in_a_row += 1
-                return event
+                return event.value
             self._in_a_row = 0
             if self._woken.is_set():
                 await asyncio.sleep(0)  # there is more history to look through
@@ -65,7 +66,7 @@ class Subscription(Generic[EventT]):
                 await self._woken.wait()
         raise StopAsyncIteration
 
-    def pull(self) -> EventT | None:
+    def pull(self) -> Event[EventT] | None:
         """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
         return None if self._is_closed else self._subscriber.pull()
 

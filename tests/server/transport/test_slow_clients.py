@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from graphql_api.feeds.events import Event
 from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.uvicorn_websocket import OutletProtocol
@@ -66,7 +67,7 @@ async def test_stalled_client_is_sent_no_more_than_its_buffers_hold() -> None:
         await server.toys.wait_for(lambda: server.broadcaster.members == 1)
         (source,) = server.toys.topic.sources
         while len(source._events) < 100:
-            source.put(LARGE)
+            source.put(Event(LARGE))
             await asyncio.sleep(0)
         await server.broadcaster.scheduler.round()
         before = len(source._events)

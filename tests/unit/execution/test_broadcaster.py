@@ -18,6 +18,7 @@ from graphql_api.execution import scheduler as scheduler_module
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.operation import RequestError, SubscriptionExecution
 from graphql_api.execution.scheduler import EVENTS_AT_ONCE
+from graphql_api.feeds.events import Event
 from graphql_api.feeds.feed import STEPS_IN_A_ROW
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from tests.unit.execution.toy import (
@@ -123,8 +124,8 @@ async def test_last_member_frees_the_group(broadcaster: Broadcaster, topic: Topi
     assert reference() is None
 
 
-async def test_memory_keeps_only_the_last_events_alive(topic: Topic) -> None:
-    async with Broadcaster(recent_events=2) as broadcaster:
+async def test_payloads_of_the_last_events_are_kept_alone(topic: Topic) -> None:
+    async with Broadcaster(max_encoded_events=2) as broadcaster:
         for _ in range(2):
             await join(broadcaster, context(topic), FakeOutlet())
         events = [
@@ -142,12 +143,13 @@ def publish(topic: Topic, row: Row) -> bool:
     return True
 
 
-async def test_result_is_used_again_while_its_event_lives(topic: Topic) -> None:
-    async with Broadcaster(recent_events=0) as broadcaster:
-        event = Row(value=1)
+async def test_payload_is_used_again_by_those_who_come_later(topic: Topic) -> None:
+    async with Broadcaster(max_encoded_events=1) as broadcaster:
+        event = Event(Row(value=1))
         for _ in range(2):
             await join(broadcaster, context(topic), FakeOutlet())
-        topic.publish(event)
+        for source in topic.sources:
+            source.put(event)
         await served(broadcaster)
         await join(broadcaster, context(topic), late := FakeOutlet())
         topic.sources[-1].put(event)
@@ -157,7 +159,7 @@ async def test_result_is_used_again_while_its_event_lives(topic: Topic) -> None:
 
 
 async def test_results_are_bounded(topic: Topic) -> None:
-    async with Broadcaster(max_result_bytes=2000) as broadcaster:
+    async with Broadcaster(max_encoding_bytes=2000) as broadcaster:
         for _ in range(2):
             await join(broadcaster, context(topic), FakeOutlet())
         topic.publish(*(Row(value=i) for i in range(30)))
@@ -175,8 +177,8 @@ async def test_member_with_much_to_send_does_not_keep_others_waiting(
     await join(broadcaster, context(topic), greedy)
     await join(broadcaster, context(topic), modest)
     many, few = topic.sources
-    many.put(*(Row(value=i) for i in range(1000)))
-    few.put(Row(value=0))
+    many.put(*(Event(Row(value=i)) for i in range(1000)))
+    few.put(Event(Row(value=0)))
     await broadcaster.scheduler.round()
     assert len(modest.frames) == 1
     turns = scheduler_module._PASSES_IN_A_ROUND + 1  # one until the round's end is noticed

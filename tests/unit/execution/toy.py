@@ -15,9 +15,10 @@ from graphql import GraphQLError
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Request
 from graphql_api.execution.broadcaster import Broadcaster
-from graphql_api.execution.member import Member, SharedSource
+from graphql_api.execution.member import Member
 from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.execution.responder import Framing
+from graphql_api.feeds.events import Event, EventSource
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import messages
@@ -49,27 +50,28 @@ class Topic:
         self.go = asyncio.Event()
         self.slow_calls = 0
 
-    def publish(self, *events: object) -> None:
+    def publish(self, *values: object) -> None:
+        events = [Event(value) for value in values]
         for source in self.sources:
             source.put(*events)
 
 
-class ToySource(AsyncIterator[Any]):
-    """A `SharedSource`; it is an async iterator, too, as resolvers must return one."""
+class ToySource(EventSource[Any], AsyncIterator[Any]):
+    """Events that a test puts; an async iterator, too, as resolvers must return one."""
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
-        self._events: deque[object] = deque()
+        self._events: deque[Event[Any]] = deque()
         self._callback: Callable[[], None] | None = None
         self.failure: Exception | None = None
         topic.sources.append(self)
 
-    def put(self, *events: object) -> None:
+    def put(self, *events: Event[Any]) -> None:
         self._events.extend(events)
         if self._callback is not None:
             self._callback()
 
-    def pull(self) -> object | None:
+    def pull(self) -> Event[Any] | None:
         if self.failure is not None:
             raise self.failure
         return self._events.popleft() if self._events else None
@@ -209,7 +211,7 @@ async def join(
     document, _ = request.operation(DOCUMENTS)
     execution = SubscriptionExecution(schema, request, document, context)
     source = await execution.subscribe()
-    assert isinstance(source, SharedSource)
+    assert isinstance(source, EventSource)
     framing = framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX)
     responder = FakeResponder(outlet, framing, budget, [] if failures is None else failures)
     return broadcaster.join(execution, source, responder, on_leave=on_leave)
