@@ -23,12 +23,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from graphql_api.execution.encodings import Encodings
-from graphql_api.execution.group import Group, GroupKey, call_safely, group_key
-from graphql_api.execution.member import Member
+from graphql_api.execution.group import Group, GroupKey, Member, call_safely, group_key
 from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
-from graphql_api.feeds.events import EventSource
+from graphql_api.feeds.subscription import EventSource
 from graphql_api.limits.traffic import Traffic
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql_api.execution.read_feeds import Positions, still_stand
-from graphql_api.feeds.events import Event
+from graphql_api.feeds.view import Event
 
 _ENCODING_BYTES = 400
 """About what an encoding costs beside its payload: itself, its places in two dicts."""

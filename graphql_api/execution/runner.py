@@ -26,7 +26,7 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.operation import RequestError, SubscriptionExecution
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.sink import writable
-from graphql_api.feeds.events import EventSource
+from graphql_api.feeds.subscription import EventSource
 from graphql_api.schema import APISchema, Context
 
 Stop: TypeAlias = Callable[[], object]

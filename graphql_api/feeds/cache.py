@@ -12,14 +12,14 @@ from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from graphql_api.feeds import cursor as cursors
-from graphql_api.feeds.events import Change, ChangeCause, Event, FeedStatus, Version
+from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.rows import Rows, SortKey
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.table import Filter, Table
-from graphql_api.feeds.view import EVERYTHING, View, Watcher
+from graphql_api.feeds.view import EVERYTHING, Event, View, Watcher
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")

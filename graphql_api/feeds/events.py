@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -11,8 +9,6 @@ from typing import Any, Generic, TypeVar
 from graphql_api.feeds.packing import Packer, facets_bytes
 
 RowT = TypeVar("RowT")
-ValueT = TypeVar("ValueT")
-ValueT_co = TypeVar("ValueT_co", covariant=True)
 
 
 class FeedStatus(Enum):
@@ -96,47 +92,3 @@ class Change(Generic[RowT]):
     key: str
     before: Version[RowT] | None
     after: Version[RowT] | None
-
-
-class Event(Generic[ValueT]):
-    """What subscribers are sent: one object for all to whom the same is sent.
-
-    Its value never changes. `encodings` is for those who send it: what they have made of it, for
-    each group of those who are sent the same; None until there is something.
-
-    Args:
-        value: What a resolver yields for it; made when it is first asked for, if absent.
-    """
-
-    __slots__ = ("_value", "encodings")
-
-    def __init__(self, value: ValueT | None = None) -> None:
-        self._value = value
-        self.encodings: dict[Any, Any] | None = None
-
-    @property
-    def value(self) -> ValueT:
-        """What a resolver yields for it."""
-        value = self._value
-        if value is None:
-            value = self._value = self._make()
-        return value
-
-    def _make(self) -> ValueT:
-        raise NotImplementedError("an event has a value")
-
-
-class EventSource(ABC, Generic[ValueT_co]):
-    """A source of events of which equal subscriptions get the same ones."""
-
-    @abstractmethod
-    def pull(self) -> Event[Any] | None:
-        """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
-
-    @abstractmethod
-    def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """Have `callback` called whenever there may be an event to pull after there was none."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Free everything."""

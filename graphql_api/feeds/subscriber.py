@@ -18,15 +18,14 @@ Live, changes queue one by one while there are few, and merge per key when there
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from graphql_api.feeds.cursor import At, Within
-from graphql_api.feeds.events import Event, FeedStatus, Version
+from graphql_api.feeds.events import FeedStatus, Version
 from graphql_api.feeds.history import History
-from graphql_api.feeds.view import View, ViewChange, merge_into
+from graphql_api.feeds.view import Event, View, ViewChange, merge_into
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -134,13 +133,14 @@ class Subscriber(Generic[RowT, EventT]):
     ) -> None:
         self._cache = cache
         self._queue_limit = queue_limit
-        self._wake = wake
-        self._statuses: deque[_Status] = deque()
-        self._queue: deque[ViewChange[RowT, EventT]] = deque()
+        self.wake = wake
+        # Lists, though they are queues: they are short, and an empty deque takes half a kilobyte.
+        self._statuses: list[_Status] = []
+        self._queue: list[ViewChange[RowT, EventT]] = []
         # A stretch that came to nothing is not the same as no stretch: its end has been reached.
         self._pending: dict[str, ViewChange[RowT, EventT]] | None = None
         self._pending_after = 0
-        self._batch: deque[ViewChange[RowT, EventT]] = deque()
+        self._batch: list[ViewChange[RowT, EventT]] = []  # the next one is the last
         self._batch_stretch = (0, 0)
         self._sent = 0
         self._stage: _Waiting | _Scan[RowT] | _Replay[RowT, EventT] | None = None
@@ -169,7 +169,7 @@ class Subscriber(Generic[RowT, EventT]):
             self._scan()
         else:
             self._begin_live()
-        self._wake()
+        self.wake()
 
     def on_change(self, change: ViewChange[RowT, EventT]) -> None:
         """A row has changed in the view."""
@@ -185,7 +185,7 @@ class Subscriber(Generic[RowT, EventT]):
                 self._pending_after = change.position - 1
             merge_into(self._pending, change)
             self._cache.merged_changes += 1
-        self._wake()
+        self.wake()
 
     def on_status(self, position: int, status: FeedStatus) -> None:
         """The feed stands otherwise, from `position` on; or the cursor has aged."""
@@ -194,7 +194,7 @@ class Subscriber(Generic[RowT, EventT]):
         if self._statuses and not self._statuses[-1].is_kept:
             self._statuses.pop()
         self._statuses.append(_Status(status, position, is_kept=False))
-        self._wake()
+        self.wake()
 
     # What the sender asks.
 
@@ -226,7 +226,7 @@ class Subscriber(Generic[RowT, EventT]):
                     event = self._pull_change()
             if event is not None:
                 return event
-        self._wake()
+        self.wake()
         return None
 
     def _is_due(self, status: _Status) -> bool:
@@ -245,7 +245,7 @@ class Subscriber(Generic[RowT, EventT]):
                 return False
 
     def _pull_status(self) -> Event[EventT]:
-        status = self._statuses.popleft()
+        status = self._statuses.pop(0)
         if status.status is FeedStatus.INITIALIZING:
             return self._cache.state_event(status.status)
         # What was merged may reach beyond the status; its cursor must not fall behind that.
@@ -302,7 +302,7 @@ class Subscriber(Generic[RowT, EventT]):
         if self._batch:
             return self._pull_batch()
         if self._queue:
-            change = self._queue.popleft()
+            change = self._queue.pop(0)
             self._sent = self.cursor_position = change.position
             return change
         changes, self._pending = self._pending or {}, None
@@ -319,7 +319,7 @@ class Subscriber(Generic[RowT, EventT]):
         """Make a batch of the merge of (after, until]; of its keys only those behind one."""
         self._batch.extend(
             changes[key]
-            for key in sorted(changes)
+            for key in sorted(changes, reverse=True)
             if (behind is None or key > behind) and not changes[key].is_idle
         )
         self._batch_stretch = (after, until)
@@ -327,7 +327,7 @@ class Subscriber(Generic[RowT, EventT]):
             self._sent = until
 
     def _pull_batch(self) -> Event[EventT]:
-        change = self._batch.popleft()
+        change = self._batch.pop()
         after, until = self._batch_stretch
         is_last = not self._batch
         if is_last:

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cursor import FILTER_BYTES
-from graphql_api.feeds.events import Change, ChangeCause, Event, FeedStatus, Version
+from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.table import Filter, Table
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
+
+
+class Event(Generic[EventT]):
+    """What subscribers are sent: one object for all to whom the same is sent.
+
+    Its value never changes. `encodings` is for those who send it: what they have made of it, for
+    each group of those who are sent the same; None until there is something.
+
+    Args:
+        value: What a resolver yields for it; made when it is first asked for, if absent.
+    """
+
+    __slots__ = ("_value", "encodings")
+
+    def __init__(self, value: EventT | None = None) -> None:
+        self._value = value
+        self.encodings: dict[Any, Any] | None = None
+
+    @property
+    def value(self) -> EventT:
+        """What a resolver yields for it."""
+        value = self._value
+        if value is None:
+            value = self._value = self._make()
+        return value
+
+    def _make(self) -> EventT:
+        raise NotImplementedError("an event has a value")
 
 
 class _Everything:

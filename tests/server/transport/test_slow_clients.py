@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from graphql_api.feeds.events import Event
+from graphql_api.feeds.view import Event
 from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.uvicorn_websocket import OutletProtocol

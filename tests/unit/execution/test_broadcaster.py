@@ -18,8 +18,8 @@ from graphql_api.execution import scheduler as scheduler_module
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.operation import RequestError, SubscriptionExecution
 from graphql_api.execution.scheduler import EVENTS_AT_ONCE
-from graphql_api.feeds.events import Event
 from graphql_api.feeds.feed import STEPS_IN_A_ROW
+from graphql_api.feeds.view import Event
 from graphql_api.schema.scopes import ALL_SCOPES, Scope
 from tests.unit.execution.toy import (
     FakeOutlet,
@@ -232,7 +232,7 @@ async def test_events_are_taken_from_the_source_only_when_there_is_room(
 async def test_large_messages_leave_room_for_others(
     id_: str, frames: int, broadcaster: Broadcaster, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphql_api.execution.member._BYTES_AT_ONCE", 80)
+    monkeypatch.setattr("graphql_api.execution.group._BYTES_AT_ONCE", 80)
     await join(broadcaster, context(topic), outlet := FakeOutlet(), id_=id_)
     await served(broadcaster)
     topic.publish(*(Row(value=i) for i in range(10)))

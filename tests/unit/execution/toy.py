@@ -15,11 +15,12 @@ from graphql import GraphQLError
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Request
 from graphql_api.execution.broadcaster import Broadcaster
-from graphql_api.execution.member import Member
+from graphql_api.execution.group import Member
 from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.execution.responder import Framing
-from graphql_api.feeds.events import Event, EventSource
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.subscription import EventSource
+from graphql_api.feeds.view import Event
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import messages
 from graphql_api.schema import APISchema, Context
