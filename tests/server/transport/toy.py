@@ -193,7 +193,8 @@ async def serve(
         make: Makes the transport.
         wrap: What stands between it and uvicorn.
         uvicorn_options: More options of uvicorn.
-        arguments: More arguments of the transport, and of what stands behind it. Its limits are patient ones, if absent.
+        arguments: More arguments of the transport, and of what stands behind it. Its limits are
+            patient ones, if absent.
     """
     global toys  # noqa: PLW0603 - resolvers have no other way to it
     toys = Toys()
