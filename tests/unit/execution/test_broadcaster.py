@@ -20,7 +20,7 @@ from graphql_api.execution.operation import RequestError, SubscriptionExecution
 from graphql_api.execution.scheduler import EVENTS_AT_ONCE
 from graphql_api.feeds.feed import STEPS_IN_A_ROW
 from graphql_api.feeds.view import Event
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.scopes import ALL_SCOPES, Scope
 from tests.unit.execution.toy import (
     FakeOutlet,
     Row,

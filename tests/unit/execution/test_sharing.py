@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.schema import Context
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.scopes import ALL_SCOPES, Scope
 from tests.unit.execution.toy import FakeOutlet, join, served
 from tests.unit.schema import documents
 from tests.unit.schema.harness import Server, serve

@@ -26,7 +26,7 @@ from graphql_api.protocols import messages
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.scopes import ALL_SCOPES, Scope
 from tests.no_store import NoStore
 
 
