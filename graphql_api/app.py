@@ -2,6 +2,7 @@
 
 ```
 lifespan ── embedded database (with no --database) ── demo (with --demo)
+         ├─ broadcaster, which serves all subscriptions
          ├─ feeds, one per table
          ├─ file watch: looks at the files of tokens, keys and certificates
          └─ store, for mutations
@@ -36,8 +37,9 @@ from graphql_api.documents.manifest import read_manifest
 from graphql_api.documents.persisted import PersistedDocuments
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
 from graphql_api.errors import ConfigurationError
-from graphql_api.execution.broadcaster import FanOut
+from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.query_executor import QueryExecutor
+from graphql_api.execution.runner import OperationRunner
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.feeds import Feeds
@@ -53,10 +55,12 @@ from graphql_api.live import live_routes
 from graphql_api.machine import Machine
 from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
+from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.cors import CrossOrigin, CrossOriginMiddleware
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
-from graphql_api.protocols.websocket import GraphQLTransportWS, Limits
+from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
@@ -182,7 +186,7 @@ def create_app(
     )
     documents = _documents(settings, schema, limits)
     access = make_access(settings, machine)
-    fan_out = FanOut(clock=machine.monotonic_s)
+    broadcaster = Broadcaster(clock=machine.monotonic_s)
     guard = Guard.of(
         bound_hosts=settings.host,
         allow_hosts=settings.allow_host,
@@ -196,7 +200,7 @@ def create_app(
         probes=(HEALTH, READINESS, METRICS),
         cross_origin=cross_origin.headers,
         log=RefusalLog("connection limits", clock=machine.monotonic_s),
-        traffic=fan_out.traffic,
+        traffic=broadcaster.traffic,
     )
     budgets = CPUBudgets(
         per_connection=settings.max_cpu_per_connection,
@@ -218,12 +222,17 @@ def create_app(
             now=machine.now,
         )
 
-    http = GraphQLHTTP(
-        schema,
-        context,
-        access=access,
+    backend = Backend(
+        runner=OperationRunner(schema, broadcaster),
+        make_context=context,
+        traffic=broadcaster.traffic,
         documents=documents,
-        fan_out=fan_out,
+        access=access,
+        budgets=budgets,
+        clock=machine.monotonic_s,
+    )
+    http = GraphQLHTTP(
+        backend,
         stream_limits=StreamLimits(
             keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
         ),
@@ -231,13 +240,9 @@ def create_app(
         rates=TokenBuckets(
             settings.max_operations_per_s, settings.operation_burst, clock=machine.monotonic_s
         ),
-        budgets=budgets,
     )
     websocket = GraphQLTransportWS(
-        schema,
-        context,
-        documents=documents,
-        fan_out=fan_out,
+        backend,
         limits=Limits(
             connection_init_timeout_s=settings.connection_init_timeout_s,
             max_subscriptions=settings.max_subscriptions,
@@ -247,9 +252,6 @@ def create_app(
             operation_burst=settings.operation_burst,
             send_timeout_s=settings.send_timeout_s,
         ),
-        gate=access,
-        budgets=budgets,
-        clock=machine.monotonic_s,
     )
     file_watch = FileWatch()
     file_watch.add(access.refresh)
@@ -257,7 +259,7 @@ def create_app(
         settings,
         machine,
         url=url,
-        websocket=websocket,
+        broadcaster=broadcaster,
         file_watch=file_watch,
         announce=announce or _log_lines,
     )
@@ -268,6 +270,7 @@ def create_app(
         websocket=websocket,
         probes=Probes(
             lambda: services.feeds,
+            broadcaster,
             websocket,
             http.streams,
             access,
@@ -335,14 +338,14 @@ class Services:
         machine: Machine,
         *,
         url: DatabaseURL | None,
-        websocket: GraphQLTransportWS,
+        broadcaster: Broadcaster,
         file_watch: FileWatch,
         announce: Announce,
     ) -> None:
         self._settings = settings
         self._machine = machine
         self._url = url
-        self._websocket = websocket
+        self._broadcaster = broadcaster
         self._file_watch = file_watch
         self._announce = announce
         self._stack = AsyncExitStack()
@@ -368,7 +371,7 @@ class Services:
             self._feeds = self._make_feeds(url)
             store = RethinkStore(url, timeouts=self._timeouts)
             self._store = await stack.enter_async_context(store)
-            await stack.enter_async_context(self._websocket)
+            await stack.enter_async_context(self._broadcaster)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
             self._spawn(stack, tasks, self._file_watch.run(), "file watch")
@@ -410,7 +413,7 @@ class Services:
             self_check_s=settings.self_check_s,
         )
         outages = OutageLog()
-        pause = self._websocket.fan_out.round
+        pause = self._broadcaster.scheduler.round
         machine = self._machine
         return Feeds(
             TABLES,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-    from graphql_api.schema.scopes import Scope
+    from graphql_api.scopes import Scope
     from graphql_api.settings import CommonSettings, EmbeddedSettings
 
     Flags: TypeAlias = Mapping[str, Any]
@@ -152,7 +152,7 @@ def _token_create(flags: Flags) -> int:
 
     from graphql_api.auth.token_file import add_token
     from graphql_api.auth.tokens import new_token
-    from graphql_api.schema.scopes import names
+    from graphql_api.scopes import names
     from graphql_api.settings import TokenSettings, load
 
     arguments = dict(flags)
@@ -178,7 +178,7 @@ def _token_list(flags: Flags) -> int:
     import time
 
     from graphql_api.auth.token_file import read_tokens
-    from graphql_api.schema.scopes import names
+    from graphql_api.scopes import names
     from graphql_api.settings import TokenSettings, load
 
     now_s = time.time()
@@ -397,7 +397,7 @@ def _parser(*, is_watching: bool) -> argparse.ArgumentParser:
 def _scopes(text: str) -> frozenset[Scope]:
     import argparse
 
-    from graphql_api.schema.scopes import ALL_SCOPES, Scope, names
+    from graphql_api.scopes import ALL_SCOPES, Scope, names
 
     try:
         return frozenset(Scope(name.strip()) for name in text.split(",") if name.strip())

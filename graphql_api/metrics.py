@@ -22,6 +22,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.limits.traffic import Histogram
@@ -36,18 +37,22 @@ _FIRST_PRIVATE_CODE = 3000
 
 
 def registry(
-    feeds: Sequence[Feed[Any, Any]], websocket: GraphQLTransportWS, streams: EventStreams
+    feeds: Sequence[Feed[Any, Any]],
+    broadcaster: Broadcaster,
+    websocket: GraphQLTransportWS,
+    streams: EventStreams,
 ) -> CollectorRegistry:
     """The figures of one server and of its process.
 
     Args:
         feeds: The feeds whose figures are given.
+        broadcaster: The server's.
         websocket: The server's.
         streams: The server's.
     """
     made = CollectorRegistry(auto_describe=False)
     made.register(_FeedMetrics(feeds))
-    made.register(_TransportMetrics(websocket, streams))
+    made.register(_TransportMetrics(broadcaster, websocket, streams))
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
     GCCollector(registry=made)
@@ -148,19 +153,25 @@ class _FeedMetrics(Collector):
 
 
 class _TransportMetrics(Collector):
-    def __init__(self, websocket: GraphQLTransportWS, streams: EventStreams) -> None:
+    def __init__(
+        self, broadcaster: Broadcaster, websocket: GraphQLTransportWS, streams: EventStreams
+    ) -> None:
+        self._broadcaster = broadcaster
         self._websocket = websocket
         self._streams = streams
 
     def collect(self) -> Iterator[Metric]:
-        websocket, fan_out = self._websocket, self._websocket.fan_out
-        traffic = fan_out.traffic
+        websocket, broadcaster = self._websocket, self._broadcaster
+        traffic = broadcaster.traffic
         gauges = {
             "sockets": ("WebSockets that are open.", websocket.connections),
             "operations": ("Operations that are being served by them.", websocket.operations),
             "event_streams": ("Event streams (SSE) that are open.", len(self._streams)),
-            "groups": ("Groups of equal subscriptions, which share results.", fan_out.groups),
-            "remembered_results": ("Results that are kept for those who share.", fan_out.results),
+            "groups": ("Groups of equal subscriptions, which share results.", broadcaster.groups),
+            "remembered_results": (
+                "Results that are kept for those who share.",
+                broadcaster.results,
+            ),
         }
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(f"graphql_api_{name}", text, value=value)

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from graphql_api.auth.authenticator import Access
 from graphql_api.errors import UnauthenticatedError
+from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
@@ -34,6 +35,7 @@ class Probes:
 
     Args:
         feeds: Gives the server's, while it runs.
+        broadcaster: The server's.
         websocket: The server's.
         streams: The server's.
         access: Decides who may have the metrics.
@@ -43,6 +45,7 @@ class Probes:
     def __init__(
         self,
         feeds: GetFeeds,
+        broadcaster: Broadcaster,
         websocket: GraphQLTransportWS,
         streams: EventStreams,
         access: Access,
@@ -52,6 +55,7 @@ class Probes:
         self._feeds = feeds
         self._access = access
         self._ready_stale_s = ready_stale_s
+        self._broadcaster = broadcaster
         self._websocket = websocket
         self._streams = streams
         self.is_draining = False
@@ -83,7 +87,7 @@ class Probes:
             feed for feed in self._feeds() if _NEEDED_TO_READ[feed.table.name] <= principal.scopes
         ]
         encode, content_type = choose_encoder(joined_lines(request.headers, "accept"))
-        figures = registry(feeds, self._websocket, self._streams)
+        figures = registry(feeds, self._broadcaster, self._websocket, self._streams)
         return Response(encode(figures), headers={"content-type": content_type})
 
     def _reason(self, feed: Feed[Any, Any]) -> str | None:

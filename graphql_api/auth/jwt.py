@@ -36,7 +36,7 @@ from jwt.algorithms import HMACAlgorithm
 
 from graphql_api.auth.principal import InvalidTokenError, Principal
 from graphql_api.errors import ConfigurationError
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 
 PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from graphql_api.errors import GraphQLAPIError
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.scopes import ALL_SCOPES, Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from pydantic import (
 
 from graphql_api.auth.principal import InvalidTokenError, Principal
 from graphql_api.errors import ConfigurationError
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 
 _PREFIX = "gqlapi_"
 """By this people, and programs that look for leaked secrets, know a token when they see one."""

@@ -7,16 +7,12 @@ so that encoding a batch does not hold up its event loop for long.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from graphql_api.embedded.datum import Datum, encode
 
-if TYPE_CHECKING:
-    from graphql_api.embedded.environment import QueryContext
-
-DEFAULT_MAX_ROWS = 1000
-DEFAULT_MAX_BYTES = 1024 * 1024
-DEFAULT_FIRST_SCALEDOWN = 4
+_MAX_ROWS = 1000
+_MAX_BYTES = 1024 * 1024
+_FIRST_SCALEDOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +25,9 @@ class BatchSpec:
         first_scaledown: The first batch is this many times smaller, for it to arrive soon.
     """
 
-    max_rows: int = DEFAULT_MAX_ROWS
-    max_bytes: int = DEFAULT_MAX_BYTES
-    first_scaledown: int = DEFAULT_FIRST_SCALEDOWN
+    max_rows: int = _MAX_ROWS
+    max_bytes: int = _MAX_BYTES
+    first_scaledown: int = _FIRST_SCALEDOWN
 
     def batch(self, *, first: bool) -> Batch:
         """Return an empty batch."""
@@ -70,23 +66,4 @@ class Batch:
         self._bytes_left -= len(text)
 
 
-def batch_spec(context: QueryContext) -> BatchSpec:
-    """Return the limits that a query's global optional arguments ask for.
-
-    Raises:
-        ReqlError: One of them is not an integer.
-    """
-    if len(context.optargs) <= 1:
-        return _DEFAULT  # `db` alone, as nearly always
-    rows = context.integer_optarg("max_batch_rows")
-    size = context.integer_optarg("max_batch_bytes")
-    scaledown = context.integer_optarg("first_batch_scaledown_factor")
-    context.integer_optarg("min_batch_rows")
-    return BatchSpec(
-        DEFAULT_MAX_ROWS if rows is None else max(1, rows),
-        DEFAULT_MAX_BYTES if size is None else max(1, size),
-        DEFAULT_FIRST_SCALEDOWN if scaledown is None else max(1, scaledown),
-    )
-
-
-_DEFAULT = BatchSpec()
+DEFAULT_BATCHES = BatchSpec()

@@ -11,6 +11,7 @@ Source: src/rdb_protocol/term_walker.cc, term.cc, op.cc, func.cc, terms/var.cc.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeGuard
 
 from graphql_api.embedded import deep
@@ -20,6 +21,8 @@ from graphql_api.embedded.datum import (
     Document,
     type_name,
 )
+from graphql_api.embedded.determinism import Determinism
+from graphql_api.embedded.environment import Env, Term
 from graphql_api.embedded.errors import Backtrace, ReqlError, compile_error
 from graphql_api.embedded.pseudo_types import from_json, sanitized
 from graphql_api.embedded.ql2 import TermType
@@ -27,16 +30,13 @@ from graphql_api.embedded.term import (
     TERMS,
     Arguments,
     Constant,
-    Determinism,
     Operation,
-    Term,
 )
 from graphql_api.embedded.values import Function, Value, to_datum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from graphql_api.embedded.environment import Env
     from graphql_api.embedded.term import TermSpec
 
 # Longer arrays of constants are checked against `array_limit` element by element when they run.
@@ -381,7 +381,10 @@ class _FunctionTerm(Term):
 
     def eval(self, env: Env, *, literal_ok: bool = False) -> Value:
         del literal_ok
-        return Function(self.parameters, self.body, env)
+        return Function(self.parameters, self.body.type, self.body.path, partial(self._run, env))
+
+    def _run(self, env: Env, arguments: tuple[Datum, ...], literal_ok: bool) -> Value:
+        return self.body.eval(env.bind(self.parameters, arguments), literal_ok=literal_ok)
 
 
 _SPECIAL = frozenset(

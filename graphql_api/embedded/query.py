@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from graphql_api.embedded.batching import batch_spec
 from graphql_api.embedded.compiler import compile_global_optargs, compile_query
-from graphql_api.embedded.environment import Env, QueryContext, check_limit
+from graphql_api.embedded.environment import Env, QueryContext, Term, check_limit
 from graphql_api.embedded.errors import ReqlError, logic_error, resource_error
 from graphql_api.embedded.permissions import EVERYTHING, Access
 from graphql_api.embedded.pseudo_types import time
+from graphql_api.embedded.streams import (
+    collect,
+    to_stream,
+)
 from graphql_api.embedded.table import Database, Table
 from graphql_api.embedded.transaction import Transaction
 from graphql_api.embedded.values import (
@@ -19,9 +22,7 @@ from graphql_api.embedded.values import (
     SingleSelection,
     Stream,
     TableSlice,
-    collect,
     to_datum,
-    to_stream,
     value_type_name,
 )
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from graphql_api.embedded.catalog import Catalog
     from graphql_api.embedded.datum import Datum
     from graphql_api.embedded.frames import Query
-    from graphql_api.embedded.term import Term
     from graphql_api.embedded.values import Value
 
 
@@ -103,7 +103,7 @@ def _result(value: Value, context: QueryContext) -> Result:
         stream = to_stream(value, context.transaction)
         if stream.is_array and stream.source is None:
             return AtomResult(collect(stream, context.array_limit))
-        return StreamResult(stream, batch_spec(context))
+        return StreamResult(stream, context.batch_spec())
     if isinstance(value, SingleSelection):
         return AtomResult(value.read())
     return AtomResult(to_datum(value))

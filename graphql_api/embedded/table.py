@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 SYSTEM_DATABASE = "rethinkdb"
 """The database of the server itself, which holds the users."""
@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphql_api.embedded.datum import Datum, Document
-    from graphql_api.embedded.feed import Feed
+
+
+class Follower(Protocol):
+    """A changefeed, as a table calls it; see `feed`."""
+
+    def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
+        """Take note of a committed write; the table holds the new document already."""
+
+    def on_commit(self) -> None:
+        """Take note of the end of a commit."""
+
+    def abort(self) -> None:
+        """The table is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,7 @@ class Table:
     durability: str = "hard"
     documents: dict[str, Document] = field(default_factory=dict)
     indexes: dict[str, Index] = field(default_factory=dict)
-    changefeeds: dict[Feed, None] = field(default_factory=dict)
+    changefeeds: dict[Follower, None] = field(default_factory=dict)
 
     @property
     def display_name(self) -> str:

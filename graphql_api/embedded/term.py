@@ -1,4 +1,4 @@
-"""A compiled term, how it is evaluated, and the register of all terms.
+"""How a term with arguments is evaluated, and the register of all terms.
 
 A term's implementation is a function of a `Call`, registered with its number, name, arity and
 optional arguments. It raises `ReqlError` without saying where: the term that it belongs to, or
@@ -10,7 +10,6 @@ Source: src/rdb_protocol/op.cc, term.cc.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from graphql_api.embedded.datum import (
@@ -22,44 +21,32 @@ from graphql_api.embedded.datum import (
     as_number,
     as_string,
 )
+from graphql_api.embedded.determinism import Determinism
+from graphql_api.embedded.environment import Env, Term
 from graphql_api.embedded.errors import Backtrace, ReqlError, logic_error
+from graphql_api.embedded.streams import (
+    check_array_size,
+    sequence,
+    to_selection,
+    to_stream,
+)
 from graphql_api.embedded.table import Table
 from graphql_api.embedded.values import (
     Function,
     Selection,
     Stream,
-    check_array_size,
-    sequence,
     to_datum,
-    to_selection,
-    to_stream,
     wrong_value_type,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from graphql_api.embedded.environment import Env
     from graphql_api.embedded.ql2 import TermType
     from graphql_api.embedded.transaction import Transaction
     from graphql_api.embedded.values import Value
 
 _Result = TypeVar("_Result")
-
-
-class Determinism(IntEnum):
-    """Whether a term gives the same each time; of several, the greatest counts."""
-
-    ALWAYS = 0
-    CONSTANT_NOW = 1
-    """The same within one query, because `r.now()` is."""
-    NO = 2
-    """It reads tables or the catalog, which may change meanwhile."""
-
-    @property
-    def needs_tables(self) -> bool:
-        """True if it may differ even within one query."""
-        return self is Determinism.NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,49 +139,6 @@ def term(
         return run
 
     return register
-
-
-class Term:
-    """A compiled term.
-
-    Attributes:
-        type: Its number.
-        path: Where in the query it is.
-        determinism: Whether it gives the same each time.
-        writes: Whether it, or a term in it, writes.
-    """
-
-    __slots__ = ("determinism", "path", "type", "writes")
-
-    def __init__(
-        self,
-        type_: int,
-        path: Backtrace,
-        determinism: Determinism = Determinism.ALWAYS,
-        *,
-        writes: bool = False,
-    ) -> None:
-        self.type = type_
-        self.path = path
-        self.determinism = determinism
-        self.writes = writes
-
-    def eval(self, env: Env, *, literal_ok: bool = False) -> Value:
-        """Evaluate the term.
-
-        Args:
-            env: The query and the variables.
-            literal_ok: Whether the result may hold a `literal`.
-
-        Raises:
-            ReqlError: It fails; the error says where.
-        """
-        raise NotImplementedError
-
-    def splice(self, env: Env) -> Sequence[Term]:
-        """Return the terms that take this one's place among arguments: `r.args` gives several."""
-        del env
-        return (self,)
 
 
 class Constant(Term):

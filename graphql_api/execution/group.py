@@ -1,41 +1,53 @@
-"""Those whose results are the same: what comes of an event is made once for all of them."""
+"""Equal subscriptions: what an event brings is made once for all of them.
+
+A group is what they have in common. A member is one of them: it pulls from its source what its
+client has room for, and the group gives it the payloads.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from graphql import ExecutionResult
 
-from graphql_api.documents.documents import Document
-from graphql_api.documents.request import Request
 from graphql_api.execution import result_json
+from graphql_api.execution.encodings import Encodings
 from graphql_api.execution.operation import RequestError, SubscriptionExecution
-from graphql_api.execution.shared_results import ReadFeeds, ResultsOfGroup, SharedResults
-from graphql_api.feeds.feed import Feed
-from graphql_api.schema import Context
+from graphql_api.execution.read_feeds import Positions, ReadFeeds
+from graphql_api.execution.responder import Responder
+from graphql_api.execution.scheduler import EVENTS_AT_ONCE, Scheduler
+from graphql_api.feeds.subscription import EventSource
+from graphql_api.feeds.view import Event
+from graphql_api.limits.traffic import Traffic
 from graphql_api.schema.errors import internal_error
 
-if TYPE_CHECKING:
-    from graphql_api.execution.broadcaster import FanOut
-    from graphql_api.execution.member import Member
-
 log = logging.getLogger(__name__)
+
+_BYTES_AT_ONCE = 65_536
+"""How many bytes one member is sent before the others have their turn."""
 
 GroupKey: TypeAlias = Hashable
 """What all members of a group have in common: whatever can make their results differ."""
 
+CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+"""Has something awaited on behalf of a group."""
 
-def group_key(request: Request, document: Document, context: Context) -> GroupKey:
+Deliver: TypeAlias = Callable[[Event[Any], bytes], None]
+"""Receives an event and its payload, when the payload was not there at once."""
+
+
+def group_key(execution: SubscriptionExecution) -> GroupKey:
     """The key of the group to which a subscription belongs.
 
     Values are compared by the text that JSON has for them: 1, 1.0 and true are three, and a null is
-    not the same as nothing. Where the events begin makes no difference to what comes of them.
+    not the same as nothing. Where the events begin makes no difference to what they bring.
     """
+    request, document = execution.request, execution.document
     variables = {
         name: value
         for name, value in (request.variables or {}).items()
@@ -46,42 +58,51 @@ def group_key(request: Request, document: Document, context: Context) -> GroupKe
         request.operation_name,
         result_json.to_json(variables, sort_keys=True),
         result_json.to_json(request.extensions or {}, sort_keys=True),
-        context.scopes,
+        execution.context.scopes,
     )
 
 
 class Group:
-    """All members whose results are the same."""
+    """All members whose results are the same.
+
+    Args:
+        execution: How events are executed: that of the first member.
+        encodings: Where payloads are remembered.
+        traffic: Where to count what is done.
+        create_task: For results that are not there at once.
+        on_empty: Called when the last member has left.
+    """
 
     def __init__(
         self,
-        fan_out: FanOut,
-        key: GroupKey,
         execution: SubscriptionExecution,
-        results: SharedResults,
-        on_disband: Callable[[], None] | None,
+        encodings: Encodings,
+        *,
+        traffic: Traffic,
+        create_task: CreateTask,
+        on_empty: Callable[[], None],
     ) -> None:
-        self._fan_out = fan_out
         self._execution = execution
-        self._results = results
-        self._on_disband = on_disband
-        self._remembered: ResultsOfGroup = {}
-        self._awaited: dict[int, _Awaited] = {}
-        self.key = key
+        self._encodings = encodings
+        self._create_task = create_task
+        self._on_empty = on_empty
+        self._has_encodings = False
+        self._awaited: dict[Event[Any], _Awaited] = {}
+        self.traffic = traffic
         self.members = 0
 
-    def payload(self, event: object, member: Member) -> bytes | None:
-        """What comes of an event; None, if it is delivered to the member later."""
-        payload = self._results.get(self._remembered, event)
+    def payload(self, event: Event[Any], deliver: Deliver) -> bytes | None:
+        """What an event brings; None, if `deliver` is called with it later."""
+        payload = self._encodings.get(event, self)
         if payload is not None:
-            self._fan_out.traffic.shared_results += 1
+            self.traffic.shared_results += 1
             return payload
-        awaited = self._awaited.get(id(event))
+        awaited = self._awaited.get(event)
         if awaited is not None:
-            awaited.members.append(member)
+            awaited.deliver.append(deliver)
             return None
         try:
-            return self._execute(event, member)
+            return self._execute(event, deliver)
         except Exception as error:  # noqa: BLE001 - it is logged there
             return self._remember(event, _failed_execution(error), {})
 
@@ -95,61 +116,59 @@ class Group:
             # Not before it has begun, or what it is to await would never be awaited.
             asyncio.get_running_loop().call_soon(awaited.task.cancel)
 
-    def disband(self) -> None:
-        """Free everything: there are no members any more."""
-        self.cancel()
-        self._results.forget_group(self._remembered)
-        self._fan_out.disband(self)
-        if self._on_disband is not None:
-            call_safely(self._on_disband)
+    def leave(self) -> None:
+        """One member less; the last one frees everything."""
+        self.members -= 1
+        if not self.members:
+            self.cancel()
+            if self._has_encodings:
+                self._encodings.forget_group(self)
+            self._on_empty()
 
-    def _execute(self, event: object, member: Member) -> bytes | None:
-        traffic = self._fan_out.traffic
-        traffic.executions += 1
+    def _execute(self, event: Event[Any], deliver: Deliver) -> bytes | None:
+        self.traffic.executions += 1
         began_at_s = time.perf_counter()
         context = self._execution.context
         feeds = ReadFeeds(context.feeds)
-        result = self._execution.execute(event, replace(context, feeds=feeds))
-        traffic.execution_s += time.perf_counter() - began_at_s
+        result = self._execution.execute(event.value, replace(context, feeds=feeds))
+        self.traffic.execution_s += time.perf_counter() - began_at_s
         if isinstance(result, ExecutionResult):
             return self._finish(event, result, feeds)
-        task = self._fan_out.create_task(self._await(event, result, feeds))
-        self._awaited[id(event)] = _Awaited(event, task, [member])
+        task = self._create_task(self._await(event, result, feeds))
+        self._awaited[event] = _Awaited(task, [deliver])
         return None
 
     async def _await(
-        self, event: object, result: Awaitable[ExecutionResult], feeds: ReadFeeds
+        self, event: Event[Any], result: Awaitable[ExecutionResult], feeds: ReadFeeds
     ) -> None:
         try:
             payload = self._finish(event, await result, feeds)
         except Exception as error:  # noqa: BLE001 - it is logged there
             payload = self._remember(event, _failed_execution(error), {})
         finally:
-            awaited = self._awaited.pop(id(event))
-        for member in awaited.members:
-            member.deliver(event, payload)
+            awaited = self._awaited.pop(event)
+        for deliver in awaited.deliver:
+            deliver(event, payload)
 
-    def _finish(self, event: object, result: ExecutionResult, feeds: ReadFeeds) -> bytes:
-        traffic, began_at_s = self._fan_out.traffic, time.perf_counter()
+    def _finish(self, event: Event[Any], result: ExecutionResult, feeds: ReadFeeds) -> bytes:
+        began_at_s = time.perf_counter()
         payload = self._execution.encode(result)
-        traffic.encoding_s += time.perf_counter() - began_at_s
+        self.traffic.encoding_s += time.perf_counter() - began_at_s
         return self._remember(event, payload, feeds.positions)
 
-    def _remember(
-        self, event: object, payload: bytes, positions: Mapping[Feed[Any, Any], object]
-    ) -> bytes:
+    def _remember(self, event: Event[Any], payload: bytes, positions: Positions) -> bytes:
         if self.members > 1:
-            self._results.put(self._remembered, event, payload, positions)
+            self._has_encodings = True
+            self._encodings.put(event, self, payload, positions)
         return payload
 
 
 @dataclass(slots=True)
 class _Awaited:
-    """An event that is being executed, and who waits for what comes of it."""
+    """An event that is being executed, and who waits for its payload."""
 
-    event: object
     task: asyncio.Task[None]
-    members: list[Member]
+    deliver: list[Deliver]
 
 
 def _failed_execution(error: Exception) -> bytes:
@@ -158,8 +177,138 @@ def _failed_execution(error: Exception) -> bytes:
 
 
 def call_safely(callback: Callable[[], None]) -> None:
-    """Call something that is not ours, and go on whatever it does."""
+    """Call something that is not ours, and go on even if it fails."""
     try:
         callback()
     except Exception:
         log.exception("the end of an operation has failed")
+
+
+class Member:
+    """One subscription being served. `Broadcaster.join` makes it.
+
+    Args:
+        scheduler: Gives it its turns.
+        group: Gives it the payloads of events.
+        source: Its events; it is closed when the member leaves.
+        responder: Where to send them.
+        on_leave: Called when the member has left.
+    """
+
+    __slots__ = (
+        "_around",
+        "_group",
+        "_is_awaiting",
+        "_is_held_up",
+        "_is_queued",
+        "_on_leave",
+        "_payload",
+        "_responder",
+        "_scheduler",
+        "_source",
+    )
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        group: Group,
+        source: EventSource[Any],
+        responder: Responder,
+        on_leave: Callable[[], None] | None,
+    ) -> None:
+        self._scheduler = scheduler
+        self._group: Group | None = group
+        self._source = source
+        self._responder = responder
+        # What framing adds to a payload, in bytes: a client's id may be of any length.
+        self._around = len(responder.framing.prefix) + len(responder.framing.suffix)
+        self._on_leave = on_leave
+        self._is_queued = False
+        self._is_held_up = False
+        self._is_awaiting = False
+        self._payload: bytes | None = None
+        group.members += 1
+        source.on_wake(self.wake)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look soon whether there is something to send."""
+        if not (self._is_queued or self._is_held_up):
+            self._is_queued = True
+            self._scheduler.enqueue(self)
+
+    def leave(self) -> None:
+        """Free everything at once; nothing happens the second time."""
+        if self._group is None:
+            return
+        group, self._group = self._group, None
+        self._source.on_wake(None)
+        call_safely(self._source.close)
+        if self._on_leave is not None:
+            call_safely(self._on_leave)
+        group.leave()
+
+    def serve(self) -> None:
+        """Send what there is, as far as it is this member's turn."""
+        self._is_queued = False
+        group, responder = self._group, self._responder
+        if group is None or self._is_awaiting:
+            return
+        outlet = responder.outlet
+        if not outlet.is_writable:
+            self._is_held_up = True
+            outlet.on_writable(self._go_on)
+            return
+        budget = responder.budget if group.members == 1 else None
+        if budget is not None and (wait_s := budget.wait_s):
+            self._is_held_up = True
+            asyncio.get_running_loop().call_later(wait_s, self._go_on)
+            return
+        payloads: list[bytes] = []
+        failure = None
+        began_s = 0.0 if budget is None else budget.clock()
+        try:
+            self._pull(group, payloads)
+        except Exception as error:  # noqa: BLE001 - `failed` logs it
+            failure = group.failed(error)
+        if budget is not None:
+            budget.spend(budget.clock() - began_s)
+        if payloads:
+            framing = responder.framing
+            outlet.write_texts(framing.prefix, payloads, framing.suffix)
+            traffic = group.traffic
+            traffic.messages_sent += len(payloads)
+            traffic.bytes_sent += sum(map(len, payloads)) + self._around * len(payloads)
+        if failure is not None:
+            self.leave()
+            responder.fail(failure.errors)
+
+    def _pull(self, group: Group, payloads: list[bytes]) -> None:
+        identify, around = self._responder.framing.identify, self._around
+        size = 0
+        while len(payloads) < EVENTS_AT_ONCE and size < _BYTES_AT_ONCE:
+            payload, self._payload = self._payload, None
+            if payload is None:
+                event = self._source.pull()
+                if event is None:
+                    return
+                payload = group.payload(event, self._deliver)
+                if payload is None:
+                    self._is_awaiting = True
+                    return
+                if identify is not None:
+                    payload = identify(event.value, payload)
+            payloads.append(payload)
+            size += around + len(payload)
+        self.wake()  # there may be more
+
+    def _deliver(self, event: Event[Any], payload: bytes) -> None:
+        """Receive the payload for which the member has been waiting."""
+        identify = self._responder.framing.identify
+        self._payload = payload if identify is None else identify(event.value, payload)
+        self._is_awaiting = False
+        self.wake()
+
+    def _go_on(self) -> None:
+        self._is_held_up = False
+        self.wake()

@@ -65,7 +65,6 @@ class SubscriptionExecution:
     ) -> None:
         extensions = schema.get_extensions()
         self._schema = schema
-        self._document = document
         self._state = ExecutionContext(
             query=document.text,
             schema=schema,
@@ -83,6 +82,8 @@ class SubscriptionExecution:
         self._middleware = MiddlewareManager(*resolving) if resolving else None
         self.executor: Executor[Any]
         """What `subscribe` has made of the request."""
+        self.request = request
+        self.document = document
         self.context = context
         self.has_hooks = any(_overrides(extension, "on_operation") for extension in extensions)
         """Whether it matters when `operation()` is left."""
@@ -99,7 +100,7 @@ class SubscriptionExecution:
         Raises:
             RequestError: The request is wrong, or the resolver failed.
         """
-        self._state.graphql_document = self._document.node
+        self._state.graphql_document = self.document.node
         with self._runner.parsing():
             pass  # it is done; but an extension may want to look
         with self._runner.validation():
@@ -111,7 +112,7 @@ class SubscriptionExecution:
                 raise self._failed(self._state.result.errors or [])
             executor = _executor_class(self._schema).build(
                 self._schema._schema,  # noqa: SLF001 - there is no other way to it
-                self._document.node,
+                self.document.node,
                 self._state.root_value,
                 self.context,
                 self._state.variables,
@@ -158,11 +159,11 @@ class SubscriptionExecution:
         if self._state.pre_execution_errors is not None:
             return  # an extension has done it
         rules = self._state.validation_rules
-        if rules != self._document.checked_by:
+        if rules != self.document.checked_by:
             schema = self._schema._schema  # noqa: SLF001 - as above
-            self._document.errors = validate(schema, self._document.node, rules)
-            self._document.checked_by = rules
-        self._state.pre_execution_errors = [*self._document.errors]
+            self.document.errors = validate(schema, self.document.node, rules)
+            self.document.checked_by = rules
+        self._state.pre_execution_errors = [*self.document.errors]
 
     def _failed(self, errors: list[GraphQLError]) -> RequestError:
         self._expose(errors)

@@ -15,28 +15,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Never, Protocol
 
 from starlette.types import Message, Scope, Send
 
 EXTENSION = "graphql_api.outlet"
 """The key in a scope's `extensions`; the value is `{"outlet": Outlet}`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Framing:
-    """What becomes of a payload on its way to one subscription's client.
-
-    Attributes:
-        prefix: What comes before it.
-        suffix: What comes after it.
-        identify: Makes of the event and its payload what is framed; the payload itself, if absent.
-    """
-
-    prefix: bytes
-    suffix: bytes
-    identify: Callable[[object, bytes], bytes] | None = None
 
 
 WRITE_BUFFER_BYTES = 65_536

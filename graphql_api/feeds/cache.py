@@ -15,10 +15,11 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.packing import Packer
+from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.rows import Rows, SortKey
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.table import Filter, Table
-from graphql_api.feeds.view import EVERYTHING, View, ViewChange
+from graphql_api.feeds.view import EVERYTHING, Event, View, Watcher
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -87,17 +88,13 @@ class WatchCache(Generic[RowT, EventT]):
         self._run = run
         self._queue_limit = queue_limit
         self._views: dict[Filter[RowT], View[RowT, EventT]] = {}
-        self._initial_events: WeakValueDictionary[str, EventT] = WeakValueDictionary()
-        self._state_events: WeakValueDictionary[tuple[FeedStatus, str], EventT] = (
-            WeakValueDictionary()
-        )
         self._keys: tuple[str, ...] | None = ()
         self._rows: Rows[RowT] = Rows(table.sort_keys)
         self._snapshots: WeakValueDictionary[str, Snapshot[RowT]] = WeakValueDictionary()
         self._packer: Packer[RowT] = Packer(table.packing)
         self._fresh: deque[Version[RowT]] = deque()
         self._fresh_bytes = 0
-        self._recent_events: deque[EventT] = deque(maxlen=_RECENT_EVENTS)
+        self._recent: Recent[Event[EventT]] = Recent(_RECENT_EVENTS)
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
         self.history = history
@@ -132,16 +129,15 @@ class WatchCache(Generic[RowT, EventT]):
         after = None if row is None else self.version(row)
         change = Change(self.history.head + 1, key, before, after)
         # All that can fail comes first, so that a change is made as a whole or not at all.
-        steps = [(view, view.step(change)) for view in self._views.values()]
-        seen = [(view, ViewChange(view, change.position, step)) for view, step in steps if step]
+        seen = [(view, view.change(change)) for view in self._views.values()]
         self._rows.set(key, after)
         if before is None or after is None:
             self._keys = None
-        self._initial_events.pop(key, None)
         self.history.append(change)
-        for view, view_change in seen:
-            for subscriber in view.subscribers:
-                subscriber.on_change(view_change)
+        for view, shown in seen:
+            if shown is not None:
+                for subscriber in view.subscribers:
+                    subscriber.on_change(shown)
         self._bookmark()
 
     def version(self, row: RowT) -> Version[RowT]:
@@ -158,7 +154,6 @@ class WatchCache(Generic[RowT, EventT]):
     def replace(self, key: str, row: RowT) -> None:
         """Take over a row that is equal: they may differ in what is no part of a comparison."""
         self._rows.by_key[key] = self.version(row)
-        self._initial_events.pop(key, None)
 
     def lose(self) -> None:
         """Be STALE: the source is gone, and what is here may be old."""
@@ -235,7 +230,7 @@ class WatchCache(Generic[RowT, EventT]):
         cursor = None if since is None else cursors.decode(since)
         view = self._views.get(filter_)
         if view is None:
-            view = self._views[filter_] = View(self._table, filter_, self._run)
+            view = self._views[filter_] = View(self._table, filter_, self._run, self._recent)
         subscriber = Subscriber(
             self,
             view,
@@ -262,35 +257,30 @@ class WatchCache(Generic[RowT, EventT]):
             self._keys = tuple(self._rows.keys)
         return self._keys
 
-    def initial_event(self, key: str, version: Version[RowT]) -> EventT:
-        """The Added(INITIAL) event of a row; the same for everyone while the row stays as it is.
+    def initial_event(self, version: Version[RowT]) -> Event[EventT]:
+        """The Added(INITIAL) event of a row; the same for everyone who is sent it soon.
 
         Its cursor is that of every row of a snapshot: there is nothing yet to resume from.
         """
-        if self.rows.get(key) is not version:
-            return self._table.added(ChangeCause.INITIAL, version.row, self._incomplete)
-        event = self._initial_events.get(key)
-        if event is None:
-            event = self._table.added(ChangeCause.INITIAL, version.row, self._incomplete)
-            self._initial_events[key] = event
-            self._recent_events.append(event)
-        return event
+        return self._recent.get_or_make(
+            version,
+            lambda: Event(self._table.added(ChangeCause.INITIAL, version.row, self._incomplete)),
+        )
 
-    def state_event(self, status: FeedStatus, cursor: str | None = None) -> EventT:
+    def state_event(self, status: FeedStatus, cursor: str | None = None) -> Event[EventT]:
         """The event for a status; without a cursor for what comes before a snapshot.
 
-        The same object for all who are told the same while somebody holds it: a thousand who join
-        at once are told READY once.
+        The same object for all who are told the same: a thousand who join at once are told READY
+        once.
         """
-        cursor = cursor or self._incomplete
-        event = self._state_events.get((status, cursor))
-        if event is None:
-            event = self._state_events[status, cursor] = self._table.state(status, cursor)
-        return event
+        said = cursor or self._incomplete
+        return self._recent.get_or_make(
+            (status, said), lambda: Event(self._table.state(status, said))
+        )
 
     def next_event(
         self, view: View[RowT, EventT], after: int, until: int
-    ) -> tuple[int, EventT | None]:
+    ) -> tuple[int, Event[EventT] | None]:
         """The first event of a view in the stretch (after, until] of the history.
 
         It is the same object for all who replay it at about the same time.
@@ -299,17 +289,12 @@ class WatchCache(Generic[RowT, EventT]):
             Its position and the event, or `until` and None.
         """
         for position in range(after + 1, until + 1):
-            event = view.kept_event(position)
-            if event is None:
-                step = view.step(self.history[position])
-                if step is None:
-                    continue
-                event = view.event_at(position, step)
-                self._recent_events.append(event)
-            return position, event
+            event = view.replayed(self.history[position])
+            if event is not None:
+                return position, event
         return until, None
 
-    def _subscribers(self) -> Iterator[Subscriber[RowT, EventT]]:
+    def _subscribers(self) -> Iterator[Watcher[RowT, EventT]]:
         for view in self._views.values():
             yield from view.subscribers
 

@@ -11,30 +11,57 @@
 Live, changes queue one by one while there are few, and merge per key when there are many:
 
 ```
- sent ─▶ batch (frozen) ─▶ queue (at most `queue_limit`) ─▶ pending (one step for each key)
+ sent ─▶ batch (frozen) ─▶ queue (at most `queue_limit`) ─▶ pending (one change for each key)
 ```
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from graphql_api.feeds.cursor import At, Within
 from graphql_api.feeds.events import FeedStatus, Version
-from graphql_api.feeds.view import Step, View, ViewChange, merge_into
-
-if TYPE_CHECKING:
-    from graphql_api.feeds.cache import WatchCache
+from graphql_api.feeds.history import History
+from graphql_api.feeds.view import Event, View, ViewChange, merge_into
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
 _STEPS_AT_ONCE = 256
 """How much history one `pull` looks through before others have their turn."""
+
+
+class Held(Protocol[RowT, EventT]):
+    """What a subscriber asks of the cache that it belongs to."""
+
+    status: FeedStatus
+    history: History[RowT]
+    merged_changes: int
+
+    @property
+    def position(self) -> int:
+        """The position of the last change."""
+
+    @property
+    def rows(self) -> Mapping[str, Version[RowT]]:
+        """The rows by key."""
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all rows in order."""
+
+    def initial_event(self, version: Version[RowT]) -> Event[EventT]:
+        """The Added(INITIAL) event of a row."""
+
+    def state_event(self, status: FeedStatus, cursor: str | None = None) -> Event[EventT]:
+        """The event for a status; without a cursor for what comes before a snapshot."""
+
+    def next_event(
+        self, view: View[RowT, EventT], after: int, until: int
+    ) -> tuple[int, Event[EventT] | None]:
+        """The first event of a view in the stretch (after, until], and where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +100,30 @@ class _Scan(Generic[RowT]):
 
 
 @dataclass(slots=True)
-class _Replay(Generic[RowT]):
+class _Replay(Generic[RowT, EventT]):
     """The history after a cursor, read as the client takes it, unmerged."""
 
     position: int
     within: Within | None
     """The merged batch in the middle of which the client was cut off, until it is merged again."""
-    merged: dict[str, Step[RowT]] = field(default_factory=dict)
-    """Its steps, as far as the history has been read for it."""
+    merged: dict[str, ViewChange[RowT, EventT]] = field(default_factory=dict)
+    """Its changes, as far as the history has been read for it."""
 
 
 class Subscriber(Generic[RowT, EventT]):
     """Decides what one subscriber is sent. `WatchCache.subscribe` makes it.
 
     The cache calls the `on_…` methods as things happen; whoever sends calls `pull` for the next
-    event when the client is ready for it. However slow that is, at most one step for each key is
-    held beyond a small queue, and a frozen batch of as many.
+    event when the client is ready for it. However slow that is, at most one change for each key
+    is held beyond a small queue, and a frozen batch of as many.
 
-    Rules that always hold: the steps of one key are sent in their order; `previous` is what was
+    Rules that always hold: the changes of one key are sent in their order; `previous` is what was
     sent last; a cursor names a position up to which everything has been sent.
     """
 
     def __init__(
         self,
-        cache: WatchCache[RowT, EventT],
+        cache: Held[RowT, EventT],
         view: View[RowT, EventT],
         *,
         queue_limit: int,
@@ -106,16 +133,17 @@ class Subscriber(Generic[RowT, EventT]):
     ) -> None:
         self._cache = cache
         self._queue_limit = queue_limit
-        self._wake = wake
-        self._statuses: deque[_Status] = deque()
-        self._queue: deque[ViewChange[RowT, EventT]] = deque()
+        self.wake = wake
+        # Lists, though they are queues: they are short, and an empty deque takes half a kilobyte.
+        self._statuses: list[_Status] = []
+        self._queue: list[ViewChange[RowT, EventT]] = []
         # A stretch that came to nothing is not the same as no stretch: its end has been reached.
-        self._pending: dict[str, Step[RowT]] | None = None
+        self._pending: dict[str, ViewChange[RowT, EventT]] | None = None
         self._pending_after = 0
-        self._batch: deque[Step[RowT]] = deque()
+        self._batch: list[ViewChange[RowT, EventT]] = []  # the next one is the last
         self._batch_stretch = (0, 0)
         self._sent = 0
-        self._stage: _Waiting | _Scan[RowT] | _Replay[RowT] | None = None
+        self._stage: _Waiting | _Scan[RowT] | _Replay[RowT, EventT] | None = None
         self.view = view
         self.cursor_position = 0
         """The position that the last cursor sent names."""
@@ -141,23 +169,23 @@ class Subscriber(Generic[RowT, EventT]):
             self._scan()
         else:
             self._begin_live()
-        self._wake()
+        self.wake()
 
     def on_change(self, change: ViewChange[RowT, EventT]) -> None:
         """A row has changed in the view."""
         if isinstance(self._stage, _Replay):
             return  # it reads the history by itself
         if isinstance(self._stage, _Scan):
-            self._stage.keep(change.step.key, change.step.before)
+            self._stage.keep(change.key, change.before)
         if self._pending is None and len(self._queue) < self._queue_limit:
             self._queue.append(change)
         else:
             if self._pending is None:
                 self._pending = {}
                 self._pending_after = change.position - 1
-            merge_into(self._pending, change.step)
+            merge_into(self._pending, change)
             self._cache.merged_changes += 1
-        self._wake()
+        self.wake()
 
     def on_status(self, position: int, status: FeedStatus) -> None:
         """The feed stands otherwise, from `position` on; or the cursor has aged."""
@@ -166,7 +194,7 @@ class Subscriber(Generic[RowT, EventT]):
         if self._statuses and not self._statuses[-1].is_kept:
             self._statuses.pop()
         self._statuses.append(_Status(status, position, is_kept=False))
-        self._wake()
+        self.wake()
 
     # What the sender asks.
 
@@ -176,7 +204,7 @@ class Subscriber(Generic[RowT, EventT]):
         is_live = self._stage is None and self._pending is None
         return is_live and not (self._statuses or self._batch or self._queue)
 
-    def pull(self) -> EventT | None:
+    def pull(self) -> Event[EventT] | None:
         """The next event; None if there is none for now, until `wake` is called."""
         steps = 0
         while steps < _STEPS_AT_ONCE:
@@ -198,7 +226,7 @@ class Subscriber(Generic[RowT, EventT]):
                     event = self._pull_change()
             if event is not None:
                 return event
-        self._wake()
+        self.wake()
         return None
 
     def _is_due(self, status: _Status) -> bool:
@@ -216,8 +244,8 @@ class Subscriber(Generic[RowT, EventT]):
             case _:
                 return False
 
-    def _pull_status(self) -> EventT:
-        status = self._statuses.popleft()
+    def _pull_status(self) -> Event[EventT]:
+        status = self._statuses.pop(0)
         if status.status is FeedStatus.INITIALIZING:
             return self._cache.state_event(status.status)
         # What was merged may reach beyond the status; its cursor must not fall behind that.
@@ -225,7 +253,7 @@ class Subscriber(Generic[RowT, EventT]):
         self.cursor_position = self._sent
         return self._cache.state_event(status.status, self.view.cursor(self._sent))
 
-    def _pull_row(self, scan: _Scan[RowT]) -> EventT | None:
+    def _pull_row(self, scan: _Scan[RowT]) -> Event[EventT] | None:
         if scan.sent == len(scan.keys):
             self._stage = None
             return None
@@ -237,9 +265,9 @@ class Subscriber(Generic[RowT, EventT]):
             version = self._cache.rows.get(key)
             if version is not None and not self.view.shows(version):
                 version = None
-        return None if version is None else self._cache.initial_event(key, version)
+        return None if version is None else self._cache.initial_event(version)
 
-    def _pull_history(self, replay: _Replay[RowT]) -> EventT | None:
+    def _pull_history(self, replay: _Replay[RowT, EventT]) -> Event[EventT] | None:
         if self._batch:
             return self._pull_batch()
         history = self._cache.history
@@ -257,9 +285,9 @@ class Subscriber(Generic[RowT, EventT]):
             return None
         if within is not None:
             replay.position += 1
-            step = self.view.step(history[replay.position])
-            if step is not None:
-                merge_into(replay.merged, step)
+            change = self.view.change(history[replay.position])
+            if change is not None:
+                merge_into(replay.merged, change)
             return None
         until = min(history.head, replay.position + _STEPS_AT_ONCE)
         if self._statuses:
@@ -270,39 +298,43 @@ class Subscriber(Generic[RowT, EventT]):
             self.cursor_position = self._sent
         return event
 
-    def _pull_change(self) -> EventT | None:
+    def _pull_change(self) -> Event[EventT] | None:
         if self._batch:
             return self._pull_batch()
         if self._queue:
-            change = self._queue.popleft()
+            change = self._queue.pop(0)
             self._sent = self.cursor_position = change.position
-            return change.event
-        steps, self._pending = self._pending or {}, None
-        self._freeze(steps, self._pending_after, self._cache.position)
+            return change
+        changes, self._pending = self._pending or {}, None
+        self._freeze(changes, self._pending_after, self._cache.position)
         return None
 
     def _freeze(
-        self, steps: dict[str, Step[RowT]], after: int, until: int, behind: str | None = None
+        self,
+        changes: dict[str, ViewChange[RowT, EventT]],
+        after: int,
+        until: int,
+        behind: str | None = None,
     ) -> None:
         """Make a batch of the merge of (after, until]; of its keys only those behind one."""
         self._batch.extend(
-            steps[key]
-            for key in sorted(steps)
-            if (behind is None or key > behind) and not steps[key].is_idle
+            changes[key]
+            for key in sorted(changes, reverse=True)
+            if (behind is None or key > behind) and not changes[key].is_idle
         )
         self._batch_stretch = (after, until)
         if not self._batch:
             self._sent = until
 
-    def _pull_batch(self) -> EventT:
-        step = self._batch.popleft()
+    def _pull_batch(self) -> Event[EventT]:
+        change = self._batch.pop()
         after, until = self._batch_stretch
         is_last = not self._batch
         if is_last:
             self._sent = self.cursor_position = until
         else:
             self.cursor_position = after
-        return self.view.merged_event(after, until, step, is_last=is_last)
+        return self.view.merged(after, until, change, is_last=is_last)
 
     def _start_over(self) -> None:
         """Let the client forget what it holds, and begin with every row."""

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.table import Filter
+from graphql_api.feeds.view import Event
 
 EventT = TypeVar("EventT")
+EventT_co = TypeVar("EventT_co", covariant=True)
 
 _EVENTS_IN_A_ROW = 32
 """How many events one subscription hands out before the event loop has its turn."""
 
 
-class Subscription(Generic[EventT]):
+class EventSource(ABC, Generic[EventT_co]):
+    """A source of events of which equal subscriptions get the same ones."""
+
+    @abstractmethod
+    def pull(self) -> Event[Any] | None:
+        """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
+
+    @abstractmethod
+    def on_wake(self, callback: Callable[[], None] | None) -> None:
+        """Have `callback` called whenever there may be an event to pull after there was none."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free everything."""
+
+
+class Subscription(EventSource[EventT]):
     """The events of one subscriber, without end.
 
     It is registered when it is made, and until `close` (or `aclose`, or the end of the context):
@@ -37,8 +56,8 @@ class Subscription(Generic[EventT]):
         since: str | None,
     ) -> None:
         self._cache = cache
-        self._woken = asyncio.Event()
-        self._on_wake: Callable[[], None] | None = None
+        # Only for those who iterate: there are many who do not.
+        self._woken: asyncio.Event | None = None
         self._in_a_row = 0
         self._is_closed = False
         self._subscriber = cache.subscribe(
@@ -52,20 +71,23 @@ class Subscription(Generic[EventT]):
         if self._in_a_row == _EVENTS_IN_A_ROW:
             self._in_a_row = 0
             await asyncio.sleep(0)
+        woken = self._woken
+        if woken is None:
+            woken = self._woken = asyncio.Event()
         while not self._is_closed:
-            self._woken.clear()
+            woken.clear()
             event = self._subscriber.pull()
             if event is not None:
                 self._in_a_row += 1
-                return event
+                return event.value
             self._in_a_row = 0
-            if self._woken.is_set():
+            if woken.is_set():
                 await asyncio.sleep(0)  # there is more history to look through
             else:
-                await self._woken.wait()
+                await woken.wait()
         raise StopAsyncIteration
 
-    def pull(self) -> EventT | None:
+    def pull(self) -> Event[EventT] | None:
         """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
         return None if self._is_closed else self._subscriber.pull()
 
@@ -75,23 +97,21 @@ class Subscription(Generic[EventT]):
         It is called in the place of waking whoever waits for `__anext__`.
         It must only take note: it is called in the middle of the fan-out of a change.
         """
-        self._on_wake = callback
+        self._subscriber.wake = self._wake if callback is None else callback
 
     def close(self) -> None:
         """Unregister at once; a waiting `__anext__` ends the iteration."""
         self._is_closed = True
         self._cache.unsubscribe(self._subscriber)
-        self._woken.set()
+        self._wake()
 
     async def aclose(self) -> None:
         """The same, for those who close async iterators."""
         self.close()
 
     def _wake(self) -> None:
-        if self._on_wake is None:
+        if self._woken is not None:
             self._woken.set()
-        else:
-            self._on_wake()
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
-from weakref import WeakValueDictionary
+from typing import Any, Generic, Protocol, TypeVar
 
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cursor import FILTER_BYTES
-from graphql_api.feeds.events import Change, ChangeCause, Version
+from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
+from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.table import Filter, Table
-
-if TYPE_CHECKING:
-    from graphql_api.feeds.subscriber import Subscriber
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
+
+
+class Event(Generic[EventT]):
+    """What subscribers are sent: one object for all to whom the same is sent.
+
+    Its value never changes. `encodings` is for those who send it: what they have made of it, for
+    each group of those who are sent the same; None until there is something.
+
+    Args:
+        value: What a resolver yields for it; made when it is first asked for, if absent.
+    """
+
+    __slots__ = ("_value", "encodings")
+
+    def __init__(self, value: EventT | None = None) -> None:
+        self._value = value
+        self.encodings: dict[Any, Any] | None = None
+
+    @property
+    def value(self) -> EventT:
+        """What a resolver yields for it."""
+        value = self._value
+        if value is None:
+            value = self._value = self._make()
+        return value
+
+    def _make(self) -> EventT:
+        raise NotImplementedError("an event has a value")
 
 
 class _Everything:
@@ -30,23 +54,64 @@ class _Everything:
 EVERYTHING: Filter[object] = _Everything()
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Generic[RowT]):
+class ViewChange(Event[EventT], Generic[RowT, EventT]):
     """A change, or several merged, as a filter shows it: a version that it hides is absent.
 
-    `cause` says why the row crossed the filter's border, the last time that it did.
+    It is the event that subscribers are sent for it: the same object in the queues of all of a
+    view's subscribers. Its value is made for the first of them who is ready for it, so that a
+    change is applied quickly however many views there are.
+
+    Attributes:
+        position: That of the last change in it.
+        cause: Why the row crossed the filter's border, the last time that it did.
     """
 
-    key: str
-    before: Version[RowT] | None
-    after: Version[RowT] | None
-    cause: ChangeCause | None
+    __slots__ = ("_cursor", "_view", "after", "before", "cause", "key", "position")
 
-    def then(self, later: Step[RowT]) -> Step[RowT] | None:
-        """This step and a later one of the same row as one; None when nothing is left of them."""
+    def __init__(
+        self,
+        view: View[RowT, EventT],
+        key: str,
+        before: Version[RowT] | None,
+        after: Version[RowT] | None,
+        *,
+        cause: ChangeCause | None,
+        position: int,
+        cursor: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._view = view
+        self._cursor = cursor
+        self.key = key
+        self.before = before
+        self.after = after
+        self.cause = cause
+        self.position = position
+
+    def then(self, later: ViewChange[RowT, EventT]) -> ViewChange[RowT, EventT] | None:
+        """This change and a later one of the same row as one; None when nothing is left of them."""
         if self.before is None and later.after is None:
             return None
-        return Step(self.key, self.before, later.after, later.cause or self.cause)
+        return ViewChange(
+            self._view,
+            self.key,
+            self.before,
+            later.after,
+            cause=later.cause or self.cause,
+            position=later.position,
+        )
+
+    def with_cursor(self, cursor: str) -> ViewChange[RowT, EventT]:
+        """The same, with another cursor than that of its position."""
+        return ViewChange(
+            self._view,
+            self.key,
+            self.before,
+            self.after,
+            cause=self.cause,
+            position=self.position,
+            cursor=cursor,
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -55,60 +120,78 @@ class Step(Generic[RowT]):
             return self.before is self.after
         return self.before is self.after or self.before.row == self.after.row
 
+    def _make(self) -> EventT:
+        table, cursor = self._view.table, self._cursor or self._view.cursor(self.position)
+        if self.before is None:
+            assert self.after is not None
+            assert self.cause is not None
+            return table.added(self.cause, self.after.row, cursor)
+        if self.after is None:
+            assert self.cause is not None
+            return table.deleted(self.cause, self.key, self.before.row, cursor)
+        return table.updated(self.before.row, self.after.row, cursor)
 
-class ViewChange(Generic[RowT, EventT]):
-    """A change as a view shows it: the same object in the queues of all the view's subscribers.
 
-    Its event is made for the first of them who is ready for it, so that a change is applied quickly
-    however many views there are.
-    """
+def merge_into(
+    merged: dict[str, ViewChange[RowT, EventT]], change: ViewChange[RowT, EventT]
+) -> None:
+    """Merge one more change into `merged`, which holds at most one for each key."""
+    earlier = merged.get(change.key)
+    whole = change if earlier is None else earlier.then(change)
+    if whole is None:
+        del merged[change.key]
+    else:
+        merged[change.key] = whole
 
-    __slots__ = ("_event", "_view", "position", "step")
 
-    def __init__(self, view: View[RowT, EventT], position: int, step: Step[RowT]) -> None:
-        self._view = view
-        self._event: EventT | None = None
-        self.position = position
-        self.step = step
+class Watcher(Protocol[RowT, EventT]):
+    """What a cache tells a subscriber."""
 
     @property
-    def event(self) -> EventT:
-        """What the view's subscribers are sent for it."""
-        event = self._event
-        if event is None:
-            event = self._event = self._view.event_at(self.position, self.step)
-        return event
+    def is_idle(self) -> bool:
+        """Whether there is nothing to send, and nothing being sent."""
 
+    @property
+    def cursor_position(self) -> int:
+        """The position that the last cursor sent names."""
 
-def merge_into(merged: dict[str, Step[RowT]], step: Step[RowT]) -> None:
-    """Merge one more step into `merged`, which holds at most one for each key."""
-    earlier = merged.get(step.key)
-    whole = step if earlier is None else earlier.then(step)
-    if whole is None:
-        del merged[step.key]
-    else:
-        merged[step.key] = whole
+    def on_snapshot(self) -> None:
+        """The feed's first snapshot has come."""
+
+    def on_change(self, change: ViewChange[RowT, EventT]) -> None:
+        """A row has changed in the view."""
+
+    def on_status(self, position: int, status: FeedStatus) -> None:
+        """The feed stands otherwise, from `position` on; or the cursor has aged."""
 
 
 class View(Generic[RowT, EventT]):
     """One filter's side of a feed: it turns changes into events, once for all its subscribers.
 
-    That equal subscriptions get the *same* objects is what lets the transport execute and encode
-    each of them once. Events are remembered only as long as somebody holds them.
+    Equal subscriptions get the *same* objects, so that each is executed and encoded once.
+
+    Args:
+        table: How changes become events.
+        where: The filter.
+        run: Names the feed in cursors.
+        recent: Where events are remembered that others may be sent soon.
     """
 
-    def __init__(self, table: Table[RowT, EventT], where: Filter[RowT], run: bytes) -> None:
-        self._table = table
+    def __init__(
+        self,
+        table: Table[RowT, EventT],
+        where: Filter[RowT],
+        run: bytes,
+        recent: Recent[Event[EventT]],
+    ) -> None:
         self._run = run
-        self._events: WeakValueDictionary[int, EventT] = WeakValueDictionary()
-        self._merged_events: WeakValueDictionary[tuple[int, int, str], EventT] = (
-            WeakValueDictionary()
-        )
+        self._recent = recent
+        self.table = table
         self.where = where
-        self.subscribers: dict[Subscriber[RowT, EventT], None] = {}
+        self.subscribers: dict[Watcher[RowT, EventT], None] = {}
         """Those who watch, oldest first; a dict for its order."""
 
-    def step(self, change: Change[RowT]) -> Step[RowT] | None:
+    def change(self, change: Change[RowT]) -> ViewChange[RowT, EventT] | None:
         """What a change is for this filter; None when the filter shows nothing of it."""
         before, after = self._shown(change.before), self._shown(change.after)
         cause: ChangeCause | None = None
@@ -120,7 +203,7 @@ class View(Generic[RowT, EventT]):
         elif after is None:
             deleted = change.after is None
             cause = ChangeCause.DELETED if deleted else ChangeCause.LEFT_FILTER
-        return Step(change.key, before, after, cause)
+        return ViewChange(self, change.key, before, after, cause=cause, position=change.position)
 
     def cursor(self, position: int) -> str:
         """The cursor of one who has received everything up to `position`."""
@@ -130,39 +213,31 @@ class View(Generic[RowT, EventT]):
         """The cursor of one who has received the merge of (after, until] up to `key`."""
         return cursors.encode(cursors.Within(self._run, self.where.digest, after, until, key))
 
-    def event_at(self, position: int, step: Step[RowT]) -> EventT:
-        """The event of the change at `position`: the same object for everyone."""
-        event = self._events.get(position)
-        if event is None:
-            event = self._events[position] = self._event(step, self.cursor(position))
-        return event
+    def replayed(self, change: Change[RowT]) -> Event[EventT] | None:
+        """A change of the history for this filter: the same object for all who replay it soon."""
+        event = self._recent.get((self, change.position))
+        if event is not None:
+            return event
+        shown = self.change(change)
+        if shown is None:
+            return None
+        return self._recent.get_or_make((self, change.position), lambda: shown)
 
-    def kept_event(self, position: int) -> EventT | None:
-        """The event of the change at `position`, if it is in use."""
-        return self._events.get(position)
-
-    def merged_event(self, after: int, until: int, step: Step[RowT], *, is_last: bool) -> EventT:
+    def merged(
+        self, after: int, until: int, change: ViewChange[RowT, EventT], *, is_last: bool
+    ) -> Event[EventT]:
         """The event of one key in the merge of (after, until].
 
         Those who fall behind together get the same objects: they were sent everything up to
         `after`, so the merge is the same for all of them.
         """
-        event = self._merged_events.get((after, until, step.key))
-        if event is None:
-            cursor = self.cursor(until) if is_last else self.cursor_within(after, until, step.key)
-            event = self._event(step, cursor)
-            self._merged_events[after, until, step.key] = event
-        return event
 
-    def _event(self, step: Step[RowT], cursor: str) -> EventT:
-        if step.before is None:
-            assert step.after is not None
-            assert step.cause is not None
-            return self._table.added(step.cause, step.after.row, cursor)
-        if step.after is None:
-            assert step.cause is not None
-            return self._table.deleted(step.cause, step.key, step.before.row, cursor)
-        return self._table.updated(step.before.row, step.after.row, cursor)
+        def make() -> Event[EventT]:
+            if is_last:
+                return change.with_cursor(self.cursor(until))
+            return change.with_cursor(self.cursor_within(after, until, change.key))
+
+        return self._recent.get_or_make((self, after, until, change.key), make)
 
     def shows(self, version: Version[RowT]) -> bool:
         """Whether a version passes; it is not unpacked for that."""

@@ -13,41 +13,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
-from contextlib import ExitStack, aclosing, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from graphql import GraphQLError, map_source_to_response_event
+from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
-from strawberry.types import ExecutionResult
 
-from graphql_api.auth.authenticator import Access
 from graphql_api.auth.principal import Principal
-from graphql_api.documents.documents import Document
-from graphql_api.documents.request import Request
 from graphql_api.execution import result_json
-from graphql_api.execution.broadcaster import FanOut
-from graphql_api.execution.group import GroupKey, group_key
-from graphql_api.execution.member import SharedSource
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
+from graphql_api.execution.runner import Asked, Results, SharedSubscription, Stop
 from graphql_api.execution.sink import (
     WRITE_BUFFER_BYTES,
     ASGIOutlet,
     outlet_of,
     response_message,
-    writable,
 )
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import sse
-from graphql_api.schema import APISchema, Context
+from graphql_api.protocols.backend import Backend
 from graphql_api.schema.errors import internal_error
 
 log = logging.getLogger(__name__)
-
-Stop: TypeAlias = Callable[[], object]
-"""Ends what has been begun, at once."""
 
 
 class Exchange(NamedTuple):
@@ -90,25 +78,14 @@ class EventStreams:
     """All event streams of one server.
 
     Args:
-        schema: What to execute subscriptions on.
-        fan_out: What serves subscriptions to feeds; its owner has entered it.
-        access: Decides how long a client is served.
+        backend: What stands behind them.
         limits: Of each stream.
     """
 
-    def __init__(
-        self,
-        schema: APISchema,
-        fan_out: FanOut,
-        access: Access,
-        *,
-        limits: StreamLimits | None = None,
-    ) -> None:
+    def __init__(self, backend: Backend, limits: StreamLimits | None = None) -> None:
+        self._backend = backend
         self._streams: set[_Stream] = set()
         self._empty = asyncio.Event()
-        self.schema = schema
-        self.fan_out = fan_out
-        self.access = access
         self.limits = limits or StreamLimits()
         self.is_draining = False
         """Whether no more streams are to be begun."""
@@ -117,14 +94,7 @@ class EventStreams:
         return len(self._streams)
 
     async def serve(
-        self,
-        request: Request,
-        document: Document,
-        context: Context,
-        principal: Principal,
-        exchange: Exchange,
-        *,
-        budget: ClientBudget | None = None,
+        self, asked: Asked, principal: Principal, budget: ClientBudget, exchange: Exchange
     ) -> None:
         """Answer a request by an event stream, until that is over or the client has gone.
 
@@ -134,11 +104,11 @@ class EventStreams:
         Raises:
             RequestError: The subscription did not come about; nothing has been sent.
         """
-        stream = _Stream(self, request, document, context, exchange, budget=budget)
+        stream = _Stream(exchange, budget, self.limits)
         self._streams.add(stream)
-        hold = self.access.hold(principal, lambda _: stream.end())
+        hold = self._backend.access.hold(principal, lambda _: stream.end())
         try:
-            await stream.run()
+            await stream.run(await self._backend.runner.begin(asked))
         finally:
             hold.release()
             self._streams.discard(stream)
@@ -173,59 +143,25 @@ class EventStreams:
 
 
 class _Stream:
-    """One response that is an event stream."""
+    """One response that is an event stream; writes the results of its operation as events."""
 
-    def __init__(
-        self,
-        streams: EventStreams,
-        request: Request,
-        document: Document,
-        context: Context,
-        exchange: Exchange,
-        *,
-        budget: ClientBudget | None,
-    ) -> None:
-        self._streams = streams
-        self._budget = budget
-        self._request = request
-        self._document = document
-        self._context = context
+    framing = sse.NEXT
+
+    def __init__(self, exchange: Exchange, budget: ClientBudget, limits: StreamLimits) -> None:
         self._scope, self._receive, self._send = exchange
-        self._limits = streams.limits
-        self._outlet = outlet_of(
-            self._scope,
-            self._send,
-            response_message,
-            write_buffer_bytes=self._limits.write_buffer_bytes,
-            send_timeout_s=self._limits.send_timeout_s,
-        )
+        self._limits = limits
         self._tasks = asyncio.TaskGroup()
         # The reader waits until then at most: for the next comment, or no longer than now.
         self._deadline: asyncio.Timeout | None = None
         self._is_over = False
-
-    async def run(self) -> None:
-        """Serve the subscription until it is over, or the client has gone.
-
-        Raises:
-            RequestError: It did not come about.
-        """
-        execution = SubscriptionExecution(
-            self._streams.schema, self._request, self._document, self._context
+        self.budget = budget
+        self.outlet = outlet_of(
+            self._scope,
+            self._send,
+            response_message,
+            write_buffer_bytes=limits.write_buffer_bytes,
+            send_timeout_s=limits.send_timeout_s,
         )
-        if not execution.is_composable:
-            await self._respond(partial(self._follow, self._execute()))
-            return
-        with ExitStack() as stack:
-            stack.enter_context(execution.operation())
-            source = await execution.subscribe()
-            if isinstance(source, SharedSource):
-                key = group_key(self._request, self._document, self._context)
-                unserved = stack.enter_context(ExitStack())
-                unserved.callback(source.close)
-                await self._respond(partial(self._join, key, execution, source, stack, unserved))
-            else:
-                await self._respond(partial(self._follow, _results(execution, source)))
 
     def end(self) -> None:
         """Stop, and end the response; soon, without waiting."""
@@ -235,80 +171,47 @@ class _Stream:
 
     # What is sent.
 
-    def _join(
-        self,
-        key: GroupKey,
-        execution: SubscriptionExecution,
-        source: SharedSource,
-        operation: ExitStack,
-        unserved: ExitStack,
-    ) -> Stop:
-        """Serve the subscription with all others that are equal."""
-        unserved.pop_all()
-        member = self._streams.fan_out.join(
-            key,
-            execution,
-            source,
-            self._outlet,
-            framing=sse.NEXT,
-            on_failure=lambda error: self._fail(error.errors),
-            on_leave=operation.pop_all().close if execution.has_hooks else None,
-            budget=self._budget,
-        )
-        return member.leave
+    def next(self, payload: bytes) -> None:
+        """Send one result."""
+        self.outlet.write_text(sse.next_event(payload))
 
-    def _follow(self, results: AsyncGenerator[bytes]) -> Stop:
-        """Serve the subscription alone."""
-        return self._tasks.create_task(self._send_all(results), name="event stream").cancel
+    def fail(self, errors: Sequence[GraphQLError]) -> None:
+        """Tell the client what is wrong, and end the response."""
+        self.next(result_json.errors(errors))
+        self.complete()
 
-    async def _send_all(self, results: AsyncGenerator[bytes]) -> None:
-        try:
-            async with aclosing(results):
-                async for payload in results:
-                    await writable(self._outlet)
-                    self._outlet.write_text(sse.next_event(payload))
-        except RequestError as error:
-            self._fail(error.errors)
-        except Exception as error:  # noqa: BLE001 - it is logged there
-            self._fail([internal_error(error, "an event stream")])
-        else:
-            self._complete()
-
-    async def _execute(self) -> AsyncGenerator[bytes]:
-        """What Strawberry itself makes of the subscription."""
-        results = await self._streams.schema.stream(
-            self._document.text,
-            variable_values=self._request.variables,
-            context_value=self._context,
-            operation_name=self._request.operation_name,
-            operation_extensions=self._request.extensions,
-        )
-        async with aclosing(results):
-            async for result in results:
-                assert isinstance(result, ExecutionResult), "no incremental delivery"
-                yield result_json.execution_result(result.data, result.errors, result.extensions)
-
-    def _fail(self, errors: Sequence[GraphQLError]) -> None:
-        self._outlet.write_text(sse.next_event(result_json.errors(errors)))
-        self._complete()
-
-    def _complete(self) -> None:
-        self._outlet.write_text(sse.COMPLETE)
+    def complete(self) -> None:
+        """End the response, as the client expects."""
+        self.outlet.write_text(sse.COMPLETE)
         self.end()
+
+    async def _send_all(self, results: Results) -> None:
+        try:
+            await results.send(self)
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self.fail([internal_error(error, "an event stream")])
 
     # The response.
 
-    async def _respond(self, begin: Callable[[], Stop]) -> None:
-        """Send what `begin` begins, until that is over or the client has gone."""
-        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+    async def run(self, begun: Results | SharedSubscription) -> None:
+        """Send what an operation brings, until that is over or the client has gone."""
+        with ExitStack() as stack:
+            if isinstance(begun, SharedSubscription):
+                stack.callback(begun.close)
+            await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            stack.pop_all()
         if self._scope["method"] == "GET":  # a browser; older clients of graphql-sse fail at it
-            self._outlet.write_text(sse.retry(self._limits.retry_s))
+            self.outlet.write_text(sse.retry(self._limits.retry_s))
         async with self._tasks:
             writer = None
-            if isinstance(self._outlet, ASGIOutlet):
-                write = self._write(self._outlet)
+            if isinstance(self.outlet, ASGIOutlet):
+                write = self._write(self.outlet)
                 writer = self._tasks.create_task(write, name="event stream writer")
-            stop = begin()
+            stop: Stop
+            if isinstance(begun, SharedSubscription):
+                stop = begun.send(self)
+            else:
+                stop = self._tasks.create_task(self._send_all(begun), name="event stream").cancel
             try:
                 has_gone = await self._listen()
             finally:
@@ -332,8 +235,8 @@ class _Stream:
         return False
 
     def _keep_alive(self) -> None:
-        if self._outlet.is_writable and not self._is_over:
-            self._outlet.write_text(sse.KEEP_ALIVE)
+        if self.outlet.is_writable and not self._is_over:
+            self.outlet.write_text(sse.KEEP_ALIVE)
 
     async def _gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -344,10 +247,10 @@ class _Stream:
         limit_s = self._limits.close_timeout_s
         try:
             async with asyncio.timeout(limit_s):
-                await self._outlet.flush()
+                await self.outlet.flush()
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:  # it takes nothing any more (TimeoutError is an OSError)
-            self._outlet.abort()
+            self.outlet.abort()
             with suppress(TimeoutError):
                 async with asyncio.timeout(limit_s):
                     await self._gone()
@@ -360,20 +263,3 @@ class _Stream:
         except Exception:
             log.exception("an event stream ends, since its server does not send")
         self.end()
-
-
-async def _results(
-    execution: SubscriptionExecution, source: AsyncIterable[object]
-) -> AsyncGenerator[bytes]:
-    """What comes of each event of a source that nobody else has.
-
-    Raises:
-        RequestError: The source failed.
-    """
-    results = map_source_to_response_event(execution.executor, source)
-    try:
-        async with aclosing(results):
-            async for result in results:
-                yield execution.encode(result)
-    except Exception as error:
-        raise execution.failed(error) from error

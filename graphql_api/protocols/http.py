@@ -17,50 +17,42 @@ PROTOCOL.md of github.com/enisdenjo/graphql-sse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from math import ceil
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import parse_qsl
 
 from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from graphql_api.auth.authenticator import Access
 from graphql_api.auth.credentials import challenge
-from graphql_api.auth.principal import Principal
 from graphql_api.documents.document_limits import LIMIT_EXCEEDED
-from graphql_api.documents.documents import Document, Documents
 from graphql_api.documents.json_input import TooManyPartsError, from_json
 from graphql_api.documents.request import (
     BAD_REQUEST,
     MalformedRequestError,
     Members,
     Request,
-    is_request_error,
     refusal,
 )
 from graphql_api.errors import GraphQLAPIError, OverBudgetError, UnauthenticatedError
 from graphql_api.execution import result_json
-from graphql_api.execution.broadcaster import FanOut
 from graphql_api.execution.operation import RequestError
 from graphql_api.headers import joined_lines, list_members
-from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets, charged
+from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
 from graphql_api.protocols import sse
+from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import EventStreams, Exchange, StreamLimits
-from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import internal_error
 
 log = logging.getLogger(__name__)
 
 OPERATION_NOT_ALLOWED = "OPERATION_NOT_ALLOWED"
 SHUTTING_DOWN = "SHUTTING_DOWN"
-
-MakeContext: TypeAlias = Callable[[Principal], Context]
-"""Makes the context of one request of a client."""
 
 
 class MediaType(Enum):
@@ -235,48 +227,29 @@ class GraphQLHTTP:
     """An ASGI application that answers GraphQL requests over HTTP.
 
     Args:
-        schema: What to execute operations on.
-        make_context: Makes each request's context.
-        access: Decides whom to serve; everybody, if absent.
-        documents: The parsed documents; may be shared with others.
-        fan_out: What serves subscriptions to feeds, to be shared with others, who enter it.
+        backend: What stands behind it.
         stream_limits: Of each event stream.
         max_body_bytes: How long a request's body may be.
-        budgets: How much of the processor each client may use.
         rates: How many operations may begin in a second on a connection; those that come by a
             trusted proxy count by their client's address.
     """
 
     def __init__(
         self,
-        schema: APISchema,
-        make_context: MakeContext,
+        backend: Backend,
         *,
-        access: Access | None = None,
-        documents: Documents | None = None,
-        fan_out: FanOut | None = None,
         stream_limits: StreamLimits | None = None,
         max_body_bytes: int = 1_048_576,
         rates: TokenBuckets | None = None,
-        budgets: CPUBudgets | None = None,
     ) -> None:
+        self._backend = backend
         self._rates = TokenBuckets(100.0, 200.0) if rates is None else rates
-        self._budgets = CPUBudgets() if budgets is None else budgets
-        self._schema = schema
-        self._make_context = make_context
-        self._access = Access() if access is None else access
-        self._documents = Documents() if documents is None else documents
         self._max_body_bytes = max_body_bytes
-        self.streams = EventStreams(
-            schema,
-            FanOut() if fan_out is None else fan_out,
-            self._access,
-            limits=stream_limits,
-        )
+        self.streams = EventStreams(backend, stream_limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
-        responses = self.streams.fan_out.traffic.responses
+        responses = self._backend.traffic.responses
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -284,7 +257,7 @@ class GraphQLHTTP:
             await send(message)
 
         try:
-            budget = self._budgets.of(scope)
+            budget = self._backend.budgets.of(scope)
             await budget.pause()
             response = await charged(
                 self._respond(Exchange(scope, receive, send_counted), budget), budget
@@ -321,7 +294,7 @@ class GraphQLHTTP:
             text = rate_limit_text(self._rates.per_s)
             raise RefusedError(429, text, code=RATE_LIMITED, headers={"retry-after": "1"})
         # Before anything else is read of it.
-        principal = self._access.principal(scope)
+        principal = self._backend.access.principal(scope)
         if method == "GET":
             request = read_get(scope["query_string"])
         else:
@@ -332,29 +305,32 @@ class GraphQLHTTP:
             request = read_post(body)
         media_type = media_type or MediaType.EVENT_STREAM
         try:
-            prepared = await request.prepared(self._documents, budget)
-            document, operation = request.operation(self._documents)
+            prepared = await request.prepared(self._backend.documents, budget)
+            document, operation = request.operation(self._backend.documents)
             del prepared  # it is the document, or none
         except GraphQLError as error:
             return _not_executed([error], media_type)
-        check_operation(method, operation.operation, streams=streams)
-        context = replace(
-            self._make_context(principal),
-            turns=budget.turns(),
-            apart=budget.apart,
-            long_work=budget.long_work,
-        )
-        if operation.operation is not OperationType.SUBSCRIPTION:
-            return await self._execute(request, document, context, media_type)
-        if self.streams.is_draining:
+        kind = operation.operation
+        check_operation(method, kind, streams=streams)
+        is_subscription = kind is OperationType.SUBSCRIPTION
+        if is_subscription and self.streams.is_draining:
             return self._send_away(method)
-        # What a browser sends by itself when it comes again; its URL is the first one still.
-        context = replace(context, resume_from=headers.get("last-event-id") or None)
+        asked = self._backend.asked(
+            request,
+            document,
+            kind,
+            principal=principal,
+            budget=budget,
+            # What a browser sends by itself when it comes again; its URL is the first one still.
+            resume_from=headers.get("last-event-id") or None if is_subscription else None,
+        )
         try:
-            await self.streams.serve(request, document, context, principal, exchange, budget=budget)
+            if is_subscription:
+                await self.streams.serve(asked, principal, budget, exchange)
+                return None
+            return _single(200, await self._backend.runner.execute(asked), media_type)
         except RequestError as error:
-            return _not_executed(error.errors, media_type, is_subscription=True)
-        return None
+            return _not_executed(error.errors, media_type, is_subscription=is_subscription)
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body; None if the client has gone before its end."""
@@ -373,21 +349,6 @@ class GraphQLHTTP:
                 raise too_long
             if not message.get("more_body", False):
                 return bytes(body)
-
-    async def _execute(
-        self, request: Request, document: Document, context: Context, media_type: MediaType
-    ) -> Response:
-        result = await self._schema.execute(
-            document.text,
-            variable_values=request.variables,
-            context_value=context,
-            operation_name=request.operation_name,
-            operation_extensions=request.extensions,
-        )
-        if result.errors and is_request_error(result):
-            return _not_executed(result.errors, media_type)
-        payload = result_json.execution_result(result.data, result.errors, result.extensions)
-        return _single(200, payload, media_type)
 
     def _send_away(self, method: str) -> Response:
         """Have the client of a stream come again later: this server is about to end."""

@@ -9,7 +9,7 @@ events".
 
 from __future__ import annotations
 
-from graphql_api.execution.sink import Framing
+from graphql_api.execution.responder import Framing
 
 COMPLETE = b"event: complete\ndata:\n\n"
 """The operation is over. Without a data line browsers would not tell their page of it."""

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
-from contextlib import ExitStack, aclosing
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from collections.abc import Callable, Sequence
+from typing import assert_never
 
-from graphql import GraphQLError, OperationType, map_source_to_response_event
+from graphql import GraphQLError, OperationType
 from starlette.types import Message, Receive, Scope, Send
-from strawberry.types import ExecutionResult
 
 from graphql_api.auth.authenticator import Hold
-from graphql_api.documents.documents import Document
-from graphql_api.documents.request import Members, Request, is_request_error, refusal
+from graphql_api.documents.request import Members, Request, refusal
 from graphql_api.errors import OverBudgetError, UnauthenticatedError
-from graphql_api.execution import result_json
-from graphql_api.execution.group import group_key
-from graphql_api.execution.member import SharedSource
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
-from graphql_api.execution.sink import ASGIOutlet, Framing, outlet_of, writable
-from graphql_api.limits.cpu_budget import charged
+from graphql_api.execution.operation import RequestError
+from graphql_api.execution.responder import Framing
+from graphql_api.execution.runner import Asked, Results
+from graphql_api.execution.sink import ASGIOutlet, Outlet, outlet_of, writable
+from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBucket, rate_limit_text
 from graphql_api.protocols import messages
+from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import (
     Action,
     Close,
@@ -38,12 +33,9 @@ from graphql_api.protocols.graphql_transport_ws import (
     Stop,
 )
 from graphql_api.protocols.messages import SUBPROTOCOL
-from graphql_api.schema import Context
+from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.schema.errors import internal_error
 from graphql_api.server.incoming import LONG_TEXT, accept_long_texts
-
-if TYPE_CHECKING:
-    from graphql_api.protocols.websocket import GraphQLTransportWS
 
 log = logging.getLogger(__name__)
 
@@ -57,50 +49,48 @@ class Connection:
     """One socket, from its handshake to its end."""
 
     __slots__ = (
+        "_backend",
         "_began_at_s",
-        "_budget",
         "_deadline",
         "_end_seen",
         "_hold",
         "_is_ending",
         "_last_word",
         "_limits",
-        "_outlet",
         "_protocol",
         "_queries",
         "_rate",
         "_receive",
         "_scope",
         "_send",
-        "_server",
         "_subscriptions",
         "_tasks",
         "_traffic",
+        "budget",
+        "outlet",
     )
 
     def __init__(
-        self, server: GraphQLTransportWS, scope: Scope, receive: Receive, send: Send
+        self, backend: Backend, limits: Limits, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        self._server = server
+        self._backend = backend
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._limits = server.limits
-        self._traffic = server.fan_out.traffic
-        self._began_at_s = server.clock()
+        self._limits = limits
+        self._traffic = backend.traffic
+        self._began_at_s = backend.clock()
         # How the other side ended it, unless this side does.
         self._end_seen = _LOST
-        self._protocol = ServerProtocol(max_since=server.limits.max_since)
+        self._protocol = ServerProtocol(max_since=limits.max_since)
         self._hold: Hold | None = None
         # Each operation that is being served, and how to stop it.
         self._subscriptions: dict[Operation, Callable[[], object]] = {}
         self._queries: dict[Operation, Callable[[], object]] = {}
-        self._budget = server.budgets.of(scope)
-        self._rate = TokenBucket(
-            self._limits.max_operations_per_s, self._limits.operation_burst, server.clock
-        )
+        self.budget = backend.budgets.of(scope)
+        self._rate = TokenBucket(limits.max_operations_per_s, limits.operation_burst, backend.clock)
         self._tasks = asyncio.TaskGroup()
-        self._outlet = outlet_of(
+        self.outlet = outlet_of(
             self._scope,
             self._send,
             write_buffer_bytes=self._limits.write_buffer_bytes,
@@ -128,8 +118,8 @@ class Connection:
         await self._send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         async with self._tasks:
             writer = None
-            if isinstance(self._outlet, ASGIOutlet):
-                write = self._write(self._outlet)
+            if isinstance(self.outlet, ASGIOutlet):
+                write = self._write(self.outlet)
                 writer = self._tasks.create_task(write, name="WebSocket writer")
             try:
                 last_word = await self._read()
@@ -150,8 +140,8 @@ class Connection:
         """Count the end of the connection, and tell the operator why it came."""
         self._traffic.closes[int(end.code)] += 1
         host, port = self._scope.get("client") or ("somewhere", 0)
-        lasted_s = round(self._server.clock() - self._began_at_s, 3)
-        reason = self._outlet.lost_because or end.reason
+        lasted_s = round(self._backend.clock() - self._began_at_s, 3)
+        reason = self.outlet.lost_because or end.reason
         log.info(
             "the WebSocket of %s port %d ended after %g s: %d %r",
             host,
@@ -195,7 +185,7 @@ class Connection:
                 if self._is_ending:
                     return self._last_word
                 self._deadline = deadline
-                turns = self._budget.listening_turns()
+                turns = self.budget.listening_turns()
                 while True:
                     message = await self._receive()
                     if message["type"] == "websocket.disconnect":
@@ -205,16 +195,16 @@ class Connection:
                         return None
                     if deadline.expired():
                         continue  # it has come too late
-                    with self._budget.measured():
+                    with self.budget.measured():
                         action = self._take(message)
                     close = await self._act(action)
                     if close is not None:
                         return close
                     await turns.take()
                     # One that has used its budget is not listened to, either.
-                    await self._budget.settle()
+                    await self.budget.settle()
                     # A client that asks for more than it takes is not listened to.
-                    await writable(self._outlet)
+                    await writable(self.outlet)
         except TimeoutError:
             if not deadline.expired():
                 raise  # not ours
@@ -239,18 +229,18 @@ class Connection:
             case Start(operation, request, resume_from):
                 try:
                     # Until its document is read, this client is not listened to.
-                    prepared = await request.prepared(self._server.documents, self._budget)
+                    prepared = await request.prepared(self._backend.documents, self.budget)
                     if self._is_ending:
                         return None
-                    with self._budget.measured():
+                    with self.budget.measured():
                         self._start(operation, request, resume_from)
                     del prepared  # it is the document, or none
                 except OverBudgetError as error:
-                    self._fail(operation, [refusal(str(error), error.code)])
+                    self.fail(operation, [refusal(str(error), error.code)])
                 except GraphQLError as error:
-                    self._fail(operation, [error])
+                    self.fail(operation, [error])
                 except Exception as error:  # noqa: BLE001 - it is logged there
-                    self._fail(operation, [internal_error(error, "an operation over WebSocket")])
+                    self.fail(operation, [internal_error(error, "an operation over WebSocket")])
             case Stop(operation):
                 self._stop(operation)
             case Connect(payload):
@@ -263,7 +253,7 @@ class Connection:
 
     async def _connect(self, payload: Members | None) -> Close | None:
         try:
-            principal = await self._server.gate.admit(self._scope, payload)
+            principal = await self._backend.access.admit(self._scope, payload)
         except UnauthenticatedError as error:
             return self._protocol.forbid(str(error))
         if not self._is_ending:
@@ -271,7 +261,7 @@ class Connection:
             self._deadline.reschedule(None)
             accept_long_texts(self._scope)
             self._reply(self._protocol.acknowledge())
-            self._hold = self._server.gate.hold(principal, self._forbid)
+            self._hold = self._backend.access.hold(principal, self._forbid)
         return None
 
     def _forbid(self, why: str) -> None:
@@ -284,17 +274,17 @@ class Connection:
         """Begin to serve an operation whose id has been reserved."""
         if not self._rate.take():
             text = rate_limit_text(self._limits.max_operations_per_s)
-            self._fail(operation, [refusal(text, RATE_LIMITED)])
+            self.fail(operation, [refusal(text, RATE_LIMITED)])
             return
         limit = self._limits.max_held_chars
         if self._protocol.held_chars > limit:
             text = f"the operations of this socket may have {limit} characters together"
-            self._fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
+            self.fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
             return
         try:
-            document, definition = request.operation(self._server.documents)
+            document, definition = request.operation(self._backend.documents)
         except GraphQLError as error:
-            self._reply(self._protocol.error(operation, [error]))
+            self.fail(operation, [error])
             return
         is_subscription = definition.operation is OperationType.SUBSCRIPTION
         if is_subscription:
@@ -304,22 +294,19 @@ class Connection:
         if len(running) >= limit:
             kind = "subscriptions" if is_subscription else "queries and mutations"
             text = f"this socket has {limit} {kind} already, and may not have more"
-            self._fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
+            self.fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
             return
         assert self._hold is not None, "the client has been acknowledged"
-        context = replace(
-            self._server.make_context(self._hold.principal),
+        asked = self._backend.asked(
+            request,
+            document,
+            definition.operation,
+            principal=self._hold.principal,
+            budget=self.budget,
             resume_from=resume_from,
-            turns=self._budget.turns(),
-            apart=self._budget.apart,
-            long_work=self._budget.long_work,
         )
-        if is_subscription:
-            work = partial(self._subscribe, operation, request, document, context)
-        else:
-            work = partial(self._execute, operation, request, document, context)
         task = self._tasks.create_task(
-            self._serve(operation, work), name=f"operation {operation.id}"
+            self._serve(operation, asked), name=f"operation {operation.id}"
         )
         running[operation] = task.cancel
 
@@ -329,97 +316,33 @@ class Connection:
             if stop is not None:
                 stop()
 
-    async def _serve(
-        self, operation: Operation, work: Callable[[], Coroutine[Any, Any, None]]
-    ) -> None:
-        """Do the work of an operation, and see that it ends well."""
+    async def _serve(self, operation: Operation, asked: Asked) -> None:
+        """Serve an operation to its end; a shared subscription until it is begun."""
         try:
-            await self._budget.pause()
-            await charged(work(), self._budget)
+            await self.budget.pause()
+            await charged(self._run(operation, asked), self.budget)
+        except RequestError as error:
+            self.fail(operation, error.errors)
         except OverBudgetError as error:
-            self._fail(operation, [refusal(str(error), error.code)])
+            self.fail(operation, [refusal(str(error), error.code)])
         except Exception as error:  # noqa: BLE001 - it is logged there
-            self._fail(operation, [internal_error(error, "an operation over WebSocket")])
+            self.fail(operation, [internal_error(error, "an operation over WebSocket")])
         finally:
             if not self._protocol.is_active(operation):
                 self._queries.pop(operation, None)
                 self._subscriptions.pop(operation, None)
 
-    async def _execute(
-        self, operation: Operation, request: Request, document: Document, context: Context
-    ) -> None:
-        """Have Strawberry execute an operation, and send what comes of it."""
-        results = await self._server.schema.stream(
-            document.text,
-            variable_values=request.variables,
-            context_value=context,
-            operation_name=request.operation_name,
-            operation_extensions=request.extensions,
-        )
-        async with aclosing(results):
-            async for result in results:
-                assert isinstance(result, ExecutionResult), "no incremental delivery"
-                if result.errors and is_request_error(result):
-                    self._fail(operation, result.errors)
-                    return
-                payload = result_json.execution_result(
-                    result.data, result.errors, result.extensions
-                )
-                await self._next(operation, payload)
-        self._reply(self._protocol.complete(operation))
-
-    async def _subscribe(
-        self, operation: Operation, request: Request, document: Document, context: Context
-    ) -> None:
-        """Bring a subscription about; serve it here, unless it can be served with others."""
-        execution = SubscriptionExecution(self._server.schema, request, document, context)
-        if not execution.is_composable:
-            await self._execute(operation, request, document, context)
+    async def _run(self, operation: Operation, asked: Asked) -> None:
+        begun = await self._backend.runner.begin(asked)
+        responder = _Responder(self, operation)
+        if isinstance(begun, Results):
+            await begun.send(responder)
             return
-        key = group_key(request, document, context)
-        with ExitStack() as stack:
-            stack.enter_context(execution.operation())
-            try:
-                source = await execution.subscribe()
-                if not isinstance(source, SharedSource):
-                    await self._iterate(operation, execution, source)
-                    return
-                member = self._server.fan_out.join(
-                    key,
-                    execution,
-                    source,
-                    self._outlet,
-                    framing=Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX),
-                    on_failure=partial(self._source_failed, operation),
-                    on_leave=stack.pop_all().close if execution.has_hooks else None,
-                    budget=self._budget,
-                )
-                if self._protocol.is_active(operation):
-                    self._subscriptions[operation] = member.leave
-                else:  # the socket is about to be closed
-                    member.leave()
-            except RequestError as error:
-                self._fail(operation, error.errors)
-
-    async def _iterate(
-        self,
-        operation: Operation,
-        execution: SubscriptionExecution,
-        source: AsyncIterable[object],
-    ) -> None:
-        """Serve a subscription until its source ends or fails."""
-        results = map_source_to_response_event(execution.executor, source)
-        try:
-            async with aclosing(results):
-                async for result in results:
-                    await self._next(operation, execution.encode(result))
-        except Exception as error:
-            raise execution.failed(error) from error
-        self._reply(self._protocol.complete(operation))
-
-    def _source_failed(self, operation: Operation, error: RequestError) -> None:
-        self._subscriptions.pop(operation, None)
-        self._fail(operation, error.errors)
+        stop = begun.send(responder)
+        if self._protocol.is_active(operation):
+            self._subscriptions[operation] = stop
+        else:  # the socket is about to be closed
+            stop()
 
     # Writing.
 
@@ -432,14 +355,19 @@ class Connection:
             log.exception("a WebSocket connection ends, since its server does not send")
         self._end(None)
 
-    async def _next(self, operation: Operation, payload: bytes) -> None:
-        await writable(self._outlet)
+    def next(self, operation: Operation, framing: Framing, payload: bytes) -> None:
+        """Send one result, unless the operation is over."""
         if self._protocol.is_active(operation):
-            prefix = messages.next_prefix(operation.id)
-            self._write_text(prefix + payload + messages.NEXT_SUFFIX)
+            self._write_text(framing.prefix + payload + framing.suffix)
 
-    def _fail(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
+    def fail(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
+        """End an operation, unless it is over, and tell the client why."""
+        self._subscriptions.pop(operation, None)
         self._reply(self._protocol.error(operation, errors))
+
+    def complete(self, operation: Operation) -> None:
+        """End an operation, unless it is over, as the client expects."""
+        self._reply(self._protocol.complete(operation))
 
     def _reply(self, reply: Reply | None) -> None:
         if reply is not None:
@@ -448,16 +376,44 @@ class Connection:
     def _write_text(self, text: bytes) -> None:
         self._traffic.messages_sent += 1
         self._traffic.bytes_sent += len(text)
-        self._outlet.write_text(text)
+        self.outlet.write_text(text)
 
     async def _close(self, close: Close) -> None:
         message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
         try:
             async with asyncio.timeout(self._limits.close_timeout_s):
-                await self._outlet.flush()
-                if not self._outlet.is_closed:
+                await self.outlet.flush()
+                if not self.outlet.is_closed:
                     await self._send(message)
         except (OSError, RuntimeError):
             # It has gone, or takes nothing any more (TimeoutError is an OSError), or the server has
             # closed it by itself, at a frame that is broken, which uvicorn's RuntimeError says.
-            self._outlet.abort()
+            self.outlet.abort()
+
+
+class _Responder:
+    """Writes the results of one operation as messages."""
+
+    __slots__ = ("_connection", "_operation", "framing")
+
+    def __init__(self, connection: Connection, operation: Operation) -> None:
+        self._connection = connection
+        self._operation = operation
+        self.framing = Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
+
+    @property
+    def outlet(self) -> Outlet:
+        return self._connection.outlet
+
+    @property
+    def budget(self) -> ClientBudget:
+        return self._connection.budget
+
+    def next(self, payload: bytes) -> None:
+        self._connection.next(self._operation, self.framing, payload)
+
+    def fail(self, errors: Sequence[GraphQLError]) -> None:
+        self._connection.fail(self._operation, errors)
+
+    def complete(self) -> None:
+        self._connection.complete(self._operation)

@@ -13,7 +13,7 @@ import strawberry
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.table import Table
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 from graphql_api.store import Run, Store, at_once
 from graphql_api.turns import Turns
 

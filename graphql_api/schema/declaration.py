@@ -21,8 +21,8 @@ from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import RowFilter, conditions_of
 from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.root_fields import query_fields, subscription_fields
-from graphql_api.schema.scopes import Scope
 from graphql_api.schema.stored import row_decoder
+from graphql_api.scopes import Scope
 
 RowT = TypeVar("RowT")
 

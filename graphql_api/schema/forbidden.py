@@ -27,7 +27,8 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graphql_api.errors import ForbiddenError
-from graphql_api.schema.scopes import Scope, needed_scopes, require
+from graphql_api.schema.scopes import needed_scopes, require
+from graphql_api.scopes import Scope
 
 
 class ForbidEarly(SchemaExtension):

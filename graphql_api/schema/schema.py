@@ -22,8 +22,9 @@ from graphql_api.schema.errors import CodeValidationErrors, expose
 from graphql_api.schema.forbidden import ForbidEarly
 from graphql_api.schema.mutation import mutation_type
 from graphql_api.schema.query import query_type
-from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, Scope, guarded
+from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, guarded
 from graphql_api.schema.subscription import subscription_type
+from graphql_api.scopes import Scope
 
 
 class APISchema(strawberry.Schema):

@@ -13,9 +13,8 @@ cannot name a policy that is not there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
-from enum import Enum
 from inspect import isawaitable
 from typing import Any
 
@@ -24,28 +23,13 @@ from strawberry.extensions.field_extension import FieldExtension
 from strawberry.types.field import StrawberryField
 
 from graphql_api.errors import ForbiddenError
-
-
-class Scope(Enum):
-    """What a client may do; the value is its name in tokens and on the command line."""
-
-    READ = "read"
-    LOGINS = "logins"
-    WRITE = "write"
-
-
-ALL_SCOPES = frozenset(Scope)
+from graphql_api.scopes import Scope, names
 
 SCOPE_OF_ROOT_TYPE = {
     "Query": Scope.READ,
     "Subscription": Scope.READ,
     "Mutation": Scope.WRITE,
 }
-
-
-def names(scopes: Collection[Scope]) -> str:
-    """Scopes as a text, in the order of their declaration: `read, write`."""
-    return ", ".join(scope.value for scope in Scope if scope in scopes)
 
 
 def require(needed: frozenset[Scope], field_name: str, granted: frozenset[Scope]) -> None:

@@ -11,8 +11,8 @@ from graphql_api.schema.columns import Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import RowFilter, contains, one_of
-from graphql_api.schema.scopes import Scope
 from graphql_api.schema.stored import key, stored
+from graphql_api.scopes import Scope
 
 
 def _has_password(fields: Fields, name: str) -> bool:

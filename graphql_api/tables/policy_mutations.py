@@ -14,7 +14,6 @@ from graphql_api.schema.context import Context, Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import given
 from graphql_api.schema.problems import Place
-from graphql_api.schema.scopes import Scope
 from graphql_api.schema.writing import (
     IfUpdatedAt,
     create,
@@ -25,6 +24,7 @@ from graphql_api.schema.writing import (
     take_back,
     update,
 )
+from graphql_api.scopes import Scope
 from graphql_api.tables.policy import POLICIES, Policy
 from graphql_api.tables.policy_document import policy_document
 from graphql_api.tables.policy_input import PolicyInput

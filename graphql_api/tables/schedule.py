@@ -23,8 +23,9 @@ from graphql_api.schema.document_problems import (
 from graphql_api.schema.filters import RowFilter, any_of, contains, equals, one_of
 from graphql_api.schema.pages import by_name
 from graphql_api.schema.problems import Place
-from graphql_api.schema.scopes import Scope, require
+from graphql_api.schema.scopes import require
 from graphql_api.schema.stored import key, stored
+from graphql_api.scopes import Scope
 from graphql_api.tables.policy import POLICIES, Policy
 from graphql_api.tables.schedule_rules import check_schedule
 from graphql_api.tables.schedule_timing import ScheduleTiming, TimeUnit

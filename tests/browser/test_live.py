@@ -17,7 +17,7 @@ from graphql_api.auth.token_file import add_token
 from graphql_api.auth.tokens import new_token
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 from graphql_api.tables import TABLES
 from tests.browser.browser_page import BrowserPage
 from tests.clients.tcp_proxy import TCPProxy

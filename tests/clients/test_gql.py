@@ -20,7 +20,7 @@ from websockets.frames import Close
 from graphql_api.auth.token_file import add_token
 from graphql_api.auth.tokens import new_token
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 from tests.clients.live_list import client_of, keep_live, may_pass
 from tests.clients.load import policy
 from tests.clients.trouble import FENCE, NAMES, WAIT_S, table, troubled

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from graphql_api.protocols.graphql_transport_ws import CloseCode
-from graphql_api.protocols.websocket import Limits
+from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.conformance.raw_websocket import (
@@ -104,7 +104,7 @@ SCENARIOS: dict[int, list[Scenario]] = {
     4403: [
         Scenario(
             (text('{"type":"connection_init","payload":{"am":"unwelcome"}}'),),
-            {"gate": Bouncer()},
+            {"access": Bouncer()},
         )
     ],
     4406: [Scenario((INIT,), subprotocol="graphql-ws")],
@@ -114,7 +114,7 @@ SCENARIOS: dict[int, list[Scenario]] = {
     4500: [
         Scenario(
             (text('{"type":"connection_init","payload":{"am":"crashing"}}'),),
-            {"gate": Bouncer()},
+            {"access": Bouncer()},
         )
     ],
 }

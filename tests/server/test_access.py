@@ -29,7 +29,7 @@ from graphql_api.auth.token_file import add_token, remove_token
 from graphql_api.auth.tokens import new_token
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.scopes import ALL_SCOPES, Scope
 from graphql_api.watched_file import WatchedFile
 from tests.server.client import WAIT_S, GraphQLErrors, connected
 from tests.server.database import Writer

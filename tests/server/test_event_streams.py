@@ -216,7 +216,7 @@ async def test_five_hundred_streams_and_sockets_share_their_executions(
         connected(server.ws) as client,
         AsyncExitStack() as stack,
     ):
-        fan_out = app._http.streams.fan_out
+        broadcaster = app._services._broadcaster
         operations = [await client.subscribe(query) for _ in range(10)]
         for operation in operations:
             await operation.until_status("READY")
@@ -225,9 +225,9 @@ async def test_five_hundred_streams_and_sockets_share_their_executions(
             source = await stack.enter_async_context(watching(server, query, method="POST"))
             await source.until_status("READY")
             sources.append(source)
-        assert fan_out.members == count + 10
-        assert fan_out.groups == 1
-        before = fan_out.executions
+        assert broadcaster.members == count + 10
+        assert broadcaster.groups == 1
+        before = broadcaster.traffic.executions
         changes = 5
         for n in range(changes):
             await writer.insert("policy", {"id": "shared", "name": f"{n}"})
@@ -241,7 +241,7 @@ async def test_five_hundred_streams_and_sockets_share_their_executions(
             }
             assert len(received) == 1, "the same for all"
             assert json.loads(received.pop())["policy"]["name"] == f"{n}"
-        assert fan_out.executions - before == changes
+        assert broadcaster.traffic.executions - before == changes
 
 
 # The end of the server

@@ -415,7 +415,7 @@ BUGS = (
     Bug(
         "a client that was held up is forgotten",
         "8: who reads again goes on",
-        "graphql_api.execution.member:Member._go_on",
+        "graphql_api.execution.group:Member._go_on",
         _forgets_who_waits,
     ),
     Bug(

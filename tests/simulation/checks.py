@@ -59,7 +59,8 @@ class Watch:
         if len(feed.history) > setting.history_max_changes:
             raise BrokenPromise(f"clause 7: the history holds {len(feed.history)} changes")
         for view in feed._cache._views.values():
-            for subscriber in view.subscribers:
+            for watcher in view.subscribers:
+                subscriber: Any = watcher
                 held = len(subscriber._queue)
                 merged = len(subscriber._pending or ()), len(subscriber._batch)
                 if held > setting.queue_limit or max(merged) > keys:

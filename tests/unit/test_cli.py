@@ -457,6 +457,17 @@ def embedded(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield process, url[0]
 
 
+def test_tokens_are_listed_without_loading_the_schema(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    assert main(["token", "create", "--tokens", str(file), "--scope", "read", "a"]) == 0
+    program = (
+        "import sys; from graphql_api.cli import main; "
+        f"code = main(['token', 'list', '--tokens', {str(file)!r}]); "
+        "sys.exit(code or 'strawberry' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_embedded_runs_alone_until_a_signal(tmp_path: Path) -> None:
     data = tmp_path / "new" / "data.db"
     with embedded("--data", str(data)) as (process, url):

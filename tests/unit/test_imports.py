@@ -19,9 +19,9 @@ MAY_IMPORT = {
     "store": {"errors"},
     "feeds": {"errors", "turns"},
     "rethink": {"feeds", "store", "errors", "files", "turns"},
-    "schema": {"feeds", "store", "errors", "masking", "turns"},
-    "tables": {"schema", "feeds", "store", "errors", "masking"},
-    "auth": {"documents", "errors", "files", "headers", "limits", "schema", "watched_file"},
+    "schema": {"feeds", "store", "errors", "masking", "scopes", "turns"},
+    "tables": {"schema", "feeds", "store", "errors", "masking", "scopes"},
+    "auth": {"documents", "errors", "files", "headers", "limits", "scopes", "watched_file"},
     "limits": {"errors", "headers", "masking", "paths", "turns"},
     "documents": {"errors", "files", "limits", "schema"},
     "execution": {"documents", "errors", "feeds", "limits", "schema", "turns"},
@@ -40,6 +40,7 @@ MAY_IMPORT = {
         *("settings", "tls", "watched_file"),
     },
     "paths": set(),
+    "scopes": set(),
     "turns": set(),
     "garbage": set(),
     "tls": {"errors", "files", "masking", "watched_file"},
@@ -75,19 +76,10 @@ Imports = Mapping[str, set[str]]
 `from a.b import c`, whether or not `c` is a module."""
 
 
-def imported_names(source: str, *, typing_only: bool = True) -> set[str]:
-    """What is imported, in functions too, and if `typing_only` also under `if TYPE_CHECKING`."""
-    tree = ast.parse(source)
-    nodes = set(ast.walk(tree))
-    if not typing_only:
-        nodes -= {
-            inner
-            for node in nodes
-            if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-            for inner in ast.walk(node)
-        }
+def imported_names(source: str) -> set[str]:
+    """What is imported, in functions and for type checkers too."""
     names: set[str] = set()
-    for node in nodes:
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -96,9 +88,9 @@ def imported_names(source: str, *, typing_only: bool = True) -> set[str]:
     return names
 
 
-def all_imports(*, typing_only: bool = True) -> Imports:
+def all_imports() -> Imports:
     return {
-        module_name(path): imported_names(path.read_text(encoding="utf-8"), typing_only=typing_only)
+        module_name(path): imported_names(path.read_text(encoding="utf-8"))
         for path in ROOT.rglob("*.py")
     }
 
@@ -130,10 +122,7 @@ def violations(imports: Imports) -> list[str]:
 
 
 def cycle(imports: Imports) -> list[str] | None:
-    """A circle of modules that import each other, if there is one.
-
-    Two classes of one package may name each other in annotations: such imports are left out here.
-    """
+    """A circle of modules that import each other, if there is one; imports for types count."""
 
     def target(name: str) -> str | None:
         if name in imports:
@@ -163,7 +152,7 @@ def test_imports_go_in_one_direction() -> None:
 
 
 def test_imports_have_no_circle() -> None:
-    assert cycle(all_imports(typing_only=False)) is None
+    assert cycle(all_imports()) is None
 
 
 @pytest.mark.parametrize(

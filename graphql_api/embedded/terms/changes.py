@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from graphql_api.embedded.changefeed import Changefeed, FeedSource, RangeView, point_view
 from graphql_api.embedded.datum import Datum, as_integer, type_name
+from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.environment import check_limit
 from graphql_api.embedded.errors import logic_error, resource_error
 from graphql_api.embedded.feed import DEFAULT_QUEUE_SIZE, Feed, FeedOptions
 from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.term import Call, Determinism, term
+from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.values import SingleSelection, Stream, Value
 from graphql_api.embedded.window import WindowFeed
 

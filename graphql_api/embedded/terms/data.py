@@ -27,11 +27,17 @@ from graphql_api.embedded.datum import (
     type_name,
     typed_error,
 )
+from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import logic_error
 from graphql_api.embedded.pseudo_types import binary, binary_bytes, literal_error, sanitized
 from graphql_api.embedded.ql2 import TermType
+from graphql_api.embedded.streams import (
+    array_stream,
+    collect,
+    to_stream,
+)
 from graphql_api.embedded.table import Database, Table
-from graphql_api.embedded.term import Call, Determinism, term
+from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.values import (
     Function,
     Selection,
@@ -39,10 +45,7 @@ from graphql_api.embedded.values import (
     Stream,
     TableSlice,
     Value,
-    array_stream,
-    collect,
     to_datum,
-    to_stream,
 )
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from graphql_api.embedded.datum import (
     type_name,
     typed_error,
 )
+from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, non_existence_error
 from graphql_api.embedded.merge import merge
 from graphql_api.embedded.pathspec import has_all, parse_paths, project, unproject
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.term import Call, Determinism, term
+from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.values import (
     Function,
     Selection,

@@ -19,12 +19,13 @@ from graphql_api.embedded.datum import (
     encode,
     pseudo_type,
 )
+from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.environment import Env, QueryContext
 from graphql_api.embedded.errors import ReqlError, logic_error, op_failed_error
 from graphql_api.embedded.pseudo_types import binary, from_json, time
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.table import Index, Table
-from graphql_api.embedded.term import Call, Determinism, term
+from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.transaction import Transaction
 from graphql_api.embedded.values import Function, Value, to_datum, wrong_value_type
 

@@ -31,6 +31,13 @@ from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ordering import equal, sort_key
 from graphql_api.embedded.pseudo_types import binary, binary_bytes
 from graphql_api.embedded.ql2 import TermType
+from graphql_api.embedded.streams import (
+    array_stream,
+    collect,
+    index_keys,
+    table_stream,
+    to_stream,
+)
 from graphql_api.embedded.table import Table
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.values import (
@@ -40,12 +47,7 @@ from graphql_api.embedded.values import (
     Stream,
     TableSlice,
     Value,
-    array_stream,
-    collect,
-    index_keys,
-    table_stream,
     to_datum,
-    to_stream,
     wrong_value_type,
 )
 
@@ -122,7 +124,7 @@ def _default(call: Call, error: ReqlError) -> bool:
 
 def _holds(function: Function, row: Datum) -> bool:
     result = to_datum(function.call(row))
-    if isinstance(result, dict) and function.body.type in (TermType.MAKE_OBJ, TermType.DATUM):
+    if isinstance(result, dict) and function.type in (TermType.MAKE_OBJ, TermType.DATUM):
         return _matches(result, row)
     return as_boolean(result)
 

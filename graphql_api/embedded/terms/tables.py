@@ -21,13 +21,18 @@ from graphql_api.embedded.datum import (
     pseudo_type,
     type_name,
 )
+from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import logic_error, non_existence_error, op_failed_error
 from graphql_api.embedded.following import Following
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.ql2 import TermType
+from graphql_api.embedded.streams import (
+    covered_stream,
+    index_keys,
+)
 from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Table
-from graphql_api.embedded.term import Call, Determinism, term
+from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.terms.sequences import open_bound
 from graphql_api.embedded.users import ADMIN
 from graphql_api.embedded.values import (
@@ -37,8 +42,6 @@ from graphql_api.embedded.values import (
     Stream,
     TableSlice,
     Value,
-    covered_stream,
-    index_keys,
     wrong_value_type,
 )
 

@@ -6,10 +6,11 @@ Source: src/rdb_protocol/terms/time.cc.
 from __future__ import annotations
 
 from graphql_api.embedded.datum import Document, as_string, pseudo_type, truncated_print
+from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import logic_error
 from graphql_api.embedded.pseudo_types import time
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.term import Call, Determinism, term
+from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.times import parse_iso8601, to_iso8601
 from graphql_api.embedded.values import Value
 

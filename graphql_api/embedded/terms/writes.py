@@ -24,13 +24,14 @@ from graphql_api.embedded.datum import (
     type_name,
     typed_error,
 )
+from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import ReqlError, logic_error, op_failed_error
 from graphql_api.embedded.merge import merge
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.table import Table
-from graphql_api.embedded.term import Call, Determinism, term
+from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.terms.tables import parse_durability
 from graphql_api.embedded.values import (
     Function,
@@ -44,8 +45,8 @@ from graphql_api.embedded.writer import Change, ReturnChanges, Writer, no_primar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from graphql_api.embedded.environment import Term
     from graphql_api.embedded.ordering import SortKey
-    from graphql_api.embedded.term import Term
 
 
 def _return_changes(call: Call) -> ReturnChanges:

@@ -99,7 +99,7 @@ async def test_client_that_takes_nothing_holds_up_nobody() -> None:
     ):
         await client.subscribe(FLOOD)
         await server.toys.wait_for(
-            lambda: any(not c._outlet.is_writable for c in server.app._connections)
+            lambda: any(not c.outlet.is_writable for c in server.app._connections)
         )
         closing = asyncio.ensure_future(server.app.close_all())
         assert await healthy.receive() == (1012, "Service restart")
@@ -112,7 +112,7 @@ async def test_uvicorn_ends_connections_that_are_closing_already() -> None:
     async with serve(uvicorn_options=options) as server, stalling(server) as client:
         await client.subscribe(FLOOD)
         (connection,) = server.app._connections
-        outlet = connection._outlet
+        outlet = connection.outlet
         await server.toys.wait_for(lambda: not outlet.is_writable)
         close = asyncio.create_task(client.socket.close())
         await server.toys.wait_for(lambda: outlet.is_closed)

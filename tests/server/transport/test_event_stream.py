@@ -42,9 +42,9 @@ async def nothing_left(server: Running) -> None:
     """Wait until nobody is served; nothing is left of anybody."""
     await server.toys.wait_for(lambda: not len(server.app.streams))
     await server.toys.wait_for(lambda: not server.toys.open)
-    fan_out = server.app.streams.fan_out
-    assert fan_out.members == fan_out.groups == len(server.toys.topic.sources) == 0
-    assert server.app._access.holds == 0
+    broadcaster = server.broadcaster
+    assert broadcaster.members == broadcaster.groups == len(server.toys.topic.sources) == 0
+    assert server.app._backend.access.holds == 0
 
 
 @BOTH
@@ -78,7 +78,7 @@ async def test_subscription_to_a_feed_is_a_member_and_leaves_with_its_client(
             for value in range(3):
                 server.toys.topic.publish(Row(value=value))
                 assert await source.next() == {"data": {"rows": {"value": value, "text": ""}}}
-            assert server.app.streams.fan_out.members == 1
+            assert server.broadcaster.members == 1
         await nothing_left(server)
 
 
@@ -225,7 +225,7 @@ async def test_internal_error_is_told_and_logged(
     async with serve(GraphQLHTTP) as server:
         monkeypatch.setattr("graphql_api.protocols.sse.next_event", None)
         monkeypatch.setattr(
-            "graphql_api.protocols.event_stream._Stream._fail", lambda self, _: self._complete()
+            "graphql_api.protocols.event_stream._Stream.fail", lambda self, _: self.complete()
         )
         async with stream(server, "subscription { count }") as source:
             await source.completed()
@@ -307,7 +307,7 @@ async def test_client_that_takes_nothing_holds_up_no_shutdown(
         source._writer.transport.pause_reading()
         for _ in range(100):
             server.toys.topic.publish(LARGE)
-            await server.app.streams.fan_out.round()
+            await server.broadcaster.scheduler.round()
         await put_forward_until(clock, asyncio.ensure_future(server.app.streams.close_all()))
         await nothing_left(server)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from graphql_api.protocols.websocket import Limits
+from graphql_api.feeds.view import Event
+from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.server.transport.test_websocket import nothing_left
@@ -52,7 +53,7 @@ async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
     ):
         await client.subscribe(query)
         if query is ROWS:
-            await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+            await server.toys.wait_for(lambda: server.broadcaster.members == 1)
             for _ in range(100):
                 server.toys.topic.publish(LARGE)
         await server.toys.wait_for(lambda: server.app.connections == 0)
@@ -63,18 +64,18 @@ async def test_stalled_client_is_sent_no_more_than_its_buffers_hold() -> None:
     options = {"ws": OutletProtocol.with_limits(PATIENT)}
     async with serve(uvicorn_options=options) as server, stalling(server) as client:
         await client.subscribe(ROWS)
-        await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+        await server.toys.wait_for(lambda: server.broadcaster.members == 1)
         (source,) = server.toys.topic.sources
         while len(source._events) < 100:
-            source.put(LARGE)
+            source.put(Event(LARGE))
             await asyncio.sleep(0)
-        await server.app.fan_out.round()
+        await server.broadcaster.scheduler.round()
         before = len(source._events)
         server.toys.topic.publish(LARGE)
-        await server.app.fan_out.round()
+        await server.broadcaster.scheduler.round()
         assert len(source._events) == before + 1
         (connection,) = server.app._connections
-        assert connection._outlet.transport.get_write_buffer_size() < 300_000
+        assert connection.outlet.transport.get_write_buffer_size() < 300_000
 
 
 async def test_stalled_client_does_not_delay_others() -> None:
@@ -86,11 +87,11 @@ async def test_stalled_client_does_not_delay_others() -> None:
     ):
         for client in (stalled, healthy):
             await client.subscribe(ROWS)
-        await server.toys.wait_for(lambda: server.app.fan_out.members == 2)
+        await server.toys.wait_for(lambda: server.broadcaster.members == 2)
         for _ in range(20):
             server.toys.topic.publish(LARGE)
             assert (await healthy.receive())["payload"]["data"]["rows"]["text"] == LARGE.text
-        assert server.app.fan_out.members == 2
+        assert server.broadcaster.members == 2
 
 
 async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
@@ -103,7 +104,7 @@ async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
                 await client.send(ping)
 
         (connection,) = server.app._connections
-        traffic, turns = server.app.fan_out.traffic, 100
+        traffic, turns = server.broadcaster.traffic, 100
         async with connected(server) as healthy:
             before = traffic.messages_received
             asking = asyncio.create_task(ask())
@@ -113,7 +114,7 @@ async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
             asking.cancel()
         # More than these the buffers do not hold the answers of.
         assert traffic.messages_received - before - turns < 10
-        assert connection._outlet.transport.get_write_buffer_size() < 100_000
+        assert connection.outlet.transport.get_write_buffer_size() < 100_000
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what was acknowledged")
@@ -122,13 +123,13 @@ async def test_client_that_reads_slowly_but_steadily_is_never_cut() -> None:
     options = {"ws": OutletProtocol.with_limits(PATIENT), "ws_ping_interval": None}
     async with serve(uvicorn_options=options) as server, stalling(server) as client:
         await client.subscribe(ROWS)
-        await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+        await server.toys.wait_for(lambda: server.broadcaster.members == 1)
         (connection,) = server.app._connections
-        outlet = connection._outlet
+        outlet = connection.outlet
         outlet.loop = clock = FakeLoop()
         for _ in range(20):
             server.toys.topic.publish(LARGE)
-        await server.app.fan_out.round()
+        await server.broadcaster.scheduler.round()
         assert outlet.transport.get_write_buffer_size() > 0
         sock = client.socket.transport.get_extra_info("socket")
         for _ in range(50):
@@ -138,6 +139,6 @@ async def test_client_that_reads_slowly_but_steadily_is_never_cut() -> None:
                     sock._sock.recv(512)
                 await asyncio.sleep(0)
             clock.advance(0.7 * PATIENT.send_timeout_s)
-        assert server.app.fan_out.members == 1
+        assert server.broadcaster.members == 1
         clock.advance(2 * PATIENT.send_timeout_s)
         await nothing_left(server)

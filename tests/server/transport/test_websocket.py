@@ -20,7 +20,7 @@ from graphql_api.auth.principal import ANYBODY, Principal
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
-from graphql_api.protocols.websocket import Limits
+from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.server.uvicorn_websocket import OutletProtocol
 from tests.conformance import raw_websocket
 from tests.fault.clock import LoopClock
@@ -47,7 +47,7 @@ async def nothing_left(running: Running) -> None:
     """See that no socket, operation, registration or task is left behind."""
     await running.toys.wait_for(lambda: running.app.connections == 0)
     assert running.app.operations == 0
-    assert running.app.fan_out.members == running.app.fan_out.groups == 0
+    assert running.broadcaster.members == running.broadcaster.groups == 0
     assert running.toys.topic.sources == []
     assert running.toys.open == running.toys.blocked == 0
     names = [task.get_name() for task in asyncio.all_tasks()]
@@ -225,7 +225,7 @@ class Bouncer(Access):
 
 async def test_client_that_is_not_to_be_served_is_forbidden() -> None:
     bouncer = Bouncer()
-    async with serve(gate=bouncer) as server:
+    async with serve(access=bouncer) as server:
         async with connected(server, {"am": "good"}) as client:
             assert await client.fence() == []
             assert bouncer.holds == 1
@@ -238,7 +238,7 @@ async def test_client_that_is_not_to_be_served_is_forbidden() -> None:
 
 async def test_client_is_forbidden_at_the_moment_when_it_is_not_to_be_served_any_more() -> None:
     bouncer = Bouncer()
-    async with serve(gate=bouncer) as server:
+    async with serve(access=bouncer) as server:
         async with connected(server, {"am": "good"}) as client:
             await client.subscribe("subscription { rows { value } }")
             await client.subscribe("{ blocked }", "b")
@@ -249,7 +249,7 @@ async def test_client_is_forbidden_at_the_moment_when_it_is_not_to_be_served_any
 
 
 async def test_decision_that_takes_too_long_is_a_timeout_of_the_initialisation() -> None:
-    async with serve(gate=Bouncer(), limits=Limits(connection_init_timeout_s=0.05)) as server:
+    async with serve(access=Bouncer(), limits=Limits(connection_init_timeout_s=0.05)) as server:
         async with opened(server) as client:
             await client.send({"type": "connection_init", "payload": {"am": "slow"}})
             assert await client.receive() == (4408, "Connection initialisation timeout")
@@ -259,7 +259,7 @@ async def test_decision_that_takes_too_long_is_a_timeout_of_the_initialisation()
 async def test_internal_error_closes_the_socket_and_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with serve(gate=Bouncer()) as server, opened(server) as client:
+    async with serve(access=Bouncer()) as server, opened(server) as client:
         await client.send({"type": "connection_init", "payload": {"am": "crashing"}})
         assert await client.receive() == (4500, "Internal server error")
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
@@ -540,7 +540,7 @@ async def test_equal_subscriptions_are_executed_once(server: Running) -> None:
         await one.subscribe(ROWS, "a")
         await one.subscribe(ROWS, "b")
         await other.subscribe(ROWS, "a")
-        await server.toys.wait_for(lambda: server.app.fan_out.members == 3)
+        await server.toys.wait_for(lambda: server.broadcaster.members == 3)
         server.toys.topic.publish(Row(value=1), Row(value=2))
         answers = [await one.receive() for _ in range(4)]
         assert [answer for answer in answers if answer["id"] == "a"] == [
@@ -549,7 +549,7 @@ async def test_equal_subscriptions_are_executed_once(server: Running) -> None:
         ]
         assert [answer["id"] for answer in answers].count("b") == 2
         assert await other.receive() == next_({"rows": {"value": 1}})
-        assert server.app.fan_out.executions == 2
+        assert server.broadcaster.traffic.executions == 2
 
 
 async def test_completed_subscription_is_gone_at_once(server: Running) -> None:
@@ -559,11 +559,11 @@ async def test_completed_subscription_is_gone_at_once(server: Running) -> None:
             await client.complete()
         await client.subscribe(ROWS)
         await client.fence()
-        await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+        await server.toys.wait_for(lambda: server.broadcaster.members == 1)
         assert len(server.toys.topic.sources) == server.app.operations == 1
         await client.complete()
         assert await client.fence() == []
-        assert server.app.fan_out.members == len(server.toys.topic.sources) == 0
+        assert server.broadcaster.members == len(server.toys.topic.sources) == 0
         server.toys.topic.publish(Row(value=1))
         assert await client.fence() == []
 
@@ -573,9 +573,9 @@ async def test_closed_socket_frees_its_subscriptions_and_no_others(server: Runni
         await staying.subscribe(ROWS)
         async with connected(server) as leaving:
             await leaving.subscribe(ROWS)
-            await server.toys.wait_for(lambda: server.app.fan_out.members == 2)
+            await server.toys.wait_for(lambda: server.broadcaster.members == 2)
         await server.toys.wait_for(lambda: server.app.connections == 1)
-        assert server.app.fan_out.members == len(server.toys.topic.sources) == 1
+        assert server.broadcaster.members == len(server.toys.topic.sources) == 1
         server.toys.topic.publish(Row(value=1))
         assert await staying.receive() == next_({"rows": {"value": 1}})
 
@@ -585,7 +585,7 @@ async def test_source_that_fails_is_an_error_of_its_operation(
 ) -> None:
     async with connected(server) as client:
         await client.subscribe(ROWS)
-        await server.toys.wait_for(lambda: server.app.fan_out.members == 1)
+        await server.toys.wait_for(lambda: server.broadcaster.members == 1)
         (source,) = server.toys.topic.sources
         source.failure = RuntimeError("a secret")
         server.toys.topic.publish(Row(value=1))
@@ -627,7 +627,7 @@ async def test_time_limit_of_somebody_else_is_an_internal_error(
                 await asyncio.Event().wait()
             raise AssertionError
 
-    async with serve(gate=Impatient()) as server, opened(server) as client:
+    async with serve(access=Impatient()) as server, opened(server) as client:
         await client.send({"type": "connection_init"})
         assert await client.receive() == (4500, "Internal server error")
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]

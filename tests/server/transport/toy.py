@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,10 +18,14 @@ from websockets.typing import Subprotocol
 
 from graphql_api.auth.principal import Principal
 from graphql_api.errors import BadCursorError
+from graphql_api.execution.broadcaster import Broadcaster
+from graphql_api.execution.runner import OperationRunner
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
-from graphql_api.protocols.websocket import GraphQLTransportWS, Limits
+from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
@@ -163,6 +167,7 @@ class Running:
     app: Any
     port: int
     toys: Toys
+    broadcaster: Broadcaster
 
     @property
     def url(self) -> str:
@@ -172,6 +177,7 @@ class Running:
 PATIENT_LIMITS = Limits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
 PATIENT_STREAMS = StreamLimits(close_timeout_s=3600.0)
 """Limits that no client exceeds because a machine is slow."""
+BACKEND_ARGUMENTS = {"access", "documents", "budgets", "clock"}
 
 
 @asynccontextmanager
@@ -187,7 +193,8 @@ async def serve(
         make: Makes the transport.
         wrap: What stands between it and uvicorn.
         uvicorn_options: More options of uvicorn.
-        arguments: More arguments of the transport. Its limits are patient ones, if absent.
+        arguments: More arguments of the transport, and of what stands behind it. Its limits are
+            patient ones, if absent.
     """
     global toys  # noqa: PLW0603 - resolvers have no other way to it
     toys = Toys()
@@ -196,7 +203,15 @@ async def serve(
         GraphQLHTTP: {"stream_limits": PATIENT_STREAMS},
     }
     arguments = patient.get(cast("type", make), {}) | arguments
-    app: Any = make(SCHEMA, _context, **arguments)
+    broadcaster = Broadcaster()
+    behind = {name: arguments.pop(name) for name in BACKEND_ARGUMENTS & arguments.keys()}
+    backend = Backend(
+        runner=OperationRunner(SCHEMA, broadcaster),
+        make_context=_context,
+        traffic=broadcaster.traffic,
+        **behind,
+    )
+    app: Any = make(backend, **arguments)
     options: dict[str, Any] = {
         "http": StreamingProtocol,
         "ws": OutletProtocol,
@@ -210,11 +225,11 @@ async def serve(
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     # uvicorn's main loop looks ten times a second whether it is to end. Tests do not wait for that.
-    async with app if hasattr(app, "__aenter__") else nullcontext():
+    async with broadcaster:
         await server.startup()
         try:
             port = server.servers[0].sockets[0].getsockname()[1]
-            yield Running(app, port, toys)
+            yield Running(app, port, toys, broadcaster)
         finally:
             for _ in range(100):  # uvicorn looks ten times a second whether clients have gone
                 if server.server_state.connections:

@@ -12,7 +12,7 @@ from graphql_api.auth.jwt import Keys, keys_of_key_file
 from graphql_api.auth.principal import ANYBODY, Principal, Verifier
 from graphql_api.auth.tokens import ApiToken, Tokens, new_token
 from graphql_api.errors import UnauthenticatedError
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 from graphql_api.watched_file import WatchedFile
 from tests.unit.auth.signing import public_pem, signed
 from tests.unit.auth.test_tokens import NOW, NOW_S

@@ -27,7 +27,7 @@ from graphql_api.auth.jwt import (
 )
 from graphql_api.auth.principal import InvalidTokenError, Principal
 from graphql_api.errors import ConfigurationError
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 from tests.unit.auth.signing import (
     SECRET,
     claims,

@@ -10,7 +10,7 @@ import pytest
 from graphql_api.auth.token_file import add_token, read_tokens, remove_token
 from graphql_api.auth.tokens import ApiToken, new_token
 from graphql_api.errors import ConfigurationError
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 
 
 def token(name: str = "ci") -> ApiToken:

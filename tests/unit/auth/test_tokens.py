@@ -10,7 +10,7 @@ import pytest
 from graphql_api.auth.principal import InvalidTokenError
 from graphql_api.auth.tokens import ApiToken, Tokens, new_token
 from graphql_api.errors import ConfigurationError
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 
 NOW = datetime(2026, 11, 23, 22, tzinfo=UTC)
 NOW_S = NOW.timestamp()

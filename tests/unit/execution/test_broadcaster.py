@@ -8,22 +8,20 @@ import itertools
 import logging
 import weakref
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack
+from functools import partial
 
 import pytest
+from graphql import GraphQLError
 
-from graphql_api.documents.request import Request
 from graphql_api.errors import BadCursorError
-from graphql_api.execution import broadcaster as fan_out_module
-from graphql_api.execution.broadcaster import FanOut
-from graphql_api.execution.member import EVENTS_AT_ONCE
+from graphql_api.execution import scheduler as scheduler_module
+from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.operation import RequestError, SubscriptionExecution
-from graphql_api.execution.sink import Framing
+from graphql_api.execution.scheduler import EVENTS_AT_ONCE
 from graphql_api.feeds.feed import STEPS_IN_A_ROW
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.feeds.view import Event
+from graphql_api.scopes import ALL_SCOPES, Scope
 from tests.unit.execution.toy import (
-    DOCUMENTS,
-    SCHEMA,
     FakeOutlet,
     Row,
     Topic,
@@ -39,9 +37,9 @@ READ = frozenset({Scope.READ})
 
 
 @pytest.fixture
-async def fan_out() -> AsyncIterator[FanOut]:
-    async with FanOut() as fan_out:
-        yield fan_out
+async def broadcaster() -> AsyncIterator[Broadcaster]:
+    async with Broadcaster() as broadcaster:
+        yield broadcaster
 
 
 @pytest.fixture
@@ -50,21 +48,23 @@ def topic() -> Topic:
 
 
 async def test_members_get_the_same_payload_with_their_own_ids(
-    fan_out: FanOut, topic: Topic
+    broadcaster: Broadcaster, topic: Topic
 ) -> None:
     outlets = [FakeOutlet() for _ in range(5)]
     for i, outlet in enumerate(outlets):
-        await join(fan_out, context(topic), outlet, id_=f'"{i}"')
+        await join(broadcaster, context(topic), outlet, id_=f'"{i}"')
     topic.publish(Row(value=1), Row(value=2))
-    await served(fan_out)
+    await served(broadcaster)
     for i, outlet in enumerate(outlets):
         assert [message["id"] for message in outlet.messages] == [f'"{i}"'] * 2
         assert outlet.data == [{"rows": {"value": 1}}, {"rows": {"value": 2}}]
         assert outlet.writes == 1
-    assert fan_out.executions == 2
+    assert broadcaster.traffic.executions == 2
 
 
-async def test_nobody_shares_with_whom_anything_differs(fan_out: FanOut, topic: Topic) -> None:
+async def test_nobody_shares_with_whom_anything_differs(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
     one = "subscription ($w: Int) { rows(where: $w) { value } }"
     for query, scopes, variables in (
         (one, ALL_SCOPES, {}),
@@ -77,63 +77,65 @@ async def test_nobody_shares_with_whom_anything_differs(fan_out: FanOut, topic: 
         (one + " ", ALL_SCOPES, {"w": 1}),
     ):
         try:
-            await join(fan_out, context(topic, scopes), FakeOutlet(), query, **variables)
+            await join(broadcaster, context(topic, scopes), FakeOutlet(), query, **variables)
         except RequestError:
             assert variables == {"w": True}
     topic.publish(Row(value=1))
-    await served(fan_out)
-    assert fan_out.groups == fan_out.executions == 7
+    await served(broadcaster)
+    assert broadcaster.groups == broadcaster.traffic.executions == 7
 
 
-async def test_where_events_begin_makes_no_difference(fan_out: FanOut, topic: Topic) -> None:
+async def test_where_events_begin_makes_no_difference(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
     query = "subscription ($s: String) { rows(since: $s) { value } }"
     for since in ("a", "b", None):
-        await join(fan_out, context(topic), FakeOutlet(), query, s=since)
+        await join(broadcaster, context(topic), FakeOutlet(), query, s=since)
     topic.publish(Row(value=1))
-    await served(fan_out)
-    assert fan_out.groups == fan_out.executions == 1
+    await served(broadcaster)
+    assert broadcaster.groups == broadcaster.traffic.executions == 1
 
 
 async def test_equal_events_that_are_two_objects_are_two_events(
-    fan_out: FanOut, topic: Topic
+    broadcaster: Broadcaster, topic: Topic
 ) -> None:
     for _ in range(2):
-        await join(fan_out, context(topic), FakeOutlet())
+        await join(broadcaster, context(topic), FakeOutlet())
     topic.publish(Row(value=1), Row(value=1))
-    await served(fan_out)
-    assert fan_out.executions == 2
+    await served(broadcaster)
+    assert broadcaster.traffic.executions == 2
 
 
-async def test_last_member_frees_the_group(fan_out: FanOut, topic: Topic) -> None:
-    members = [await join(fan_out, context(topic), FakeOutlet()) for _ in range(3)]
+async def test_last_member_frees_the_group(broadcaster: Broadcaster, topic: Topic) -> None:
+    members = [await join(broadcaster, context(topic), FakeOutlet()) for _ in range(3)]
     event = Row(value=1)
     reference = weakref.ref(event)
     topic.publish(event)
     del event
-    await served(fan_out)
-    assert fan_out.results == 1
+    await served(broadcaster)
+    assert broadcaster.results == 1
     assert reference() is not None
     for member in members:
         member.leave()
         member.leave()
-    assert (fan_out.groups, fan_out.members, fan_out.results) == (0, 0, 0)
+    assert (broadcaster.groups, broadcaster.members, broadcaster.results) == (0, 0, 0)
     assert topic.sources == []
     gc.collect()
     assert reference() is None
 
 
-async def test_memory_keeps_only_the_last_events_alive(topic: Topic) -> None:
-    async with FanOut(recent_events=2) as fan_out:
+async def test_payloads_of_the_last_events_are_kept_alone(topic: Topic) -> None:
+    async with Broadcaster(max_encoded_events=2) as broadcaster:
         for _ in range(2):
-            await join(fan_out, context(topic), FakeOutlet())
+            await join(broadcaster, context(topic), FakeOutlet())
         events = [
             weakref.ref(row) for row in (Row(value=i) for i in range(5)) if publish(topic, row)
         ]
-        await served(fan_out)
+        await served(broadcaster)
         gc.collect()
         alive = [event() for event in events]
         assert [row.value for row in alive if row is not None] == [3, 4]
-        assert fan_out.results == 2
+        assert broadcaster.results == 2
 
 
 def publish(topic: Topic, row: Row) -> bool:
@@ -141,127 +143,132 @@ def publish(topic: Topic, row: Row) -> bool:
     return True
 
 
-async def test_result_is_used_again_while_its_event_lives(topic: Topic) -> None:
-    async with FanOut(recent_events=0) as fan_out:
-        event = Row(value=1)
+async def test_payload_is_used_again_by_those_who_come_later(topic: Topic) -> None:
+    async with Broadcaster(max_encoded_events=1) as broadcaster:
+        event = Event(Row(value=1))
         for _ in range(2):
-            await join(fan_out, context(topic), FakeOutlet())
-        topic.publish(event)
-        await served(fan_out)
-        await join(fan_out, context(topic), late := FakeOutlet())
+            await join(broadcaster, context(topic), FakeOutlet())
+        for source in topic.sources:
+            source.put(event)
+        await served(broadcaster)
+        await join(broadcaster, context(topic), late := FakeOutlet())
         topic.sources[-1].put(event)
-        await served(fan_out)
+        await served(broadcaster)
         assert late.data == [{"rows": {"value": 1}}]
-        assert fan_out.executions == 1
+        assert broadcaster.traffic.executions == 1
 
 
 async def test_results_are_bounded(topic: Topic) -> None:
-    async with FanOut(max_result_bytes=2000) as fan_out:
+    async with Broadcaster(max_encoding_bytes=2000) as broadcaster:
         for _ in range(2):
-            await join(fan_out, context(topic), FakeOutlet())
+            await join(broadcaster, context(topic), FakeOutlet())
         topic.publish(*(Row(value=i) for i in range(30)))
-        await served(fan_out)
-        assert 0 < fan_out.results <= 5
+        await served(broadcaster)
+        assert 0 < broadcaster.results <= 5
 
 
 # Turns
 
 
 async def test_member_with_much_to_send_does_not_keep_others_waiting(
-    fan_out: FanOut, topic: Topic
+    broadcaster: Broadcaster, topic: Topic
 ) -> None:
     greedy, modest = FakeOutlet(), FakeOutlet()
-    await join(fan_out, context(topic), greedy)
-    await join(fan_out, context(topic), modest)
+    await join(broadcaster, context(topic), greedy)
+    await join(broadcaster, context(topic), modest)
     many, few = topic.sources
-    many.put(*(Row(value=i) for i in range(1000)))
-    few.put(Row(value=0))
-    await fan_out.round()
+    many.put(*(Event(Row(value=i)) for i in range(1000)))
+    few.put(Event(Row(value=0)))
+    await broadcaster.scheduler.round()
     assert len(modest.frames) == 1
-    turns = fan_out_module._TURNS_IN_A_ROUND + 1  # one until the round's end is noticed
+    turns = scheduler_module._PASSES_IN_A_ROUND + 1  # one until the round's end is noticed
     assert 0 < len(greedy.frames) <= turns * EVENTS_AT_ONCE
-    await served(fan_out)
+    await served(broadcaster)
     assert [data["rows"]["value"] for data in greedy.data] == list(range(1000))
 
 
 async def test_event_loop_has_its_turn_between(topic: Topic) -> None:
-    now_s = itertools.count(step=fan_out_module._TURN_S / 10)
-    async with FanOut(clock=lambda: next(now_s)) as fan_out:
+    now_s = itertools.count(step=scheduler_module._TURN_S / 10)
+    async with Broadcaster(clock=lambda: next(now_s)) as broadcaster:
         outlets = [FakeOutlet() for _ in range(50)]
         for outlet in outlets:
-            await join(fan_out, context(topic), outlet)
-        await served(fan_out)
+            await join(broadcaster, context(topic), outlet)
+        await served(broadcaster)
         topic.publish(Row(value=1))
         for turn in range(1, 6):
             await asyncio.sleep(0)
             assert abs(sum(len(outlet.frames) for outlet in outlets) - turn * 10) <= turn
-        await served(fan_out)
+        await served(broadcaster)
         assert all(len(outlet.frames) == 1 for outlet in outlets)
 
 
-async def test_full_outlet_holds_up_nobody_and_loses_nothing(fan_out: FanOut, topic: Topic) -> None:
+async def test_full_outlet_holds_up_nobody_and_loses_nothing(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
     full, other = FakeOutlet(room=False), FakeOutlet()
-    await join(fan_out, context(topic), full)
-    await join(fan_out, context(topic), other)
+    await join(broadcaster, context(topic), full)
+    await join(broadcaster, context(topic), other)
     for i in range(3):
         topic.publish(Row(value=i))
-        await served(fan_out)
+        await served(broadcaster)
     assert full.frames == []
     assert len(other.frames) == 3
     assert len(full._callbacks) == 1
     full.make_room()
-    await served(fan_out)
+    await served(broadcaster)
     assert full.data == other.data
 
 
 async def test_events_are_taken_from_the_source_only_when_there_is_room(
-    fan_out: FanOut, topic: Topic
+    broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    await join(fan_out, context(topic), FakeOutlet(room=False))
+    await join(broadcaster, context(topic), FakeOutlet(room=False))
     topic.publish(Row(value=1))
-    await served(fan_out)
+    await served(broadcaster)
     assert len(topic.sources[0]._events) == 1
 
 
 @pytest.mark.parametrize(("id_", "frames"), [("a", 2), ("an id is a part of each message", 1)])
 async def test_large_messages_leave_room_for_others(
-    id_: str, frames: int, fan_out: FanOut, topic: Topic, monkeypatch: pytest.MonkeyPatch
+    id_: str, frames: int, broadcaster: Broadcaster, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphql_api.execution.member._BYTES_AT_ONCE", 80)
-    await join(fan_out, context(topic), outlet := FakeOutlet(), id_=id_)
-    await served(fan_out)
+    monkeypatch.setattr("graphql_api.execution.group._BYTES_AT_ONCE", 80)
+    await join(broadcaster, context(topic), outlet := FakeOutlet(), id_=id_)
+    await served(broadcaster)
     topic.publish(*(Row(value=i) for i in range(10)))
     await asyncio.sleep(0)
     assert len(outlet.frames) == frames
 
 
-async def test_round_waits_for_all_who_were_ready(fan_out: FanOut, topic: Topic) -> None:
+async def test_round_waits_for_all_who_were_ready(broadcaster: Broadcaster, topic: Topic) -> None:
     outlets = [FakeOutlet() for _ in range(100)]
     for outlet in outlets:
-        await join(fan_out, context(topic), outlet)
+        await join(broadcaster, context(topic), outlet)
     topic.publish(Row(value=1))
-    await fan_out.round()
+    await broadcaster.scheduler.round()
     assert all(outlet.frames for outlet in outlets)
-    await fan_out.round()
+    await broadcaster.scheduler.round()
 
 
 async def test_round_is_long_enough_for_all_that_a_feed_applies_between_two(
-    fan_out: FanOut, topic: Topic
+    broadcaster: Broadcaster, topic: Topic
 ) -> None:
     outlets = [FakeOutlet() for _ in range(50)]
     for outlet in outlets:
-        await join(fan_out, context(topic), outlet)
+        await join(broadcaster, context(topic), outlet)
     topic.publish(*(Row(value=i) for i in range(STEPS_IN_A_ROW)))
-    await fan_out.round()
+    await broadcaster.scheduler.round()
     assert all(len(outlet.frames) == STEPS_IN_A_ROW for outlet in outlets)
 
 
-async def test_member_that_has_left_gets_nothing_more(fan_out: FanOut, topic: Topic) -> None:
-    leaving = await join(fan_out, context(topic), outlet := FakeOutlet())
-    await join(fan_out, context(topic), FakeOutlet())
+async def test_member_that_has_left_gets_nothing_more(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
+    leaving = await join(broadcaster, context(topic), outlet := FakeOutlet())
+    await join(broadcaster, context(topic), FakeOutlet())
     topic.publish(Row(value=1))
     leaving.leave()
-    await served(fan_out)
+    await served(broadcaster)
     assert outlet.frames == []
 
 
@@ -269,13 +276,13 @@ async def test_member_that_has_left_gets_nothing_more(fan_out: FanOut, topic: To
 
 
 async def test_error_of_a_field_is_masked_and_logged_once(
-    fan_out: FanOut, topic: Topic, caplog: pytest.LogCaptureFixture
+    broadcaster: Broadcaster, topic: Topic, caplog: pytest.LogCaptureFixture
 ) -> None:
     outlets = [FakeOutlet() for _ in range(3)]
     for outlet in outlets:
-        await join(fan_out, context(topic), outlet, "subscription { rows { bad } }")
+        await join(broadcaster, context(topic), outlet, "subscription { rows { bad } }")
     topic.publish(Row(value=1))
-    await served(fan_out)
+    await served(broadcaster)
     for outlet in outlets:
         (payload,) = (message["payload"] for message in outlet.messages)
         assert payload["data"] is None
@@ -285,29 +292,31 @@ async def test_error_of_a_field_is_masked_and_logged_once(
 
 
 async def test_source_that_fails_ends_its_member_only(
-    fan_out: FanOut, topic: Topic, caplog: pytest.LogCaptureFixture
+    broadcaster: Broadcaster, topic: Topic, caplog: pytest.LogCaptureFixture
 ) -> None:
-    failures: list[RequestError] = []
+    failures: list[GraphQLError] = []
     for _ in range(2):
-        await join(fan_out, context(topic), FakeOutlet(), on_failure=failures.append)
-    await join(fan_out, context(topic), healthy := FakeOutlet())
+        await join(broadcaster, context(topic), FakeOutlet(), failures=failures)
+    await join(broadcaster, context(topic), healthy := FakeOutlet())
     topic.sources[0].failure = RuntimeError("a secret")
     topic.sources[1].failure = BadCursorError("no")
     topic.publish(Row(value=1))
-    await served(fan_out)
-    codes = [error.formatted["extensions"]["code"] for f in failures for error in f.errors]
+    await served(broadcaster)
+    codes = [error.formatted["extensions"]["code"] for error in failures]
     assert codes == ["INTERNAL_SERVER_ERROR", "BAD_CURSOR"]
-    assert len(healthy.frames) == len(topic.sources) == fan_out.members == 1
+    assert len(healthy.frames) == len(topic.sources) == broadcaster.members == 1
     assert len([record for record in caplog.records if record.exc_info]) == 1
 
 
-async def test_outlet_that_fails_keeps_nobody_waiting(fan_out: FanOut, topic: Topic) -> None:
+async def test_outlet_that_fails_keeps_nobody_waiting(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
     class BrokenOutlet(FakeOutlet):
         def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
             raise RuntimeError("a defect")
 
-    await join(fan_out, context(topic), BrokenOutlet())
-    await join(fan_out, context(topic), healthy := FakeOutlet())
+    await join(broadcaster, context(topic), BrokenOutlet())
+    await join(broadcaster, context(topic), healthy := FakeOutlet())
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     loop.set_exception_handler(lambda *_: told.set())
@@ -318,11 +327,11 @@ async def test_outlet_that_fails_keeps_nobody_waiting(fan_out: FanOut, topic: To
 
 
 async def test_event_that_cannot_be_encoded_is_an_error_and_the_next_is_sent(
-    fan_out: FanOut, topic: Topic, caplog: pytest.LogCaptureFixture
+    broadcaster: Broadcaster, topic: Topic, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await join(fan_out, context(topic), outlet := FakeOutlet())
+    await join(broadcaster, context(topic), outlet := FakeOutlet())
     topic.publish(object(), Row(value=2))
-    await served(fan_out)
+    await served(broadcaster)
     first, second = (message["payload"] for message in outlet.messages)
     assert first["errors"][0]["message"] == "Internal error"
     assert second == {"data": {"rows": {"value": 2}}}
@@ -332,7 +341,7 @@ async def test_event_that_cannot_be_encoded_is_an_error_and_the_next_is_sent(
 @pytest.mark.parametrize("query", [VALUE, SLOW])
 async def test_event_that_fails_for_all_is_logged_once(
     query: str,
-    fan_out: FanOut,
+    broadcaster: Broadcaster,
     topic: Topic,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -343,7 +352,7 @@ async def test_event_that_fails_for_all_is_logged_once(
     monkeypatch.setattr(SubscriptionExecution, "encode", fail)
     outlets = [FakeOutlet() for _ in range(3)]
     for outlet in outlets:
-        await join(fan_out, context(topic), outlet, query)
+        await join(broadcaster, context(topic), outlet, query)
     topic.go.set()
     topic.publish(Row(value=1))
     async with asyncio.timeout(10):
@@ -360,26 +369,11 @@ async def test_extensions_are_left_with_the_last_who_needs_them(topic: Topic) ->
         left.append(name)
         raise RuntimeError("an extension is broken")
 
-    async with FanOut() as fan_out:
-        members = []
-        request = Request(VALUE)
-        document, _ = request.operation(DOCUMENTS)
-        for name in ("founder", "other"):
-            execution = SubscriptionExecution(SCHEMA, request, document, context(topic))
-            source = await execution.subscribe()
-            stack = ExitStack()
-            stack.callback(leave, name)
-            members.append(
-                fan_out.join(
-                    "key",
-                    execution,
-                    source,  # type: ignore[arg-type]
-                    FakeOutlet(),
-                    framing=Framing(b"", b""),
-                    on_failure=lambda _: None,
-                    on_leave=stack.close,
-                )
-            )
+    async with Broadcaster() as broadcaster:
+        members = [
+            await join(broadcaster, context(topic), FakeOutlet(), on_leave=partial(leave, name))
+            for name in ("founder", "other")
+        ]
         members[0].leave()
         assert left == []
         members[1].leave()
@@ -390,40 +384,45 @@ async def test_extensions_are_left_with_the_last_who_needs_them(topic: Topic) ->
 
 
 async def test_result_that_takes_its_time_is_awaited_once_for_all(
-    fan_out: FanOut, topic: Topic
+    broadcaster: Broadcaster, topic: Topic
 ) -> None:
     outlets = [FakeOutlet() for _ in range(3)]
     for outlet in outlets:
-        await join(fan_out, context(topic), outlet, SLOW)
+        await join(broadcaster, context(topic), outlet, SLOW)
     topic.publish(Row(value=1), Row(value=2))
-    await served(fan_out)
+    await served(broadcaster)
     assert topic.slow_calls == 0 or not any(outlet.frames for outlet in outlets)
     topic.go.set()
     async with asyncio.timeout(10):
         while not all(len(outlet.frames) == 2 for outlet in outlets):
             await asyncio.sleep(0)
     assert outlets[0].data == [{"rows": {"slow": 1}}, {"rows": {"slow": 2}}]
-    assert topic.slow_calls == fan_out.executions == 2
+    assert topic.slow_calls == broadcaster.traffic.executions == 2
 
 
-async def test_member_that_waits_for_a_result_may_leave(fan_out: FanOut, topic: Topic) -> None:
-    members = [await join(fan_out, context(topic), FakeOutlet(), SLOW) for _ in range(2)]
+async def test_member_that_waits_for_a_result_may_leave(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
+    outlets = [FakeOutlet() for _ in range(2)]
+    members = [await join(broadcaster, context(topic), outlet, SLOW) for outlet in outlets]
     topic.publish(Row(value=1))
-    await served(fan_out)
+    await served(broadcaster)
     await asyncio.sleep(0)
     members[0].leave()
     assert topic.slow_calls == 1
     topic.go.set()
     async with asyncio.timeout(10):
-        while not members[1]._outlet.frames:  # type: ignore[attr-defined]
+        while not outlets[1].frames:
             await asyncio.sleep(0)
-    assert members[0]._outlet.frames == []  # type: ignore[attr-defined]
+    assert outlets[0].frames == []
 
 
-async def test_nobody_awaits_a_result_that_nobody_wants(fan_out: FanOut, topic: Topic) -> None:
-    member = await join(fan_out, context(topic), FakeOutlet(), SLOW)
+async def test_nobody_awaits_a_result_that_nobody_wants(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
+    member = await join(broadcaster, context(topic), FakeOutlet(), SLOW)
     topic.publish(Row(value=1))
-    await served(fan_out)
+    await served(broadcaster)
     await asyncio.sleep(0)
     running = [task for task in asyncio.all_tasks() if task.get_name() == "shared execution"]
     assert len(running) == 1
@@ -432,12 +431,14 @@ async def test_nobody_awaits_a_result_that_nobody_wants(fan_out: FanOut, topic: 
     assert running[0].cancelled()
 
 
-async def test_member_may_leave_before_its_result_is_awaited(fan_out: FanOut, topic: Topic) -> None:
+async def test_member_may_leave_before_its_result_is_awaited(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
     """As when a `complete` comes in the same turn of the event loop as the change."""
-    member = await join(fan_out, context(topic), FakeOutlet(), SLOW)
-    await served(fan_out)
+    member = await join(broadcaster, context(topic), FakeOutlet(), SLOW)
+    await served(broadcaster)
     topic.publish(Row(value=1))
-    fan_out._turn()
+    broadcaster.scheduler._turn()
     (task,) = (task for task in asyncio.all_tasks() if task.get_name() == "shared execution")
     member.leave()
     await asyncio.wait([task])
@@ -446,16 +447,16 @@ async def test_member_may_leave_before_its_result_is_awaited(fan_out: FanOut, to
 
 
 async def test_end_of_the_server_ends_what_is_awaited(topic: Topic) -> None:
-    async with FanOut() as fan_out:
-        await join(fan_out, context(topic), FakeOutlet(), SLOW)
+    async with Broadcaster() as broadcaster:
+        await join(broadcaster, context(topic), FakeOutlet(), SLOW)
         topic.publish(Row(value=1))
-        await served(fan_out)
+        await served(broadcaster)
         await asyncio.sleep(0)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "shared execution"]
 
 
-async def test_round_gives_the_event_loop_its_turn_in_any_case(fan_out: FanOut) -> None:
+async def test_round_gives_the_event_loop_its_turn_in_any_case(broadcaster: Broadcaster) -> None:
     turns: list[str] = []
     asyncio.get_running_loop().call_soon(turns.append, "loop")
-    await fan_out.round()
+    await broadcaster.scheduler.round()
     assert turns == ["loop"]

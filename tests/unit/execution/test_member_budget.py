@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from graphql_api.execution.broadcaster import FanOut
+from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.limits.cpu_budget import ClientBudget
 from tests.unit.execution.toy import FakeOutlet, Row, Topic, context, join, served
 from tests.unit.limits.test_cpu_budget import World
 
 
 @pytest.fixture
-async def fan_out() -> AsyncIterator[FanOut]:
-    async with FanOut() as fan_out:
-        yield fan_out
+async def broadcaster() -> AsyncIterator[Broadcaster]:
+    async with Broadcaster() as broadcaster:
+        yield broadcaster
 
 
 class WorkingRow(Row):
@@ -36,30 +36,30 @@ def overdrawn(client: ClientBudget) -> bool:
     return client.wait_s > 0
 
 
-async def test_work_for_one_member_is_charged_to_its_client(fan_out: FanOut) -> None:
+async def test_work_for_one_member_is_charged_to_its_client(broadcaster: Broadcaster) -> None:
     world, topic, outlet = World(), Topic(), FakeOutlet()
     client = world.client("a")
-    await join(fan_out, context(topic), outlet, budget=client)
+    await join(broadcaster, context(topic), outlet, budget=client)
     topic.publish(WorkingRow(world, 1), WorkingRow(world, 2))
-    await served(fan_out)
+    await served(broadcaster)
     assert outlet.data == [{"rows": {"value": 1}}, {"rows": {"value": 2}}]
     assert overdrawn(client)
 
 
-async def test_work_for_several_members_is_charged_to_no_client(fan_out: FanOut) -> None:
+async def test_work_for_several_members_is_charged_to_no_client(broadcaster: Broadcaster) -> None:
     world, topic = World(), Topic()
     clients = [world.client("a"), world.client("b")]
     outlets = [FakeOutlet(), FakeOutlet()]
     for client, outlet in zip(clients, outlets, strict=True):
-        await join(fan_out, context(topic), outlet, budget=client)
+        await join(broadcaster, context(topic), outlet, budget=client)
     topic.publish(WorkingRow(world, 1), WorkingRow(world, 2), WorkingRow(world, 3))
-    await served(fan_out)
+    await served(broadcaster)
     assert [len(outlet.data) for outlet in outlets] == [3, 3]
     assert not any(map(overdrawn, clients))
 
 
 async def test_member_over_its_budget_waits_and_others_are_served(
-    fan_out: FanOut, monkeypatch: pytest.MonkeyPatch
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, topic, other_topic = World(), Topic(), Topic()
     client = world.client("a")
@@ -67,22 +67,22 @@ async def test_member_over_its_budget_waits_and_others_are_served(
     later: list[tuple[float, object]] = []
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "call_later", lambda delay, go_on: later.append((delay, go_on)))
-    await join(fan_out, context(topic), late, budget=client)
+    await join(broadcaster, context(topic), late, budget=client)
     query = "subscription other { rows { value } }"
-    await join(fan_out, context(other_topic), prompt, query, budget=world.client("b"))
-    await served(fan_out)
+    await join(broadcaster, context(other_topic), prompt, query, budget=world.client("b"))
+    await served(broadcaster)
     client.spend(1.2)
     topic.publish(Row(value=1))
     other_topic.publish(Row(value=2))
-    await served(fan_out)
+    await served(broadcaster)
     assert (late.data, prompt.data) == ([], [{"rows": {"value": 2}}])
     ((delay, go_on),) = later
     assert delay == pytest.approx(2.0)
     topic.publish(Row(value=3))
-    await served(fan_out)
+    await served(broadcaster)
     assert late.data == [], "it is woken, and still waits"
     world.clock.now_s += delay
     assert callable(go_on)
     go_on()
-    await served(fan_out)
+    await served(broadcaster)
     assert late.data == [{"rows": {"value": 1}}, {"rows": {"value": 3}}]

@@ -12,9 +12,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphql_api.execution.broadcaster import FanOut
+from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.schema import Context
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.scopes import ALL_SCOPES, Scope
 from tests.unit.execution.toy import FakeOutlet, join, served
 from tests.unit.schema import documents
 from tests.unit.schema.harness import Server, serve
@@ -102,23 +102,23 @@ class Table:
 
 
 @asynccontextmanager
-async def served_policies() -> AsyncIterator[tuple[Server, Table, FanOut]]:
+async def served_policies() -> AsyncIterator[tuple[Server, Table, Broadcaster]]:
     rows = {key: policy(key, name) for key, name in (("p", "a"), ("q", "b"))}
     async with (
         serve({"policy": list(rows.values()), "schedule": []}) as server,
-        FanOut() as fan_out,
+        Broadcaster() as broadcaster,
     ):
-        yield server, Table(server, rows), fan_out
+        yield server, Table(server, rows), broadcaster
 
 
-async def settled(server: Server, fan_out: FanOut) -> None:
+async def settled(server: Server, broadcaster: Broadcaster) -> None:
     """Wait until all that was written has been served."""
     for queue in server.source._changes.values():
         while not queue.empty():
             await asyncio.sleep(0)
     for _ in range(5):
         await asyncio.sleep(0)
-        await served(fan_out)
+        await served(broadcaster)
 
 
 async def alone(server: Server, subscriber: Subscriber, results: list[Any]) -> None:
@@ -134,7 +134,7 @@ async def alone(server: Server, subscriber: Subscriber, results: list[Any]) -> N
 async def test_everybody_is_sent_what_they_would_be_sent_alone(
     subscribers: list[Subscriber], writes: list[tuple[str, str | None]]
 ) -> None:
-    async with served_policies() as (server, table, fan_out):
+    async with served_policies() as (server, table, broadcaster):
         outlets = [FakeOutlet() for _ in subscribers]
         expected: list[list[Any]] = [[] for _ in subscribers]
         async with asyncio.TaskGroup() as tasks:
@@ -145,29 +145,29 @@ async def test_everybody_is_sent_what_they_would_be_sent_alone(
             for subscriber, outlet in zip(subscribers, outlets, strict=True):
                 context = Context(server.context.feeds, server.context.store, 5, subscriber.scopes)
                 await join(
-                    fan_out,
+                    broadcaster,
                     context,
                     outlet,
                     subscriber.query,
                     schema=server.schema,
                     **subscriber.variables,
                 )
-            await settled(server, fan_out)
+            await settled(server, broadcaster)
             for key, name in writes:
                 table.write(key, name)
-                await settled(server, fan_out)
-            assert fan_out.groups == len({subscriber.group for subscriber in subscribers})
+                await settled(server, broadcaster)
+            assert broadcaster.groups == len({subscriber.group for subscriber in subscribers})
             assert [outlet.data for outlet in outlets] == expected
             for oracle in oracles:
                 oracle.cancel()
 
 
 async def test_change_is_executed_once_for_each_group() -> None:
-    async with served_policies() as (server, table, fan_out):
+    async with served_policies() as (server, table, broadcaster):
         for i in range(3):
             for where in (None, {"nameContains": "a"}, {"nameContains": "nobody"}):
                 await join(
-                    fan_out,
+                    broadcaster,
                     server.context,
                     FakeOutlet(),
                     QUERIES[0],
@@ -176,33 +176,35 @@ async def test_change_is_executed_once_for_each_group() -> None:
                     w=where,
                     i=False,
                 )
-        await settled(server, fan_out)
-        before = fan_out.executions
+        await settled(server, broadcaster)
+        before = broadcaster.traffic.executions
         table.write("p", "abc")
-        await settled(server, fan_out)
-        assert fan_out.executions - before == 2
+        await settled(server, broadcaster)
+        assert broadcaster.traffic.executions - before == 2
 
 
 async def test_snapshot_is_executed_once_for_a_group() -> None:
-    async with served_policies() as (server, _, fan_out):
+    async with served_policies() as (server, _, broadcaster):
         outlets = [FakeOutlet() for _ in range(4)]
         for outlet in outlets[:2]:
-            await join(fan_out, server.context, outlet, QUERIES[0], schema=server.schema)
-        await settled(server, fan_out)
-        before = fan_out.executions
+            await join(broadcaster, server.context, outlet, QUERIES[0], schema=server.schema)
+        await settled(server, broadcaster)
+        before = broadcaster.traffic.executions
         for outlet in outlets[2:]:
-            await join(fan_out, server.context, outlet, QUERIES[0], schema=server.schema)
-        await settled(server, fan_out)
+            await join(broadcaster, server.context, outlet, QUERIES[0], schema=server.schema)
+        await settled(server, broadcaster)
         statuses = 4  # INITIALIZING and READY of both
-        assert fan_out.executions - before <= statuses
+        assert broadcaster.traffic.executions - before <= statuses
         added = [[row for row in outlet.data if "policy" in str(row)] for outlet in outlets]
         assert added[0] == added[1] == added[2] == added[3]
 
 
 async def test_resumed_stretch_is_executed_once_for_a_group() -> None:
-    async with served_policies() as (server, table, fan_out):
-        await join(fan_out, server.context, first := FakeOutlet(), QUERIES[0], schema=server.schema)
-        await settled(server, fan_out)
+    async with served_policies() as (server, table, broadcaster):
+        await join(
+            broadcaster, server.context, first := FakeOutlet(), QUERIES[0], schema=server.schema
+        )
+        await settled(server, broadcaster)
         (cursor,) = {
             data["policyChanges"]["cursor"]
             for data in first.data
@@ -210,15 +212,17 @@ async def test_resumed_stretch_is_executed_once_for_a_group() -> None:
         }
         for i in range(5):
             table.write("p", f"name {i}")
-        await settled(server, fan_out)
+        await settled(server, broadcaster)
         outlets = [FakeOutlet() for _ in range(3)]
         for outlet in outlets:
-            await join(fan_out, server.context, outlet, QUERIES[0], schema=server.schema, s=cursor)
-        before = fan_out.executions
-        await settled(server, fan_out)
+            await join(
+                broadcaster, server.context, outlet, QUERIES[0], schema=server.schema, s=cursor
+            )
+        before = broadcaster.traffic.executions
+        await settled(server, broadcaster)
         names = [data["policyChanges"].get("policy", {}).get("name") for data in outlets[0].data]
         assert names == [f"name {i}" for i in range(5)] + [None]
-        assert fan_out.executions - before <= 5 + 3
+        assert broadcaster.traffic.executions - before <= 5 + 3
 
 
 # Results that read another feed
@@ -228,22 +232,24 @@ async def test_result_that_read_another_feed_holds_while_that_feed_stands() -> N
     schedule = documents.SCHEDULE | {"policy_id": "p"}
     async with (
         serve({"policy": [policy("p", "old")], "schedule": [schedule]}) as server,
-        FanOut() as fan_out,
+        Broadcaster() as broadcaster,
     ):
         outlets = [FakeOutlet() for _ in range(4)]
 
         async def subscribe(outlet: FakeOutlet) -> int:
-            before = fan_out.executions
-            await join(fan_out, replace(server.context), outlet, SCHEDULES, schema=server.schema)
-            await settled(server, fan_out)
-            return fan_out.executions - before
+            before = broadcaster.traffic.executions
+            await join(
+                broadcaster, replace(server.context), outlet, SCHEDULES, schema=server.schema
+            )
+            await settled(server, broadcaster)
+            return broadcaster.traffic.executions - before
 
         statuses = 2
         assert await subscribe(outlets[0]) == 1 + statuses
         assert await subscribe(outlets[1]) == 1 + statuses  # one member remembers nothing
         assert await subscribe(outlets[2]) == 0
         server.source.change("policy", policy("p", "old"), policy("p", "new"))
-        await settled(server, fan_out)
+        await settled(server, broadcaster)
         assert await subscribe(outlets[3]) == 1  # the row, not the statuses
         names = [
             data["scheduleChanges"]["schedule"]["policy"]["name"]

@@ -10,21 +10,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Request
-from graphql_api.execution.broadcaster import FanOut
-from graphql_api.execution.group import group_key
-from graphql_api.execution.member import Member, SharedSource
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
-from graphql_api.execution.sink import Framing
+from graphql_api.execution.broadcaster import Broadcaster
+from graphql_api.execution.group import Member
+from graphql_api.execution.operation import SubscriptionExecution
+from graphql_api.execution.responder import Framing
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.subscription import EventSource
+from graphql_api.feeds.view import Event
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import messages
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.scopes import ALL_SCOPES, Scope
 from tests.no_store import NoStore
 
 
@@ -49,27 +51,28 @@ class Topic:
         self.go = asyncio.Event()
         self.slow_calls = 0
 
-    def publish(self, *events: object) -> None:
+    def publish(self, *values: object) -> None:
+        events = [Event(value) for value in values]
         for source in self.sources:
             source.put(*events)
 
 
-class ToySource(AsyncIterator[Any]):
-    """A `SharedSource`; it is an async iterator, too, as resolvers must return one."""
+class ToySource(EventSource[Any], AsyncIterator[Any]):
+    """Events that a test puts; an async iterator, too, as resolvers must return one."""
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
-        self._events: deque[object] = deque()
+        self._events: deque[Event[Any]] = deque()
         self._callback: Callable[[], None] | None = None
         self.failure: Exception | None = None
         topic.sources.append(self)
 
-    def put(self, *events: object) -> None:
+    def put(self, *events: Event[Any]) -> None:
         self._events.extend(events)
         if self._callback is not None:
             self._callback()
 
-    def pull(self) -> object | None:
+    def pull(self) -> Event[Any] | None:
         if self.failure is not None:
             raise self.failure
         return self._events.popleft() if self._events else None
@@ -168,11 +171,30 @@ class FakeOutlet:
         return [message["payload"]["data"] for message in self.messages]
 
 
+@dataclass
+class FakeResponder:
+    """Sends to an outlet, and remembers why it failed."""
+
+    outlet: FakeOutlet
+    framing: Framing
+    budget: ClientBudget | None = None
+    failures: list[GraphQLError] = field(default_factory=list)
+
+    def next(self, payload: bytes) -> None:
+        self.outlet.write_text(self.framing.prefix + payload + self.framing.suffix)
+
+    def fail(self, errors: Sequence[GraphQLError]) -> None:
+        self.failures += errors
+
+    def complete(self) -> None:
+        raise NotImplementedError("a source of events has no end")
+
+
 DOCUMENTS = Documents()
 
 
 async def join(
-    fan_out: FanOut,
+    broadcaster: Broadcaster,
     context: Context,
     outlet: FakeOutlet,
     query: str = "subscription { rows { value } }",
@@ -180,8 +202,9 @@ async def join(
     schema: APISchema = SCHEMA,
     id_: str = "a",
     framing: Framing | None = None,
-    on_failure: Callable[[RequestError], None] | None = None,
+    failures: list[GraphQLError] | None = None,
     budget: ClientBudget | None = None,
+    on_leave: Callable[[], None] | None = None,
     **variables: Any,
 ) -> Member:
     """Subscribe as a connection does."""
@@ -189,20 +212,13 @@ async def join(
     document, _ = request.operation(DOCUMENTS)
     execution = SubscriptionExecution(schema, request, document, context)
     source = await execution.subscribe()
-    assert isinstance(source, SharedSource)
-    return fan_out.join(
-        group_key(request, document, context),
-        execution,
-        source,
-        outlet,
-        framing=framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX),
-        on_failure=on_failure or (lambda _: None),
-        on_leave=None,
-        budget=budget,
-    )
+    assert isinstance(source, EventSource)
+    framing = framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX)
+    responder = FakeResponder(outlet, framing, budget, [] if failures is None else failures)
+    return broadcaster.join(execution, source, responder, on_leave=on_leave)
 
 
-async def served(fan_out: FanOut) -> None:
+async def served(broadcaster: Broadcaster) -> None:
     """Wait until there is nothing left to serve."""
-    while fan_out._ready:
-        await fan_out.round()
+    while broadcaster.scheduler._ready:
+        await broadcaster.scheduler.round()

@@ -188,7 +188,7 @@ class FeedMachine(RuleBasedStateMachine):
         if event is None:
             return False
         client.is_woken = True
-        self.receive(client, event)
+        self.receive(client, event.value)
         return True
 
     def receive(self, client: Client, event: Event) -> None:

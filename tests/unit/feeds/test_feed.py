@@ -315,7 +315,7 @@ async def test_a_flood_merges_nothing_for_subscribers_that_keep_up() -> None:
 
     async def pause() -> None:
         while (event := subscription.pull()) is not None:
-            got.append(event)
+            got.append(event.value)
 
     source = ScriptedSource(a=0)
     async with following(source, pause=pause) as feed:

@@ -57,7 +57,7 @@ def subscribe(
 
 
 def drain(subscriber: Subscriber[Number, Event]) -> list[Event]:
-    return list(iter(subscriber.pull, None))
+    return [event.value for event in iter(subscriber.pull, None)]
 
 
 def write(cache: Cache, key: str, values: Iterable[int | None]) -> None:
@@ -76,7 +76,7 @@ def repair(cache: Cache, rows: dict[str, int]) -> None:
 def pull(subscriber: Subscriber[Number, Event]) -> Event:
     event = subscriber.pull()
     assert event is not None
-    return event
+    return event.value
 
 
 def pull_until_ready(subscriber: Subscriber[Number, Event]) -> str:
@@ -440,7 +440,7 @@ def test_whoever_finds_nothing_in_much_history_is_woken_to_look_on() -> None:
     while (event := subscriber.pull()) is None:
         assert wakes, "it would sleep for ever"
         wakes.clear()
-    assert short([event]) == [("READY",)]
+    assert short([event.value]) == [("READY",)]
 
 
 def test_a_change_that_cannot_be_told_has_not_happened() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from graphql_api.execution.broadcaster import FanOut
-from graphql_api.execution.sink import Framing
+from graphql_api.execution.broadcaster import Broadcaster
+from graphql_api.execution.responder import Framing
 from graphql_api.protocols import sse
 from tests.unit.execution.toy import FakeOutlet, Row, Topic, context, join
 
@@ -49,15 +49,15 @@ def test_time_to_wait_is_in_milliseconds() -> None:
 async def test_members_with_different_framings_share_executions(query: str) -> None:
     topic = Topic()
     topic.go.set()
-    async with FanOut() as fan_out:
-        await join(fan_out, context(topic), socket := FakeOutlet(), query, id_="a")
-        await join(fan_out, context(topic), stream := FakeOutlet(), query, framing=sse.NEXT)
-        assert fan_out.groups == 1
+    async with Broadcaster() as broadcaster:
+        await join(broadcaster, context(topic), socket := FakeOutlet(), query, id_="a")
+        await join(broadcaster, context(topic), stream := FakeOutlet(), query, framing=sse.NEXT)
+        assert broadcaster.groups == 1
         for value in range(3):
             topic.publish(CursorRow(value=value, cursor=f"cursor {value}"))
         while not (len(socket.frames) == len(stream.frames) == 3):
-            await fan_out.round()
-        assert fan_out.executions == 3
+            await broadcaster.scheduler.round()
+        assert broadcaster.traffic.executions == 3
     payloads = [json.dumps(m["payload"], separators=(",", ":")) for m in socket.messages]
     assert stream.frames == [
         f"event: next\nid: cursor {value}\ndata: {payload}\n\n".encode()

@@ -16,7 +16,7 @@ from graphql_api.schema.context import Context
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.schema import APISchema
-from graphql_api.schema.scopes import ALL_SCOPES
+from graphql_api.scopes import ALL_SCOPES
 from tests.no_store import NoStore
 from tests.unit.schema.harness import serve
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.schema.scopes import Scope
+from graphql_api.scopes import Scope
 from tests.unit.schema.harness import serve
 
 READER = frozenset({Scope.READ})

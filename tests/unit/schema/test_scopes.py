@@ -19,7 +19,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 
 from graphql_api.schema import build_schema
 from graphql_api.schema.schema import APISchema
-from graphql_api.schema.scopes import ALL_SCOPES, Scope
+from graphql_api.scopes import ALL_SCOPES, Scope
 from graphql_api.tables import TABLES
 from tests.unit.schema.documents import POLICY, SCHEDULE
 from tests.unit.schema.harness import Server, serve

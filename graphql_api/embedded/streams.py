@@ -1,0 +1,175 @@
+"""Values as streams of rows: arrays, tables, and slices of tables."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from graphql_api.embedded.datum import Datum, Document, type_name, typed_error
+from graphql_api.embedded.errors import op_failed_error, resource_error
+from graphql_api.embedded.following import Following, Sorting
+from graphql_api.embedded.ordering import sort_key
+from graphql_api.embedded.primary_key import primary_key
+from graphql_api.embedded.table import Database, Table
+from graphql_api.embedded.values import (
+    EVERYTHING,
+    Function,
+    Selection,
+    Stream,
+    TableSlice,
+    Value,
+    to_datum,
+    wrong_value_type,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from graphql_api.embedded.transaction import Transaction
+
+
+def to_stream(value: Value, transaction: Transaction) -> Stream:
+    """Return a value that must be usable as a sequence.
+
+    Raises:
+        ReqlError: It is not.
+    """
+    if isinstance(value, Stream):
+        return value
+    if isinstance(value, Selection):
+        return value.stream
+    if isinstance(value, Table):
+        return table_stream(TableSlice(value), transaction)
+    if isinstance(value, TableSlice):
+        return table_stream(value, transaction)
+    if isinstance(value, list):
+        return array_stream(value)
+    if isinstance(value, (Database, Function)):
+        raise wrong_value_type(value, "SEQUENCE")
+    datum = to_datum(value)
+    if isinstance(datum, list):
+        return array_stream(datum)
+    raise typed_error(datum, f"Cannot convert {type_name(datum)} to SEQUENCE")
+
+
+def to_selection(value: Value, transaction: Transaction) -> Selection | None:
+    """Return a value as a selection of documents, `None` if it is not one."""
+    if isinstance(value, Selection):
+        return value
+    if isinstance(value, Table):
+        value = TableSlice(value)
+    if isinstance(value, TableSlice):
+        return Selection(value.table, table_stream(value, transaction))
+    return None
+
+
+def array_stream(array: list[Datum]) -> Stream:
+    """Return the stream of an array's elements."""
+    return Stream(lambda: iter(array), is_array=True)
+
+
+def sequence(stream: Stream, array_limit: int) -> Value:
+    """Return a stream as a value: an array, if it is one in disguise.
+
+    Raises:
+        ReqlError: The array is longer than `array_limit`.
+    """
+    return collect(stream, array_limit) if stream.is_array else stream
+
+
+def collect(stream: Stream, array_limit: int) -> list[Datum]:
+    """Read a stream into an array.
+
+    Raises:
+        ReqlError: It is longer than `array_limit`, or a row fails.
+    """
+    rows = list(islice(stream.rows(), array_limit + 1))
+    check_array_size(len(rows), array_limit)
+    return rows
+
+
+def check_array_size(size: int, array_limit: int) -> None:
+    """Check the length of an array that a query makes.
+
+    Raises:
+        ReqlError: It is longer than `array_limit`.
+    """
+    if size > array_limit:
+        raise resource_error(
+            f"Array over size limit `{array_limit}`.  To raise the number of allowed elements, "
+            "modify the `array_limit` option to `.run` (not available in the Data Explorer), or "
+            "use an index."
+        )
+
+
+def index_keys(table: Table, index: str | None) -> Callable[[Document], list[Datum]]:
+    """Return what gives a document's keys in an index; `None` names the primary one.
+
+    Raises:
+        ReqlError: There is no such index.
+    """
+    if index is None or index == table.primary_key:
+        name = table.primary_key
+        return lambda document: [document[name]]
+    try:
+        return table.indexes[index].keys
+    except KeyError:
+        raise op_failed_error(
+            f"Index `{index}` was not found on table `{table.display_name}`."
+        ) from None
+
+
+def table_stream(table_slice: TableSlice, transaction: Transaction) -> Stream:
+    """Return the documents of a table, or of a slice of it.
+
+    Raises:
+        ReqlError: Its index does not exist.
+    """
+    table, bounds = table_slice.table, table_slice.bounds
+    keys = index_keys(table, table_slice.index)
+    secondary = table_slice.index is not None and table_slice.index != table.primary_key
+    if table_slice.sorting is not Sorting.UNORDERED:
+        descending = table_slice.sorting is Sorting.DESCENDING
+
+        def sorted_rows() -> Iterator[Datum]:
+            pairs = [
+                (sort_key(key), primary_key(document[table.primary_key]), document)
+                for document in transaction.rows(table)
+                for key in keys(document)
+                if bounds.contains(key)
+            ]
+            pairs.sort(key=lambda pair: pair[:2], reverse=descending)
+            return (document for _, _, document in pairs)
+
+        def bounded_keys(document: Document) -> list[Datum]:
+            return [key for key in keys(document) if bounds.contains(key)]
+
+        following = Following(
+            table,
+            lambda document: len(bounded_keys(document)),
+            sorting=table_slice.sorting,
+            keys=bounded_keys if secondary else None,
+        )
+        return Stream(sorted_rows, following=following)
+    if bounds is EVERYTHING and not secondary:
+        return Stream(
+            lambda: iter(transaction.rows(table)), following=Following(table, lambda _: 1)
+        )
+
+    def covers(document: Document) -> int:
+        return sum(map(bounds.contains, keys(document)))
+
+    return covered_stream(table, covers, transaction)
+
+
+def covered_stream(
+    table: Table, covers: Callable[[Document], int], transaction: Transaction
+) -> Stream:
+    """Return the documents of a table, each as often as `covers` says."""
+
+    def rows() -> Iterator[Datum]:
+        for document in transaction.rows(table):
+            for _ in range(covers(document)):
+                yield document
+
+    return Stream(rows, following=Following(table, covers))

@@ -1,0 +1,95 @@
+"""The payloads of events, made once for all who subscribe to the same.
+
+An event carries its payloads, one for each group of equal subscriptions that has asked for it. Here
+is what bounds them: the last events that have some, in number and in bytes. An event that is
+forgotten here is encoded again for those who still ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from graphql_api.execution.read_feeds import Positions, still_stand
+from graphql_api.feeds.view import Event
+
+_ENCODING_BYTES = 400
+"""About what an encoding costs beside its payload: itself, its places in two dicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """One group's payload of an event.
+
+    Attributes:
+        payload: The result as JSON.
+        positions: Where the feeds stood that the result was made from, besides its own.
+    """
+
+    payload: bytes
+    positions: Positions | None
+
+    @property
+    def size(self) -> int:
+        return _ENCODING_BYTES + len(self.payload)
+
+
+class Encodings:
+    """The payloads of all groups.
+
+    Args:
+        max_bytes: How much memory they may take together, about; then the oldest are forgotten.
+        max_events: How many events may have some.
+    """
+
+    def __init__(self, *, max_bytes: int, max_events: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_events = max_events
+        self._bytes = 0
+        self._oldest_first: dict[Event[Any], None] = {}
+
+    def __len__(self) -> int:
+        return sum(len(event.encodings or ()) for event in self._oldest_first)
+
+    def get(self, event: Event[Any], group: Hashable) -> bytes | None:
+        """The payload of an event for a group, if it is known and still true."""
+        encoding: _Encoding | None = event.encodings.get(group) if event.encodings else None
+        if encoding is None or (encoding.positions and not still_stand(encoding.positions)):
+            return None
+        return encoding.payload
+
+    def put(self, event: Event[Any], group: Hashable, payload: bytes, positions: Positions) -> None:
+        """Remember the payload of an event for a group.
+
+        Args:
+            event: The event.
+            group: Whose it is.
+            payload: The payload.
+            positions: Where the feeds stand that it was made from, besides its own.
+        """
+        self._forget(event, group)
+        if event.encodings is None:
+            event.encodings = {}
+        # orjson's own bytes keep 4 KB, however short they are.
+        encoding = _Encoding(bytes(memoryview(payload)), positions or None)
+        event.encodings[group] = encoding
+        self._oldest_first[event] = None
+        self._bytes += encoding.size
+        while self._bytes > self._max_bytes or len(self._oldest_first) > self._max_events:
+            oldest = next(iter(self._oldest_first))
+            for each in [*(oldest.encodings or ())]:
+                self._forget(oldest, each)
+
+    def forget_group(self, group: Hashable) -> None:
+        """Forget all payloads of a group."""
+        for event in [*self._oldest_first]:
+            self._forget(event, group)
+
+    def _forget(self, event: Event[Any], group: Hashable) -> None:
+        encoding = event.encodings.pop(group, None) if event.encodings else None
+        if encoding is not None:
+            self._bytes -= encoding.size
+            if not event.encodings:
+                event.encodings = None
+                del self._oldest_first[event]

@@ -1,0 +1,44 @@
+"""Feeds that write down which of them are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias, TypeVar, cast
+
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.table import Table
+
+RowT = TypeVar("RowT")
+EventT = TypeVar("EventT")
+
+Positions: TypeAlias = Mapping[Feed[Any, Any], object]
+"""Feeds, and where each stood."""
+
+
+class ReadFeeds(Feeds):
+    """Feeds that write down which of them are read, and where each stood.
+
+    A result that was made from them holds only as long as they stand there.
+    """
+
+    def __init__(self, feeds: Feeds) -> None:
+        self._read = feeds
+        super().__init__((), lambda _: cast("Any", None))
+        self.positions: dict[Feed[Any, Any], object] = {}
+        """The feeds that were read, and their positions then."""
+
+    def __getitem__(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
+        feed = self._read[table]
+        self.positions.setdefault(feed, feed.position)
+        return feed
+
+    def __iter__(self) -> Iterator[Feed[Any, Any]]:
+        for feed in self._read:
+            self.positions.setdefault(feed, feed.position)
+            yield feed
+
+
+def still_stand(positions: Positions) -> bool:
+    """Whether feeds stand where they stood."""
+    return all(feed.position == before for feed, before in positions.items())

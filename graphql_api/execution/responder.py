@@ -1,0 +1,52 @@
+"""How a protocol writes what an operation brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from graphql import GraphQLError
+
+from graphql_api.execution.sink import Outlet
+from graphql_api.limits.cpu_budget import ClientBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """What a payload becomes on its way to one subscription's client.
+
+    Attributes:
+        prefix: What comes before it.
+        suffix: What comes after it.
+        identify: Makes of the event and its payload what is framed; the payload itself, if absent.
+    """
+
+    prefix: bytes
+    suffix: bytes
+    identify: Callable[[object, bytes], bytes] | None = None
+
+
+class Responder(Protocol):
+    """Writes the results of one operation, in the way of its protocol."""
+
+    @property
+    def outlet(self) -> Outlet:
+        """Where the results go."""
+
+    @property
+    def framing(self) -> Framing:
+        """How a result that is shared is written."""
+
+    @property
+    def budget(self) -> ClientBudget | None:
+        """What is charged for work that is done for this client alone."""
+
+    def next(self, payload: bytes) -> None:
+        """Write one result."""
+
+    def fail(self, errors: Sequence[GraphQLError]) -> None:
+        """The operation is over, for these errors."""
+
+    def complete(self) -> None:
+        """The operation is over, and all is well."""

@@ -1,0 +1,203 @@
+"""One operation of any kind, for every protocol: how it begins, and what it brings.
+
+```
+          ┌─ a query, a mutation, or events of its own ──▶ Results ────────────▶ responder
+ begin ───┤                                                                          ▲
+          └─ events that equal subscriptions share ──────▶ SharedSubscription ─▶ broadcaster
+```
+
+A protocol only says how a result, an error and an end are written: see `responder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from graphql import OperationType, map_source_to_response_event
+from strawberry.types import ExecutionResult
+
+from graphql_api.documents.documents import Document
+from graphql_api.documents.request import Request, is_request_error
+from graphql_api.execution import result_json
+from graphql_api.execution.broadcaster import Broadcaster
+from graphql_api.execution.operation import RequestError, SubscriptionExecution
+from graphql_api.execution.responder import Responder
+from graphql_api.execution.sink import writable
+from graphql_api.feeds.subscription import EventSource
+from graphql_api.schema import APISchema, Context
+
+Stop: TypeAlias = Callable[[], object]
+"""Ends at once what has begun, and frees what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation, read and found in its document.
+
+    Attributes:
+        request: What the client asks for.
+        document: The document of the operation.
+        kind: What the operation is.
+        context: What its resolvers are given.
+    """
+
+    request: Request
+    document: Document
+    kind: OperationType
+    context: Context
+
+
+class OperationRunner:
+    """Runs operations on a schema.
+
+    Args:
+        schema: What to execute operations on.
+        broadcaster: Serves subscriptions to feeds; its owner has entered it.
+    """
+
+    def __init__(self, schema: APISchema, broadcaster: Broadcaster) -> None:
+        self._schema = schema
+        self._broadcaster = broadcaster
+
+    async def execute(self, asked: Asked) -> bytes:
+        """The payload of a query or a mutation.
+
+        Raises:
+            RequestError: It was not executed.
+        """
+        request = asked.request
+        result = await self._schema.execute(
+            asked.document.text,
+            variable_values=request.variables,
+            context_value=asked.context,
+            operation_name=request.operation_name,
+            operation_extensions=request.extensions,
+        )
+        return _payload(result)
+
+    async def begin(self, asked: Asked) -> Results | SharedSubscription:
+        """Begin an operation, so that its results can be sent.
+
+        Raises:
+            RequestError: The operation did not come about.
+        """
+        if asked.kind is not OperationType.SUBSCRIPTION:
+            return Results(_single(await self.execute(asked)))
+        execution = SubscriptionExecution(
+            self._schema, asked.request, asked.document, asked.context
+        )
+        if not execution.is_composable:
+            return Results(self._own_results(asked))
+        with ExitStack() as stack:
+            stack.enter_context(execution.operation())
+            source = await execution.subscribe()
+            kept = stack.pop_all()
+        if isinstance(source, EventSource):
+            return SharedSubscription(self._broadcaster, execution, source, kept)
+        return Results(_results(execution, source, kept))
+
+    async def _own_results(self, asked: Asked) -> AsyncGenerator[bytes]:
+        """What Strawberry itself makes of a subscription.
+
+        Raises:
+            RequestError: The subscription did not come about.
+        """
+        request = asked.request
+        results = await self._schema.stream(
+            asked.document.text,
+            variable_values=request.variables,
+            context_value=asked.context,
+            operation_name=request.operation_name,
+            operation_extensions=request.extensions,
+        )
+        async with aclosing(results):
+            async for result in results:
+                assert isinstance(result, ExecutionResult), "no incremental delivery"
+                yield _payload(result)
+
+
+class Results:
+    """The results of one operation, for its client alone."""
+
+    def __init__(self, payloads: AsyncGenerator[bytes]) -> None:
+        self._payloads = payloads
+
+    async def send(self, responder: Responder) -> None:
+        """Send all results as the client can receive them, and then the end."""
+        try:
+            async with aclosing(self._payloads):
+                async for payload in self._payloads:
+                    await writable(responder.outlet)
+                    responder.next(payload)
+        except RequestError as error:
+            responder.fail(error.errors)
+        else:
+            responder.complete()
+
+
+class SharedSubscription:
+    """A subscription whose results are made once for all that are equal."""
+
+    def __init__(
+        self,
+        broadcaster: Broadcaster,
+        execution: SubscriptionExecution,
+        source: EventSource[Any],
+        operation: ExitStack,
+    ) -> None:
+        self._broadcaster = broadcaster
+        self._execution = execution
+        self._operation = operation
+        self._source = source
+
+    def send(self, responder: Responder) -> Stop:
+        """Send results from now on, until what this returns is called; without a task."""
+        on_leave: Callable[[], None] | None = None
+        if self._execution.has_hooks:
+            on_leave = self._operation.close
+        else:
+            self._operation.close()
+        return self._broadcaster.join(
+            self._execution, self._source, responder, on_leave=on_leave
+        ).leave
+
+    def close(self) -> None:
+        """Free everything, in the place of `send`."""
+        self._source.close()
+        self._operation.close()
+
+
+async def _single(payload: bytes) -> AsyncGenerator[bytes]:
+    yield payload
+
+
+async def _results(
+    execution: SubscriptionExecution, source: AsyncIterable[object], operation: ExitStack
+) -> AsyncGenerator[bytes]:
+    """What each event of a source brings that no other subscription has.
+
+    Raises:
+        RequestError: The source failed.
+    """
+    results = map_source_to_response_event(execution.executor, source)
+    with operation:
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    yield execution.encode(result)
+        except Exception as error:
+            raise execution.failed(error) from error
+
+
+def _payload(result: ExecutionResult) -> bytes:
+    """The payload of a result.
+
+    Raises:
+        RequestError: Nothing was executed.
+    """
+    if result.errors and is_request_error(result):
+        raise RequestError(result.errors)
+    return result_json.execution_result(result.data, result.errors, result.extensions)

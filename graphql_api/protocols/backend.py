@@ -1,0 +1,74 @@
+"""What stands behind every protocol of one server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from graphql import OperationType
+
+from graphql_api.auth.authenticator import Access
+from graphql_api.auth.principal import Principal
+from graphql_api.documents.documents import Document, Documents
+from graphql_api.documents.request import Request
+from graphql_api.execution.runner import Asked, OperationRunner
+from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets
+from graphql_api.limits.traffic import Traffic
+from graphql_api.schema import Context
+
+MakeContext: TypeAlias = Callable[[Principal], Context]
+"""Makes the context of one operation of a client, without what belongs to its connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """What the protocols of one server share.
+
+    Attributes:
+        runner: Runs operations.
+        make_context: Makes the context of each operation.
+        traffic: Where to count what is received and sent.
+        documents: The parsed documents.
+        access: Decides who is served, and for how long; everybody, if absent.
+        budgets: How much of the processor each client may use.
+        clock: Tells the time, in seconds, for durations.
+    """
+
+    runner: OperationRunner
+    make_context: MakeContext
+    traffic: Traffic
+    documents: Documents = field(default_factory=Documents)
+    access: Access = field(default_factory=Access)
+    budgets: CPUBudgets = field(default_factory=CPUBudgets)
+    clock: Callable[[], float] = time.monotonic
+
+    def asked(
+        self,
+        request: Request,
+        document: Document,
+        kind: OperationType,
+        *,
+        principal: Principal,
+        budget: ClientBudget,
+        resume_from: str | None,
+    ) -> Asked:
+        """An operation that a client asks for, with what its resolvers are given.
+
+        Args:
+            request: What is asked for.
+            document: The document of the operation.
+            kind: What the operation is.
+            principal: The client.
+            budget: The budget of its connection.
+            resume_from: The cursor that the connection gives for the operation, if it does.
+        """
+        context = replace(
+            self.make_context(principal),
+            resume_from=resume_from,
+            turns=budget.turns(),
+            apart=budget.apart,
+            long_work=budget.long_work,
+        )
+        return Asked(request, document, kind, context)
