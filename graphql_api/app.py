@@ -413,7 +413,7 @@ class Services:
         pause = self._websocket.fan_out.round
         machine = self._machine
         return Feeds(
-            TABLES,
+            [table.set_by(settings) for table in TABLES],
             lambda table: Feed(
                 table,
                 source,
