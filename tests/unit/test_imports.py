@@ -60,6 +60,7 @@ COMPOSITION = {
     "app",
     "cli",
     "demo",
+    "demo_crawl",
     "effective_settings",
     "logs",
     "machine",
