@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from graphql_api.feeds.archive import Outside, Place, Wanted
+from graphql_api.feeds.part import Part
 
 T = TypeVar("T")
 
@@ -53,6 +56,54 @@ class Store(Protocol):
         """The documents that have a value in a field, in no order.
 
         Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+        """The documents with some keys, or the part of them, in no order.
+
+        Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def count_outside(self, outside: Outside) -> int:
+        """How many documents are outside of a window.
+
+        Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
+        """The places of documents outside of a window, the latest first.
+
+        Args:
+            outside: Which documents.
+            offset: How many to leave out at the beginning.
+            limit: How many at most.
+
+        Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+        """Delete a document that meets a condition at that moment; it is not read for that.
+
+        Returns:
+            Whether it was deleted: it is not there, or does not meet the condition, if not.
+
+        Raises:
+            OutcomeUnknownError: As from `write`.
+            DatabaseError: As from `get`.
+        """
+
+    async def delete_some(self, table: str, index: str, first: str, *, limit: int) -> int:
+        """Delete documents by an index of several fields, of which the first has a value.
+
+        Returns:
+            How many were deleted, `limit` at most.
+
+        Raises:
+            OutcomeUnknownError: As from `write`.
             DatabaseError: As from `get`.
         """
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar
 
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.packing import Packing
+from graphql_api.feeds.part import Window
 
 RowT = TypeVar("RowT")
 EventT_co = TypeVar("EventT_co", covariant=True)
@@ -48,8 +49,21 @@ class Table(Protocol[RowT, EventT_co]):
     def reads(self) -> tuple[str, ...]:
         """The names of the tables whose rows are resolved as parts of this one's.
 
-        This one's feed is not ready before theirs: what is missing there would seem not to exist.
+        This one's feed is not ready before theirs are read: what is missing there would seem not to
+        exist.
         """
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """The stored fields that never leave the database: see `Part`."""
+
+    @property
+    def pace_s(self) -> float:
+        """How often the changes of one row are told at most, in seconds; 0 for each change."""
+
+    @property
+    def window(self) -> Window | None:
+        """Which rows are held; None for all. Their order of leaving is kept as `WINDOW`."""
 
     @property
     def sort_keys(self) -> Mapping[str, Callable[[RowT], tuple[Any, ...]]]:
@@ -57,6 +71,14 @@ class Table(Protocol[RowT, EventT_co]):
 
         Sort keys of one order can be compared with each other.
         """
+
+    @property
+    def is_descending(self) -> bool:
+        """Whether pages show the greatest sort key first."""
+
+    @property
+    def groups(self) -> Mapping[str, Callable[[RowT], str | None]]:
+        """By what rows are found together, by name: each gives a row's group, None for none."""
 
     @property
     def packing(self) -> Packing[RowT]:

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 import strawberry
 
+from graphql_api.feeds.part import WINDOW, Window
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import FeedState, change_types
 from graphql_api.schema.columns import ForPeople
 from graphql_api.schema.document import Fields
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import RowFilter, conditions_of
+from graphql_api.schema.older import OlderRows
 from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.root_fields import query_fields, subscription_fields
-from graphql_api.schema.stored import row_decoder
+from graphql_api.schema.stored import row_decoder, stored_names
 from graphql_api.scopes import Scope
 
 RowT = TypeVar("RowT")
@@ -38,16 +42,26 @@ class TableDeclaration(Generic[RowT]):
         name: The table's name in the database, which is what one of its rows is called in GraphQL.
         plural: What its rows are called: `domain_logins`.
         order: The order of its list: its name, and a row's sort key, which ends with the row's key.
+        is_descending: Whether the list begins with the greatest sort key.
+        groups: The names of attributes by which rows are found together.
         people: How people see it.
         primary_key: The field of a document that holds its key.
         key_name: The name of the attribute that clients know a row by, if that is not `id`.
-        indexes: The secondary indexes that Starbelly needs, as the names of stored fields.
+        indexes: The secondary indexes that Starbelly needs, as the names of stored fields, or as
+            their own name and several of these.
         first_documents: What a new table gets, as a function of the time: documents with names, and
             without keys.
         reads: The names of the tables whose rows are resolved as parts of this one's.
         scopes: What a client needs to know of this table at all, besides `read` or `write`.
         beside: What a row carries beside its fields, as functions of its document by the names of
             attributes, which the type declares.
+        without: The stored fields that never leave the database, `policy.captcha_solver` for a part
+            of one: large ones, and secrets.
+        pace: How often the changes of one row are told at most, in seconds, and the name of the
+            setting that says so, or None; each change at once, if absent.
+        window: Which rows the feed holds; all, if absent.
+        older_by: The stored time, and the index, by which queries find the others too, if they do;
+            the order of the list is that of this time.
         decoding: The version of the decoding: goes up when that makes another row of a document.
     """
 
@@ -60,13 +74,19 @@ class TableDeclaration(Generic[RowT]):
         plural: str,
         order: tuple[str, Callable[[RowT], tuple[Any, ...]]],
         people: ForPeople,
+        is_descending: bool = False,
+        groups: Sequence[str] = (),
         primary_key: str = "id",
         key_name: str | None = None,
-        indexes: Sequence[str] = (),
+        indexes: Sequence[str | tuple[str, tuple[str, ...]]] = (),
         first_documents: Callable[[Any], Sequence[Document]] | None = None,
         reads: tuple[str, ...] = (),
         scopes: frozenset[Scope] = _NO_SCOPES,
         beside: Mapping[str, Callable[[Document], Sequence[str]]] | None = None,
+        without: tuple[str, ...] = (),
+        pace: tuple[float, str | None] = (0.0, None),
+        window: Window | None = None,
+        older_by: str | None = None,
         decoding: int = 1,
     ) -> None:
         self.row_type = row_type
@@ -84,6 +104,17 @@ class TableDeclaration(Generic[RowT]):
         self.mutation: type | None = None
         self.order = order[0]
         self.sort_keys = dict([order])
+        self.is_descending = is_descending
+        self.groups = {name: attrgetter(name) for name in groups}
+        self.without = without
+        self.pace_s, self._pace_setting = pace
+        self.window = window
+        self.older: OlderRows | None = None
+        if window is not None:
+            known_by = key_name or "id"
+            self.sort_keys[WINDOW] = lambda row: (window.time(row), getattr(row, known_by))
+            names = stored_names(row_type, primary_key)
+            self.older = OlderRows(self, filter_type, names, older_by) if older_by else None
         self._beside = dict(beside or {})
         conditions = conditions_of(filter_type).values()
         self.packing = PackedRows(
@@ -107,6 +138,21 @@ class TableDeclaration(Generic[RowT]):
         """The same table with mutations: a Strawberry type with fields of `Mutation`."""
         made = copy(self)
         made.mutation = mutation
+        return made
+
+    def set_by(self, settings: object) -> TableDeclaration[RowT]:
+        """The same table with its pace and its window as the operator wants them.
+
+        Args:
+            settings: Has the settings that the declaration names: paces in seconds, the lengths of
+                windows in days.
+        """
+        made = copy(self)
+        if self._pace_setting is not None:
+            made.pace_s = getattr(settings, self._pace_setting)
+        if self.window is not None and self.window.setting is not None:
+            days: float = getattr(settings, self.window.setting)
+            made.window = replace(self.window, length_s=days * 86_400)
         return made
 
     @cached_property

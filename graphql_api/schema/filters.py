@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
 from functools import cache, cached_property
 from hashlib import blake2b
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -21,6 +23,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types.base import get_object_definition
 
+from graphql_api.feeds.archive import Relation
 from graphql_api.feeds.cursor import FILTER_BYTES
 from graphql_api.feeds.table import Filter
 from graphql_api.schema.generated import function
@@ -39,24 +42,41 @@ class Condition(NamedTuple):
         canonical: Makes the condition's value from the member's: equal for all that mean the same.
         test: The expression that is true if a value meets the condition: `{value}` stands for the
             attribute's value, `{wanted}` for the condition's.
+        relation: The same for the database, with values as they are stored.
         key: By which key `watch --where` knows it; None, if it does not.
     """
 
     attribute: str
     canonical: Callable[[Any], Any]
     test: str
+    relation: Relation
     key: str | None
 
 
 def one_of(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that lists values, of which the attribute's must be one."""
-    return _member(description, Condition(attribute, frozenset, "{value} in {wanted}", key))
+    return _member(
+        description, Condition(attribute, frozenset, "{value} in {wanted}", Relation.ONE_OF, key)
+    )
+
+
+def after(attribute: str, description: str, *, key: str | None = None) -> Any:
+    """A member that is a time, after which the attribute's must be."""
+    return _member(
+        description,
+        Condition(
+            attribute, _in_utc, "{value} is not None and {value} > {wanted}", Relation.AFTER, key
+        ),
+    )
 
 
 def any_of(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that lists values, of which the attribute's list must have one."""
     return _member(
-        description, Condition(attribute, frozenset, "not {wanted}.isdisjoint({value} or ())", key)
+        description,
+        Condition(
+            attribute, frozenset, "not {wanted}.isdisjoint({value} or ())", Relation.ANY_OF, key
+        ),
     )
 
 
@@ -65,14 +85,20 @@ def contains(attribute: str, description: str, *, key: str | None = None) -> Any
     return _member(
         description,
         Condition(
-            attribute, str.casefold, "{value} is not None and {wanted} in {value}.casefold()", key
+            attribute,
+            str.casefold,
+            "{value} is not None and {wanted} in {value}.casefold()",
+            Relation.CONTAINS,
+            key,
         ),
     )
 
 
 def equals(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that is the attribute's value."""
-    return _member(description, Condition(attribute, _same, "{value} == {wanted}", key))
+    return _member(
+        description, Condition(attribute, _same, "{value} == {wanted}", Relation.EQUALS, key)
+    )
 
 
 def _member(description: str, condition: Condition) -> Any:
@@ -132,7 +158,7 @@ class Where(Generic[RowT]):
         """Eight bytes that stand for this filter in a cursor; the same in every process."""
         return _digest(
             {
-                name: sorted(value) if isinstance(value, frozenset) else value
+                name: sorted(map(_plain, value)) if isinstance(value, frozenset) else _plain(value)
                 for name, value in self.conditions
             }
         )
@@ -172,6 +198,17 @@ NOTHING: Filter[object] = _Nothing()
 def given(value: T | None) -> T | None:
     """A member's value; None when it is absent, which means the same as null."""
     return None if value is UNSET else value
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.name if isinstance(value, Enum) else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
 
 
 def _same(value: object) -> object:

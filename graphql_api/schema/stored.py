@@ -69,6 +69,17 @@ def decoder(type_: type) -> Callable[[Fields], Any]:
     return _constructor(type_, "fields", {})
 
 
+def stored_names(type_: type, primary_key: str) -> dict[str, str]:
+    """The stored fields of a row by the attributes that they are served as, its key too."""
+    return {
+        field.python_name: primary_key
+        if KEY in field.metadata
+        else field.metadata[_STORED].name or field.python_name
+        for field in get_object_definition(type_, strict=True).fields
+        if KEY in field.metadata or _STORED in field.metadata
+    }
+
+
 def row_decoder(type_: type) -> Callable[[Fields, str, list[str]], Any]:
     """What makes a row from its document, the key, and the list of what does not fit."""
     keys = {
@@ -77,6 +88,13 @@ def row_decoder(type_: type) -> Callable[[Fields, str, list[str]], Any]:
         if KEY in field.metadata
     }
     return _constructor(type_, "fields, key, invalid", {**keys, "invalid_fields": "tuple(invalid)"})
+
+
+def version_reader(version_type: type) -> Reader:
+    """The reader of a copy of another table's row, which lists by itself what does not fit."""
+    others = {"invalid_fields": "tuple(invalid)"}
+    make = _constructor(version_type, "fields, invalid", others)
+    return lambda fields, name: fields.nested_row(name, make)
 
 
 def _constructor(type_: type, parameters: str, others: Mapping[str, str]) -> Callable[..., Any]:

@@ -20,8 +20,10 @@ from graphql import (
 from strawberry.types import ExecutionResult
 
 from graphql_api.errors import TableMissingError
+from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
 from graphql_api.scopes import ALL_SCOPES, Scope
@@ -29,7 +31,7 @@ from graphql_api.store import Change, Run, Written, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
-KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
+KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain", "job": "id"}
 
 
 class FakeSource:
@@ -44,13 +46,13 @@ class FakeSource:
 
     @asynccontextmanager
     async def changes(
-        self, table: str
+        self, table: str, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         async with aclosing(self._read(table)) as changes:
             yield changes
 
     def documents(
-        self, table: str, keys: Collection[str] | None = None
+        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         raise NotImplementedError("no test checks this source")
 
@@ -92,6 +94,35 @@ class FakeStore:
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         documents = self._source.stored.get(table, [])
         return [document for document in documents if document.get(field) == value]
+
+    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+        found = [await self.get(table, key) for key in keys]
+        return [document for document in found if document is not None]
+
+    async def count_outside(self, outside: Outside) -> int:
+        return 0
+
+    async def places_outside(
+        self,
+        outside: Outside,
+        *,
+        offset: int,
+        limit: int,
+    ) -> list[Place]:
+        return []
+
+    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+        raise NotImplementedError
+
+    async def delete_some(
+        self,
+        table: str,
+        index: str,
+        first: str,
+        *,
+        limit: int,
+    ) -> int:
+        return 0
 
     async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         old = await self.get(table, key)
@@ -156,7 +187,10 @@ async def serve(
 
     A table that one of them reads is empty if it is absent. Tables of `other` have no feeds.
     """
-    read = {name for table in tables if table.name in documents for name in table.reads}
+    reads = {table.name: table.reads for table in tables}
+    read = {*documents} & {*reads}
+    while more := {name for table in read for name in reads.get(table, ())} - read:
+        read |= more
     source = FakeSource({**dict.fromkeys(read, ()), **documents})
     feeds = Feeds(tables, lambda table: Feed(table, source))
     running = asyncio.create_task(feeds.run())
@@ -172,16 +206,23 @@ async def serve(
         await asyncio.gather(running, return_exceptions=True)
 
 
-def everything(type_: GraphQLNamedType, schema: GraphQLSchema) -> str:
-    """A selection of all fields of a type that need no arguments, all the way down."""
+def everything(
+    type_: GraphQLNamedType, schema: GraphQLSchema, above: frozenset[str] = frozenset()
+) -> str:
+    """A selection of all fields of a type that need no arguments, all the way down.
+
+    Where it leads back to a type that it is in, it ends.
+    """
     if is_leaf_type(type_):
         return ""
     if isinstance(type_, GraphQLUnionType):
         members = (f"... on {m.name} {everything(m, schema)}" for m in type_.types)
         return f"{{ __typename {' '.join(members)} }}"
     assert isinstance(type_, GraphQLObjectType)
+    above |= {type_.name}
     fields = (
-        f"{name} {everything(get_named_type(field.type), schema)}"
+        f"{name} {everything(get_named_type(field.type), schema, above)}"
         for name, field in type_.fields.items()
+        if get_named_type(field.type).name not in above
     )
     return f"{{ {' '.join(fields)} }}"
