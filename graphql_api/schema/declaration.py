@@ -16,7 +16,7 @@ import strawberry
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import FeedState, change_types
 from graphql_api.schema.columns import ForPeople
-from graphql_api.schema.document import Fields
+from graphql_api.schema.document import Fields, in_words
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import RowFilter, conditions_of
 from graphql_api.schema.packed_rows import PackedRows
@@ -73,7 +73,7 @@ class TableDeclaration(Generic[RowT]):
         self.filter_type = filter_type
         self.name = name
         self.plural = plural
-        self.words = name.replace("_", " ")
+        self.words = in_words(name)
         self.people = people
         self.primary_key = primary_key
         self.key_name = key_name
@@ -100,7 +100,7 @@ class TableDeclaration(Generic[RowT]):
             name,
             self.words,
             (self.deleted_key, self.key_type),
-            plural=plural.replace("_", " "),
+            plural=in_words(plural),
         )
 
     def written_by(self, mutation: type) -> TableDeclaration[RowT]:

@@ -31,6 +31,11 @@ graphql_name = cache(to_camel_case)
 """The name in GraphQL of a stored or a Python name."""
 
 
+def in_words(name: str) -> str:
+    """What people call the rows of a table by its name: `domain login`, `CAPTCHA solver`."""
+    return name.replace("_", " ").replace("captcha", "CAPTCHA")
+
+
 def stored_time(time: datetime) -> dict[str, Any]:
     """A time as RethinkDB has it."""
     epoch_time = (time - _EPOCH) / timedelta(seconds=1)

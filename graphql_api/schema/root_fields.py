@@ -12,6 +12,7 @@ from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import Table
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
 from graphql_api.schema.context import Info
+from graphql_api.schema.document import in_words
 from graphql_api.schema.filters import RowFilter, given
 from graphql_api.schema.pages import Limit, Offset, Page, read_page
 
@@ -54,7 +55,7 @@ def query_fields(table: ListedTable) -> type:
         {
             rows: strawberry.field(
                 resolver=read_rows,
-                description=f"{_capital(_words(rows))}, by {table.order}.",
+                description=f"{_capital(in_words(rows))}, by {table.order}.",
             ),
             table.name: strawberry.field(
                 resolver=read_row, description=f"One {row}; null if there is none."
@@ -78,7 +79,7 @@ def subscription_fields(table: ListedTable) -> type:
 
     union: Any = table.changes.union
     _annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
-    description = f"{_capital(_words(table.plural))}, and every change of them."
+    description = f"{_capital(in_words(table.plural))}, and every change of them."
     return _root_type(
         f"{table.row_type.__name__}Subscription",
         {
@@ -111,7 +112,7 @@ def watch(
 
 def _where(table: ListedTable) -> Any:
     filter_type: Any = table.filter_type
-    description = f"Which {_words(table.plural)}; all, if absent."
+    description = f"Which {in_words(table.plural)}; all, if absent."
     return Annotated[filter_type | None, strawberry.argument(description=description)]
 
 
@@ -122,10 +123,6 @@ def _annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
 
 def _root_type(name: str, fields: Mapping[str, Any]) -> type:
     return strawberry.type(type(name, (), dict(fields)))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _capital(text: str) -> str:

@@ -26,13 +26,12 @@ from graphql_api.errors import (
     NotFoundError,
     NotWrittenError,
     OutcomeUnknownError,
-    TableMissingError,
     WriteError,
     WriteRefusedError,
 )
 from graphql_api.feeds.table import Table, is_text
 from graphql_api.schema.context import Context
-from graphql_api.schema.document import Fields, stored_time
+from graphql_api.schema.document import Fields, in_words, stored_time
 from graphql_api.schema.problems import Place
 from graphql_api.schema.served import as_json
 from graphql_api.store import Change, Document, Run, Written, at_once
@@ -70,28 +69,12 @@ async def get(context: Context, table: str, key: str | None) -> Document | None:
     Raises:
         WriteError: That cannot be told, and nothing was written.
     """
-    try:
-        return await _get(context, table, key)
-    except DatabaseError as error:
-        raise told(error) from error
-
-
-async def get_if_there(context: Context, table: str, key: str | None) -> Document | None:
-    """As `get`, from a table that need not be there.
-
-    Raises:
-        WriteError: That cannot be told, and nothing was written.
-    """
-    try:
-        return await _get(context, table, key)
-    except TableMissingError:
+    if not key or not is_key(key):
         return None
+    try:
+        return await context.store.get(table, key)
     except DatabaseError as error:
         raise told(error) from error
-
-
-async def _get(context: Context, table: str, key: str | None) -> Document | None:
-    return await context.store.get(table, key) if key and is_key(key) else None
 
 
 async def find(context: Context, table: str, field: str, value: str) -> list[Document]:
@@ -309,7 +292,7 @@ def _check_key(table: Table[Any, Any], key: str) -> None:
 
 
 def _not_found(table: Table[Any, Any]) -> NotFoundError:
-    return NotFoundError(f"there is no {table.name.replace('_', ' ')} with this key")
+    return NotFoundError(f"there is no {in_words(table.name)} with this key")
 
 
 def _expected(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from graphql_api.schema.declaration import TableDeclaration
+from graphql_api.tables.captcha_solver import CAPTCHA_SOLVERS
+from graphql_api.tables.captcha_solver_mutations import CaptchaSolverMutation
 from graphql_api.tables.domain_login import DOMAIN_LOGINS
 from graphql_api.tables.domain_login_mutations import DomainLoginMutation
 from graphql_api.tables.policy import POLICIES
@@ -16,4 +18,5 @@ TABLES: tuple[TableDeclaration[Any], ...] = (
     POLICIES.written_by(PolicyMutation),
     SCHEDULES.written_by(ScheduleMutation),
     DOMAIN_LOGINS.written_by(DomainLoginMutation),
+    CAPTCHA_SOLVERS.written_by(CaptchaSolverMutation),
 )

@@ -77,7 +77,12 @@ async def test_stock_apollo_gets_every_row_of_odd_documents_and_every_change(
             await take(apollo, replica)
         assert replica.rows == await table(watch, client)
 
-        field = {"policy": "user_agents", "schedule": "tags", "domain_login": "users"}[watch.table]
+        field = {
+            "policy": "user_agents",
+            "schedule": "tags",
+            "domain_login": "users",
+            "captcha_solver": "characters",
+        }[watch.table]
         await writer.run(writer.table(watch.table).update({field: [writer.r.point(1, 2), BINARY]}))
         updated: set[str] = set()
         while updated != keys:

@@ -1,4 +1,4 @@
-"""The three subscriptions with every field, and a client's replica of what they tell."""
+"""The subscriptions with every field, and a client's replica of what they tell."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ SCHEDULE_FIELDS = """
 """
 DOMAIN_LOGIN_FIELDS = """
     domain loginUrl loginTest users { username hasPassword working } invalidFields
+"""
+CAPTCHA_SOLVER_FIELDS = """
+    name createdAt updatedAt serviceUrl hasApiKey requirePhrase caseSensitive characters
+    requireMath minLength maxLength invalidFields
 """
 
 
@@ -102,7 +106,18 @@ DOMAIN_LOGINS = Watch(
     "domainLogins",
     "DomainLoginFilter",
 )
-WATCHES = [POLICIES, SCHEDULES, DOMAIN_LOGINS]
+CAPTCHA_SOLVERS = Watch(
+    "captcha_solver",
+    "id",
+    "captchaSolver",
+    "captchaSolverId",
+    "CaptchaSolver",
+    CAPTCHA_SOLVER_FIELDS,
+    "captchaSolverChanges",
+    "captchaSolvers",
+    "CaptchaSolverFilter",
+)
+WATCHES = [POLICIES, SCHEDULES, DOMAIN_LOGINS, CAPTCHA_SOLVERS]
 
 Row = dict[str, Any]
 

@@ -370,7 +370,7 @@ async def test_metrics_need_a_token(guarded: Guarded) -> None:
         ("write logins", set()),
         ("read", {"policy", "schedule"}),
         ("read write", {"policy", "schedule"}),
-        ("read logins", {"policy", "schedule", "domain_login"}),
+        ("read logins", {"policy", "schedule", "domain_login", "captcha_solver"}),
     ],
 )
 async def test_metrics_and_feeds_tell_of_a_table_to_those_alone_who_may_read_it(

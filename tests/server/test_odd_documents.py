@@ -93,7 +93,7 @@ async def test_document_with_nothing_but_its_key_is_served(
     row = (await operation.change())[watch.entity]
     assert row.pop("id") == "bare"
     row.pop("domain", None)
-    assert all(value in (None, []) for value in row.values()), row
+    assert all(value in (None, [], False) for value in row.values()), row
 
 
 async def test_odd_documents_are_there_before_the_feed_begins_too(

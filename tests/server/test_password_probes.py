@@ -27,18 +27,28 @@ from graphql_api.tables import TABLES
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import Writer, writing
 from tests.server.mutations import (
+    CREATE_CAPTCHA_SOLVER,
     CREATE_POLICY,
     OVERWRITE_POLICY,
     SET_DOMAIN_LOGIN,
+    UPDATE_CAPTCHA_SOLVER,
     UPDATE_POLICY,
     UPDATE_SCHEDULE,
 )
-from tests.server.operations import DOMAIN_LOGINS, POLICIES, SCHEDULES, WATCHES, Watch
+from tests.server.operations import (
+    CAPTCHA_SOLVERS,
+    DOMAIN_LOGINS,
+    POLICIES,
+    SCHEDULES,
+    WATCHES,
+    Watch,
+)
 from tests.server.running import Running, running, settings_for
-from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE
+from tests.unit.schema.documents import CAPTCHA_SOLVER, DOMAIN_LOGIN, POLICY, SCHEDULE
 
 USER, LOGIN, PROXY, SEED = "pw-Nightingale", "pw-Oystercatcher", "pw-Kittiwake", "pw-Guillemot"
-SECRETS = (USER, LOGIN, PROXY, SEED)
+API_KEY = "pw-Turnstone"
+SECRETS = (USER, LOGIN, PROXY, SEED, API_KEY)
 
 
 def policy(key: str = "p", secret: str = PROXY, **fields: Any) -> dict[str, Any]:
@@ -64,6 +74,11 @@ def login(
     }
 
 
+def solver(key: str = "c", secret: str = API_KEY, **fields: Any) -> dict[str, Any]:
+    url = f"https://user:{secret}@solver.example/"
+    return {**CAPTCHA_SOLVER, "id": key, "api_key": secret, "service_url": url, **fields}
+
+
 ODD = {
     "policy": {
         "id": "odd",
@@ -76,6 +91,13 @@ ODD = {
         "login_url": [LOGIN],
         "users": [USER, {"username": {"password": USER}, "password": [USER], "secret": USER}],
     },
+    "captcha_solver": {
+        "id": "odd",
+        "api_key": [API_KEY],
+        "service_url": {"url": API_KEY},
+        "characters": API_KEY,
+        "antigate": {"api_key": API_KEY},
+    },
 }
 """Passwords where no reader of documents expects them."""
 
@@ -84,6 +106,7 @@ async def fill(writer: Writer) -> None:
     await writer.insert("policy", policy(), ODD["policy"])
     await writer.insert("schedule", schedule(), ODD["schedule"])
     await writer.insert("domain_login", login(), ODD["domain_login"])
+    await writer.insert("captcha_solver", solver(), ODD["captcha_solver"])
 
 
 def assert_no_secret(said: object, *more: str) -> None:
@@ -117,6 +140,7 @@ async def everything(client: Client, writer: Writer) -> list[object]:
         (POLICIES, policy(name="Changed", secret="pw-other")),
         (SCHEDULES, schedule(schedule_name="Changed", secret="pw-other")),
         (DOMAIN_LOGINS, login(login_test="Changed", secret="pw-other", in_url="pw-other")),
+        (CAPTCHA_SOLVERS, solver(name="Changed", secret="pw-other")),
     ):
         said.append(await client.execute(watch.query))
         operation = await client.subscribe(watch.subscription)
@@ -202,6 +226,8 @@ PROBED = [
     (SCHEDULES, "anyTag"),
     (DOMAIN_LOGINS, "domains"),
     (DOMAIN_LOGINS, "domainContains"),
+    (CAPTCHA_SOLVERS, "ids"),
+    (CAPTCHA_SOLVERS, "nameContains"),
 ]
 
 
@@ -247,6 +273,7 @@ async def test_rows_that_differ_only_in_passwords_stay_in_their_order(
             await writer.insert("policy", policy(key, secret))
             await writer.insert("schedule", schedule(key, secret))
             await writer.insert("domain_login", login(key, secret, secret))
+            await writer.insert("captcha_solver", solver(key, secret))
         await until_seen(client, writer)
         return await pages()
 
@@ -274,6 +301,7 @@ async def test_changing_only_passwords_is_no_event(client: Client, writer: Write
         (SCHEDULES, schedule(secret="pw-other")),
         (DOMAIN_LOGINS, login(secret="pw-other")),
         (DOMAIN_LOGINS, login(in_url="pw-other")),
+        (CAPTCHA_SOLVERS, solver(secret="pw-other")),
     ]
     for watch, document in replaced:
         operation = await client.subscribe(watch.subscription, includeInitial=False)
@@ -324,6 +352,12 @@ ERRORS: list[tuple[str, dict[str, Any]]] = [
     (UPDATE_SCHEDULE, {"id": "s", "input": {"seeds": ["https://eve:***@example.com/"]}}),
     (UPDATE_SCHEDULE, {"id": "s", "input": {"numUnits": 0}}),
     (CREATE_POLICY, {"input": {"proxyRules": [{"proxyUrl": "http://user:***@proxy.example/"}]}}),
+    ("{ captchaSolvers { items { apiKey } } }", {}),
+    ('{ captchaSolvers(where: {apiKey: "a"}) { total } }', {}),
+    (UPDATE_CAPTCHA_SOLVER, {"id": "c", "input": {"apiKey": ""}}),
+    (UPDATE_CAPTCHA_SOLVER, {"id": "c", "input": {"serviceUrl": "https://user:***@evil/"}}),
+    (UPDATE_CAPTCHA_SOLVER, {"id": "c", "input": {"minLength": 9, "maxLength": 1}}),
+    (CREATE_CAPTCHA_SOLVER, {"input": {"serviceUrl": "https://user:***@solver.example/"}}),
 ]
 
 
@@ -437,9 +471,13 @@ async def test_no_output_type_has_a_field_for_a_password(client: Client) -> None
         f"{type_['name']}.{field['name']}"
         for type_ in types
         for field in type_["fields"] or ()
-        if re.search("password|secret|token", field["name"], re.IGNORECASE)
+        if re.search("password|secret|token|apikey", field["name"], re.IGNORECASE)
     }
-    assert fields == {"DomainLoginUser.hasPassword"}
+    assert fields == {
+        "DomainLoginUser.hasPassword",
+        "CaptchaSolver.hasApiKey",
+        "CaptchaSolverVersion.hasApiKey",
+    }
 
 
 # By the log and by metrics.
@@ -491,6 +529,8 @@ async def test_no_password_is_in_the_log_at_any_level_or_in_metrics(
                 {"users": users},
             ):
                 await client.subscribe(SET_DOMAIN_LOGIN, domain="d.example", input=given)
+            for given_key in ({"apiKey": mine}, {"apiKey": mine, "minLength": -1}):
+                await client.subscribe(UPDATE_CAPTCHA_SOLVER, id="c", input=given_key)
             await client.send({"type": "subscribe", "id": mine, "payload": mine})
             await client.socket.send(mine)  # which is no JSON
             await client.socket.wait_closed()

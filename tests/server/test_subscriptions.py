@@ -25,11 +25,13 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "policy": {"id": "p1", "name": "First", "limits": {"max_cost": 1.5}},
     "schedule": {"id": "s1", "schedule_name": "First", "enabled": True},
     "domain_login": {"domain": "d1.example", "login_url": "https://d1.example/", "users": []},
+    "captcha_solver": {"id": "c1", "name": "First", "api_key": "a", "min_length": 4},
 }
 PATCHES: dict[str, tuple[dict[str, Any], str]] = {
     "policy": ({"name": "Second"}, "name"),
     "schedule": ({"enabled": False}, "enabled"),
     "domain_login": ({"login_test": "Log out"}, "loginTest"),
+    "captcha_solver": ({"max_length": 8}, "maxLength"),
 }
 
 

@@ -18,7 +18,15 @@ from tests.simulation.story import (
     Setting,
     Story,
 )
-from tests.simulation.tables import LOGIN, POLICY, SCHEDULE, TABLES, Document, SimulatedTable
+from tests.simulation.tables import (
+    LOGIN,
+    POLICY,
+    SCHEDULE,
+    SOLVER,
+    TABLES,
+    Document,
+    SimulatedTable,
+)
 
 _FIRST_ACTION_S = 0.3
 
@@ -112,7 +120,7 @@ class _Author:
 
     def _write(self, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN))
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER))
         writes = [self._one_write(table) for _ in range(rng.choice((1, 1, 1, 2, 4)))]
         return Action(at_s, "write", {"table": table.name, "writes": _each_once(writes)})
 
@@ -165,6 +173,9 @@ class _Author:
             tags: Any = rng.sample(("red", "blue", "green"), rng.randrange(3))
             document["tags"] = [*tags, 5] if is_odd else tags
             document["policy_id"] = rng.choice(("p0", "p1", None))
+        elif table is SOLVER:
+            document["name"] = name
+            document["api_key"] = rng.choice(("", "secret", "other secret"))
         else:
             document["login_url"] = f"https://{key}/login"
             document["login_test"] = name
@@ -176,7 +187,7 @@ class _Author:
 
     def _subscription(self, client: int, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN))
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER))
         self._subscriptions += 1
         details = {
             "client": client,
@@ -207,7 +218,7 @@ class _Author:
 
     def _page(self, at_s: float) -> Action:
         self._subscriptions += 1
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN))
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER))
         where = dict(self._rng.choice(table.filters))
         return self._of_client(
             at_s, "page", table=table.name, where=where, name=f"s{self._subscriptions}"
@@ -258,11 +269,11 @@ class _Author:
         return Action(at_s, "crash_database", {"how": "without power", "for_s": self._for_s()})
 
     def _drop(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN)).name
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER)).name
         return Action(at_s, "drop", {"table": table, "for_s": self._for_s()})
 
     def _lost_change(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN)).name
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER)).name
         return Action(at_s, "lose_change", {"table": table})
 
     def _server_kill(self, at_s: float) -> Action:

@@ -1,4 +1,4 @@
-"""What the simulation knows of the three tables: documents, what is served of them, filters.
+"""What the simulation knows of the tables: documents, what is served of them, filters.
 
 It is written from the schema and the design, and shares nothing with the server's own code.
 """
@@ -86,11 +86,18 @@ def _serve_login(document: Document) -> Served:
     }
 
 
+def _serve_solver(document: Document) -> Served:
+    invalid: list[str] = []
+    name = _text(document, "name", "name", invalid)
+    has_key = bool(_text(document, "api_key", "hasApiKey", invalid))
+    return {"id": document["id"], "name": name, "hasApiKey": has_key, "invalidFields": invalid}
+
+
 def _contains(text: str | None, part: str | None) -> bool:
     return part is None or (text is not None and part.lower() in text.lower())
 
 
-def _policy_matches(served: Served, where: Where) -> bool:
+def _by_id_or_name(served: Served, where: Where) -> bool:
     ids = where.get("ids")
     return (ids is None or served["id"] in ids) and _contains(
         served["name"], where.get("nameContains")
@@ -138,9 +145,7 @@ class SimulatedTable:
     @property
     def pages(self) -> str:
         """The query's root field."""
-        return {"policy": "policies", "schedule": "schedules", "domain_login": "domainLogins"}[
-            self.name
-        ]
+        return "policies" if self.name == "policy" else f"{self.entity}s"
 
     @property
     def deleted_key(self) -> str:
@@ -180,7 +185,7 @@ POLICY = SimulatedTable(
     type_name="Policy",
     selection="id name limits { maxItems } invalidFields",
     serve=_serve_policy,
-    matches=_policy_matches,
+    matches=_by_id_or_name,
     filters=({}, {"nameContains": "ODD"}, {"ids": ["p1", "p2", "p3"]}),
 )
 SCHEDULE = SimulatedTable(
@@ -205,4 +210,15 @@ LOGIN = SimulatedTable(
     matches=_login_matches,
     filters=({}, {"domainContains": "EXAMPLE"}),
 )
-TABLES = {table.name: table for table in (POLICY, SCHEDULE, LOGIN)}
+SOLVER = SimulatedTable(
+    name="captcha_solver",
+    key="id",
+    keys=("c0", "c1", "c2"),
+    entity="captchaSolver",
+    type_name="CaptchaSolver",
+    selection="id name hasApiKey invalidFields",
+    serve=_serve_solver,
+    matches=_by_id_or_name,
+    filters=({}, {"nameContains": "ODD"}, {"ids": ["c1"]}),
+)
+TABLES = {table.name: table for table in (POLICY, SCHEDULE, LOGIN, SOLVER)}

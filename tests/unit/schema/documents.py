@@ -1,4 +1,4 @@
-"""Documents of the three tables, and what each of their fields holds."""
+"""Documents of the tables, and what each of their fields holds."""
 
 from __future__ import annotations
 
@@ -75,12 +75,28 @@ DOMAIN_LOGIN: Document = {
     "users": [{"username": "ann", "password": "hunter2", "working": True}],
 }
 
+CAPTCHA_SOLVER: Document = {
+    "id": "c1",
+    "name": "Friendly service",
+    "created_at": time(1_700_000_000),
+    "updated_at": time(1_700_000_001),
+    "service_url": "https://user:hunter2@solver.example/",
+    "api_key": "hunter2",
+    "require_phrase": False,
+    "case_sensitive": True,
+    "characters": "ALPHANUMERIC",
+    "require_math": False,
+    "min_length": 4,
+    "max_length": 8,
+}
+
 DOCUMENTS: dict[str, Document] = {
     "policy": POLICY,
     "schedule": SCHEDULE,
     "domain_login": DOMAIN_LOGIN,
+    "captcha_solver": CAPTCHA_SOLVER,
 }
-KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
+KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain", "captcha_solver": "id"}
 
 
 @dataclass(frozen=True)
@@ -195,6 +211,17 @@ FIELDS = [
         password=("hasPassword", "string"),
         working=("working", "boolean"),
     ),
+    Field("captcha_solver", ("name",), "name", "string"),
+    Field("captcha_solver", ("created_at",), "createdAt", "time"),
+    Field("captcha_solver", ("updated_at",), "updatedAt", "time"),
+    Field("captcha_solver", ("service_url",), "serviceUrl", "string"),
+    Field("captcha_solver", ("api_key",), "hasApiKey", "string"),
+    Field("captcha_solver", ("require_phrase",), "requirePhrase", "boolean"),
+    Field("captcha_solver", ("case_sensitive",), "caseSensitive", "boolean"),
+    Field("captcha_solver", ("characters",), "characters", "enum"),
+    Field("captcha_solver", ("require_math",), "requireMath", "boolean"),
+    Field("captcha_solver", ("min_length",), "minLength", "integer"),
+    Field("captcha_solver", ("max_length",), "maxLength", "integer"),
 ]
 
 ODD_VALUES: dict[str, Any] = {

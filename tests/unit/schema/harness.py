@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from graphql import (
@@ -29,7 +28,7 @@ from graphql_api.store import Change, Run, Written, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
-KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
+KEYS = {table.name: table.primary_key for table in TABLES}
 
 
 class FakeSource:
@@ -73,9 +72,8 @@ class FakeSource:
 class FakeStore:
     """The same documents, to write to; the source tells every change."""
 
-    def __init__(self, source: FakeSource, other: Mapping[str, Sequence[Document]]) -> None:
+    def __init__(self, source: FakeSource) -> None:
         self._source = source
-        self._other = other
         self.is_told = True
         """Whether the source tells what is written."""
 
@@ -83,8 +81,6 @@ class FakeStore:
         return self._source.stored[table]
 
     async def get(self, table: str, key: str) -> Document | None:
-        if table in self._other:
-            return next((d for d in self._other[table] if d["id"] == key), None)
         if table not in self._source.stored:
             raise TableMissingError(table)
         return next((d for d in self.documents(table) if d[KEYS[table]] == key), None)
@@ -147,24 +143,26 @@ _schema = cache(build_schema)  # making one takes longer than most of what tests
 async def serve(
     documents: Mapping[str, Sequence[Document]],
     *,
-    other: Mapping[str, Sequence[Document]] = MappingProxyType({}),
     tables: Sequence[TableDeclaration[Any]] = TABLES,
     feed_wait_s: float = 5,
     scopes: frozenset[Scope] = ALL_SCOPES,
 ) -> AsyncIterator[Server]:
     """A running server, whose feeds are ready if their tables are in `documents`.
 
-    A table that one of them reads is empty if it is absent. Tables of `other` have no feeds.
+    A table that one of them reads is empty if it is absent.
     """
-    read = {name for table in tables if table.name in documents for name in table.reads}
-    source = FakeSource({**dict.fromkeys(read, ()), **documents})
+    reads = {table.name: table.reads for table in tables}
+    there = list(documents)
+    for name in there:  # which grows
+        there += [read for read in reads.get(name, ()) if read not in there]
+    source = FakeSource({**dict.fromkeys(there, ()), **documents})
     feeds = Feeds(tables, lambda table: Feed(table, source))
     running = asyncio.create_task(feeds.run())
     try:
         for feed in feeds:
             if feed.table.name in documents:
                 await feed.ready(5)
-        store = FakeStore(source, other)
+        store = FakeStore(source)
         context = Context(feeds, store, feed_wait_s, scopes)
         yield Server(_schema(tuple(tables)), context, source, store)
     finally:

@@ -58,10 +58,10 @@ async def serving(*, feed_wait_s: float = 5, **more: Sequence[Document]) -> Asyn
         "policy": [POLICY],
         "schedule": [SCHEDULE],
         "domain_login": [DOMAIN_LOGIN],
+        "captcha_solver": [{"id": "c1"}, {"id": "c2"}],
         **more,
     }
-    other = {"captcha_solver": [{"id": "c1"}, {"id": "c2"}]}
-    async with serve(copy.deepcopy(documents), other=other, feed_wait_s=feed_wait_s) as server:
+    async with serve(copy.deepcopy(documents), feed_wait_s=feed_wait_s) as server:
         server.context = replace(server.context, now=lambda: NOW)
         yield server
 

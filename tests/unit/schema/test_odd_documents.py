@@ -9,6 +9,7 @@ import pytest
 from graphql import get_named_type
 
 from graphql_api.schema import build_schema
+from graphql_api.schema.document import graphql_name
 from graphql_api.tables import TABLES
 from tests.unit.schema.documents import (
     DOCUMENTS,
@@ -25,7 +26,7 @@ from tests.unit.schema.documents import (
 from tests.unit.schema.harness import everything, serve
 
 SCHEMA = build_schema(TABLES)
-PAGES = {"policy": "policies", "schedule": "schedules", "domain_login": "domainLogins"}
+PAGES = {table.name: graphql_name(table.plural) for table in TABLES}
 DECODERS = {table.name: table for table in TABLES}
 
 
@@ -92,9 +93,7 @@ async def test_every_odd_document_is_served_without_an_error(table: str) -> None
             for value in ODD_VALUES.values():
                 key = f"{len(documents):04}"
                 documents.append({**with_value(field, value), KEYS[table]: key})
-    async with serve(
-        {"policy": [], "schedule": [], "domain_login": [], table: documents}
-    ) as server:
+    async with serve({**dict.fromkeys(DOCUMENTS, ()), table: documents}) as server:
         served = 0
         for offset in range(0, len(documents), 1000):
             query = list_query(table).replace(

@@ -21,7 +21,7 @@ from graphql_api.schema import build_schema
 from graphql_api.schema.schema import APISchema
 from graphql_api.scopes import ALL_SCOPES, Scope
 from graphql_api.tables import TABLES
-from tests.unit.schema.documents import POLICY, SCHEDULE
+from tests.unit.schema.documents import CAPTCHA_SOLVER, POLICY, SCHEDULE
 from tests.unit.schema.harness import Server, serve
 
 READ, WRITE, LOGINS = Scope.READ, Scope.WRITE, Scope.LOGINS
@@ -34,12 +34,15 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "schedule": {READ},
         "domainLogins": {READ, LOGINS},
         "domainLogin": {READ, LOGINS},
+        "captchaSolvers": {READ, LOGINS},
+        "captchaSolver": {READ, LOGINS},
         "feeds": {READ},
     },
     "Subscription": {
         "policyChanges": {READ},
         "scheduleChanges": {READ},
         "domainLoginChanges": {READ, LOGINS},
+        "captchaSolverChanges": {READ, LOGINS},
     },
     "Mutation": {
         "createPolicy": {WRITE},
@@ -50,6 +53,9 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "deleteSchedule": {WRITE},
         "setDomainLogin": {WRITE, LOGINS},
         "deleteDomainLogin": {WRITE, LOGINS},
+        "createCaptchaSolver": {WRITE, LOGINS},
+        "updateCaptchaSolver": {WRITE, LOGINS},
+        "deleteCaptchaSolver": {WRITE, LOGINS},
     },
 }
 """Every root field. One that is new has to be entered here, by somebody who thinks about it."""
@@ -123,6 +129,7 @@ async def test_feed_of_a_table_is_shown_to_those_who_may_know_of_it() -> None:
 
 
 COMPUTED: dict[str, set[Scope]] = {
+    "Policy.captchaSolver": {READ, LOGINS},
     "Policy.problems": set(),
     "Schedule.policy": {READ},
     "Schedule.problems": set(),
@@ -180,6 +187,54 @@ async def test_answer_of_a_mutation_shows_no_other_row_to_those_who_may_not_read
     (error,) = result.errors
     assert (error.path, error.extensions) == (["row", "policy"], {"code": "FORBIDDEN"})
     assert error.message == "policy needs the scope read"
+
+
+@pytest.mark.parametrize("scopes", [scopes for scopes in SETS if scopes & {READ, WRITE}])
+async def test_captcha_solver_of_a_policy_is_shown_to_those_who_may_read_solvers(
+    scopes: frozenset[Scope],
+) -> None:
+    documents = {
+        "policy": [{**POLICY, "id": "p", "captcha_solver_id": "c"}],
+        "captcha_solver": [{**CAPTCHA_SOLVER, "id": "c", "name": "Friendly"}],
+    }
+    selected = "{ id captchaSolverId captchaSolver { name } }"
+    write = f'mutation {{ row: updatePolicy(id: "p", input: {{}}) {selected} }}'
+    read = f'{{ row: policy(id: "p") {selected} }}'
+    queries = [q for q, scope in ((write, WRITE), (read, READ)) if scope in scopes]
+    async with serve(documents, scopes=scopes) as server:
+        for query in queries:
+            result = await server.execute(query)
+            assert result.data is not None
+            row = result.data["row"]
+            assert row["captchaSolverId"] == "c"
+            if scopes >= {READ, LOGINS}:
+                assert result.errors is None
+                assert row["captchaSolver"] == {"name": "Friendly"}
+                continue
+            assert row["captchaSolver"] is None
+            assert result.errors is not None
+            (error,) = result.errors
+            assert (error.path, error.extensions) == (
+                ["row", "captchaSolver"],
+                {"code": "FORBIDDEN"},
+            )
+
+
+async def test_captcha_solver_in_use_names_policies_to_those_who_may_read_alone() -> None:
+    for scopes in ({WRITE, LOGINS}, {WRITE, LOGINS, READ}):
+        documents = {
+            "policy": [{**POLICY, "id": "key", "name": "Forums", "captcha_solver_id": "c"}],
+            "captcha_solver": [{**CAPTCHA_SOLVER, "id": "c"}],
+        }
+        async with serve(documents, scopes=frozenset(scopes)) as server:
+            result = await server.execute('mutation { deleteCaptchaSolver(id: "c") }')
+            assert len(server.store.documents("captcha_solver")) == 1
+        assert result.errors is not None
+        (error,) = result.errors
+        named = [{"id": "key", "name": "Forums"}] if READ in scopes else []
+        assert error.extensions == {"code": "CAPTCHA_SOLVER_IN_USE", "policies": named}
+        assert ("Forums" in error.message) == (READ in scopes)
+        assert ("(1)" in error.message) == (READ not in scopes)
 
 
 async def test_policy_in_use_names_schedules_to_those_who_may_read_alone() -> None:

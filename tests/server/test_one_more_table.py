@@ -16,13 +16,13 @@ from tests.server.client import connected
 from tests.server.database import writing
 from tests.server.process import process
 
-MODULE = "tests.server.four_tables"
-SOLVER = {
+MODULE = "tests.server.one_more_table"
+BOOKMARK = {
     "id": "c1",
-    "name": "Friendly solver",
-    "service_url": "https://solver.example/",
-    "require_phrase": True,
-    "min_length": "four",
+    "name": "Friendly page",
+    "page_url": "https://page.example/",
+    "is_public": True,
+    "rating": "four",
 }
 
 
@@ -36,88 +36,88 @@ async def command(*arguments: str) -> tuple[int | None, str]:
 
 
 @asynccontextmanager
-async def serving_four_tables(database: DatabaseURL) -> AsyncIterator[str]:
+async def serving_one_more_table(database: DatabaseURL) -> AsyncIterator[str]:
     """A server in a process of its own, over a database that its own `init` made; and its URL."""
     login = f"{database.user}:{database.password.replace(' ', '%20')}"
     url = f"rethinkdb://{login}@{database.address}/{database.database}"
     code, output = await command("init", "--database", url)
     assert code == 0, output
-    assert f"created table {database.database}.captcha_solver\n" in output
-    assert f"created index {database.database}.captcha_solver.name\n" in output
+    assert f"created table {database.database}.bookmark\n" in output
+    assert f"created index {database.database}.bookmark.name\n" in output
     serve = ("serve", "--port", "0", "--no-graphiql", "--database", url)
     async with process(*serve, says="GraphQL is at ", module=MODULE) as served:
         yield served.removesuffix("/graphql")
 
 
-async def test_fourth_table_is_one_file_and_one_entry(database: DatabaseURL) -> None:
+async def test_one_more_table_is_one_file_and_one_entry(database: DatabaseURL) -> None:
     async with (
-        serving_four_tables(database) as url,
+        serving_one_more_table(database) as url,
         httpx.AsyncClient(base_url=url, timeout=30) as http,
         connected(url.replace("http", "ws") + "/graphql") as client,
         writing(database) as writer,
     ):
         changes = await client.subscribe(
-            """subscription { captchaSolverChanges {
+            """subscription { bookmarkChanges {
               __typename
-              ... on CaptchaSolverAdded { cause captchaSolver { id name invalidFields } }
-              ... on CaptchaSolverUpdated { changedFields previous { name } }
-              ... on CaptchaSolverDeleted { captchaSolverId }
+              ... on BookmarkAdded { cause bookmark { id name invalidFields } }
+              ... on BookmarkUpdated { changedFields previous { name } }
+              ... on BookmarkDeleted { bookmarkId }
               ... on FeedState { status }
             } }"""
         )
         told: list[dict[str, str]] = []
         while not told or told[-1].get("status") != "READY":
-            told.append((await changes.next())["data"]["captchaSolverChanges"])
+            told.append((await changes.next())["data"]["bookmarkChanges"])
         response = await http.get("/readyz")
         assert (response.status_code, response.text) == (200, "ready\n")
 
-        await writer.insert("captcha_solver", SOLVER)
-        assert (await changes.next())["data"]["captchaSolverChanges"] == {
-            "__typename": "CaptchaSolverAdded",
+        await writer.insert("bookmark", BOOKMARK)
+        assert (await changes.next())["data"]["bookmarkChanges"] == {
+            "__typename": "BookmarkAdded",
             "cause": "CREATED",
-            "captchaSolver": {
+            "bookmark": {
                 "id": "c1",
-                "name": "Friendly solver",
-                "invalidFields": ["minLength"],
+                "name": "Friendly page",
+                "invalidFields": ["rating"],
             },
         }
-        await writer.update("captcha_solver", "c1", {"name": "Solver"})
-        assert (await changes.next())["data"]["captchaSolverChanges"] == {
-            "__typename": "CaptchaSolverUpdated",
+        await writer.update("bookmark", "c1", {"name": "Page"})
+        assert (await changes.next())["data"]["bookmarkChanges"] == {
+            "__typename": "BookmarkUpdated",
             "changedFields": ["name"],
-            "previous": {"name": "Friendly solver"},
+            "previous": {"name": "Friendly page"},
         }
 
         query = """{
-          captchaSolvers(where: {nameContains: "SOLV"}) { total items { id serviceUrl } }
-          captchaSolver(id: "c1") { requirePhrase }
+          bookmarks(where: {nameContains: "PAGE"}) { total items { id pageUrl } }
+          bookmark(id: "c1") { isPublic }
           feeds { table documents }
         }"""
         data = (await http.post("/graphql", json={"query": query})).json()["data"]
-        assert data["captchaSolvers"] == {
+        assert data["bookmarks"] == {
             "total": 1,
-            "items": [{"id": "c1", "serviceUrl": "https://solver.example/"}],
+            "items": [{"id": "c1", "pageUrl": "https://page.example/"}],
         }
-        assert data["captchaSolver"] == {"requirePhrase": True}
-        assert data["feeds"][-1] == {"table": "captcha_solver", "documents": 1}
-        assert 'table="captcha_solver"' in (await http.get("/metrics")).text
+        assert data["bookmark"] == {"isPublic": True}
+        assert data["feeds"][-1] == {"table": "bookmark", "documents": 1}
+        assert 'table="bookmark"' in (await http.get("/metrics")).text
 
-        code, output = await command("watch", "solvers", "--url", f"{url}/graphql", "--once")
+        code, output = await command("watch", "bookmarks", "--url", f"{url}/graphql", "--once")
         assert code == 0, output
-        assert "SERVICE" in output
-        assert "https://solver.example/" in output
+        assert "PAGE" in output
+        assert "https://page.example/" in output
         code, output = await command(
-            "watch", "solvers", "--url", f"{url}/graphql", "--once", "--where", "name=other"
+            "watch", "bookmarks", "--url", f"{url}/graphql", "--once", "--where", "name=other"
         )
         assert code == 0, output
-        assert "https://solver.example/" not in output
+        assert "https://page.example/" not in output
 
         module = (await http.get("/live/declared.mjs")).text
         *_, shown = json.loads(module.removeprefix("export const DECLARED = ").rstrip(";\n"))
-        assert shown["title"] == "CAPTCHA solvers"
+        assert shown["title"] == "Bookmarks"
 
-        await writer.delete("captcha_solver", "c1")
-        assert (await changes.next())["data"]["captchaSolverChanges"] == {
-            "__typename": "CaptchaSolverDeleted",
-            "captchaSolverId": "c1",
+        await writer.delete("bookmark", "c1")
+        assert (await changes.next())["data"]["bookmarkChanges"] == {
+            "__typename": "BookmarkDeleted",
+            "bookmarkId": "c1",
         }
