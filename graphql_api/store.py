@@ -11,6 +11,9 @@ T = TypeVar("T")
 Document: TypeAlias = Mapping[str, Any]
 """A stored document as JSON gives it; times are raw TIME objects."""
 
+Key: TypeAlias = str | int | bytes
+"""The key of a document, as the database's driver takes it."""
+
 Change: TypeAlias = Callable[[Document | None], Document | None]
 """What becomes of a document: from what is stored, None if nothing is, to what shall be; None
 deletes it. It is called again when somebody else was faster, so it must do nothing else; what it
@@ -40,7 +43,7 @@ class Written:
 class Store(Protocol):
     """The documents of a database."""
 
-    async def get(self, table: str, key: str) -> Document | None:
+    async def get(self, table: str, key: Key) -> Document | None:
         """The document with a key, as it is stored.
 
         Raises:
@@ -56,7 +59,7 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         """Change the document with a key: one atomic step from what `change` was given.
 
         Args:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from graphql_api.store import Change, Document, Run, Written, at_once
+from graphql_api.store import Change, Document, Key, Run, Written, at_once
 
 
 class NoStore:
-    async def get(self, table: str, key: str) -> Document | None:
+    async def get(self, table: str, key: Key) -> Document | None:
         raise NotImplementedError
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         raise NotImplementedError
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         raise NotImplementedError

@@ -21,7 +21,7 @@ from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Change, Document, Run, Written, at_once
+from graphql_api.store import Change, Document, Key, Run, Written, at_once
 
 _CHANGED: Final = "graphql-api: the document has changed"
 """The error by which a write finds that somebody was faster."""
@@ -43,7 +43,7 @@ class RethinkStore:
         self._url = url
         self._timeouts = timeouts
         self._pool = ConnectionPool(url, timeouts=timeouts)
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[tuple[str, Key], asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()
@@ -57,7 +57,7 @@ class RethinkStore:
     ) -> None:
         await self._pool.__aexit__(kind, error, traceback)
 
-    async def get(self, table: str, key: str) -> Document | None:
+    async def get(self, table: str, key: Key) -> Document | None:
         """The document with a key, as it is stored; see `Store.get`."""
         async with self._pool.connection() as connection:
             return await _read(connection, self._row(table, key))
@@ -69,7 +69,7 @@ class RethinkStore:
             found: list[Document] = await connection.run(rows, **RAW)
             return [pruned(document) for document in found]
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         """Change the document with a key; see `Store.write`.
 
         What `change` makes is written on condition that the document is still the one it was made
@@ -99,7 +99,7 @@ class RethinkStore:
         )
 
     @asynccontextmanager
-    async def _turn(self, table: str, key: str) -> AsyncIterator[None]:
+    async def _turn(self, table: str, key: Key) -> AsyncIterator[None]:
         """The time in which no other write to a document is made through this store.
 
         Raises:
@@ -122,7 +122,7 @@ class RethinkStore:
     def _table(self, name: str) -> Any:
         return r.db(self._url.database).table(name)
 
-    def _row(self, table: str, key: str) -> Any:
+    def _row(self, table: str, key: Key) -> Any:
         return self._table(table).get(key)
 
 

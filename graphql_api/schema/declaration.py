@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import strawberry
 
+from graphql_api.feeds.keys import TEXT, KeyKind
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import FeedState, change_types
 from graphql_api.schema.columns import ForPeople
@@ -40,6 +41,7 @@ class TableDeclaration(Generic[RowT]):
         order: The order of its list: its name, and a row's sort key, which ends with the row's key.
         people: How people see it.
         primary_key: The field of a document that holds its key.
+        key_kind: How the keys of documents are served.
         key_name: The name of the attribute that clients know a row by, if that is not `id`.
         indexes: The secondary indexes that Starbelly needs, as the names of stored fields.
         first_documents: What a new table gets, as a function of the time: documents with names, and
@@ -61,6 +63,7 @@ class TableDeclaration(Generic[RowT]):
         order: tuple[str, Callable[[RowT], tuple[Any, ...]]],
         people: ForPeople,
         primary_key: str = "id",
+        key_kind: KeyKind = TEXT,
         key_name: str | None = None,
         indexes: Sequence[str] = (),
         first_documents: Callable[[Any], Sequence[Document]] | None = None,
@@ -76,6 +79,7 @@ class TableDeclaration(Generic[RowT]):
         self.words = in_words(name)
         self.people = people
         self.primary_key = primary_key
+        self.key_kind = key_kind
         self.key_name = key_name
         self.indexes = indexes
         self.first_documents = first_documents

@@ -10,7 +10,7 @@ from graphql_api.errors import InUseError, WriteError
 from graphql_api.feeds.table import Document, Table
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
-from graphql_api.schema.writing import delete, find, is_key, take_back
+from graphql_api.schema.writing import delete, find, take_back
 from graphql_api.scopes import Scope
 
 WhyNot: TypeAlias = Callable[[Sequence[Document]], InUseError | None]
@@ -80,7 +80,9 @@ async def delete_unless_used(
     context = info.context
 
     async def named_by() -> Sequence[Document]:
-        return await find(context, users.table, users.field, key) if is_key(key) else []
+        if table.key_kind.stored(key) is None:
+            return []
+        return await find(context, users.table, users.field, key)
 
     before = await named_by()
 

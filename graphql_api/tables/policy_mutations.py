@@ -14,7 +14,7 @@ from graphql_api.schema.context import Context, Info
 from graphql_api.schema.filters import given
 from graphql_api.schema.in_use import Users, delete_unless_used
 from graphql_api.schema.problems import Place
-from graphql_api.schema.writing import IfUpdatedAt, create, find, get, is_key, update
+from graphql_api.schema.writing import IfUpdatedAt, create, find, get, update
 from graphql_api.tables.policy import POLICIES, Policy
 from graphql_api.tables.policy_document import policy_document
 from graphql_api.tables.policy_input import PolicyInput
@@ -157,7 +157,7 @@ async def _schedules_with_odd_seeds(
     url_normalization = given(values.url_normalization)
     if url_normalization is None or given(url_normalization.enabled) is not False:
         return []
-    if not is_key(policy_id):
+    if POLICIES.key_kind.stored(policy_id) is None:
         return []
     schedules = await find(context, "schedule", "policy_id", policy_id)
     return [schedule for schedule in _enabled(schedules) if not has_plain_seeds(schedule)]

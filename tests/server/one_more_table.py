@@ -1,4 +1,4 @@
-"""`python -m tests.server.one_more_table`: `graphql-api` with an entry for one more table."""
+"""`python -m tests.server.one_more_table`: `graphql-api` with entries for more tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import sys
 
 from graphql_api import tables
 from tests.unit.schema.bookmark import BOOKMARKS
+from tests.unit.schema.toy_tables import PICTURES, VISITS
 
 if __name__ == "__main__":
-    tables.TABLES += (BOOKMARKS,)  # before anything else imports them
+    tables.TABLES += (PICTURES, VISITS, BOOKMARKS)  # before anything else imports them
 
     from graphql_api.cli import main
 

@@ -8,8 +8,10 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
+import pytest
 
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import connected
@@ -121,3 +123,64 @@ async def test_one_more_table_is_one_file_and_one_entry(database: DatabaseURL) -
             "__typename": "BookmarkDeleted",
             "bookmarkId": "c1",
         }
+
+
+@pytest.mark.parametrize(
+    ("name", "primary_key", "keys"),
+    [
+        ("visit", "number", {"10": 10, "7": 7}),
+        ("picture", "digest", {"00ff": b"\0\xff", "7f": b"\x7f"}),
+    ],
+)
+async def test_table_of_each_kind_of_key_is_one_file_and_one_entry(
+    database: DatabaseURL, name: str, primary_key: str, keys: dict[str, Any]
+) -> None:
+    type_name = name.capitalize()
+    subscription = f"""subscription($where: {type_name}Filter, $since: String) {{
+      {name}Changes(where: $where, since: $since) {{
+        ... on {type_name}Added {{ cursor {name} {{ id page }} }}
+        ... on {type_name}Updated {{ cursor {name} {{ id page }} previous {{ page }} }}
+        ... on {type_name}Deleted {{ cursor {name}Id previous {{ page }} }}
+        ... on FeedState {{ cursor status }}
+      }}
+    }}"""
+    async with (
+        serving_one_more_table(database) as url,
+        httpx.AsyncClient(base_url=url, timeout=30) as http,
+        connected(url.replace("http", "ws") + "/graphql") as client,
+        writing(database) as writer,
+    ):
+        changes = await client.subscribe(subscription, where={"ids": [*keys]})
+
+        async def told(count: int) -> list[Any]:
+            return [(await changes.next())["data"][f"{name}Changes"] for _ in range(count)]
+
+        status = ""
+        while status != "READY":
+            ((status, cursor),) = [(one["status"], one["cursor"]) for one in await told(1)]
+        for served, key in keys.items():
+            await writer.insert(name, {primary_key: key, "page": served})
+        for served in keys:
+            (added,) = await told(1)
+            assert added[name] == {"id": served, "page": served}
+        first, second = keys
+        await writer.update(name, keys[first], {"page": "changed"})
+        await writer.delete(name, keys[second])
+        updated, deleted = await told(2)
+        assert updated[name] == {"id": first, "page": "changed"}
+        assert updated["previous"] == {"page": first}
+        assert (deleted[f"{name}Id"], deleted["previous"]) == (second, {"page": second})
+        await changes.complete()
+
+        changes = await client.subscribe(subscription, where={"ids": [*keys]}, since=cursor)
+        assert [one.get(name) or one.get(f"{name}Id") for one in await told(4)] == [
+            {"id": first, "page": first},
+            {"id": second, "page": second},
+            {"id": first, "page": "changed"},
+            second,
+        ]
+        query = f"query($id: ID!) {{ {name}(id: $id) {{ id page }} }}"
+        for served, page in ((first, {"id": first, "page": "changed"}), (second, None)):
+            body = {"query": query, "variables": {"id": served}}
+            answer = (await http.post("/graphql", json=body)).json()
+            assert answer == {"data": {name: page}}

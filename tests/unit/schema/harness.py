@@ -23,8 +23,9 @@ from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
+from graphql_api.schema.document import stored_value
 from graphql_api.scopes import ALL_SCOPES, Scope
-from graphql_api.store import Change, Run, Written, at_once
+from graphql_api.store import Change, Key, Run, Written, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
@@ -49,7 +50,7 @@ class FakeSource:
             yield changes
 
     def documents(
-        self, table: str, keys: Collection[str] | None = None
+        self, table: str, keys: Collection[Key] | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         raise NotImplementedError("no test checks this source")
 
@@ -80,16 +81,16 @@ class FakeStore:
     def documents(self, table: str) -> list[Document]:
         return self._source.stored[table]
 
-    async def get(self, table: str, key: str) -> Document | None:
+    async def get(self, table: str, key: Key) -> Document | None:
         if table not in self._source.stored:
             raise TableMissingError(table)
-        return next((d for d in self.documents(table) if d[KEYS[table]] == key), None)
+        return next((d for d in self.documents(table) if d[KEYS[table]] == stored_value(key)), None)
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         documents = self._source.stored.get(table, [])
         return [document for document in documents if document.get(field) == value]
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         old = await self.get(table, key)
         new = await run(lambda: change(old))
         documents = self.documents(table)
