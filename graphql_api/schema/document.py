@@ -70,6 +70,10 @@ class Fields:
         self._invalid = invalid
         self._path = path
 
+    def stored(self, name: str) -> object:
+        """The value as it is stored, of any type, for a reader of its own; never listed."""
+        return self._stored.get(name)
+
     def string(self, name: str, *, served_as: str | None = None) -> str | None:
         """Text."""
         value = self._stored.get(name)
@@ -108,14 +112,14 @@ class Fields:
         self._refuse(name)
         return None
 
-    def number(self, name: str) -> float | None:
+    def number(self, name: str, *, served_as: str | None = None) -> float | None:
         """A number that is finite as a double."""
         value = self._stored.get(name)
         if value is None:
             return None
         if (type(value) is float or type(value) is int) and -_MAX_DOUBLE <= value <= _MAX_DOUBLE:
             return float(value)
-        self._refuse(name)
+        self._refuse(served_as or name)
         return None
 
     def enum(self, name: str, members: type[EnumT]) -> EnumT | None:

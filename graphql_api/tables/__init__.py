@@ -11,6 +11,8 @@ from graphql_api.tables.domain_login import DOMAIN_LOGINS
 from graphql_api.tables.domain_login_mutations import DomainLoginMutation
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.policy_mutations import PolicyMutation
+from graphql_api.tables.rate_limit import RATE_LIMITS
+from graphql_api.tables.rate_limit_mutations import RateLimitMutation
 from graphql_api.tables.schedule import SCHEDULES
 from graphql_api.tables.schedule_mutations import ScheduleMutation
 
@@ -19,4 +21,5 @@ TABLES: tuple[TableDeclaration[Any], ...] = (
     SCHEDULES.written_by(ScheduleMutation),
     DOMAIN_LOGINS.written_by(DomainLoginMutation),
     CAPTCHA_SOLVERS.written_by(CaptchaSolverMutation),
+    RATE_LIMITS.written_by(RateLimitMutation),
 )

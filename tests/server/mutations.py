@@ -9,6 +9,7 @@ from tests.server.operations import (
     CAPTCHA_SOLVER_FIELDS,
     DOMAIN_LOGIN_FIELDS,
     POLICY_FIELDS,
+    RATE_LIMIT_FIELDS,
     SCHEDULE_FIELDS,
 )
 
@@ -54,6 +55,12 @@ UPDATE_CAPTCHA_SOLVER = f"""
       updateCaptchaSolver(id: $id, input: $input) {{ id {CAPTCHA_SOLVER_FIELDS} }}
     }}
 """
+SET_RATE_LIMIT = f"""
+    mutation($domain: String, $delayS: Float!) {{
+      setRateLimit(domain: $domain, delayS: $delayS) {{ id {RATE_LIMIT_FIELDS} }}
+    }}
+"""
+DELETE_RATE_LIMIT = "mutation($domain: String!) { deleteRateLimit(domain: $domain) }"
 DELETE_CAPTCHA_SOLVER = "mutation($id: ID!) { deleteCaptchaSolver(id: $id) }"
 DELETE_DOMAIN_LOGIN = "mutation($domain: String!) { deleteDomainLogin(domain: $domain) }"
 

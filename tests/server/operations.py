@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.unit.schema.documents import served_key
+
 POLICY_FIELDS = """
     name createdAt updatedAt captchaSolverId authentication { enabled }
     limits { maxCost maxDuration maxItems } mimeTypeRules { pattern match save }
@@ -23,6 +25,7 @@ CAPTCHA_SOLVER_FIELDS = """
     name createdAt updatedAt serviceUrl hasApiKey requirePhrase caseSensitive characters
     requireMath minLength maxLength invalidFields
 """
+RATE_LIMIT_FIELDS = "name domain delayS isGlobal invalidFields"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,14 @@ class Watch:
     subscription_field: str
     page_field: str
     filter_type: str
+
+    def key(self, name: str) -> Any:
+        """A key with a name, as the driver takes it."""
+        return name.encode() if self.table == "rate_limit" else name
+
+    def id(self, name: str) -> str:
+        """The same, as it is served."""
+        return served_key(self.table, name)
 
     @property
     def subscription(self) -> str:
@@ -117,7 +128,18 @@ CAPTCHA_SOLVERS = Watch(
     "captchaSolvers",
     "CaptchaSolverFilter",
 )
-WATCHES = [POLICIES, SCHEDULES, DOMAIN_LOGINS, CAPTCHA_SOLVERS]
+RATE_LIMITS = Watch(
+    "rate_limit",
+    "token",
+    "rateLimit",
+    "rateLimitId",
+    "RateLimit",
+    RATE_LIMIT_FIELDS,
+    "rateLimitChanges",
+    "rateLimits",
+    "RateLimitFilter",
+)
+WATCHES = [POLICIES, SCHEDULES, DOMAIN_LOGINS, CAPTCHA_SOLVERS, RATE_LIMITS]
 
 Row = dict[str, Any]
 

@@ -39,6 +39,7 @@ from tests.server.operations import (
     CAPTCHA_SOLVERS,
     DOMAIN_LOGINS,
     POLICIES,
+    RATE_LIMITS,
     SCHEDULES,
     WATCHES,
     Watch,
@@ -228,6 +229,9 @@ PROBED = [
     (DOMAIN_LOGINS, "domainContains"),
     (CAPTCHA_SOLVERS, "ids"),
     (CAPTCHA_SOLVERS, "nameContains"),
+    (RATE_LIMITS, "ids"),
+    (RATE_LIMITS, "domains"),
+    (RATE_LIMITS, "domainContains"),
 ]
 
 
@@ -285,9 +289,9 @@ async def until_seen(client: Client, writer: Writer) -> None:
     for watch in WATCHES:
         operation = await client.subscribe(watch.subscription, includeInitial=False)
         await operation.until_status("READY")
-        await writer.insert(watch.table, {watch.primary_key: "fence"})
+        await writer.insert(watch.table, {watch.primary_key: watch.key("fence")})
         await operation.change()
-        await writer.delete(watch.table, "fence")
+        await writer.delete(watch.table, watch.key("fence"))
         await operation.change()
         await operation.complete()
 
@@ -307,10 +311,10 @@ async def test_changing_only_passwords_is_no_event(client: Client, writer: Write
         operation = await client.subscribe(watch.subscription, includeInitial=False)
         await operation.until_status("READY")
         await writer.insert(watch.table, document)
-        await writer.insert(watch.table, {watch.primary_key: "fence"})
+        await writer.insert(watch.table, {watch.primary_key: watch.key("fence")})
         event = await operation.change()
-        assert event[watch.entity]["id"] == "fence", "this is the first event"
-        await writer.delete(watch.table, "fence")
+        assert event[watch.entity]["id"] == watch.id("fence"), "this is the first event"
+        await writer.delete(watch.table, watch.key("fence"))
         await operation.change()
         await operation.complete()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from hashlib import blake2b
 from typing import Any
 
 import httpx
@@ -18,14 +19,17 @@ from tests.server.mutations import (
     CREATE_SCHEDULE,
     DELETE_CAPTCHA_SOLVER,
     DELETE_POLICY,
+    DELETE_RATE_LIMIT,
     OVERWRITE_POLICY,
     POLICY,
     SET_DOMAIN_LOGIN,
+    SET_RATE_LIMIT,
     UPDATE_SCHEDULE,
     fail,
     schedule,
     succeed,
 )
+from tests.server.operations import RATE_LIMITS
 from tests.server.running import running, settings_for
 from tests.unit.schema.starbelly import (
     run_captcha_solver,
@@ -110,6 +114,35 @@ async def test_enabled_schedule_keeps_its_policy_and_lets_it_go_once_disabled(
     assert error["message"] == "Policy does not exist"
     (document,) = await every(writer, "schedule")
     assert document["enabled"] is False
+
+
+async def test_rate_limit_is_stored_by_the_token_of_its_domain_and_seen_at_once(
+    client: Client, writer: Writer
+) -> None:
+    async def stored(token: bytes) -> Any:
+        return await writer.run(writer.table("rate_limit").get(token))
+
+    operation = await client.subscribe(RATE_LIMITS.subscription, includeInitial=False)
+    await operation.until_status("READY")
+    token = blake2b(b"example.com", digest_size=16).digest()
+    row = await succeed(client, SET_RATE_LIMIT, domain="example.com", delayS=0.5)
+    assert (await operation.change())["rateLimit"] == row
+    assert row["id"] == token.hex()
+    assert await stored(token) == {"token": token, "name": "domain:example.com", "delay": 0.5}
+    page = (await client.execute(RATE_LIMITS.query, where={"domains": ["example.com"]}))["data"]
+    assert page["rateLimits"]["items"] == [row]
+
+    await succeed(client, SET_RATE_LIMIT, domain="example.com", delayS=2)
+    updated = await operation.change()
+    assert (updated["previous"]["delayS"], updated["rateLimit"]["delayS"]) == (0.5, 2.0)
+    assert await succeed(client, DELETE_RATE_LIMIT, domain="example.com") == token.hex()
+    assert (await operation.change())["rateLimitId"] == token.hex()
+    assert await stored(token) is None
+
+    row = await succeed(client, SET_RATE_LIMIT, delayS=7.5)
+    assert (row["id"], row["isGlobal"]) == ("00" * 16, True)
+    expected = {"token": bytes(16), "name": "Global Limit", "delay": 7.5, "type": "global"}
+    assert await stored(bytes(16)) == expected
 
 
 OTHERS = (

@@ -19,6 +19,7 @@ from tests.simulation.story import (
     Story,
 )
 from tests.simulation.tables import (
+    LIMIT,
     LOGIN,
     POLICY,
     SCHEDULE,
@@ -120,13 +121,13 @@ class _Author:
 
     def _write(self, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER))
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, LIMIT))
         writes = [self._one_write(table) for _ in range(rng.choice((1, 1, 1, 2, 4)))]
         return Action(at_s, "write", {"table": table.name, "writes": _each_once(writes)})
 
     def _burst(self, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, SCHEDULE))
+        table = rng.choice((POLICY, SCHEDULE, LIMIT))
         self._is_large = bool(self._setting.troubles & FILLS_BUFFERS) and rng.random() < 0.5
         # Few keys come and go often: their changes merge for who falls behind.
         keys = rng.sample(table.keys, rng.choice((1, 2, len(table.keys))))
@@ -138,17 +139,20 @@ class _Author:
         return Action(at_s, "burst", {"table": table.name, "writes": writes})
 
     def _one_write(
-        self, table: SimulatedTable, keys: Sequence[str] | None = None
+        self, table: SimulatedTable, keys: Sequence[Any] | None = None
     ) -> tuple[Any, Document | None]:
         rng = self._rng
         key = rng.choice(keys or table.keys)
-        if "odd documents" in self._setting.troubles and rng.random() < 0.1 and table.key == "id":
-            return 7, {"id": 7, "name": "not served"}
+        if "odd documents" in self._setting.troubles and rng.random() < 0.1:
+            if table.key == "id":
+                return 7, {"id": 7, "name": "not served"}
+            if table is LIMIT:
+                return "text", {"token": "text", "name": "not served"}
         if rng.random() < 0.25:
             return key, None
         return key, self._document(table, key)
 
-    def _document(self, table: SimulatedTable, key: str) -> Document:
+    def _document(self, table: SimulatedTable, key: Any) -> Document:
         rng = self._rng
         self._serial += 1
         is_odd = "odd documents" in self._setting.troubles and rng.random() < 0.4
@@ -173,6 +177,9 @@ class _Author:
             tags: Any = rng.sample(("red", "blue", "green"), rng.randrange(3))
             document["tags"] = [*tags, 5] if is_odd else tags
             document["policy_id"] = rng.choice(("p0", "p1", None))
+        elif table is LIMIT:
+            document["name"] = name
+            document["delay"] = rng.choice((1, 2, 0.5)) if not is_odd else "long"
         elif table is SOLVER:
             document["name"] = name
             document["api_key"] = rng.choice(("", "secret", "other secret"))
@@ -187,7 +194,7 @@ class _Author:
 
     def _subscription(self, client: int, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER))
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, LIMIT))
         self._subscriptions += 1
         details = {
             "client": client,
@@ -218,7 +225,7 @@ class _Author:
 
     def _page(self, at_s: float) -> Action:
         self._subscriptions += 1
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER))
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT))
         where = dict(self._rng.choice(table.filters))
         return self._of_client(
             at_s, "page", table=table.name, where=where, name=f"s{self._subscriptions}"
@@ -269,11 +276,11 @@ class _Author:
         return Action(at_s, "crash_database", {"how": "without power", "for_s": self._for_s()})
 
     def _drop(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER)).name
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT)).name
         return Action(at_s, "drop", {"table": table, "for_s": self._for_s()})
 
     def _lost_change(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER)).name
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT)).name
         return Action(at_s, "lose_change", {"table": table})
 
     def _server_kill(self, at_s: float) -> Action:

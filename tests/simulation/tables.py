@@ -5,6 +5,7 @@ It is written from the schema and the design, and shares nothing with the server
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +94,30 @@ def _serve_solver(document: Document) -> Served:
     return {"id": document["id"], "name": name, "hasApiKey": has_key, "invalidFields": invalid}
 
 
+def _serve_limit(document: Document) -> Served:
+    invalid: list[str] = []
+    name = _text(document, "name", "name", invalid)
+    delay = document.get("delay")
+    if delay is not None and (isinstance(delay, bool) or not isinstance(delay, int | float)):
+        invalid.append("delayS")
+        delay = None
+    key = _hex(document["token"])
+    row = {"id": key, "name": name, "delayS": None if delay is None else float(delay)}
+    return {**row, "isGlobal": key == "00" * 16, "invalidFields": invalid}
+
+
+def _plain(key: Any) -> str | None:
+    return key if isinstance(key, str) else None
+
+
+def _hex(key: Any) -> str | None:
+    if isinstance(key, bytes):
+        return key.hex()
+    if isinstance(key, dict) and key.get("$reql_type$") == "BINARY":
+        return base64.b64decode(key["data"]).hex()
+    return None
+
+
 def _contains(text: str | None, part: str | None) -> bool:
     return part is None or (text is not None and part.lower() in text.lower())
 
@@ -113,6 +138,13 @@ def _schedule_matches(served: Served, where: Where) -> bool:
     )
 
 
+def _limit_matches(served: Served, where: Where) -> bool:
+    ids, is_global = where.get("ids"), where.get("isGlobal")
+    return (ids is None or served["id"] in ids) and (
+        is_global is None or served["isGlobal"] is is_global
+    )
+
+
 def _login_matches(served: Served, where: Where) -> bool:
     return _contains(served["domain"], where.get("domainContains"))
 
@@ -124,7 +156,7 @@ class SimulatedTable:
     Attributes:
         name: In the database.
         key: The field that holds a document's key.
-        keys: The keys that the story's writers use.
+        keys: The keys that the story's writers use, as the driver takes them.
         entity: What a change calls its row.
         selection: The fields that clients ask for.
         serve: What is served of a document.
@@ -134,13 +166,20 @@ class SimulatedTable:
 
     name: str
     key: str
-    keys: tuple[str, ...]
+    keys: tuple[Any, ...]
     entity: str
     type_name: str
     selection: str
     serve: Callable[[Document], Served]
     matches: Callable[[Served, Where], bool]
     filters: tuple[Where, ...]
+    served_key: Callable[[Any], str | None] = _plain
+    """The key that a stored one is served as; None, if its document is not served."""
+
+    @property
+    def row_key(self) -> str:
+        """The field of a served row that holds its key."""
+        return "domain" if self.key == "domain" else "id"
 
     @property
     def pages(self) -> str:
@@ -154,7 +193,7 @@ class SimulatedTable:
 
     def subscription(self) -> str:
         """A document that asks for every field that the oracle looks at."""
-        name, previous = self.entity, self.selection.replace(f"{self.key} ", "", 1)
+        name, previous = self.entity, self.selection.replace(f"{self.row_key} ", "", 1)
         if self.key == "domain":
             previous = self.selection
         return (
@@ -221,4 +260,16 @@ SOLVER = SimulatedTable(
     matches=_by_id_or_name,
     filters=({}, {"nameContains": "ODD"}, {"ids": ["c1"]}),
 )
-TABLES = {table.name: table for table in (POLICY, SCHEDULE, LOGIN, SOLVER)}
+LIMIT = SimulatedTable(
+    name="rate_limit",
+    key="token",
+    keys=(bytes(16), b"\xff\x00", b"", b"\x01" * 16),
+    entity="rateLimit",
+    type_name="RateLimit",
+    selection="id name delayS isGlobal invalidFields",
+    serve=_serve_limit,
+    matches=_limit_matches,
+    filters=({}, {"isGlobal": False}, {"ids": ["00" * 16, "ff00"]}),
+    served_key=_hex,
+)
+TABLES = {table.name: table for table in (POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT)}

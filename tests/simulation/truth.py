@@ -34,13 +34,17 @@ class TableTruth:
         self.serial = 0
 
     def commit(self, key: Any, document: Document | None) -> None:
-        """Note a committed document; one whose key is no text is not served."""
-        if not isinstance(key, str):
+        """Note a committed document; one whose key is of another kind is not served."""
+        key = self.table.served_key(key)
+        if key is None:
             return
         row = None
         if document is not None:
             row = self.table.serve(document)
             row["invalidFields"].sort()
+        self._note(key, row)
+
+    def _note(self, key: str, row: Served | None) -> None:
         moments = self._moments.setdefault(key, [])
         if (moments[-1].row if moments else None) == row:
             return  # nothing that is served has changed
@@ -56,7 +60,7 @@ class TableTruth:
     def drop(self) -> None:
         """Note that the table is gone, and every document with it."""
         for key in self._moments:
-            self.commit(key, None)
+            self._note(key, None)
 
     @property
     def keys(self) -> Iterator[str]:

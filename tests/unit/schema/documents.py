@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from dataclasses import dataclass
 from typing import Any
@@ -90,13 +91,39 @@ CAPTCHA_SOLVER: Document = {
     "max_length": 8,
 }
 
+RATE_LIMIT: Document = {
+    "token": {"$reql_type$": "BINARY", "data": "Fs9ooQmVnKtCNEw84WZjAA=="},
+    "name": "domain:example.com",
+    "delay": 2.5,
+}
+
 DOCUMENTS: dict[str, Document] = {
     "policy": POLICY,
     "schedule": SCHEDULE,
     "domain_login": DOMAIN_LOGIN,
     "captcha_solver": CAPTCHA_SOLVER,
+    "rate_limit": RATE_LIMIT,
 }
-KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain", "captcha_solver": "id"}
+KEYS = {
+    "policy": "id",
+    "schedule": "id",
+    "domain_login": "domain",
+    "captcha_solver": "id",
+    "rate_limit": "token",
+}
+
+
+def stored_key(table: str, name: str) -> Any:
+    """A key with a name, as the table's documents have it."""
+    if table == "rate_limit":
+        data = base64.b64encode(name.encode()).decode()
+        return {"$reql_type$": "BINARY", "data": data}
+    return name
+
+
+def served_key(table: str, name: str) -> str:
+    """The same, as it is served."""
+    return name.encode().hex() if table == "rate_limit" else name
 
 
 @dataclass(frozen=True)
@@ -222,6 +249,8 @@ FIELDS = [
     Field("captcha_solver", ("require_math",), "requireMath", "boolean"),
     Field("captcha_solver", ("min_length",), "minLength", "integer"),
     Field("captcha_solver", ("max_length",), "maxLength", "integer"),
+    Field("rate_limit", ("name",), "name", "string"),
+    Field("rate_limit", ("delay",), "delayS", "number"),
 ]
 
 ODD_VALUES: dict[str, Any] = {

@@ -125,6 +125,7 @@ def test_only_entities_have_an_id() -> None:
         ("Schedule", {"id", "policy", "problems"}),
         ("DomainLogin", {"id"}),
         ("CaptchaSolver", {"id"}),
+        ("RateLimit", {"id"}),
     ],
 )
 def test_version_has_the_fields_of_its_entity_but_what_a_cache_would_follow(
@@ -142,7 +143,7 @@ def test_only_keys_and_lists_are_never_null(name: str) -> None:
         for field, definition in object_type(f"{name}Version").fields.items()
         if str(definition.type).endswith("!") and not str(definition.type).startswith("[")
     }
-    others = {"DomainLogin": {"domain"}, "CaptchaSolver": {"hasApiKey"}}
+    others = {"DomainLogin": {"domain"}, "CaptchaSolver": {"hasApiKey"}, "RateLimit": {"isGlobal"}}
     assert required == others.get(name, set())
 
 
@@ -187,6 +188,8 @@ def test_root_fields_are_those_of_the_design() -> None:
             "(where: CaptchaSolverFilter, limit: Int!, offset: Int!): CaptchaSolverPage!"
         ),
         "captchaSolver": "(id: ID!): CaptchaSolver",
+        "rateLimits": "(where: RateLimitFilter, limit: Int!, offset: Int!): RateLimitPage!",
+        "rateLimit": "(id: ID!): RateLimit",
         "feeds": "(): [Feed!]!",
     }
     assert SCHEMA.mutation_type is not None
@@ -204,6 +207,8 @@ def test_root_fields_are_those_of_the_design() -> None:
             "(id: ID!, input: CaptchaSolverInput!, ifUpdatedAt: DateTime): CaptchaSolver"
         ),
         "deleteCaptchaSolver": "(id: ID!, ifUpdatedAt: DateTime): ID",
+        "setRateLimit": "(domain: String, delayS: Float!): RateLimit",
+        "deleteRateLimit": "(domain: String!): ID",
     }
     watch = "(where: {0}Filter, includeInitial: Boolean!, since: String): {0}Change!"
     assert signatures(SCHEMA.subscription_type) == {
@@ -211,4 +216,5 @@ def test_root_fields_are_those_of_the_design() -> None:
         "scheduleChanges": watch.format("Schedule"),
         "domainLoginChanges": watch.format("DomainLogin"),
         "captchaSolverChanges": watch.format("CaptchaSolver"),
+        "rateLimitChanges": watch.format("RateLimit"),
     }
