@@ -73,6 +73,7 @@ from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import TABLES
+from graphql_api.tables.starbelly import all_tables
 from graphql_api.watched_file import FileWatch, WatchedFile
 
 log = logging.getLogger(__name__)
@@ -453,7 +454,9 @@ class Services:
         except OSError as error:
             raise ConfigurationError(f"the embedded database does not start: {error}") from error
         url = DatabaseURL(server.host, server.port, "starbelly", password=password)
-        await initialise(url, TABLES, contents=partial(_samples, now=self._machine.now()))
+        await initialise(
+            url, all_tables(TABLES), contents=partial(_samples, now=self._machine.now())
+        )
         return url
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import strawberry
 
@@ -27,6 +27,9 @@ from graphql_api.scopes import Scope
 
 RowT = TypeVar("RowT")
 
+Index: TypeAlias = str | tuple[str, tuple[str, ...]]
+"""A secondary index: the field that it is on and called like, or its name and several fields."""
+
 _NO_SCOPES: Final[frozenset[Scope]] = frozenset()
 
 
@@ -43,7 +46,8 @@ class TableDeclaration(Generic[RowT]):
         primary_key: The field of a document that holds its key.
         key_kind: How the keys of documents are served.
         key_name: The name of the attribute that clients know a row by, if that is not `id`.
-        indexes: The secondary indexes that Starbelly needs, as the names of stored fields.
+        indexes: The secondary indexes that Starbelly needs, as the names of stored fields, or as
+            their own name and several of these.
         first_documents: What a new table gets, as a function of the time: documents with names, and
             without keys.
         reads: The names of the tables whose rows are resolved as parts of this one's.
@@ -65,7 +69,7 @@ class TableDeclaration(Generic[RowT]):
         primary_key: str = "id",
         key_kind: KeyKind = TEXT,
         key_name: str | None = None,
-        indexes: Sequence[str] = (),
+        indexes: Sequence[Index] = (),
         first_documents: Callable[[Any], Sequence[Document]] | None = None,
         reads: tuple[str, ...] = (),
         scopes: frozenset[Scope] = _NO_SCOPES,
