@@ -466,7 +466,12 @@ def _samples(policy_ids: Mapping[str, str], *, now: datetime) -> dict[str, list[
         deep_crawl=policy_ids["Deep Crawl"],
         now=now,
     )
-    return {"schedule": schedules, "domain_login": sample.domain_logins()}
+    return {
+        "schedule": schedules,
+        "domain_login": sample.domain_logins(),
+        "captcha_solver": sample.captcha_solvers(now=now),
+        "rate_limit": sample.rate_limits(),
+    }
 
 
 async def _run_demo(url: DatabaseURL, machine: Machine) -> None:
