@@ -74,6 +74,7 @@ from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import TABLES
 from graphql_api.tables.policy_standards import standard_policies
+from graphql_api.tables.starbelly import all_tables
 from graphql_api.watched_file import FileWatch, WatchedFile
 
 log = logging.getLogger(__name__)
@@ -454,7 +455,9 @@ class Services:
         except OSError as error:
             raise ConfigurationError(f"the embedded database does not start: {error}") from error
         url = DatabaseURL(server.host, server.port, "starbelly", password=password)
-        await initialise(url, TABLES, contents=partial(_samples, now=self._machine.now()))
+        await initialise(
+            url, all_tables(TABLES), contents=partial(_samples, now=self._machine.now())
+        )
         return url
 
 
@@ -465,8 +468,13 @@ def _samples(policy_ids: Mapping[str, str], *, now: datetime) -> dict[str, list[
         now=now,
     )
     policy = {"id": policy_ids["Broad Crawl"], **standard_policies(now)[0]}
-    jobs = sample.jobs(policy=policy, now=now)
-    return {"job": jobs, "schedule": schedules, "domain_login": sample.domain_logins()}
+    return {
+        "job": sample.jobs(policy=policy, now=now),
+        "schedule": schedules,
+        "domain_login": sample.domain_logins(),
+        "captcha_solver": sample.captcha_solvers(now=now),
+        "rate_limit": sample.rate_limits(),
+    }
 
 
 async def _run_demo(url: DatabaseURL, machine: Machine) -> None:

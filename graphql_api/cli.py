@@ -139,10 +139,11 @@ def _init(flags: Flags) -> int:
     from graphql_api.rethink.init import initialise
     from graphql_api.rethink.url import DatabaseURL
     from graphql_api.tables import TABLES
+    from graphql_api.tables.starbelly import all_tables
 
     with naming_as_given(InitSettings, flags):
         url = DatabaseURL.parse(settings.database.get_secret_value())
-    created = asyncio.run(initialise(url, TABLES))
+    created = asyncio.run(initialise(url, all_tables(TABLES)))
     _print([f"created {line}" for line in created] or ["there was nothing to create"])
     return OK
 

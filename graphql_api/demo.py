@@ -1,8 +1,9 @@
 """`--demo`: a small, believable change every second or two, for a subscription to show.
 
-The demo changes only documents of its own. Their keys say so (`demo-…`, and the domain
-`demo.example.net`), and there are few of them, always with the same keys: one that is left over
-from an earlier run, or was deleted by somebody, is simply made anew.
+The demo changes only documents of its own. Their keys say so (`demo-…`, the domain
+`demo.example.net`, and the rate limit of that domain), and there are few of them, always with the
+same keys: one that is left over from an earlier run, or was deleted by somebody, is simply made
+again.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Protocol, TypeAlias, assert_never
 
 from graphql_api.demo_crawl import Crawls
 from graphql_api.errors import DatabaseError
-from graphql_api.sample import Document, in_milliseconds, schedule
+from graphql_api.sample import Document, captcha_solver, in_milliseconds, rate_limit, schedule
 
 _logger = logging.getLogger(__name__)
 
 _POLICY = "demo-policy"
+_SOLVER = "demo-solver"
 _SCHEDULES = {
     "demo-schedule-1": ("Demo: weather reports", "Demo: weather warnings"),
     "demo-schedule-2": ("Demo: job offers", "Demo: job offers and courses"),
@@ -38,7 +40,8 @@ _JOBS = {
 }
 _CRAWL_STEPS = 2
 """How many things happen to jobs before something else changes."""
-_WEIGHTS = {"job": 4, "switch": 2, "rename": 2, "policy": 2, "login": 1}
+_DELAYS = (2.5, 5.0, 10.0)
+_WEIGHTS = {"job": 4, "switch": 2, "rename": 2, "policy": 2, "login": 1, "limit": 1, "solver": 1}
 """How often each kind of change is made, relative to the others."""
 
 
@@ -59,7 +62,7 @@ class Patch:
     """
 
     table: str
-    key: str
+    key: str | bytes
     fields: Document
     whole: Document
 
@@ -81,10 +84,10 @@ class Writer(Protocol):
     async def insert(self, table: str, document: Document) -> None:
         """Write a document, in the place of one with the same key."""
 
-    async def update(self, table: str, key: str, patch: Document) -> bool:
+    async def update(self, table: str, key: str | bytes, patch: Document) -> bool:
         """Replace these fields of a document. Returns whether there is such a document."""
 
-    async def delete(self, table: str, key: str) -> None:
+    async def delete(self, table: str, key: str | bytes) -> None:
         """Delete a document; that there is none is no error."""
 
 
@@ -104,12 +107,23 @@ def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
         "login_test": "Log out",
         "users": [{"username": "demo", "password": "demo", "working": True}],
     }
+    solver = captcha_solver(
+        _SOLVER,
+        "Demo: solver",
+        created_at=now(),
+        service_url=f"https://solver.{_DOMAIN}/",
+        api_key="demo",
+    )
+    limit = rate_limit(_DOMAIN, 5.0)
     passing: set[str] = set()
 
-    yield Put("policy", _policy(_POLICY, "Demo: the usual", now()))
+    yield Put("captcha_solver", dict(solver))
+    usual = {**_policy(_POLICY, "Demo: the usual", now()), "captcha_solver_id": _SOLVER}
+    yield Put("policy", usual)
     yield from (Put("schedule", dict(document)) for document in schedules.values())
     yield Put("domain_login", dict(login))
     crawls = Crawls(_JOBS, _policy(_POLICY, "Demo: the usual", now()))
+    yield Put("rate_limit", dict(limit))
     while True:
         for _ in range(_CRAWL_STEPS):
             job, fields = crawls.step(rng, now())
@@ -119,6 +133,14 @@ def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
                 user = login["users"][0]
                 users = [user | {"working": not user["working"]}]
                 yield _patch("domain_login", "domain", login, {"users": users})
+            case "limit":
+                delay = rng.choice([each for each in _DELAYS if each != limit["delay"]])
+                yield _patch("rate_limit", "token", limit, {"delay": delay})
+            case "solver":
+                case = not solver["case_sensitive"]
+                at = in_milliseconds(now())
+                patch = {"case_sensitive": case, "updated_at": at}
+                yield _patch("captcha_solver", "id", solver, patch)
             case "policy":
                 key = rng.choice(list(_PASSING_POLICIES))
                 if key in passing:

@@ -16,10 +16,12 @@ GraphQLAPIError
     ├── ConflictError             CONFLICT
     ├── FeedUnavailableError      FEED_UNAVAILABLE
     ├── ForbiddenError            FORBIDDEN
+    ├── InUseError
+    │   ├── CaptchaSolverInUseError   CAPTCHA_SOLVER_IN_USE
+    │   └── PolicyInUseError          POLICY_IN_USE
     ├── JobNotFinishedError       JOB_NOT_FINISHED
     ├── NotFoundError             NOT_FOUND
     ├── OverBudgetError           RATE_LIMITED
-    ├── PolicyInUseError          POLICY_IN_USE
     ├── UnauthenticatedError      UNAUTHENTICATED
     └── WriteError
         ├── NotWrittenError       DATABASE_UNAVAILABLE
@@ -190,27 +192,42 @@ class OverBudgetError(ClientError):
     code = "RATE_LIMITED"
 
 
-class PolicyInUseError(ClientError):
-    """Schedules use the policy.
+class InUseError(ClientError):
+    """Other documents name the one that was to be deleted.
 
     Attributes:
-        schedules: Their names by their keys; empty, if the client may not know them.
+        users: The names of those documents by their keys; empty, if the client may not know them.
+        users_are: What they are called in the error's `extensions`.
+        name_is: What their names are called there.
     """
 
-    code = "POLICY_IN_USE"
+    users_are: ClassVar[str]
+    name_is: ClassVar[str] = "name"
 
-    def __init__(
-        self, text: str, schedules: Mapping[str, str | None] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, text: str, users: Mapping[str, str | None] = MappingProxyType({})) -> None:
         super().__init__(text)
-        self.schedules = schedules
+        self.users = users
 
     @property
     def extensions(self) -> Mapping[str, object]:
-        """The schedules."""
-        return {
-            "schedules": [{"id": key, "scheduleName": name} for key, name in self.schedules.items()]
-        }
+        """The documents."""
+        users = [{"id": key, self.name_is: name} for key, name in self.users.items()]
+        return {self.users_are: users}
+
+
+class CaptchaSolverInUseError(InUseError):
+    """Policies use the CAPTCHA solver."""
+
+    code = "CAPTCHA_SOLVER_IN_USE"
+    users_are = "policies"
+
+
+class PolicyInUseError(InUseError):
+    """Schedules use the policy."""
+
+    code = "POLICY_IN_USE"
+    users_are = "schedules"
+    name_is = "scheduleName"
 
 
 class WriteError(ClientError):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+from graphql_api.tables.rate_limit import NAME_PREFIX, token_of
+
 Document: TypeAlias = dict[str, Any]
 """A document as Starbelly stores it; times are aware datetimes, in whole milliseconds."""
 
@@ -175,6 +177,54 @@ def domain_logins() -> list[Document]:
             "users": [{"username": "library", "password": "copper-harbour-19", "working": True}],
         },
     ]
+
+
+def captcha_solvers(*, now: datetime) -> list[Document]:
+    """A solver, which no policy uses.
+
+    Args:
+        now: The time they lead up to.
+    """
+    return [
+        captcha_solver(
+            "c0a3f5de-4b1e-4f0b-9c56-6a1f2f7e1a11",
+            "Example solver",
+            created_at=now - timedelta(days=60),
+            service_url="https://solver.example.com/",
+            api_key="marble-lighthouse-23",
+        )
+    ]
+
+
+def rate_limits() -> list[Document]:
+    """A few limits: one for a fast site, one for a slow one. The global limit is always there."""
+    return [rate_limit("news.example.com", 1.5), rate_limit("forum.example.org", 20.0)]
+
+
+def captcha_solver(
+    key: str, name: str, *, created_at: datetime, service_url: str, api_key: str
+) -> Document:
+    """One CAPTCHA solver, for letters and digits."""
+    return {
+        "id": key,
+        "name": name,
+        "created_at": in_milliseconds(created_at),
+        "updated_at": in_milliseconds(created_at),
+        "type": "antigate",
+        "service_url": service_url,
+        "api_key": api_key,
+        "require_phrase": False,
+        "case_sensitive": True,
+        "characters": "ALPHANUMERIC",
+        "require_math": False,
+        "min_length": 4,
+        "max_length": 8,
+    }
+
+
+def rate_limit(domain: str, delay: float) -> Document:
+    """The rate limit of a domain, in seconds."""
+    return {"token": token_of(domain), "name": NAME_PREFIX + domain, "delay": delay}
 
 
 def schedule(

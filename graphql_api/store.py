@@ -14,6 +14,9 @@ T = TypeVar("T")
 Document: TypeAlias = Mapping[str, Any]
 """A stored document as JSON gives it; times are raw TIME objects."""
 
+Key: TypeAlias = str | int | bytes
+"""The key of a document, as the database's driver takes it."""
+
 Change: TypeAlias = Callable[[Document | None], Document | None]
 """What becomes of a document: from what is stored, None if nothing is, to what shall be; None
 deletes it. It is called again when somebody else was faster, so it must do nothing else; what it
@@ -43,7 +46,7 @@ class Written:
 class Store(Protocol):
     """The documents of a database."""
 
-    async def get(self, table: str, key: str) -> Document | None:
+    async def get(self, table: str, key: Key) -> Document | None:
         """The document with a key, as it is stored.
 
         Raises:
@@ -59,7 +62,7 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+    async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
         """The documents with some keys, or the part of them, in no order.
 
         Raises:
@@ -85,7 +88,7 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+    async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:
         """Delete a document that meets a condition at that moment; it is not read for that.
 
         Returns:
@@ -107,7 +110,7 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         """Change the document with a key: one atomic step from what `change` was given.
 
         Args:

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.part import Part
-from graphql_api.store import Change, Document, Run, Written, at_once
+from graphql_api.store import Change, Document, Key, Run, Written, at_once
 
 
 class NoStore:
-    async def get(self, table: str, key: str) -> Document | None:
+    async def get(self, table: str, key: Key) -> Document | None:
         raise NotImplementedError
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         raise NotImplementedError
 
-    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+    async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
         raise NotImplementedError
 
     async def count_outside(self, outside: Outside) -> int:
@@ -25,11 +25,11 @@ class NoStore:
     async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
         raise NotImplementedError
 
-    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+    async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:
         raise NotImplementedError
 
     async def delete_some(self, table: str, index: str, first: str, *, limit: int) -> int:
         raise NotImplementedError
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         raise NotImplementedError

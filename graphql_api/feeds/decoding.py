@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from graphql_api.feeds.depth import PartialDocument
-from graphql_api.feeds.table import Document, Table, is_text
+from graphql_api.feeds.keys import Key
+from graphql_api.feeds.table import Document, Table
 
 RowT = TypeVar("RowT")
 
@@ -38,13 +40,23 @@ class DocumentDecoder(Generic[RowT]):
         self._unread.clear()
 
     def key(self, document: Document | None) -> str | None:
-        """The key of a document; None if it is no text, and the document is not served."""
-        key = None if document is None else document.get(self._table.primary_key)
-        if is_text(key):
-            return key
-        if document is not None:
-            self._count(_printed(key), "is not served: its key is not a text")
-        return None
+        """The served key of a document; None if it is of another kind than the table's.
+
+        Then the document is not served.
+        """
+        if document is None:
+            return None
+        kind = self._table.key_kind
+        stored = document.get(self._table.primary_key)
+        key = kind.served(stored)
+        if key is None:
+            self._count(_printed(stored), f"is not served: its key is not {kind.what}")
+        return key
+
+    def stored_keys(self, keys: Iterable[str]) -> list[Key]:
+        """What the documents that are served by these keys are stored by."""
+        stored = map(self._table.key_kind.stored, keys)
+        return [key for key in stored if key is not None]
 
     def row(self, key: str, document: Document) -> RowT | None:
         """The row of a document; None if the document cannot be served."""

@@ -484,7 +484,8 @@ class Feed(Generic[RowT, EventT]):
     async def _suspects(self, before: int, keys: list[str] | None = None) -> list[str]:
         """Which rows, of all or of some keys, differ and have not changed after a position."""
         comparison = Comparison(self._cache.rows, keys)
-        async with self._source.documents(self.table.name, keys, self._part) as documents:
+        stored = None if keys is None else self._decoder.stored_keys(keys)
+        async with self._source.documents(self.table.name, stored, self._part) as documents:
             await comparison.read(documents, self._decoder, self._turns())
         changed = self._cache.changed_since(before)
         if changed is None:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.table import Document
 
@@ -55,7 +56,7 @@ class Source(Protocol):
         """
 
     def documents(
-        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         """The documents of a table as they are stored, in no order, as they arrive.
 

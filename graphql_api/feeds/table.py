@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeGuard, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from graphql_api.feeds.events import ChangeCause, FeedStatus
+from graphql_api.feeds.keys import KeyKind
 from graphql_api.feeds.packing import Packing
 from graphql_api.feeds.part import Window
 
@@ -44,6 +45,10 @@ class Table(Protocol[RowT, EventT_co]):
     @property
     def primary_key(self) -> str:
         """The field that holds a document's key."""
+
+    @property
+    def key_kind(self) -> KeyKind:
+        """How the keys of documents are served."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -98,16 +103,3 @@ class Table(Protocol[RowT, EventT_co]):
 
     def state(self, status: FeedStatus, cursor: str) -> EventT_co:
         """The event that tells how the feed stands."""
-
-
-def is_text(value: object) -> TypeGuard[str]:
-    """Whether it is a string that can be sent: JSON can spell half a character, UTF-8 cannot."""
-    if type(value) is not str:
-        return False
-    if value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql_api.errors import DatabaseError, FeedLostError
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.feeds.table import Document
@@ -67,7 +68,7 @@ class RethinkSource:
         self._reader = TableReader(url, timeouts=settings.timeouts)
 
     def documents(
-        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         """The documents of a table, over a connection of its own; see `TableReader.documents`."""
         return self._reader.documents(table, keys, part)

@@ -43,7 +43,8 @@ class TableLayout(Protocol):
     def first_documents(self) -> Callable[[Any], Sequence[Mapping[str, Any]]] | None:
         """What a new table gets, made of the term for the present time.
 
-        The documents have names. They are given random keys, as `id`.
+        The documents have names. One without a key is given a random one. One that has its own is
+        needed, and is put back where it is missing.
         """
 
 
@@ -57,9 +58,10 @@ async def initialise(
     """Create the database, its tables, their indexes and their first documents, where missing.
 
     What exists is not touched. So the first documents of a table are inserted only when this call
-    created it: in an older one, an operator may have deleted them on purpose. Tables are created in
-    the reverse of their order, those with first documents last. Tables and indexes are ready for
-    use when it returns.
+    created it: in an older one, an operator may have deleted them on purpose. Those that have a key
+    of their own are needed, and are inserted where they are missing. Tables are created in the
+    reverse of their order, those with first documents last. Tables and indexes are ready for use
+    when it returns.
 
     At most one call at a time, from anywhere: a RethinkDB that is asked by two for the same table
     at the same moment makes two of that name, and then serves neither (rethinkdb issue #4898).
@@ -86,12 +88,11 @@ async def initialise(
     layouts = list(reversed(tables))
     layouts.sort(key=lambda layout: layout.first_documents is not None)
     first = {
-        layout.name: [
-            {"id": str(uuid4()), **document} for document in layout.first_documents(r.now())
-        ]
+        layout.name: layout.first_documents(r.now())
         for layout in layouts
         if layout.first_documents is not None
     }
+    ids = {document["name"]: str(uuid4()) for each in first.values() for document in each}
     async with connect(url, timeouts=timeouts) as connection:
         database = url.database
         is_missing = database not in await connection.run(r.db_list())
@@ -101,9 +102,9 @@ async def initialise(
         for layout in layouts:
             name = layout.name
             table = r.db(database).table(name)
+            is_ours = False
             if name not in existing:
                 if layout is layouts[-1] and contents is not None:
-                    ids = {document["name"]: document["id"] for document in first.get(name, ())}
                     for other, documents in contents(ids).items():
                         await _insert(connection, database, other, documents)
                 term = r.db(database).table_create(name, primary_key=layout.primary_key)
@@ -111,9 +112,19 @@ async def initialise(
                 await connection.run(table.wait(wait_for="ready_for_writes"))
                 if is_ours:
                     created.append(f"table {database}.{name}")
-                    if name in first:
-                        await _insert(connection, database, name, first[name])
-                        created += [f"{name} {document['name']}" for document in first[name]]
+            documents = first.get(name, ())
+            if is_ours:
+                new = [document for document in documents if layout.primary_key not in document]
+                keyed = [
+                    {layout.primary_key: ids[document["name"]], **document} for document in new
+                ]
+                await _insert(connection, database, name, keyed)
+                created += [f"{name} {document['name']}" for document in new]
+            for document in documents:
+                if layout.primary_key in document and await _puts_back(
+                    connection, table, document, document[layout.primary_key]
+                ):
+                    created.append(f"{name} {document['name']}")
             for declared in layout.indexes:
                 index, fields = (declared, ()) if isinstance(declared, str) else declared
                 is_missing = index not in await connection.run(table.index_list())
@@ -124,6 +135,18 @@ async def initialise(
                     created.append(f"index {database}.{name}.{index}")
                 await connection.run(table.index_wait(index))
     return created
+
+
+async def _puts_back(
+    connection: Connection, table: Any, document: Mapping[str, Any], key: object
+) -> bool:
+    """Insert a document that is needed, if it is missing; whether it was this call that did."""
+    if await connection.run(table.get(key)) is not None:
+        return False
+    result = await connection.run(table.insert(dict(document), conflict=lambda _, old, __: old))
+    if result["errors"]:
+        raise DatabaseError(f"{document['name']} was not inserted: {reason_of(result)}")
+    return bool(result["inserted"])
 
 
 async def _creates(connection: Connection, term: Any) -> bool:

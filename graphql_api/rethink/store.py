@@ -25,7 +25,7 @@ from graphql_api.rethink.part import part_of
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Change, Document, Run, Written, at_once
+from graphql_api.store import Change, Document, Key, Run, Written, at_once
 
 _CHANGED: Final = "graphql-api: the document has changed"
 """The error by which a write finds that somebody was faster."""
@@ -47,7 +47,7 @@ class RethinkStore:
         self._url = url
         self._timeouts = timeouts
         self._pool = ConnectionPool(url, timeouts=timeouts)
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[tuple[str, Key], asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()
@@ -61,7 +61,7 @@ class RethinkStore:
     ) -> None:
         await self._pool.__aexit__(kind, error, traceback)
 
-    async def get(self, table: str, key: str) -> Document | None:
+    async def get(self, table: str, key: Key) -> Document | None:
         """The document with a key, as it is stored; see `Store.get`."""
         async with self._pool.connection() as connection:
             return await _read(connection, self._row(table, key))
@@ -73,7 +73,7 @@ class RethinkStore:
             found: list[Document] = await connection.run(rows, **RAW)
             return [pruned(document) for document in found]
 
-    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+    async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
         """The documents with some keys, or the part of them; see `Store.read`."""
         if not keys:
             return []
@@ -96,7 +96,7 @@ class RethinkStore:
         async with self._pool.connection() as connection:
             return [archive.place(row) for row in await connection.run(term)]
 
-    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+    async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:
         """Delete a document that meets a condition; see `Store.delete_if`."""
         return bool(await self._delete(archive.delete_if(self._row(table, key), wanted)))
 
@@ -114,7 +114,7 @@ class RethinkStore:
         deleted: int = result["deleted"]
         return deleted
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         """Change the document with a key; see `Store.write`.
 
         What `change` makes is written on condition that the document is still the one it was made
@@ -144,7 +144,7 @@ class RethinkStore:
         )
 
     @asynccontextmanager
-    async def _turn(self, table: str, key: str) -> AsyncIterator[None]:
+    async def _turn(self, table: str, key: Key) -> AsyncIterator[None]:
         """The time in which no other write to a document is made through this store.
 
         Raises:
@@ -167,7 +167,7 @@ class RethinkStore:
     def _table(self, name: str) -> Any:
         return r.db(self._url.database).table(name)
 
-    def _row(self, table: str, key: str) -> Any:
+    def _row(self, table: str, key: Key) -> Any:
         return self._table(table).get(key)
 
 

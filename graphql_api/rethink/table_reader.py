@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from graphql_api.errors import DatabaseUnavailableError
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import (
@@ -32,7 +33,7 @@ class TableReader:
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         """Documents of a table, as they are stored, in no order: all, or those with some keys.
 
@@ -56,7 +57,7 @@ class TableReader:
         ):
             yield _Documents(table, stream, self._timeouts.query_s)
 
-    async def read(self, table: str, keys: Collection[str] | None = None) -> list[Document]:
+    async def read(self, table: str, keys: Collection[Key] | None = None) -> list[Document]:
         """The same as `documents`, all at once: for tables that are small."""
         async with self.documents(table, keys) as documents:
             return [document async for document in documents]

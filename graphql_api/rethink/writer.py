@@ -10,6 +10,7 @@ from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Timeouts, connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.store import Key
 
 
 class RethinkWriter:
@@ -27,12 +28,12 @@ class RethinkWriter:
         """Write a document, in the place of one with the same key. Times are aware datetimes."""
         await self._run(self._table(table).insert(dict(document), conflict="replace"))
 
-    async def update(self, table: str, key: str, patch: Mapping[str, Any]) -> bool:
+    async def update(self, table: str, key: Key, patch: Mapping[str, Any]) -> bool:
         """Replace these fields of a document. Returns whether there is such a document."""
         result = await self._run(self._table(table).get(key).update(dict(patch)))
         return not result["skipped"]
 
-    async def delete(self, table: str, key: str) -> None:
+    async def delete(self, table: str, key: Key) -> None:
         """Delete a document; that there is none is no error."""
         await self._run(self._table(table).get(key).delete())
 

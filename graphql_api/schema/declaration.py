@@ -11,15 +11,16 @@ from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import strawberry
 
+from graphql_api.feeds.keys import TEXT, KeyKind
 from graphql_api.feeds.part import WINDOW, Window
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import FeedState, change_types
 from graphql_api.schema.columns import ForPeople
-from graphql_api.schema.document import Fields
+from graphql_api.schema.document import Fields, in_words
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import RowFilter, conditions_of
 from graphql_api.schema.older import OlderRows
@@ -29,6 +30,9 @@ from graphql_api.schema.stored import row_decoder, stored_names
 from graphql_api.scopes import Scope
 
 RowT = TypeVar("RowT")
+
+Index: TypeAlias = str | tuple[str, tuple[str, ...]]
+"""A secondary index: the field that it is on and called like, or its name and several fields."""
 
 _NO_SCOPES: Final[frozenset[Scope]] = frozenset()
 
@@ -46,6 +50,7 @@ class TableDeclaration(Generic[RowT]):
         groups: The names of attributes by which rows are found together.
         people: How people see it.
         primary_key: The field of a document that holds its key.
+        key_kind: How the keys of documents are served.
         key_name: The name of the attribute that clients know a row by, if that is not `id`.
         indexes: The secondary indexes that Starbelly needs, as the names of stored fields, or as
             their own name and several of these.
@@ -77,8 +82,9 @@ class TableDeclaration(Generic[RowT]):
         is_descending: bool = False,
         groups: Sequence[str] = (),
         primary_key: str = "id",
+        key_kind: KeyKind = TEXT,
         key_name: str | None = None,
-        indexes: Sequence[str | tuple[str, tuple[str, ...]]] = (),
+        indexes: Sequence[Index] = (),
         first_documents: Callable[[Any], Sequence[Document]] | None = None,
         reads: tuple[str, ...] = (),
         scopes: frozenset[Scope] = _NO_SCOPES,
@@ -93,9 +99,10 @@ class TableDeclaration(Generic[RowT]):
         self.filter_type = filter_type
         self.name = name
         self.plural = plural
-        self.words = name.replace("_", " ")
+        self.words = in_words(name)
         self.people = people
         self.primary_key = primary_key
+        self.key_kind = key_kind
         self.key_name = key_name
         self.indexes = indexes
         self.first_documents = first_documents
@@ -131,7 +138,7 @@ class TableDeclaration(Generic[RowT]):
             name,
             self.words,
             (self.deleted_key, self.key_type),
-            plural=plural.replace("_", " "),
+            plural=in_words(plural),
         )
 
     def written_by(self, mutation: type) -> TableDeclaration[RowT]:

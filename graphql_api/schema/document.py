@@ -6,6 +6,7 @@ anything anywhere. A reader here never raises and never coerces: `name: 5` is no
 
 from __future__ import annotations
 
+import base64
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from typing import Any, TypeGuard, TypeVar
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from graphql_api.feeds.table import is_text
+from graphql_api.feeds.keys import is_text
 from graphql_api.masking import mask_password
 
 T = TypeVar("T")
@@ -33,10 +34,22 @@ graphql_name = cache(to_camel_case)
 """The name in GraphQL of a stored or a Python name."""
 
 
+def in_words(name: str) -> str:
+    """What people call the rows of a table by its name: `domain login`, `CAPTCHA solver`."""
+    return name.replace("_", " ").replace("captcha", "CAPTCHA")
+
+
 def stored_time(time: datetime) -> dict[str, Any]:
     """A time as RethinkDB has it."""
     epoch_time = (time - _EPOCH) / timedelta(seconds=1)
     return {"$reql_type$": "TIME", "epoch_time": epoch_time, "timezone": "+00:00"}
+
+
+def stored_value(value: object) -> object:
+    """A key as it stands in a document: bytes are a BINARY there."""
+    if isinstance(value, bytes):
+        return {"$reql_type$": "BINARY", "data": base64.b64encode(value).decode("ascii")}
+    return value
 
 
 class Fields:
@@ -58,6 +71,10 @@ class Fields:
         self._stored = stored
         self._invalid = invalid
         self._path = path
+
+    def stored(self, name: str) -> object:
+        """The value as it is stored, of any type, for a reader of its own; never listed."""
+        return self._stored.get(name)
 
     def string(self, name: str, *, served_as: str | None = None) -> str | None:
         """Text."""

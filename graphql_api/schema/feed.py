@@ -28,7 +28,8 @@ class FeedReport:
     documents: int = strawberry.field(description="How many rows it serves.")
     unread_documents: int = strawberry.field(
         description="How many documents it does not serve, or only in part, because they cannot "
-        "be read: their key is not text, or they are nested too deeply. The log names them."
+        "be read: their key is not of the table's kind, or they are nested too deeply. The log "
+        "names them."
     )
     subscribers: int = strawberry.field(description="How many subscriptions to it are open.")
     last_change_at: datetime | None = strawberry.field(

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Final, TypeAlias, TypeVar
 
 from graphql_api.errors import InvalidInputError, Problem
-from graphql_api.feeds.table import is_text
+from graphql_api.feeds.keys import is_text
 from graphql_api.schema.document import graphql_name
 
 MAX_PROBLEMS: Final = 100

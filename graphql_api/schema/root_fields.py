@@ -13,11 +13,11 @@ from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import Table
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
 from graphql_api.schema.context import Info
+from graphql_api.schema.document import in_words
 from graphql_api.schema.filters import RowFilter, given
 from graphql_api.schema.older import OlderRows
 from graphql_api.schema.older import read_row as older_row
 from graphql_api.schema.pages import Limit, Offset, Page, read_page
-from graphql_api.schema.writing import is_key
 
 OLDER_TOO = (
     " Those that ended too long ago for the server to hold them are read from the database; while "
@@ -62,7 +62,7 @@ def query_fields(table: ListedTable) -> type:
     async def read_row(info: Info, key: str) -> Any:
         feed = await info.context.ready(table)
         row = feed.get(key)
-        if row is None and table.older is not None and is_key(key):
+        if row is None and table.older is not None and table.key_kind.stored(key) is not None:
             return await older_row(info.context, table.older, table, key)
         return row
 
@@ -75,7 +75,7 @@ def query_fields(table: ListedTable) -> type:
         {
             rows: strawberry.field(
                 resolver=read_rows,
-                description=f"{_capital(_words(rows))}, by {table.order}"
+                description=f"{_capital(in_words(rows))}, by {table.order}"
                 f"{', the last first' if table.is_descending else ''}."
                 + (OLDER_TOO if table.older is not None else ""),
             ),
@@ -101,7 +101,7 @@ def subscription_fields(table: ListedTable) -> type:
 
     union: Any = table.changes.union
     _annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
-    description = f"{_capital(_words(table.plural))}, and every change of them."
+    description = f"{_capital(in_words(table.plural))}, and every change of them."
     return _root_type(
         f"{table.row_type.__name__}Subscription",
         {
@@ -146,7 +146,7 @@ def _selects(info: Info, name: str) -> bool:
 
 def _where(table: ListedTable) -> Any:
     filter_type: Any = table.filter_type
-    description = f"Which {_words(table.plural)}; all, if absent."
+    description = f"Which {in_words(table.plural)}; all, if absent."
     return Annotated[filter_type | None, strawberry.argument(description=description)]
 
 
@@ -157,10 +157,6 @@ def _annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
 
 def _root_type(name: str, fields: Mapping[str, Any]) -> type:
     return strawberry.type(type(name, (), dict(fields)))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _capital(text: str) -> str:

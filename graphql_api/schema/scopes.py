@@ -2,13 +2,14 @@
 
 The root type says what kind of thing a field does, and its table what else that takes: each field
 of `Query` and `Subscription` needs `read`, each of `Mutation` needs `write`, and those of domain
-logins need `logins` besides. So a new field needs a scope without anybody having thought of it.
+logins and CAPTCHA solvers need `logins` besides. So a new field needs a scope without anybody
+having thought of it.
 
 Clients that may write see the row that they write: the answer of a mutation, and the current value
 that comes with CONFLICT, is that whole row, and needs no `read`. All other rows need it: a field
 that leads from that row to another one (`Schedule.policy`) is refused by its resolver, and
 POLICY_IN_USE counts the schedules without naming them. That a key exists is no secret: a schedule
-cannot name a policy that is not there.
+cannot name a policy that is not there, nor a policy a CAPTCHA solver.
 """
 
 from __future__ import annotations

@@ -26,13 +26,13 @@ from graphql_api.errors import (
     NotFoundError,
     NotWrittenError,
     OutcomeUnknownError,
-    TableMissingError,
     WriteError,
     WriteRefusedError,
 )
-from graphql_api.feeds.table import Table, is_text
+from graphql_api.feeds.keys import TEXT
+from graphql_api.feeds.table import Table
 from graphql_api.schema.context import Context
-from graphql_api.schema.document import Fields, stored_time
+from graphql_api.schema.document import Fields, in_words, stored_time, stored_value
 from graphql_api.schema.problems import Place
 from graphql_api.schema.served import as_json
 from graphql_api.store import Change, Document, Run, Written, at_once
@@ -40,9 +40,6 @@ from graphql_api.store import Change, Document, Run, Written, at_once
 log = logging.getLogger(__name__)
 
 RowT = TypeVar("RowT")
-
-MAX_KEY_BYTES = 127
-"""RethinkDB's limit."""
 
 MakeDocument: TypeAlias = Callable[[Document | None, Place], Document]
 """Makes a document from the stored one, None for a new one; says what is wrong with the arguments
@@ -65,33 +62,17 @@ IfUpdatedAt: TypeAlias = Annotated[
 
 
 async def get(context: Context, table: str, key: str | None) -> Document | None:
-    """The document with a key, at this moment, in the database; None if there is none.
+    """The document with a text as its key, at this moment, in the database; None if there is none.
 
     Raises:
         WriteError: That cannot be told, and nothing was written.
     """
-    try:
-        return await _get(context, table, key)
-    except DatabaseError as error:
-        raise told(error) from error
-
-
-async def get_if_there(context: Context, table: str, key: str | None) -> Document | None:
-    """As `get`, from a table that need not be there.
-
-    Raises:
-        WriteError: That cannot be told, and nothing was written.
-    """
-    try:
-        return await _get(context, table, key)
-    except TableMissingError:
+    if not key or TEXT.stored(key) is None:
         return None
+    try:
+        return await context.store.get(table, key)
     except DatabaseError as error:
         raise told(error) from error
-
-
-async def _get(context: Context, table: str, key: str | None) -> Document | None:
-    return await context.store.get(table, key) if key and is_key(key) else None
 
 
 async def find(context: Context, table: str, field: str, value: str) -> list[Document]:
@@ -124,7 +105,7 @@ async def create(
     now = stored_time(_in_milliseconds(context.now()))
     document = await context.apart(partial(_made, make, None))
     new = {**document, table.primary_key: key, "created_at": now, "updated_at": now}
-    return _row(table, await _write_confirmed(context, table, key, lambda _: new, confirm))
+    return _row(table, key, await _write_confirmed(context, table, key, lambda _: new, confirm))
 
 
 async def update(
@@ -152,7 +133,8 @@ async def update(
 
     _check_key(table, key)
     run = context.apart
-    return _row(table, await _write_confirmed(context, table, key, change, confirm, run=run))
+    written = await _write_confirmed(context, table, key, change, confirm, run=run)
+    return _row(table, key, written)
 
 
 async def delete(
@@ -189,19 +171,20 @@ async def delete(
 async def put(context: Context, table: Table[RowT, Any], key: str, make: MakeDocument) -> RowT:
     """Write a document, whether or not it is there, in a table that keeps no times.
 
-    `make` refuses a key that is none.
+    `make` refuses a key that no document can have.
 
     Raises:
         InvalidInputError: Its values break rules.
         WriteError: It was not written, or may not have been.
     """
+    stored_key = table.key_kind.stored(key)
 
     def change(stored: Document | None) -> Document:
-        return {**_made(make, stored), table.primary_key: key}
+        return {**_made(make, stored), table.primary_key: stored_value(stored_key)}
 
-    if not is_key(key):
+    if stored_key is None:
         change(None)  # which raises
-    return _row(table, await write(context, table, key, change, run=context.apart))
+    return _row(table, key, await write(context, table, key, change, run=context.apart))
 
 
 async def write(
@@ -221,9 +204,11 @@ async def write(
         WriteError: It was not written, or may not have been.
         ClientError: Whatever `change` raises.
     """
+    stored_key = table.key_kind.stored(key)
+    assert stored_key is not None, "the caller has looked"
     with context.feeds[table].expect(key) as sighting:
         try:
-            written = await context.store.write(table.name, key, change, run=run)
+            written = await context.store.write(table.name, stored_key, change, run=run)
         except DatabaseError as error:
             raise told(error) from error
         if not await sighting.of(written.old, written.new, context.feed_wait_s):
@@ -266,11 +251,6 @@ async def take_back(context: Context, table: Table[Any, Any], key: str, change: 
         ) from error
 
 
-def is_key(key: str) -> bool:
-    """Whether it can be the key of a document."""
-    return is_text(key) and "\0" not in key and len(key.encode()) <= MAX_KEY_BYTES
-
-
 def told(error: DatabaseError) -> WriteError:
     """What a client is told of a write that failed; the operator is told why."""
     log.warning("a mutation failed: %s", error)
@@ -298,19 +278,19 @@ def _made(make: MakeDocument, stored: Document | None) -> Document:
     return document
 
 
-def _row(table: Table[RowT, Any], written: Written) -> RowT:
+def _row(table: Table[RowT, Any], key: str, written: Written) -> RowT:
     assert written.new is not None, "it was not deleted"
-    return table.decode(written.new[table.primary_key], written.new)
+    return table.decode(key, written.new)
 
 
 def _check_key(table: Table[Any, Any], key: str) -> None:
-    if not is_key(key):
+    if table.key_kind.stored(key) is None:
         raise not_found(table)
 
 
 def not_found(table: Table[Any, Any]) -> NotFoundError:
     """The error of a key that no row has."""
-    return NotFoundError(f"there is no {table.name.replace('_', ' ')} with this key")
+    return NotFoundError(f"there is no {in_words(table.name)} with this key")
 
 
 def _expected(

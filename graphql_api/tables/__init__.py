@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from graphql_api.schema.declaration import TableDeclaration
+from graphql_api.tables.captcha_solver import CAPTCHA_SOLVERS
+from graphql_api.tables.captcha_solver_mutations import CaptchaSolverMutation
 from graphql_api.tables.domain_login import DOMAIN_LOGINS
 from graphql_api.tables.domain_login_mutations import DomainLoginMutation
 from graphql_api.tables.job import JOBS
 from graphql_api.tables.job_mutations import JobMutation
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.policy_mutations import PolicyMutation
+from graphql_api.tables.rate_limit import RATE_LIMITS
+from graphql_api.tables.rate_limit_mutations import RateLimitMutation
 from graphql_api.tables.schedule import SCHEDULES
 from graphql_api.tables.schedule_mutations import ScheduleMutation
 
@@ -19,4 +23,6 @@ TABLES: tuple[TableDeclaration[Any], ...] = (
     POLICIES.written_by(PolicyMutation),
     SCHEDULES.written_by(ScheduleMutation),
     DOMAIN_LOGINS.written_by(DomainLoginMutation),
+    CAPTCHA_SOLVERS.written_by(CaptchaSolverMutation),
+    RATE_LIMITS.written_by(RateLimitMutation),
 )

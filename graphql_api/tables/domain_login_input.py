@@ -8,6 +8,7 @@ from typing import Any, Final
 import strawberry
 from strawberry import UNSET
 
+from graphql_api.feeds.keys import MAX_KEY_BYTES, TEXT
 from graphql_api.schema.filters import given
 from graphql_api.schema.inputs import (
     has_text,
@@ -18,7 +19,6 @@ from graphql_api.schema.inputs import (
 )
 from graphql_api.schema.problems import Place, is_storable
 from graphql_api.schema.urls import why_not_a_domain, why_not_a_page
-from graphql_api.schema.writing import MAX_KEY_BYTES, is_key
 from graphql_api.store import Document
 
 _DEFAULTS: Final[Document] = {"login_test": None, "users": []}
@@ -112,7 +112,7 @@ def check_domain(domain: str, at: Place) -> None:
     why, better = why_not_a_domain(domain)
     if better is not None:
         at.refuse("Domain never matches", f"{why}: write {better}")
-    elif not is_key(domain):
+    elif TEXT.stored(domain) is None:
         at.refuse(f"Domain is longer than {MAX_KEY_BYTES} bytes, or no text")
     elif why:
         at.refuse("Domain never matches", why)

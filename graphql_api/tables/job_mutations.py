@@ -10,7 +10,7 @@ from graphql_api.errors import DatabaseError, JobNotFinishedError, TableMissingE
 from graphql_api.feeds.archive import Relation, Wanted
 from graphql_api.feeds.part import Part
 from graphql_api.schema.context import Context, Info
-from graphql_api.schema.writing import is_key, not_found, told
+from graphql_api.schema.writing import not_found, told
 from graphql_api.store import Document
 from graphql_api.tables.job import FINISHED, JOBS
 
@@ -58,7 +58,11 @@ async def delete_job(info: Info, id: JobKey) -> strawberry.ID | None:  # noqa: A
 async def _check(context: Context, key: str) -> Document:
     """The job, which is there, and finished."""
     part = Part(without=JOBS.without)
-    found = await context.store.read(JOBS.name, [key], part) if is_key(key) else []
+    found = (
+        await context.store.read(JOBS.name, [key], part)
+        if JOBS.key_kind.stored(key) is not None
+        else []
+    )
     if not found:
         raise not_found(JOBS)
     if found[0].get("run_state") not in _IS_FINISHED.value:

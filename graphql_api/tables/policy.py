@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 
+from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
 from graphql_api.schema.context import Info
@@ -21,9 +22,11 @@ from graphql_api.schema.document_problems import (
 from graphql_api.schema.filters import RowFilter, contains, one_of
 from graphql_api.schema.later import later
 from graphql_api.schema.pages import Limit, by_name, checked_limit
+from graphql_api.schema.problems import Place
 from graphql_api.schema.scopes import require
 from graphql_api.schema.stored import key, stored
 from graphql_api.scopes import Scope
+from graphql_api.tables.captcha_solver import CAPTCHA_SOLVERS, CaptchaSolver
 from graphql_api.tables.policy_parts import (
     PolicyAuthentication,
     PolicyLimits,
@@ -34,13 +37,35 @@ from graphql_api.tables.policy_parts import (
     PolicyUrlRule,
     PolicyUserAgent,
 )
-from graphql_api.tables.policy_rules import check_policy
+from graphql_api.tables.policy_rules import NO_SOLVER, check_policy
 from graphql_api.tables.policy_standards import standard_policies
 
 
-def read_policy_problems(root: strawberry.Parent[Policy]) -> Sequence[DocumentProblem]:
-    """What would stop the crawler in a policy; its CAPTCHA solver is not looked up."""
-    return root.judged_by(check_policy)
+def read_captcha_solver_of(root: strawberry.Parent[Policy], info: Info) -> CaptchaSolver | None:
+    """The CAPTCHA solver that a policy names, from memory."""
+    require(CAPTCHA_SOLVERS.needed_to_read, info.field_name, info.context.scopes)
+    return _captcha_solver_of(root, info)
+
+
+def _captcha_solver_of(root: Policy, info: Info) -> CaptchaSolver | None:
+    key = root.captcha_solver_id
+    return None if key is None else info.context.feeds[CAPTCHA_SOLVERS].get(key)
+
+
+def read_policy_problems(root: strawberry.Parent[Policy], info: Info) -> Sequence[DocumentProblem]:
+    """What would stop the crawler in a policy, its CAPTCHA solver looked up in memory.
+
+    It needs no scope of its own: a client that may only write learns as much from the rules of
+    writing.
+    """
+    has_solver = _captcha_solver_of(root, info) is not None
+
+    def check(document: Document, at: Place) -> None:
+        check_policy(document, at)
+        if document.get("captcha_solver_id") is not None and not has_solver:
+            (at / "captchaSolverId").refuse(NO_SOLVER)
+
+    return root.judged_by(check, beside=has_solver)
 
 
 def read_schedules_of(root: strawberry.Parent[Policy], info: Info, limit: Limit = 100) -> Any:
@@ -66,7 +91,9 @@ class Policy(Judged):
     name: str | None = stored("What it is called.")
     created_at: datetime | None = stored("When it was created.")
     updated_at: datetime | None = stored("When it was last changed.")
-    captcha_solver_id: strawberry.ID | None = stored("The CAPTCHA solver to use; null for none.")
+    captcha_solver_id: strawberry.ID | None = stored(
+        "The key of the CAPTCHA solver to use; null for none."
+    )
     authentication: PolicyAuthentication | None = stored("Whether the crawler logs in.")
     limits: PolicyLimits | None = stored("Where a crawl ends.")
     mime_type_rules: Sequence[PolicyMimeTypeRule] | None = stored("Which responses are saved.")
@@ -85,6 +112,14 @@ class Policy(Judged):
         description=(
             "The schedules whose jobs follow it, by name, as they are now. A change of one is no "
             "change of the policy. It needs the scope `read`, also in what a mutation returns."
+        ),
+    )
+    captcha_solver: CaptchaSolver | None = strawberry.field(
+        resolver=read_captcha_solver_of,
+        description=(
+            "The CAPTCHA solver to use, as it is now; null if the policy names none, or there is "
+            "none with that key. A change of it is no change of the policy. It needs the scopes "
+            "`read` and `logins`, also in what a mutation returns."
         ),
     )
     problems: Sequence[DocumentProblem] = strawberry.field(
@@ -112,8 +147,8 @@ POLICIES = TableDeclaration(
     name="policy",
     plural="policies",
     indexes=("name",),
-    reads=("schedule",),
     first_documents=standard_policies,
+    reads=("schedule", "captcha_solver"),
     order=("name", lambda policy: by_name(policy.name, policy.id)),
     people=ForPeople(
         name="policies",

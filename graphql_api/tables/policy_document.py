@@ -33,7 +33,7 @@ from graphql_api.tables.policy_input import (
     PolicyUserAgentInput,
 )
 from graphql_api.tables.policy_parts import MatchRule
-from graphql_api.tables.policy_rules import check_policy
+from graphql_api.tables.policy_rules import NO_SOLVER, check_policy
 
 _AUTHENTICATION: Final[Document] = {"enabled": False}
 _NO_LIMITS: Final[Document] = {}
@@ -72,7 +72,7 @@ def policy_document(
     }
     document.update(written)
     if given(values.captcha_solver_id) is not None and not has_solver:
-        (at / "captchaSolverId").refuse("CAPTCHA solver does not exist")
+        (at / "captchaSolverId").refuse(NO_SOLVER)
     check_policy(document, at, members=None if stored is None else written.keys())
     return document
 

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import strawberry
 from strawberry import UNSET
 
-from graphql_api.errors import PolicyInUseError, WriteError
+from graphql_api.errors import InvalidInputError, PolicyInUseError, Problem, WriteError
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
-from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import given
+from graphql_api.schema.in_use import Users, delete_unless_used
 from graphql_api.schema.problems import Place
-from graphql_api.schema.writing import (
-    IfUpdatedAt,
-    create,
-    delete,
-    find,
-    get_if_there,
-    is_key,
-    take_back,
-    update,
-)
-from graphql_api.scopes import Scope
+from graphql_api.schema.writing import IfUpdatedAt, create, find, get, update
 from graphql_api.tables.policy import POLICIES, Policy
 from graphql_api.tables.policy_document import policy_document
 from graphql_api.tables.policy_input import PolicyInput
+from graphql_api.tables.policy_rules import NO_SOLVER
 from graphql_api.tables.schedule_rules import has_plain_seeds, is_enabled, normalizes
 
 PolicyKey: TypeAlias = Annotated[
@@ -54,11 +45,13 @@ async def create_policy(
     input: PolicyInputArgument,  # noqa: A002
 ) -> Policy | None:
     """Write a new policy."""
-    has_solver = await _has_solver(info.context, input)
+    context = info.context
+    has_solver = await _has_solver(context, input)
     return await create(
-        info.context,
+        context,
         POLICIES,
         lambda stored, at: policy_document(input, stored, at / "input", has_solver=has_solver),
+        confirm=lambda _: _solver_is_gone(context, input),
     )
 
 
@@ -77,11 +70,19 @@ async def update_policy(
         if odd and not normalizes(document):
             (at / "input" / "urlNormalization" / "enabled").refuse(
                 "URL normalization is required",
-                f"schedules with this policy have seeds that are not ASCII{_named(info, odd)}",
+                "schedules with this policy have seeds that are not ASCII"
+                + _SCHEDULES.named(info, odd),
             )
         return document
 
-    return await update(info.context, POLICIES, id, make, if_updated_at=if_updated_at)
+    return await update(
+        info.context,
+        POLICIES,
+        id,
+        make,
+        if_updated_at=if_updated_at,
+        confirm=lambda _: _solver_is_gone(info.context, input),
+    )
 
 
 async def delete_policy(
@@ -90,29 +91,26 @@ async def delete_policy(
     if_updated_at: IfUpdatedAt = UNSET,
     force: Force = False,
 ) -> strawberry.ID | None:
-    """Delete a policy.
+    """Delete a policy."""
 
-    RethinkDB has no transaction over two tables. So this looks at the schedules again after the
-    deletion, and takes it back if one was given the policy meanwhile; whoever writes a schedule
-    looks at the policy again likewise. Of the two at least the later one sees the other.
-    """
-    schedules = await find(info.context, "schedule", "policy_id", id) if is_key(id) else []
+    def why_not(schedules: Sequence[Document]) -> PolicyInUseError | None:
+        if force:
+            return why_not_after_all(schedules)
+        return _in_use(info, _BY_ANY, schedules) if schedules else None
 
-    def check() -> None:
+    def why_not_after_all(schedules: Sequence[Document]) -> PolicyInUseError | None:
         enabled = _enabled(schedules)
-        if force and enabled:
-            raise _in_use(info, _BY_ENABLED, enabled)
-        if schedules and not force:
-            raise _in_use(info, _BY_ANY, schedules)
+        return _in_use(info, _BY_ENABLED, enabled) if enabled else None
 
-    deleted = await delete(info.context, POLICIES, id, if_updated_at=if_updated_at, check=check)
-    try:
-        late = _enabled(await find(info.context, "schedule", "policy_id", id))
-    except WriteError:
-        return id  # it is deleted, and the database was lost since; the log has it
-    if late:
-        await take_back(info.context, POLICIES, id, lambda stored: stored or deleted.old)
-        raise _in_use(info, _BY_ENABLED, late)
+    await delete_unless_used(
+        info,
+        POLICIES,
+        id,
+        _SCHEDULES,
+        if_updated_at=if_updated_at,
+        why_not=why_not,
+        why_not_after_all=why_not_after_all,
+    )
     return id
 
 
@@ -120,6 +118,7 @@ def _enabled(schedules: Sequence[Document]) -> list[Document]:
     return [schedule for schedule in schedules if is_enabled(schedule)]
 
 
+_SCHEDULES: Final = Users("schedule", field="policy_id", name="schedule_name")
 _BY_ANY = "schedules use this policy"
 _BY_ENABLED = (
     "enabled schedules use this policy, and without it they end the crawler's process; disable "
@@ -128,23 +127,27 @@ _BY_ENABLED = (
 
 
 def _in_use(info: Info, why: str, schedules: Sequence[Document]) -> PolicyInUseError:
-    """The error that names schedules, to a client that may read them."""
-    shown = _keys_and_names(schedules) if Scope.READ in info.context.scopes else {}
-    return PolicyInUseError(f"{why}{_named(info, schedules)}", shown)
-
-
-def _named(info: Info, schedules: Sequence[Document]) -> str:
-    """The end of a message: the names of schedules; their number for a client without `read`."""
-    if Scope.READ not in info.context.scopes:
-        return f" ({len(schedules)}); their names need the scope read"
-    names = _keys_and_names(schedules)
-    return ": " + ", ".join(name or key for key, name in names.items())
+    return PolicyInUseError(
+        why + _SCHEDULES.named(info, schedules), _SCHEDULES.names(info, schedules)
+    )
 
 
 async def _has_solver(context: Context, values: PolicyInput) -> bool:
     """Whether there is the CAPTCHA solver that an input names."""
     key = given(values.captcha_solver_id)
-    return await get_if_there(context, "captcha_solver", key) is not None
+    return await get(context, "captcha_solver", key) is not None
+
+
+async def _solver_is_gone(context: Context, values: PolicyInput) -> InvalidInputError | None:
+    """The error for a policy whose CAPTCHA solver was deleted while it was written."""
+    if given(values.captcha_solver_id) is None:
+        return None
+    try:
+        if await _has_solver(context, values):
+            return None
+    except WriteError:
+        return None  # it is written, and the database was lost since; the log has it
+    return InvalidInputError([Problem(("input", "captchaSolverId"), NO_SOLVER)])
 
 
 async def _schedules_with_odd_seeds(
@@ -154,17 +157,10 @@ async def _schedules_with_odd_seeds(
     url_normalization = given(values.url_normalization)
     if url_normalization is None or given(url_normalization.enabled) is not False:
         return []
-    if not is_key(policy_id):
+    if POLICIES.key_kind.stored(policy_id) is None:
         return []
     schedules = await find(context, "schedule", "policy_id", policy_id)
     return [schedule for schedule in _enabled(schedules) if not has_plain_seeds(schedule)]
-
-
-def _keys_and_names(schedules: Sequence[Document]) -> dict[str, str | None]:
-    """The names of schedules, by their keys."""
-    return {
-        str(schedule["id"]): Fields(schedule, []).string("schedule_name") for schedule in schedules
-    }
 
 
 @strawberry.type

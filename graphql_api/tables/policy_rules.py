@@ -34,6 +34,8 @@ _LIMITS: Final = (
     ("max_items", "maxItems", "Max items"),
 )
 
+NO_SOLVER: Final = "CAPTCHA solver does not exist"
+
 SEED_DOMAINS: Final = "SEED_DOMAINS"
 VERSION: Final = "VERSION"
 

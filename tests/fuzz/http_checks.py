@@ -13,6 +13,7 @@ REFUSALS = frozenset(
         "GRAPHQL_VALIDATION_FAILED",
         "LIMIT_EXCEEDED",
         "NOT_FOUND",
+        "CAPTCHA_SOLVER_IN_USE",
         "POLICY_IN_USE",
     }
 )

@@ -34,7 +34,7 @@ class Writer:
         result = await self.run(self.table(table).insert(list(documents), conflict="replace"))
         assert not result["errors"], result
 
-    async def update(self, table: str, key: str, patch: Any) -> None:
+    async def update(self, table: str, key: Any, patch: Any) -> None:
         result = await self.run(self.table(table).get(key).update(patch))
         assert result["replaced"] == 1, result
 

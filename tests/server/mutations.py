@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tests.server.client import Client
-from tests.server.operations import DOMAIN_LOGIN_FIELDS, POLICY_FIELDS, SCHEDULE_FIELDS
+from tests.server.operations import (
+    CAPTCHA_SOLVER_FIELDS,
+    DOMAIN_LOGIN_FIELDS,
+    POLICY_FIELDS,
+    RATE_LIMIT_FIELDS,
+    SCHEDULE_FIELDS,
+)
 
 CREATE_POLICY = f"""
     mutation($input: PolicyInput!) {{ createPolicy(input: $input) {{ id {POLICY_FIELDS} }} }}
@@ -39,6 +45,23 @@ SET_DOMAIN_LOGIN = f"""
       setDomainLogin(domain: $domain, input: $input) {{ id {DOMAIN_LOGIN_FIELDS} }}
     }}
 """
+CREATE_CAPTCHA_SOLVER = f"""
+    mutation($input: CaptchaSolverInput!) {{
+      createCaptchaSolver(input: $input) {{ id {CAPTCHA_SOLVER_FIELDS} }}
+    }}
+"""
+UPDATE_CAPTCHA_SOLVER = f"""
+    mutation($id: ID!, $input: CaptchaSolverInput!) {{
+      updateCaptchaSolver(id: $id, input: $input) {{ id {CAPTCHA_SOLVER_FIELDS} }}
+    }}
+"""
+SET_RATE_LIMIT = f"""
+    mutation($domain: String, $delayS: Float!) {{
+      setRateLimit(domain: $domain, delayS: $delayS) {{ id {RATE_LIMIT_FIELDS} }}
+    }}
+"""
+DELETE_RATE_LIMIT = "mutation($domain: String!) { deleteRateLimit(domain: $domain) }"
+DELETE_CAPTCHA_SOLVER = "mutation($id: ID!) { deleteCaptchaSolver(id: $id) }"
 DELETE_DOMAIN_LOGIN = "mutation($domain: String!) { deleteDomainLogin(domain: $domain) }"
 
 POLICY: dict[str, Any] = {

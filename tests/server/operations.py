@@ -1,9 +1,11 @@
-"""The subscriptions of all tables with every field, and a client's replica of what they tell."""
+"""The subscriptions with every field, and a client's replica of what they tell."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.unit.schema.documents import served_key
 
 POLICY_FIELDS = """
     name createdAt updatedAt captchaSolverId authentication { enabled }
@@ -24,6 +26,11 @@ JOB_FIELDS = f"""
 DOMAIN_LOGIN_FIELDS = """
     domain loginUrl loginTest users { username hasPassword working } invalidFields
 """
+CAPTCHA_SOLVER_FIELDS = """
+    name createdAt updatedAt serviceUrl hasApiKey requirePhrase caseSensitive characters
+    requireMath minLength maxLength invalidFields
+"""
+RATE_LIMIT_FIELDS = "name domain delayS isGlobal invalidFields"
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,14 @@ class Watch:
     subscription_field: str
     page_field: str
     filter_type: str
+
+    def key(self, name: str) -> Any:
+        """A key with a name, as the driver takes it."""
+        return name.encode() if self.table == "rate_limit" else name
+
+    def id(self, name: str) -> str:
+        """The same, as it is served."""
+        return served_key(self.table, name)
 
     @property
     def subscription(self) -> str:
@@ -108,7 +123,29 @@ DOMAIN_LOGINS = Watch(
     "DomainLoginFilter",
 )
 JOBS = Watch("job", "id", "job", "jobId", "Job", JOB_FIELDS, "jobChanges", "jobs", "JobFilter")
-WATCHES = [JOBS, POLICIES, SCHEDULES, DOMAIN_LOGINS]
+CAPTCHA_SOLVERS = Watch(
+    "captcha_solver",
+    "id",
+    "captchaSolver",
+    "captchaSolverId",
+    "CaptchaSolver",
+    CAPTCHA_SOLVER_FIELDS,
+    "captchaSolverChanges",
+    "captchaSolvers",
+    "CaptchaSolverFilter",
+)
+RATE_LIMITS = Watch(
+    "rate_limit",
+    "token",
+    "rateLimit",
+    "rateLimitId",
+    "RateLimit",
+    RATE_LIMIT_FIELDS,
+    "rateLimitChanges",
+    "rateLimits",
+    "RateLimitFilter",
+)
+WATCHES = [JOBS, POLICIES, SCHEDULES, DOMAIN_LOGINS, CAPTCHA_SOLVERS, RATE_LIMITS]
 
 Row = dict[str, Any]
 

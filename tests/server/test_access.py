@@ -368,9 +368,9 @@ async def test_metrics_need_a_token(guarded: Guarded) -> None:
         ("write", set()),
         ("logins", set()),
         ("write logins", set()),
-        ("read", {"policy", "schedule"}),
-        ("read write", {"policy", "schedule"}),
-        ("read logins", {"policy", "schedule", "domain_login"}),
+        ("read", {"policy", "schedule", "rate_limit"}),
+        ("read write", {"policy", "schedule", "rate_limit"}),
+        ("read logins", {"policy", "schedule", "domain_login", "captcha_solver", "rate_limit"}),
     ],
 )
 async def test_metrics_and_feeds_tell_of_a_table_to_those_alone_who_may_read_it(

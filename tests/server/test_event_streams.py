@@ -70,12 +70,12 @@ async def test_stream_begins_with_the_rows_and_follows_every_change(
     async with watching(server, watch.subscription, method=method) as source:
         for change in await source.until_status("READY"):
             replica.apply(change)
-        await writer.insert(watch.table, {watch.primary_key: "a", "name": "a"})
-        while "a" not in replica.rows:
+        await writer.insert(watch.table, {watch.primary_key: watch.key("a"), "name": "a"})
+        while watch.id("a") not in replica.rows:
             replica.apply(await source.change())
             assert source.last_event_id == replica.cursor
-        await writer.delete(watch.table, "a")
-        while "a" in replica.rows:
+        await writer.delete(watch.table, watch.key("a"))
+        while watch.id("a") in replica.rows:
             replica.apply(await source.change())
     page = (await observer.execute(watch.query))["data"][watch.page_field]
     assert replica.rows == {row["id"]: row for row in page["items"]}

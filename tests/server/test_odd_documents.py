@@ -12,15 +12,19 @@ from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Client, connected
 from tests.server.database import Writer
 from tests.server.mutations import DELETE_POLICY, UPDATE_POLICY, succeed
-from tests.server.operations import POLICIES, SCHEDULES, WATCHES, Replica, Watch
+from tests.server.operations import POLICIES, RATE_LIMITS, SCHEDULES, WATCHES, Replica, Watch
 from tests.server.running import running, settings_for
-from tests.unit.schema.documents import DOCUMENTS, FIELDS, Field
+from tests.unit.schema.documents import DOCUMENTS, FIELDS, KEYS, Field, stored_key
 
 FAR_TIME = {"$reql_type$": "TIME", "epoch_time": 10**15, "timezone": "+00:00"}
 BINARY = {"$reql_type$": "BINARY", "data": "AP8="}
 DEPTHS = [90, 450, 1030]
 """Levels around the limits of Python's recursion and of JSON's decoders and encoders."""
 ODD_KEYS: list[Any] = [5, 2.5, True, [1, "x"], FAR_TIME]
+
+
+def keys_of_other_kinds(watch: Watch) -> list[Any]:
+    return [*ODD_KEYS, "text" if watch is RATE_LIMITS else b"binary"]
 
 
 def with_odd_value(field: Field, value: object, key: str) -> dict[str, Any]:
@@ -30,7 +34,7 @@ def with_odd_value(field: Field, value: object, key: str) -> dict[str, Any]:
     for step in field.place[:-1]:
         holder = holder[step]
     holder[field.place[-1]] = value
-    document["domain" if field.table == "domain_login" else "id"] = key
+    document[KEYS[field.table]] = stored_key(field.table, key)
     return dict(document)
 
 
@@ -62,25 +66,25 @@ async def test_odd_value_in_every_field_is_served_as_null_and_listed(
     unfit = {"string": kind != "text", "number": kind != "number", "object": kind != "object"}
     for number, field in enumerate(fields):
         is_unfit = unfit.get(field.kind, True)
-        listed = rows[f"odd {number}"]["invalidFields"]
+        listed = rows[watch.id(f"odd {number}")]["invalidFields"]
         assert any(path.startswith(field.path) for path in listed) == is_unfit, (field, listed)
 
 
 @pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
-async def test_documents_whose_key_is_no_text_delay_nothing(
+async def test_documents_whose_key_is_of_another_kind_delay_nothing(
     watch: Watch, client: Client, writer: Writer
 ) -> None:
     operation = await client.subscribe(watch.subscription)
     await operation.until_status("READY")
-    for key in ODD_KEYS:
+    for key in keys_of_other_kinds(watch):
         await writer.insert(watch.table, {watch.primary_key: key})
         await writer.run(writer.table(watch.table).get(writer.r.expr(key)).update({"name": "x"}))
-    await writer.insert(watch.table, {watch.primary_key: "fence"})
-    assert (await operation.change())[watch.entity]["id"] == "fence"
-    for key in ODD_KEYS:
+    await writer.insert(watch.table, {watch.primary_key: watch.key("fence")})
+    assert (await operation.change())[watch.entity]["id"] == watch.id("fence")
+    for key in keys_of_other_kinds(watch):
         await writer.delete(watch.table, writer.r.expr(key))
-    await writer.delete(watch.table, "fence")
-    assert (await operation.change())[watch.deleted_key] == "fence"
+    await writer.delete(watch.table, watch.key("fence"))
+    assert (await operation.change())[watch.deleted_key] == watch.id("fence")
 
 
 @pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
@@ -89,11 +93,11 @@ async def test_document_with_nothing_but_its_key_is_served(
 ) -> None:
     operation = await client.subscribe(watch.subscription)
     await operation.until_status("READY")
-    await writer.insert(watch.table, {watch.primary_key: "bare"})
+    await writer.insert(watch.table, {watch.primary_key: watch.key("bare")})
     row = (await operation.change())[watch.entity]
-    assert row.pop("id") == "bare"
+    assert row.pop("id") == watch.id("bare")
     row.pop("domain", None)
-    assert all(value in (None, []) for value in row.values()), row
+    assert all(value in (None, [], False) for value in row.values()), row
 
 
 async def test_odd_documents_are_there_before_the_feed_begins_too(
@@ -118,13 +122,13 @@ async def test_document_of_any_depth_delays_no_other(
 ) -> None:
     operation = await client.subscribe(watch.subscription)
     await operation.until_status("READY")
-    await writer.insert(watch.table, {watch.primary_key: "deep", "unknown": 1})
-    assert (await operation.change())[watch.entity]["id"] == "deep"
-    await writer.nest(watch.table, "deep", ("unknown",), depth)
-    await writer.insert(watch.table, {watch.primary_key: "fence"})
-    assert (await operation.change())[watch.entity]["id"] == "fence"
-    await writer.delete(watch.table, "deep")
-    assert (await operation.change())[watch.deleted_key] == "deep"
+    await writer.insert(watch.table, {watch.primary_key: watch.key("deep"), "unknown": 1})
+    assert (await operation.change())[watch.entity]["id"] == watch.id("deep")
+    await writer.nest(watch.table, watch.key("deep"), ("unknown",), depth)
+    await writer.insert(watch.table, {watch.primary_key: watch.key("fence")})
+    assert (await operation.change())[watch.entity]["id"] == watch.id("fence")
+    await writer.delete(watch.table, watch.key("deep"))
+    assert (await operation.change())[watch.deleted_key] == watch.id("deep")
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

@@ -27,18 +27,29 @@ from graphql_api.tables import TABLES
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import Writer, writing
 from tests.server.mutations import (
+    CREATE_CAPTCHA_SOLVER,
     CREATE_POLICY,
     OVERWRITE_POLICY,
     SET_DOMAIN_LOGIN,
+    UPDATE_CAPTCHA_SOLVER,
     UPDATE_POLICY,
     UPDATE_SCHEDULE,
 )
-from tests.server.operations import DOMAIN_LOGINS, POLICIES, SCHEDULES, WATCHES, Watch
+from tests.server.operations import (
+    CAPTCHA_SOLVERS,
+    DOMAIN_LOGINS,
+    POLICIES,
+    RATE_LIMITS,
+    SCHEDULES,
+    WATCHES,
+    Watch,
+)
 from tests.server.running import Running, running, settings_for
-from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE
+from tests.unit.schema.documents import CAPTCHA_SOLVER, DOMAIN_LOGIN, POLICY, SCHEDULE
 
 USER, LOGIN, PROXY, SEED = "pw-Nightingale", "pw-Oystercatcher", "pw-Kittiwake", "pw-Guillemot"
-SECRETS = (USER, LOGIN, PROXY, SEED)
+API_KEY = "pw-Turnstone"
+SECRETS = (USER, LOGIN, PROXY, SEED, API_KEY)
 
 
 def policy(key: str = "p", secret: str = PROXY, **fields: Any) -> dict[str, Any]:
@@ -64,6 +75,11 @@ def login(
     }
 
 
+def solver(key: str = "c", secret: str = API_KEY, **fields: Any) -> dict[str, Any]:
+    url = f"https://user:{secret}@solver.example/"
+    return {**CAPTCHA_SOLVER, "id": key, "api_key": secret, "service_url": url, **fields}
+
+
 ODD = {
     "policy": {
         "id": "odd",
@@ -76,6 +92,13 @@ ODD = {
         "login_url": [LOGIN],
         "users": [USER, {"username": {"password": USER}, "password": [USER], "secret": USER}],
     },
+    "captcha_solver": {
+        "id": "odd",
+        "api_key": [API_KEY],
+        "service_url": {"url": API_KEY},
+        "characters": API_KEY,
+        "antigate": {"api_key": API_KEY},
+    },
 }
 """Passwords where no reader of documents expects them."""
 
@@ -84,6 +107,7 @@ async def fill(writer: Writer) -> None:
     await writer.insert("policy", policy(), ODD["policy"])
     await writer.insert("schedule", schedule(), ODD["schedule"])
     await writer.insert("domain_login", login(), ODD["domain_login"])
+    await writer.insert("captcha_solver", solver(), ODD["captcha_solver"])
 
 
 def assert_no_secret(said: object, *more: str) -> None:
@@ -117,6 +141,7 @@ async def everything(client: Client, writer: Writer) -> list[object]:
         (POLICIES, policy(name="Changed", secret="pw-other")),
         (SCHEDULES, schedule(schedule_name="Changed", secret="pw-other")),
         (DOMAIN_LOGINS, login(login_test="Changed", secret="pw-other", in_url="pw-other")),
+        (CAPTCHA_SOLVERS, solver(name="Changed", secret="pw-other")),
     ):
         said.append(await client.execute(watch.query))
         operation = await client.subscribe(watch.subscription)
@@ -202,6 +227,11 @@ PROBED = [
     (SCHEDULES, "anyTag"),
     (DOMAIN_LOGINS, "domains"),
     (DOMAIN_LOGINS, "domainContains"),
+    (CAPTCHA_SOLVERS, "ids"),
+    (CAPTCHA_SOLVERS, "nameContains"),
+    (RATE_LIMITS, "ids"),
+    (RATE_LIMITS, "domains"),
+    (RATE_LIMITS, "domainContains"),
 ]
 
 
@@ -247,6 +277,7 @@ async def test_rows_that_differ_only_in_passwords_stay_in_their_order(
             await writer.insert("policy", policy(key, secret))
             await writer.insert("schedule", schedule(key, secret))
             await writer.insert("domain_login", login(key, secret, secret))
+            await writer.insert("captcha_solver", solver(key, secret))
         await until_seen(client, writer)
         return await pages()
 
@@ -258,9 +289,9 @@ async def until_seen(client: Client, writer: Writer) -> None:
     for watch in WATCHES:
         operation = await client.subscribe(watch.subscription, includeInitial=False)
         await operation.until_status("READY")
-        await writer.insert(watch.table, {watch.primary_key: "fence"})
+        await writer.insert(watch.table, {watch.primary_key: watch.key("fence")})
         await operation.change()
-        await writer.delete(watch.table, "fence")
+        await writer.delete(watch.table, watch.key("fence"))
         await operation.change()
         await operation.complete()
 
@@ -274,15 +305,16 @@ async def test_changing_only_passwords_is_no_event(client: Client, writer: Write
         (SCHEDULES, schedule(secret="pw-other")),
         (DOMAIN_LOGINS, login(secret="pw-other")),
         (DOMAIN_LOGINS, login(in_url="pw-other")),
+        (CAPTCHA_SOLVERS, solver(secret="pw-other")),
     ]
     for watch, document in replaced:
         operation = await client.subscribe(watch.subscription, includeInitial=False)
         await operation.until_status("READY")
         await writer.insert(watch.table, document)
-        await writer.insert(watch.table, {watch.primary_key: "fence"})
+        await writer.insert(watch.table, {watch.primary_key: watch.key("fence")})
         event = await operation.change()
-        assert event[watch.entity]["id"] == "fence", "this is the first event"
-        await writer.delete(watch.table, "fence")
+        assert event[watch.entity]["id"] == watch.id("fence"), "this is the first event"
+        await writer.delete(watch.table, watch.key("fence"))
         await operation.change()
         await operation.complete()
 
@@ -324,6 +356,12 @@ ERRORS: list[tuple[str, dict[str, Any]]] = [
     (UPDATE_SCHEDULE, {"id": "s", "input": {"seeds": ["https://eve:***@example.com/"]}}),
     (UPDATE_SCHEDULE, {"id": "s", "input": {"numUnits": 0}}),
     (CREATE_POLICY, {"input": {"proxyRules": [{"proxyUrl": "http://user:***@proxy.example/"}]}}),
+    ("{ captchaSolvers { items { apiKey } } }", {}),
+    ('{ captchaSolvers(where: {apiKey: "a"}) { total } }', {}),
+    (UPDATE_CAPTCHA_SOLVER, {"id": "c", "input": {"apiKey": ""}}),
+    (UPDATE_CAPTCHA_SOLVER, {"id": "c", "input": {"serviceUrl": "https://user:***@evil/"}}),
+    (UPDATE_CAPTCHA_SOLVER, {"id": "c", "input": {"minLength": 9, "maxLength": 1}}),
+    (CREATE_CAPTCHA_SOLVER, {"input": {"serviceUrl": "https://user:***@solver.example/"}}),
 ]
 
 
@@ -437,9 +475,13 @@ async def test_no_output_type_has_a_field_for_a_password(client: Client) -> None
         f"{type_['name']}.{field['name']}"
         for type_ in types
         for field in type_["fields"] or ()
-        if re.search("password|secret|token", field["name"], re.IGNORECASE)
+        if re.search("password|secret|token|apikey", field["name"], re.IGNORECASE)
     }
-    assert fields == {"DomainLoginUser.hasPassword"}
+    assert fields == {
+        "DomainLoginUser.hasPassword",
+        "CaptchaSolver.hasApiKey",
+        "CaptchaSolverVersion.hasApiKey",
+    }
 
 
 # By the log and by metrics.
@@ -491,6 +533,8 @@ async def test_no_password_is_in_the_log_at_any_level_or_in_metrics(
                 {"users": users},
             ):
                 await client.subscribe(SET_DOMAIN_LOGIN, domain="d.example", input=given)
+            for given_key in ({"apiKey": mine}, {"apiKey": mine, "minLength": -1}):
+                await client.subscribe(UPDATE_CAPTCHA_SOLVER, id="c", input=given_key)
             await client.send({"type": "subscribe", "id": mine, "payload": mine})
             await client.socket.send(mine)  # which is no JSON
             await client.socket.wait_closed()

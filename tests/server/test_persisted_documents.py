@@ -14,12 +14,13 @@ import httpx
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables import TABLES as DECLARED
 from tests.server.client import Client, GraphQLErrors, Operation, connected
 from tests.server.operations import POLICIES
 from tests.server.running import Running, running, settings_for
 
 QUERY = "query Feeds { feeds { table } }"
-TABLES = {"data": {"feeds": [{"table": t} for t in ("policy", "schedule", "domain_login")]}}
+TABLES = {"data": {"feeds": [{"table": table.name} for table in DECLARED]}}
 WATCH = "subscription Watch { policyChanges(includeInitial: false) { __typename } }"
 INTROSPECTION = "{ __schema { queryType { name } } }"
 

@@ -26,17 +26,25 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "policy": {"id": "p1", "name": "First", "limits": {"max_cost": 1.5}},
     "schedule": {"id": "s1", "schedule_name": "First", "enabled": True},
     "domain_login": {"domain": "d1.example", "login_url": "https://d1.example/", "users": []},
+    "rate_limit": {"token": b"t1", "name": "First", "delay": 1.5},
+    "captcha_solver": {"id": "c1", "name": "First", "api_key": "a", "min_length": 4},
 }
 PATCHES: dict[str, tuple[dict[str, Any], str]] = {
     "job": ({"item_count": 1}, "itemCount"),
     "policy": ({"name": "Second"}, "name"),
     "schedule": ({"enabled": False}, "enabled"),
     "domain_login": ({"login_test": "Log out"}, "loginTest"),
+    "captcha_solver": ({"max_length": 8}, "maxLength"),
+    "rate_limit": ({"delay": 2.5}, "delayS"),
 }
 
 
 def test_every_table_is_tried() -> None:
     assert {watch.table for watch in WATCHES} == DOCUMENTS.keys() == PATCHES.keys()
+
+
+def served(key: str | bytes) -> str:
+    return key.hex() if isinstance(key, bytes) else key
 
 
 async def until_seen(client: Client, watch: Watch, key: str) -> None:
@@ -54,7 +62,7 @@ async def test_initial_rows_come_first_and_are_marked_complete(
 ) -> None:
     document = DOCUMENTS[watch.table]
     await writer.insert(watch.table, document)
-    await until_seen(client, watch, document[watch.primary_key])
+    await until_seen(client, watch, served(document[watch.primary_key]))
     page = (await client.execute(watch.query))["data"][watch.page_field]
     changes = await (await client.subscribe(watch.subscription)).until_status("READY")
     assert changes[0]["__typename"] == "FeedState"
@@ -83,7 +91,7 @@ async def test_insert_update_and_delete_arrive_with_what_was_before(
     assert added["__typename"] == f"{watch.type_name}Added"
     assert added["cause"] == "CREATED"
     row = added[watch.entity]
-    assert row["id"] == key
+    assert row["id"] == served(key)
 
     patch, changed_field = PATCHES[watch.table]
     await writer.update(watch.table, key, patch)
@@ -97,7 +105,7 @@ async def test_insert_update_and_delete_arrive_with_what_was_before(
     deleted = await operation.change()
     assert deleted["__typename"] == f"{watch.type_name}Deleted"
     assert deleted["cause"] == "DELETED"
-    assert deleted[watch.deleted_key] == key
+    assert deleted[watch.deleted_key] == served(key)
     assert deleted["previous"] == Replica.version(updated[watch.entity])
 
 

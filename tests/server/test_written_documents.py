@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from hashlib import blake2b
 from typing import Any
 
 import httpx
@@ -13,23 +14,33 @@ from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Client
 from tests.server.database import Writer
 from tests.server.mutations import (
+    CREATE_CAPTCHA_SOLVER,
     CREATE_POLICY,
     CREATE_SCHEDULE,
+    DELETE_CAPTCHA_SOLVER,
     DELETE_POLICY,
+    DELETE_RATE_LIMIT,
+    OVERWRITE_POLICY,
     POLICY,
     SET_DOMAIN_LOGIN,
+    SET_RATE_LIMIT,
     UPDATE_SCHEDULE,
     fail,
     schedule,
     succeed,
 )
+from tests.server.operations import RATE_LIMITS
 from tests.server.running import running, settings_for
-from tests.unit.schema.starbelly import run_domain_login, run_policy, run_schedule
+from tests.unit.schema.starbelly import (
+    run_captcha_solver,
+    run_domain_login,
+    run_policy,
+    run_schedule,
+)
 
-SOLVER = "01234567-89ab-cdef-0123-456789abcdef"
+CAPTCHA_SOLVER = {"name": "A", "serviceUrl": "https://solver.example/", "apiKey": "k"}
 RULE = {"pattern": r"/\d{{4}}/{SEED_DOMAINS}", "match": "MATCHES"}
 FULL_POLICY = POLICY | {
-    "captchaSolverId": SOLVER,
     "limits": {"maxDuration": 0, "maxItems": 0, "maxCost": 1e308},
     "mimeTypeRules": [{**RULE, "pattern": r"\w{2}", "save": True}, {"save": False}],
     "proxyRules": [{**RULE, "pattern": "{}", "proxyUrl": "socks5://u:p@[::1]:1"}, {}],
@@ -43,16 +54,11 @@ async def every(writer: Writer, table: str) -> list[dict[str, Any]]:
     return documents
 
 
-async def add_solver(writer: Writer, url: DatabaseURL) -> None:
-    await writer.run(writer.r.db(url.database).table_create("captcha_solver"))
-    await writer.insert("captcha_solver", {"id": SOLVER})
-
-
-async def test_written_documents_can_be_run(
-    client: Client, writer: Writer, starbelly: DatabaseURL
-) -> None:
-    await add_solver(writer, starbelly)
-    full = await succeed(client, CREATE_POLICY, input=FULL_POLICY)
+async def test_written_documents_can_be_run(client: Client, writer: Writer) -> None:
+    solver = await succeed(client, CREATE_CAPTCHA_SOLVER, input=CAPTCHA_SOLVER)
+    full = await succeed(
+        client, CREATE_POLICY, input=FULL_POLICY | {"captchaSolverId": solver["id"]}
+    )
     plain = await succeed(client, CREATE_POLICY, input=POLICY)
     assert plain["proxyRules"] == [{"pattern": None, "match": None, "proxyUrl": None}]
     made = await succeed(client, CREATE_SCHEDULE, input=schedule(full["id"]))
@@ -64,24 +70,33 @@ async def test_written_documents_can_be_run(
     policies = {policy["id"]: policy for policy in await every(writer, "policy")}
     assert policies.keys() >= {full["id"], plain["id"]}
     for policy in policies.values():  # the two that a new database holds as well
-        run_policy(policy, {SOLVER})
+        run_policy(policy, {solver["id"]})
+    for document in await every(writer, "captcha_solver"):
+        run_captcha_solver(document)
     for document in await every(writer, "schedule"):
         run_schedule(document, policies)
     for document in await every(writer, "domain_login"):
         run_domain_login(document)
 
 
-async def test_solver_is_looked_up_and_a_missing_table_holds_none(
-    client: Client, writer: Writer, starbelly: DatabaseURL
+async def test_solver_of_a_policy_must_be_there_and_stays_until_no_policy_uses_it(
+    client: Client,
 ) -> None:
-    values = POLICY | {"captchaSolverId": SOLVER}
-    for key in (SOLVER, "x" * 200, ""):
+    solver = await succeed(client, CREATE_CAPTCHA_SOLVER, input=CAPTCHA_SOLVER)
+    values = POLICY | {"captchaSolverId": solver["id"]}
+    for key in ("01234567-89ab-cdef-0123-456789abcdef", "x" * 200, ""):
         error = await fail(client, CREATE_POLICY, input=values | {"captchaSolverId": key})
         assert error["extensions"]["problems"] == [
             {"path": ["input", "captchaSolverId"], "message": "CAPTCHA solver does not exist"}
         ]
-    await add_solver(writer, starbelly)
-    await succeed(client, CREATE_POLICY, input=values)
+    policy = await succeed(client, CREATE_POLICY, input=values)
+    error = await fail(client, DELETE_CAPTCHA_SOLVER, id=solver["id"])
+    assert error["extensions"] == {
+        "code": "CAPTCHA_SOLVER_IN_USE",
+        "policies": [{"id": policy["id"], "name": POLICY["name"]}],
+    }
+    await succeed(client, OVERWRITE_POLICY, id=policy["id"], input={"captchaSolverId": None})
+    await succeed(client, DELETE_CAPTCHA_SOLVER, id=solver["id"])
 
 
 async def test_enabled_schedule_keeps_its_policy_and_lets_it_go_once_disabled(
@@ -99,6 +114,35 @@ async def test_enabled_schedule_keeps_its_policy_and_lets_it_go_once_disabled(
     assert error["message"] == "Policy does not exist"
     (document,) = await every(writer, "schedule")
     assert document["enabled"] is False
+
+
+async def test_rate_limit_is_stored_by_the_token_of_its_domain_and_seen_at_once(
+    client: Client, writer: Writer
+) -> None:
+    async def stored(token: bytes) -> Any:
+        return await writer.run(writer.table("rate_limit").get(token))
+
+    operation = await client.subscribe(RATE_LIMITS.subscription, includeInitial=False)
+    await operation.until_status("READY")
+    token = blake2b(b"example.com", digest_size=16).digest()
+    row = await succeed(client, SET_RATE_LIMIT, domain="example.com", delayS=0.5)
+    assert (await operation.change())["rateLimit"] == row
+    assert row["id"] == token.hex()
+    assert await stored(token) == {"token": token, "name": "domain:example.com", "delay": 0.5}
+    page = (await client.execute(RATE_LIMITS.query, where={"domains": ["example.com"]}))["data"]
+    assert page["rateLimits"]["items"] == [row]
+
+    await succeed(client, SET_RATE_LIMIT, domain="example.com", delayS=2)
+    updated = await operation.change()
+    assert (updated["previous"]["delayS"], updated["rateLimit"]["delayS"]) == (0.5, 2.0)
+    assert await succeed(client, DELETE_RATE_LIMIT, domain="example.com") == token.hex()
+    assert (await operation.change())["rateLimitId"] == token.hex()
+    assert await stored(token) is None
+
+    row = await succeed(client, SET_RATE_LIMIT, delayS=7.5)
+    assert (row["id"], row["isGlobal"]) == ("00" * 16, True)
+    expected = {"token": bytes(16), "name": "Global Limit", "delay": 7.5, "type": "global"}
+    assert await stored(bytes(16)) == expected
 
 
 OTHERS = (

@@ -19,7 +19,17 @@ from tests.simulation.story import (
     Setting,
     Story,
 )
-from tests.simulation.tables import JOB, LOGIN, POLICY, SCHEDULE, TABLES, Document, SimulatedTable
+from tests.simulation.tables import (
+    JOB,
+    LIMIT,
+    LOGIN,
+    POLICY,
+    SCHEDULE,
+    SOLVER,
+    TABLES,
+    Document,
+    SimulatedTable,
+)
 
 _FIRST_ACTION_S = 0.3
 
@@ -117,14 +127,14 @@ class _Author:
     def _write(self, at_s: float) -> Action:
         rng = self._rng
         self._at_s = at_s
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, JOB))
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, LIMIT, JOB))
         writes = [self._one_write(table) for _ in range(rng.choice((1, 1, 1, 2, 4)))]
         return Action(at_s, "write", {"table": table.name, "writes": _each_once(writes)})
 
     def _burst(self, at_s: float) -> Action:
         rng = self._rng
         self._at_s = at_s
-        table = rng.choice((POLICY, SCHEDULE, JOB))
+        table = rng.choice((POLICY, SCHEDULE, LIMIT, JOB))
         self._is_large = bool(self._setting.troubles & FILLS_BUFFERS) and rng.random() < 0.5
         # Few keys come and go often: their changes merge for who falls behind.
         keys = rng.sample(table.keys, rng.choice((1, 2, len(table.keys))))
@@ -136,17 +146,20 @@ class _Author:
         return Action(at_s, "burst", {"table": table.name, "writes": writes})
 
     def _one_write(
-        self, table: SimulatedTable, keys: Sequence[str] | None = None
+        self, table: SimulatedTable, keys: Sequence[Any] | None = None
     ) -> tuple[Any, Document | None]:
         rng = self._rng
         key = rng.choice(keys or table.keys)
-        if "odd documents" in self._setting.troubles and rng.random() < 0.1 and table.key == "id":
-            return 7, {"id": 7, "name": "not served"}
+        if "odd documents" in self._setting.troubles and rng.random() < 0.1:
+            if table.key == "id":
+                return 7, {"id": 7, "name": "not served"}
+            if table is LIMIT:
+                return "text", {"token": "text", "name": "not served"}
         if rng.random() < 0.25:
             return key, None
         return key, self._document(table, key)
 
-    def _document(self, table: SimulatedTable, key: str) -> Document:
+    def _document(self, table: SimulatedTable, key: Any) -> Document:
         rng = self._rng
         self._serial += 1
         is_odd = "odd documents" in self._setting.troubles and rng.random() < 0.4
@@ -181,6 +194,12 @@ class _Author:
             if state == "completed":
                 ended_s = self._at_s - rng.choice((0.0, 0.0, 4.0, 100.0))
                 document["completed_at"] = _time(EPOCH_S + ended_s)
+        elif table is LIMIT:
+            document["name"] = name
+            document["delay"] = rng.choice((1, 2, 0.5)) if not is_odd else "long"
+        elif table is SOLVER:
+            document["name"] = name
+            document["api_key"] = rng.choice(("", "secret", "other secret"))
         else:
             document["login_url"] = f"https://{key}/login"
             document["login_test"] = name
@@ -192,7 +211,7 @@ class _Author:
 
     def _subscription(self, client: int, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, JOB))
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, LIMIT, JOB))
         self._subscriptions += 1
         details = {
             "client": client,
@@ -223,7 +242,7 @@ class _Author:
 
     def _page(self, at_s: float) -> Action:
         self._subscriptions += 1
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, JOB))
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, JOB))
         where = dict(self._rng.choice(table.filters))
         return self._of_client(
             at_s, "page", table=table.name, where=where, name=f"s{self._subscriptions}"
@@ -274,11 +293,11 @@ class _Author:
         return Action(at_s, "crash_database", {"how": "without power", "for_s": self._for_s()})
 
     def _drop(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, JOB)).name
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, JOB)).name
         return Action(at_s, "drop", {"table": table, "for_s": self._for_s()})
 
     def _lost_change(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, JOB)).name
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, JOB)).name
         return Action(at_s, "lose_change", {"table": table})
 
     def _server_kill(self, at_s: float) -> Action:

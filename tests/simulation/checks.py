@@ -92,7 +92,7 @@ class Watch:
 
 
 async def stale(world: World, host: str, for_s: float, *, notice_s: float) -> None:
-    """An outage that lasts long enough is seen by everybody as STALE."""
+    """An outage that lasts long enough is seen as STALE by all who read what they are sent."""
     if for_s < notice_s + 2.0:
         return
     api = world.apis[host]
@@ -100,7 +100,8 @@ async def stale(world: World, host: str, for_s: float, *, notice_s: float) -> No
     if world.apis[host] is not api or not api.is_up:
         return
     for subscriber in world.subscribers:
-        is_reached = subscriber.api is api and world.loop.time() > subscriber.excused_until_s
+        is_excused = subscriber.is_slow or world.loop.time() <= subscriber.excused_until_s
+        is_reached = subscriber.api is api and not is_excused
         for wish in subscriber.wishes.values():
             if is_reached and wish.is_asked and wish.holding.status == "READY":
                 raise BrokenPromise(
@@ -215,7 +216,7 @@ async def _disagreement(world: World) -> str | None:
             if result is None or result.get("errors"):
                 return f"a query failed: {result}"  # its token may just have ended
             (page,) = result["data"].values()
-            rows = {item[table.key]: item for item in page["items"]}
+            rows = {item[table.row_key]: item for item in page["items"]}
             for row in rows.values():
                 row["invalidFields"].sort()
             wanted = world.truth[table.name].rows({})

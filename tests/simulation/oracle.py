@@ -210,12 +210,12 @@ class Holding:
         _expect(self.stage in (Stage.REPLAY, Stage.LIVE), 1, f"{what} came before the first status")
 
     def _key(self, row: Served) -> str:
-        key: str = row[self.truth.table.key]
+        key: str = row[self.truth.table.row_key]
         return key
 
     def _previous(self, event: Event, key: str) -> Served:
         """What the event says was there before; it is what the client holds."""
-        previous = {**event["previous"], self.truth.table.key: key}
+        previous = {**event["previous"], self.truth.table.row_key: key}
         previous["invalidFields"].sort()
         held = self.rows.get(key)
         if held is None:

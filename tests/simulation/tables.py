@@ -5,6 +5,7 @@ It is written from the schema and the design, and shares nothing with the server
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -116,11 +117,42 @@ def _job_matches(served: Served, where: Where) -> bool:
     )
 
 
+def _serve_solver(document: Document) -> Served:
+    invalid: list[str] = []
+    name = _text(document, "name", "name", invalid)
+    has_key = bool(_text(document, "api_key", "hasApiKey", invalid))
+    return {"id": document["id"], "name": name, "hasApiKey": has_key, "invalidFields": invalid}
+
+
+def _serve_limit(document: Document) -> Served:
+    invalid: list[str] = []
+    name = _text(document, "name", "name", invalid)
+    delay = document.get("delay")
+    if delay is not None and (isinstance(delay, bool) or not isinstance(delay, int | float)):
+        invalid.append("delayS")
+        delay = None
+    key = _hex(document["token"])
+    row = {"id": key, "name": name, "delayS": None if delay is None else float(delay)}
+    return {**row, "isGlobal": key == "00" * 16, "invalidFields": invalid}
+
+
+def _plain(key: Any) -> str | None:
+    return key if isinstance(key, str) else None
+
+
+def _hex(key: Any) -> str | None:
+    if isinstance(key, bytes):
+        return key.hex()
+    if isinstance(key, dict) and key.get("$reql_type$") == "BINARY":
+        return base64.b64decode(key["data"]).hex()
+    return None
+
+
 def _contains(text: str | None, part: str | None) -> bool:
     return part is None or (text is not None and part.lower() in text.lower())
 
 
-def _policy_matches(served: Served, where: Where) -> bool:
+def _by_id_or_name(served: Served, where: Where) -> bool:
     ids = where.get("ids")
     return (ids is None or served["id"] in ids) and _contains(
         served["name"], where.get("nameContains")
@@ -136,6 +168,13 @@ def _schedule_matches(served: Served, where: Where) -> bool:
     )
 
 
+def _limit_matches(served: Served, where: Where) -> bool:
+    ids, is_global = where.get("ids"), where.get("isGlobal")
+    return (ids is None or served["id"] in ids) and (
+        is_global is None or served["isGlobal"] is is_global
+    )
+
+
 def _login_matches(served: Served, where: Where) -> bool:
     return _contains(served["domain"], where.get("domainContains"))
 
@@ -147,7 +186,7 @@ class SimulatedTable:
     Attributes:
         name: In the database.
         key: The field that holds a document's key.
-        keys: The keys that the story's writers use.
+        keys: The keys that the story's writers use, as the driver takes them.
         entity: What a change calls its row.
         selection: The fields that clients ask for.
         serve: What is served of a document.
@@ -160,7 +199,7 @@ class SimulatedTable:
 
     name: str
     key: str
-    keys: tuple[str, ...]
+    keys: tuple[Any, ...]
     entity: str
     type_name: str
     selection: str
@@ -170,16 +209,18 @@ class SimulatedTable:
     indexes: tuple[str, ...] = ()
     is_paced: bool = False
     ends_by: str | None = None
+    served_key: Callable[[Any], str | None] = _plain
+    """The key that a stored one is served as; None, if its document is not served."""
+
+    @property
+    def row_key(self) -> str:
+        """The field of a served row that holds its key."""
+        return "domain" if self.key == "domain" else "id"
 
     @property
     def pages(self) -> str:
         """The query's root field."""
-        return {
-            "job": "jobs",
-            "policy": "policies",
-            "schedule": "schedules",
-            "domain_login": "domainLogins",
-        }[self.name]
+        return "policies" if self.name == "policy" else f"{self.entity}s"
 
     @property
     def deleted_key(self) -> str:
@@ -188,7 +229,7 @@ class SimulatedTable:
 
     def subscription(self) -> str:
         """A document that asks for every field that the oracle looks at."""
-        name, previous = self.entity, self.selection.replace(f"{self.key} ", "", 1)
+        name, previous = self.entity, self.selection.replace(f"{self.row_key} ", "", 1)
         if self.key == "domain":
             previous = self.selection
         return (
@@ -219,7 +260,7 @@ POLICY = SimulatedTable(
     type_name="Policy",
     selection="id name limits { maxItems } invalidFields",
     serve=_serve_policy,
-    matches=_policy_matches,
+    matches=_by_id_or_name,
     filters=({}, {"nameContains": "ODD"}, {"ids": ["p1", "p2", "p3"]}),
 )
 SCHEDULE = SimulatedTable(
@@ -258,4 +299,27 @@ JOB = SimulatedTable(
     is_paced=True,
     ends_by="completed_at",
 )
-TABLES = {table.name: table for table in (JOB, POLICY, SCHEDULE, LOGIN)}
+SOLVER = SimulatedTable(
+    name="captcha_solver",
+    key="id",
+    keys=("c0", "c1", "c2"),
+    entity="captchaSolver",
+    type_name="CaptchaSolver",
+    selection="id name hasApiKey invalidFields",
+    serve=_serve_solver,
+    matches=_by_id_or_name,
+    filters=({}, {"nameContains": "ODD"}, {"ids": ["c1"]}),
+)
+LIMIT = SimulatedTable(
+    name="rate_limit",
+    key="token",
+    keys=(bytes(16), b"\xff\x00", b"", b"\x01" * 16),
+    entity="rateLimit",
+    type_name="RateLimit",
+    selection="id name delayS isGlobal invalidFields",
+    serve=_serve_limit,
+    matches=_limit_matches,
+    filters=({}, {"isGlobal": False}, {"ids": ["00" * 16, "ff00"]}),
+    served_key=_hex,
+)
+TABLES = {table.name: table for table in (JOB, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT)}

@@ -39,8 +39,9 @@ class TableTruth:
         self.serial = 0
 
     def commit(self, key: Any, document: Document | None) -> None:
-        """Note a committed document; one whose key is no text is not served."""
-        if not isinstance(key, str):
+        """Note a committed document; one whose key is of another kind is not served."""
+        key = self.table.served_key(key)
+        if key is None:
             return
         self._age()
         row, is_outside = None, False
@@ -79,8 +80,10 @@ class TableTruth:
 
     def drop(self) -> None:
         """Note that the table is gone, and every document with it."""
+        self._age()
+        self._ends.clear()
         for key in self._moments:
-            self.commit(key, None)
+            self._note(key, None, self._clock(), is_outside=False)
 
     @property
     def keys(self) -> Iterator[str]:

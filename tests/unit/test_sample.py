@@ -12,27 +12,31 @@ import pytest
 
 from graphql_api import demo, sample
 from graphql_api.errors import DatabaseUnavailableError
+from graphql_api.tables import TABLES
+from graphql_api.tables.rate_limit import token_of
+from tests.unit.schema.starbelly import run_captcha_solver
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123_456, tzinfo=UTC)
-KEYS = {"job": "id", "policy": "id", "schedule": "id", "domain_login": "domain"}
+KEYS = {table.name: table.primary_key for table in TABLES}
+LIMIT = token_of("demo.example.net")
 
 
 class Database:
     """Tables in memory, as the demo's writer."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, dict[str, Any]] = {table: {} for table in KEYS}
+        self.tables: dict[str, dict[str | bytes, Any]] = {table: {} for table in KEYS}
 
     async def insert(self, table: str, document: dict[str, Any]) -> None:
         self.tables[table][document[KEYS[table]]] = dict(document)
 
-    async def update(self, table: str, key: str, patch: dict[str, Any]) -> bool:
+    async def update(self, table: str, key: str | bytes, patch: dict[str, Any]) -> bool:
         if key not in self.tables[table]:
             return False
         self.tables[table][key].update(patch)
         return True
 
-    async def delete(self, table: str, key: str) -> None:
+    async def delete(self, table: str, key: str | bytes) -> None:
         self.tables[table].pop(key, None)
 
 
@@ -105,6 +109,14 @@ def test_demo_crawls() -> None:
     assert any("paused" in each for each in states.values())
 
 
+def test_sample_solver_and_limits_keep_starbellys_rules() -> None:
+    for document in sample.captcha_solvers(now=NOW):
+        run_captcha_solver(document)
+    for limit in sample.rate_limits():
+        assert limit["token"] == token_of(limit["name"].removeprefix("domain:"))
+        assert limit["delay"] > 0
+
+
 def test_demo_touches_only_its_own_documents() -> None:
     for step in islice(demo.steps(Random(1), lambda: NOW), 2_000):
         match step:
@@ -114,12 +126,12 @@ def test_demo_touches_only_its_own_documents() -> None:
                 assert KEYS[table] not in fields
             case demo.Remove(table, key):
                 pass
-        assert key.startswith("demo-") or key == "demo.example.net"
+        assert key in ("demo.example.net", LIMIT) or str(key).startswith("demo-")
 
 
 def test_demo_shows_every_kind_of_change_soon() -> None:
     kinds = {
-        (type(step), step.table) for step in islice(demo.steps(Random(3), lambda: NOW), 5, 180)
+        (type(step), step.table) for step in islice(demo.steps(Random(3), lambda: NOW), 7, 220)
     }
     assert kinds == {
         (demo.Put, "job"),
@@ -128,6 +140,8 @@ def test_demo_shows_every_kind_of_change_soon() -> None:
         (demo.Remove, "policy"),
         (demo.Patch, "schedule"),
         (demo.Patch, "domain_login"),
+        (demo.Patch, "captcha_solver"),
+        (demo.Patch, "rate_limit"),
     }
 
 
@@ -150,7 +164,7 @@ async def test_demo_makes_anew_what_somebody_deleted() -> None:
     expected = {table: set(rows) for table, rows in database.tables.items()}
 
     class Emptied(Database):
-        async def update(self, table: str, key: str, patch: dict[str, Any]) -> bool:
+        async def update(self, table: str, key: str | bytes, patch: dict[str, Any]) -> bool:
             self.tables[table].pop(key, None)
             return await super().update(table, key, patch)
 

@@ -18,8 +18,10 @@ from graphql_api.errors import (
 )
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.keys import BINARY, INTEGER, TEXT, Key, KeyKind
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
+from graphql_api.schema.document import stored_value
 from tests.unit.feeds.toy import (
     Added,
     Event,
@@ -40,10 +42,16 @@ async def _each(documents: list[Document]) -> AsyncIterator[Document]:
 
 
 class ScriptedSource:
-    """A table in memory, whose changefeed can be lost at will, and can be made to lie."""
+    """A table in memory, whose changefeed can be lost at will, and can be made to lie.
 
-    def __init__(self, **rows: int) -> None:
-        self.stored = {key: document(key, n) for key, n in rows.items()}
+    Its keys are given as they are served.
+    """
+
+    def __init__(self, kind: KeyKind = TEXT, /, **rows: int) -> None:
+        self.kind = kind
+        self.stored: dict[Key, Document] = {}
+        for key, n in rows.items():
+            self._store(key, n)
         self.opened = 0
         self.reads = 0
         self.is_reachable = True
@@ -62,7 +70,7 @@ class ScriptedSource:
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         assert table == Numbers.name
         self.reads += 1
@@ -83,11 +91,17 @@ class ScriptedSource:
 
     def write(self, key: str, n: int | None, *, silently: bool = False) -> None:
         """Write a document; silently, the changefeed says nothing of it."""
-        old = self.stored.pop(key, None)
-        if n is not None:
-            self.stored[key] = document(key, n)
+        old, new = self._store(key, n)
         if self._feed is not None and not silently:
-            self._feed.put_nowait(DocumentChange(old, self.stored.get(key)))
+            self._feed.put_nowait(DocumentChange(old, new))
+
+    def _store(self, key: str, n: int | None) -> tuple[Document | None, Document | None]:
+        stored = self.kind.stored(key)
+        assert stored is not None
+        old = self.stored.pop(stored, None)
+        if n is not None:
+            self.stored[stored] = {**document(key, n), "id": stored_value(stored)}
+        return old, self.stored.get(stored)
 
     def lose(self, error: Exception | None = None, *, reachable: bool = True) -> None:
         self.is_reachable = reachable
@@ -100,7 +114,7 @@ class ScriptedSource:
 async def following(
     source: ScriptedSource, settings: FeedSettings = QUICK, **options: Any
 ) -> AsyncIterator[Feed[Number, Event]]:
-    feed: Feed[Number, Event] = Feed(Numbers(), source, settings, **options)
+    feed: Feed[Number, Event] = Feed(Numbers(source.kind), source, settings, **options)
     running = asyncio.create_task(feed.run())
     try:
         yield feed
@@ -221,16 +235,22 @@ async def test_cancelled_wait_loses_no_event() -> None:
 SELF_CHECKED = replace(QUICK, self_check_s=0.001, self_check_confirm_s=0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [(TEXT, "a b c d"), (INTEGER, "1 2 3 4"), (BINARY, "0a 0b 0c 0d")],
+    ids=["text", "integer", "binary"],
+)
 async def test_self_check_finds_and_repairs_what_the_changefeed_kept_back(
-    caplog: pytest.LogCaptureFixture,
+    kind: KeyKind, keys: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    source = ScriptedSource(a=1, b=1, c=1)
+    a, b, c, d = keys.split()
+    source = ScriptedSource(kind, **{a: 1, b: 1, c: 1})
     async with following(source, SELF_CHECKED) as feed:
         subscription = feed.subscribe()
         await until(subscription, FeedStatus.READY)
-        source.write("a", 2, silently=True)
-        source.write("b", None, silently=True)
-        source.write("d", 1, silently=True)
+        source.write(a, 2, silently=True)
+        source.write(b, None, silently=True)
+        source.write(d, 1, silently=True)
         await until(subscription, FeedStatus.STALE)
         assert len(await until(subscription, FeedStatus.READY)) == 4
         assert feed.self_check_differences == 3
@@ -254,7 +274,7 @@ class LateSource(ScriptedSource):
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         old = self.stored["a"]
         self.write("a", old["n"] + 1, silently=True)

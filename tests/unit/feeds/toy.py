@@ -12,6 +12,7 @@ import orjson
 
 from graphql_api.feeds.comparison import Comparison
 from graphql_api.feeds.events import ChangeCause, FeedStatus, Version
+from graphql_api.feeds.keys import TEXT, KeyKind
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import Window
 from graphql_api.feeds.rows import Rows
@@ -110,7 +111,8 @@ class Numbers:
         "n": lambda number: (number.n, number.key)
     }
 
-    def __init__(self) -> None:
+    def __init__(self, key_kind: KeyKind = TEXT) -> None:
+        self.key_kind = key_kind
         self.packing = PackedNumbers()
 
     def decode(self, key: str, document: Document) -> Number:

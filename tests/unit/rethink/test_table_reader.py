@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, TableMissingError
+from graphql_api.feeds.keys import Key
 from graphql_api.rethink.connection import Timeouts, connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.schema.document import stored_value
 from graphql_api.tables import TABLES
 from tests.fault.clock import LIMIT_S, LoopClock
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer, feed_of, rows
@@ -41,6 +43,17 @@ async def test_documents_with_some_keys_are_read(database: DatabaseURL) -> None:
     read = await reader.read("schedule", ["c", "a", "missing"])
     assert sorted(str(document["id"]) for document in read) == ["a", "c"]
     assert await reader.read("schedule", []) == []
+
+
+async def test_documents_are_read_by_keys_of_each_kind(database: DatabaseURL) -> None:
+    keys: list[Key] = ["5", 5, b"5", b"\0\xff", b""]
+    await initialise(database, TABLES)
+    async with connect(database) as connection:
+        documents = [{"id": key} for key in keys]
+        await connection.run(r.db(database.database).table("schedule").insert(documents))
+    for key in keys:
+        (document,) = await TableReader(database).read("schedule", [key, "missing", -1, b"-"])
+        assert document == {"id": stored_value(key)}
 
 
 async def test_missing_table_or_database_is_named(database: DatabaseURL) -> None:

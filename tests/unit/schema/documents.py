@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from dataclasses import dataclass
 from typing import Any
@@ -95,13 +96,56 @@ JOB: Document = {
     "policy": _COPY,
 }
 
+CAPTCHA_SOLVER: Document = {
+    "id": "c1",
+    "name": "Friendly service",
+    "created_at": time(1_700_000_000),
+    "updated_at": time(1_700_000_001),
+    "service_url": "https://user:hunter2@solver.example/",
+    "api_key": "hunter2",
+    "require_phrase": False,
+    "case_sensitive": True,
+    "characters": "ALPHANUMERIC",
+    "require_math": False,
+    "min_length": 4,
+    "max_length": 8,
+}
+
+RATE_LIMIT: Document = {
+    "token": {"$reql_type$": "BINARY", "data": "Fs9ooQmVnKtCNEw84WZjAA=="},
+    "name": "domain:example.com",
+    "delay": 2.5,
+}
+
 DOCUMENTS: dict[str, Document] = {
     "job": JOB,
     "policy": POLICY,
     "schedule": SCHEDULE,
     "domain_login": DOMAIN_LOGIN,
+    "captcha_solver": CAPTCHA_SOLVER,
+    "rate_limit": RATE_LIMIT,
 }
-KEYS = {"job": "id", "policy": "id", "schedule": "id", "domain_login": "domain"}
+KEYS = {
+    "job": "id",
+    "policy": "id",
+    "schedule": "id",
+    "domain_login": "domain",
+    "captcha_solver": "id",
+    "rate_limit": "token",
+}
+
+
+def stored_key(table: str, name: str) -> Any:
+    """A key with a name, as the table's documents have it."""
+    if table == "rate_limit":
+        data = base64.b64encode(name.encode()).decode()
+        return {"$reql_type$": "BINARY", "data": data}
+    return name
+
+
+def served_key(table: str, name: str) -> str:
+    """The same, as it is served."""
+    return name.encode().hex() if table == "rate_limit" else name
 
 
 @dataclass(frozen=True)
@@ -242,6 +286,19 @@ FIELDS = [
         password=("hasPassword", "string"),
         working=("working", "boolean"),
     ),
+    Field("captcha_solver", ("name",), "name", "string"),
+    Field("captcha_solver", ("created_at",), "createdAt", "time"),
+    Field("captcha_solver", ("updated_at",), "updatedAt", "time"),
+    Field("captcha_solver", ("service_url",), "serviceUrl", "string"),
+    Field("captcha_solver", ("api_key",), "hasApiKey", "string"),
+    Field("captcha_solver", ("require_phrase",), "requirePhrase", "boolean"),
+    Field("captcha_solver", ("case_sensitive",), "caseSensitive", "boolean"),
+    Field("captcha_solver", ("characters",), "characters", "enum"),
+    Field("captcha_solver", ("require_math",), "requireMath", "boolean"),
+    Field("captcha_solver", ("min_length",), "minLength", "integer"),
+    Field("captcha_solver", ("max_length",), "maxLength", "integer"),
+    Field("rate_limit", ("name",), "name", "string"),
+    Field("rate_limit", ("delay",), "delayS", "number"),
 ]
 
 ODD_VALUES: dict[str, Any] = {

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from graphql import (
@@ -26,12 +25,13 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
+from graphql_api.schema.document import stored_value
 from graphql_api.scopes import ALL_SCOPES, Scope
-from graphql_api.store import Change, Run, Written, at_once
+from graphql_api.store import Change, Key, Run, Written, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
-KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain", "job": "id"}
+KEYS = {table.name: table.primary_key for table in TABLES}
 
 
 class FakeSource:
@@ -52,7 +52,7 @@ class FakeSource:
             yield changes
 
     def documents(
-        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         raise NotImplementedError("no test checks this source")
 
@@ -75,27 +75,24 @@ class FakeSource:
 class FakeStore:
     """The same documents, to write to; the source tells every change."""
 
-    def __init__(self, source: FakeSource, other: Mapping[str, Sequence[Document]]) -> None:
+    def __init__(self, source: FakeSource) -> None:
         self._source = source
-        self._other = other
         self.is_told = True
         """Whether the source tells what is written."""
 
     def documents(self, table: str) -> list[Document]:
         return self._source.stored[table]
 
-    async def get(self, table: str, key: str) -> Document | None:
-        if table in self._other:
-            return next((d for d in self._other[table] if d["id"] == key), None)
+    async def get(self, table: str, key: Key) -> Document | None:
         if table not in self._source.stored:
             raise TableMissingError(table)
-        return next((d for d in self.documents(table) if d[KEYS[table]] == key), None)
+        return next((d for d in self.documents(table) if d[KEYS[table]] == stored_value(key)), None)
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         documents = self._source.stored.get(table, [])
         return [document for document in documents if document.get(field) == value]
 
-    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+    async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
         found = [await self.get(table, key) for key in keys]
         return [document for document in found if document is not None]
 
@@ -111,7 +108,7 @@ class FakeStore:
     ) -> list[Place]:
         return []
 
-    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+    async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:
         raise NotImplementedError
 
     async def delete_some(
@@ -124,7 +121,7 @@ class FakeStore:
     ) -> int:
         return 0
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         old = await self.get(table, key)
         new = await run(lambda: change(old))
         documents = self.documents(table)
@@ -178,27 +175,26 @@ _schema = cache(build_schema)  # making one takes longer than most of what tests
 async def serve(
     documents: Mapping[str, Sequence[Document]],
     *,
-    other: Mapping[str, Sequence[Document]] = MappingProxyType({}),
     tables: Sequence[TableDeclaration[Any]] = TABLES,
     feed_wait_s: float = 5,
     scopes: frozenset[Scope] = ALL_SCOPES,
 ) -> AsyncIterator[Server]:
     """A running server, whose feeds are ready if their tables are in `documents`.
 
-    A table that one of them reads is empty if it is absent. Tables of `other` have no feeds.
+    A table that one of them reads is empty if it is absent.
     """
     reads = {table.name: table.reads for table in tables}
-    read = {*documents} & {*reads}
-    while more := {name for table in read for name in reads.get(table, ())} - read:
-        read |= more
-    source = FakeSource({**dict.fromkeys(read, ()), **documents})
+    there = list(documents)
+    for name in there:  # which grows
+        there += [read for read in reads.get(name, ()) if read not in there]
+    source = FakeSource({**dict.fromkeys(there, ()), **documents})
     feeds = Feeds(tables, lambda table: Feed(table, source))
     running = asyncio.create_task(feeds.run())
     try:
         for feed in feeds:
             if feed.table.name in documents:
                 await feed.ready(5)
-        store = FakeStore(source, other)
+        store = FakeStore(source)
         context = Context(feeds, store, feed_wait_s, scopes)
         yield Server(_schema(tuple(tables)), context, source, store)
     finally:

@@ -141,3 +141,18 @@ def run_domain_login(document: Any) -> None:
         assert user["username"]
         assert user["password"]
         assert isinstance(user["working"], bool)
+
+
+def run_captcha_solver(document: Any) -> None:
+    """Do with a CAPTCHA solver what a login does, and show it as Starbelly's own API does."""
+    assert document["name"].strip()
+    assert document["api_key"].strip()
+    host_of(document["service_url"])
+    assert document["characters"] in {"ALPHANUMERIC", "ALPHA_ONLY"}, "what both of them know"
+    for name in ("require_phrase", "case_sensitive", "require_math"):
+        assert isinstance(document[name], bool)
+    least, most = (document.get(name, 0) for name in ("min_length", "max_length"))
+    assert 0 <= least <= 2**31 - 1
+    assert 0 <= most <= 2**31 - 1
+    assert most == 0 or least <= most
+    assert document["type"] == "antigate"

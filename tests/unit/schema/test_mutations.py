@@ -21,7 +21,7 @@ from graphql_api.errors import (
     OutcomeUnknownError,
     TableMissingError,
 )
-from graphql_api.store import Change, Document, Run, Written, at_once
+from graphql_api.store import Change, Document, Key, Run, Written, at_once
 from tests.no_store import NoStore
 from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE, time
 from tests.unit.schema.harness import Server, serve
@@ -58,10 +58,10 @@ async def serving(*, feed_wait_s: float = 5, **more: Sequence[Document]) -> Asyn
         "policy": [POLICY],
         "schedule": [SCHEDULE],
         "domain_login": [DOMAIN_LOGIN],
+        "captcha_solver": [{"id": "c1"}, {"id": "c2"}],
         **more,
     }
-    other = {"captcha_solver": [{"id": "c1"}, {"id": "c2"}]}
-    async with serve(copy.deepcopy(documents), other=other, feed_wait_s=feed_wait_s) as server:
+    async with serve(copy.deepcopy(documents), feed_wait_s=feed_wait_s) as server:
         server.context = replace(server.context, now=lambda: NOW)
         yield server
 
@@ -75,7 +75,7 @@ async def error(server: Server, mutation: str, **variables: Any) -> tuple[str, s
     return extensions.pop("code"), found.message, extensions
 
 
-async def stored(server: Server, table: str, key: str) -> dict[str, Any]:
+async def stored(server: Server, table: str, key: Key) -> dict[str, Any]:
     document = await server.store.get(table, key)
     assert document is not None
     return dict(document)
@@ -439,7 +439,7 @@ async def test_policy_that_a_schedule_is_given_while_it_is_deleted_comes_back() 
     async with serving(schedule=[]) as server:
         write = server.store.write
 
-        async def write_both(table: str, key: str, change: Change, **more: Any) -> Written:
+        async def write_both(table: str, key: Key, change: Change, **more: Any) -> Written:
             written = await write(table, key, change, **more)
             if table == "policy" and written.new is None:
                 await write("schedule", "s1", lambda _: SCHEDULE)
@@ -460,7 +460,7 @@ async def test_schedule_whose_policy_is_deleted_while_it_is_written_is_taken_bac
     async with serving(schedule=[disabled]) as server:
         write = server.store.write
 
-        async def write_both(table: str, key: str, change: Change, **more: Any) -> Written:
+        async def write_both(table: str, key: Key, change: Change, **more: Any) -> Written:
             written = await write(table, key, change, **more)
             await write("policy", "p1", lambda _: None)
             return written
@@ -485,7 +485,7 @@ async def test_enabled_schedule_that_is_given_a_policy_while_that_is_deleted_kee
     async with serving(schedule=[schedule], policy=[POLICY, {**POLICY, "id": "p2"}]) as server:
         write = server.store.write
 
-        async def write_both(table: str, key: str, change: Change, **more: Any) -> Written:
+        async def write_both(table: str, key: Key, change: Change, **more: Any) -> Written:
             written = await write(table, key, change, **more)
             await write("policy", "p1", lambda _: None)
             return written
@@ -648,7 +648,7 @@ class FailingStore(NoStore):
         self._error = error
         self._document = document
 
-    async def get(self, table: str, key: str) -> Document | None:
+    async def get(self, table: str, key: Key) -> Document | None:
         if self._document is None:
             raise self._error
         return self._document
@@ -656,7 +656,7 @@ class FailingStore(NoStore):
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         raise self._error
 
-    async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
         raise self._error
 
 

@@ -9,6 +9,7 @@ import pytest
 from graphql import get_named_type
 
 from graphql_api.schema import build_schema
+from graphql_api.schema.document import graphql_name
 from graphql_api.tables import TABLES
 from tests.unit.schema.documents import (
     DOCUMENTS,
@@ -19,23 +20,19 @@ from tests.unit.schema.documents import (
     ODD_VALUES,
     POISON_TIME,
     Field,
+    stored_key,
     with_value,
     without,
 )
 from tests.unit.schema.harness import everything, serve
 
 SCHEMA = build_schema(TABLES)
-PAGES = {
-    "job": "jobs",
-    "policy": "policies",
-    "schedule": "schedules",
-    "domain_login": "domainLogins",
-}
+PAGES = {table.name: graphql_name(table.plural) for table in TABLES}
 DECODERS = {table.name: table for table in TABLES}
 
 
 def decode(table: str, document: dict[str, Any]) -> Any:
-    return DECODERS[table].decode(document[KEYS[table]], document)
+    return DECODERS[table].decode("p", document)
 
 
 def list_query(table: str) -> str:
@@ -93,13 +90,13 @@ def test_missing_and_null_fields_are_valid(field: Field) -> None:
 
 @pytest.mark.parametrize("table", DOCUMENTS)
 async def test_every_odd_document_is_served_without_an_error(table: str) -> None:
-    documents: list[dict[str, Any]] = [{KEYS[table]: "empty"}]
+    documents: list[dict[str, Any]] = [{KEYS[table]: stored_key(table, "empty")}]
     for field in FIELDS:
         if field.table == table:
             for name, value in ODD_VALUES.items():
                 if field.path == "completedAt" and name == "a time":
                     continue  # a job that has ended so long ago is not held
-                key = f"{len(documents):04}"
+                key = stored_key(table, f"{len(documents):04}")
                 documents.append({**with_value(field, value), KEYS[table]: key})
     async with serve({**dict.fromkeys(DOCUMENTS, ()), table: documents}) as server:
         served = 0

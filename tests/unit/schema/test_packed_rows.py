@@ -11,15 +11,15 @@ from graphql_api.schema.changes import changed_fields
 from graphql_api.schema.filters import NOTHING, conditions_of
 from graphql_api.tables import TABLES
 from graphql_api.tables.policy_rules import check_policy
-from tests.unit.schema.captcha_solver import CAPTCHA_SOLVERS
-from tests.unit.schema.documents import DOCUMENTS, FIELDS, GEOMETRY, KEYS, Document, with_value
+from tests.unit.schema.bookmark import BOOKMARKS
+from tests.unit.schema.documents import DOCUMENTS, FIELDS, GEOMETRY, Document, with_value
 
 DECODERS: dict[str, Any] = {table.name: table for table in TABLES}
 ODD = [("policy", {"id": "é\0😀", "limits": {"max_cost": 1e300, "max_items": -1}})]
 
 
 def decode(table: str, document: Document) -> Any:
-    return DECODERS[table].decode(document[KEYS[table]], document)
+    return DECODERS[table].decode("p", document)
 
 
 def repacked(table: str, row: Any) -> Any:
@@ -47,8 +47,8 @@ def test_row_of_each_unfit_value_survives_packing() -> None:
 
 
 def test_row_of_a_table_with_one_served_field_survives_packing() -> None:
-    row = CAPTCHA_SOLVERS.decode("a", {"id": "a", "name": "b"})
-    packing = CAPTCHA_SOLVERS.packing
+    row = BOOKMARKS.decode("a", {"id": "a", "name": "b"})
+    packing = BOOKMARKS.packing
     assert packing.unpack(packing.pack(row)) == row
     assert packing.facets(row).name == "b"
 
@@ -104,4 +104,6 @@ def test_encoding_of_a_row_is_as_documented_and_changes_only_with_its_format() -
         "policy": "1.1.2445ee70dc5b",
         "schedule": "1.1.2d8cc4c8a3fd",
         "domain_login": "1.1.7f9c7a225a67",
+        "captcha_solver": "1.1.a32982ece2d4",
+        "rate_limit": "1.1.0ee92d410ca1",
     }

@@ -164,7 +164,7 @@ def without_time(document: Any) -> Values:
 @given(POLICIES)
 @FEW
 async def test_policy_that_is_read_and_written_back_is_unchanged(values: Values) -> None:
-    async with serve({"policy": []}, other={"captcha_solver": [{"id": "c1"}]}) as server:
+    async with serve({"policy": [], "captcha_solver": [{"id": "c1"}]}) as server:
         (served,) = (await server.data(CREATE_POLICY, input=values)).values()
         assert served["invalidFields"] == []
         assert shows(served, values)

@@ -122,9 +122,11 @@ def test_only_entities_have_an_id() -> None:
     ("name", "own"),
     [
         ("Job", {"id", "schedule"}),
-        ("Policy", {"id", "schedules", "problems"}),
+        ("Policy", {"id", "captchaSolver", "schedules", "problems"}),
         ("Schedule", {"id", "policy", "latestJob", "jobs", "problems"}),
         ("DomainLogin", {"id"}),
+        ("CaptchaSolver", {"id"}),
+        ("RateLimit", {"id"}),
     ],
 )
 def test_version_has_the_fields_of_its_entity_but_what_a_cache_would_follow(
@@ -142,18 +144,25 @@ def test_only_keys_and_lists_are_never_null(name: str) -> None:
         for field, definition in object_type(f"{name}Version").fields.items()
         if str(definition.type).endswith("!") and not str(definition.type).startswith("[")
     }
-    assert required == ({"domain"} if name == "DomainLogin" else set())
+    others = {"DomainLogin": {"domain"}, "CaptchaSolver": {"hasApiKey"}, "RateLimit": {"isGlobal"}}
+    assert required == others.get(name, set())
 
 
-def test_passwords_can_be_written_and_all_that_is_served_is_whether_there_is_one() -> None:
+def test_secrets_can_be_written_and_all_that_is_served_is_whether_there_is_one() -> None:
     names = {
         f"{type_.name}.{name}"
         for type_ in TYPES
         if isinstance(type_, GraphQLObjectType | GraphQLInputObjectType)
         for name in type_.fields
-        if "password" in name.lower()
+        if "password" in name.lower() or "apikey" in name.lower()
     }
-    assert names == {"DomainLoginUser.hasPassword", "DomainLoginUserInput.password"}
+    assert names == {
+        "DomainLoginUser.hasPassword",
+        "DomainLoginUserInput.password",
+        "CaptchaSolver.hasApiKey",
+        "CaptchaSolverVersion.hasApiKey",
+        "CaptchaSolverInput.apiKey",
+    }
 
 
 def test_root_fields_are_those_of_the_design() -> None:
@@ -178,6 +187,12 @@ def test_root_fields_are_those_of_the_design() -> None:
         "schedule": "(id: ID!): Schedule",
         "domainLogins": "(where: DomainLoginFilter, limit: Int!, offset: Int!): DomainLoginPage!",
         "domainLogin": "(domain: String!): DomainLogin",
+        "captchaSolvers": (
+            "(where: CaptchaSolverFilter, limit: Int!, offset: Int!): CaptchaSolverPage!"
+        ),
+        "captchaSolver": "(id: ID!): CaptchaSolver",
+        "rateLimits": "(where: RateLimitFilter, limit: Int!, offset: Int!): RateLimitPage!",
+        "rateLimit": "(id: ID!): RateLimit",
         "feeds": "(): [Feed!]!",
     }
     assert SCHEMA.mutation_type is not None
@@ -191,6 +206,13 @@ def test_root_fields_are_those_of_the_design() -> None:
         "deleteSchedule": "(id: ID!, ifUpdatedAt: DateTime): ID",
         "setDomainLogin": "(domain: String!, input: DomainLoginInput!): DomainLogin",
         "deleteDomainLogin": "(domain: String!): ID",
+        "createCaptchaSolver": "(input: CaptchaSolverInput!): CaptchaSolver",
+        "updateCaptchaSolver": (
+            "(id: ID!, input: CaptchaSolverInput!, ifUpdatedAt: DateTime): CaptchaSolver"
+        ),
+        "deleteCaptchaSolver": "(id: ID!, ifUpdatedAt: DateTime): ID",
+        "setRateLimit": "(domain: String, delayS: Float!): RateLimit",
+        "deleteRateLimit": "(domain: String!): ID",
     }
     watch = "(where: {0}Filter, includeInitial: Boolean!, since: String): {0}Change!"
     assert signatures(SCHEMA.subscription_type) == {
@@ -198,4 +220,6 @@ def test_root_fields_are_those_of_the_design() -> None:
         "policyChanges": watch.format("Policy"),
         "scheduleChanges": watch.format("Schedule"),
         "domainLoginChanges": watch.format("DomainLogin"),
+        "captchaSolverChanges": watch.format("CaptchaSolver"),
+        "rateLimitChanges": watch.format("RateLimit"),
     }

@@ -9,6 +9,8 @@ import pytest
 import strawberry
 from graphql import (
     GraphQLError,
+    GraphQLFloat,
+    GraphQLNamedType,
     GraphQLObjectType,
     get_named_type,
     is_input_object_type,
@@ -21,7 +23,7 @@ from graphql_api.schema import build_schema
 from graphql_api.schema.schema import APISchema
 from graphql_api.scopes import ALL_SCOPES, Scope
 from graphql_api.tables import TABLES
-from tests.unit.schema.documents import POLICY, SCHEDULE
+from tests.unit.schema.documents import CAPTCHA_SOLVER, POLICY, SCHEDULE
 from tests.unit.schema.harness import Server, serve
 
 READ, WRITE, LOGINS = Scope.READ, Scope.WRITE, Scope.LOGINS
@@ -36,6 +38,10 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "schedule": {READ},
         "domainLogins": {READ, LOGINS},
         "domainLogin": {READ, LOGINS},
+        "captchaSolvers": {READ, LOGINS},
+        "captchaSolver": {READ, LOGINS},
+        "rateLimits": {READ},
+        "rateLimit": {READ},
         "feeds": {READ},
     },
     "Subscription": {
@@ -43,6 +49,8 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "policyChanges": {READ},
         "scheduleChanges": {READ},
         "domainLoginChanges": {READ, LOGINS},
+        "captchaSolverChanges": {READ, LOGINS},
+        "rateLimitChanges": {READ},
     },
     "Mutation": {
         "deleteJob": {WRITE},
@@ -54,6 +62,11 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "deleteSchedule": {WRITE},
         "setDomainLogin": {WRITE, LOGINS},
         "deleteDomainLogin": {WRITE, LOGINS},
+        "createCaptchaSolver": {WRITE, LOGINS},
+        "updateCaptchaSolver": {WRITE, LOGINS},
+        "deleteCaptchaSolver": {WRITE, LOGINS},
+        "setRateLimit": {WRITE},
+        "deleteRateLimit": {WRITE},
     },
 }
 """Every root field. One that is new has to be entered here, by somebody who thinks about it."""
@@ -77,11 +90,18 @@ def test_every_root_field_is_in_the_table() -> None:
     }
 
 
+def no_sense(type_: GraphQLNamedType) -> str:
+    """A value of a type."""
+    if is_input_object_type(type_):
+        return "{}"
+    return "0" if type_ is GraphQLFloat else '"x"'
+
+
 def operation(root: GraphQLObjectType, name: str) -> str:
     """An operation of one root field, whose arguments make no sense."""
     field = root.fields[name]
     arguments = [
-        f"{argument}: " + ("{}" if is_input_object_type(get_named_type(definition.type)) else '"x"')
+        f"{argument}: {no_sense(get_named_type(definition.type))}"
         for argument, definition in field.args.items()
         if is_required_argument(definition)
     ]
@@ -97,7 +117,9 @@ async def errors_of(server: Server, query: str) -> list[GraphQLError]:
         return (await anext(results)).errors or []
 
 
-@pytest.mark.parametrize("scopes", SETS, ids=lambda scopes: "+".join(s.value for s in scopes))
+@pytest.mark.parametrize(
+    "scopes", SETS, ids=lambda scopes: "+".join(sorted(s.value for s in scopes))
+)
 async def test_field_is_refused_exactly_to_those_who_lack_a_scope(
     scopes: frozenset[Scope],
 ) -> None:
@@ -128,6 +150,7 @@ async def test_feed_of_a_table_is_shown_to_those_who_may_know_of_it() -> None:
 
 COMPUTED: dict[str, set[Scope]] = {
     "Job.schedule": {READ},
+    "Policy.captchaSolver": {READ, LOGINS},
     "Policy.problems": set(),
     "Policy.schedules": {READ},
     "Schedule.jobs": {READ},
@@ -188,6 +211,54 @@ async def test_answer_of_a_mutation_shows_no_other_row_to_those_who_may_not_read
     (error,) = result.errors
     assert (error.path, error.extensions) == (["row", "policy"], {"code": "FORBIDDEN"})
     assert error.message == "policy needs the scope read"
+
+
+@pytest.mark.parametrize("scopes", [scopes for scopes in SETS if scopes & {READ, WRITE}])
+async def test_captcha_solver_of_a_policy_is_shown_to_those_who_may_read_solvers(
+    scopes: frozenset[Scope],
+) -> None:
+    documents = {
+        "policy": [{**POLICY, "id": "p", "captcha_solver_id": "c"}],
+        "captcha_solver": [{**CAPTCHA_SOLVER, "id": "c", "name": "Friendly"}],
+    }
+    selected = "{ id captchaSolverId captchaSolver { name } }"
+    write = f'mutation {{ row: updatePolicy(id: "p", input: {{}}) {selected} }}'
+    read = f'{{ row: policy(id: "p") {selected} }}'
+    queries = [q for q, scope in ((write, WRITE), (read, READ)) if scope in scopes]
+    async with serve(documents, scopes=scopes) as server:
+        for query in queries:
+            result = await server.execute(query)
+            assert result.data is not None
+            row = result.data["row"]
+            assert row["captchaSolverId"] == "c"
+            if scopes >= {READ, LOGINS}:
+                assert result.errors is None
+                assert row["captchaSolver"] == {"name": "Friendly"}
+                continue
+            assert row["captchaSolver"] is None
+            assert result.errors is not None
+            (error,) = result.errors
+            assert (error.path, error.extensions) == (
+                ["row", "captchaSolver"],
+                {"code": "FORBIDDEN"},
+            )
+
+
+async def test_captcha_solver_in_use_names_policies_to_those_who_may_read_alone() -> None:
+    for scopes in ({WRITE, LOGINS}, {WRITE, LOGINS, READ}):
+        documents = {
+            "policy": [{**POLICY, "id": "key", "name": "Forums", "captcha_solver_id": "c"}],
+            "captcha_solver": [{**CAPTCHA_SOLVER, "id": "c"}],
+        }
+        async with serve(documents, scopes=frozenset(scopes)) as server:
+            result = await server.execute('mutation { deleteCaptchaSolver(id: "c") }')
+            assert len(server.store.documents("captcha_solver")) == 1
+        assert result.errors is not None
+        (error,) = result.errors
+        named = [{"id": "key", "name": "Forums"}] if READ in scopes else []
+        assert error.extensions == {"code": "CAPTCHA_SOLVER_IN_USE", "policies": named}
+        assert ("Forums" in error.message) == (READ in scopes)
+        assert ("(1)" in error.message) == (READ not in scopes)
 
 
 async def test_policy_in_use_names_schedules_to_those_who_may_read_alone() -> None:

@@ -48,7 +48,7 @@ def test_there_are_verdicts_of_each_kind() -> None:
 
 @pytest.mark.parametrize("verdict", VERDICTS, ids=case_id)
 async def test_policy_is_accepted_exactly_if_starbelly_can_run_it(verdict: dict[str, Any]) -> None:
-    async with serve({"policy": []}, other={"captcha_solver": SOLVERS}) as server:
+    async with serve({"policy": [], "captcha_solver": SOLVERS}) as server:
         found = await problems(server, CREATE_POLICY, input=verdict["input"])
         assert bool(found) == is_refused(verdict), found
         assert len(server.store.documents("policy")) == (0 if is_refused(verdict) else 1)

@@ -26,7 +26,6 @@ from tests.unit.schema.test_stored_problems import walk
 
 Values = dict[str, Any]
 
-SOLVERS = {"captcha_solver": [{"id": "c1"}]}
 STORED = {"id": "p1", "name": "Stored", "url_normalization": {"enabled": True}}
 
 FRAGMENTS = st.sampled_from(
@@ -105,7 +104,12 @@ def judge(server: Server) -> None:
 
 
 def empty() -> dict[str, list[Any]]:
-    return {"policy": [STORED], "schedule": [], "domain_login": []}
+    return {
+        "policy": [STORED],
+        "schedule": [],
+        "domain_login": [],
+        "captcha_solver": [{"id": "c1"}],
+    }
 
 
 @given(POLICIES, SCHEDULES, LOGINS)
@@ -113,7 +117,7 @@ def empty() -> dict[str, list[Any]]:
 async def test_documents_by_the_rules_are_written_and_run(
     policy: Values, schedule: Values, login: Values
 ) -> None:
-    async with serve(empty(), other=SOLVERS) as server:
+    async with serve(empty()) as server:
         assert await problems(server, CREATE_POLICY, input=policy) == []
         assert await problems(server, CREATE_SCHEDULE, input=schedule) == []
         assert await problems(server, SET_LOGIN, domain="example.com", input=login) == []
@@ -125,7 +129,7 @@ async def test_documents_by_the_rules_are_written_and_run(
 async def test_no_input_makes_a_document_that_cannot_be_run(data: st.DataObject) -> None:
     policy = with_odd_values(data, POLICY)
     schedule = with_odd_values(data, {**SCHEDULE, "enabled": True, "tags": ["news"]})
-    async with serve(empty(), other=SOLVERS) as server:
+    async with serve(empty()) as server:
         await is_written(server, CREATE_POLICY, input=policy)
         await is_written(server, CREATE_SCHEDULE, input=schedule)
         judge(server)
@@ -141,7 +145,7 @@ async def test_no_text_with_braces_or_expressions_ends_the_crawler(text: str) ->
         {"mimeTypeRules": [{**rule, "save": True}, {"save": True}]},
         {"userAgents": [{"name": text}]},
     ]
-    async with serve(empty(), other=SOLVERS) as server:
+    async with serve(empty()) as server:
         for change in changes:
             await is_written(server, CREATE_POLICY, input={**POLICY, **change})
         await is_written(server, CREATE_SCHEDULE, input={**SCHEDULE, "jobName": text})
@@ -152,7 +156,7 @@ async def test_no_text_with_braces_or_expressions_ends_the_crawler(text: str) ->
 @settings(max_examples=300)
 async def test_no_url_ends_the_crawler(rest: str, start: str) -> None:
     url = start + rest
-    async with serve(empty(), other=SOLVERS) as server:
+    async with serve(empty()) as server:
         proxies = [{"proxyUrl": url}]
         await is_written(server, CREATE_POLICY, input={**POLICY, "proxyRules": proxies})
         await is_written(server, CREATE_SCHEDULE, input={**SCHEDULE, "seeds": [url]})

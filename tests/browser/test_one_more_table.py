@@ -5,20 +5,20 @@ from __future__ import annotations
 from graphql_api.rethink.url import DatabaseURL
 from tests.browser.browser_page import BrowserPage
 from tests.server.database import writing
-from tests.server.test_fourth_table import SOLVER, serving_four_tables
+from tests.server.test_one_more_table import BOOKMARK, serving_one_more_table
 
 
-async def test_fourth_table_is_shown_on_the_page(
+async def test_one_more_table_is_shown_on_the_page(
     database: DatabaseURL, browser_page: BrowserPage
 ) -> None:
-    async with serving_four_tables(database) as url, writing(database) as writer:
-        await writer.insert("captcha_solver", SOLVER)
+    async with serving_one_more_table(database) as url, writing(database) as writer:
+        await writer.insert("bookmark", BOOKMARK)
         await browser_page.page.goto(f"{url}/live")
-        cells = browser_page.expect("#solvers tbody tr > *")
+        cells = browser_page.expect("#bookmarks tbody tr > *")
         await cells.to_have_text(
             [
-                "Friendly solverunfit: minLength",
-                "https://solver.example/",
+                "Friendly pageunfit: rating",
+                "https://page.example/",
                 "yes",
                 "\u2013",
                 "",
