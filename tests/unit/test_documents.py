@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from graphql import build_schema, parse, validate
@@ -15,7 +14,6 @@ from tests import embedded_docs, settings_docs
 from tests.documents import PAGES, README, ROOT, anchors, blocks, links, prose_of, text_of
 
 FRONTEND = ROOT / "docs" / "frontend.md"
-BEGIN, END = "docs/frontend.md shows what begins here", "docs/frontend.md shows what ends here"
 MAX_README_LINES = 180
 MAX_PICTURE_BYTES = 150_000
 
@@ -78,20 +76,17 @@ def test_graphql_is_valid(page: Path, block: str) -> None:
 
 
 def files_of_examples() -> dict[str, Path]:
-    """What the documents may show: whole files of the examples, and the part that a test marks."""
-    patterns = ("*/codegen.ts", "*/main.js", "*/src/main.ts*", "*/vite.config.ts", "*/*.py")
+    """What the documents may show: whole files of the examples, by their texts."""
+    patterns = ("*/codegen.ts", "*/main.js", "*/src/main.ts*", "*/vite.config.ts", "*/main.py")
     files = [file for pattern in patterns for file in sorted((ROOT / "examples").glob(pattern))]
-    sources = {file.read_text("utf-8").strip(): file for file in files}
-    python = ROOT / "tests/clients/live_list.py"
-    (region,) = re.findall(rf"{BEGIN}\n(.*?)\n[^\n]*{END}", python.read_text("utf-8"), re.DOTALL)
-    return sources | {dedent(region).strip(): python}
+    return {file.read_text("utf-8").strip(): file for file in files}
 
 
 def test_code_for_frontends_is_that_of_the_examples_that_are_tested() -> None:
     shown = blocks(FRONTEND, "js", "jsx", "ts", "tsx", "py", "python")
     files = files_of_examples()
     assert [block for block in shown if block not in files] == []
-    mains = {file for file in files.values() if file.stem == "main" or file.suffix == ".py"}
+    mains = {file for file in files.values() if file.stem == "main"}
     assert mains <= {files[block] for block in shown}
 
 

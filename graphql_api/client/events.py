@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
+from graphql_api.client.table import Row, Table
 from graphql_api.errors import GraphQLAPIError
-from graphql_api.watch.table import Row, Table
 
 
 class UnexpectedEventError(GraphQLAPIError):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.watch.protocol import (
+from graphql_api.client.protocol import (
     ClientProtocol,
     OperationEndedError,
     OperationError,

@@ -1,4 +1,4 @@
-"""`--url`: where the server is."""
+"""Where the server is, as people name it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Endpoint:
 
     Attributes:
         url: What to connect to: `ws://…` or `wss://…`.
-        shown: How an operator knows it: `http://…` or `https://…`, without a query.
+        shown: How people know it: `http://…` or `https://…`, without a query.
         host: The host alone.
         address: Host and port.
     """
@@ -30,7 +30,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """What an operator may give: a URL, or a host, with or without a port and a path.
+        """What people may give: a URL, or a host, with or without a port and a path.
 
         Without a path it is `/graphql`.
 
@@ -46,11 +46,11 @@ class Endpoint:
         except ValueError:
             host = None
         if not host or not text.isprintable() or " " in text:
-            raise ConfigurationError("--url: not a URL such as http://127.0.0.1:8000/graphql")
+            raise ConfigurationError("url: not a URL such as http://127.0.0.1:8000/graphql")
         if parts.scheme not in _SCHEMES:
-            raise ConfigurationError("--url: its scheme is none of http, https, ws and wss")
+            raise ConfigurationError("url: its scheme is none of http, https, ws and wss")
         if "@" in parts.netloc + parts.path:  # or what another program takes for these
-            raise ConfigurationError("--url: no user and password belong here; --token is for that")
+            raise ConfigurationError("url: no user and password belong here; a token is for that")
         scheme = _SCHEMES[parts.scheme]
         path = "/graphql" if parts.path in {"", "/"} else parts.path
         http = scheme.replace("ws", "http")

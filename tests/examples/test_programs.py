@@ -1,9 +1,10 @@
-"""The example that prints each event, as a process."""
+"""The examples that are programs: each prints every change once, over a lost connection too."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from asyncio.subprocess import PIPE
 
 import pytest
@@ -59,3 +60,30 @@ async def test_program_prints_each_event_once_over_a_lost_connection(
         finally:
             process.kill()
             await process.communicate()
+
+
+async def test_python_program_prints_each_change_once_over_a_lost_connection(
+    server: Running, writer: Writer
+) -> None:
+    async with TCPProxy(server.host, server.port) as proxy:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, EXAMPLES / "python/main.py"),
+            env={**os.environ, "GRAPHQL_API": f"http://{proxy.host}:{proxy.port}"},
+            stdout=PIPE,
+        )
+        try:
+            assert process.stdout is not None
+            async with asyncio.timeout(WAIT_S):
+                names = [await process.stdout.readline() for _ in range(2)]
+                await writer.insert("policy", policy("a", "Crawl 1"))
+                changes = [await process.stdout.readline()]
+                proxy.cut_now()
+                await writer.update("policy", "a", {"name": "Crawl 2"})
+                changes.append(await process.stdout.readline())
+                await writer.update("policy", "a", {"name": "other"})
+                changes.append(await process.stdout.readline())
+        finally:
+            process.kill()
+            await process.communicate()
+    assert names == [b"Broad Crawl\n", b"Deep Crawl\n"]
+    assert changes == [b"added Crawl 1\n", b"updated Crawl 2\n", b"deleted Crawl 2\n"]

@@ -12,18 +12,23 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
-from graphql_api.errors import GraphQLAPIError
-from graphql_api.watch.endpoint import Endpoint
-from graphql_api.watch.events import Connected, Disconnected, Event, Happening, State, parse_event
-from graphql_api.watch.failures import LostError, WatchError, explain, refused_subprotocol
-from graphql_api.watch.protocol import (
+from graphql_api.client.endpoint import Endpoint
+from graphql_api.client.events import Connected, Disconnected, Event, Happening, State, parse_event
+from graphql_api.client.failures import (
+    LostError,
+    SubscriptionError,
+    explain,
+    refused_subprotocol,
+)
+from graphql_api.client.protocol import (
     SUBPROTOCOL,
     ClientProtocol,
     OperationError,
     Reply,
     Result,
 )
-from graphql_api.watch.table import Table
+from graphql_api.client.table import Table
+from graphql_api.errors import GraphQLAPIError
 
 _ANSWER_TIMEOUT_S = 10.0
 """How long the server may take for the handshake, and then for the first result."""
@@ -38,7 +43,7 @@ _DELAY_FIRST_S, _DELAY_MAX_S = 0.2, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What is watched: a table, and which of its rows."""
+    """What is followed: a table, and which of its rows."""
 
     table: Table
     where: Mapping[str, Any] | None
@@ -58,12 +63,12 @@ async def follow(
 
     Args:
         endpoint: Where the server is.
-        subscription: What to watch.
+        subscription: What to follow.
         token: A bearer token for the server.
         rng: Where chance comes from.
 
     Raises:
-        WatchError: It cannot go on, and would not if it were tried again.
+        SubscriptionError: It cannot go on, and would not if it were tried again.
     """
     since: str | None = None
     failures = 0
@@ -84,7 +89,7 @@ async def follow(
                     if isinstance(event, State) and event.has_all_rows:
                         failures = 0  # not before, or one that always fails then is worn out
                     event = await _next_event(socket, protocol, subscription.table)
-        except WatchError:
+        except SubscriptionError:
             raise
         except OperationError as error:
             if error.code != "BAD_CURSOR" or since is None:
@@ -108,10 +113,10 @@ def _lost(error: Exception, endpoint: Endpoint, token: str | None) -> LostError:
     """Why the connection is lost.
 
     Raises:
-        WatchError: It will not come back.
+        SubscriptionError: It will not come back.
     """
     explained = explain(error, endpoint, has_token=token is not None)
-    if isinstance(explained, WatchError):
+    if isinstance(explained, SubscriptionError):
         raise explained from error
     return explained
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from graphql_api.client.endpoint import Endpoint
 from graphql_api.errors import ConfigurationError
-from graphql_api.watch.endpoint import Endpoint
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_urls_and_addresses_lead_to_the_socket(
     ],
 )
 def test_what_is_no_url_is_refused_without_repeating_it(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^--url: ") as raised:
+    with pytest.raises(ConfigurationError, match=r"^url: ") as raised:
         Endpoint.parse(text)
     assert "swordfish" not in str(raised.value)
 

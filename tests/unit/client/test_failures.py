@@ -15,15 +15,15 @@ from websockets.exceptions import (
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from graphql_api.watch.endpoint import Endpoint
-from graphql_api.watch.failures import LostError, WatchError, explain
-from graphql_api.watch.protocol import OperationEndedError, OperationError, UnexpectedMessageError
+from graphql_api.client.endpoint import Endpoint
+from graphql_api.client.failures import LostError, SubscriptionError, explain
+from graphql_api.client.protocol import OperationEndedError, OperationError, UnexpectedMessageError
 
 SILENT = "db.example:8000 closes the connection without an answer"
 ENDPOINT = Endpoint.parse("db.example:8000")
 
 
-def explained(error: Exception, *, has_token: bool = False) -> WatchError | LostError:
+def explained(error: Exception, *, has_token: bool = False) -> SubscriptionError | LostError:
     return explain(error, ENDPOINT, has_token=has_token)
 
 
@@ -88,7 +88,7 @@ def test_what_may_pass_is_waited_for(error: Exception, text: str) -> None:
         (status(403), "is the path right?"),
         (status(403, "host x is refused\n"), "(403 Forbidden): host x is refused"),
         (status(403, "<html>", "text/html"), "(403 Forbidden): is the path right?"),
-        (status(401), "(401 Unauthorized): give a token"),
+        (status(401), "(401 Unauthorized); give a token"),
         (status(400, "bad \x1b[2J"), "(400 Bad Request): bad \\x1b[2J"),
         (status(499), "refuses the connection (499)"),
         (InvalidMessage("odd"), "is it the right port?"),
@@ -103,7 +103,7 @@ def test_what_may_pass_is_waited_for(error: Exception, text: str) -> None:
 )
 def test_what_will_not_pass_ends_the_command_with_what_to_do(error: Exception, text: str) -> None:
     result = explained(error)
-    assert isinstance(result, WatchError)
+    assert isinstance(result, SubscriptionError)
     assert text in str(result)
     assert len(str(result)) < 450
 

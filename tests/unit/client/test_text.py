@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.watch.text import clean, columns, shorten, shorten_middle
+from graphql_api.client.text import clean, columns, shorten, shorten_middle
 
 CLEAN = st.text().map(clean)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from random import Random
 
-from graphql_api.watch.client import _delay_s
+from graphql_api.client.follow import _delay_s
 
 
 def test_waits_grow_to_their_limit_and_are_not_those_of_all_others() -> None:
