@@ -13,7 +13,7 @@ import pytest
 
 from graphql_api.rethink.url import DatabaseURL
 from tests.browser.conftest import browser_page, chromium
-from tests.clients.load import policy
+from tests.clients.load import policy, random_cuts, write_load
 from tests.clients.tcp_proxy import TCPProxy
 from tests.clients.trouble import CUTS, FENCE, NAMES, WAIT_S, table, troubled
 from tests.server.client import connected
@@ -139,6 +139,32 @@ async def test_lists_on_a_page_equal_the_table_after_cuts_and_a_restart_of_the_d
         )
     assert lists.repeated == 0, "a cursor resumes behind what was received"
     assert lists.snapshots == snapshots, "none after a cut"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("client", ["apollo", "urql", "tanstack-db", "graphql-ws"])
+async def test_lists_on_a_page_equal_the_table_after_50_cuts_under_load(
+    client: str, lists: Lists, starbelly: DatabaseURL, writer: Writer
+) -> None:
+    rng = Random(client)
+    async with (
+        running(settings_for(starbelly, allow_origin=[lists.origin])) as server,
+        TCPProxy(server.host, server.port) as proxy,
+        connected(server.ws) as observer,
+    ):
+        url = f"ws://{proxy.host}:{proxy.port}/graphql"
+        await lists.open(server, url, client=client, cache="shared")
+        await lists.until_status("READY")
+        async with write_load(writer, rng):
+            proxy.plan(random_cuts(rng, 50))
+            await proxy.done()
+        assert proxy.cuts == 50
+        await writer.insert("policy", policy(FENCE, "alpha beta"))
+        await lists.until_row(FENCE)
+        for name in NAMES:
+            assert await lists.rows(name) == await table(observer, name)
+        assert lists.repeated == 0, "a cursor resumes behind what was received"
+        lists.assert_well()
 
 
 @pytest.mark.parametrize("client", ["apollo", "urql", "tanstack-db", "graphql-ws"])

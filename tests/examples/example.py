@@ -73,7 +73,7 @@ async def serving(
                 line = await process.stdout.readline()
                 assert line, said.decode()
                 said += line
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://localhost:{port}"  # as the README of each example opens it
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         await process.communicate()
