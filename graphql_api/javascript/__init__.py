@@ -24,13 +24,14 @@ _IN_REPOSITORY = Path(__file__).parents[2] / "clients" / "javascript"
 
 _HEADERS = page_headers("default-src 'none'", "no-cache")  # the files of one version fit each other
 _MEDIA_TYPES = {
+    "": "text/plain",
     ".graphql": "application/graphql",
     ".js": "text/javascript",
     ".json": "application/json",
     ".md": "text/markdown",
     ".ts": "text/typescript",
 }
-_ALWAYS_PACKED = ("package.json", "README.md")
+_ALWAYS_PACKED = ("package.json", "README.md", "LICENSE")
 _PACKED_AT_S = 499_162_500
 """The time of every file in a tarball of npm's, so that equal packages are equal bytes."""
 

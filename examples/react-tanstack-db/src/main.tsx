@@ -1,4 +1,4 @@
-import { createCollection, useLiveQuery } from '@tanstack/react-db';
+import { createCollection, createLiveQueryCollection, useLiveQuery } from '@tanstack/react-db';
 import { resuming } from 'graphql-api-client';
 import { liveCollectionOptions } from 'graphql-api-client/tanstack-db';
 import { createClient } from 'graphql-ws';
@@ -13,10 +13,11 @@ const query = `subscription Policies { policyChanges {
 
 const client = createClient({ url: '/graphql', ...resuming() });
 type Policy = { id: string; name: string | null };
-const policies = createCollection(liveCollectionOptions<Policy>({ client, query }));
+const all = createCollection(liveCollectionOptions<Policy>({ client, query }));
+const policies = createLiveQueryCollection((q) => q.from({ all }).orderBy(({ all }) => all.name));
 
 function Policies() {
-  const { data } = useLiveQuery((q) => q.from({ policies }).orderBy((row) => row.policies.name));
+  const { data } = useLiveQuery(policies);
   return <ul>{data.map(({ id, name }) => <li key={id}>{name}</li>)}</ul>;
 }
 

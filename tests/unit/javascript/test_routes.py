@@ -64,6 +64,10 @@ def test_equal_files_make_equal_tarballs() -> None:
     assert tarball(files) == tarball(files)
 
 
+def test_licence_of_the_package_is_that_of_the_project() -> None:
+    assert (PACKAGE / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
 def test_versions_of_the_two_packages_are_one() -> None:
     version = json.loads((PACKAGE / "package.json").read_text())["version"]
     assert f'\nversion = "{version}"\n' in (ROOT / "pyproject.toml").read_text()
