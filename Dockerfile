@@ -7,6 +7,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY pyproject.toml requirements.lock README.md LICENSE ./
+COPY clients/javascript clients/javascript
 COPY graphql_api graphql_api
 RUN python graphql_api/graphiql/build.py \
     && pip wheel --no-cache-dir --no-deps --wheel-dir dist .

@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql test test-long simulate simulate-bugs bench soak attack fuzz check format schema lock clean
+.PHONY: help serve graphiql client test test-long simulate simulate-bugs bench soak attack fuzz check format schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,19 +52,24 @@ fuzz: $(VENV)/.dev ## look for what breaks a parser or HTTP, five minutes for ea
 		$(VENV)/bin/python -m tests.fuzz $$target $(ARGS) || exit; \
 	done
 
-check: $(VENV)/.dev ## check format, lint, types, imports and schema.graphql
+check: $(VENV)/.dev ## check format, lint, types, imports, schema.graphql and what is made of it
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/graphql-api schema --check
+	@$(VENV)/bin/python clients/generate.py --check
 	@$(VENV)/bin/pytest --quiet tests/unit/test_imports.py tests/unit/test_breaking_changes.py
 
 format: $(VENV)/.dev ## format the code and fix what ruff can fix
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-schema: $(VENV)/.run ## write schema.graphql from the code
+schema: $(VENV)/.run ## write schema.graphql from the code, and the client package's parts from that
 	@$(VENV)/bin/graphql-api schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+	@$(VENV)/bin/python clients/generate.py
+
+client: schema ## pack the client package for npm as it would be published, into dist/
+	@mkdir -p dist && npm pack --silent --pack-destination dist ./clients/javascript
 
 # Compiled by the oldest Python that is supported: what it resolves, the newer ones can install.
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/pip-tools/bin/pip-compile --quiet --strip-extras \

@@ -46,6 +46,7 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.garbage import leave_out_what_stays
 from graphql_api.graphiql.routes import graphiql_routes
+from graphql_api.javascript import client_routes
 from graphql_api.limits.connection_limits import Admission, AdmissionMiddleware
 from graphql_api.limits.cpu_budget import CPUBudgets, charge_new_tasks
 from graphql_api.limits.origin_check import Guard, GuardMiddleware
@@ -112,6 +113,7 @@ class Application(Starlette):
             Route(READINESS, probes.readiness),
             Route(METRICS, probes.metrics),
             redirect("/", _front_page(settings), page_headers("default-src 'none'", "no-cache")),
+            *client_routes(),
         ]
         if settings.graphiql:
             routes += graphiql_routes()

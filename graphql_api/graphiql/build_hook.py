@@ -1,4 +1,4 @@
-"""Has hatchling build GraphiQL's page before it packs it."""
+"""Has hatchling build GraphiQL's page before it packs it, and pack the client package too."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ class GraphiQLBuildHook(BuildHookInterface[BuilderConfig]):
     Without npm that fails, rather than making a package whose GraphiQL needs internet.
     """
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatch's
-        """Build the page, as hatchling begins."""
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Name the client package, and build the page, as hatchling begins."""
         if version == "editable":
             return
+        if self.target_name == "wheel":
+            build_data["force_include"]["clients/javascript"] = "graphql_api/javascript/package"
         # Neither this file nor its neighbour can be imported by name: nothing is installed yet.
         build = runpy.run_path(str(Path(self.root, "graphql_api/graphiql/build.py")))
         if build["is_current"]():

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from graphql_api.watch.text import clean
+from graphql_api.client.text import clean
 
 _BARE = re.compile(r"[^\s,\"\\\[\]]+")
 """Strings that need no quotes to be told from what is around them."""

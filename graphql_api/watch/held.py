@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from graphql_api.watch.table import Row, Table
-from graphql_api.watch.text import clean
+from graphql_api.client.table import Row
+from graphql_api.client.text import clean
+from graphql_api.watch.table import Table
 
 
 class HeldRows:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
-from graphql_api.watch.text import ELLIPSIS, columns, shorten
+from graphql_api.client.text import ELLIPSIS, columns, shorten
 
 
 class Style(Enum):

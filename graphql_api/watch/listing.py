@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from graphql_api.client.table import Row
+from graphql_api.client.text import clean, columns, shorten
 from graphql_api.watch.line import Line, Span, Style, fit
-from graphql_api.watch.table import Row, Table
-from graphql_api.watch.text import clean, columns, shorten
+from graphql_api.watch.table import Table
 
 _GAP = "  "
 _LEAST = 8

@@ -6,7 +6,7 @@ import json
 import logging
 from typing import Protocol
 
-from graphql_api.watch.events import Connected, Disconnected, Happening
+from graphql_api.client.events import Connected, Disconnected, Happening
 from graphql_api.watch.line import render
 from graphql_api.watch.view import View
 

@@ -10,9 +10,11 @@ from contextlib import aclosing
 from datetime import datetime
 from random import Random
 
-from graphql_api.watch.client import Subscription, follow
-from graphql_api.watch.endpoint import Endpoint
-from graphql_api.watch.events import Disconnected, State
+from graphql_api.client.endpoint import Endpoint
+from graphql_api.client.events import Disconnected, State
+from graphql_api.client.failures import SubscriptionError
+from graphql_api.client.follow import Subscription, follow
+from graphql_api.errors import ConfigurationError
 from graphql_api.watch.failures import WatchError
 from graphql_api.watch.output import Output
 from graphql_api.watch.report import JSONReport, Report, TextReport
@@ -53,7 +55,7 @@ async def watch(
     """
     conditions = tuple(where)
     subscription = Subscription(table, parse_where(table.conditions, conditions))
-    endpoint = Endpoint.parse(url)
+    endpoint = _endpoint(url)
     output = Output(sys.stdout)
     report: Report
     if as_json:
@@ -79,9 +81,19 @@ async def watch(
                         return
                     if once:
                         silence.reschedule(asyncio.get_running_loop().time() + _ONCE_SILENCE_S)
+    except SubscriptionError as error:
+        how = ", by --token or GRAPHQL_API_WATCH_TOKEN" if error.needs_token else ""
+        raise WatchError(f"{error}{how}") from error
     except TimeoutError as error:
         raise WatchError(
             f"{endpoint.shown} has not read the table from its database yet; its log says why"
         ) from error
     except BrokenPipeError:
         return
+
+
+def _endpoint(url: str) -> Endpoint:
+    try:
+        return Endpoint.parse(url)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--{error}") from error  # it begins with `url: `

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from graphql_api.client.table import Row, followed
 from graphql_api.schema import TableDeclaration
 from graphql_api.schema.columns import Column as DeclaredColumn
-from graphql_api.schema.columns import Look, filter_keys, selections
+from graphql_api.schema.columns import Look, filter_keys
 from graphql_api.schema.document import graphql_name
 from graphql_api.tables import TABLES as DECLARED
 from graphql_api.watch.differences import shown
-from graphql_api.watch.table import Column, Row, Table
+from graphql_api.watch.table import Column, Table
 from graphql_api.watch.where import Condition, Kind
 
 
@@ -91,13 +93,9 @@ def watched(table: TableDeclaration[Any]) -> Table:
     return Table(
         name=people.name,
         singular=people.singular,
-        type_name=table.row_type.__name__,
-        subscription_field=graphql_name(f"{table.name}_changes"),
-        entity=graphql_name(table.name),
-        deleted_key=graphql_name(table.deleted_key),
+        **asdict(followed(table)),
         name_field=graphql_name(people.named_by),
         name_title=people.name_title.upper(),
-        fields=selections(table.row_type),
         columns=tuple(
             Column(
                 column.terminal,

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from typing import assert_never
 
-from graphql_api.watch.differences import Difference, shown
-from graphql_api.watch.events import (
+from graphql_api.client.events import (
     Added,
     Connected,
     Deleted,
@@ -27,12 +26,14 @@ from graphql_api.watch.events import (
     Status,
     Updated,
 )
+from graphql_api.client.table import Row
+from graphql_api.client.text import clean, columns, shorten, shorten_middle
+from graphql_api.watch.differences import Difference, shown
 from graphql_api.watch.held import HeldRows
 from graphql_api.watch.line import Line, Span, Style, fit, line_columns
 from graphql_api.watch.listing import listing
 from graphql_api.watch.progress import Progress
-from graphql_api.watch.table import Row, Table
-from graphql_api.watch.text import clean, columns, shorten, shorten_middle
+from graphql_api.watch.table import Table
 
 _MOST_OF_A_NAME = 32
 """How wide the column of the names becomes, in columns."""

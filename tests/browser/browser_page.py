@@ -44,11 +44,13 @@ class BrowserPage:
         requests: The URLs of all requests, those for WebSockets and of workers among them.
         problems: The errors of its console, among them breaches of its Content-Security-Policy and
             answers such as 404, and the exceptions that it did not catch.
+        warnings: The warnings of its console.
     """
 
     page: Page
     requests: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def find(self, selector: str, text: str | None = None) -> Locator:
         """What a selector selects, if there is a text only such as holds it."""
@@ -78,6 +80,8 @@ class BrowserPage:
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.problems.append(f"{message.text} ({message.location['url']})")
+        elif message.type == "warning":
+            self.warnings.append(message.text)
 
 
 @contextmanager

@@ -11,8 +11,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from graphql_api.javascript import package_files
 from tests.browser.browser_page import BrowserPage
 from tests.checkout import ROOT, check_out
 from tests.server.running import Running
@@ -109,7 +111,15 @@ def test_wheel_holds_what_was_built_and_not_what_of(wheel: Path) -> None:
     assert graphiql == {"__init__.py", "routes.py", "dist"}
     assert "graphql_api/graphiql/dist/index.html" in names
     assert "graphql_api/graphiql/dist/licenses.md" in names, "of what others have written"
-    assert not [name for name in names if name.startswith("tests/")]
+    client = {path.name for path in package_files(ROOT / "clients/javascript")}
+    prefix = "graphql_api/javascript/package/"
+    assert {name.removeprefix(prefix) for name in names if name.startswith(prefix)} == client
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"graphql_api"}
+
+
+def test_client_package_of_a_wheel_is_served(served: Running) -> None:
+    response = httpx.get(f"{served.http}/client/index.js", trust_env=False)
+    assert response.content == (ROOT / "clients/javascript/index.js").read_bytes()
 
 
 @pytest.mark.parametrize(("path", "selector"), PAGES.items())

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from tests.clients import npm
-from tests.clients.program import EXAMPLES, PACKAGE
+from tests.clients.program import LISTS, PACKAGE
 from tests.server.conftest import client, server, starbelly, writer
 
 __all__ = ["client", "server", "starbelly", "writer"]
@@ -28,19 +28,19 @@ def http_packages() -> None:
 
 @pytest.fixture(scope="session")
 def typed_documents() -> None:
-    """What graphql-codegen makes of the examples' documents, in `gql/`."""
-    npm.install(EXAMPLES)
-    npm.run_once(EXAMPLES, "graphql-codegen")
+    """What graphql-codegen makes of the documents of the lists, in `src/gql/`."""
+    npm.install(LISTS)
+    npm.run_once(LISTS, "graphql-codegen")
 
 
 @pytest.fixture(scope="session")
 def page_origin(typed_documents: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the page of the examples is served, as from a development server."""
+    """Where the page of the lists is served, as from a development server."""
     directory = tmp_path_factory.mktemp("page")
     npm.run(
-        EXAMPLES,
+        LISTS,
         "esbuild",
-        "page.tsx",
+        "src/page.tsx",
         "--bundle",
         "--format=esm",
         "--jsx=automatic",

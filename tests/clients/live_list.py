@@ -1,6 +1,5 @@
-"""A list kept live with Python's gql; `docs/frontend.md` shows these lines."""
+"""A list kept live with Python's gql."""
 
-# docs/frontend.md shows what begins here
 import asyncio
 import logging
 from collections.abc import Callable
@@ -84,6 +83,3 @@ async def keep_live(
                 raise
             logging.warning("connecting again: %r", error.__cause__ or error)
         await asyncio.sleep(wait_s)
-
-
-# docs/frontend.md shows what ends here

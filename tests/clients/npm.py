@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ from tests import needs
 def install(directory: Path) -> None:
     """Run `npm ci` in a directory, unless what its package-lock.json names is there already.
 
+    That includes packages of this repository, as they are now.
+
     It is safe to call from several processes at once. Without npm the test is skipped.
     """
     needs.npm()
-    digest = hashlib.sha256((directory / "package-lock.json").read_bytes()).hexdigest()
+    digest = _digest(directory / "package-lock.json")
     stamp = directory / "node_modules" / ".installed"
     with locked(directory):
         if stamp.exists() and stamp.read_text() == digest:
@@ -57,6 +60,17 @@ def run_once(directory: Path, program: str) -> None:
         if not stamp.exists() or stamp.read_text() != test_run:
             run(directory, program)
             stamp.write_text(test_run)
+
+
+def _digest(lock: Path) -> str:
+    """What is installed by a lock: its text, and the packages of this repository that it names."""
+    digest = hashlib.sha256(lock.read_bytes())
+    for package in json.loads(lock.read_bytes())["packages"].values():
+        if package.get("resolved", "").startswith("file:"):
+            folder = lock.parent / package["resolved"].removeprefix("file:")
+            for file in sorted(folder.iterdir()):
+                digest.update(f"\0{file.name}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 @contextmanager

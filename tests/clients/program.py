@@ -13,7 +13,7 @@ from typing import Any
 WAIT_S = 60.0
 """How long a test waits for what must come; it fails then."""
 PACKAGE = Path(__file__).parent
-EXAMPLES = PACKAGE / "examples"
+LISTS = PACKAGE / "lists"
 
 
 class Program:
@@ -81,7 +81,7 @@ async def program(
     Args:
         name: The name of a file in `programs/`.
         url: The server's, for WebSocket.
-        resume: Whether the client uses the lines of `resume.js`.
+        resume: Whether the client uses the client package's `resuming`.
         token_file: Holds the token that it sends when it connects, if it needs one.
         limit_s: After how many seconds the program gives up.
     """

@@ -10,7 +10,7 @@ from graphql_api.documents.manifest import read_manifest
 from graphql_api.schema import build_schema
 from graphql_api.tables import TABLES
 from tests.clients.http.node import run
-from tests.clients.program import EXAMPLES
+from tests.clients.program import LISTS
 from tests.server.running import Running
 
 pytestmark = pytest.mark.timeout(300)
@@ -42,5 +42,5 @@ async def test_stock_client_gets_json_and_sends_a_persisted_document_once(
 
 @pytest.mark.usefixtures("typed_documents")
 def test_what_codegen_writes_is_a_manifest() -> None:
-    texts = read_manifest(EXAMPLES / "gql/persisted-documents.json", build_schema(TABLES).validate)
+    texts = read_manifest(LISTS / "src/gql/persisted-documents.json", build_schema(TABLES).validate)
     assert any("subscription" in text for text in texts.values())

@@ -1,4 +1,4 @@
-"""Stock clients that are cut off go on where they were, by the lines of `resume.js`."""
+"""Stock clients that are cut off go on where they were, by the client package's `resuming`."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ async def test_client_that_is_cut_off_again_and_again_holds_the_table_by_one_sna
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_without_the_lines_a_reconnect_is_a_snapshot(
+async def test_without_resuming_a_reconnect_is_a_snapshot(
     name: str, server: Running, client: Client, writer: Writer
 ) -> None:
     async with (

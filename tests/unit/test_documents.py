@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from graphql import build_schema, parse, validate
@@ -15,7 +14,6 @@ from tests import embedded_docs, settings_docs
 from tests.documents import PAGES, README, ROOT, anchors, blocks, links, prose_of, text_of
 
 FRONTEND = ROOT / "docs" / "frontend.md"
-BEGIN, END = "docs/frontend.md shows what begins here", "docs/frontend.md shows what ends here"
 MAX_README_LINES = 180
 MAX_PICTURE_BYTES = 150_000
 
@@ -77,23 +75,19 @@ def test_graphql_is_valid(page: Path, block: str) -> None:
     assert validate(schema, parse(block)) == []
 
 
-def marked_regions() -> list[str]:
-    """What the client examples mark as shown in the documents."""
-    sources = [
-        path.read_text("utf-8")
-        for pattern in ("*.js", "*.py", "examples/*.ts", "examples/*.tsx")
-        for path in sorted((ROOT / "tests/clients").glob(pattern))
-    ]
-    return [
-        dedent(region).strip()
-        for source in sources
-        for region in re.findall(rf"{BEGIN}\n(.*?)\n[^\n]*{END}", source, re.DOTALL)
-    ]
+def files_of_examples() -> dict[str, Path]:
+    """What the documents may show: whole files of the examples, by their texts."""
+    patterns = ("*/codegen.ts", "*/main.js", "*/src/main.ts*", "*/vite.config.ts", "*/main.py")
+    files = [file for pattern in patterns for file in sorted((ROOT / "examples").glob(pattern))]
+    return {file.read_text("utf-8").strip(): file for file in files}
 
 
 def test_code_for_frontends_is_that_of_the_examples_that_are_tested() -> None:
     shown = blocks(FRONTEND, "js", "jsx", "ts", "tsx", "py", "python")
-    assert sorted(shown) == sorted(marked_regions())
+    files = files_of_examples()
+    assert [block for block in shown if block not in files] == []
+    mains = {file for file in files.values() if file.stem == "main"}
+    assert mains <= {files[block] for block in shown}
 
 
 def test_no_other_page_has_code_that_is_not_tested() -> None:
@@ -174,6 +168,7 @@ OTHER_FLAGS = {
     "--network": "docker run",
     "--publish": "docker run",
     "--env": "docker run",
+    "--save-dev": "npm install",
     "--no-deps": "pip wheel",
     "--wheel-dir": "pip wheel",
     "--database": "pytest of this project",

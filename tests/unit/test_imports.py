@@ -49,10 +49,12 @@ MAY_IMPORT = {
     "files": set(),
     "headers": set(),
     "graphiql": {"files", "static_files"},
+    "javascript": {"static_files"},
     "live": {"static_files"},
     "masking": set(),
     "static_files": {"headers"},
-    "watch": {"errors", "schema", "tables"},
+    "client": {"errors", "schema", "tables"},
+    "watch": {"client", "errors", "schema", "tables"},
 }
 """Each place, and the places it may import beside itself."""
 

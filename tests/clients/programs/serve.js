@@ -20,7 +20,7 @@ import { createInterface } from 'node:readline';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
-import { resuming } from '../resume.js';
+import { resuming } from '../../../clients/javascript/resuming.js';
 
 globalThis.WebSocket ??= WebSocket; // browsers have their own, and so has Node from 22 on
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphql_api.watch.events import Added, Connected, State, Status, Updated
+from graphql_api.client.events import Added, Connected, State, Status, Updated
 from graphql_api.watch.line import render
 from graphql_api.watch.tables import TABLES
 from graphql_api.watch.view import View

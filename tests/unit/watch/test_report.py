@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from graphql_api.watch.events import Connected, Disconnected, parse_event
+from graphql_api.client.events import Connected, Disconnected, parse_event
 from graphql_api.watch.report import JSONReport
 from graphql_api.watch.tables import TABLES
 

@@ -16,7 +16,8 @@ from graphql import (
     validate,
 )
 
-from graphql_api.watch.table import Row, Table
+from graphql_api.client.table import Row
+from graphql_api.watch.table import Table
 from graphql_api.watch.tables import TABLES
 from graphql_api.watch.where import Kind
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.watch.events import (
+from graphql_api.client.events import (
     Added,
     Connected,
     Deleted,

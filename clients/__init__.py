@@ -1,0 +1,1 @@
+"""Packages for clients, and what makes their parts that follow from `schema.graphql`."""

@@ -1,0 +1,24 @@
+import { useApolloClient } from '@apollo/client/react';
+
+import { useList } from './react.js';
+
+/** A live list by Apollo Client; `apollo.d.ts` says what it does. */
+export function useLiveList(document, options) {
+  return useList(subscribe, useApolloClient(), document, options);
+}
+
+function subscribe(client, query, variables, { next, error }) {
+  const subscription = client
+    .subscribe({
+      query,
+      variables,
+      fetchPolicy: 'no-cache', // the list holds its rows; a cache would keep those that are gone
+      context: { queryDeduplication: false }, // a list that joins another one needs its snapshot
+    })
+    .subscribe({
+      next,
+      error,
+      complete: () => error(new Error('The server has ended the subscription.')),
+    });
+  return () => subscription.unsubscribe();
+}

@@ -1,0 +1,2 @@
+import { codegen } from 'graphql-api-client/codegen';
+export default codegen();

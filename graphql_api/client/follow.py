@@ -1,0 +1,144 @@
+"""A subscription that goes on over as many connections as it takes: asyncio around `protocol`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
+
+from graphql_api.client.endpoint import Endpoint
+from graphql_api.client.events import Connected, Disconnected, Event, Happening, State, parse_event
+from graphql_api.client.failures import (
+    LostError,
+    SubscriptionError,
+    explain,
+    refused_subprotocol,
+)
+from graphql_api.client.protocol import (
+    SUBPROTOCOL,
+    ClientProtocol,
+    OperationError,
+    Reply,
+    Result,
+)
+from graphql_api.client.table import Table
+from graphql_api.errors import GraphQLAPIError
+
+_ANSWER_TIMEOUT_S = 10.0
+"""How long the server may take for the handshake, and then for the first result."""
+
+_HEARTBEAT_S = 10.0
+"""How often a ping is sent, and how long its pong may take."""
+
+_CLOSE_TIMEOUT_S = 1.0
+
+_DELAY_FIRST_S, _DELAY_MAX_S = 0.2, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What is followed: a table, and which of its rows."""
+
+    table: Table
+    where: Mapping[str, Any] | None
+
+
+async def follow(
+    endpoint: Endpoint,
+    subscription: Subscription,
+    *,
+    token: str | None = None,
+    rng: Random,
+) -> AsyncGenerator[Happening, None]:
+    """Everything that happens to a subscription, without end; close it to end it.
+
+    Each connection begins with Connected and is resumed by the last event's cursor; each failure,
+    of a connection or of an attempt to make one, is a Disconnected.
+
+    Args:
+        endpoint: Where the server is.
+        subscription: What to follow.
+        token: A bearer token for the server.
+        rng: Where chance comes from.
+
+    Raises:
+        SubscriptionError: It cannot go on, and would not if it were tried again.
+    """
+    since: str | None = None
+    failures = 0
+    while True:
+        try:
+            async with _connect(endpoint) as socket:
+                if socket.subprotocol != SUBPROTOCOL:
+                    raise refused_subprotocol(endpoint)
+                variables = {"where": subscription.where, "since": since}
+                protocol = ClientProtocol(subscription.table.document, variables, token)
+                await socket.send(protocol.begin())
+                async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                    event = await _next_event(socket, protocol, subscription.table)
+                yield Connected()
+                while True:
+                    since = event.cursor
+                    yield event
+                    if isinstance(event, State) and event.has_all_rows:
+                        failures = 0  # not before, or one that always fails then is worn out
+                    event = await _next_event(socket, protocol, subscription.table)
+        except SubscriptionError:
+            raise
+        except OperationError as error:
+            if error.code != "BAD_CURSOR" or since is None:
+                lost = _lost(error, endpoint, token)
+            else:
+                since, lost = None, LostError("the server does not know its own cursor")
+        except (OSError, WebSocketException, GraphQLAPIError) as error:
+            lost = _lost(error, endpoint, token)
+        failures += 1
+        yield Disconnected(str(lost))
+        await asyncio.sleep(_delay_s(failures, rng))
+
+
+def _delay_s(failures: int, rng: Random) -> float:
+    """How long to wait after so many failures in a row: exponential back-off with jitter."""
+    longest = min(_DELAY_MAX_S, _DELAY_FIRST_S * 2.0 ** min(failures - 1, 30))
+    return longest * rng.uniform(0.5, 1.0)
+
+
+def _lost(error: Exception, endpoint: Endpoint, token: str | None) -> LostError:
+    """Why the connection is lost.
+
+    Raises:
+        SubscriptionError: It will not come back.
+    """
+    explained = explain(error, endpoint, has_token=token is not None)
+    if isinstance(explained, SubscriptionError):
+        raise explained from error
+    return explained
+
+
+def _connect(endpoint: Endpoint) -> connect:
+    return connect(
+        endpoint.url,
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        open_timeout=_ANSWER_TIMEOUT_S,
+        ping_interval=_HEARTBEAT_S,
+        ping_timeout=_HEARTBEAT_S,
+        close_timeout=_CLOSE_TIMEOUT_S,
+        max_size=None,  # a row may be as long as it likes
+        proxy=None if endpoint.is_loopback else True,
+    )
+
+
+async def _next_event(socket: ClientConnection, protocol: ClientProtocol, table: Table) -> Event:
+    while True:
+        action = protocol.receive(await socket.recv())
+        match action:
+            case Reply(text):
+                await socket.send(text)
+            case Result(data):
+                return parse_event(table, data)

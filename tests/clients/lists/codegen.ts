@@ -1,0 +1,3 @@
+import { codegen } from 'graphql-api-client/codegen';
+
+export default codegen('src/**/*.ts');

@@ -1,0 +1,127 @@
+"""The examples that are pages: short, without warnings, and never blank when a server restarts."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import AsyncExitStack
+
+import pytest
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.browser.browser_page import BrowserPage
+from tests.clients.load import policy
+from tests.clients.tcp_proxy import TCPProxy
+from tests.examples.example import EXAMPLES, PAGES, build, own_lines, serving
+from tests.server.database import Writer
+from tests.server.running import Running, running, settings_for
+
+pytestmark = pytest.mark.timeout(600)
+
+MOST_LINES = {"react-apollo": 25, "react-urql": 25, "react-tanstack-db": 20, "plain": 25}
+ROWS = 1000
+
+OBSERVE = """
+    () => {
+        window.updates = 0;
+        window.fewest = Infinity;
+        const count = () => document.querySelectorAll('li').length;
+        const observer = new MutationObserver(() => {
+            window.updates += 1;
+            window.fewest = Math.min(window.fewest, count());
+        });
+        const options = { attributes: true, characterData: true, childList: true, subtree: true };
+        observer.observe(document.body, options);
+    }
+"""
+
+
+@pytest.mark.parametrize("example", PAGES)
+def test_live_list_of_two_fields_takes_few_lines(example: str) -> None:
+    lines = own_lines(example)
+    print(f"{example}: {lines} lines")  # noqa: T201 - shown by `pytest -s`
+    assert lines <= MOST_LINES[example]
+
+
+@pytest.mark.parametrize("example", PAGES)
+def test_folder_is_complete(example: str) -> None:
+    folder = EXAMPLES / example
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+    resolved = {package.get("resolved") for package in lock["packages"].values()} - {None}
+    assert resolved == {"file:../../clients/javascript"}, "no address of a registry"
+    options = json.loads((folder / "tsconfig.json").read_text(encoding="utf-8"))["compilerOptions"]
+    assert options["strict"]
+    assert options["verbatimModuleSyntax"]
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^```sh\n(.*?)^```", readme, re.DOTALL | re.MULTILINE) == [
+        "make serve ARGS=--demo\n",
+        "npm install\nnpm start\n",
+    ]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("example", PAGES)
+async def test_page_in_development_shows_each_change_and_its_console_no_warning(
+    example: str,
+    browser_page: BrowserPage,
+    server: Running,
+    writer: Writer,
+    reserved_port: int,
+) -> None:
+    items = browser_page.expect("li")
+    async with serving(example, server.http, reserved_port) as address:
+        await browser_page.page.goto(address)
+        await items.to_have_text(["Broad Crawl", "Deep Crawl"])
+        await writer.insert("policy", policy("a", "A new one"))
+        await items.to_have_text(["A new one", "Broad Crawl", "Deep Crawl"])
+        await writer.update("policy", "a", {"name": "Changed"})
+        await items.to_have_text(["Broad Crawl", "Changed", "Deep Crawl"])
+        await writer.run(writer.table("policy").get("a").delete())
+        await items.to_have_text(["Broad Crawl", "Deep Crawl"])
+        browser_page.assert_well()
+        assert browser_page.warnings == []
+        await browser_page.page.goto("about:blank")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("example", PAGES)
+async def test_list_of_a_restarted_server_changes_once_and_is_never_blank(
+    example: str,
+    browser_page: BrowserPage,
+    starbelly: DatabaseURL,
+    writer: Writer,
+    reserved_port: int,
+) -> None:
+    build(example)
+    page = browser_page.page
+    await writer.run(writer.table("policy").delete())
+    rows = [policy(f"{number:04}", f"policy {number:04}") for number in range(ROWS)]
+    await writer.insert("policy", *rows)
+    settings = settings_for(starbelly)
+    async with AsyncExitStack() as stack:
+        async with running(settings) as server:
+            proxy = await stack.enter_async_context(TCPProxy(server.host, server.port))
+            built = serving(
+                example, f"http://{proxy.host}:{proxy.port}", reserved_port, is_built=True
+            )
+            await page.goto(await stack.enter_async_context(built))
+            await browser_page.expect("li").to_have_count(ROWS)
+            await page.evaluate(OBSERVE)
+            proxy.hold()
+        await writer.run(writer.table("policy").get("0000").delete())
+        await writer.update("policy", "0001", {"name": "policy 0001 changed"})
+        await writer.insert("policy", policy("9999", "policy 9999"))
+        successor = await stack.enter_async_context(running(settings))
+        proxy.lead_to(successor.host, successor.port)
+        proxy.release()
+        await browser_page.expect("li", "policy 9999").to_have_count(1)
+        # A change that comes after the snapshot is the second update, so the snapshot was one.
+        await writer.insert("policy", policy("fence", "policy fence"))
+        await browser_page.expect("li", "policy fence").to_have_count(1)
+        updates, fewest = await page.evaluate("[window.updates, window.fewest]")
+        print(f"{example}: {updates - 1} update, {fewest} rows")  # noqa: T201 - by `pytest -s`
+        assert (updates, fewest) == (2, ROWS)
+        shown = await browser_page.find("li").all_text_contents()
+        assert shown[:2] == ["policy 0001 changed", "policy 0002"]
+        assert len(shown) == ROWS + 1
+        await page.goto("about:blank")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphql_api.client.events import (
+    Added,
+    Deleted,
+    State,
+    Status,
+    UnexpectedEventError,
+    Updated,
+    parse_event,
+)
+from graphql_api.watch.tables import TABLES
+
+POLICIES = TABLES["policies"]
+ADDED = {
+    "__typename": "PolicyAdded",
+    "cause": "INITIAL",
+    "policy": {"id": "a", "name": "A"},
+    "cursor": "c",
+}
+
+
+def test_every_member_of_the_union_is_an_event() -> None:
+    row: dict[str, Any] = {"id": "a", "name": "A"}
+    old = {"name": "B"}
+    updated = {
+        "__typename": "PolicyUpdated",
+        "policy": row,
+        "previous": old,
+        "changedFields": ["name"],
+        "cursor": "c",
+    }
+    deleted = {
+        "__typename": "PolicyDeleted",
+        "cause": "DELETED",
+        "policyId": "a",
+        "previous": old,
+        "cursor": "c",
+    }
+    state = {"__typename": "FeedState", "status": "STALE", "cursor": "c"}
+    assert [
+        parse_event(POLICIES, {"policyChanges": served})
+        for served in (ADDED, updated, deleted, state)
+    ] == [
+        Added(ADDED, "c", "INITIAL", "a", row),
+        Updated(updated, "c", "a", row, old, ("name",)),
+        Deleted(deleted, "c", "DELETED", "a", old),
+        State(state, "c", Status.STALE),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"__typename": "PolicyMoved"},
+        {"__typename": 5},
+        {"cursor": None},
+        {"policy": None},
+        {"policy": []},
+        {"policy": {}},
+        {"policy": {"id": 5}},
+        {"cause": 5},
+    ],
+)
+def test_what_is_no_event_is_an_error(change: dict[str, Any]) -> None:
+    with pytest.raises(UnexpectedEventError):
+        parse_event(POLICIES, {"policyChanges": ADDED | change})
+
+
+@pytest.mark.parametrize("data", [None, 5, [], {}, {"policyChanges": None}, {"other": ADDED}])
+def test_data_without_an_event_is_an_error(data: object) -> None:
+    with pytest.raises(UnexpectedEventError):
+        parse_event(POLICIES, data)
