@@ -3,6 +3,7 @@
 ```
 lifespan ── embedded database (with no --database) ── demo (with --demo)
          ├─ broadcaster, which serves all subscriptions
+         ├─ WebSockets, with the tasks of their operations
          ├─ feeds, one per table
          ├─ file watch: looks at the files of tokens, keys and certificates
          └─ store, for mutations
@@ -260,6 +261,7 @@ def create_app(
         machine,
         url=url,
         broadcaster=broadcaster,
+        websocket=websocket,
         file_watch=file_watch,
         announce=announce or _log_lines,
     )
@@ -339,6 +341,7 @@ class Services:
         *,
         url: DatabaseURL | None,
         broadcaster: Broadcaster,
+        websocket: GraphQLTransportWS,
         file_watch: FileWatch,
         announce: Announce,
     ) -> None:
@@ -346,6 +349,7 @@ class Services:
         self._machine = machine
         self._url = url
         self._broadcaster = broadcaster
+        self._websocket = websocket
         self._file_watch = file_watch
         self._announce = announce
         self._stack = AsyncExitStack()
@@ -372,6 +376,7 @@ class Services:
             store = RethinkStore(url, timeouts=self._timeouts)
             self._store = await stack.enter_async_context(store)
             await stack.enter_async_context(self._broadcaster)
+            await stack.enter_async_context(self._websocket)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
             self._spawn(stack, tasks, self._file_watch.run(), "file watch")

@@ -1,7 +1,7 @@
 """Where the texts for one client go, without waiting: frames of a WebSocket, or an event stream.
 
 A server of ours gives each connection an outlet as an ASGI extension, `EXTENSION`, which writes to
-the transport directly: see `uvicorn_websocket` and `uvicorn_http`. On any other ASGI server
+the transport directly: see `websocket_protocol` and `uvicorn_http`. On any other ASGI server
 `ASGIOutlet` does what can be done with `await send(...)`. Whoever writes need not know which of
 them it is.
 

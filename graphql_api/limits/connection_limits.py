@@ -43,6 +43,10 @@ LIMITED = "graphql_api.limited"
 """The key among an ASGI scope's extensions of a connection that is beyond a limit: it has a
 `refusal`, or None for one that may ask for the probes."""
 
+UNTIL_LOST = "graphql_api.until_lost"
+"""The key among an ASGI scope's extensions of a WebSocket that outlives its ASGI call: the value
+has a member `call`, which has a function called when the connection is lost."""
+
 Leave: TypeAlias = Callable[[], None]
 """Makes room for another; to be called once."""
 
@@ -298,13 +302,18 @@ class AdmissionMiddleware:
             await self._app(scope, receive, send)
             return
         client = scope["client"][0] if scope.get("client") else None
-        limited = (scope.get("extensions") or {}).get(LIMITED)
+        extensions = scope.get("extensions") or {}
+        limited = extensions.get(LIMITED)
         if limited is not None:
             decision: Leave | Refusal = limited["refusal"] or self._spare(scope, client)
         else:
             decision = self._admission.requested(client)
         if isinstance(decision, Refusal):
             await refuse(scope, send, decision)
+            return
+        if UNTIL_LOST in extensions:
+            extensions[UNTIL_LOST]["call"](decision)
+            await self._app(scope, receive, send)
             return
         try:
             await self._app(scope, receive, send)

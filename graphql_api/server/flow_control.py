@@ -103,6 +103,22 @@ class StallWatch:
 class WatchedConnection(asyncio.Protocol):
     """A base of the two protocols, before uvicorn's own; with their framing it is an `Outlet`."""
 
+    # What few connections have must cost the others little, hence the slots, None and ().
+    __slots__ = (
+        "_callbacks",
+        "_has_turn",
+        "_is_paused",
+        "_leave",
+        "_look_timer",
+        "_unread",
+        "_watch",
+        "_written",
+        "client",
+        "loop",
+        "lost_because",
+        "transport",
+    )
+
     limits: ClassVar[SocketLimits] = SocketLimits()
     kernel: ClassVar[staticmethod[[Any, int], int]] = staticmethod(ask_kernel)
     turns: ClassVar[TurnQueue] = TurnQueue()
@@ -110,11 +126,6 @@ class WatchedConnection(asyncio.Protocol):
     loop: asyncio.AbstractEventLoop
     client: tuple[str, int] | None
     logger: logging.Logger
-
-    # On the class: most connections never need their own.
-    _unread = b""
-    _is_paused = False
-    _has_turn = False
 
     @classmethod
     def with_limits(
@@ -124,12 +135,20 @@ class WatchedConnection(asyncio.Protocol):
         turns: TurnQueue | None = None,
     ) -> type[Self]:
         """The same class with other limits, on another machine; uvicorn wants a class."""
-        members = {"limits": limits, "kernel": staticmethod(kernel), "turns": turns or TurnQueue()}
+        members = {
+            "__slots__": (),
+            "limits": limits,
+            "kernel": staticmethod(kernel),
+            "turns": turns or TurnQueue(),
+        }
         return type(cls.__name__, (cls,), members)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._callbacks: list[Callable[[], None]] = []
+        self._unread = b""
+        self._is_paused = False
+        self._has_turn = False
+        self._callbacks: tuple[Callable[[], None], ...] = ()
         self._written = 0
         self._watch: StallWatch | None = None
         self._look_timer: asyncio.TimerHandle | None = None
@@ -139,7 +158,6 @@ class WatchedConnection(asyncio.Protocol):
     def take_over(self, earlier: WatchedConnection) -> None:
         """Go on with a connection that began by another protocol, and with what waits there."""
         self._leave, earlier._leave = earlier._leave, None
-        # uvicorn has given this one the head of the handshake: a part may wait for its turn.
         self._unread += earlier._unread
         earlier._unread = b""
         self._arrange_reading()
@@ -163,7 +181,7 @@ class WatchedConnection(asyncio.Protocol):
 
     def on_writable(self, callback: Callable[[], None]) -> None:
         """As in `Outlet`."""
-        self._callbacks.append(callback)
+        self._callbacks += (callback,)
 
     async def flush(self) -> None:
         """As in `Outlet`."""
@@ -184,7 +202,7 @@ class WatchedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Limit the buffers, and send at once what is written."""
         super().connection_made(transport)
-        self.client = without_mapping(self.client)
+        self.client = client_of(transport)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
@@ -310,15 +328,22 @@ class WatchedConnection(asyncio.Protocol):
             self._look_timer = None
 
     def _call_back(self) -> None:
-        callbacks, self._callbacks = self._callbacks, []
+        callbacks, self._callbacks = self._callbacks, ()
         for callback in callbacks:
             callback()
 
 
-def without_mapping(client: tuple[str, int] | None) -> tuple[str, int] | None:
-    """The address of a client; an IPv6 socket that serves IPv4 too has another form of it."""
-    if client is None or not client[0].startswith("::ffff:"):
-        return client
-    address = ipaddress.ip_address(client[0].partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return client if mapped is None else (str(mapped), client[1])
+def client_of(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
+    """Who is on the other side of a connection: address and port.
+
+    A socket that serves IPv6 and IPv4 has another form of an IPv4 address.
+    """
+    peer = transport.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        return None
+    host, port, *_ = peer
+    if host.startswith("::ffff:"):
+        address = ipaddress.ip_address(host.partition("%")[0])
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        host = host if mapped is None else str(mapped)
+    return host, port

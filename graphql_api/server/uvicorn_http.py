@@ -40,6 +40,7 @@ from graphql_api.limits.answer_memory import Answers
 from graphql_api.limits.connection_limits import LIMITED, Admission, Entry, SparePlace
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server.flow_control import WatchedConnection
+from graphql_api.server.frames import MAX_DRAINED_BYTES
 from graphql_api.server.http_refusals import (
     HEAD_TOO_LARGE,
     MAX_HEAD_BYTES,
@@ -48,7 +49,6 @@ from graphql_api.server.http_refusals import (
     TRAILERS_TOO_LARGE,
     response,
 )
-from graphql_api.server.incoming import MAX_DRAINED_BYTES
 from graphql_api.server.upgrade import head, head_bytes, is_handshake, without_offers
 from graphql_api.server.uvicorn_cycle import Cycle
 

@@ -26,7 +26,7 @@ from graphql_api.masking import mask_password
 from graphql_api.server.flow_control import Kernel, SocketLimits, ask_kernel
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from graphql_api.settings import Settings
 from graphql_api.tls import Certificate
 from graphql_api.watched_file import FileWatch
@@ -433,7 +433,7 @@ def _config(
         ssl_context_factory=None if certificate is None else lambda *_: certificate.value,
         timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]
         timeout_graceful_shutdown=settings.shutdown_grace_s,
-        ws=OutletProtocol.with_limits(limits, kernel, turns),
+        ws=WebSocketProtocol.with_limits(limits, kernel, turns),
         ws_max_size=settings.max_message_bytes,
         # A compressor for each socket, and a compression for each message and client, cost more
         # than they save: shared execution sends the same bytes to all.

@@ -16,7 +16,7 @@ import pytest
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.server.flow_control import SocketLimits
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.conformance.raw_websocket import (
     WAIT_S,
     Opcode,
@@ -71,7 +71,7 @@ async def wait_for_the_cut(server: Running, _: RawWebSocket) -> None:
 
 
 def impatient(**limits: float) -> dict[str, Any]:
-    return {"uvicorn_options": {"ws": OutletProtocol.with_limits(SocketLimits(**limits))}}  # type: ignore[arg-type]
+    return {"uvicorn_options": {"ws": WebSocketProtocol.with_limits(SocketLimits(**limits))}}  # type: ignore[arg-type]
 
 
 SCENARIOS: dict[int, list[Scenario]] = {

@@ -38,7 +38,7 @@ from tests.server.running import Running, running, settings_for, until_ready
 from tests.unit.auth.signing import claims, jwk, jwks, private_key, public_pem, signed
 from tests.unit.auth.test_jwt import forged, hmac_forged
 from tests.unit.schema.documents import POLICY
-from tests.unit.server.test_uvicorn_websocket import FakeLoop
+from tests.unit.server.test_websocket_protocol import FakeLoop
 
 QUERY = "{ policies { total } }"
 

@@ -21,7 +21,7 @@ from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.protocols.websocket_limits import Limits
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.conformance import raw_websocket
 from tests.fault.clock import LoopClock
 from tests.server.transport.toy import (
@@ -35,7 +35,7 @@ from tests.server.transport.toy import (
 )
 
 
-@pytest.fixture(params=[OutletProtocol, "websockets-sansio"], ids=["outlet", "plain"])
+@pytest.fixture(params=[WebSocketProtocol, "websockets-sansio"], ids=["outlet", "plain"])
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     """A server of ours, and one that any other ASGI server could be."""
     async with serve(uvicorn_options={"ws": request.param}) as running:

@@ -19,7 +19,7 @@ from graphql_api.limits.connection_limits import AddressLimit, Admission, Admiss
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.uvicorn_server import listen
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.certificates import Authority
 
 WAIT_S = 60.0
@@ -67,7 +67,7 @@ class TLSServer:
             interface="asgi3",
             log_config=None,
             access_log=False,
-            ws=OutletProtocol,
+            ws=WebSocketProtocol,
         )
         return StreamingProtocol.with_admission(self.admission)(
             config=config, server_state=self.state, app_state={}

@@ -17,9 +17,10 @@ from graphql_api.limits.connection_limits import LIMITED, Admission
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server import uvicorn_http
 from graphql_api.server.flow_control import SocketLimits
+from graphql_api.server.receiver import Message, WebSocketOutlet
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.uvicorn_server import listen, listening
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.fault.clock import LoopClock, some_steps
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -54,7 +55,7 @@ class Served:
             self._app,
             interface="asgi3",
             log_config=None,
-            ws=OutletProtocol,
+            ws=WebSocketProtocol,
             timeout_keep_alive=self._keep_alive_s,  # type: ignore[arg-type]
         )
         limits = SocketLimits(request_timeout_s=self._request_timeout_s)
@@ -565,6 +566,20 @@ async def test_requests_are_answered_before_what_is_wrong_behind_them(
         assert begun == ["http"] * number + ["websocket"] * (later == "a handshake")
 
 
+class Echo:
+    """Sends each text back."""
+
+    def __init__(self, outlet: WebSocketOutlet) -> None:
+        self._outlet = outlet
+
+    def receive(self, message: Message) -> None:
+        assert isinstance(message, str)
+        self._outlet.write_text(message.encode())
+
+    def lost(self, code: int, reason: str) -> None:
+        pass
+
+
 async def test_handshake_behind_a_request_becomes_a_socket() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -572,8 +587,8 @@ async def test_handshake_behind_a_request_becomes_a_socket() -> None:
             return
         await receive()
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": (await receive())["text"]})
-        await send({"type": "websocket.close"})
+        extension = scope["extensions"]["graphql_api.outlet"]
+        extension["attach"](Echo(extension["outlet"]))
 
     async with serving(app) as (_, reader, writer):
         writer.write(REQUEST + HANDSHAKE)
