@@ -227,7 +227,7 @@ class WatchedConnection(asyncio.Protocol):
         """Something waits: see that it is taken."""
         super().pause_writing()
         self._watch = StallWatch(
-            self.limits.send_timeout_s, taken=self._taken_bytes(), now_s=self.loop.time()
+            self.limits.send_timeout_s, taken=self.taken_bytes, now_s=self.loop.time()
         )
         self._look_later()
 
@@ -288,12 +288,10 @@ class WatchedConnection(asyncio.Protocol):
 
     # The watch.
 
-    def _taken_bytes(self) -> int:
+    @property
+    def taken_bytes(self) -> int:
         """How much the other side has taken of what was written, as far as can be known."""
-        return self._written - self._unsent_bytes()
-
-    def _unsent_bytes(self) -> int:
-        return self.transport.get_write_buffer_size() + self._kernel_bytes()
+        return self._written - self.transport.get_write_buffer_size() - self._kernel_bytes()
 
     def _kernel_bytes(self) -> int:
         """How much the kernel holds that has not been acknowledged."""
@@ -314,7 +312,7 @@ class WatchedConnection(asyncio.Protocol):
 
     def _look(self) -> None:
         assert self._watch is not None
-        if self._watch.is_stalled(taken=self._taken_bytes(), now_s=self.loop.time()):
+        if self._watch.is_stalled(taken=self.taken_bytes, now_s=self.loop.time()):
             self._stop_watch()
             self.lost_because = took_nothing(self.limits.send_timeout_s)
             self.transport.abort()

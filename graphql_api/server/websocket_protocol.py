@@ -8,8 +8,7 @@
 - What is written goes to the transport's buffer as whole frames, in one call for many.
 - What comes is read in parts, in turns with other connections, and with bounded memory.
 - A client that does not take its pongs gets the last one only.
-- A ping now and then finds clients that are gone. A client that reads slowly but steadily is not
-  mistaken for one, for the sake of an unanswered ping that waits behind what it has not read.
+- A ping now and then finds clients that are gone.
 - A connection that has nothing to do has no task, and nothing of its handshake is left.
 
 ```python
@@ -23,7 +22,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -48,6 +46,7 @@ from graphql_api.server.frames import (
     frame_header,
 )
 from graphql_api.server.incoming_message import MAX_BYTES_BEFORE_ACK, IncomingMessage
+from graphql_api.server.keepalive import Keepalive
 from graphql_api.server.receiver import Receiver
 from graphql_api.server.websocket_handshake import Handshake
 
@@ -79,17 +78,13 @@ class WebSocketProtocol(WatchedConnection):
         "_extensions",
         "_handshake",
         "_is_open",
+        "_keepalive",
         "_leaves",
         "_message",
-        "_ping_payload",
-        "_ping_timer",
-        "_pinged_at_s",
-        "_pings",
         "_pong",
         "_reader",
         "_receiver",
         "_state",
-        "_taken_at_ping",
     )
 
     def __init__(
@@ -113,11 +108,9 @@ class WebSocketProtocol(WatchedConnection):
         self._message: IncomingMessage | None = None
         self._accepts_long_texts = False
         self._pong: bytes | None = None
-        self._pings = 0
-        self._ping_payload: bytes | None = None
-        self._pinged_at_s = 0.0
-        self._taken_at_ping = 0
-        self._ping_timer: asyncio.TimerHandle | None = None
+        self._keepalive = Keepalive(
+            self, interval_s=config.ws_ping_interval, timeout_s=config.ws_ping_timeout
+        )
         self._close_timer: asyncio.TimerHandle | None = None
 
     # What the transport and uvicorn call.
@@ -139,7 +132,7 @@ class WebSocketProtocol(WatchedConnection):
         """Free everything."""
         self._is_open = False
         self._state.connections.discard(self)
-        self._stop_pings()
+        self._keepalive.stop()
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
@@ -190,7 +183,7 @@ class WebSocketProtocol(WatchedConnection):
         self._is_open = True
         self._extensions = extensions
         self._reader = FrameReader(extensions)
-        self._schedule_ping()
+        self._keepalive.start()
 
     def attach(self, receiver: Receiver) -> None:
         """Give the receiver what the client sends, and tell it when the connection is over."""
@@ -275,7 +268,7 @@ class WebSocketProtocol(WatchedConnection):
     # How it ends.
 
     def _send_close(self, code: int, reason: str) -> None:
-        self._stop_pings()
+        self._keepalive.stop()
         self._write(control_frame(CLOSE, Close(code, reason).serialize()))
         self._is_open = False
 
@@ -305,7 +298,7 @@ class WebSocketProtocol(WatchedConnection):
             if part.opcode == PING:
                 pongs.append(control_frame(PONG, part.data))
             elif part.opcode == PONG:
-                self._pong_received(part.data)
+                self._keepalive.pong_received(part.data)
             elif part.opcode == CLOSE:
                 self._send_pongs(pongs)
                 self._close_received(part.data)
@@ -353,7 +346,7 @@ class WebSocketProtocol(WatchedConnection):
             self._fail(Failure(CloseCode.INVALID_DATA, reason))
         else:
             if self._is_open:
-                self._stop_pings()
+                self._keepalive.stop()
                 self._write(control_frame(CLOSE, payload))
                 self._is_open = False
             self._end(close.code, close.reason)
@@ -376,57 +369,20 @@ class WebSocketProtocol(WatchedConnection):
 
     # Pings.
 
-    def _schedule_ping(self) -> None:
-        interval_s = self._config.ws_ping_interval
-        if interval_s:
-            now_s = self.loop.time()
-            # As often as that whatever the last answer took; the first one is an interval away.
-            waited_s = now_s - self._pinged_at_s if self._pings else 0.0
-            delay_s = max(0.0, interval_s - waited_s)
-            self._ping_timer = self.loop.call_later(delay_s, self._send_ping)
+    @property
+    def is_watched(self) -> bool:
+        """Whether something waits for the client, so that the watch decides if it is gone."""
+        return self._watch is not None
 
-    def _stop_pings(self) -> None:
-        if self._ping_timer is not None:
-            self._ping_timer.cancel()
-            self._ping_timer = None
-        self._ping_payload = None
+    def send_ping(self, payload: bytes) -> None:
+        """Send a ping."""
+        if not self.is_closed:
+            self._write(control_frame(PING, payload))
 
-    def _send_ping(self) -> None:
-        self._ping_timer = None
-        if self.is_closed:
-            return
-        self._pings += 1
-        self._pinged_at_s = self.loop.time()
-        self._taken_at_ping = self._taken_bytes()
-        self._ping_payload = struct.pack("!I", self._pings)
-        self._write(control_frame(PING, self._ping_payload))
-        if self._config.ws_ping_timeout is None:
-            self._schedule_ping()
-        else:
-            self._await_pong(self._config.ws_ping_timeout)
+    def client_is_gone(self) -> None:
+        """End the connection with a code after which clients come again, for it may have slept.
 
-    def _await_pong(self, timeout_s: float) -> None:
-        self._ping_timer = self.loop.call_later(timeout_s, self._pong_is_late)
-
-    def _pong_received(self, payload: bytes) -> None:
-        if payload != self._ping_payload:
-            return
-        self._ping_payload = None
-        if self._config.ws_ping_timeout is not None:
-            self._stop_pings()
-            self._schedule_ping()
-
-    def _pong_is_late(self) -> None:
-        """Do not take a client for dead while it takes what is before the ping.
-
-        While something waits the watch decides; it is quicker, too. A dead one is closed with a
-        code after which clients come again, for it may have slept: by 1011, an error of the server,
-        graphql-ws gives up.
+        By 1011, an error of the server, graphql-ws gives up.
         """
-        taken = self._taken_bytes()
-        timeout_s = self._config.ws_ping_timeout
-        if timeout_s is not None and (self._watch is not None or taken > self._taken_at_ping):
-            self._taken_at_ping = taken
-            self._await_pong(timeout_s)
-        elif not self.is_closed:
+        if not self.is_closed:
             self._fail(Failure(CloseCode.TRY_AGAIN_LATER, "keepalive ping timeout"))

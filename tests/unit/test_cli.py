@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from graphql_api.cli import FAILED, MISUSED, OK, main
-from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listen
 
 ROOT = Path(__file__).parents[2]
 
@@ -317,7 +317,7 @@ def test_socket_is_bound_to_the_whole_address(monkeypatch: pytest.MonkeyPatch) -
     link = ("fe80::1", 8000, 0, 7)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET6, 0, 0, "", link)])
     monkeypatch.setattr(socket, "create_server", create_server)
-    server.listen("fe80::1%eth0", 8000)
+    listen("fe80::1%eth0", 8000)
     assert bound == [link]
 
 

@@ -133,8 +133,8 @@ async def test_client_that_reads_slowly_but_steadily_is_never_cut() -> None:
         assert outlet.transport.get_write_buffer_size() > 0
         sock = client.socket.transport.get_extra_info("socket")
         for _ in range(50):
-            taken = outlet._taken_bytes()
-            while outlet._taken_bytes() == taken:
+            taken = outlet.taken_bytes
+            while outlet.taken_bytes == taken:
                 with suppress(BlockingIOError):
                     sock._sock.recv(512)
                 await asyncio.sleep(0)

@@ -14,8 +14,8 @@ from uvicorn.server import ServerState
 
 from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
 from graphql_api.limits.connection_limits import Admission
+from graphql_api.server.listening import listen
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_server import listen
 
 WAIT_S = 60.0
 SIZE = 3_000_001

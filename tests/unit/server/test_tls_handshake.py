@@ -16,9 +16,9 @@ import uvloop
 from uvicorn.server import ServerState
 
 from graphql_api.limits.connection_limits import AddressLimit, Admission, AdmissionMiddleware
+from graphql_api.server.listening import listen
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_server import listen
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.certificates import Authority
 

@@ -17,9 +17,9 @@ from graphql_api.limits.connection_limits import LIMITED, Admission
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server import uvicorn_http
 from graphql_api.server.flow_control import SocketLimits
+from graphql_api.server.listening import listen, listening
 from graphql_api.server.receiver import Message, WebSocketOutlet
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_server import listen, listening
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.fault.clock import LoopClock, some_steps
 

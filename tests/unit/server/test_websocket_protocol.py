@@ -526,10 +526,10 @@ async def test_what_the_other_side_acknowledges_is_taken(
     connection.protocol.transport = transport
     transport.fill()
     connection.protocol._written = transport.written
-    before = connection.protocol._taken_bytes()
+    before = connection.protocol.taken_bytes
     assert 0 < before < transport.written
     async with asyncio.timeout(10):
-        while connection.protocol._taken_bytes() == before:
+        while connection.protocol.taken_bytes == before:
             far.recv(65_536)
             await asyncio.sleep(0)
 
