@@ -1,9 +1,9 @@
 """Who is let in: so many connections in all, and so many from one address.
 
 ```
- TCP connection ──▶ StreamingProtocol ──▶ Admission.connected: in all, and from its peer
- request        ──▶ AdmissionMiddleware ─▶ Admission.clients: from the client that it names, which
-                                           behind a trusted proxy is another than the peer
+ TCP connection ──▶ StreamingProtocol ──▶ ConnectionLimits.connected: in all, and from its peer
+ request        ──▶ ConnectionLimitsMiddleware ─▶ ConnectionLimits.clients: from the client that
+                    it names, which behind a trusted proxy is another than the peer
 ```
 
 A connection that is refused is told why, and closed: the first few in answer to a request, which a
@@ -143,7 +143,7 @@ def _nothing() -> None:
     pass
 
 
-class Admission:
+class ConnectionLimits:
     """One server's.
 
     Args:
@@ -281,7 +281,7 @@ class Admission:
         )
 
 
-class AdmissionMiddleware:
+class ConnectionLimitsMiddleware:
     """Answers requests beyond a limit by refusals, and passes on the others.
 
     Beyond a limit is an address that has too many under way, and a connection that is one too many
@@ -292,7 +292,7 @@ class AdmissionMiddleware:
         admission: What decides.
     """
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, admission: ConnectionLimits) -> None:
         self._app = app
         self._admission = admission
 

@@ -106,11 +106,11 @@ class EventStreams:
         """
         stream = _Stream(exchange, budget, self.limits)
         self._streams.add(stream)
-        hold = self._backend.access.hold(principal, lambda _: stream.end())
+        session = self._backend.authenticator.session(principal, lambda _: stream.end())
         try:
             await stream.run(await self._backend.runner.begin(asked))
         finally:
-            hold.release()
+            session.release()
             self._streams.discard(stream)
             if not self._streams:
                 self._empty.set()

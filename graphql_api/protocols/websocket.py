@@ -26,7 +26,7 @@ from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.messages import SUBPROTOCOL
 from graphql_api.protocols.websocket_connection import Connection
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.server.receiver import WebSocketOutlet
 
 
@@ -40,14 +40,14 @@ class GraphQLTransportWS:
         limits: Of each socket.
     """
 
-    def __init__(self, backend: Backend, *, limits: Limits | None = None) -> None:
+    def __init__(self, backend: Backend, *, limits: WebSocketLimits | None = None) -> None:
         # In order: a shutdown closes the oldest first.
         self._connections: dict[Connection, None] = {}
         self._is_draining = False
         self._empty = asyncio.Event()
         self._backend = backend
         self._tasks = asyncio.TaskGroup()
-        self.limits = limits or Limits()
+        self.limits = limits or WebSocketLimits()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()

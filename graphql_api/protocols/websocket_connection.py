@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from graphql import GraphQLError, OperationType
 from starlette.types import Scope
 
-from graphql_api.auth.authenticator import Hold
+from graphql_api.auth.authenticator import Session
 from graphql_api.documents.request import Members, Request, refusal
 from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution.operation import RequestError
@@ -33,7 +33,7 @@ from graphql_api.protocols.graphql_transport_ws import (
     Stop,
 )
 from graphql_api.protocols.messages import SUBPROTOCOL
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema.errors import internal_error
 from graphql_api.server.receiver import LongText, Message, WebSocketOutlet
 
@@ -61,7 +61,6 @@ class Connection:
         "_backend",
         "_began_at_s",
         "_client",
-        "_hold",
         "_init_timer",
         "_is_ending",
         "_is_lost",
@@ -75,6 +74,7 @@ class Connection:
         "_reader",
         "_running",
         "_scope",
+        "_session",
         "_subscriptions",
         "_tasks",
         "_traffic",
@@ -85,7 +85,7 @@ class Connection:
     def __init__(
         self,
         backend: Backend,
-        limits: Limits,
+        limits: WebSocketLimits,
         scope: Scope,
         outlet: WebSocketOutlet,
         *,
@@ -102,7 +102,7 @@ class Connection:
         self._client: tuple[str, int] = scope.get("client") or ("somewhere", 0)
         self._scope: Scope | None = scope  # until the client is known
         self._protocol = ServerProtocol(max_since=limits.max_since)
-        self._hold: Hold | None = None
+        self._session: Session | None = None
         # Each operation that is being served, and how to stop it.
         self._subscriptions: dict[Operation, Callable[[], object]] = {}
         self._queries: dict[Operation, Callable[[], object]] = {}
@@ -153,8 +153,8 @@ class Connection:
         self._last_word = last_word
         self._protocol.connection_lost()
         self._stop_init_timer()
-        if self._hold is not None:
-            self._hold.release()
+        if self._session is not None:
+            self._session.release()
         stops = [*self._subscriptions.values(), *self._queries.values()]
         if self._reader is not None:
             stops.append(self._reader.cancel)
@@ -284,7 +284,7 @@ class Connection:
     async def _connect(self, payload: Members | None) -> Close | None:
         assert self._scope is not None, "the client is not known yet"
         try:
-            principal = await self._backend.access.admit(self._scope, payload)
+            principal = await self._backend.authenticator.admit(self._scope, payload)
         except UnauthenticatedError as error:
             return self._protocol.forbid(str(error))
         if not self._is_ending:
@@ -292,7 +292,7 @@ class Connection:
             self._scope = None
             self.outlet.accept_long_texts()
             self._reply(self._protocol.acknowledge())
-            self._hold = self._backend.access.hold(principal, self._forbid)
+            self._session = self._backend.authenticator.session(principal, self._forbid)
         return None
 
     def _forbid(self, why: str) -> None:
@@ -326,12 +326,12 @@ class Connection:
             text = f"this socket has {limit} {kind} already, and may not have more"
             self.fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
             return
-        assert self._hold is not None, "the client has been acknowledged"
+        assert self._session is not None, "the client has been acknowledged"
         asked = self._backend.asked(
             request,
             document,
             definition.operation,
-            principal=self._hold.principal,
+            principal=self._session.principal,
             budget=self.budget,
             resume_from=resume_from,
         )

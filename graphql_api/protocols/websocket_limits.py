@@ -8,7 +8,7 @@ from graphql_api.execution.sink import WRITE_BUFFER_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class WebSocketLimits:
     """How much of the server one socket may use, and for how long.
 
     Attributes:

@@ -5,7 +5,7 @@ handshake: until then no limit would count the connection, and a stranger who sa
 descriptor.
 
 ```
- accept ──▶ HandshakeProtocol ──▶ Admission.admit ──▶ start_tls ──▶ StreamingProtocol
+ accept ──▶ HandshakeProtocol ──▶ ConnectionLimits.admit ──▶ start_tls ──▶ StreamingProtocol
                                    no: closed at once    │ no: closed, silently
 ```
 """
@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from uvicorn.server import ServerState
 
-from graphql_api.limits.connection_limits import Admission, Entry
+from graphql_api.limits.connection_limits import ConnectionLimits, Entry
 from graphql_api.server.flow_control import client_of
 from graphql_api.server.uvicorn_http import StreamingProtocol
 
@@ -41,7 +41,7 @@ class HandshakeProtocols:
     """
 
     make_next: Callable[[], StreamingProtocol]
-    admission: Admission
+    admission: ConnectionLimits
     server_state: ServerState
     context: ssl.SSLContext
     timeout_s: float

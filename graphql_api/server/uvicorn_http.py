@@ -2,8 +2,8 @@
 
 What it adds to uvicorn's, besides what `flow_control` does:
 
-- An `Admission` decides which connections are let in. One that is refused is answered at its first
-  request, so that a page of an allowed origin can read why; when many are refused, at once.
+- `ConnectionLimits` decide which connections are let in. One that is refused is answered at its
+  first request, so that a page of an allowed origin can read why; when many are refused, at once.
 - The head and the trailers of a request, of which uvicorn keeps everything, are limited, and a
   request must have come as a whole within `request_timeout_s`; uvicorn would wait for ever.
 - What comes behind a request that is not answered yet waits for its answer: another request, the
@@ -37,7 +37,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from graphql_api.execution.sink import EXTENSION
 from graphql_api.limits.answer_memory import Answers
-from graphql_api.limits.connection_limits import LIMITED, Admission, Entry, SparePlace
+from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits, Entry, SparePlace
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server.flow_control import WatchedConnection
 from graphql_api.server.frames import MAX_DRAINED_BYTES
@@ -74,11 +74,13 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     it, each by its `send`.
     """
 
-    admission: ClassVar[Admission | None] = None
+    admission: ClassVar[ConnectionLimits | None] = None
     answers: ClassVar[Answers] = Answers()
 
     @classmethod
-    def with_admission(cls, admission: Admission, answers: Answers | None = None) -> type[Self]:
+    def with_admission(
+        cls, admission: ConnectionLimits, answers: Answers | None = None
+    ) -> type[Self]:
         """The same class for one server.
 
         Args:

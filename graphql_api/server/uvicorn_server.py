@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.garbage import collect_garbage_seldom
-from graphql_api.limits.connection_limits import Admission
+from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.server.flow_control import Kernel, SocketLimits, ask_kernel
 from graphql_api.server.tls_handshake import HandshakeProtocols
@@ -51,7 +51,7 @@ class Application(Protocol):
         file_watch: Looks at the files that may change, from its start to its end.
     """
 
-    admission: Admission
+    admission: ConnectionLimits
     file_watch: FileWatch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -282,7 +282,7 @@ def _allow_descriptors(connections: int) -> int:
 
 def _config(
     app: ASGIApp,
-    admission: Admission,
+    admission: ConnectionLimits,
     settings: Settings,
     certificate: Certificate | None,
     *,

@@ -184,7 +184,7 @@ async def test_fifty_cycles_of_streaming_and_cutting_leave_nothing(
         await until_no_subscribers(observer)
 
     await cycle()
-    before = held("_Stream", "StreamingProtocol", "RequestResponseCycle", "Hold")
+    before = held("_Stream", "StreamingProtocol", "RequestResponseCycle", "Session")
     for _ in range(50):
         await cycle()
     await until_no_more_is_held_than(before)

@@ -450,7 +450,7 @@ BUGS = (
     Bug(
         "a token's end is not noticed",
         "access: until the token's end",
-        "graphql_api.auth.authenticator:Hold._watch",
+        "graphql_api.auth.authenticator:Session._watch",
         _does_nothing,
     ),
 )

@@ -33,7 +33,7 @@ def handlers_of_signals() -> Iterator[None]:
 
 STUB = """
 import asyncio, contextlib, sys, types
-from graphql_api.limits.connection_limits import Admission
+from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.errors import ConfigurationError, DatabaseRefusedError
 
 async def app(scope, receive, send):
@@ -53,7 +53,7 @@ async def drain(spread_s):
     pass
 
 app.drain = drain
-app.admission = Admission()
+app.admission = ConnectionLimits()
 
 def create_app(given, announce):
     global settings

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from graphql_api.feeds.view import Event
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.server.transport.test_websocket import nothing_left
@@ -46,7 +46,7 @@ async def stalling(running: Running) -> AsyncIterator[Client]:
 async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
     options: dict[str, object], query: str
 ) -> None:
-    limits = Limits(send_timeout_s=0.1, write_buffer_bytes=8192)
+    limits = WebSocketLimits(send_timeout_s=0.1, write_buffer_bytes=8192)
     async with (
         serve(limits=limits, uvicorn_options=options) as server,
         stalling(server) as client,

@@ -25,7 +25,7 @@ from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.websocket import GraphQLTransportWS
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
@@ -174,10 +174,10 @@ class Running:
         return f"ws://127.0.0.1:{self.port}/"
 
 
-PATIENT_LIMITS = Limits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
+PATIENT_LIMITS = WebSocketLimits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
 PATIENT_STREAMS = StreamLimits(close_timeout_s=3600.0)
 """Limits that no client exceeds because a machine is slow."""
-BACKEND_ARGUMENTS = {"access", "documents", "budgets", "clock"}
+BACKEND_ARGUMENTS = {"authenticator", "documents", "budgets", "clock"}
 
 
 @asynccontextmanager

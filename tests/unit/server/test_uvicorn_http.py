@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.server import ServerState
 
-from graphql_api.limits.connection_limits import LIMITED, Admission
+from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server import uvicorn_http
 from graphql_api.server.flow_control import SocketLimits
@@ -43,7 +43,7 @@ class Served:
     ) -> None:
         self._app = app or self._answer
         self._keep_alive_s = keep_alive_s
-        self.admission = Admission()
+        self.admission = ConnectionLimits()
         self._request_timeout_s = request_timeout_s
         self.go = asyncio.Event()
         self.connected = asyncio.Event()
@@ -296,7 +296,7 @@ async def test_request_that_began_behind_another_may_not_take_as_long_as_an_idle
         assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
 
 
-class Refusing(Admission):
+class Refusing(ConnectionLimits):
     """Lets no connection in."""
 
     def connected(self, peer: str | None, connections: int) -> Refusal:
