@@ -1,7 +1,7 @@
-"""A WebSocket on an ASGI server that is not ours: its outlet, and what reads for it.
+"""A WebSocket on an ASGI server that is not ours: its sink, and what reads for it.
 
 Such a server is asked for each message by `receive`, and holds one back while nobody asks. Each
-socket has two tasks, and what `execution.sink.ASGIOutlet` says about slow clients counts here.
+socket has two tasks, and what `execution.sink.ASGISink` says about slow clients counts here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 
 from starlette.types import Receive
 
-from graphql_api.execution.sink import ASGIOutlet
+from graphql_api.execution.sink import ASGISink
 from graphql_api.server.receiver import Receiver
 
 _logger = logging.getLogger(__name__)
@@ -20,8 +20,8 @@ _LOST = 1006, "the connection was lost"
 """The end of a connection without a closing handshake, as RFC 6455, 7.1.5 numbers it."""
 
 
-class ASGIWebSocket(ASGIOutlet):
-    """The outlet of one WebSocket; `serve` does what it is asked for."""
+class ASGIWebSocket(ASGISink):
+    """The sink of one WebSocket; `serve` does what it is asked for."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]

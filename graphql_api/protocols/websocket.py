@@ -27,7 +27,7 @@ from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.messages import SUBPROTOCOL
 from graphql_api.protocols.websocket_connection import Connection
 from graphql_api.protocols.websocket_limits import WebSocketLimits
-from graphql_api.server.receiver import WebSocketOutlet
+from graphql_api.server.receiver import WebSocketSink
 
 
 class GraphQLTransportWS:
@@ -83,19 +83,19 @@ class GraphQLTransportWS:
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if is_ours else None})
         extension = (scope.get("extensions") or {}).get(EXTENSION)
         if extension is not None:
-            outlet: WebSocketOutlet = extension["outlet"]
-            extension["attach"](self._connected(scope, outlet))
+            sink: WebSocketSink = extension["sink"]
+            extension["attach"](self._connected(scope, sink))
             return
-        outlet = ASGIWebSocket(
+        sink = ASGIWebSocket(
             send,
             write_buffer_bytes=self.limits.write_buffer_bytes,
             send_timeout_s=self.limits.send_timeout_s,
         )
-        await outlet.serve(self._connected(scope, outlet), receive)
+        await sink.serve(self._connected(scope, sink), receive)
 
-    def _connected(self, scope: Scope, outlet: WebSocketOutlet) -> Connection:
+    def _connected(self, scope: Scope, sink: WebSocketSink) -> Connection:
         connection = Connection(
-            self._backend, self.limits, scope, outlet, tasks=self._tasks, on_end=self._forget
+            self._backend, self.limits, scope, sink, tasks=self._tasks, on_end=self._forget
         )
         self._connections[connection] = None
         connection.begin()

@@ -16,7 +16,7 @@ from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution.operation import RequestError
 from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results
-from graphql_api.execution.sink import Outlet, writable
+from graphql_api.execution.sink import Sink, writable
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBucket, rate_limit_text
 from graphql_api.protocols import messages
@@ -35,7 +35,7 @@ from graphql_api.protocols.graphql_transport_ws import (
 from graphql_api.protocols.messages import SUBPROTOCOL
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema.errors import internal_error
-from graphql_api.server.receiver import LongText, Message, WebSocketOutlet
+from graphql_api.server.receiver import LongText, Message, WebSocketSink
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Connection:
         backend: What stands behind it.
         limits: What it may use.
         scope: The handshake's, as ASGI has it.
-        outlet: The server's side of the socket, whose handshake has been accepted.
+        sink: The server's side of the socket, whose handshake has been accepted.
         tasks: Own the tasks of the socket.
         on_end: Called once nothing of the socket is left.
     """
@@ -79,7 +79,7 @@ class Connection:
         "_tasks",
         "_traffic",
         "budget",
-        "outlet",
+        "sink",
     )
 
     def __init__(
@@ -87,7 +87,7 @@ class Connection:
         backend: Backend,
         limits: WebSocketLimits,
         scope: Scope,
-        outlet: WebSocketOutlet,
+        sink: WebSocketSink,
         *,
         tasks: asyncio.TaskGroup,
         on_end: Callable[[Connection], None],
@@ -96,7 +96,7 @@ class Connection:
         self._limits = limits
         self._tasks = tasks
         self._on_end = on_end
-        self.outlet = outlet
+        self.sink = sink
         self._traffic = backend.traffic
         self._began_at_s = backend.clock()
         self._client: tuple[str, int] = scope.get("client") or ("somewhere", 0)
@@ -142,7 +142,7 @@ class Connection:
 
     def abort(self) -> None:
         """Free everything, and drop the socket."""
-        self.outlet.abort()
+        self.sink.abort()
         self._end(None)
 
     def _end(self, last_word: Close | None) -> None:
@@ -164,7 +164,7 @@ class Connection:
             stop()
         if last_word is not None:
             timeout_s = self._limits.close_timeout_s
-            self.outlet.close(int(last_word.code), last_word.reason, timeout_s)
+            self.sink.close(int(last_word.code), last_word.reason, timeout_s)
 
     def lost(self, code: int, reason: str) -> None:
         """The socket is over; as a receiver has it."""
@@ -174,7 +174,7 @@ class Connection:
         self._traffic.closes[int(end.code)] += 1
         host, port = self._client
         lasted_s = round(self._backend.clock() - self._began_at_s, 3)
-        because = self.outlet.lost_because or end.reason
+        because = self.sink.lost_because or end.reason
         log.info(
             "the WebSocket of %s port %d ended after %g s: %d %r",
             host,
@@ -216,7 +216,7 @@ class Connection:
             self._messages.append(message)
             return
         self._messages = [message]
-        self.outlet.pause_reading()
+        self.sink.pause_reading()
         self._reader = self._create_task(self._read(self._messages), "WebSocket reader")
 
     async def _read(self, messages: list[Message]) -> None:
@@ -234,13 +234,13 @@ class Connection:
                 # One that has used its budget is not listened to, either.
                 await self.budget.settle()
                 # A client that asks for more than it takes is not listened to.
-                await writable(self.outlet)
+                await writable(self.sink)
         except Exception as error:  # noqa: BLE001 - it is logged there
             internal_error(error, "a WebSocket connection, which ends")
             self.close(CloseCode.INTERNAL_SERVER_ERROR, "Internal server error")
         finally:
             self._messages = self._reader = None
-            self.outlet.resume_reading()
+            self.sink.resume_reading()
 
     def _take(self, message: Message) -> Action | None:
         self._traffic.messages_received += 1
@@ -290,7 +290,7 @@ class Connection:
         if not self._is_ending:
             self._stop_init_timer()
             self._scope = None
-            self.outlet.accept_long_texts()
+            self.sink.accept_long_texts()
             self._reply(self._protocol.acknowledge())
             self._session = self._backend.authenticator.session(principal, self._forbid)
         return None
@@ -395,7 +395,7 @@ class Connection:
     def _write_text(self, text: bytes) -> None:
         self._traffic.messages_sent += 1
         self._traffic.bytes_sent += len(text)
-        self.outlet.write_text(text)
+        self.sink.write_text(text)
 
 
 class _Responder:
@@ -409,8 +409,8 @@ class _Responder:
         self.framing = Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
 
     @property
-    def outlet(self) -> Outlet:
-        return self._connection.outlet
+    def sink(self) -> Sink:
+        return self._connection.sink
 
     @property
     def budget(self) -> ClientBudget:

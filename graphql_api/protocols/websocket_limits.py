@@ -21,8 +21,8 @@ class WebSocketLimits:
         operation_burst: How many at once, after a pause.
         max_since: How many cursors a `connection_init` may carry.
         close_timeout_s: How long to wait until the socket takes its last frame.
-        send_timeout_s: How long a client may take nothing, on a server without outlets; on others
-            the outlet's own limit counts.
+        send_timeout_s: How long a client may take nothing, on a server without sinks; on others
+            the sink's own limit counts.
         write_buffer_bytes: How much may wait for a client before it is not writable, the same.
     """
 

@@ -4,7 +4,7 @@ By itself uvicorn has a task switch for each message and client, and sets no lim
 client may take nothing, nor on how much of what it sends is handled at once, or waits. What
 `WatchedConnection` adds to its protocols:
 
-- Outlets put texts into the transport's buffer, and say whether it is too full.
+- Sinks put texts into the transport's buffer, and say whether it is too full.
 - A client that takes nothing for `send_timeout_s` is dropped. Taken is what its side has
   acknowledged (on Linux), so that one which reads slowly but steadily is never dropped.
 - The kernel gets a send buffer of limited size, that it may not hide the stall.
@@ -101,7 +101,7 @@ class StallWatch:
 
 
 class WatchedConnection(asyncio.Protocol):
-    """A base of the two protocols, before uvicorn's own; with their framing it is an `Outlet`."""
+    """A base of the two protocols, before uvicorn's own; with their framing it is an `Sink`."""
 
     # What few connections have must cost the others little, hence the slots, None and ().
     __slots__ = (
@@ -165,29 +165,29 @@ class WatchedConnection(asyncio.Protocol):
             earlier._stop_watch()
             self.pause_writing()
 
-    # What outlets have in common.
+    # What sinks have in common.
 
     @property
     def is_writable(self) -> bool:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         if self.is_closed:
             return False
         return self.transport.get_write_buffer_size() < self.limits.write_buffer_bytes
 
     @property
     def is_closed(self) -> bool:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         return self.transport.is_closing()
 
     def on_writable(self, callback: Callable[[], None]) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         self._callbacks += (callback,)
 
     async def flush(self) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
 
     def abort(self) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         # uvicorn closes a transport again when its connection is lost; a TLS transport then forgets
         # its protocol, and Python 3.11.2 stumbles over that here.
         with suppress(AttributeError):

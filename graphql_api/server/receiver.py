@@ -2,7 +2,7 @@
 
 ```
  WebSocketProtocol ── receive, lost ─────────────────────────────▶ Receiver
-                   ◀─ write_text, close, pause_reading, … (WebSocketOutlet) ──
+                   ◀─ write_text, close, pause_reading, … (WebSocketSink) ──
 ```
 
 The application accepts the handshake by ASGI, and hands over a receiver by the `attach` of the
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol, TypeAlias
 
-from graphql_api.execution.sink import Outlet
+from graphql_api.execution.sink import Sink
 
 
 class LongText(NamedTuple):
@@ -54,7 +54,7 @@ class Receiver(Protocol):
         """
 
 
-class WebSocketOutlet(Outlet, Protocol):
+class WebSocketSink(Sink, Protocol):
     """The server's side of one WebSocket, as the application uses it."""
 
     def accept_long_texts(self) -> None:

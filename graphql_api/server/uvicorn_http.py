@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with an outlet that writes streamed responses to the transport directly.
+"""uvicorn's HTTP protocol, with a sink that writes streamed responses to the transport directly.
 
 What it adds to uvicorn's, besides what `flow_control` does:
 
@@ -68,7 +68,7 @@ class _HeadTooLargeError(Exception):
 
 
 class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
-    """One HTTP connection, which is the outlet of its current response.
+    """One HTTP connection, which is the sink of its current response.
 
     That is: once the application has started a response without a Content-Length, and until it ends
     it, each by its `send`.
@@ -224,11 +224,11 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self.parser.feed_data(head(method, self.url, version, headers))
 
     def on_message_begin(self) -> None:
-        """Offer the outlet to the application, and say which limit the connection is beyond."""
+        """Offer the sink to the application, and say which limit the connection is beyond."""
         super().on_message_begin()
         self._has_begun = True
         self._is_in_head = True
-        extensions: dict[str, dict[object, object]] = {EXTENSION: {"outlet": self}}
+        extensions: dict[str, dict[object, object]] = {EXTENSION: {"sink": self}}
         if self._refusal is not None:
             extensions[LIMITED] = {"refusal": self._refusal}
         elif self._spare is not None:
@@ -464,14 +464,14 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         else:
             self._refuse(refusal)
 
-    # The outlet.
+    # The sink.
 
     def write_text(self, text: bytes) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         if not self.is_closed:
             is_chunked = self._current is None or self._current.is_chunked
             self._write(b"%x\r\n%b\r\n" % (len(text), text) if is_chunked else text)
 
     def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         self.write_text(b"".join(part for middle in middles for part in (prefix, middle, suffix)))

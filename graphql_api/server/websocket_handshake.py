@@ -154,7 +154,7 @@ class Handshake:
             "state": self._state.copy(),
             "extensions": {
                 "websocket.http.response": {},
-                EXTENSION: {"outlet": self._connection, "attach": self._connection.attach},
+                EXTENSION: {"sink": self._connection, "attach": self._connection.attach},
                 UNTIL_LOST: {"call": self._connection.until_lost},
             },
         }

@@ -2,7 +2,7 @@
 
 ```
  bytes ─ FrameReader ─▶ parts ─ IncomingMessage ─▶ message ─▶ Receiver
- transport ◀──────── frames, ready to send ◀──────── WebSocketOutlet
+ transport ◀──────── frames, ready to send ◀──────── WebSocketSink
 ```
 
 - What is written goes to the transport's buffer as whole frames, in one call for many.
@@ -60,7 +60,7 @@ _logger = logging.getLogger(__name__)
 
 
 class WebSocketProtocol(WatchedConnection):
-    """One WebSocket connection, which is its own outlet.
+    """One WebSocket connection, which is its own sink.
 
     uvicorn's HTTP protocol makes it for a handshake, and passes the head of the request at once.
 
@@ -206,7 +206,7 @@ class WebSocketProtocol(WatchedConnection):
             _logger.error("the application has accepted a WebSocket that it does not serve")
             self._fail(Failure(CloseCode.INTERNAL_ERROR, ""))
 
-    # The outlet.
+    # The sink.
 
     @property
     def is_closed(self) -> bool:

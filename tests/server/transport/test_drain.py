@@ -99,7 +99,7 @@ async def test_client_that_takes_nothing_holds_up_nobody() -> None:
     ):
         await client.subscribe(FLOOD)
         await server.toys.wait_for(
-            lambda: any(not c.outlet.is_writable for c in server.app._connections)
+            lambda: any(not c.sink.is_writable for c in server.app._connections)
         )
         closing = asyncio.ensure_future(server.app.close_all())
         assert await healthy.receive() == (1012, "Service restart")
@@ -112,11 +112,11 @@ async def test_uvicorn_ends_connections_that_are_closing_already() -> None:
     async with serve(uvicorn_options=options) as server, stalling(server) as client:
         await client.subscribe(FLOOD)
         (connection,) = server.app._connections
-        outlet = connection.outlet
-        await server.toys.wait_for(lambda: not outlet.is_writable)
+        sink = connection.sink
+        await server.toys.wait_for(lambda: not sink.is_writable)
         close = asyncio.create_task(client.socket.close())
-        await server.toys.wait_for(lambda: outlet.is_closed)
-        assert outlet.transport.get_write_buffer_size() > 0
-        outlet.shutdown()
+        await server.toys.wait_for(lambda: sink.is_closed)
+        assert sink.transport.get_write_buffer_size() > 0
+        sink.shutdown()
         await server.toys.wait_for(lambda: server.app.connections == 0)
         await close

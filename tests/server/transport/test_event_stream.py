@@ -29,9 +29,9 @@ SILENCE = "subscription { silence }"
 QUICK = SocketLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
 LARGE = Row(value=0, text="x" * 100_000)
 
-OUTLET: dict[str, Any] = {}
+SINK: dict[str, Any] = {}
 PLAIN = {"http": "httptools"}
-BOTH = pytest.mark.parametrize("options", [OUTLET, PLAIN], ids=["outlet", "plain"])
+BOTH = pytest.mark.parametrize("options", [SINK, PLAIN], ids=["sink", "plain"])
 
 
 def stream(server: Running, query: str, **arguments: Any) -> Any:

@@ -24,7 +24,7 @@ QUICK = SocketLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_by
 PATIENT = SocketLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
 LARGE = Row(value=0, text="x" * 100_000)
 
-OUTLET = {"ws": WebSocketProtocol.with_limits(QUICK)}
+SINK = {"ws": WebSocketProtocol.with_limits(QUICK)}
 PLAIN = {"ws": "websockets-sansio", "ws_ping_interval": None}
 
 
@@ -41,7 +41,7 @@ async def stalling(running: Running) -> AsyncIterator[Client]:
         client.socket.transport.abort()
 
 
-@pytest.mark.parametrize("options", [OUTLET, PLAIN], ids=["outlet", "plain"])
+@pytest.mark.parametrize("options", [SINK, PLAIN], ids=["sink", "plain"])
 @pytest.mark.parametrize("query", [FLOOD, ROWS, "{ large(size: 10000000) }"])
 async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
     options: dict[str, object], query: str
@@ -75,7 +75,7 @@ async def test_stalled_client_is_sent_no_more_than_its_buffers_hold() -> None:
         await server.broadcaster.scheduler.round()
         assert len(source._events) == before + 1
         (connection,) = server.app._connections
-        assert connection.outlet.transport.get_write_buffer_size() < 300_000
+        assert connection.sink.transport.get_write_buffer_size() < 300_000
 
 
 async def test_stalled_client_does_not_delay_others() -> None:
@@ -114,7 +114,7 @@ async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
             asking.cancel()
         # More than these the buffers do not hold the answers of.
         assert traffic.messages_received - before - turns < 10
-        assert connection.outlet.transport.get_write_buffer_size() < 100_000
+        assert connection.sink.transport.get_write_buffer_size() < 100_000
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what was acknowledged")
@@ -125,16 +125,16 @@ async def test_client_that_reads_slowly_but_steadily_is_never_cut() -> None:
         await client.subscribe(ROWS)
         await server.toys.wait_for(lambda: server.broadcaster.members == 1)
         (connection,) = server.app._connections
-        outlet = connection.outlet
-        outlet.loop = clock = FakeLoop()
+        sink = connection.sink
+        sink.loop = clock = FakeLoop()
         for _ in range(20):
             server.toys.topic.publish(LARGE)
         await server.broadcaster.scheduler.round()
-        assert outlet.transport.get_write_buffer_size() > 0
+        assert sink.transport.get_write_buffer_size() > 0
         sock = client.socket.transport.get_extra_info("socket")
         for _ in range(50):
-            taken = outlet.taken_bytes
-            while outlet.taken_bytes == taken:
+            taken = sink.taken_bytes
+            while sink.taken_bytes == taken:
                 with suppress(BlockingIOError):
                     sock._sock.recv(512)
                 await asyncio.sleep(0)

@@ -35,7 +35,7 @@ from tests.server.transport.toy import (
 )
 
 
-@pytest.fixture(params=[WebSocketProtocol, "websockets-sansio"], ids=["outlet", "plain"])
+@pytest.fixture(params=[WebSocketProtocol, "websockets-sansio"], ids=["sink", "plain"])
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     """A server of ours, and one that any other ASGI server could be."""
     async with serve(uvicorn_options={"ws": request.param}) as running:

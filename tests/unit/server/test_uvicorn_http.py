@@ -18,7 +18,7 @@ from graphql_api.limits.origin_check import Refusal
 from graphql_api.server import uvicorn_http
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.listening import listen, listening
-from graphql_api.server.receiver import Message, WebSocketOutlet
+from graphql_api.server.receiver import Message, WebSocketSink
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.fault.clock import LoopClock, some_steps
@@ -569,12 +569,12 @@ async def test_requests_are_answered_before_what_is_wrong_behind_them(
 class Echo:
     """Sends each text back."""
 
-    def __init__(self, outlet: WebSocketOutlet) -> None:
-        self._outlet = outlet
+    def __init__(self, sink: WebSocketSink) -> None:
+        self._sink = sink
 
     def receive(self, message: Message) -> None:
         assert isinstance(message, str)
-        self._outlet.write_text(message.encode())
+        self._sink.write_text(message.encode())
 
     def lost(self, code: int, reason: str) -> None:
         pass
@@ -587,8 +587,8 @@ async def test_handshake_behind_a_request_becomes_a_socket() -> None:
             return
         await receive()
         await send({"type": "websocket.accept"})
-        extension = scope["extensions"]["graphql_api.outlet"]
-        extension["attach"](Echo(extension["outlet"]))
+        extension = scope["extensions"]["graphql_api.sink"]
+        extension["attach"](Echo(extension["sink"]))
 
     async with serving(app) as (_, reader, writer):
         writer.write(REQUEST + HANDSHAKE)

@@ -212,7 +212,7 @@ class Connection:
         self.scope = scope
         await receive()
         await send({"type": "websocket.accept"})
-        scope["extensions"]["graphql_api.outlet"]["attach"](self)
+        scope["extensions"]["graphql_api.sink"]["attach"](self)
 
     def receive(self, message: Message) -> None:
         self.taken.append(message)
@@ -241,9 +241,9 @@ async def connection() -> AsyncIterator[Connection]:
         yield connection
 
 
-async def test_outlet_is_offered_to_the_application(connection: Connection) -> None:
+async def test_sink_is_offered_to_the_application(connection: Connection) -> None:
     extensions = connection.scope["extensions"]
-    assert extensions["graphql_api.outlet"]["outlet"] is connection.protocol
+    assert extensions["graphql_api.sink"]["sink"] is connection.protocol
     assert "websocket.http.response" in extensions
 
 
@@ -258,18 +258,18 @@ async def test_texts_arrive_as_they_were_written(compression: bool) -> None:
         assert connection.received() == ["a", *(f"({middle})" for middle in middles)]
 
 
-async def test_outlet_is_full_above_the_mark_and_calls_back_when_it_is_empty(
+async def test_sink_is_full_above_the_mark_and_calls_back_when_it_is_empty(
     connection: Connection,
 ) -> None:
-    outlet = connection.protocol
-    outlet.write_text(b"x" * 90)
-    assert outlet.is_writable
-    outlet.write_text(b"x" * 90)
-    assert not outlet.is_writable
+    sink = connection.protocol
+    sink.write_text(b"x" * 90)
+    assert sink.is_writable
+    sink.write_text(b"x" * 90)
+    assert not sink.is_writable
     calls: list[int] = []
-    outlet.on_writable(lambda: calls.append(connection.transport.get_write_buffer_size()))
+    sink.on_writable(lambda: calls.append(connection.transport.get_write_buffer_size()))
     connection.transport.drain(100)
-    assert outlet.is_writable
+    assert sink.is_writable
     assert calls == []
     connection.transport.drain(100)
     assert calls == [0]
@@ -329,7 +329,7 @@ async def test_client_that_answers_no_ping_is_dead(connection: Connection) -> No
     assert connection.transport.is_closing()
 
 
-async def test_close_ends_the_outlet(connection: Connection) -> None:
+async def test_close_ends_the_sink(connection: Connection) -> None:
     connection.protocol.close(1000, "", 1)
     assert connection.protocol.is_closed
     connection.protocol.write_text(b"late")
