@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql client test test-long simulate simulate-bugs bench soak attack fuzz check format schema lock clean
+.PHONY: help serve graphiql client test test-long newest simulate simulate-bugs bench soak attack fuzz check format schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,15 @@ test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database re
 
 test-long: $(VENV)/.dev ## run the tests that take long
 	@$(VENV)/bin/pytest -m long $(ARGS)
+
+NEWEST = uvicorn starlette websockets
+newest: $(VENV)/.dev ## run the transport's tests on the newest releases of uvicorn, starlette and websockets
+	@$(VENV)/bin/python -m venv --clear $(VENV)/newest
+	@$(VENV)/newest/bin/pip install --quiet --require-hashes --requirement tests/requirements.lock
+	@$(VENV)/newest/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(VENV)/newest/bin/pip install --quiet --no-deps --upgrade $(NEWEST)
+	@$(VENV)/newest/bin/pip list 2>/dev/null | grep -E "^($$(echo $(NEWEST) | tr ' ' '|')) "
+	@$(VENV)/newest/bin/pytest tests/unit/server tests/server/transport tests/conformance $(ARGS)
 
 simulate: $(VENV)/.dev ## run stories on a simulated clock and network; ARGS="--seeds 10000", ARGS="--seed 7"
 	@$(VENV)/bin/python -m tests.simulation $(ARGS)

@@ -3,6 +3,7 @@
 ```
 lifespan ── embedded database (with no --database) ── demo (with --demo)
          ├─ broadcaster, which serves all subscriptions
+         ├─ WebSockets, with the tasks of their operations
          ├─ feeds, one per table
          ├─ file watch: looks at the files of tokens, keys and certificates
          └─ store, for mutations
@@ -26,7 +27,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from graphql_api import demo, sample
-from graphql_api.auth.authenticator import Access
+from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
 from graphql_api.auth.principal import Principal, Verifier
 from graphql_api.auth.tokens import Tokens
@@ -47,9 +48,9 @@ from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.garbage import leave_out_what_stays
 from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.javascript import client_routes
-from graphql_api.limits.connection_limits import Admission, AdmissionMiddleware
+from graphql_api.limits.connection_limits import ConnectionLimits, ConnectionLimitsMiddleware
 from graphql_api.limits.cpu_budget import CPUBudgets, charge_new_tasks
-from graphql_api.limits.origin_check import Guard, GuardMiddleware
+from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
 from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.live import live_routes
@@ -61,7 +62,7 @@ from graphql_api.protocols.cors import CrossOrigin, CrossOriginMiddleware
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.websocket import GraphQLTransportWS
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
@@ -95,9 +96,9 @@ class Application(Starlette):
         http: GraphQLHTTP,
         websocket: GraphQLTransportWS,
         probes: Probes,
-        guard: Guard,
+        guard: OriginCheck,
         cross_origin: CrossOrigin,
-        admission: Admission,
+        admission: ConnectionLimits,
         file_watch: FileWatch,
     ) -> None:
         self.admission = admission
@@ -122,8 +123,8 @@ class Application(Starlette):
         super().__init__(
             routes=routes,
             middleware=[
-                Middleware(AdmissionMiddleware, admission=admission),
-                Middleware(GuardMiddleware, guard=guard, probes=(HEALTH, READINESS)),
+                Middleware(ConnectionLimitsMiddleware, admission=admission),
+                Middleware(OriginCheckMiddleware, guard=guard, probes=(HEALTH, READINESS)),
             ],
             lifespan=lambda _: services,
         )
@@ -189,15 +190,15 @@ def create_app(
         execution_context_class=QueryExecutor,
     )
     documents = _documents(settings, schema, limits)
-    access = make_access(settings, machine)
+    authenticator = make_authenticator(settings, machine)
     broadcaster = Broadcaster(clock=machine.monotonic_s)
-    guard = Guard.of(
+    guard = OriginCheck.of(
         bound_hosts=settings.host,
         allow_hosts=settings.allow_host,
         allow_origins=settings.allow_origin,
     )
     cross_origin = CrossOrigin(guard.origins)
-    admission = Admission(
+    admission = ConnectionLimits(
         max_connections=settings.max_connections,
         max_per_address=settings.max_connections_per_address,
         trusted_proxies=settings.trusted_proxy,
@@ -231,7 +232,7 @@ def create_app(
         make_context=context,
         traffic=broadcaster.traffic,
         documents=documents,
-        access=access,
+        authenticator=authenticator,
         budgets=budgets,
         clock=machine.monotonic_s,
     )
@@ -247,7 +248,7 @@ def create_app(
     )
     websocket = GraphQLTransportWS(
         backend,
-        limits=Limits(
+        limits=WebSocketLimits(
             connection_init_timeout_s=settings.connection_init_timeout_s,
             max_subscriptions=settings.max_subscriptions,
             max_queries=settings.max_queries,
@@ -258,12 +259,13 @@ def create_app(
         ),
     )
     file_watch = FileWatch()
-    file_watch.add(access.refresh)
+    file_watch.add(authenticator.refresh)
     services = Services(
         settings,
         machine,
         url=url,
         broadcaster=broadcaster,
+        websocket=websocket,
         file_watch=file_watch,
         announce=announce or _log_lines,
     )
@@ -277,7 +279,7 @@ def create_app(
             broadcaster,
             websocket,
             http.streams,
-            access,
+            authenticator,
             ready_stale_s=settings.ready_stale_s,
         ),
         guard=guard,
@@ -299,7 +301,7 @@ def _documents(settings: Settings, schema: APISchema, limits: DocumentLimits) ->
     )
 
 
-def make_access(settings: Settings, machine: Machine | None = None) -> Access:
+def make_authenticator(settings: Settings, machine: Machine | None = None) -> Authenticator:
     """What decides whom to serve.
 
     Raises:
@@ -326,7 +328,7 @@ def make_access(settings: Settings, machine: Machine | None = None) -> Access:
         verifiers.append(WatchedFile(settings.jwt_jwks, parse, name="JWKS file"))
     machine = machine or Machine()
     refusals = RefusalLog(clock=machine.monotonic_s)
-    return Access(verifiers, clock=machine.epoch_s, refusals=refusals)
+    return Authenticator(verifiers, clock=machine.epoch_s, refusals=refusals)
 
 
 class Services:
@@ -343,6 +345,7 @@ class Services:
         *,
         url: DatabaseURL | None,
         broadcaster: Broadcaster,
+        websocket: GraphQLTransportWS,
         file_watch: FileWatch,
         announce: Announce,
     ) -> None:
@@ -350,6 +353,7 @@ class Services:
         self._machine = machine
         self._url = url
         self._broadcaster = broadcaster
+        self._websocket = websocket
         self._file_watch = file_watch
         self._announce = announce
         self._stack = AsyncExitStack()
@@ -376,6 +380,7 @@ class Services:
             store = RethinkStore(url, timeouts=self._timeouts)
             self._store = await stack.enter_async_context(store)
             await stack.enter_async_context(self._broadcaster)
+            await stack.enter_async_context(self._websocket)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
             self._spawn(stack, tasks, self._file_watch.run(), "file watch")

@@ -82,9 +82,10 @@ def _serve(flags: Flags) -> int:
     settings = load(Settings, flags)
     _log_at(settings)
     from graphql_api.server import uvicorn_server as server
+    from graphql_api.server.listening import listening
 
-    listening = server.listening(settings.host, settings.port, ipv6_only=settings.ipv6_only)
-    with naming_as_given(Settings, flags), listening as listeners:
+    sockets = listening(settings.host, settings.port, ipv6_only=settings.ipv6_only)
+    with naming_as_given(Settings, flags), sockets as listeners:
         from graphql_api.app import create_app
 
         port = listeners[0].getsockname()[1]
@@ -109,7 +110,7 @@ async def _run_embedded(settings: EmbeddedSettings) -> None:
 
     from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
     from graphql_api.errors import ConfigurationError
-    from graphql_api.server.uvicorn_server import listening_failed
+    from graphql_api.server.listening import listening_failed
     from graphql_api.startup import embedded_lines, in_url
 
     stop = asyncio.Event()

@@ -37,7 +37,6 @@ def logging_config(level: LogLevel, log_format: LogFormat = "plain") -> dict[str
         "filters": {
             "not_said_twice": {"()": _NotSaidTwice},
             "no_cancellation": {"()": _NoCancellation},
-            "no_url": {"()": _NoURL},
             "no_flood": {"()": NoFlood},
         },
         "handlers": {
@@ -47,7 +46,6 @@ def logging_config(level: LogLevel, log_format: LogFormat = "plain") -> dict[str
                 "filters": [
                     "not_said_twice",
                     "no_cancellation",
-                    "no_url",
                     *(() if level == "debug" else ("no_flood",)),
                 ],
             }
@@ -106,13 +104,6 @@ class _NoCancellation(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         return not (record.name == "uvicorn.error" and isinstance(error, asyncio.CancelledError))
-
-
-class _NoURL(logging.Filter):
-    """Drops uvicorn's remarks on handshakes, which hold the whole URL: some put tokens there."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.name == "uvicorn.error" and '"WebSocket %s"' in str(record.msg))
 
 
 class NoFlood(logging.Filter):

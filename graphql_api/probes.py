@@ -9,7 +9,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from graphql_api.auth.authenticator import Access
+from graphql_api.auth.authenticator import Authenticator
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.feeds.events import FeedStatus
@@ -38,7 +38,7 @@ class Probes:
         broadcaster: The server's.
         websocket: The server's.
         streams: The server's.
-        access: Decides who may have the metrics.
+        authenticator: Decides who may have the metrics.
         ready_stale_s: How long a feed may be stale before clients had better go elsewhere.
     """
 
@@ -48,12 +48,12 @@ class Probes:
         broadcaster: Broadcaster,
         websocket: GraphQLTransportWS,
         streams: EventStreams,
-        access: Access,
+        authenticator: Authenticator,
         *,
         ready_stale_s: float,
     ) -> None:
         self._feeds = feeds
-        self._access = access
+        self._authenticator = authenticator
         self._ready_stale_s = ready_stale_s
         self._broadcaster = broadcaster
         self._websocket = websocket
@@ -80,7 +80,7 @@ class Probes:
         the token's scopes allow to read the table.
         """
         try:
-            principal = self._access.principal(request.scope)
+            principal = self._authenticator.principal(request.scope)
         except UnauthenticatedError as error:
             return PlainTextResponse(f"{error}\n", 401, {"www-authenticate": "Bearer"})
         feeds = [

@@ -1,9 +1,9 @@
 """Who may use the server, and until when.
 
 ```
- authorization ──▶ bearer token ──▶ Access ──▶ Principal ──▶ Hold, while a connection lasts
-                                      ▲                        │
-               token file, JWT keys ──┘   expired, revoked ────┴──▶ the connection is ended
+ authorization ──▶ bearer token ─▶ Authenticator ─▶ Principal ─▶ Session, while a connection lasts
+                                      ▲                            │
+               token file, JWT keys ──┘   expired, revoked ────────┴──▶ the connection is ended
 ```
 """
 
@@ -47,7 +47,7 @@ OnEnd: TypeAlias = Callable[[str], object]
 """Ends a connection, for the reason that it is told; called once at most, and must not raise."""
 
 
-class Access:
+class Authenticator:
     """Decides who is served. Without verifiers, that is everybody, for whatever they want.
 
     Args:
@@ -69,13 +69,13 @@ class Access:
         self._clock = clock
         self._call_later = call_later
         self._refusals = RefusalLog() if refusals is None else refusals
-        self._holds: dict[Hold, None] = {}  # in order
+        self._sessions: dict[Session, None] = {}  # in order
         self._grants = self._current_grants()
 
     @property
-    def holds(self) -> int:
+    def sessions(self) -> int:
         """How many connections there are."""
-        return len(self._holds)
+        return len(self._sessions)
 
     async def admit(self, scope: ASGIScope, payload: Members | None) -> Principal:
         """The principal of a WebSocket, by its handshake and its `connection_init`.
@@ -104,16 +104,16 @@ class Access:
             self._refusals.refused(host, error.for_log)
             raise
 
-    def hold(self, principal: Principal, on_end: OnEnd) -> Hold:
+    def session(self, principal: Principal, on_end: OnEnd) -> Session:
         """Keep a connection for as long as its principal's credentials are valid.
 
-        Whoever holds it releases it when the connection is over.
+        Its owner releases it when the connection is over.
         """
         call_later = self._call_later or asyncio.get_running_loop().call_later
-        hold = Hold(self._holds, principal, on_end, self._clock, call_later)
-        if self._is_withdrawn(hold):  # since its token was looked at
-            hold.end(_REVOKED)
-        return hold
+        session = Session(self._sessions, principal, on_end, self._clock, call_later)
+        if self._is_withdrawn(session):  # since its token was looked at
+            session.end(_REVOKED)
+        return session
 
     def refresh(self, spare: SpareDescriptor | None = None) -> None:
         """Read the files that have changed, and end the connections whose grant is withdrawn.
@@ -126,9 +126,9 @@ class Access:
         if not any(changes):
             return
         self._grants = self._current_grants()
-        revoked = [hold for hold in self._holds if self._is_withdrawn(hold)]
-        for hold in revoked:
-            hold.end(_REVOKED)
+        revoked = [session for session in self._sessions if self._is_withdrawn(session)]
+        for session in revoked:
+            session.end(_REVOKED)
         if revoked:
             log.info("ended %d connections whose tokens have been revoked", len(revoked))
 
@@ -136,8 +136,8 @@ class Access:
         nothing: frozenset[Hashable] = frozenset()
         return nothing.union(*(verifier.value.grants for verifier in self._verifiers))
 
-    def _is_withdrawn(self, hold: Hold) -> bool:
-        return bool(self._verifiers) and hold.principal.grant not in self._grants
+    def _is_withdrawn(self, session: Session) -> bool:
+        return bool(self._verifiers) and session.principal.grant not in self._grants
 
     def _verify(self, token: str) -> Principal:
         reasons: list[str] = []
@@ -151,39 +151,39 @@ class Access:
         )
 
 
-class Hold:
-    """A connection, from the moment when its client is known. `Access.hold` makes it."""
+class Session:
+    """A connection, from the moment when its client is known. `Authenticator.session` makes it."""
 
-    __slots__ = ("_call_later", "_clock", "_holds", "_on_end", "_timer", "principal")
+    __slots__ = ("_call_later", "_clock", "_on_end", "_sessions", "_timer", "principal")
 
     def __init__(
         self,
-        holds: dict[Hold, None],
+        sessions: dict[Session, None],
         principal: Principal,
         on_end: OnEnd,
         clock: Callable[[], float],
         call_later: CallLater,
     ) -> None:
-        self._holds = holds
+        self._sessions = sessions
         self._on_end = on_end
         self._clock = clock
         self._call_later = call_later
         self._timer: Timer | None = None
         self.principal = principal
-        holds[self] = None
+        sessions[self] = None
         if principal.expires_at_s is not None:
             self._watch()
 
     def release(self) -> None:
         """Nothing is to be ended any more; does nothing the second time."""
-        self._holds.pop(self, None)
+        self._sessions.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def end(self, reason: str) -> None:
         """End the connection, unless that is over."""
-        if self in self._holds:
+        if self in self._sessions:
             self.release()
             self._on_end(reason)
 

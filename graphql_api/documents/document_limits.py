@@ -33,27 +33,17 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLCompositeType,
     GraphQLError,
-    GraphQLInterfaceType,
-    GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
-    VariableNode,
-    get_named_type,
-    is_composite_type,
 )
 
-from graphql_api.documents.value_count import ValueCount
+from graphql_api.documents.operation_cost import INTROSPECTION_TYPES, CostCount, fragments
 
 LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
-
-_PAGE_SIZE = "limit"
-_INTROSPECTION_TYPES = {"__schema": "__Schema", "__type": "__Type"}
 
 MAX_INTROSPECTION_LEVELS = 30
 MAX_INTROSPECTION_COMPARISONS = 20_000
@@ -131,7 +121,7 @@ def check_cost(
     """The error of an operation that costs too much; its document is valid."""
     root = schema.get_root_type(operation.operation)
     assert root is not None, "the document is valid"
-    counting = _Counting(schema, document, operation, variables, limits.max_values)
+    counting = CostCount(schema, document, operation, variables, limits.max_values)
     cost = counting.of(operation.selection_set, root)
     if cost.introspection > MAX_INTROSPECTION_FIELDS:
         return _introspection_exceeded(
@@ -188,7 +178,7 @@ class _Measuring:
     """Measures a syntax tree; never descends deeper than is allowed, nor twice into a fragment."""
 
     def __init__(self, document: DocumentNode, max_depth: int) -> None:
-        self._fragments = _fragments(document)
+        self._fragments = fragments(document)
         self._shapes: dict[tuple[str, bool], _Shape] = {}
         self._max_depth = max_depth
 
@@ -243,7 +233,7 @@ class _Measuring:
 
 
 def _is_introspection(selection: SelectionNode) -> bool:
-    return isinstance(selection, FieldNode) and selection.name.value in _INTROSPECTION_TYPES
+    return isinstance(selection, FieldNode) and selection.name.value in INTROSPECTION_TYPES
 
 
 class _Comparing:
@@ -251,7 +241,7 @@ class _Comparing:
 
     def __init__(self, document: DocumentNode) -> None:
         self._document = document
-        self._fragments = _fragments(document)
+        self._fragments = fragments(document)
         self.left = 0
         """How many comparisons are left of those allowed, without introspection's."""
 
@@ -317,109 +307,3 @@ class _Comparing:
 def _pairs(number: int) -> int:
     """How many pairs so many make."""
     return number * (number - 1) // 2
-
-
-class _Cost(NamedTuple):
-    fields: int = 0
-    introspection: int = 0
-    values: int = 0
-
-    def plus(self, other: _Cost) -> _Cost:
-        return _Cost(*map(sum, zip(self, other, strict=True)))
-
-    def times(self, number: int) -> _Cost:
-        return _Cost(*(number * part for part in self))
-
-
-class _Counting:
-    """Counts what a valid operation may resolve."""
-
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        variables: Mapping[str, Any],
-        max_values: int,
-    ) -> None:
-        self._schema = schema
-        self._fragments = _fragments(document)
-        self._values = ValueCount(variables, max_values)
-        self._cost_of_fragment: dict[str, _Cost] = {}
-        self._variables = {**dict(_defaults(operation)), **variables}
-
-    def of(self, selection_set: SelectionSetNode, parent: GraphQLCompositeType) -> _Cost:
-        """The cost of a selection set on a type."""
-        cost = _Cost()
-        for selection in selection_set.selections:
-            if isinstance(selection, FragmentSpreadNode):
-                cost = cost.plus(self._of_fragment(selection.name.value))
-            elif isinstance(selection, FieldNode):
-                cost = cost.plus(self._of_field(selection, parent))
-            elif isinstance(selection, InlineFragmentNode):
-                condition = selection.type_condition
-                inner = parent if condition is None else self._type(condition.name.value)
-                cost = cost.plus(self.of(selection.selection_set, inner))
-        return cost
-
-    def _of_field(self, field: FieldNode, parent: GraphQLCompositeType) -> _Cost:
-        own = _Cost(fields=1, values=self._values.of_arguments(field))
-        if field.selection_set is None or not isinstance(
-            parent, GraphQLObjectType | GraphQLInterfaceType
-        ):
-            return own
-        definition = parent.fields.get(field.name.value)
-        if definition is None:
-            below = self.of(field.selection_set, self._type(_INTROSPECTION_TYPES[field.name.value]))
-            return own.plus(_Cost(introspection=below.fields))
-        inner = get_named_type(definition.type)
-        assert is_composite_type(inner), "the document is valid"
-        times = 1
-        if _PAGE_SIZE in definition.args:
-            times = self._page_size(field, definition.args[_PAGE_SIZE].default_value)
-        return own.plus(self.of(field.selection_set, inner).times(times))
-
-    def _page_size(self, field: FieldNode, default: object) -> int:
-        size = default
-        for argument in field.arguments or ():
-            if argument.name.value == _PAGE_SIZE:
-                value = argument.value
-                if isinstance(value, VariableNode):
-                    size = self._variables.get(value.name.value, default)
-                    if isinstance(size, float) and size.is_integer():
-                        size = int(size)  # JSON has no integers: GraphQL takes 3.0 for 3
-                elif isinstance(value, IntValueNode):
-                    size = _int(value)
-        # What is no number is an error when the operation is executed; a negative one too.
-        return max(size, 0) if isinstance(size, int) else 1
-
-    def _of_fragment(self, name: str) -> _Cost:
-        known = self._cost_of_fragment.get(name)
-        if known is None:
-            fragment = self._fragments[name]
-            inner = self._type(fragment.type_condition.name.value)
-            known = self._cost_of_fragment[name] = self.of(fragment.selection_set, inner)
-        return known
-
-    def _type(self, name: str) -> GraphQLCompositeType:
-        found = self._schema.get_type(name)
-        assert is_composite_type(found), "the document is valid"
-        return found
-
-
-def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
-    return {
-        definition.name.value: definition
-        for definition in document.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
-
-
-def _defaults(operation: OperationDefinitionNode) -> Iterator[tuple[str, int]]:
-    for definition in operation.variable_definitions or ():
-        if isinstance(definition.default_value, IntValueNode):
-            yield definition.variable.name.value, _int(definition.default_value)
-
-
-def _int(node: IntValueNode) -> int:
-    return int(node.value[:20])  # a longer one is no Int, and only its length would cost

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
-from graphql_api.embedded import deep
+from graphql_api.embedded.constants import LONGEST_FOLDED_ARRAY, NotConstantError, constant
 from graphql_api.embedded.datum import (
-    REQL_TYPE,
     Datum,
     Document,
     type_name,
@@ -24,6 +23,7 @@ from graphql_api.embedded.datum import (
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.environment import Env, Term
 from graphql_api.embedded.errors import Backtrace, ReqlError, compile_error
+from graphql_api.embedded.global_optargs import GLOBAL_OPTARGS
 from graphql_api.embedded.pseudo_types import from_json, sanitized
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.term import (
@@ -35,12 +35,7 @@ from graphql_api.embedded.term import (
 from graphql_api.embedded.values import Function, Value, to_datum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from graphql_api.embedded.term import TermSpec
-
-# Longer arrays of constants are checked against `array_limit` element by element when they run.
-_LONGEST_FOLDED_ARRAY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +171,10 @@ def _compile_operation(
     scope: _Scope,
 ) -> Term:
     type_ = spec.type
-    if type_ == TermType.MAKE_ARRAY and len(raw_arguments) <= _LONGEST_FOLDED_ARRAY:
+    if type_ == TermType.MAKE_ARRAY and len(raw_arguments) <= LONGEST_FOLDED_ARRAY:
         try:
-            return Constant(type_, path, [_constant(raw) for raw in raw_arguments])
-        except _NotConstantError:
+            return Constant(type_, path, [constant(raw) for raw in raw_arguments])
+        except NotConstantError:
             pass
     first = scope.inside(type_, writes_legal=scope.writes_legal)
     other = scope.inside(type_, writes_legal=scope.writes_legal and not spec.forbids_writes)
@@ -202,62 +197,6 @@ def _compile_operation(
     return kind(spec, path, arguments, optargs, sources=raw_arguments, splices=splices)
 
 
-class _NotConstantError(Exception):
-    """The JSON holds a term whose value is only known when it runs."""
-
-
-def _constant(raw: object) -> Datum:
-    """Return the datum that JSON stands for if no term but arrays and objects is in it.
-
-    Documents are constants almost always: folding them makes inserts of thousands fast.
-
-    Raises:
-        _NotConstantError: There is.
-    """
-    try:
-        return _fold(raw)
-    except RecursionError:
-        return deep.fold(raw, _constant_parts, _constant_of)
-
-
-def _constant_parts(raw: object) -> Iterable[object] | None:
-    if isinstance(raw, dict):
-        return raw.values()
-    return raw[1] if _is_constant_array(raw) else None
-
-
-def _constant_of(raw: object, parts: list[Datum]) -> Datum:
-    if isinstance(raw, dict):
-        if REQL_TYPE in raw:
-            raise _NotConstantError
-        return dict(zip(raw, parts, strict=True))
-    return parts if _is_constant_array(raw) else _fold(raw)
-
-
-def _is_constant_array(raw: object) -> TypeGuard[tuple[int, list[object]]]:
-    return (
-        isinstance(raw, list)
-        and len(raw) == 2
-        and raw[0] == TermType.MAKE_ARRAY
-        and isinstance(raw[1], list)
-        and len(raw[1]) <= _LONGEST_FOLDED_ARRAY
-    )
-
-
-def _fold(raw: object) -> Datum:
-    if raw is None or isinstance(raw, (str, bool)):
-        return raw
-    if isinstance(raw, dict):
-        if REQL_TYPE in raw:
-            raise _NotConstantError  # it may be invalid, which is an error of the run
-        return {name: _fold(item) for name, item in raw.items()}
-    if isinstance(raw, list):
-        if not _is_constant_array(raw):
-            raise _NotConstantError
-        return [_fold(item) for item in raw[1]]
-    return from_json(raw)
-
-
 def _compile_datum(raw: object, path: Backtrace) -> Term:
     try:
         return Constant(TermType.DATUM, path, from_json(raw))
@@ -267,8 +206,8 @@ def _compile_datum(raw: object, path: Backtrace) -> Term:
 
 def _compile_object(raw: dict[str, object], path: Backtrace, scope: _Scope) -> Term:
     try:
-        return Constant(TermType.MAKE_OBJ, path, _constant(raw))
-    except _NotConstantError:
+        return Constant(TermType.MAKE_OBJ, path, constant(raw))
+    except NotConstantError:
         pass
     inner = scope.inside(TermType.MAKE_OBJ, writes_legal=scope.writes_legal)
     fields = {name: _compile(item, (*path, name), inner) for name, item in raw.items()}
@@ -389,81 +328,6 @@ class _FunctionTerm(Term):
 
 _SPECIAL = frozenset(
     {TermType.DATUM, TermType.MAKE_OBJ, TermType.VAR, TermType.IMPLICIT_VAR, TermType.FUNC}
-)
-
-GLOBAL_OPTARGS = frozenset(
-    [
-        "_EVAL_FLAGS_",
-        "_NO_RECURSE_",
-        "_SHORTCUT_",
-        "array_limit",
-        "attempts",
-        "auth",
-        "base",
-        "binary_format",
-        "changefeed_queue_size",
-        "conflict",
-        "data",
-        "db",
-        "default",
-        "default_timezone",
-        "dry_run",
-        "durability",
-        "emergency_repair",
-        "emit",
-        "fill",
-        "final_emit",
-        "first_batch_scaledown_factor",
-        "float",
-        "geo",
-        "geo_system",
-        "group_format",
-        "header",
-        "identifier_format",
-        "ignore_write_hook",
-        "include_initial",
-        "include_offsets",
-        "include_states",
-        "include_types",
-        "index",
-        "interleave",
-        "ordered",
-        "left_bound",
-        "max_batch_bytes",
-        "max_batch_rows",
-        "max_batch_seconds",
-        "max_dist",
-        "max_results",
-        "method",
-        "min_batch_rows",
-        "multi",
-        "non_atomic",
-        "nonvoting_replica_tags",
-        "noreply",
-        "num_vertices",
-        "overwrite",
-        "page",
-        "page_limit",
-        "params",
-        "primary_key",
-        "primary_replica_tag",
-        "profile",
-        "read_mode",
-        "redirects",
-        "replicas",
-        "result_format",
-        "return_changes",
-        "return_vals",
-        "right_bound",
-        "shards",
-        "squash",
-        "time_format",
-        "timeout",
-        "unit",
-        "use_outdated",
-        "verify",
-        "wait_for",
-    ]
 )
 
 

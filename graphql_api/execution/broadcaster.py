@@ -1,15 +1,15 @@
 """One event, many subscribers: executed and encoded once, written to each client by a plain loop.
 
 ```
- source ──wake──▶ scheduler ──turn──▶ pull ─▶ the group's payload ─▶ outlet
+ source ──wake──▶ scheduler ──turn──▶ pull ─▶ the group's payload ─▶ sink
    ▲                  ▲                        (made for the first)     │
    │                  └──────────────── empty again ◀─── too full ◀─────┘
    └ merges, while nothing is pulled
 ```
 
 A member is a subscription being served. It has no task: when its source has something for it, it
-waits for its turn in the scheduler. A member whose outlet is too full is left alone until the
-outlet is empty; the member's source merges until then, so nothing piles up here.
+waits for its turn in the scheduler. A member whose sink is too full is left alone until the
+sink is empty; the member's source merges until then, so nothing piles up here.
 """
 
 from __future__ import annotations

@@ -254,10 +254,10 @@ class Member:
         group, responder = self._group, self._responder
         if group is None or self._is_awaiting:
             return
-        outlet = responder.outlet
-        if not outlet.is_writable:
+        sink = responder.sink
+        if not sink.is_writable:
             self._is_held_up = True
-            outlet.on_writable(self._go_on)
+            sink.on_writable(self._go_on)
             return
         budget = responder.budget if group.members == 1 else None
         if budget is not None and (wait_s := budget.wait_s):
@@ -275,7 +275,7 @@ class Member:
             budget.spend(budget.clock() - began_s)
         if payloads:
             framing = responder.framing
-            outlet.write_texts(framing.prefix, payloads, framing.suffix)
+            sink.write_texts(framing.prefix, payloads, framing.suffix)
             traffic = group.traffic
             traffic.messages_sent += len(payloads)
             traffic.bytes_sent += sum(map(len, payloads)) + self._around * len(payloads)

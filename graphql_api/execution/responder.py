@@ -8,7 +8,7 @@ from typing import Protocol
 
 from graphql import GraphQLError
 
-from graphql_api.execution.sink import Outlet
+from graphql_api.execution.sink import Sink
 from graphql_api.limits.cpu_budget import ClientBudget
 
 
@@ -31,7 +31,7 @@ class Responder(Protocol):
     """Writes the results of one operation, in the way of its protocol."""
 
     @property
-    def outlet(self) -> Outlet:
+    def sink(self) -> Sink:
         """Where the results go."""
 
     @property

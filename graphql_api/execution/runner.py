@@ -130,7 +130,7 @@ class Results:
         try:
             async with aclosing(self._payloads):
                 async for payload in self._payloads:
-                    await writable(responder.outlet)
+                    await writable(responder.sink)
                     responder.next(payload)
         except RequestError as error:
             responder.fail(error.errors)

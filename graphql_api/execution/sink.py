@@ -1,12 +1,12 @@
 """Where the texts for one client go, without waiting: frames of a WebSocket, or an event stream.
 
-A server of ours gives each connection an outlet as an ASGI extension, `EXTENSION`, which writes to
-the transport directly: see `uvicorn_websocket` and `uvicorn_http`. On any other ASGI server
-`ASGIOutlet` does what can be done with `await send(...)`. Whoever writes need not know which of
+A server of ours gives each connection a sink as an ASGI extension, `EXTENSION`, which writes to
+the transport directly: see `websocket_protocol` and `uvicorn_http`. On any other ASGI server
+`ASGISink` does what can be done with `await send(...)`. Whoever writes need not know which of
 them it is.
 
 Both take what they are given, and say when that becomes too much: whoever has much to send asks
-before whether there is room, and otherwise waits until the outlet is empty again. Small answers may
+before whether there is room, and otherwise waits until the sink is empty again. Small answers may
 be written at any time.
 """
 
@@ -19,12 +19,12 @@ from typing import Never, Protocol
 
 from starlette.types import Message, Scope, Send
 
-EXTENSION = "graphql_api.outlet"
-"""The key in a scope's `extensions`; the value is `{"outlet": Outlet}`."""
+EXTENSION = "graphql_api.sink"
+"""The key in a scope's `extensions`; the value is `{"sink": Sink}`."""
 
 
 WRITE_BUFFER_BYTES = 65_536
-"""How much may wait for a client before its outlet is not writable, by default."""
+"""How much may wait for a client before its sink is not writable, by default."""
 
 
 def took_nothing(timeout_s: float) -> str:
@@ -32,11 +32,11 @@ def took_nothing(timeout_s: float) -> str:
     return f"it took nothing for {timeout_s:g} s"
 
 
-class Outlet(Protocol):
+class Sink(Protocol):
     """Takes the texts for one client, in UTF-8.
 
     Attributes:
-        lost_because: Why the outlet has dropped the connection; empty, if it has not.
+        lost_because: Why the sink has dropped the connection; empty, if it has not.
     """
 
     lost_because: str
@@ -50,7 +50,7 @@ class Outlet(Protocol):
         """Whether nothing that is written now would be sent."""
 
     def on_writable(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called once, as soon as the outlet is empty again, or closed."""
+        """Have `callback` called once, as soon as the sink is empty again, or closed."""
 
     def write_text(self, text: bytes) -> None:
         """Send this text, as a frame of its own on a WebSocket."""
@@ -65,11 +65,11 @@ class Outlet(Protocol):
         """Drop the connection, with all that is unsent."""
 
 
-async def writable(outlet: Outlet) -> None:
-    """Wait until there is room for more, or the outlet is closed."""
-    while not (outlet.is_writable or outlet.is_closed):
+async def writable(sink: Sink) -> None:
+    """Wait until there is room for more, or the sink is closed."""
+    while not (sink.is_writable or sink.is_closed):
         woken = asyncio.Event()
-        outlet.on_writable(woken.set)
+        sink.on_writable(woken.set)
         await woken.wait()
 
 
@@ -83,8 +83,8 @@ def response_message(text: bytes) -> Message:
     return {"type": "http.response.body", "body": text, "more_body": True}
 
 
-class ASGIOutlet:
-    """An outlet on an ASGI server that knows nothing of it.
+class ASGISink:
+    """A sink on an ASGI server that knows nothing of it.
 
     Its texts wait here while `send` does, and nobody sees how much of a text has left: a client
     that takes less than what the server buffers in `send_timeout_s` counts as one that takes
@@ -93,7 +93,7 @@ class ASGIOutlet:
     Args:
         send: The connection's; for texts it is called by `run` only.
         message: Makes the ASGI message that sends a text.
-        write_buffer_bytes: How much may wait before the outlet is not writable.
+        write_buffer_bytes: How much may wait before the sink is not writable.
         send_timeout_s: How long a client may take nothing.
     """
 
@@ -120,15 +120,15 @@ class ASGIOutlet:
 
     @property
     def is_writable(self) -> bool:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         return self._unsent_bytes < self._write_buffer_bytes and not self.is_closed
 
     def on_writable(self, callback: Callable[[], None]) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         self._callbacks.append(callback)
 
     def write_text(self, text: bytes) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         if self.is_closed:
             return
         self._texts.append(text)
@@ -137,16 +137,16 @@ class ASGIOutlet:
         self._emptied.clear()
 
     def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         for middle in middles:
             self.write_text(prefix + middle + suffix)
 
     async def flush(self) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         await self._emptied.wait()
 
     def abort(self) -> None:
-        """As in `Outlet`, as far as possible: what the server holds already may still be sent."""
+        """As in `Sink`, as far as possible: what the server holds already may still be sent."""
         self.is_closed = True
         self._texts.clear()
         self._unsent_bytes = 0
@@ -183,19 +183,19 @@ class ASGIOutlet:
             callback()
 
 
-def outlet_of(
+def sink_of(
     scope: Scope,
     send: Send,
     message: Callable[[bytes], Message] = websocket_message,
     *,
     write_buffer_bytes: int,
     send_timeout_s: float,
-) -> Outlet:
-    """The outlet that the server gives a connection, or an `ASGIOutlet` of these arguments."""
+) -> Sink:
+    """The sink that the server gives a connection, or an `ASGISink` of these arguments."""
     extension = (scope.get("extensions") or {}).get(EXTENSION)
     if extension is not None:
-        outlet: Outlet = extension["outlet"]
-        return outlet
-    return ASGIOutlet(
+        sink: Sink = extension["sink"]
+        return sink
+    return ASGISink(
         send, message, write_buffer_bytes=write_buffer_bytes, send_timeout_s=send_timeout_s
     )

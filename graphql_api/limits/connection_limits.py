@@ -1,9 +1,9 @@
 """Who is let in: so many connections in all, and so many from one address.
 
 ```
- TCP connection ──▶ StreamingProtocol ──▶ Admission.connected: in all, and from its peer
- request        ──▶ AdmissionMiddleware ─▶ Admission.clients: from the client that it names, which
-                                           behind a trusted proxy is another than the peer
+ TCP connection ──▶ StreamingProtocol ──▶ ConnectionLimits.connected: in all, and from its peer
+ request        ──▶ ConnectionLimitsMiddleware ─▶ ConnectionLimits.clients: from the client that
+                    it names, which behind a trusted proxy is another than the peer
 ```
 
 A connection that is refused is told why, and closed: the first few in answer to a request, which a
@@ -42,6 +42,10 @@ _RETRY_AFTER_S = 5
 LIMITED = "graphql_api.limited"
 """The key among an ASGI scope's extensions of a connection that is beyond a limit: it has a
 `refusal`, or None for one that may ask for the probes."""
+
+UNTIL_LOST = "graphql_api.until_lost"
+"""The key among an ASGI scope's extensions of a WebSocket that outlives its ASGI call: the value
+has a member `call`, which has a function called when the connection is lost."""
 
 Leave: TypeAlias = Callable[[], None]
 """Makes room for another; to be called once."""
@@ -139,7 +143,7 @@ def _nothing() -> None:
     pass
 
 
-class Admission:
+class ConnectionLimits:
     """One server's.
 
     Args:
@@ -277,7 +281,7 @@ class Admission:
         )
 
 
-class AdmissionMiddleware:
+class ConnectionLimitsMiddleware:
     """Answers requests beyond a limit by refusals, and passes on the others.
 
     Beyond a limit is an address that has too many under way, and a connection that is one too many
@@ -288,7 +292,7 @@ class AdmissionMiddleware:
         admission: What decides.
     """
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, admission: ConnectionLimits) -> None:
         self._app = app
         self._admission = admission
 
@@ -298,13 +302,18 @@ class AdmissionMiddleware:
             await self._app(scope, receive, send)
             return
         client = scope["client"][0] if scope.get("client") else None
-        limited = (scope.get("extensions") or {}).get(LIMITED)
+        extensions = scope.get("extensions") or {}
+        limited = extensions.get(LIMITED)
         if limited is not None:
             decision: Leave | Refusal = limited["refusal"] or self._spare(scope, client)
         else:
             decision = self._admission.requested(client)
         if isinstance(decision, Refusal):
             await refuse(scope, send, decision)
+            return
+        if UNTIL_LOST in extensions:
+            extensions[UNTIL_LOST]["call"](decision)
+            await self._app(scope, receive, send)
             return
         try:
             await self._app(scope, receive, send)

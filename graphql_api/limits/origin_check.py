@@ -128,7 +128,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class OriginCheck:
     """Which hosts and origins are allowed, beside loopback names and the same origin."""
 
     hosts: frozenset[str] = frozenset()
@@ -137,7 +137,7 @@ class Guard:
     @classmethod
     def of(
         cls, *, bound_hosts: Iterable[str], allow_hosts: Iterable[str], allow_origins: Iterable[str]
-    ) -> Guard:
+    ) -> OriginCheck:
         """The guard that the settings ask for.
 
         Args:
@@ -180,7 +180,7 @@ class Guard:
         return None
 
 
-class GuardMiddleware:
+class OriginCheckMiddleware:
     """Answers the requests that its guard refuses, HTTP and WebSocket, and passes on the others.
 
     A WebSocket is refused during the handshake: nobody gets as far as an open socket.
@@ -193,7 +193,7 @@ class GuardMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, guard: Guard, *, probes: Collection[str] = frozenset()
+        self, app: ASGIApp, guard: OriginCheck, *, probes: Collection[str] = frozenset()
     ) -> None:
         self._app = app
         self._guard = guard

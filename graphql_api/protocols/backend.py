@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from graphql import OperationType
 
-from graphql_api.auth.authenticator import Access
+from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.principal import Principal
 from graphql_api.documents.documents import Document, Documents
 from graphql_api.documents.request import Request
@@ -31,7 +31,7 @@ class Backend:
         make_context: Makes the context of each operation.
         traffic: Where to count what is received and sent.
         documents: The parsed documents.
-        access: Decides who is served, and for how long; everybody, if absent.
+        authenticator: Decides who is served, and for how long; everybody, if absent.
         budgets: How much of the processor each client may use.
         clock: Tells the time, in seconds, for durations.
     """
@@ -40,7 +40,7 @@ class Backend:
     make_context: MakeContext
     traffic: Traffic
     documents: Documents = field(default_factory=Documents)
-    access: Access = field(default_factory=Access)
+    authenticator: Authenticator = field(default_factory=Authenticator)
     budgets: CPUBudgets = field(default_factory=CPUBudgets)
     clock: Callable[[], float] = time.monotonic
 

@@ -26,9 +26,9 @@ from graphql_api.execution import result_json
 from graphql_api.execution.runner import Asked, Results, SharedSubscription, Stop
 from graphql_api.execution.sink import (
     WRITE_BUFFER_BYTES,
-    ASGIOutlet,
-    outlet_of,
+    ASGISink,
     response_message,
+    sink_of,
 )
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import sse
@@ -62,8 +62,8 @@ class StreamLimits:
         keep_alive_s: How often a comment is sent, that proxies do not take a stream for dead.
         retry_s: How long a browser is to wait before it comes again.
         close_timeout_s: How long to wait until the connection takes the end of a stream.
-        send_timeout_s: How long a client may take nothing, on a server without outlets; on others
-            the outlet's own limit counts.
+        send_timeout_s: How long a client may take nothing, on a server without sinks; on others
+            the sink's own limit counts.
         write_buffer_bytes: How much may wait for a client before it is not writable, the same.
     """
 
@@ -106,11 +106,11 @@ class EventStreams:
         """
         stream = _Stream(exchange, budget, self.limits)
         self._streams.add(stream)
-        hold = self._backend.access.hold(principal, lambda _: stream.end())
+        session = self._backend.authenticator.session(principal, lambda _: stream.end())
         try:
             await stream.run(await self._backend.runner.begin(asked))
         finally:
-            hold.release()
+            session.release()
             self._streams.discard(stream)
             if not self._streams:
                 self._empty.set()
@@ -155,7 +155,7 @@ class _Stream:
         self._deadline: asyncio.Timeout | None = None
         self._is_over = False
         self.budget = budget
-        self.outlet = outlet_of(
+        self.sink = sink_of(
             self._scope,
             self._send,
             response_message,
@@ -173,7 +173,7 @@ class _Stream:
 
     def next(self, payload: bytes) -> None:
         """Send one result."""
-        self.outlet.write_text(sse.next_event(payload))
+        self.sink.write_text(sse.next_event(payload))
 
     def fail(self, errors: Sequence[GraphQLError]) -> None:
         """Tell the client what is wrong, and end the response."""
@@ -182,7 +182,7 @@ class _Stream:
 
     def complete(self) -> None:
         """End the response, as the client expects."""
-        self.outlet.write_text(sse.COMPLETE)
+        self.sink.write_text(sse.COMPLETE)
         self.end()
 
     async def _send_all(self, results: Results) -> None:
@@ -201,11 +201,11 @@ class _Stream:
             await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             stack.pop_all()
         if self._scope["method"] == "GET":  # a browser; older clients of graphql-sse fail at it
-            self.outlet.write_text(sse.retry(self._limits.retry_s))
+            self.sink.write_text(sse.retry(self._limits.retry_s))
         async with self._tasks:
             writer = None
-            if isinstance(self.outlet, ASGIOutlet):
-                write = self._write(self.outlet)
+            if isinstance(self.sink, ASGISink):
+                write = self._write(self.sink)
                 writer = self._tasks.create_task(write, name="event stream writer")
             stop: Stop
             if isinstance(begun, SharedSubscription):
@@ -235,8 +235,8 @@ class _Stream:
         return False
 
     def _keep_alive(self) -> None:
-        if self.outlet.is_writable and not self._is_over:
-            self.outlet.write_text(sse.KEEP_ALIVE)
+        if self.sink.is_writable and not self._is_over:
+            self.sink.write_text(sse.KEEP_ALIVE)
 
     async def _gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -247,17 +247,17 @@ class _Stream:
         limit_s = self._limits.close_timeout_s
         try:
             async with asyncio.timeout(limit_s):
-                await self.outlet.flush()
+                await self.sink.flush()
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:  # it takes nothing any more (TimeoutError is an OSError)
-            self.outlet.abort()
+            self.sink.abort()
             with suppress(TimeoutError):
                 async with asyncio.timeout(limit_s):
                     await self._gone()
 
-    async def _write(self, outlet: ASGIOutlet) -> None:
+    async def _write(self, sink: ASGISink) -> None:
         try:
-            await outlet.run()
+            await sink.run()
         except OSError:
             pass  # the client has gone, or takes nothing
         except Exception:

@@ -294,7 +294,7 @@ class GraphQLHTTP:
             text = rate_limit_text(self._rates.per_s)
             raise RefusedError(429, text, code=RATE_LIMITED, headers={"retry-after": "1"})
         # Before anything else is read of it.
-        principal = self._backend.access.principal(scope)
+        principal = self._backend.authenticator.principal(scope)
         if method == "GET":
             request = read_get(scope["query_string"])
         else:

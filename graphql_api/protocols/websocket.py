@@ -1,43 +1,67 @@
 """graphql-transport-ws over ASGI: the asyncio shell around `graphql_transport_ws`.
 
 ```
- GraphQLTransportWS ── one for each server
-   └─ Connection ───── one for each socket: reads frames, owns a task group
+ GraphQLTransportWS ── one for each server: owns the tasks
+   └─ Connection ───── one for each socket
+        ├─ task ────── one while there are messages to handle
         ├─ task ────── one for each query and mutation, and for each subscription until it stands
         └─ Member ──── one for each subscription to a feed: no task, see `broadcaster`
 ```
 
-Whatever a socket holds ends with it, and before its handler returns: no task outlives it.
+Whatever a socket holds ends with it: no task outlives it by more than its own clean-up.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from types import TracebackType
+from typing import Self
 
 from starlette.types import Receive, Scope, Send
 
+from graphql_api.execution.sink import EXTENSION
+from graphql_api.protocols.asgi_websocket import ASGIWebSocket
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import CloseCode
+from graphql_api.protocols.messages import SUBPROTOCOL
 from graphql_api.protocols.websocket_connection import Connection
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
+from graphql_api.server.receiver import WebSocketSink
 
 
 class GraphQLTransportWS:
     """An ASGI application that speaks graphql-transport-ws on every WebSocket it is given.
+
+    An async context manager, which the application's lifespan enters: it owns the sockets' tasks.
 
     Args:
         backend: What stands behind it.
         limits: Of each socket.
     """
 
-    def __init__(self, backend: Backend, *, limits: Limits | None = None) -> None:
+    def __init__(self, backend: Backend, *, limits: WebSocketLimits | None = None) -> None:
         # In order: a shutdown closes the oldest first.
         self._connections: dict[Connection, None] = {}
         self._is_draining = False
         self._empty = asyncio.Event()
         self._backend = backend
-        self.limits = limits or Limits()
+        self._tasks = asyncio.TaskGroup()
+        self.limits = limits or WebSocketLimits()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for connection in [*self._connections]:
+            connection.abort()
+        await self._tasks.__aexit__(kind, error, traceback)
 
     @property
     def connections(self) -> int:
@@ -50,19 +74,37 @@ class GraphQLTransportWS:
         return sum(connection.operations for connection in self._connections)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one WebSocket until it is closed, as ASGI has it."""
+        """Take up one WebSocket, as ASGI has it; on other servers than ours, until it is closed."""
         await receive()  # websocket.connect
         if self._is_draining:
             await _refuse_handshake(scope, send)
             return
-        connection = Connection(self._backend, self.limits, scope, receive, send)
+        is_ours = SUBPROTOCOL in scope.get("subprotocols", ())
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if is_ours else None})
+        extension = (scope.get("extensions") or {}).get(EXTENSION)
+        if extension is not None:
+            sink: WebSocketSink = extension["sink"]
+            extension["attach"](self._connected(scope, sink))
+            return
+        sink = ASGIWebSocket(
+            send,
+            write_buffer_bytes=self.limits.write_buffer_bytes,
+            send_timeout_s=self.limits.send_timeout_s,
+        )
+        await sink.serve(self._connected(scope, sink), receive)
+
+    def _connected(self, scope: Scope, sink: WebSocketSink) -> Connection:
+        connection = Connection(
+            self._backend, self.limits, scope, sink, tasks=self._tasks, on_end=self._forget
+        )
         self._connections[connection] = None
-        try:
-            await connection.run()
-        finally:
-            del self._connections[connection]
-            if not self._connections:
-                self._empty.set()
+        connection.begin()
+        return connection
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.pop(connection, None)
+        if not self._connections:
+            self._empty.set()
 
     async def close_all(
         self,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import assert_never
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, assert_never
 
 from graphql import GraphQLError, OperationType
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from graphql_api.auth.authenticator import Hold
+from graphql_api.auth.authenticator import Session
 from graphql_api.documents.request import Members, Request, refusal
 from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution.operation import RequestError
 from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results
-from graphql_api.execution.sink import ASGIOutlet, Outlet, outlet_of, writable
+from graphql_api.execution.sink import Sink, writable
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBucket, rate_limit_text
 from graphql_api.protocols import messages
@@ -33,72 +33,87 @@ from graphql_api.protocols.graphql_transport_ws import (
     Stop,
 )
 from graphql_api.protocols.messages import SUBPROTOCOL
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema.errors import internal_error
-from graphql_api.server.incoming import LONG_TEXT, accept_long_texts
+from graphql_api.server.receiver import LongText, Message, WebSocketSink
 
 log = logging.getLogger(__name__)
-
-_LOST = Close(1006, "the connection was lost")
-"""The end of a connection without a closing handshake, as RFC 6455, 7.1.5 numbers it."""
 
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
 
 class Connection:
-    """One socket, from its handshake to its end."""
+    """One socket, from its handshake to its end.
+
+    It is what the socket's server gives messages to. A task handles them while there are any; an
+    idle socket has none.
+
+    Args:
+        backend: What stands behind it.
+        limits: What it may use.
+        scope: The handshake's, as ASGI has it.
+        sink: The server's side of the socket, whose handshake has been accepted.
+        tasks: Own the tasks of the socket.
+        on_end: Called once nothing of the socket is left.
+    """
 
     __slots__ = (
         "_backend",
         "_began_at_s",
-        "_deadline",
-        "_end_seen",
-        "_hold",
+        "_client",
+        "_init_timer",
         "_is_ending",
+        "_is_lost",
         "_last_word",
         "_limits",
+        "_messages",
+        "_on_end",
         "_protocol",
         "_queries",
         "_rate",
-        "_receive",
+        "_reader",
+        "_running",
         "_scope",
-        "_send",
+        "_session",
         "_subscriptions",
         "_tasks",
         "_traffic",
         "budget",
-        "outlet",
+        "sink",
     )
 
     def __init__(
-        self, backend: Backend, limits: Limits, scope: Scope, receive: Receive, send: Send
+        self,
+        backend: Backend,
+        limits: WebSocketLimits,
+        scope: Scope,
+        sink: WebSocketSink,
+        *,
+        tasks: asyncio.TaskGroup,
+        on_end: Callable[[Connection], None],
     ) -> None:
         self._backend = backend
-        self._scope = scope
-        self._receive = receive
-        self._send = send
         self._limits = limits
+        self._tasks = tasks
+        self._on_end = on_end
+        self.sink = sink
         self._traffic = backend.traffic
         self._began_at_s = backend.clock()
-        # How the other side ended it, unless this side does.
-        self._end_seen = _LOST
+        self._client: tuple[str, int] = scope.get("client") or ("somewhere", 0)
+        self._scope: Scope | None = scope  # until the client is known
         self._protocol = ServerProtocol(max_since=limits.max_since)
-        self._hold: Hold | None = None
+        self._session: Session | None = None
         # Each operation that is being served, and how to stop it.
         self._subscriptions: dict[Operation, Callable[[], object]] = {}
         self._queries: dict[Operation, Callable[[], object]] = {}
         self.budget = backend.budgets.of(scope)
         self._rate = TokenBucket(limits.max_operations_per_s, limits.operation_burst, backend.clock)
-        self._tasks = asyncio.TaskGroup()
-        self.outlet = outlet_of(
-            self._scope,
-            self._send,
-            write_buffer_bytes=self._limits.write_buffer_bytes,
-            send_timeout_s=self._limits.send_timeout_s,
-        )
-        # The reader waits until then at most: for `connection_init`, or no longer than now.
-        self._deadline: asyncio.Timeout | None = None
+        self._messages: list[Message] | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._running = 0  # how many tasks the socket has
+        self._init_timer: asyncio.TimerHandle | None = None
         self._is_ending = False
+        self._is_lost = False
         self._last_word: Close | None = None
 
     @property
@@ -106,119 +121,134 @@ class Connection:
         """How many operations are being served."""
         return len(self._subscriptions) + len(self._queries)
 
-    async def run(self) -> None:
-        """Serve until the socket is closed, by whomever."""
-        if SUBPROTOCOL not in self._scope.get("subprotocols", ()):
-            await self._send({"type": "websocket.accept"})
+    def begin(self) -> None:
+        """Wait for `connection_init`."""
+        if SUBPROTOCOL not in (self._scope or {}).get("subprotocols", ()):
             reason = "Subprotocol not acceptable"
-            refusal = Close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, reason)
-            await self._close(refusal)
-            self._note_end(refusal)
+            self._end(self._protocol.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, reason))
             return
-        await self._send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
-        async with self._tasks:
-            writer = None
-            if isinstance(self.outlet, ASGIOutlet):
-                write = self._write(self.outlet)
-                writer = self._tasks.create_task(write, name="WebSocket writer")
-            try:
-                last_word = await self._read()
-            except Exception as error:  # noqa: BLE001 - it is logged there
-                internal_error(error, "a WebSocket connection, which ends")
-                last_word = self._protocol.close(
-                    CloseCode.INTERNAL_SERVER_ERROR, "Internal server error"
-                )
-            finally:
-                self._free()
-            if last_word is not None:
-                await self._close(last_word)
-            if writer is not None:
-                writer.cancel()
-            self._note_end(last_word or self._end_seen)
+        self._init_timer = asyncio.get_running_loop().call_later(
+            self._limits.connection_init_timeout_s, self._init_is_late
+        )
 
-    def _note_end(self, end: Close) -> None:
-        """Count the end of the connection, and tell the operator why it came."""
+    def _init_is_late(self) -> None:
+        self._end(self._protocol.init_timeout())
+
+    # How it ends.
+
+    def close(self, code: int, reason: str) -> None:
+        """Free everything, tell the client why, and close the socket; soon, without waiting."""
+        self._end(self._protocol.close(code, reason))
+
+    def abort(self) -> None:
+        """Free everything, and drop the socket."""
+        self.sink.abort()
+        self._end(None)
+
+    def _end(self, last_word: Close | None) -> None:
+        """Free everything, and close the socket with the last word, if there is one to say."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        self._last_word = last_word
+        self._protocol.connection_lost()
+        self._stop_init_timer()
+        if self._session is not None:
+            self._session.release()
+        stops = [*self._subscriptions.values(), *self._queries.values()]
+        if self._reader is not None:
+            stops.append(self._reader.cancel)
+        self._subscriptions.clear()
+        self._queries.clear()
+        for stop in stops:
+            stop()
+        if last_word is not None:
+            timeout_s = self._limits.close_timeout_s
+            self.sink.close(int(last_word.code), last_word.reason, timeout_s)
+
+    def lost(self, code: int, reason: str) -> None:
+        """The socket is over; as a receiver has it."""
+        self._is_lost = True
+        self._end(None)
+        end = self._last_word or Close(code, reason)
         self._traffic.closes[int(end.code)] += 1
-        host, port = self._scope.get("client") or ("somewhere", 0)
+        host, port = self._client
         lasted_s = round(self._backend.clock() - self._began_at_s, 3)
-        reason = self.outlet.lost_because or end.reason
+        because = self.sink.lost_because or end.reason
         log.info(
             "the WebSocket of %s port %d ended after %g s: %d %r",
             host,
             port,
             lasted_s,
             end.code,
-            reason,
-            extra={"client": host, "code": int(end.code), "lasted_s": lasted_s, "reason": reason},
+            because,
+            extra={"client": host, "code": int(end.code), "lasted_s": lasted_s, "reason": because},
         )
+        self._forget()
 
-    def close(self, code: int, reason: str) -> None:
-        """Free everything, tell the client why, and close the socket; soon, without waiting."""
-        if not self._is_ending:
-            self._end(self._protocol.close(code, reason))
+    def _forget(self) -> None:
+        """Leave the server once nothing of the socket is left."""
+        if self._is_lost and not self._running:
+            self._on_end(self)
 
-    def _end(self, last_word: Close | None) -> None:
-        """Have the reader stop, unless it does already."""
-        self._is_ending = True
-        self._last_word = last_word
-        if self._deadline is not None and not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time())
+    def _stop_init_timer(self) -> None:
+        if self._init_timer is not None:
+            self._init_timer.cancel()
+            self._init_timer = None
 
-    def _free(self) -> None:
-        self._is_ending = True
-        self._deadline = None
-        self._protocol.connection_lost()
-        if self._hold is not None:
-            self._hold.release()
-        stops = [*self._subscriptions.values(), *self._queries.values()]
-        self._subscriptions.clear()
-        self._queries.clear()
-        for stop in stops:
-            stop()
+    def _create_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = self._tasks.create_task(work, name=name)
+        self._running += 1
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, _: asyncio.Task[None]) -> None:
+        self._running -= 1
+        self._forget()
 
     # Reading.
 
-    async def _read(self) -> Close | None:
-        """Do what the client asks for, until it has gone (None) or is to be sent away."""
+    def receive(self, message: Message) -> None:
+        """Take a message; as a receiver has it."""
+        if self._is_ending:
+            return
+        if self._messages is not None:
+            self._messages.append(message)
+            return
+        self._messages = [message]
+        self.sink.pause_reading()
+        self._reader = self._create_task(self._read(self._messages), "WebSocket reader")
+
+    async def _read(self, messages: list[Message]) -> None:
+        """Do what the client asks for, message by message."""
         try:
-            async with asyncio.timeout(self._limits.connection_init_timeout_s) as deadline:
-                if self._is_ending:
-                    return self._last_word
-                self._deadline = deadline
-                turns = self.budget.listening_turns()
-                while True:
-                    message = await self._receive()
-                    if message["type"] == "websocket.disconnect":
-                        # Of a connection that is lost uvicorn says 1005, and no reason at all.
-                        if "reason" in message:
-                            self._end_seen = Close(message["code"], message["reason"] or "")
-                        return None
-                    if deadline.expired():
-                        continue  # it has come too late
-                    with self.budget.measured():
-                        action = self._take(message)
-                    close = await self._act(action)
-                    if close is not None:
-                        return close
-                    await turns.take()
-                    # One that has used its budget is not listened to, either.
-                    await self.budget.settle()
-                    # A client that asks for more than it takes is not listened to.
-                    await writable(self.outlet)
-        except TimeoutError:
-            if not deadline.expired():
-                raise  # not ours
-            return self._last_word if self._is_ending else self._protocol.init_timeout()
+            turns = self.budget.listening_turns()
+            while messages and not self._is_ending:
+                with self.budget.measured():
+                    action = self._take(messages.pop(0))
+                close = await self._act(action)
+                if close is not None:
+                    self._end(close)
+                    return
+                await turns.take()
+                # One that has used its budget is not listened to, either.
+                await self.budget.settle()
+                # A client that asks for more than it takes is not listened to.
+                await writable(self.sink)
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            internal_error(error, "a WebSocket connection, which ends")
+            self.close(CloseCode.INTERNAL_SERVER_ERROR, "Internal server error")
+        finally:
+            self._messages = self._reader = None
+            self.sink.resume_reading()
 
     def _take(self, message: Message) -> Action | None:
         self._traffic.messages_received += 1
-        text = message.get("text")
-        long_text = message.get(LONG_TEXT)
-        if long_text is not None:
-            return self._protocol.receive_long_text(*long_text)
-        if text is None:
-            return self._protocol.receive_bytes()
-        return self._protocol.receive_text(text)
+        if isinstance(message, str):
+            return self._protocol.receive_text(message)
+        if isinstance(message, LongText):
+            return self._protocol.receive_long_text(*message)
+        return self._protocol.receive_bytes()
 
     async def _act(self, action: Action | None) -> Close | None:
         match action:
@@ -252,21 +282,21 @@ class Connection:
         return None
 
     async def _connect(self, payload: Members | None) -> Close | None:
+        assert self._scope is not None, "the client is not known yet"
         try:
-            principal = await self._backend.access.admit(self._scope, payload)
+            principal = await self._backend.authenticator.admit(self._scope, payload)
         except UnauthenticatedError as error:
             return self._protocol.forbid(str(error))
         if not self._is_ending:
-            assert self._deadline is not None
-            self._deadline.reschedule(None)
-            accept_long_texts(self._scope)
+            self._stop_init_timer()
+            self._scope = None
+            self.sink.accept_long_texts()
             self._reply(self._protocol.acknowledge())
-            self._hold = self._backend.access.hold(principal, self._forbid)
+            self._session = self._backend.authenticator.session(principal, self._forbid)
         return None
 
     def _forbid(self, why: str) -> None:
-        if not self._is_ending:
-            self._end(self._protocol.forbid(why))
+        self._end(self._protocol.forbid(why))
 
     # Operations.
 
@@ -296,18 +326,16 @@ class Connection:
             text = f"this socket has {limit} {kind} already, and may not have more"
             self.fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
             return
-        assert self._hold is not None, "the client has been acknowledged"
+        assert self._session is not None, "the client has been acknowledged"
         asked = self._backend.asked(
             request,
             document,
             definition.operation,
-            principal=self._hold.principal,
+            principal=self._session.principal,
             budget=self.budget,
             resume_from=resume_from,
         )
-        task = self._tasks.create_task(
-            self._serve(operation, asked), name=f"operation {operation.id}"
-        )
+        task = self._create_task(self._serve(operation, asked), f"operation {operation.id}")
         running[operation] = task.cancel
 
     def _stop(self, operation: Operation) -> None:
@@ -346,15 +374,6 @@ class Connection:
 
     # Writing.
 
-    async def _write(self, outlet: ASGIOutlet) -> None:
-        try:
-            await outlet.run()
-        except (OSError, RuntimeError):
-            pass  # as in `_close`
-        except Exception:
-            log.exception("a WebSocket connection ends, since its server does not send")
-        self._end(None)
-
     def next(self, operation: Operation, framing: Framing, payload: bytes) -> None:
         """Send one result, unless the operation is over."""
         if self._protocol.is_active(operation):
@@ -376,19 +395,7 @@ class Connection:
     def _write_text(self, text: bytes) -> None:
         self._traffic.messages_sent += 1
         self._traffic.bytes_sent += len(text)
-        self.outlet.write_text(text)
-
-    async def _close(self, close: Close) -> None:
-        message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
-        try:
-            async with asyncio.timeout(self._limits.close_timeout_s):
-                await self.outlet.flush()
-                if not self.outlet.is_closed:
-                    await self._send(message)
-        except (OSError, RuntimeError):
-            # It has gone, or takes nothing any more (TimeoutError is an OSError), or the server has
-            # closed it by itself, at a frame that is broken, which uvicorn's RuntimeError says.
-            self.outlet.abort()
+        self.sink.write_text(text)
 
 
 class _Responder:
@@ -402,8 +409,8 @@ class _Responder:
         self.framing = Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
 
     @property
-    def outlet(self) -> Outlet:
-        return self._connection.outlet
+    def sink(self) -> Sink:
+        return self._connection.sink
 
     @property
     def budget(self) -> ClientBudget:

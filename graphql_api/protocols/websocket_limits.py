@@ -8,7 +8,7 @@ from graphql_api.execution.sink import WRITE_BUFFER_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class WebSocketLimits:
     """How much of the server one socket may use, and for how long.
 
     Attributes:
@@ -21,8 +21,8 @@ class Limits:
         operation_burst: How many at once, after a pause.
         max_since: How many cursors a `connection_init` may carry.
         close_timeout_s: How long to wait until the socket takes its last frame.
-        send_timeout_s: How long a client may take nothing, on a server without outlets; on others
-            the outlet's own limit counts.
+        send_timeout_s: How long a client may take nothing, on a server without sinks; on others
+            the sink's own limit counts.
         write_buffer_bytes: How much may wait for a client before it is not writable, the same.
     """
 

@@ -34,7 +34,7 @@ from graphql_api.feeds.table import Table
 from graphql_api.schema.context import Context
 from graphql_api.schema.document import Fields, in_words, stored_time, stored_value
 from graphql_api.schema.problems import Place
-from graphql_api.schema.served import as_json
+from graphql_api.schema.row_json import as_json
 from graphql_api.store import Change, Document, Run, Written, at_once
 
 log = logging.getLogger(__name__)

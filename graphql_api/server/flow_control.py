@@ -4,7 +4,7 @@ By itself uvicorn has a task switch for each message and client, and sets no lim
 client may take nothing, nor on how much of what it sends is handled at once, or waits. What
 `WatchedConnection` adds to its protocols:
 
-- Outlets put texts into the transport's buffer, and say whether it is too full.
+- Sinks put texts into the transport's buffer, and say whether it is too full.
 - A client that takes nothing for `send_timeout_s` is dropped. Taken is what its side has
   acknowledged (on Linux), so that one which reads slowly but steadily is never dropped.
 - The kernel gets a send buffer of limited size, that it may not hide the stall.
@@ -101,7 +101,23 @@ class StallWatch:
 
 
 class WatchedConnection(asyncio.Protocol):
-    """A base of the two protocols, before uvicorn's own; with their framing it is an `Outlet`."""
+    """A base of the two protocols, before uvicorn's own; with their framing it is an `Sink`."""
+
+    # What few connections have must cost the others little, hence the slots, None and ().
+    __slots__ = (
+        "_callbacks",
+        "_has_turn",
+        "_is_paused",
+        "_leave",
+        "_look_timer",
+        "_unread",
+        "_watch",
+        "_written",
+        "client",
+        "loop",
+        "lost_because",
+        "transport",
+    )
 
     limits: ClassVar[SocketLimits] = SocketLimits()
     kernel: ClassVar[staticmethod[[Any, int], int]] = staticmethod(ask_kernel)
@@ -111,11 +127,6 @@ class WatchedConnection(asyncio.Protocol):
     client: tuple[str, int] | None
     logger: logging.Logger
 
-    # On the class: most connections never need their own.
-    _unread = b""
-    _is_paused = False
-    _has_turn = False
-
     @classmethod
     def with_limits(
         cls,
@@ -124,12 +135,20 @@ class WatchedConnection(asyncio.Protocol):
         turns: TurnQueue | None = None,
     ) -> type[Self]:
         """The same class with other limits, on another machine; uvicorn wants a class."""
-        members = {"limits": limits, "kernel": staticmethod(kernel), "turns": turns or TurnQueue()}
+        members = {
+            "__slots__": (),
+            "limits": limits,
+            "kernel": staticmethod(kernel),
+            "turns": turns or TurnQueue(),
+        }
         return type(cls.__name__, (cls,), members)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._callbacks: list[Callable[[], None]] = []
+        self._unread = b""
+        self._is_paused = False
+        self._has_turn = False
+        self._callbacks: tuple[Callable[[], None], ...] = ()
         self._written = 0
         self._watch: StallWatch | None = None
         self._look_timer: asyncio.TimerHandle | None = None
@@ -139,7 +158,6 @@ class WatchedConnection(asyncio.Protocol):
     def take_over(self, earlier: WatchedConnection) -> None:
         """Go on with a connection that began by another protocol, and with what waits there."""
         self._leave, earlier._leave = earlier._leave, None
-        # uvicorn has given this one the head of the handshake: a part may wait for its turn.
         self._unread += earlier._unread
         earlier._unread = b""
         self._arrange_reading()
@@ -147,29 +165,29 @@ class WatchedConnection(asyncio.Protocol):
             earlier._stop_watch()
             self.pause_writing()
 
-    # What outlets have in common.
+    # What sinks have in common.
 
     @property
     def is_writable(self) -> bool:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         if self.is_closed:
             return False
         return self.transport.get_write_buffer_size() < self.limits.write_buffer_bytes
 
     @property
     def is_closed(self) -> bool:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         return self.transport.is_closing()
 
     def on_writable(self, callback: Callable[[], None]) -> None:
-        """As in `Outlet`."""
-        self._callbacks.append(callback)
+        """As in `Sink`."""
+        self._callbacks += (callback,)
 
     async def flush(self) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
 
     def abort(self) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         # uvicorn closes a transport again when its connection is lost; a TLS transport then forgets
         # its protocol, and Python 3.11.2 stumbles over that here.
         with suppress(AttributeError):
@@ -184,7 +202,7 @@ class WatchedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Limit the buffers, and send at once what is written."""
         super().connection_made(transport)
-        self.client = without_mapping(self.client)
+        self.client = client_of(transport)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
@@ -209,7 +227,7 @@ class WatchedConnection(asyncio.Protocol):
         """Something waits: see that it is taken."""
         super().pause_writing()
         self._watch = StallWatch(
-            self.limits.send_timeout_s, taken=self._taken_bytes(), now_s=self.loop.time()
+            self.limits.send_timeout_s, taken=self.taken_bytes, now_s=self.loop.time()
         )
         self._look_later()
 
@@ -270,12 +288,10 @@ class WatchedConnection(asyncio.Protocol):
 
     # The watch.
 
-    def _taken_bytes(self) -> int:
+    @property
+    def taken_bytes(self) -> int:
         """How much the other side has taken of what was written, as far as can be known."""
-        return self._written - self._unsent_bytes()
-
-    def _unsent_bytes(self) -> int:
-        return self.transport.get_write_buffer_size() + self._kernel_bytes()
+        return self._written - self.transport.get_write_buffer_size() - self._kernel_bytes()
 
     def _kernel_bytes(self) -> int:
         """How much the kernel holds that has not been acknowledged."""
@@ -296,7 +312,7 @@ class WatchedConnection(asyncio.Protocol):
 
     def _look(self) -> None:
         assert self._watch is not None
-        if self._watch.is_stalled(taken=self._taken_bytes(), now_s=self.loop.time()):
+        if self._watch.is_stalled(taken=self.taken_bytes, now_s=self.loop.time()):
             self._stop_watch()
             self.lost_because = took_nothing(self.limits.send_timeout_s)
             self.transport.abort()
@@ -310,15 +326,22 @@ class WatchedConnection(asyncio.Protocol):
             self._look_timer = None
 
     def _call_back(self) -> None:
-        callbacks, self._callbacks = self._callbacks, []
+        callbacks, self._callbacks = self._callbacks, ()
         for callback in callbacks:
             callback()
 
 
-def without_mapping(client: tuple[str, int] | None) -> tuple[str, int] | None:
-    """The address of a client; an IPv6 socket that serves IPv4 too has another form of it."""
-    if client is None or not client[0].startswith("::ffff:"):
-        return client
-    address = ipaddress.ip_address(client[0].partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return client if mapped is None else (str(mapped), client[1])
+def client_of(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
+    """Who is on the other side of a connection: address and port.
+
+    A socket that serves IPv6 and IPv4 has another form of an IPv4 address.
+    """
+    peer = transport.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        return None
+    host, port, *_ = peer
+    if host.startswith("::ffff:"):
+        address = ipaddress.ip_address(host.partition("%")[0])
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        host = host if mapped is None else str(mapped)
+    return host, port

@@ -5,7 +5,7 @@ handshake: until then no limit would count the connection, and a stranger who sa
 descriptor.
 
 ```
- accept ──▶ HandshakeProtocol ──▶ Admission.admit ──▶ start_tls ──▶ StreamingProtocol
+ accept ──▶ HandshakeProtocol ──▶ ConnectionLimits.admit ──▶ start_tls ──▶ StreamingProtocol
                                    no: closed at once    │ no: closed, silently
 ```
 """
@@ -18,11 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
-from graphql_api.limits.connection_limits import Admission, Entry
-from graphql_api.server.flow_control import without_mapping
+from graphql_api.limits.connection_limits import ConnectionLimits, Entry
+from graphql_api.server.flow_control import client_of
 from graphql_api.server.uvicorn_http import StreamingProtocol
 
 _LIMITED_HANDSHAKE_S = 3.0
@@ -42,7 +41,7 @@ class HandshakeProtocols:
     """
 
     make_next: Callable[[], StreamingProtocol]
-    admission: Admission
+    admission: ConnectionLimits
     server_state: ServerState
     context: ssl.SSLContext
     timeout_s: float
@@ -71,7 +70,7 @@ class HandshakeProtocol(asyncio.Protocol):
         """Count the connection, and begin the handshake; or close it."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no such class
         state = self._server.server_state
-        client = without_mapping(get_remote_addr(self._transport))
+        client = client_of(self._transport)
         entry = self._server.admission.admit(client and client[0], len(state.connections) + 1)
         if not isinstance(entry, Entry):
             self._transport.abort()

@@ -1,9 +1,9 @@
-"""uvicorn's HTTP protocol, with an outlet that writes streamed responses to the transport directly.
+"""uvicorn's HTTP protocol, with a sink that writes streamed responses to the transport directly.
 
 What it adds to uvicorn's, besides what `flow_control` does:
 
-- An `Admission` decides which connections are let in. One that is refused is answered at its first
-  request, so that a page of an allowed origin can read why; when many are refused, at once.
+- `ConnectionLimits` decide which connections are let in. One that is refused is answered at its
+  first request, so that a page of an allowed origin can read why; when many are refused, at once.
 - The head and the trailers of a request, of which uvicorn keeps everything, are limited, and a
   request must have come as a whole within `request_timeout_s`; uvicorn would wait for ever.
 - What comes behind a request that is not answered yet waits for its answer: another request, the
@@ -37,9 +37,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from graphql_api.execution.sink import EXTENSION
 from graphql_api.limits.answer_memory import Answers
-from graphql_api.limits.connection_limits import LIMITED, Admission, Entry, SparePlace
+from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits, Entry, SparePlace
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server.flow_control import WatchedConnection
+from graphql_api.server.frames import MAX_DRAINED_BYTES
 from graphql_api.server.http_refusals import (
     HEAD_TOO_LARGE,
     MAX_HEAD_BYTES,
@@ -48,7 +49,6 @@ from graphql_api.server.http_refusals import (
     TRAILERS_TOO_LARGE,
     response,
 )
-from graphql_api.server.incoming import MAX_DRAINED_BYTES
 from graphql_api.server.upgrade import head, head_bytes, is_handshake, without_offers
 from graphql_api.server.uvicorn_cycle import Cycle
 
@@ -68,17 +68,19 @@ class _HeadTooLargeError(Exception):
 
 
 class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
-    """One HTTP connection, which is the outlet of its current response.
+    """One HTTP connection, which is the sink of its current response.
 
     That is: once the application has started a response without a Content-Length, and until it ends
     it, each by its `send`.
     """
 
-    admission: ClassVar[Admission | None] = None
+    admission: ClassVar[ConnectionLimits | None] = None
     answers: ClassVar[Answers] = Answers()
 
     @classmethod
-    def with_admission(cls, admission: Admission, answers: Answers | None = None) -> type[Self]:
+    def with_admission(
+        cls, admission: ConnectionLimits, answers: Answers | None = None
+    ) -> type[Self]:
         """The same class for one server.
 
         Args:
@@ -222,11 +224,11 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self.parser.feed_data(head(method, self.url, version, headers))
 
     def on_message_begin(self) -> None:
-        """Offer the outlet to the application, and say which limit the connection is beyond."""
+        """Offer the sink to the application, and say which limit the connection is beyond."""
         super().on_message_begin()
         self._has_begun = True
         self._is_in_head = True
-        extensions: dict[str, dict[object, object]] = {EXTENSION: {"outlet": self}}
+        extensions: dict[str, dict[object, object]] = {EXTENSION: {"sink": self}}
         if self._refusal is not None:
             extensions[LIMITED] = {"refusal": self._refusal}
         elif self._spare is not None:
@@ -462,14 +464,14 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         else:
             self._refuse(refusal)
 
-    # The outlet.
+    # The sink.
 
     def write_text(self, text: bytes) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         if not self.is_closed:
             is_chunked = self._current is None or self._current.is_chunked
             self._write(b"%x\r\n%b\r\n" % (len(text), text) if is_chunked else text)
 
     def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
-        """As in `Outlet`."""
+        """As in `Sink`."""
         self.write_text(b"".join(part for middle in middles for part in (prefix, middle, suffix)))

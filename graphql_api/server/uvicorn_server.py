@@ -5,28 +5,25 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.garbage import collect_garbage_seldom
-from graphql_api.limits.connection_limits import Admission
+from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.limits.turn_queue import TurnQueue
-from graphql_api.masking import mask_password
 from graphql_api.server.flow_control import Kernel, SocketLimits, ask_kernel
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from graphql_api.settings import Settings
 from graphql_api.tls import Certificate
 from graphql_api.watched_file import FileWatch
@@ -34,12 +31,6 @@ from graphql_api.watched_file import FileWatch
 _SWITCH_INTERVAL_S = 0.001
 """How long a thread with long work may keep the interpreter while the event loop waits for it; the
 loop gives it away with each call of the kernel, some ten times for one request."""
-_BACKLOG = 2048
-_IPV6_WILDCARD = "::"
-_PORT_TRIES = 20
-_NOT_OF_THIS_MACHINE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-"""Errors of an address that a name has, but not this machine."""
-
 _LAST_LOOK_S = 0.3
 """uvicorn needs a moment to see that nobody is left: it looks every 0.1 s."""
 
@@ -52,122 +43,6 @@ _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 _logger = logging.getLogger(__name__)
 
 
-@contextmanager
-def listening(
-    hosts: Sequence[str], port: int, *, ipv6_only: bool = False
-) -> Iterator[list[socket.socket]]:
-    """Sockets that listen on these hosts, on one port, until the context is left.
-
-    A name counts for all its addresses that this machine has. `::` counts for IPv4 too, unless an
-    IPv4 address is among the others or `ipv6_only` says otherwise. A client that connects before
-    the application has started waits, and is served then.
-
-    Raises:
-        ConfigurationError: A host cannot be listened on; the text names it and says why.
-    """
-    for left in reversed(range(_PORT_TRIES)):
-        with ExitStack() as stack:
-            try:
-                sockets = _listen_on_each(hosts, port, ipv6_only=ipv6_only, stack=stack)
-            except _PortTakenError as error:
-                # The free port of one address is another program's on the next.
-                if port == 0 and left:
-                    continue
-                raise error.reason from error
-            yield sockets
-        return
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on the first address of a host; as `listening`."""
-    try:
-        return _listen_on(_addresses(host, port)[0], port, dual_stack=host == _IPV6_WILDCARD)
-    except (OSError, UnicodeError) as error:
-        raise listening_failed(host, port, error) from error
-
-
-class _PortTakenError(Exception):
-    """The port of one host is another program's."""
-
-    def __init__(self, reason: ConfigurationError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-class _Address(NamedTuple):
-    family: socket.AddressFamily
-    address: tuple[Any, ...]
-
-
-def _listen_on_each(
-    hosts: Sequence[str], port: int, *, ipv6_only: bool, stack: ExitStack
-) -> list[socket.socket]:
-    made: dict[_Address, socket.socket] = {}
-    resolved = []
-    for host in hosts:
-        try:
-            resolved.append((host, _addresses(host, port)))
-        except (OSError, UnicodeError) as error:
-            raise listening_failed(host, port, error) from error
-    has_ipv4 = any(each.family == socket.AF_INET for _, found in resolved for each in found)
-    for host, addresses in resolved:
-        failure: OSError | None = None
-        count = 0
-        for address in addresses:
-            if address in made:
-                count += 1
-                continue
-            try:
-                made[address] = stack.enter_context(
-                    _listen_on(address, port, dual_stack=not (ipv6_only or has_ipv4))
-                )
-            except OSError as error:
-                failure = error
-                if error.errno not in _NOT_OF_THIS_MACHINE:
-                    break
-            else:
-                count += 1
-                port = port or made[address].getsockname()[1]
-        if failure is not None and (count == 0 or failure.errno not in _NOT_OF_THIS_MACHINE):
-            reason = listening_failed(host, port, failure)
-            if failure.errno == errno.EADDRINUSE and made:
-                raise _PortTakenError(reason) from failure
-            raise reason from failure
-    return [*made.values()]
-
-
-def _addresses(host: str, port: int) -> list[_Address]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return [
-        *dict.fromkeys(
-            _Address(family, (address[0], *address[2:])) for family, _, _, _, address in found
-        )
-    ]
-
-
-def _listen_on(address: _Address, port: int, *, dual_stack: bool) -> socket.socket:
-    # The whole address: of a link-local one, the last part says which link.
-    host, *rest = address.address
-    is_dual = dual_stack and host == _IPV6_WILDCARD and socket.has_dualstack_ipv6()
-    return socket.create_server(
-        (host, port, *rest), family=address.family, backlog=_BACKLOG, dualstack_ipv6=is_dual
-    )
-
-
-def listening_failed(host: str, port: int, error: OSError | UnicodeError) -> ConfigurationError:
-    """The operator's version of an error that came of listening on an address."""
-    host = mask_password(host)
-    if isinstance(error, UnicodeError):
-        return ConfigurationError(f"cannot listen on {host}, port {port}: it is no host name")
-    if error.errno == errno.EADDRINUSE:
-        return ConfigurationError(
-            f"port {port} of {host} is taken by another program; --port chooses another"
-        )
-    # Python adds the address to the text, in a form of its own.
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-    return ConfigurationError(f"cannot listen on {host}, port {port}: {reason or error}")
-
-
 class Application(Protocol):
     """An ASGI application whose clients can be sent away before it ends.
 
@@ -176,7 +51,7 @@ class Application(Protocol):
         file_watch: Looks at the files that may change, from its start to its end.
     """
 
-    admission: Admission
+    admission: ConnectionLimits
     file_watch: FileWatch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -407,7 +282,7 @@ def _allow_descriptors(connections: int) -> int:
 
 def _config(
     app: ASGIApp,
-    admission: Admission,
+    admission: ConnectionLimits,
     settings: Settings,
     certificate: Certificate | None,
     *,
@@ -433,7 +308,7 @@ def _config(
         ssl_context_factory=None if certificate is None else lambda *_: certificate.value,
         timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]
         timeout_graceful_shutdown=settings.shutdown_grace_s,
-        ws=OutletProtocol.with_limits(limits, kernel, turns),
+        ws=WebSocketProtocol.with_limits(limits, kernel, turns),
         ws_max_size=settings.max_message_bytes,
         # A compressor for each socket, and a compression for each message and client, cost more
         # than they save: shared execution sends the same bytes to all.

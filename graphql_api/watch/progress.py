@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from graphql_api.client.table import Row
 from graphql_api.watch.differences import Difference
-from graphql_api.watch.table import Row, Table
+from graphql_api.watch.table import Table
 
 _FIELD = re.compile(r"\w+")
 

@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from graphql_api import garbage
 from graphql_api.app import create_app
 from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 
 TICK_S = 0.002
@@ -117,7 +118,7 @@ def _place(frame: FrameType | None) -> str:
 
 async def main(database: str, stalls: Path, settings: dict[str, Any]) -> None:
     garbage.collect_garbage_seldom()
-    with server.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
         known = Settings(database=SecretStr(database), port=port, **settings)
         print(f"ws://{host}:{port}/graphql", flush=True)  # noqa: T201 - it says where it is

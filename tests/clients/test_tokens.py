@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graphql_api.auth.authenticator import Access
+from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.principal import Verifier
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.watched_file import WatchedFile
@@ -46,10 +46,10 @@ async def test_client_whose_token_expires_goes_on_with_the_next_one(
 ) -> None:
     machine, loop = WallClock(), LoopClock(asyncio.get_running_loop())
 
-    def made(verifiers: Sequence[WatchedFile[Verifier]], **_: object) -> Access:
-        return Access(verifiers, clock=machine)
+    def made(verifiers: Sequence[WatchedFile[Verifier]], **_: object) -> Authenticator:
+        return Authenticator(verifiers, clock=machine)
 
-    monkeypatch.setattr("graphql_api.app.Access", made)
+    monkeypatch.setattr("graphql_api.app.Authenticator", made)
     key, token = tmp_path / "key", tmp_path / "token"
     key.write_bytes(SECRET)
     token.write_text(signed("HS256", exp=machine() + LIFETIME_S))

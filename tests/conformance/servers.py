@@ -14,6 +14,7 @@ from unittest.mock import patch
 from graphql_api.app import create_app
 from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 from tests.conformance.raw_websocket import WAIT_S
 from tests.conformance.schema import build_schema, toys
@@ -56,7 +57,7 @@ class OurServer(Server):
 @asynccontextmanager
 async def our_server(settings: Settings) -> AsyncIterator[OurServer]:
     """The whole application on the real uvicorn, until the context is left."""
-    with server.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         port: int = listener.getsockname()[1]
         settings = settings.model_copy(update={"port": port})
         with patch("graphql_api.app.build_schema", build_schema):

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S
 
@@ -59,7 +60,7 @@ def settings_for(url: DatabaseURL, **settings: object) -> Settings:
 @asynccontextmanager
 async def running(settings: Settings, port: int = 0) -> AsyncIterator[Running]:
     """A server, until the context is left; then it has shut down, and nothing is left of it."""
-    with server.listen("127.0.0.1", port) as listener:
+    with listen("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         settings = settings.model_copy(update={"port": port})
         uvicorn = server.Server(create_app(settings), settings)

@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from graphql_api.auth.authenticator import Access
+from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.principal import Verifier
 from graphql_api.auth.token_file import add_token, remove_token
 from graphql_api.auth.tokens import new_token
@@ -38,7 +38,7 @@ from tests.server.running import Running, running, settings_for, until_ready
 from tests.unit.auth.signing import claims, jwk, jwks, private_key, public_pem, signed
 from tests.unit.auth.test_jwt import forged, hmac_forged
 from tests.unit.schema.documents import POLICY
-from tests.unit.server.test_uvicorn_websocket import FakeLoop
+from tests.unit.server.test_websocket_protocol import FakeLoop
 
 QUERY = "{ policies { total } }"
 
@@ -68,11 +68,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
     clock = FakeLoop()
     clock.now_s = float(int(time.time()))
 
-    def made(verifiers: Sequence[WatchedFile[Verifier]], **_: object) -> Access:
+    def made(verifiers: Sequence[WatchedFile[Verifier]], **_: object) -> Authenticator:
         refusals = RefusalLog(clock=clock.time)
-        return Access(verifiers, clock=clock.time, call_later=clock.call_later, refusals=refusals)
+        return Authenticator(
+            verifiers, clock=clock.time, call_later=clock.call_later, refusals=refusals
+        )
 
-    monkeypatch.setattr("graphql_api.app.Access", made)
+    monkeypatch.setattr("graphql_api.app.Authenticator", made)
     return clock
 
 

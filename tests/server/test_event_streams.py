@@ -15,6 +15,7 @@ import pytest
 from graphql_api.app import Application, create_app
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server_module
+from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer
@@ -183,7 +184,7 @@ async def test_fifty_cycles_of_streaming_and_cutting_leave_nothing(
         await until_no_subscribers(observer)
 
     await cycle()
-    before = held("_Stream", "StreamingProtocol", "RequestResponseCycle", "Hold")
+    before = held("_Stream", "StreamingProtocol", "RequestResponseCycle", "Session")
     for _ in range(50):
         await cycle()
     await until_no_more_is_held_than(before)
@@ -196,7 +197,7 @@ async def test_fifty_cycles_of_streaming_and_cutting_leave_nothing(
 async def running_app(settings: Settings) -> AsyncIterator[tuple[Running, Application]]:
     """A server, and the application inside it."""
     app = create_app(settings)
-    with server_module.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         uvicorn = server_module.Server(app, settings)
         serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
         try:
@@ -252,7 +253,7 @@ async def four_streams(
     settings: Settings,
 ) -> AsyncIterator[tuple[server_module.Server, Running, list[EventSource]]]:
     """A server with four streams, until the context is left; by then it has been told to end."""
-    with server_module.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         running = Running("127.0.0.1", listener.getsockname()[1])
         uvicorn = server_module.Server(create_app(settings), settings)
         serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))

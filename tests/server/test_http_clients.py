@@ -19,6 +19,7 @@ from websockets.typing import Origin, Subprotocol
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server_module
+from graphql_api.server.listening import listen
 from tests.server.client import WAIT_S, connected
 from tests.server.running import Running, running, settings_for, until_ready
 
@@ -353,7 +354,7 @@ async def test_handshake_during_shutdown_is_no_error_in_the_log(
 ) -> None:
     settings = settings_for(starbelly)
     app = create_app(settings)
-    with server_module.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         uvicorn = server_module.Server(app, settings)
         serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
         running = Running("127.0.0.1", listener.getsockname()[1])

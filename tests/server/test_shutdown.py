@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.operations import POLICIES, Replica
@@ -36,7 +37,7 @@ async def four_sockets(
     settings: Settings,
 ) -> AsyncIterator[tuple[server.Server, Running, list[Client]]]:
     """A server with four sockets, until the context is left; by then it has been told to end."""
-    with server.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         running = Running("127.0.0.1", listener.getsockname()[1])
         uvicorn = server.Server(create_app(settings), settings)
         serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
@@ -90,7 +91,7 @@ async def test_cursor_of_a_server_that_is_gone_gets_a_snapshot_of_its_successor(
     cursors: list[str | None] = []
     for _ in range(2):
         settings = settings_for(starbelly)
-        with server.listen("127.0.0.1", 0) as listener:
+        with listen("127.0.0.1", 0) as listener:
             url = f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql"
             uvicorn = server.Server(create_app(settings), settings)
             serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
@@ -121,7 +122,7 @@ async def test_requests_have_what_sending_clients_away_leaves_of_the_grace_perio
 
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time() + skipped_s)
     monkeypatch.setattr(app, "drain", drain)
-    with server.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         uvicorn = server.Server(app, settings)
         serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
         await until_ready(Running("127.0.0.1", listener.getsockname()[1]))
@@ -172,7 +173,7 @@ async def test_failure_to_send_clients_away_is_logged(
     settings = settings_for(starbelly)
     app = create_app(settings)
     monkeypatch.setattr(app, "drain", drain)
-    with server.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql"
         uvicorn = server.Server(app, settings)
         serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))

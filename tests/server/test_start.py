@@ -44,7 +44,7 @@ def run_until(imported: str, number: signal.Signals, *program: str) -> tuple[int
 
 
 MOMENTS = ["argparse", "pydantic", "graphql_api.settings", "uvicorn", "strawberry", "rethinkdb"]
-MOMENTS += ["graphql_api.app", "graphql_api.server.uvicorn_websocket"]
+MOMENTS += ["graphql_api.app", "graphql_api.server.websocket_protocol"]
 
 
 @pytest.mark.long

@@ -22,31 +22,32 @@ def _forgets_older_rows(_: Function) -> Function:
 
 
 def _remembers_initial_rows(original: Function) -> Function:
-    def initial_event(self: Any, key: str, version: Any) -> Any:
+    def initial_event(self: Any, version: Any) -> Any:
         remembered = self.__dict__.setdefault("_planted", {})
+        key = version.row.id
         if key not in remembered:
-            remembered[key] = original(self, key, version)
+            remembered[key] = original(self, version)
         return remembered[key]
 
     return initial_event
 
 
-def _merges_with_the_last_previous(_: Function) -> Function:
+def _merges_with_the_last_previous(original: Function) -> Function:
     def then(self: Any, later: Any) -> Any:
-        if self.before is None and later.after is None:
-            return None
-        before = None if self.before is None else later.before or self.before
-        return replace(later, before=before, cause=later.cause or self.cause)
+        merged = original(self, later)
+        if merged is not None:
+            merged.before = None if self.before is None else later.before or self.before
+        return merged
 
     return then
 
 
 def _merges_what_leaves_as_deleted(original: Function) -> Function:
     def then(self: Any, later: Any) -> Any:
-        step = original(self, later)
-        if step is None or step.after is not None:
-            return step
-        return replace(step, cause=ChangeCause.DELETED)
+        merged = original(self, later)
+        if merged is not None and merged.after is None:
+            merged.cause = ChangeCause.DELETED
+        return merged
 
     return then
 
@@ -54,7 +55,7 @@ def _merges_what_leaves_as_deleted(original: Function) -> Function:
 def _sends_the_newest_first(original: Function) -> Function:
     def pull_change(self: Any) -> Any:
         if not self._batch and len(self._queue) > 1:
-            self._queue.rotate(1)
+            self._queue.insert(0, self._queue.pop())
         return original(self)
 
     return pull_change
@@ -69,24 +70,22 @@ def _ignores_deletions(original: Function) -> Function:
 
 
 def _calls_all_created(original: Function) -> Function:
-    def step(self: Any, change: Any) -> Any:
+    def shown(self: Any, change: Any) -> Any:
         made = original(self, change)
-        if made is None or made.before is not None:
-            return made
-        from graphql_api.feeds.events import ChangeCause
+        if made is not None and made.before is None:
+            made.cause = ChangeCause.CREATED
+        return made
 
-        return replace(made, cause=ChangeCause.CREATED)
-
-    return step
+    return shown
 
 
 def _does_not_notice_leaving(original: Function) -> Function:
-    def step(self: Any, change: Any) -> Any:
+    def shown(self: Any, change: Any) -> Any:
         made = original(self, change)
         is_leaving = made is not None and made.after is None and change.after is not None
         return None if is_leaving else made
 
-    return step
+    return shown
 
 
 def _does_nothing(_: Function) -> Function:
@@ -167,9 +166,9 @@ def _queues_without_end(_: Function) -> Function:
         if isinstance(self._stage, _Replay):
             return
         if isinstance(self._stage, _Scan):
-            self._stage.keep(change.step.key, change.step.before)
+            self._stage.keep(change.key, change.before)
         self._queue.append(change)
-        self._wake()
+        self.wake()
 
     return on_change
 
@@ -277,7 +276,7 @@ BUGS = (
     Bug(
         "a merged update has the last previous, not the first",
         "2: `previous`",
-        f"{_FEEDS}.view:Step.then",
+        f"{_FEEDS}.view:ViewChange.then",
         _merges_with_the_last_previous,
     ),
     Bug(
@@ -301,13 +300,13 @@ BUGS = (
     Bug(
         "what enters a filter is called created",
         "4: causes",
-        f"{_FEEDS}.view:View.step",
+        f"{_FEEDS}.view:View.change",
         _calls_all_created,
     ),
     Bug(
         "what leaves a filter is not said",
         "4: filters",
-        f"{_FEEDS}.view:View.step",
+        f"{_FEEDS}.view:View.change",
         _does_not_notice_leaving,
     ),
     Bug(
@@ -385,7 +384,7 @@ BUGS = (
     Bug(
         "what leaves a filter while its changes merge is called deleted",
         "8: the cause of what is merged",
-        f"{_FEEDS}.view:Step.then",
+        f"{_FEEDS}.view:ViewChange.then",
         _merges_what_leaves_as_deleted,
     ),
     Bug(
@@ -451,7 +450,7 @@ BUGS = (
     Bug(
         "a token's end is not noticed",
         "access: until the token's end",
-        "graphql_api.auth.authenticator:Hold._watch",
+        "graphql_api.auth.authenticator:Session._watch",
         _does_nothing,
     ),
 )

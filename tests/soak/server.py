@@ -19,6 +19,7 @@ from graphql_api import garbage
 from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listen
 from tests.server.running import settings_for
 from tests.soak import status
 
@@ -36,7 +37,7 @@ async def main(database: str, status_file: Path) -> None:
         connection_init_timeout_s=3,  # somebody says nothing, and waits for the end
     )
     garbage.collect_garbage_seldom()
-    with server.listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
         settings = settings.model_copy(update={"port": port})
         print(f"ws://{host}:{port}/graphql", flush=True)  # noqa: T201 - it tells where it is

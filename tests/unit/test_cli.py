@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from graphql_api.cli import FAILED, MISUSED, OK, main
-from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listen
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def handlers_of_signals() -> Iterator[None]:
 
 STUB = """
 import asyncio, contextlib, sys, types
-from graphql_api.limits.connection_limits import Admission
+from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.errors import ConfigurationError, DatabaseRefusedError
 
 async def app(scope, receive, send):
@@ -53,7 +53,7 @@ async def drain(spread_s):
     pass
 
 app.drain = drain
-app.admission = Admission()
+app.admission = ConnectionLimits()
 
 def create_app(given, announce):
     global settings
@@ -317,7 +317,7 @@ def test_socket_is_bound_to_the_whole_address(monkeypatch: pytest.MonkeyPatch) -
     link = ("fe80::1", 8000, 0, 7)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET6, 0, 0, "", link)])
     monkeypatch.setattr(socket, "create_server", create_server)
-    server.listen("fe80::1%eth0", 8000)
+    listen("fe80::1%eth0", 8000)
     assert bound == [link]
 
 

@@ -8,7 +8,7 @@ from graphql_api.app import create_app
 from graphql_api.cli import main
 from graphql_api.effective_settings import effective_settings
 from graphql_api.errors import ConfigurationError
-from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listening
 from graphql_api.settings import Settings, load
 from graphql_api.tls import Certificate
 
@@ -71,7 +71,7 @@ def test_no_setting_is_repeated_with_a_secret_that_was_put_into_it(name: str, se
     try:
         settings = load(Settings, flags)
         said += effective_settings(settings, flags)
-        with server.listening(settings.host, 0):
+        with listening(settings.host, 0):
             create_app(settings)
         assert settings.tls_cert is not None, "the start has succeeded"
         Certificate(settings.tls_cert, settings.tls_key)

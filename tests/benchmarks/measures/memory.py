@@ -15,7 +15,7 @@ from tests.benchmarks.setting import Setting
 _FIRST = 100
 """So many are there before the others are counted, to whom is not charged what the first bring."""
 _DOCUMENTS = 10
-_LIMIT_KB = 30
+_LIMIT_KB = 18
 
 
 def measure(setting: Setting) -> Result:

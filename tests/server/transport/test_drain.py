@@ -10,13 +10,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.fault.clock import LoopClock, put_forward_until, some_steps
 from tests.server.transport.test_slow_clients import FLOOD, PATIENT, stalling
 from tests.server.transport.test_websocket import nothing_left
 from tests.server.transport.toy import Client, connected, opened, serve
 
-SERVERS = pytest.mark.parametrize("ws", [OutletProtocol, "websockets-sansio"])
+SERVERS = pytest.mark.parametrize("ws", [WebSocketProtocol, "websockets-sansio"])
 
 
 @SERVERS
@@ -90,7 +90,7 @@ def without_extensions(app: ASGIApp) -> ASGIApp:
 
 
 async def test_client_that_takes_nothing_holds_up_nobody() -> None:
-    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    options = {"ws": WebSocketProtocol.with_limits(PATIENT)}
     clock = LoopClock(asyncio.get_running_loop())
     async with (
         serve(uvicorn_options=options) as server,
@@ -99,7 +99,7 @@ async def test_client_that_takes_nothing_holds_up_nobody() -> None:
     ):
         await client.subscribe(FLOOD)
         await server.toys.wait_for(
-            lambda: any(not c.outlet.is_writable for c in server.app._connections)
+            lambda: any(not c.sink.is_writable for c in server.app._connections)
         )
         closing = asyncio.ensure_future(server.app.close_all())
         assert await healthy.receive() == (1012, "Service restart")
@@ -108,15 +108,15 @@ async def test_client_that_takes_nothing_holds_up_nobody() -> None:
 
 
 async def test_uvicorn_ends_connections_that_are_closing_already() -> None:
-    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    options = {"ws": WebSocketProtocol.with_limits(PATIENT)}
     async with serve(uvicorn_options=options) as server, stalling(server) as client:
         await client.subscribe(FLOOD)
         (connection,) = server.app._connections
-        outlet = connection.outlet
-        await server.toys.wait_for(lambda: not outlet.is_writable)
+        sink = connection.sink
+        await server.toys.wait_for(lambda: not sink.is_writable)
         close = asyncio.create_task(client.socket.close())
-        await server.toys.wait_for(lambda: outlet.is_closed)
-        assert outlet.transport.get_write_buffer_size() > 0
-        outlet.shutdown()
+        await server.toys.wait_for(lambda: sink.is_closed)
+        assert sink.transport.get_write_buffer_size() > 0
+        sink.shutdown()
         await server.toys.wait_for(lambda: server.app.connections == 0)
         await close

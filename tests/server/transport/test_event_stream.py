@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graphql_api.auth.authenticator import Access
+from graphql_api.auth.authenticator import Authenticator
 from graphql_api.errors import BadCursorError
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
@@ -29,9 +29,9 @@ SILENCE = "subscription { silence }"
 QUICK = SocketLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
 LARGE = Row(value=0, text="x" * 100_000)
 
-OUTLET: dict[str, Any] = {}
+SINK: dict[str, Any] = {}
 PLAIN = {"http": "httptools"}
-BOTH = pytest.mark.parametrize("options", [OUTLET, PLAIN], ids=["outlet", "plain"])
+BOTH = pytest.mark.parametrize("options", [SINK, PLAIN], ids=["sink", "plain"])
 
 
 def stream(server: Running, query: str, **arguments: Any) -> Any:
@@ -44,7 +44,7 @@ async def nothing_left(server: Running) -> None:
     await server.toys.wait_for(lambda: not server.toys.open)
     broadcaster = server.broadcaster
     assert broadcaster.members == broadcaster.groups == len(server.toys.topic.sources) == 0
-    assert server.app._backend.access.holds == 0
+    assert server.app._backend.authenticator.sessions == 0
 
 
 @BOTH
@@ -233,13 +233,13 @@ async def test_internal_error_is_told_and_logged(
 
 
 async def test_end_of_a_token_ends_the_stream_without_complete() -> None:
-    access = Access()
-    async with serve(GraphQLHTTP, access=access) as server:
+    access = Authenticator()
+    async with serve(GraphQLHTTP, authenticator=access) as server:
         async with stream(server, ROWS) as source:
             server.toys.topic.publish(Row(value=1))
             await source.next()
-            (hold,) = access._holds
-            hold.end("the token has expired")
+            (session,) = access._sessions
+            session.end("the token has expired")
             assert await source.event() is None
         await nothing_left(server)
 

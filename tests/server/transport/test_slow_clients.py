@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from graphql_api.feeds.view import Event
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.server.flow_control import SocketLimits
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.server.transport.test_websocket import nothing_left
 from tests.server.transport.toy import Client, Row, Running, connected, serve
-from tests.unit.server.test_uvicorn_websocket import FakeLoop
+from tests.unit.server.test_websocket_protocol import FakeLoop
 
 FLOOD = "subscription { flood(size: 10000) }"
 ROWS = "subscription { rows { value text } }"
@@ -24,7 +24,7 @@ QUICK = SocketLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_by
 PATIENT = SocketLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
 LARGE = Row(value=0, text="x" * 100_000)
 
-OUTLET = {"ws": OutletProtocol.with_limits(QUICK)}
+SINK = {"ws": WebSocketProtocol.with_limits(QUICK)}
 PLAIN = {"ws": "websockets-sansio", "ws_ping_interval": None}
 
 
@@ -41,12 +41,12 @@ async def stalling(running: Running) -> AsyncIterator[Client]:
         client.socket.transport.abort()
 
 
-@pytest.mark.parametrize("options", [OUTLET, PLAIN], ids=["outlet", "plain"])
+@pytest.mark.parametrize("options", [SINK, PLAIN], ids=["sink", "plain"])
 @pytest.mark.parametrize("query", [FLOOD, ROWS, "{ large(size: 10000000) }"])
 async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
     options: dict[str, object], query: str
 ) -> None:
-    limits = Limits(send_timeout_s=0.1, write_buffer_bytes=8192)
+    limits = WebSocketLimits(send_timeout_s=0.1, write_buffer_bytes=8192)
     async with (
         serve(limits=limits, uvicorn_options=options) as server,
         stalling(server) as client,
@@ -61,7 +61,7 @@ async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
 
 
 async def test_stalled_client_is_sent_no_more_than_its_buffers_hold() -> None:
-    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    options = {"ws": WebSocketProtocol.with_limits(PATIENT)}
     async with serve(uvicorn_options=options) as server, stalling(server) as client:
         await client.subscribe(ROWS)
         await server.toys.wait_for(lambda: server.broadcaster.members == 1)
@@ -75,11 +75,11 @@ async def test_stalled_client_is_sent_no_more_than_its_buffers_hold() -> None:
         await server.broadcaster.scheduler.round()
         assert len(source._events) == before + 1
         (connection,) = server.app._connections
-        assert connection.outlet.transport.get_write_buffer_size() < 300_000
+        assert connection.sink.transport.get_write_buffer_size() < 300_000
 
 
 async def test_stalled_client_does_not_delay_others() -> None:
-    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    options = {"ws": WebSocketProtocol.with_limits(PATIENT)}
     async with (
         serve(uvicorn_options=options) as server,
         stalling(server) as stalled,
@@ -95,7 +95,7 @@ async def test_stalled_client_does_not_delay_others() -> None:
 
 
 async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
-    options = {"ws": OutletProtocol.with_limits(PATIENT)}
+    options = {"ws": WebSocketProtocol.with_limits(PATIENT)}
     async with serve(uvicorn_options=options) as server, stalling(server) as client:
         ping = '{"type":"ping","payload":{"x":"' + "x" * 10_000 + '"}}'
 
@@ -114,27 +114,27 @@ async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
             asking.cancel()
         # More than these the buffers do not hold the answers of.
         assert traffic.messages_received - before - turns < 10
-        assert connection.outlet.transport.get_write_buffer_size() < 100_000
+        assert connection.sink.transport.get_write_buffer_size() < 100_000
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what was acknowledged")
 async def test_client_that_reads_slowly_but_steadily_is_never_cut() -> None:
     """Slowly: it takes many times the limit until something leaves the server's own buffer."""
-    options = {"ws": OutletProtocol.with_limits(PATIENT), "ws_ping_interval": None}
+    options = {"ws": WebSocketProtocol.with_limits(PATIENT), "ws_ping_interval": None}
     async with serve(uvicorn_options=options) as server, stalling(server) as client:
         await client.subscribe(ROWS)
         await server.toys.wait_for(lambda: server.broadcaster.members == 1)
         (connection,) = server.app._connections
-        outlet = connection.outlet
-        outlet.loop = clock = FakeLoop()
+        sink = connection.sink
+        sink.loop = clock = FakeLoop()
         for _ in range(20):
             server.toys.topic.publish(LARGE)
         await server.broadcaster.scheduler.round()
-        assert outlet.transport.get_write_buffer_size() > 0
+        assert sink.transport.get_write_buffer_size() > 0
         sock = client.socket.transport.get_extra_info("socket")
         for _ in range(50):
-            taken = outlet._taken_bytes()
-            while outlet._taken_bytes() == taken:
+            taken = sink.taken_bytes
+            while sink.taken_bytes == taken:
                 with suppress(BlockingIOError):
                     sock._sock.recv(512)
                 await asyncio.sleep(0)

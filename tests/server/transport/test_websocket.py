@@ -15,13 +15,13 @@ from starlette.types import Scope
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from graphql_api.auth.authenticator import Access, Hold, OnEnd
+from graphql_api.auth.authenticator import Authenticator, OnEnd, Session
 from graphql_api.auth.principal import ANYBODY, Principal
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
-from graphql_api.protocols.websocket_limits import Limits
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.protocols.websocket_limits import WebSocketLimits
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.conformance import raw_websocket
 from tests.fault.clock import LoopClock
 from tests.server.transport.toy import (
@@ -35,7 +35,7 @@ from tests.server.transport.toy import (
 )
 
 
-@pytest.fixture(params=[OutletProtocol, "websockets-sansio"], ids=["outlet", "plain"])
+@pytest.fixture(params=[WebSocketProtocol, "websockets-sansio"], ids=["sink", "plain"])
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     """A server of ours, and one that any other ASGI server could be."""
     async with serve(uvicorn_options={"ws": request.param}) as running:
@@ -100,7 +100,7 @@ async def test_handshake_that_is_read_in_several_turns_is_answered(server: Runni
 
 async def test_client_without_init_is_closed() -> None:
     async with (
-        serve(limits=Limits(connection_init_timeout_s=0.01)) as server,
+        serve(limits=WebSocketLimits(connection_init_timeout_s=0.01)) as server,
         opened(server) as client,
     ):
         assert await client.receive() == (4408, "Connection initialisation timeout")
@@ -199,12 +199,12 @@ async def test_client_that_disappears_frees_all(server: Running) -> None:
         assert server.app.operations == 0
 
 
-class Bouncer(Access):
+class Bouncer(Authenticator):
     """Serves those who say that they are good, and for a word each."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.admitted: list[Hold] = []
+        self.admitted: list[Session] = []
 
     async def admit(self, scope: Scope, payload: Members | None) -> Principal:
         assert scope["type"] == "websocket"
@@ -217,28 +217,28 @@ class Bouncer(Access):
                 raise RuntimeError("a secret")
         raise UnauthenticatedError("be good", for_log="bad", has_token=True)
 
-    def hold(self, principal: Principal, on_end: OnEnd) -> Hold:
-        hold = super().hold(principal, on_end)
-        self.admitted.append(hold)
-        return hold
+    def session(self, principal: Principal, on_end: OnEnd) -> Session:
+        session = super().session(principal, on_end)
+        self.admitted.append(session)
+        return session
 
 
 async def test_client_that_is_not_to_be_served_is_forbidden() -> None:
     bouncer = Bouncer()
-    async with serve(access=bouncer) as server:
+    async with serve(authenticator=bouncer) as server:
         async with connected(server, {"am": "good"}) as client:
             assert await client.fence() == []
-            assert bouncer.holds == 1
+            assert bouncer.sessions == 1
         async with opened(server) as client:
             await client.send({"type": "connection_init", "payload": {"am": "bad"}})
             assert await client.receive() == (4403, "Forbidden: be good")
         await nothing_left(server)
-    assert bouncer.holds == 0
+    assert bouncer.sessions == 0
 
 
 async def test_client_is_forbidden_at_the_moment_when_it_is_not_to_be_served_any_more() -> None:
     bouncer = Bouncer()
-    async with serve(access=bouncer) as server:
+    async with serve(authenticator=bouncer) as server:
         async with connected(server, {"am": "good"}) as client:
             await client.subscribe("subscription { rows { value } }")
             await client.subscribe("{ blocked }", "b")
@@ -249,7 +249,9 @@ async def test_client_is_forbidden_at_the_moment_when_it_is_not_to_be_served_any
 
 
 async def test_decision_that_takes_too_long_is_a_timeout_of_the_initialisation() -> None:
-    async with serve(access=Bouncer(), limits=Limits(connection_init_timeout_s=0.05)) as server:
+    async with serve(
+        authenticator=Bouncer(), limits=WebSocketLimits(connection_init_timeout_s=0.05)
+    ) as server:
         async with opened(server) as client:
             await client.send({"type": "connection_init", "payload": {"am": "slow"}})
             assert await client.receive() == (4408, "Connection initialisation timeout")
@@ -259,7 +261,7 @@ async def test_decision_that_takes_too_long_is_a_timeout_of_the_initialisation()
 async def test_internal_error_closes_the_socket_and_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with serve(access=Bouncer()) as server, opened(server) as client:
+    async with serve(authenticator=Bouncer()) as server, opened(server) as client:
         await client.send({"type": "connection_init", "payload": {"am": "crashing"}})
         assert await client.receive() == (4500, "Internal server error")
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
@@ -621,13 +623,13 @@ async def test_documents_may_be_shared_with_others() -> None:
 async def test_time_limit_of_somebody_else_is_an_internal_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Impatient(Access):
+    class Impatient(Authenticator):
         async def admit(self, scope: Scope, payload: Members | None) -> Principal:
             async with asyncio.timeout(0):
                 await asyncio.Event().wait()
             raise AssertionError
 
-    async with serve(access=Impatient()) as server, opened(server) as client:
+    async with serve(authenticator=Impatient()) as server, opened(server) as client:
         await client.send({"type": "connection_init"})
         assert await client.receive() == (4500, "Internal server error")
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]

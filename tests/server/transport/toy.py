@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,12 +25,12 @@ from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.websocket import GraphQLTransportWS
-from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.no_store import NoStore
 from tests.server.client import WAIT_S
 from tests.unit.execution.toy import Topic, ToySource
@@ -174,10 +174,10 @@ class Running:
         return f"ws://127.0.0.1:{self.port}/"
 
 
-PATIENT_LIMITS = Limits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
+PATIENT_LIMITS = WebSocketLimits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
 PATIENT_STREAMS = StreamLimits(close_timeout_s=3600.0)
 """Limits that no client exceeds because a machine is slow."""
-BACKEND_ARGUMENTS = {"access", "documents", "budgets", "clock"}
+BACKEND_ARGUMENTS = {"authenticator", "documents", "budgets", "clock"}
 
 
 @asynccontextmanager
@@ -214,7 +214,7 @@ async def serve(
     app: Any = make(backend, **arguments)
     options: dict[str, Any] = {
         "http": StreamingProtocol,
-        "ws": OutletProtocol,
+        "ws": WebSocketProtocol,
         "lifespan": "off",
         "log_config": None,
         "port": 0,
@@ -225,7 +225,7 @@ async def serve(
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     # uvicorn's main loop looks ten times a second whether it is to end. Tests do not wait for that.
-    async with broadcaster:
+    async with broadcaster, app if hasattr(app, "__aenter__") else nullcontext():
         await server.startup()
         try:
             port = server.servers[0].sockets[0].getsockname()[1]

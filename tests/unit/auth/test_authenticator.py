@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.auth.authenticator import Access
+from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.jwt import Keys, keys_of_key_file
 from graphql_api.auth.principal import ANYBODY, Principal, Verifier
 from graphql_api.auth.tokens import ApiToken, Tokens, new_token
@@ -64,8 +64,8 @@ def made(name: str) -> tuple[str, ApiToken]:
 
 
 def test_without_verifiers_everybody_may_do_everything() -> None:
-    assert Access().principal(request()) is ANYBODY
-    assert Access().principal(request("rubbish")) is ANYBODY
+    assert Authenticator().principal(request()) is ANYBODY
+    assert Authenticator().principal(request("rubbish")) is ANYBODY
     assert ANYBODY.scopes == set(Scope)
 
 
@@ -77,7 +77,7 @@ def test_every_verifier_is_asked(file: TokenFile, tmp_path: Path) -> None:
     keys: WatchedFile[Verifier] = WatchedFile(
         key, lambda data: Keys(keys_of_key_file(data)), name="JWT key file"
     )
-    access = Access([file.watched(), keys])
+    access = Authenticator([file.watched(), keys])
     assert access.principal(request(secret)).name == "token ci"
     assert access.principal(request(signed())).name == "JWT of ann"
     with pytest.raises(UnauthenticatedError) as caught:
@@ -90,7 +90,7 @@ def test_client_is_told_the_same_of_every_bad_token_and_the_log_never_shows_it(
 ) -> None:
     secret, token = made("ci")
     file.write(token.model_copy(update={"expires": NOW}))
-    access = Access([file.watched()], clock=clock)
+    access = Authenticator([file.watched()], clock=clock)
     texts = set()
     for presented in (secret, secret[:-1], "rubbish"):
         with pytest.raises(UnauthenticatedError) as caught:
@@ -114,7 +114,7 @@ def test_token_that_is_too_long_is_refused_before_it_is_looked_at(tmp_path: Path
     path = tmp_path / "any"
     path.write_bytes(b"")
     verifier: WatchedFile[Verifier] = WatchedFile(path, lambda _: Untouchable(), name="any")
-    access = Access([verifier])
+    access = Authenticator([verifier])
     with pytest.raises(UnauthenticatedError, match="8192 characters"):
         access.principal(request("x" * 8193))
     with pytest.raises(AssertionError):
@@ -158,8 +158,8 @@ def timers() -> Timers:
 
 
 @pytest.fixture
-def access(clock: Clock, timers: Timers) -> Access:
-    return Access(clock=clock, call_later=timers.call_later)
+def access(clock: Clock, timers: Timers) -> Authenticator:
+    return Authenticator(clock=clock, call_later=timers.call_later)
 
 
 def until(expires_at_s: float | None, grant: object = None) -> Principal:
@@ -167,29 +167,29 @@ def until(expires_at_s: float | None, grant: object = None) -> Principal:
 
 
 def test_connection_ends_when_its_token_expires(
-    access: Access, clock: Clock, timers: Timers
+    access: Authenticator, clock: Clock, timers: Timers
 ) -> None:
     ended: list[str] = []
-    access.hold(until(NOW_S + 20), ended.append)
+    access.session(until(NOW_S + 20), ended.append)
     clock.now_s += 20
     assert timers.fire() == 20
     assert ended == ["the token has expired"]
-    assert access.holds == 0
+    assert access.sessions == 0
     assert timers == []
 
 
 def test_connection_whose_token_does_not_expire_needs_no_timer(
-    access: Access, timers: Timers
+    access: Authenticator, timers: Timers
 ) -> None:
-    access.hold(until(None), lambda _: pytest.fail("it goes on"))
+    access.session(until(None), lambda _: pytest.fail("it goes on"))
     assert timers == []
 
 
 def test_timer_that_fires_early_or_sees_a_leap_of_the_clock_looks_again(
-    access: Access, clock: Clock, timers: Timers
+    access: Authenticator, clock: Clock, timers: Timers
 ) -> None:
     ended: list[str] = []
-    access.hold(until(NOW_S + 1e9), ended.append)
+    access.session(until(NOW_S + 1e9), ended.append)
     for now_s in (NOW_S + 60, NOW_S - 3600, NOW_S + 1e9 - 1):
         clock.now_s = now_s
         assert timers.fire() == 60
@@ -201,19 +201,19 @@ def test_timer_that_fires_early_or_sees_a_leap_of_the_clock_looks_again(
     assert ended == ["the token has expired"]
 
 
-def test_token_that_expires_in_between_ends_the_connection_at_once(access: Access) -> None:
+def test_token_that_expires_in_between_ends_the_connection_at_once(access: Authenticator) -> None:
     ended: list[str] = []
-    access.hold(until(NOW_S), ended.append).release()
+    access.session(until(NOW_S), ended.append).release()
     assert ended == ["the token has expired"]
-    assert access.holds == 0
+    assert access.sessions == 0
 
 
-def test_released_hold_ends_nothing(access: Access, timers: Timers) -> None:
-    hold = access.hold(until(NOW_S + 1), lambda _: pytest.fail("it is over"))
-    hold.release()
-    hold.release()
+def test_released_hold_ends_nothing(access: Authenticator, timers: Timers) -> None:
+    session = access.session(until(NOW_S + 1), lambda _: pytest.fail("it is over"))
+    session.release()
+    session.release()
     assert timers == []
-    assert access.holds == 0
+    assert access.sessions == 0
 
 
 def test_revoking_ends_the_connections_of_that_token_and_no_others(
@@ -221,11 +221,11 @@ def test_revoking_ends_the_connections_of_that_token_and_no_others(
 ) -> None:
     (a, token_a), (b, token_b) = made("a"), made("b")
     file.write(token_a, token_b)
-    access = Access([file.watched()], call_later=timers.call_later)
+    access = Authenticator([file.watched()], call_later=timers.call_later)
     ended: list[str] = []
     for secret in (a, a):
-        access.hold(access.principal(request(secret)), ended.append)
-    access.hold(access.principal(request(b)), lambda _: pytest.fail("it goes on"))
+        access.session(access.principal(request(secret)), ended.append)
+    access.session(access.principal(request(b)), lambda _: pytest.fail("it goes on"))
     access.refresh()
     assert ended == []
     file.write(token_b, made("c")[1])
@@ -234,7 +234,7 @@ def test_revoking_ends_the_connections_of_that_token_and_no_others(
     with pytest.raises(UnauthenticatedError):
         access.principal(request(a))
     assert access.principal(request(b)).name == "token b"
-    assert access.holds == 1
+    assert access.sessions == 1
 
 
 def test_token_that_is_revoked_in_between_ends_the_connection_at_once(
@@ -242,22 +242,22 @@ def test_token_that_is_revoked_in_between_ends_the_connection_at_once(
 ) -> None:
     secret, token = made("a")
     file.write(token)
-    access = Access([file.watched()], call_later=timers.call_later)
+    access = Authenticator([file.watched()], call_later=timers.call_later)
     principal = access.principal(request(secret))
     file.write()
     access.refresh()
     ended: list[str] = []
-    access.hold(principal, ended.append)
+    access.session(principal, ended.append)
     assert ended == ["the token has been revoked"]
-    assert access.holds == 0
+    assert access.sessions == 0
 
 
 def test_token_with_other_scopes_has_to_come_again(file: TokenFile, timers: Timers) -> None:
     secret, token = made("a")
     file.write(token)
-    access = Access([file.watched()], call_later=timers.call_later)
+    access = Authenticator([file.watched()], call_later=timers.call_later)
     ended: list[str] = []
-    access.hold(access.principal(request(secret)), ended.append)
+    access.session(access.principal(request(secret)), ended.append)
     file.write(token.model_copy(update={"scopes": frozenset(Scope)}))
     access.refresh()
     assert len(ended) == 1
@@ -269,8 +269,8 @@ def test_broken_file_ends_nothing(
 ) -> None:
     secret, token = made("a")
     file.write(token)
-    access = Access([file.watched()], call_later=timers.call_later)
-    access.hold(access.principal(request(secret)), lambda _: pytest.fail("it goes on"))
+    access = Authenticator([file.watched()], call_later=timers.call_later)
+    access.session(access.principal(request(secret)), lambda _: pytest.fail("it goes on"))
     file.path.write_text("{")
     access.refresh()
     assert access.principal(request(secret)).name == "token a"
@@ -285,9 +285,9 @@ def test_exchanged_key_ends_the_connections_whose_tokens_it_has_not_signed(
     watched: WatchedFile[Verifier] = WatchedFile(
         path, lambda data: Keys(keys_of_key_file(data)), name="JWT key file"
     )
-    access = Access([watched], call_later=timers.call_later)
+    access = Authenticator([watched], call_later=timers.call_later)
     ended: list[str] = []
-    access.hold(access.principal(request(signed())), ended.append)
+    access.session(access.principal(request(signed())), ended.append)
     path.write_bytes(public_pem("ES256") + b"\n")
     access.refresh()
     assert ended == []

@@ -22,7 +22,7 @@ from graphql_api.feeds.feed import STEPS_IN_A_ROW
 from graphql_api.feeds.view import Event
 from graphql_api.scopes import ALL_SCOPES, Scope
 from tests.unit.execution.toy import (
-    FakeOutlet,
+    FakeSink,
     Row,
     Topic,
     context,
@@ -50,15 +50,15 @@ def topic() -> Topic:
 async def test_members_get_the_same_payload_with_their_own_ids(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    outlets = [FakeOutlet() for _ in range(5)]
-    for i, outlet in enumerate(outlets):
-        await join(broadcaster, context(topic), outlet, id_=f'"{i}"')
+    sinks = [FakeSink() for _ in range(5)]
+    for i, sink in enumerate(sinks):
+        await join(broadcaster, context(topic), sink, id_=f'"{i}"')
     topic.publish(Row(value=1), Row(value=2))
     await served(broadcaster)
-    for i, outlet in enumerate(outlets):
-        assert [message["id"] for message in outlet.messages] == [f'"{i}"'] * 2
-        assert outlet.data == [{"rows": {"value": 1}}, {"rows": {"value": 2}}]
-        assert outlet.writes == 1
+    for i, sink in enumerate(sinks):
+        assert [message["id"] for message in sink.messages] == [f'"{i}"'] * 2
+        assert sink.data == [{"rows": {"value": 1}}, {"rows": {"value": 2}}]
+        assert sink.writes == 1
     assert broadcaster.traffic.executions == 2
 
 
@@ -77,7 +77,7 @@ async def test_nobody_shares_with_whom_anything_differs(
         (one + " ", ALL_SCOPES, {"w": 1}),
     ):
         try:
-            await join(broadcaster, context(topic, scopes), FakeOutlet(), query, **variables)
+            await join(broadcaster, context(topic, scopes), FakeSink(), query, **variables)
         except RequestError:
             assert variables == {"w": True}
     topic.publish(Row(value=1))
@@ -90,7 +90,7 @@ async def test_where_events_begin_makes_no_difference(
 ) -> None:
     query = "subscription ($s: String) { rows(since: $s) { value } }"
     for since in ("a", "b", None):
-        await join(broadcaster, context(topic), FakeOutlet(), query, s=since)
+        await join(broadcaster, context(topic), FakeSink(), query, s=since)
     topic.publish(Row(value=1))
     await served(broadcaster)
     assert broadcaster.groups == broadcaster.traffic.executions == 1
@@ -100,14 +100,14 @@ async def test_equal_events_that_are_two_objects_are_two_events(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
     for _ in range(2):
-        await join(broadcaster, context(topic), FakeOutlet())
+        await join(broadcaster, context(topic), FakeSink())
     topic.publish(Row(value=1), Row(value=1))
     await served(broadcaster)
     assert broadcaster.traffic.executions == 2
 
 
 async def test_last_member_frees_the_group(broadcaster: Broadcaster, topic: Topic) -> None:
-    members = [await join(broadcaster, context(topic), FakeOutlet()) for _ in range(3)]
+    members = [await join(broadcaster, context(topic), FakeSink()) for _ in range(3)]
     event = Row(value=1)
     reference = weakref.ref(event)
     topic.publish(event)
@@ -127,7 +127,7 @@ async def test_last_member_frees_the_group(broadcaster: Broadcaster, topic: Topi
 async def test_payloads_of_the_last_events_are_kept_alone(topic: Topic) -> None:
     async with Broadcaster(max_encoded_events=2) as broadcaster:
         for _ in range(2):
-            await join(broadcaster, context(topic), FakeOutlet())
+            await join(broadcaster, context(topic), FakeSink())
         events = [
             weakref.ref(row) for row in (Row(value=i) for i in range(5)) if publish(topic, row)
         ]
@@ -147,11 +147,11 @@ async def test_payload_is_used_again_by_those_who_come_later(topic: Topic) -> No
     async with Broadcaster(max_encoded_events=1) as broadcaster:
         event = Event(Row(value=1))
         for _ in range(2):
-            await join(broadcaster, context(topic), FakeOutlet())
+            await join(broadcaster, context(topic), FakeSink())
         for source in topic.sources:
             source.put(event)
         await served(broadcaster)
-        await join(broadcaster, context(topic), late := FakeOutlet())
+        await join(broadcaster, context(topic), late := FakeSink())
         topic.sources[-1].put(event)
         await served(broadcaster)
         assert late.data == [{"rows": {"value": 1}}]
@@ -161,7 +161,7 @@ async def test_payload_is_used_again_by_those_who_come_later(topic: Topic) -> No
 async def test_results_are_bounded(topic: Topic) -> None:
     async with Broadcaster(max_encoding_bytes=2000) as broadcaster:
         for _ in range(2):
-            await join(broadcaster, context(topic), FakeOutlet())
+            await join(broadcaster, context(topic), FakeSink())
         topic.publish(*(Row(value=i) for i in range(30)))
         await served(broadcaster)
         assert 0 < broadcaster.results <= 5
@@ -173,7 +173,7 @@ async def test_results_are_bounded(topic: Topic) -> None:
 async def test_member_with_much_to_send_does_not_keep_others_waiting(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    greedy, modest = FakeOutlet(), FakeOutlet()
+    greedy, modest = FakeSink(), FakeSink()
     await join(broadcaster, context(topic), greedy)
     await join(broadcaster, context(topic), modest)
     many, few = topic.sources
@@ -190,22 +190,22 @@ async def test_member_with_much_to_send_does_not_keep_others_waiting(
 async def test_event_loop_has_its_turn_between(topic: Topic) -> None:
     now_s = itertools.count(step=scheduler_module._TURN_S / 10)
     async with Broadcaster(clock=lambda: next(now_s)) as broadcaster:
-        outlets = [FakeOutlet() for _ in range(50)]
-        for outlet in outlets:
-            await join(broadcaster, context(topic), outlet)
+        sinks = [FakeSink() for _ in range(50)]
+        for sink in sinks:
+            await join(broadcaster, context(topic), sink)
         await served(broadcaster)
         topic.publish(Row(value=1))
         for turn in range(1, 6):
             await asyncio.sleep(0)
-            assert abs(sum(len(outlet.frames) for outlet in outlets) - turn * 10) <= turn
+            assert abs(sum(len(sink.frames) for sink in sinks) - turn * 10) <= turn
         await served(broadcaster)
-        assert all(len(outlet.frames) == 1 for outlet in outlets)
+        assert all(len(sink.frames) == 1 for sink in sinks)
 
 
-async def test_full_outlet_holds_up_nobody_and_loses_nothing(
+async def test_full_sink_holds_up_nobody_and_loses_nothing(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    full, other = FakeOutlet(room=False), FakeOutlet()
+    full, other = FakeSink(room=False), FakeSink()
     await join(broadcaster, context(topic), full)
     await join(broadcaster, context(topic), other)
     for i in range(3):
@@ -222,7 +222,7 @@ async def test_full_outlet_holds_up_nobody_and_loses_nothing(
 async def test_events_are_taken_from_the_source_only_when_there_is_room(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    await join(broadcaster, context(topic), FakeOutlet(room=False))
+    await join(broadcaster, context(topic), FakeSink(room=False))
     topic.publish(Row(value=1))
     await served(broadcaster)
     assert len(topic.sources[0]._events) == 1
@@ -233,43 +233,43 @@ async def test_large_messages_leave_room_for_others(
     id_: str, frames: int, broadcaster: Broadcaster, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graphql_api.execution.group._BYTES_AT_ONCE", 80)
-    await join(broadcaster, context(topic), outlet := FakeOutlet(), id_=id_)
+    await join(broadcaster, context(topic), sink := FakeSink(), id_=id_)
     await served(broadcaster)
     topic.publish(*(Row(value=i) for i in range(10)))
     await asyncio.sleep(0)
-    assert len(outlet.frames) == frames
+    assert len(sink.frames) == frames
 
 
 async def test_round_waits_for_all_who_were_ready(broadcaster: Broadcaster, topic: Topic) -> None:
-    outlets = [FakeOutlet() for _ in range(100)]
-    for outlet in outlets:
-        await join(broadcaster, context(topic), outlet)
+    sinks = [FakeSink() for _ in range(100)]
+    for sink in sinks:
+        await join(broadcaster, context(topic), sink)
     topic.publish(Row(value=1))
     await broadcaster.scheduler.round()
-    assert all(outlet.frames for outlet in outlets)
+    assert all(sink.frames for sink in sinks)
     await broadcaster.scheduler.round()
 
 
 async def test_round_is_long_enough_for_all_that_a_feed_applies_between_two(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    outlets = [FakeOutlet() for _ in range(50)]
-    for outlet in outlets:
-        await join(broadcaster, context(topic), outlet)
+    sinks = [FakeSink() for _ in range(50)]
+    for sink in sinks:
+        await join(broadcaster, context(topic), sink)
     topic.publish(*(Row(value=i) for i in range(STEPS_IN_A_ROW)))
     await broadcaster.scheduler.round()
-    assert all(len(outlet.frames) == STEPS_IN_A_ROW for outlet in outlets)
+    assert all(len(sink.frames) == STEPS_IN_A_ROW for sink in sinks)
 
 
 async def test_member_that_has_left_gets_nothing_more(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    leaving = await join(broadcaster, context(topic), outlet := FakeOutlet())
-    await join(broadcaster, context(topic), FakeOutlet())
+    leaving = await join(broadcaster, context(topic), sink := FakeSink())
+    await join(broadcaster, context(topic), FakeSink())
     topic.publish(Row(value=1))
     leaving.leave()
     await served(broadcaster)
-    assert outlet.frames == []
+    assert sink.frames == []
 
 
 # Failures
@@ -278,13 +278,13 @@ async def test_member_that_has_left_gets_nothing_more(
 async def test_error_of_a_field_is_masked_and_logged_once(
     broadcaster: Broadcaster, topic: Topic, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outlets = [FakeOutlet() for _ in range(3)]
-    for outlet in outlets:
-        await join(broadcaster, context(topic), outlet, "subscription { rows { bad } }")
+    sinks = [FakeSink() for _ in range(3)]
+    for sink in sinks:
+        await join(broadcaster, context(topic), sink, "subscription { rows { bad } }")
     topic.publish(Row(value=1))
     await served(broadcaster)
-    for outlet in outlets:
-        (payload,) = (message["payload"] for message in outlet.messages)
+    for sink in sinks:
+        (payload,) = (message["payload"] for message in sink.messages)
         assert payload["data"] is None
         assert payload["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
         assert "secret" not in str(payload)
@@ -296,8 +296,8 @@ async def test_source_that_fails_ends_its_member_only(
 ) -> None:
     failures: list[GraphQLError] = []
     for _ in range(2):
-        await join(broadcaster, context(topic), FakeOutlet(), failures=failures)
-    await join(broadcaster, context(topic), healthy := FakeOutlet())
+        await join(broadcaster, context(topic), FakeSink(), failures=failures)
+    await join(broadcaster, context(topic), healthy := FakeSink())
     topic.sources[0].failure = RuntimeError("a secret")
     topic.sources[1].failure = BadCursorError("no")
     topic.publish(Row(value=1))
@@ -308,15 +308,13 @@ async def test_source_that_fails_ends_its_member_only(
     assert len([record for record in caplog.records if record.exc_info]) == 1
 
 
-async def test_outlet_that_fails_keeps_nobody_waiting(
-    broadcaster: Broadcaster, topic: Topic
-) -> None:
-    class BrokenOutlet(FakeOutlet):
+async def test_sink_that_fails_keeps_nobody_waiting(broadcaster: Broadcaster, topic: Topic) -> None:
+    class BrokenSink(FakeSink):
         def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
             raise RuntimeError("a defect")
 
-    await join(broadcaster, context(topic), BrokenOutlet())
-    await join(broadcaster, context(topic), healthy := FakeOutlet())
+    await join(broadcaster, context(topic), BrokenSink())
+    await join(broadcaster, context(topic), healthy := FakeSink())
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     loop.set_exception_handler(lambda *_: told.set())
@@ -329,10 +327,10 @@ async def test_outlet_that_fails_keeps_nobody_waiting(
 async def test_event_that_cannot_be_encoded_is_an_error_and_the_next_is_sent(
     broadcaster: Broadcaster, topic: Topic, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await join(broadcaster, context(topic), outlet := FakeOutlet())
+    await join(broadcaster, context(topic), sink := FakeSink())
     topic.publish(object(), Row(value=2))
     await served(broadcaster)
-    first, second = (message["payload"] for message in outlet.messages)
+    first, second = (message["payload"] for message in sink.messages)
     assert first["errors"][0]["message"] == "Internal error"
     assert second == {"data": {"rows": {"value": 2}}}
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
@@ -350,15 +348,15 @@ async def test_event_that_fails_for_all_is_logged_once(
         raise RuntimeError("a secret")
 
     monkeypatch.setattr(SubscriptionExecution, "encode", fail)
-    outlets = [FakeOutlet() for _ in range(3)]
-    for outlet in outlets:
-        await join(broadcaster, context(topic), outlet, query)
+    sinks = [FakeSink() for _ in range(3)]
+    for sink in sinks:
+        await join(broadcaster, context(topic), sink, query)
     topic.go.set()
     topic.publish(Row(value=1))
     async with asyncio.timeout(10):
-        while not all(outlet.frames for outlet in outlets):
+        while not all(sink.frames for sink in sinks):
             await asyncio.sleep(0)
-    assert all(message["payload"]["data"] is None for message in outlets[2].messages)
+    assert all(message["payload"]["data"] is None for message in sinks[2].messages)
     assert len([record for record in caplog.records if record.exc_info]) == 1
 
 
@@ -371,7 +369,7 @@ async def test_extensions_are_left_with_the_last_who_needs_them(topic: Topic) ->
 
     async with Broadcaster() as broadcaster:
         members = [
-            await join(broadcaster, context(topic), FakeOutlet(), on_leave=partial(leave, name))
+            await join(broadcaster, context(topic), FakeSink(), on_leave=partial(leave, name))
             for name in ("founder", "other")
         ]
         members[0].leave()
@@ -386,25 +384,25 @@ async def test_extensions_are_left_with_the_last_who_needs_them(topic: Topic) ->
 async def test_result_that_takes_its_time_is_awaited_once_for_all(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    outlets = [FakeOutlet() for _ in range(3)]
-    for outlet in outlets:
-        await join(broadcaster, context(topic), outlet, SLOW)
+    sinks = [FakeSink() for _ in range(3)]
+    for sink in sinks:
+        await join(broadcaster, context(topic), sink, SLOW)
     topic.publish(Row(value=1), Row(value=2))
     await served(broadcaster)
-    assert topic.slow_calls == 0 or not any(outlet.frames for outlet in outlets)
+    assert topic.slow_calls == 0 or not any(sink.frames for sink in sinks)
     topic.go.set()
     async with asyncio.timeout(10):
-        while not all(len(outlet.frames) == 2 for outlet in outlets):
+        while not all(len(sink.frames) == 2 for sink in sinks):
             await asyncio.sleep(0)
-    assert outlets[0].data == [{"rows": {"slow": 1}}, {"rows": {"slow": 2}}]
+    assert sinks[0].data == [{"rows": {"slow": 1}}, {"rows": {"slow": 2}}]
     assert topic.slow_calls == broadcaster.traffic.executions == 2
 
 
 async def test_member_that_waits_for_a_result_may_leave(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    outlets = [FakeOutlet() for _ in range(2)]
-    members = [await join(broadcaster, context(topic), outlet, SLOW) for outlet in outlets]
+    sinks = [FakeSink() for _ in range(2)]
+    members = [await join(broadcaster, context(topic), sink, SLOW) for sink in sinks]
     topic.publish(Row(value=1))
     await served(broadcaster)
     await asyncio.sleep(0)
@@ -412,15 +410,15 @@ async def test_member_that_waits_for_a_result_may_leave(
     assert topic.slow_calls == 1
     topic.go.set()
     async with asyncio.timeout(10):
-        while not outlets[1].frames:
+        while not sinks[1].frames:
             await asyncio.sleep(0)
-    assert outlets[0].frames == []
+    assert sinks[0].frames == []
 
 
 async def test_nobody_awaits_a_result_that_nobody_wants(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
-    member = await join(broadcaster, context(topic), FakeOutlet(), SLOW)
+    member = await join(broadcaster, context(topic), FakeSink(), SLOW)
     topic.publish(Row(value=1))
     await served(broadcaster)
     await asyncio.sleep(0)
@@ -435,7 +433,7 @@ async def test_member_may_leave_before_its_result_is_awaited(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
     """As when a `complete` comes in the same turn of the event loop as the change."""
-    member = await join(broadcaster, context(topic), FakeOutlet(), SLOW)
+    member = await join(broadcaster, context(topic), FakeSink(), SLOW)
     await served(broadcaster)
     topic.publish(Row(value=1))
     broadcaster.scheduler._turn()
@@ -448,7 +446,7 @@ async def test_member_may_leave_before_its_result_is_awaited(
 
 async def test_end_of_the_server_ends_what_is_awaited(topic: Topic) -> None:
     async with Broadcaster() as broadcaster:
-        await join(broadcaster, context(topic), FakeOutlet(), SLOW)
+        await join(broadcaster, context(topic), FakeSink(), SLOW)
         topic.publish(Row(value=1))
         await served(broadcaster)
         await asyncio.sleep(0)

@@ -9,7 +9,7 @@ import pytest
 
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.limits.cpu_budget import ClientBudget
-from tests.unit.execution.toy import FakeOutlet, Row, Topic, context, join, served
+from tests.unit.execution.toy import FakeSink, Row, Topic, context, join, served
 from tests.unit.limits.test_cpu_budget import World
 
 
@@ -37,24 +37,24 @@ def overdrawn(client: ClientBudget) -> bool:
 
 
 async def test_work_for_one_member_is_charged_to_its_client(broadcaster: Broadcaster) -> None:
-    world, topic, outlet = World(), Topic(), FakeOutlet()
+    world, topic, sink = World(), Topic(), FakeSink()
     client = world.client("a")
-    await join(broadcaster, context(topic), outlet, budget=client)
+    await join(broadcaster, context(topic), sink, budget=client)
     topic.publish(WorkingRow(world, 1), WorkingRow(world, 2))
     await served(broadcaster)
-    assert outlet.data == [{"rows": {"value": 1}}, {"rows": {"value": 2}}]
+    assert sink.data == [{"rows": {"value": 1}}, {"rows": {"value": 2}}]
     assert overdrawn(client)
 
 
 async def test_work_for_several_members_is_charged_to_no_client(broadcaster: Broadcaster) -> None:
     world, topic = World(), Topic()
     clients = [world.client("a"), world.client("b")]
-    outlets = [FakeOutlet(), FakeOutlet()]
-    for client, outlet in zip(clients, outlets, strict=True):
-        await join(broadcaster, context(topic), outlet, budget=client)
+    sinks = [FakeSink(), FakeSink()]
+    for client, sink in zip(clients, sinks, strict=True):
+        await join(broadcaster, context(topic), sink, budget=client)
     topic.publish(WorkingRow(world, 1), WorkingRow(world, 2), WorkingRow(world, 3))
     await served(broadcaster)
-    assert [len(outlet.data) for outlet in outlets] == [3, 3]
+    assert [len(sink.data) for sink in sinks] == [3, 3]
     assert not any(map(overdrawn, clients))
 
 
@@ -63,7 +63,7 @@ async def test_member_over_its_budget_waits_and_others_are_served(
 ) -> None:
     world, topic, other_topic = World(), Topic(), Topic()
     client = world.client("a")
-    late, prompt = FakeOutlet(), FakeOutlet()
+    late, prompt = FakeSink(), FakeSink()
     later: list[tuple[float, object]] = []
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "call_later", lambda delay, go_on: later.append((delay, go_on)))

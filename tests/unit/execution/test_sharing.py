@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.schema import Context
 from graphql_api.scopes import ALL_SCOPES, Scope
-from tests.unit.execution.toy import FakeOutlet, join, served
+from tests.unit.execution.toy import FakeSink, join, served
 from tests.unit.schema import documents
 from tests.unit.schema.harness import Server, serve
 
@@ -135,19 +135,19 @@ async def test_everybody_is_sent_what_they_would_be_sent_alone(
     subscribers: list[Subscriber], writes: list[tuple[str, str | None]]
 ) -> None:
     async with served_policies() as (server, table, broadcaster):
-        outlets = [FakeOutlet() for _ in subscribers]
+        sinks = [FakeSink() for _ in subscribers]
         expected: list[list[Any]] = [[] for _ in subscribers]
         async with asyncio.TaskGroup() as tasks:
             oracles = [
                 tasks.create_task(alone(server, subscriber, results))
                 for subscriber, results in zip(subscribers, expected, strict=True)
             ]
-            for subscriber, outlet in zip(subscribers, outlets, strict=True):
+            for subscriber, sink in zip(subscribers, sinks, strict=True):
                 context = Context(server.context.feeds, server.context.store, 5, subscriber.scopes)
                 await join(
                     broadcaster,
                     context,
-                    outlet,
+                    sink,
                     subscriber.query,
                     schema=server.schema,
                     **subscriber.variables,
@@ -157,7 +157,7 @@ async def test_everybody_is_sent_what_they_would_be_sent_alone(
                 table.write(key, name)
                 await settled(server, broadcaster)
             assert broadcaster.groups == len({subscriber.group for subscriber in subscribers})
-            assert [outlet.data for outlet in outlets] == expected
+            assert [sink.data for sink in sinks] == expected
             for oracle in oracles:
                 oracle.cancel()
 
@@ -169,7 +169,7 @@ async def test_change_is_executed_once_for_each_group() -> None:
                 await join(
                     broadcaster,
                     server.context,
-                    FakeOutlet(),
+                    FakeSink(),
                     QUERIES[0],
                     schema=server.schema,
                     id_=str(i),
@@ -185,24 +185,24 @@ async def test_change_is_executed_once_for_each_group() -> None:
 
 async def test_snapshot_is_executed_once_for_a_group() -> None:
     async with served_policies() as (server, _, broadcaster):
-        outlets = [FakeOutlet() for _ in range(4)]
-        for outlet in outlets[:2]:
-            await join(broadcaster, server.context, outlet, QUERIES[0], schema=server.schema)
+        sinks = [FakeSink() for _ in range(4)]
+        for sink in sinks[:2]:
+            await join(broadcaster, server.context, sink, QUERIES[0], schema=server.schema)
         await settled(server, broadcaster)
         before = broadcaster.traffic.executions
-        for outlet in outlets[2:]:
-            await join(broadcaster, server.context, outlet, QUERIES[0], schema=server.schema)
+        for sink in sinks[2:]:
+            await join(broadcaster, server.context, sink, QUERIES[0], schema=server.schema)
         await settled(server, broadcaster)
         statuses = 4  # INITIALIZING and READY of both
         assert broadcaster.traffic.executions - before <= statuses
-        added = [[row for row in outlet.data if "policy" in str(row)] for outlet in outlets]
+        added = [[row for row in sink.data if "policy" in str(row)] for sink in sinks]
         assert added[0] == added[1] == added[2] == added[3]
 
 
 async def test_resumed_stretch_is_executed_once_for_a_group() -> None:
     async with served_policies() as (server, table, broadcaster):
         await join(
-            broadcaster, server.context, first := FakeOutlet(), QUERIES[0], schema=server.schema
+            broadcaster, server.context, first := FakeSink(), QUERIES[0], schema=server.schema
         )
         await settled(server, broadcaster)
         (cursor,) = {
@@ -213,14 +213,14 @@ async def test_resumed_stretch_is_executed_once_for_a_group() -> None:
         for i in range(5):
             table.write("p", f"name {i}")
         await settled(server, broadcaster)
-        outlets = [FakeOutlet() for _ in range(3)]
-        for outlet in outlets:
+        sinks = [FakeSink() for _ in range(3)]
+        for sink in sinks:
             await join(
-                broadcaster, server.context, outlet, QUERIES[0], schema=server.schema, s=cursor
+                broadcaster, server.context, sink, QUERIES[0], schema=server.schema, s=cursor
             )
         before = broadcaster.traffic.executions
         await settled(server, broadcaster)
-        names = [data["policyChanges"].get("policy", {}).get("name") for data in outlets[0].data]
+        names = [data["policyChanges"].get("policy", {}).get("name") for data in sinks[0].data]
         assert names == [f"name {i}" for i in range(5)] + [None]
         assert broadcaster.traffic.executions - before <= 5 + 3
 
@@ -234,27 +234,25 @@ async def test_result_that_read_another_feed_holds_while_that_feed_stands() -> N
         serve({"policy": [policy("p", "old")], "schedule": [schedule]}) as server,
         Broadcaster() as broadcaster,
     ):
-        outlets = [FakeOutlet() for _ in range(4)]
+        sinks = [FakeSink() for _ in range(4)]
 
-        async def subscribe(outlet: FakeOutlet) -> int:
+        async def subscribe(sink: FakeSink) -> int:
             before = broadcaster.traffic.executions
-            await join(
-                broadcaster, replace(server.context), outlet, SCHEDULES, schema=server.schema
-            )
+            await join(broadcaster, replace(server.context), sink, SCHEDULES, schema=server.schema)
             await settled(server, broadcaster)
             return broadcaster.traffic.executions - before
 
         statuses = 2
-        assert await subscribe(outlets[0]) == 1 + statuses
-        assert await subscribe(outlets[1]) == 1 + statuses  # one member remembers nothing
-        assert await subscribe(outlets[2]) == 0
+        assert await subscribe(sinks[0]) == 1 + statuses
+        assert await subscribe(sinks[1]) == 1 + statuses  # one member remembers nothing
+        assert await subscribe(sinks[2]) == 0
         server.source.change("policy", policy("p", "old"), policy("p", "new"))
         await settled(server, broadcaster)
-        assert await subscribe(outlets[3]) == 1  # the row, not the statuses
+        assert await subscribe(sinks[3]) == 1  # the row, not the statuses
         names = [
             data["scheduleChanges"]["schedule"]["policy"]["name"]
-            for outlet in outlets
-            for data in outlet.data
+            for sink in sinks
+            for data in sink.data
             if data["scheduleChanges"]
         ]
         assert names == ["old", "old", "old", "new"]

@@ -1,4 +1,4 @@
-"""The outlet for other ASGI servers: order, room, and an end to waiting."""
+"""The sink for other ASGI servers: order, room, and an end to waiting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Message
 
-from graphql_api.execution.sink import ASGIOutlet
+from graphql_api.execution.sink import ASGISink
 
 
 class Peer:
@@ -30,67 +30,67 @@ class Peer:
 
 
 @asynccontextmanager
-async def running(peer: Peer, send_timeout_s: float = 10) -> AsyncIterator[ASGIOutlet]:
-    outlet = ASGIOutlet(peer.send, write_buffer_bytes=10, send_timeout_s=send_timeout_s)
-    writer = asyncio.create_task(outlet.run())
-    yield outlet
+async def running(peer: Peer, send_timeout_s: float = 10) -> AsyncIterator[ASGISink]:
+    sink = ASGISink(peer.send, write_buffer_bytes=10, send_timeout_s=send_timeout_s)
+    writer = asyncio.create_task(sink.run())
+    yield sink
     writer.cancel()
     await asyncio.gather(writer, return_exceptions=True)
 
 
 async def test_frames_are_sent_in_order() -> None:
     peer = Peer(takes=10)
-    async with running(peer) as outlet:
-        outlet.write_text(b"a")
-        outlet.write_texts(b"(", (b"b", "ä".encode()), b")")
-        await outlet.flush()
+    async with running(peer) as sink:
+        sink.write_text(b"a")
+        sink.write_texts(b"(", (b"b", "ä".encode()), b")")
+        await sink.flush()
         assert peer.texts == ["a", "(b)", "(ä)"]
 
 
-async def test_outlet_is_not_writable_when_it_is_full_until_it_is_empty() -> None:
+async def test_sink_is_not_writable_when_it_is_full_until_it_is_empty() -> None:
     peer = Peer(takes=0)
-    async with running(peer) as outlet:
-        outlet.write_text(b"12345")
-        assert outlet.is_writable
-        outlet.write_text(b"67890")
-        assert not outlet.is_writable
+    async with running(peer) as sink:
+        sink.write_text(b"12345")
+        assert sink.is_writable
+        sink.write_text(b"67890")
+        assert not sink.is_writable
         emptied = asyncio.Event()
-        outlet.on_writable(emptied.set)
+        sink.on_writable(emptied.set)
         peer.take(1)
         await asyncio.sleep(0)
         assert not emptied.is_set()
         peer.take(1)
         await emptied.wait()
-        assert outlet.is_writable
+        assert sink.is_writable
         assert peer.texts == ["12345", "67890"]
 
 
-async def test_closed_outlet_takes_nothing_and_calls_back() -> None:
-    async with running(Peer(takes=0)) as outlet:
-        outlet.write_text(b"1234567890")
+async def test_closed_sink_takes_nothing_and_calls_back() -> None:
+    async with running(Peer(takes=0)) as sink:
+        sink.write_text(b"1234567890")
         called: list[bool] = []
-        outlet.on_writable(lambda: called.append(outlet.is_closed))
-        outlet.abort()
-        outlet.write_text(b"more")
+        sink.on_writable(lambda: called.append(sink.is_closed))
+        sink.abort()
+        sink.write_text(b"more")
         assert called == [True]
-        assert not outlet.is_writable
-        await outlet.flush()
+        assert not sink.is_writable
+        await sink.flush()
 
 
 async def test_client_that_takes_nothing_is_given_up() -> None:
-    outlet = ASGIOutlet(Peer(takes=0).send, write_buffer_bytes=10, send_timeout_s=0.01)
-    outlet.write_text(b"12345")
+    sink = ASGISink(Peer(takes=0).send, write_buffer_bytes=10, send_timeout_s=0.01)
+    sink.write_text(b"12345")
     with pytest.raises(TimeoutError):
-        await outlet.run()
-    assert outlet.is_closed
+        await sink.run()
+    assert sink.is_closed
 
 
-async def test_client_that_has_gone_closes_the_outlet() -> None:
+async def test_client_that_has_gone_closes_the_sink() -> None:
     async def gone(message: Message) -> None:
         raise ConnectionResetError
 
-    outlet = ASGIOutlet(gone, write_buffer_bytes=10, send_timeout_s=10)
-    outlet.write_text(b"12345")
+    sink = ASGISink(gone, write_buffer_bytes=10, send_timeout_s=10)
+    sink.write_text(b"12345")
     with pytest.raises(ConnectionResetError):
-        await outlet.run()
-    assert outlet.is_closed
+        await sink.run()
+    assert sink.is_closed

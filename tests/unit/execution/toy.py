@@ -1,4 +1,4 @@
-"""A toy subscription whose source is shared, and outlets that remember what they were given."""
+"""A toy subscription whose source is shared, and sinks that remember what they were given."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def context(topic: Topic, scopes: frozenset[Scope] = ALL_SCOPES) -> ToyContext:
 
 
 @dataclass
-class FakeOutlet:
+class FakeSink:
     """Remembers frames; a test says whether there is room."""
 
     room: bool = True
@@ -173,15 +173,15 @@ class FakeOutlet:
 
 @dataclass
 class FakeResponder:
-    """Sends to an outlet, and remembers why it failed."""
+    """Sends to a sink, and remembers why it failed."""
 
-    outlet: FakeOutlet
+    sink: FakeSink
     framing: Framing
     budget: ClientBudget | None = None
     failures: list[GraphQLError] = field(default_factory=list)
 
     def next(self, payload: bytes) -> None:
-        self.outlet.write_text(self.framing.prefix + payload + self.framing.suffix)
+        self.sink.write_text(self.framing.prefix + payload + self.framing.suffix)
 
     def fail(self, errors: Sequence[GraphQLError]) -> None:
         self.failures += errors
@@ -196,7 +196,7 @@ DOCUMENTS = Documents()
 async def join(
     broadcaster: Broadcaster,
     context: Context,
-    outlet: FakeOutlet,
+    sink: FakeSink,
     query: str = "subscription { rows { value } }",
     *,
     schema: APISchema = SCHEMA,
@@ -214,7 +214,7 @@ async def join(
     source = await execution.subscribe()
     assert isinstance(source, EventSource)
     framing = framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX)
-    responder = FakeResponder(outlet, framing, budget, [] if failures is None else failures)
+    responder = FakeResponder(sink, framing, budget, [] if failures is None else failures)
     return broadcaster.join(execution, source, responder, on_leave=on_leave)
 
 

@@ -13,9 +13,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
-from graphql_api.limits.connection_limits import Admission
+from graphql_api.limits.connection_limits import ConnectionLimits
+from graphql_api.server.listening import listen
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_server import listen
 
 WAIT_S = 60.0
 SIZE = 3_000_001
@@ -97,7 +97,7 @@ async def serving(
         await send({"type": "http.response.body", "body": BODY})
 
     config = uvicorn.Config(app, interface="asgi3", log_config=None, access_log=False)
-    made = StreamingProtocol.with_admission(Admission(), answers)
+    made = StreamingProtocol.with_admission(ConnectionLimits(), answers)
     listener = listen("127.0.0.1", 0)
     server = await asyncio.get_running_loop().create_server(
         lambda: made(config=config, server_state=state, app_state={}), sock=listener

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from graphql_api.errors import ConfigurationError
-from graphql_api.limits.connection_limits import AddressLimit, Admission, Entry, Leave
+from graphql_api.limits.connection_limits import AddressLimit, ConnectionLimits, Entry, Leave
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.limits.traffic import Traffic
 
@@ -55,7 +55,7 @@ def test_those_who_stand_for_many_are_not_counted(address: str | None) -> None:
 
 def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
     traffic = Traffic()
-    admission = Admission(max_connections=3, max_per_address=1, traffic=traffic)
+    admission = ConnectionLimits(max_connections=3, max_per_address=1, traffic=traffic)
     assert not isinstance(admission.connected("192.0.2.1", 3), Refusal)
     for number in range(16):  # all that there are for the probes
         assert not isinstance(admission.connected(f"198.51.100.{number}", 4 + number), Refusal)
@@ -74,7 +74,7 @@ def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
 
 
 def test_a_few_more_than_there_may_be_are_let_in_for_the_probes() -> None:
-    admission = Admission(max_connections=3)
+    admission = ConnectionLimits(max_connections=3)
     entries = [admission.connected(None, n) for n in range(1, 100)]
     let_in = [entry for entry in entries if not isinstance(entry, Refusal)]
     assert entries[:19] == let_in, "none of them gives way while it is answered"
@@ -86,7 +86,7 @@ def test_a_few_more_than_there_may_be_are_let_in_for_the_probes() -> None:
 
 def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
     traffic = Traffic()
-    admission = Admission(max_connections=0, max_per_address=16, traffic=traffic)
+    admission = ConnectionLimits(max_connections=0, max_per_address=16, traffic=traffic)
     given_up: list[tuple[int, int]] = []
     places = []
     for number in range(16):
@@ -110,7 +110,7 @@ def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
 
 
 def test_address_that_has_too_many_makes_no_spare_connection_give_way() -> None:
-    admission = Admission(max_connections=0, max_per_address=16)
+    admission = ConnectionLimits(max_connections=0, max_per_address=16)
     for number in range(16):
         entry = admission.connected("192.0.2.1", number + 1)
         assert isinstance(entry, Entry)
@@ -123,4 +123,4 @@ def test_address_that_has_too_many_makes_no_spare_connection_give_way() -> None:
 
 def test_what_is_no_address_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"--trusted-proxy 'proxy\.example\.org'"):
-        Admission(trusted_proxies=["10.0.0.1", "proxy.example.org"])
+        ConnectionLimits(trusted_proxies=["10.0.0.1", "proxy.example.org"])

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from graphql_api.errors import ConfigurationError
-from graphql_api.limits.origin_check import Authority, Guard, GuardMiddleware, Origin
+from graphql_api.limits.origin_check import Authority, Origin, OriginCheck, OriginCheckMiddleware
 
-GUARD = Guard.of(
+GUARD = OriginCheck.of(
     bound_hosts=["192.168.7.5"],
     allow_hosts=["api.example.org", "2001:db8::1"],
     allow_origins=["https://app.example.org", "http://localhost:5173/", "app://desktop"],
@@ -191,17 +191,17 @@ def test_rebound_name_is_refused_though_it_is_of_the_same_origin() -> None:
 
 @pytest.mark.parametrize("wildcard", ["0.0.0.0", "::"])
 def test_wildcard_is_no_host(wildcard: str) -> None:
-    guard = Guard.of(bound_hosts=[wildcard], allow_hosts=[], allow_origins=[])
+    guard = OriginCheck.of(bound_hosts=[wildcard], allow_hosts=[], allow_origins=[])
     assert guard.hosts == frozenset()
 
 
 def test_bound_name_is_a_host() -> None:
-    guard = Guard.of(bound_hosts=["Crawler.example.org"], allow_hosts=[], allow_origins=[])
+    guard = OriginCheck.of(bound_hosts=["Crawler.example.org"], allow_hosts=[], allow_origins=[])
     assert guard.refusal(["crawler.example.org:8000"], []) is None
 
 
 def test_bound_address_of_a_link_is_a_host() -> None:
-    guard = Guard.of(bound_hosts=["fe80::1%eth0"], allow_hosts=[], allow_origins=[])
+    guard = OriginCheck.of(bound_hosts=["fe80::1%eth0"], allow_hosts=[], allow_origins=[])
     assert guard.refusal(["[fe80::1]:8000"], []) is None
 
 
@@ -210,7 +210,7 @@ def test_bound_address_of_a_link_is_a_host() -> None:
 )
 def test_setting_that_is_no_host_is_a_configuration_error(name: str) -> None:
     with pytest.raises(ConfigurationError, match="--allow-host"):
-        Guard.of(bound_hosts=["localhost"], allow_hosts=[name], allow_origins=[])
+        OriginCheck.of(bound_hosts=["localhost"], allow_hosts=[name], allow_origins=[])
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_setting_that_is_no_host_is_a_configuration_error(name: str) -> None:
 )
 def test_setting_that_is_no_origin_is_a_configuration_error(origin: str) -> None:
     with pytest.raises(ConfigurationError, match="--allow-origin"):
-        Guard.of(bound_hosts=["localhost"], allow_hosts=[], allow_origins=[origin])
+        OriginCheck.of(bound_hosts=["localhost"], allow_hosts=[], allow_origins=[origin])
 
 
 def test_parsed_forms_are_normal() -> None:
@@ -252,7 +252,7 @@ async def _answers(scope: dict[str, Any]) -> list[dict[str, Any]]:
     async def receive() -> Any:
         raise AssertionError("the guard decides without reading")
 
-    await GuardMiddleware(app, GUARD, probes=["/healthz"])(scope, receive, send)
+    await OriginCheckMiddleware(app, GUARD, probes=["/healthz"])(scope, receive, send)
     return sent
 
 

@@ -11,7 +11,7 @@ import pytest
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.responder import Framing
 from graphql_api.protocols import sse
-from tests.unit.execution.toy import FakeOutlet, Row, Topic, context, join
+from tests.unit.execution.toy import FakeSink, Row, Topic, context, join
 
 SLOW = "subscription { rows { slow } }"
 
@@ -50,8 +50,8 @@ async def test_members_with_different_framings_share_executions(query: str) -> N
     topic = Topic()
     topic.go.set()
     async with Broadcaster() as broadcaster:
-        await join(broadcaster, context(topic), socket := FakeOutlet(), query, id_="a")
-        await join(broadcaster, context(topic), stream := FakeOutlet(), query, framing=sse.NEXT)
+        await join(broadcaster, context(topic), socket := FakeSink(), query, id_="a")
+        await join(broadcaster, context(topic), stream := FakeSink(), query, framing=sse.NEXT)
         assert broadcaster.groups == 1
         for value in range(3):
             topic.publish(CursorRow(value=value, cursor=f"cursor {value}"))

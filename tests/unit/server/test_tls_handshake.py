@@ -15,11 +15,15 @@ import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
-from graphql_api.limits.connection_limits import AddressLimit, Admission, AdmissionMiddleware
+from graphql_api.limits.connection_limits import (
+    AddressLimit,
+    ConnectionLimits,
+    ConnectionLimitsMiddleware,
+)
+from graphql_api.server.listening import listen
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_server import listen
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.certificates import Authority
 
 WAIT_S = 60.0
@@ -49,7 +53,7 @@ class TLSServer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain, key)
         self.client_context = authority.client_context()
-        self.admission = Admission(probes={"/"}, **limits)
+        self.admission = ConnectionLimits(probes={"/"}, **limits)
         self.admission._peers = Loopback(limits.get("max_per_address", 1000))
         self.state = ServerState()
         self.made = HandshakeProtocols(
@@ -63,11 +67,11 @@ class TLSServer:
 
     def _make(self) -> StreamingProtocol:
         config = uvicorn.Config(
-            AdmissionMiddleware(self._answer, self.admission),
+            ConnectionLimitsMiddleware(self._answer, self.admission),
             interface="asgi3",
             log_config=None,
             access_log=False,
-            ws=OutletProtocol,
+            ws=WebSocketProtocol,
         )
         return StreamingProtocol.with_admission(self.admission)(
             config=config, server_state=self.state, app_state={}

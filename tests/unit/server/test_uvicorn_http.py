@@ -13,13 +13,14 @@ import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.server import ServerState
 
-from graphql_api.limits.connection_limits import LIMITED, Admission
+from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server import uvicorn_http
 from graphql_api.server.flow_control import SocketLimits
+from graphql_api.server.listening import listen, listening
+from graphql_api.server.receiver import Message, WebSocketSink
 from graphql_api.server.uvicorn_http import StreamingProtocol
-from graphql_api.server.uvicorn_server import listen, listening
-from graphql_api.server.uvicorn_websocket import OutletProtocol
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.fault.clock import LoopClock, some_steps
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -42,7 +43,7 @@ class Served:
     ) -> None:
         self._app = app or self._answer
         self._keep_alive_s = keep_alive_s
-        self.admission = Admission()
+        self.admission = ConnectionLimits()
         self._request_timeout_s = request_timeout_s
         self.go = asyncio.Event()
         self.connected = asyncio.Event()
@@ -54,7 +55,7 @@ class Served:
             self._app,
             interface="asgi3",
             log_config=None,
-            ws=OutletProtocol,
+            ws=WebSocketProtocol,
             timeout_keep_alive=self._keep_alive_s,  # type: ignore[arg-type]
         )
         limits = SocketLimits(request_timeout_s=self._request_timeout_s)
@@ -295,7 +296,7 @@ async def test_request_that_began_behind_another_may_not_take_as_long_as_an_idle
         assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
 
 
-class Refusing(Admission):
+class Refusing(ConnectionLimits):
     """Lets no connection in."""
 
     def connected(self, peer: str | None, connections: int) -> Refusal:
@@ -565,6 +566,20 @@ async def test_requests_are_answered_before_what_is_wrong_behind_them(
         assert begun == ["http"] * number + ["websocket"] * (later == "a handshake")
 
 
+class Echo:
+    """Sends each text back."""
+
+    def __init__(self, sink: WebSocketSink) -> None:
+        self._sink = sink
+
+    def receive(self, message: Message) -> None:
+        assert isinstance(message, str)
+        self._sink.write_text(message.encode())
+
+    def lost(self, code: int, reason: str) -> None:
+        pass
+
+
 async def test_handshake_behind_a_request_becomes_a_socket() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -572,8 +587,8 @@ async def test_handshake_behind_a_request_becomes_a_socket() -> None:
             return
         await receive()
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": (await receive())["text"]})
-        await send({"type": "websocket.close"})
+        extension = scope["extensions"]["graphql_api.sink"]
+        extension["attach"](Echo(extension["sink"]))
 
     async with serving(app) as (_, reader, writer):
         writer.write(REQUEST + HANDSHAKE)

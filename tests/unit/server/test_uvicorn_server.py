@@ -10,6 +10,7 @@ import pytest
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.server import uvicorn_server as server
+from graphql_api.server.listening import listening
 
 Limits = tuple[int, int]
 
@@ -71,7 +72,7 @@ def connects(address: str, port: int) -> bool:
 def test_each_address_is_listened_on_by_one_port(
     hosts: list[str], ipv6_only: bool, reached: set[str]
 ) -> None:
-    with server.listening(hosts, 0, ipv6_only=ipv6_only) as listeners:
+    with listening(hosts, 0, ipv6_only=ipv6_only) as listeners:
         (port,) = {listener.getsockname()[1] for listener in listeners}
         for address in ("127.0.0.1", "::1"):
             assert connects(address, port) == (address in reached)
@@ -88,7 +89,7 @@ def test_name_counts_for_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> N
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    with server.listening(["crawler"], 0) as listeners:
+    with listening(["crawler"], 0) as listeners:
         names = {listener.getsockname()[0] for listener in listeners}
     assert names == {"127.0.0.1", "127.0.0.2"}, "and not for those of other machines"
 
@@ -97,7 +98,7 @@ def test_name_counts_for_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> N
 def test_error_names_the_address_that_failed(hosts: list[str], taken_port: int) -> None:
     with (
         pytest.raises(ConfigurationError, match=rf"^port {taken_port} of 127\.0\.0\.1 is taken"),
-        server.listening(hosts, taken_port),
+        listening(hosts, taken_port),
     ):
         pass
 
@@ -106,7 +107,7 @@ def test_error_names_the_address_that_failed(hosts: list[str], taken_port: int) 
 def test_host_of_another_machine_is_named(host: str) -> None:
     with (
         pytest.raises(ConfigurationError, match=f"^cannot listen on {host}, port "),
-        server.listening(["127.0.0.1", host], 0),
+        listening(["127.0.0.1", host], 0),
     ):
         pass
 
@@ -124,14 +125,14 @@ def test_free_port_is_one_that_is_free_on_every_address(
         return create_server(address, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "create_server", create)
-    with server.listening(["::1", "127.0.0.1"], 0) as listeners:
+    with listening(["::1", "127.0.0.1"], 0) as listeners:
         (port,) = {listener.getsockname()[1] for listener in listeners}
         assert port != taken_port
     assert made
 
 
 def test_sockets_are_closed_when_one_fails(taken_port: int) -> None:
-    with pytest.raises(ConfigurationError), server.listening(["::1", "127.0.0.1"], taken_port):
+    with pytest.raises(ConfigurationError), listening(["::1", "127.0.0.1"], taken_port):
         pass
     with pytest.raises(OSError, match="refused") as refused:
         socket.create_connection(("::1", taken_port))

@@ -1,4 +1,4 @@
-"""Frames as the WebSocket protocol has them, and telling slow clients from stalled ones."""
+"""One WebSocket connection on a transport that a test drains; slow clients, and stalled ones."""
 
 from __future__ import annotations
 
@@ -16,26 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 from websockets.client import ClientProtocol
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame
 from websockets.uri import parse_uri
 
 from graphql_api.server.flow_control import SocketLimits, StallWatch
-from graphql_api.server.uvicorn_websocket import OutletProtocol, text_frame_header
-
-# Frames
-
-
-@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 70_000, 2**32])
-def test_header_is_that_of_a_whole_text_frame(length: int) -> None:
-    class Payload(bytes):
-        def __len__(self) -> int:
-            return length
-
-    frame = Frame(Opcode.TEXT, Payload())
-    assert (
-        text_frame_header(length) == frame.serialize(mask=False)[: len(text_frame_header(length))]
-    )
-
+from graphql_api.server.receiver import LongText, Message
+from graphql_api.server.websocket_protocol import WebSocketProtocol
 
 # The watch
 
@@ -120,7 +106,7 @@ class FakeTransport(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.protocol: OutletProtocol
+        self.protocol: WebSocketProtocol
         self.sent = bytearray()
         self.buffer = bytearray()
         self.room = 0
@@ -176,24 +162,33 @@ MAX_BYTES = 1_000_000
 
 
 class Connection:
-    """An open connection, whose application only keeps what it is given."""
+    """An open connection, whose application only keeps what it is given.
+
+    Attributes:
+        taken: The messages.
+        end: The close code and the reason with which it was lost.
+    """
 
     def __init__(self, *, limits: SocketLimits, compression: bool = False) -> None:
         self.scope: Any = None
-        self.taken: list[Any] = []
+        self.taken: list[Message] = []
+        self.end: tuple[int, str] | None = None
         self.loop = FakeLoop()
         self.transport = FakeTransport()
-        self.protocol = OutletProtocol.with_limits(limits)(
-            config=uvicorn.Config(
-                self._app,
-                interface="asgi3",
-                log_config=None,
-                ws_max_size=MAX_BYTES,
-                ws_per_message_deflate=compression,
-            ),
-            server_state=ServerState(),
+        self.state = ServerState()
+        self.config = uvicorn.Config(
+            self._app,
+            interface="asgi3",
+            log_config=None,
+            ws_max_size=MAX_BYTES,
+            ws_per_message_deflate=compression,
+        )
+        self.config.load()
+        self.protocol = WebSocketProtocol.with_limits(limits)(
+            config=self.config,
+            server_state=self.state,
             app_state={},
-            _loop=self.loop,
+            _loop=self.loop,  # type: ignore[arg-type]
         )
         self.transport.protocol = self.protocol
         extensions = []
@@ -208,23 +203,23 @@ class Connection:
         self.client.send_request(self.client.connect())
         self.protocol.data_received(b"".join(self.client.data_to_send()))
         self.transport.room = 10_000
-        while not self.transport.sent:
+        while self.state.tasks:
             await asyncio.sleep(0)
         self.transport.room = 0
         self.received()
-
-    async def close(self) -> None:
-        tasks = [*self.protocol.tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope = scope
         await receive()
         await send({"type": "websocket.accept"})
-        while not self.taken or self.taken[-1]["type"] != "websocket.disconnect":
-            self.taken.append(await receive())
+        scope["extensions"]["graphql_api.sink"]["attach"](self)
+
+    def receive(self, message: Message) -> None:
+        self.taken.append(message)
+
+    def lost(self, code: int, reason: str) -> None:
+        assert self.end is None
+        self.end = code, reason
 
     def received(self) -> list[str]:
         self.client.receive_data(bytes(self.transport.sent))
@@ -238,7 +233,6 @@ async def opened(limits: SocketLimits, *, compression: bool = False) -> AsyncIte
     connection = Connection(limits=limits, compression=compression)
     await connection.open()
     yield connection
-    await connection.close()
 
 
 @pytest.fixture
@@ -247,9 +241,9 @@ async def connection() -> AsyncIterator[Connection]:
         yield connection
 
 
-async def test_outlet_is_offered_to_the_application(connection: Connection) -> None:
+async def test_sink_is_offered_to_the_application(connection: Connection) -> None:
     extensions = connection.scope["extensions"]
-    assert extensions["graphql_api.outlet"]["outlet"] is connection.protocol
+    assert extensions["graphql_api.sink"]["sink"] is connection.protocol
     assert "websocket.http.response" in extensions
 
 
@@ -264,18 +258,18 @@ async def test_texts_arrive_as_they_were_written(compression: bool) -> None:
         assert connection.received() == ["a", *(f"({middle})" for middle in middles)]
 
 
-async def test_outlet_is_full_above_the_mark_and_calls_back_when_it_is_empty(
+async def test_sink_is_full_above_the_mark_and_calls_back_when_it_is_empty(
     connection: Connection,
 ) -> None:
-    outlet = connection.protocol
-    outlet.write_text(b"x" * 90)
-    assert outlet.is_writable
-    outlet.write_text(b"x" * 90)
-    assert not outlet.is_writable
+    sink = connection.protocol
+    sink.write_text(b"x" * 90)
+    assert sink.is_writable
+    sink.write_text(b"x" * 90)
+    assert not sink.is_writable
     calls: list[int] = []
-    outlet.on_writable(lambda: calls.append(connection.transport.get_write_buffer_size()))
+    sink.on_writable(lambda: calls.append(connection.transport.get_write_buffer_size()))
     connection.transport.drain(100)
-    assert outlet.is_writable
+    assert sink.is_writable
     assert calls == []
     connection.transport.drain(100)
     assert calls == [0]
@@ -310,7 +304,8 @@ async def test_idle_client_is_not_watched(connection: Connection) -> None:
 
 
 async def test_client_that_takes_what_is_before_a_ping_is_not_dead(connection: Connection) -> None:
-    interval_s, timeout_s = connection.protocol.ping_interval, connection.protocol.ping_timeout
+    interval_s = connection.config.ws_ping_interval
+    timeout_s = connection.config.ws_ping_timeout
     assert interval_s is not None
     assert timeout_s is not None
     connection.protocol.write_text(b"x" * 150)
@@ -334,8 +329,8 @@ async def test_client_that_answers_no_ping_is_dead(connection: Connection) -> No
     assert connection.transport.is_closing()
 
 
-async def test_close_ends_the_outlet(connection: Connection) -> None:
-    connection.protocol.conn.send_close(1000)
+async def test_close_ends_the_sink(connection: Connection) -> None:
+    connection.protocol.close(1000, "", 1)
     assert connection.protocol.is_closed
     connection.protocol.write_text(b"late")
     assert b"late" not in connection.transport.buffer
@@ -388,7 +383,7 @@ async def test_answer_to_a_close_frame_is_read_whatever_else_has_come(
 ) -> None:
     connection.transport.room = 1_000_000
     connection.protocol.data_received(pings(connection, 1_000))
-    await connection.protocol.send({"type": "websocket.close", "code": 4400, "reason": ""})
+    connection.protocol.close(4400, "", 1)
     while connection.loop.soon:
         connection.loop.soon.pop()()
     assert connection.transport.reads
@@ -407,19 +402,17 @@ async def test_one_who_takes_no_answers_to_pings_fills_no_memory_and_gets_the_la
     assert connection.received() == ["x" * 200, "99"]
 
 
-async def send(connection: Connection, *data: bytes) -> list[Any]:
-    """Have the server read this, and its application take what it is given."""
+async def send(connection: Connection, *data: bytes) -> list[Message]:
+    """Have the server read this; what its application is given."""
     for part in data:
         connection.protocol.data_received(part)
-        while connection.loop.soon or not connection.protocol.queue.empty():
-            if connection.loop.soon:
-                connection.loop.soon.pop()()
-            await asyncio.sleep(0)
+        while connection.loop.soon:
+            connection.loop.soon.pop()()
     return connection.taken
 
 
 def known(connection: Connection) -> None:
-    connection.scope["extensions"]["graphql_api.outlet"]["accept_long_texts"]()
+    connection.protocol.accept_long_texts()
 
 
 def closed_with(connection: Connection) -> int | None:
@@ -438,8 +431,8 @@ async def test_endless_fragments_fill_no_memory(connection: Connection) -> None:
         connection.client.send_continuation(b"", fin=False)
     connection.client.send_continuation(b"}", fin=True)
     (message,) = await send(connection, b"".join(connection.client.data_to_send()))
-    assert message == {"type": "websocket.receive", "text": "{}"}
-    assert connection.protocol.frames == []
+    assert message == "{}"
+    assert connection.protocol._message is None
 
 
 @pytest.mark.parametrize("fragment", [1_000, 200_000, 5_000_000])
@@ -460,21 +453,21 @@ async def test_long_message_leaves_its_ends_and_the_next_one_is_read(
         long, after = await send(
             connection, *(data[i : i + 50_000] for i in range(0, len(data), 50_000))
         )
-        beginning, end, max_bytes = long["graphql_api.long_text"]
+        assert isinstance(long, LongText)
+        beginning, end, max_bytes = long
         assert text.startswith(beginning)
         assert text.endswith(end)
         assert len(beginning) == len(end) == 4096
         assert max_bytes == MAX_BYTES
-        assert after == {"type": "websocket.receive", "text": "next"}
+        assert after == "next"
         assert closed_with(connection) is None
 
 
 async def test_stranger_gets_no_further_than_64_kb(connection: Connection) -> None:
     connection.client.send_text(b" " * 65_536)
     connection.client.send_text(b" " * 65_537)
-    first, *rest = await send(connection, b"".join(connection.client.data_to_send()))
-    assert first == {"type": "websocket.receive", "text": " " * 65_536}
-    assert [message["type"] for message in rest] == ["websocket.disconnect"]
+    assert await send(connection, b"".join(connection.client.data_to_send())) == [" " * 65_536]
+    assert connection.end == (1009, "")
     assert closed_with(connection) == 1009
 
 
@@ -491,7 +484,8 @@ async def test_little_that_stands_for_much_fills_no_memory(is_known: bool) -> No
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert most < 16 * 1024 * 1024
-        assert [message["type"] for message in taken] == ["websocket.disconnect"]
+        assert taken == []
+        assert connection.end == (1009, "")
         assert closed_with(connection) == 1009
 
 
@@ -505,7 +499,6 @@ async def test_client_that_answers_no_ping_is_closed_so_that_it_comes_again(
     connection: Connection,
 ) -> None:
     connection.transport.room = 10_000
-    connection.protocol.start_keepalive()
     connection.loop.advance(60)
     assert closed_with(connection) == 1013
 
@@ -533,10 +526,10 @@ async def test_what_the_other_side_acknowledges_is_taken(
     connection.protocol.transport = transport
     transport.fill()
     connection.protocol._written = transport.written
-    before = connection.protocol._taken_bytes()
+    before = connection.protocol.taken_bytes
     assert 0 < before < transport.written
     async with asyncio.timeout(10):
-        while connection.protocol._taken_bytes() == before:
+        while connection.protocol.taken_bytes == before:
             far.recv(65_536)
             await asyncio.sleep(0)
 

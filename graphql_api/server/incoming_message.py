@@ -1,0 +1,67 @@
+"""A message of a WebSocket as its parts come: memory is bounded, however long the message is.
+
+A message that is too long is read to its end and dropped, but for its two ends, which name its
+operation; so the other operations of the socket go on.
+"""
+
+from __future__ import annotations
+
+from graphql_api.server.frames import MAX_DRAINED_BYTES
+from graphql_api.server.message_head import HEAD_BYTES, MAX_OTHER_CHARS, may_begin_operation
+from graphql_api.server.receiver import LongText
+
+MAX_BYTES_BEFORE_ACK = MAX_OTHER_CHARS
+"""How long a message may be before the client is known."""
+
+
+class IncomingMessage:
+    """A message, as its parts come; of one that is too long the two ends are kept.
+
+    Args:
+        max_bytes: How long it may be.
+        is_text: Whether it is text.
+
+    Attributes:
+        is_hopeless: Whether it is too long, and does not name an operation.
+        is_text: Whether it is text.
+        length: How many bytes have come.
+    """
+
+    __slots__ = ("_data", "_end", "_max_bytes", "is_hopeless", "is_text", "length")
+
+    def __init__(self, max_bytes: int, *, is_text: bool = True) -> None:
+        self._max_bytes = max_bytes
+        self._data = bytearray()
+        self._end: bytes | None = None
+        self.is_hopeless = False
+        self.is_text = is_text
+        self.length = 0
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether more has come than a message may have."""
+        return self._end is not None
+
+    def add(self, data: bytes) -> None:
+        """Take the next part."""
+        self.length += len(data)
+        if self._end is not None:
+            self._end = (self._end + data[-HEAD_BYTES:])[-HEAD_BYTES:]
+        else:
+            self._data += data
+        if self._end is None and self.length > self._max_bytes:
+            self._end = bytes(self._data[-HEAD_BYTES:])
+            del self._data[HEAD_BYTES:]
+            self.is_hopeless = not may_begin_operation(bytes(self._data))
+        if self.length > MAX_DRAINED_BYTES:
+            self.is_hopeless = True
+
+    def message(self) -> str | bytes | LongText:
+        """What to make of it, once it has ended.
+
+        Raises:
+            UnicodeDecodeError: It is text, but not UTF-8.
+        """
+        if self._end is not None:
+            return LongText(bytes(self._data), self._end, self._max_bytes)
+        return self._data.decode() if self.is_text else bytes(self._data)
