@@ -236,12 +236,14 @@ async def test_leaving_at_each_message_leaves_nothing_behind(
     starbelly: DatabaseURL, proxy: Proxy, write: Write
 ) -> None:
     """The reader is cancelled when a certain message of its connection has passed, and a bit."""
-    source = RethinkSource(through(proxy, starbelly), HEARTBEAT)  # for the last of the messages
+    url = through(proxy, starbelly)
+    source, beating = RethinkSource(url, SETTINGS), RethinkSource(url, HEARTBEAT)
     link = 0
     for direction, index in product(Direction, range(5)):
         for steps in (0, 2):
             async with nothing_left_behind():
-                reader = asyncio.ensure_future(read_for_ever(source))
+                # The last of the messages is the heartbeat's.
+                reader = asyncio.ensure_future(read_for_ever(beating if index == 4 else source))
                 await proxy.seen(is_message(link, direction, index))
                 for _ in range(steps):
                     await asyncio.sleep(0)

@@ -131,8 +131,8 @@ ATTACKS: dict[str, Callable[[], str]] = {
     "an API token that was never made": lambda: "gqlapi_" + "A" * 43,
     "expired": lambda: good(exp=int(time.time()) - 1),
     "without expiry": lambda: good(exp=None),
-    "not valid yet": lambda: good(nbf=int(time.time()) + 60),
-    "issued in the future": lambda: good(iat=int(time.time()) + 60),
+    "not valid yet": lambda: good(nbf=int(time.time()) + 3600),
+    "issued in the future": lambda: good(iat=int(time.time()) + 3600),
     "for another audience": lambda: good(aud="them"),
     "of another issuer": lambda: good(iss="https://evil.example"),
     "alg none": lambda: forged({"alg": "none"}, good_claims()),
@@ -308,9 +308,8 @@ async def test_good_token_is_taken_wherever_it_may_be(kind: str, guarded: Guarde
 
 async def noticed(guarded: Guarded, token: str, status: int = 200) -> None:
     """Wait until the server has read its token file again."""
-    async with asyncio.timeout(WAIT_S):
-        while (await over_http(guarded, headers=bearer(token))).status_code != status:
-            await asyncio.sleep(0.05)
+    while (await over_http(guarded, headers=bearer(token))).status_code != status:
+        pass  # each question is a round trip to the server, in which it can get on
 
 
 async def test_field_out_of_scope_is_an_error_of_its_operation_and_the_socket_lives_on(
@@ -479,9 +478,8 @@ async def test_broken_token_file_keeps_everybody(
         draft = guarded.tokens.with_name("draft")
         draft.write_bytes(guarded.tokens.read_bytes()[:-20])
         draft.replace(guarded.tokens)  # a file half written would be another broken one
-        async with asyncio.timeout(WAIT_S):
-            while "stays in force" not in caplog.text:
-                await asyncio.sleep(0.05)
+        while "stays in force" not in caplog.text:
+            await client.execute(QUERY)
         assert (await client.execute(QUERY))["data"] == {"policies": {"total": 2}}
         assert (await over_http(guarded, headers=bearer(token))).status_code == 200
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -505,9 +503,8 @@ async def test_revocation_that_could_not_be_read_counts_as_soon_as_it_can(
         remove_token(guarded.tokens, "a")
         with monkeypatch.context() as patched:
             patched.setattr(os, "open", open_others)
-            async with asyncio.timeout(WAIT_S):
-                while "Too many open files" not in caplog.text:
-                    await asyncio.sleep(0.05)
+            while "Too many open files" not in caplog.text:
+                await client.execute(QUERY)
             assert (await over_http(guarded, headers=bearer(token))).status_code == 200
         async with asyncio.timeout(WAIT_S):
             await client.socket.wait_closed()

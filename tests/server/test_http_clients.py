@@ -20,6 +20,7 @@ from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server_module
 from graphql_api.server.listening import listen
+from tests.fault.clock import LoopClock
 from tests.server.client import WAIT_S, connected
 from tests.server.running import Running, running, settings_for, until_ready
 
@@ -269,9 +270,12 @@ async def test_every_answer_to_an_allowed_origin_can_be_read(starbelly: Database
 async def test_late_request_of_an_allowed_origin_is_refused_readably(
     starbelly: DatabaseURL,
 ) -> None:
-    settings = settings_for(starbelly, allow_origin=[APP], request_timeout_s=0.5)
+    clock = LoopClock(asyncio.get_running_loop())
+    settings = settings_for(starbelly, allow_origin=[APP], request_timeout_s=20)
     async with running(settings) as server, connection(server) as answers:
         answers.send(post(f"Origin: {APP}\r\n")[:-1])
+        await until_ready(server)  # the server has read it, too
+        clock.forward(20)
         status, headers = await answers.head()
         assert (status, headers["access-control-allow-origin"]) == (408, APP)
 

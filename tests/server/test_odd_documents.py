@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from itertools import product
 from typing import Any
 
 import pytest
@@ -25,6 +26,11 @@ ODD_KEYS: list[Any] = [5, 2.5, True, [1, "x"], FAR_TIME]
 
 def keys_of_other_kinds(watch: Watch) -> list[Any]:
     return [*ODD_KEYS, "text" if watch is RATE_LIMITS else b"binary"]
+
+
+def table_or_depth(parameter: Watch | int) -> str:
+    """The name of a parameter."""
+    return parameter.table if isinstance(parameter, Watch) else str(parameter)
 
 
 def with_odd_value(field: Field, value: object, key: str) -> dict[str, Any]:
@@ -115,8 +121,9 @@ async def test_odd_documents_are_there_before_the_feed_begins_too(
     assert replica.rows["poison"]["invalidFields"] == ["createdAt"]
 
 
-@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
-@pytest.mark.parametrize("depth", [*DEPTHS, 3000])
+@pytest.mark.parametrize(
+    ("watch", "depth"), [*product(WATCHES, DEPTHS), (POLICIES, 3000)], ids=table_or_depth
+)
 async def test_document_of_any_depth_delays_no_other(
     watch: Watch, depth: int, client: Client, writer: Writer
 ) -> None:

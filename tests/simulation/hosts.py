@@ -53,6 +53,11 @@ class Disk:
         self.losing: set[str] = set()
         """Tables of which the next commit reaches no changefeed."""
 
+    def close(self) -> None:
+        """Throw away the file."""
+        if self.storage is not None:
+            self.storage.close()
+
 
 class RecordedCatalog(Catalog):
     """A catalog that records what it commits."""

@@ -199,6 +199,7 @@ class World:
         for process in self.network.processes:
             for transport in [*process.transports]:
                 transport.vanish(is_closed_by_kernel=False)
+        self.disk.close()
 
     def _afterwards(self, seconds: float, undo: Callable[[], Any]) -> None:
         """Undo something later; the story does not end before."""

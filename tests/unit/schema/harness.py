@@ -193,7 +193,7 @@ async def serve(
     try:
         for feed in feeds:
             if feed.table.name in documents:
-                await feed.ready(5)
+                await feed.ready(3600)
         store = FakeStore(source)
         context = Context(feeds, store, feed_wait_s, scopes)
         yield Server(_schema(tuple(tables)), context, source, store)

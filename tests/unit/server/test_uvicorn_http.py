@@ -479,8 +479,11 @@ async def test_rest_of_a_request_that_is_answered_is_limited(
 
 
 async def test_trailers_that_do_not_end_are_given_up_in_the_time_of_a_request() -> None:
-    async with serving(echo_headers, request_timeout_s=0.05) as (_, reader, writer):
+    clock = LoopClock(asyncio.get_running_loop())
+    async with serving(echo_headers, request_timeout_s=20) as (_, reader, writer):
         writer.write(CHUNKED + CHUNKED_BODY + b"X-T: a\r\n")
+        await some_steps()
+        clock.forward(20)
         assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
 
 
