@@ -29,7 +29,8 @@ from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE
 if TYPE_CHECKING:
     from playwright.async_api import Route, WebSocket
 
-SECTIONS = ["policies", "schedules", "logins"]
+SECTIONS = [table.people.name for table in TABLES]
+TITLES = [table.people.title for table in TABLES]
 MARK_MS = "const MARK_MS = 6_000;"
 """How long a change stands out, in the page's script."""
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> & <b>bold</b>"
@@ -94,7 +95,10 @@ async def test_rows_are_shown_in_order_with_their_counts(
         re.compile(r"example\.com *https://user:\*+@example\.com/login *ann: works")
     )
     await browser_page.expect("nav li").to_have_text(
-        [re.compile(r"Policies *4"), re.compile(r"Schedules *1"), re.compile(r"Domain logins *1")]
+        [
+            re.compile(rf"{title} *{count}")
+            for title, count in zip(TITLES, (4, 1, 1, 0, 1), strict=True)
+        ]
     )
     await browser_page.expect("#connection").to_have_text("Live")
     await end_marks(browser_page)  # the server may have heard of a row after the page
@@ -203,7 +207,8 @@ async def test_values_that_do_not_fit_are_named(live: BrowserPage, writer: Write
 async def test_empty_table_says_so(
     writer: Writer, browser_page: BrowserPage, server: Running
 ) -> None:
-    await writer.run(writer.table("policy").delete())
+    for name in ("policy", "rate_limit"):
+        await writer.run(writer.table(name).delete())
     await open_live(browser_page, server)
     for table in SECTIONS:
         await browser_page.expect(f"#{table} .empty").to_be_visible()
@@ -320,7 +325,7 @@ async def test_after_a_reconnect_only_what_was_missed_is_sent_if_the_server_know
         )
         assert set(frames.sent[-1][0]["payload"]["since"]) == set(SECTIONS)
         is_resumed = history > 1
-        assert frames.statuses(0).count("INITIALIZING") == 3
+        assert frames.statuses(0).count("INITIALIZING") == len(TABLES)
         assert frames.statuses(-1).count("INITIALIZING") == (0 if is_resumed else 1)
         marks = browser_page.expect("#policies tr[data-mark]")
         await marks.to_have_count(2 if is_resumed else 0)
@@ -360,7 +365,7 @@ async def test_token_is_asked_for_and_tables_that_it_does_not_open_say_so(
         await browser_page.page.goto(f"{server.http}/live")
         await browser_page.expect("#connection").to_have_text("Token needed")
         await browser_page.expect("#token-text").to_contain_text("who have a token")
-        await browser_page.expect("main .count").to_have_text(["", "", ""])  # nobody knows
+        await browser_page.expect("main .count").to_have_text([""] * len(TABLES))  # nobody knows
         token_input = browser_page.page.get_by_label("Token", exact=True)
         await token_input.fill("wrong")
         await token_input.press("Enter")
@@ -373,7 +378,8 @@ async def test_token_is_asked_for_and_tables_that_it_does_not_open_say_so(
         await browser_page.expect("#logins .label").to_have_text("not allowed")
         await browser_page.expect("#token").to_be_hidden()
 
-        await browser_page.page.get_by_role("button", name="Use a token").click()
+        logins = browser_page.page.locator("#logins")
+        await logins.get_by_role("button", name="Use a token").click()
         await token_input.fill(tokens[2])
         await browser_page.page.get_by_role("button", name="Connect").click()
         await expect_status(browser_page, "live")
@@ -396,11 +402,11 @@ async def test_page_is_told_by_its_roles_and_names(live: BrowserPage, writer: Wr
 
 
 async def test_every_table_is_reached_and_scrolled_by_the_keyboard(live: BrowserPage) -> None:
-    names = ["Policies", "Schedules", "Domain logins"]
+    names = TITLES
     for _ in names:
         await live.page.keyboard.press("Tab")  # the links to the tables
     await live.page.keyboard.press("Enter")
-    await live.page.wait_for_url("**/live#logins")
+    await live.page.wait_for_url(f"**/live#{SECTIONS[-1]}")
     await live.page.goto(live.page.url.partition("#")[0])
     await expect_status(live, "live")
     for _ in names:
