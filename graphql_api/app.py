@@ -416,7 +416,7 @@ class Services:
         pause = self._broadcaster.scheduler.round
         machine = self._machine
         return Feeds(
-            TABLES,
+            [table.set_by(settings) for table in TABLES],
             lambda table: Feed(
                 table,
                 source,

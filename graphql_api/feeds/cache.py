@@ -15,6 +15,7 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.packing import Packer
+from graphql_api.feeds.part import WINDOW
 from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.rows import Rows, SortKey
 from graphql_api.feeds.subscriber import Subscriber
@@ -113,11 +114,16 @@ class WatchCache(Generic[RowT, EventT]):
         for subscriber in self._subscribers():
             subscriber.on_snapshot()
 
-    def apply(self, key: str, row: RowT | None) -> None:
+    def apply(self, key: str, row: RowT | None, *, stays: bool = False) -> None:
         """Set a row, or delete it.
 
         A row that is as before is no change: a password was replaced, or an unknown field. What is
         no part of a comparison is taken over.
+
+        Args:
+            key: The row's key.
+            row: Its new value; None if there is none.
+            stays: Whether a document that is, or was, without a row is in the table all the same.
         """
         assert self.status is not FeedStatus.INITIALIZING, "load() comes first"
         before = self.rows.get(key)
@@ -127,7 +133,7 @@ class WatchCache(Generic[RowT, EventT]):
             self.replace(key, row)
             return
         after = None if row is None else self.version(row)
-        change = Change(self.history.head + 1, key, before, after)
+        change = Change(self.history.head + 1, key, before, after, stays)
         # All that can fail comes first, so that a change is made as a whole or not at all.
         seen = [(view, view.change(change)) for view in self._views.values()]
         self._rows.set(key, after)
@@ -191,6 +197,13 @@ class WatchCache(Generic[RowT, EventT]):
     def part(self, order: str, *, offset: int, limit: int) -> list[Version[RowT]]:
         """Some of all rows, in an order."""
         return [self.rows[key[-1]] for key in self._rows.order(order).part(offset, limit)]
+
+    def first_outside(self, edge: float) -> str | None:
+        """The key of the row that has been outside of the window for longest, if one is."""
+        for time, key in self._rows.order(WINDOW).part(0, 1):
+            if time < edge:
+                return str(key)
+        return None
 
     def snapshot(self, order: str) -> Snapshot[RowT]:
         """All rows as they are now; one object for all who ask between two changes."""

@@ -85,10 +85,12 @@ class Change(Generic[RowT]):
     """The step of one row from one version to the next, at one position of a feed.
 
     Positions are consecutive: the first snapshot stands at 0, the first change at 1.
-    At least one of `before` and `after` is there.
+    At least one of `before` and `after` is there. Where one is not, `stays` says that its document
+    was, or is, in the table nevertheless, outside of the feed's window.
     """
 
     position: int
     key: str
     before: Version[RowT] | None
     after: Version[RowT] | None
+    stays: bool = False

@@ -24,6 +24,7 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.feeds.pages import filtered_page, page_of_all
+from graphql_api.feeds.part import Edge, Part
 from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.sightings import Sighting, Sightings
 from graphql_api.feeds.source import Source, SourceReady
@@ -89,7 +90,7 @@ class Feed(Generic[RowT, EventT]):
         pause: Awaited between pieces of long work, such as a flood of changes: a feed that waits
             for its subscribers there is as fast as they are, before it has to merge for them. A
             turn of the event loop, if absent.
-        clock: Tells the time, for `last_change_at`.
+        clock: Tells the time, for `last_change_at`, and for what leaves the table's window.
         on_rows: Called again and again during the first read, and after it: there are more rows,
             which will stay.
         turn_clock: Tells the time in seconds, by which long work is divided into turns.
@@ -128,7 +129,8 @@ class Feed(Generic[RowT, EventT]):
         self._ready_at: float | None = None
         self._stale_at: float | None = None
         self._decoder = DocumentDecoder(table)
-        self._sightings = Sightings()
+        self._sightings = Sightings(pace_s=table.pace_s, without=table.without)
+        self._edge: Edge | None = None
         self._cache = WatchCache(
             table,
             run=secrets.token_bytes(RUN_BYTES) if run is None else run,
@@ -306,6 +308,7 @@ class Feed(Generic[RowT, EventT]):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read())
                 tasks.create_task(self._check_now_and_then())
+                tasks.create_task(self._age_out())
         except* DatabaseError as group:
             lost = cast("DatabaseError", group.exceptions[0])
         except* Exception:
@@ -322,7 +325,9 @@ class Feed(Generic[RowT, EventT]):
         self._decoder.begin()
         self._sightings.begin()
         turns = self._turns()
-        async with self._source.changes(self.table.name) as changes:
+        window = self.table.window
+        self._edge = None if window is None else Edge(window.field, window.edge(self._clock()))
+        async with self._source.changes(self.table.name, self._part) as changes:
             async for change in changes:
                 if isinstance(change, SourceReady):
                     assert snapshot is not None, "a changefeed is ready once"
@@ -336,8 +341,11 @@ class Feed(Generic[RowT, EventT]):
                 if key is None:
                     continue
                 row = None if change.new is None else self._decoder.row(key, change.new)
+                stays = self._edge is not None and change.old is not None and row is not None
+                if row is not None and self._is_outside(row):
+                    row, stays = None, True
                 if snapshot is None:
-                    self._apply(key, row)
+                    self._apply(key, row, stays=stays)
                 elif isinstance(snapshot, Comparison):
                     if snapshot.saw(key, row) and row is not None:
                         self._cache.replace(key, row)
@@ -361,7 +369,10 @@ class Feed(Generic[RowT, EventT]):
             keys = self._cache.keys()
             for key in keys:
                 if key in snapshot:
-                    self._apply(key, snapshot.row(key))
+                    row = snapshot.row(key)
+                    held = self.get(key) if row is None else None
+                    stays = held is not None and self._is_outside(held)
+                    self._apply(key, row, stays=stays)
                     self.repaired_documents += 1
                 await turns.take()
             for key, row in snapshot.new():
@@ -377,9 +388,34 @@ class Feed(Generic[RowT, EventT]):
             self._pause, turn_s=APPLY_TURN_S, max_steps=STEPS_IN_A_ROW, clock=self._turn_clock
         )
 
-    def _apply(self, key: str, row: RowT | None) -> None:
+    @property
+    def _part(self) -> Part:
+        return Part(self.table.without, self.table.pace_s, self._edge)
+
+    def _is_outside(self, row: RowT) -> bool:
+        window, edge = self.table.window, self._edge
+        return window is not None and edge is not None and window.time(row) < edge.since_s
+
+    async def _age_out(self) -> None:
+        """Let rows leave the window as time passes: no change of the database says so."""
+        window = self.table.window
+        if window is None:
+            return
+        turns = self._turns()
+        while True:
+            await asyncio.sleep(window.look_s)
+            if self._edge is None or self.status is FeedStatus.INITIALIZING:
+                continue
+            # A clock that is put back lets nothing in again: the next changefeed does.
+            since_s = max(self._edge.since_s, window.edge(self._clock()))
+            self._edge = self._edge._replace(since_s=since_s)
+            while (key := self._cache.first_outside(since_s)) is not None:
+                self._apply(key, None, stays=True)
+                await turns.take()
+
+    def _apply(self, key: str, row: RowT | None, *, stays: bool = False) -> None:
         position = self._cache.position
-        self._cache.apply(key, row)
+        self._cache.apply(key, row, stays=stays)
         if self._cache.position != position:
             self.last_change_at = self._clock()
 
@@ -429,7 +465,7 @@ class Feed(Generic[RowT, EventT]):
     async def _suspects(self, before: int, keys: list[str] | None = None) -> list[str]:
         """Which rows, of all or of some keys, differ and have not changed after a position."""
         comparison = Comparison(self._cache.rows, keys)
-        async with self._source.documents(self.table.name, keys) as documents:
+        async with self._source.documents(self.table.name, keys, self._part) as documents:
             await comparison.read(documents, self._decoder, self._turns())
         changed = self._cache.changed_since(before)
         if changed is None:

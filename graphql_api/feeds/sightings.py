@@ -4,21 +4,29 @@ A changefeed tells every change with the documents before and after it, and thos
 their order. So a write is seen when a change with the same two documents has been applied, even if
 the next change has replaced it already. A changefeed that was opened after the write does not tell
 it; it is seen then with the snapshot that is served.
+
+A changefeed with a pace merges the changes of a document: a write may be a part of one change, of
+which only the last document is told. So there it is seen by what it has made, or by the time: once
+the pace has passed, whatever the database had merged it with has been told.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
 from graphql_api.feeds.depth import pruned
+from graphql_api.feeds.part import left_out
 from graphql_api.feeds.table import Document
 
 Step: TypeAlias = tuple[Document | None, Document | None]
 """A document before and after a change."""
+
+_ARRIVAL_S = 0.2
+"""How long after its pace a change may take to arrive."""
 
 _MAX_STEPS = 1000
 """How many changes of one document are remembered for a write that has not been answered yet. If
@@ -30,9 +38,15 @@ class Sightings:
 
     The feed tells: `begin` before a changefeed is opened, `saw` for each document that it sends,
     and `serve` when the snapshot is what queries see. From then on changes are, too.
+
+    Args:
+        pace_s: The pace of the feed's changefeeds, in seconds; 0 for none.
+        without: The stored fields that they leave out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pace_s: float = 0.0, without: Collection[str] = ()) -> None:
+        self.pace_s = pace_s
+        self._without = without
         self._expected: dict[str, list[Sighting]] = {}
         self._changefeeds = 0
         self._is_serving = False
@@ -55,6 +69,15 @@ class Sightings:
         """How many changefeeds have been opened."""
         return self._changefeeds
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether queries see what the changefeed sends."""
+        return self._is_serving
+
+    def comparable(self, document: Document | None) -> Document | None:
+        """A document as a changefeed tells it, without what is nested too deeply to compare."""
+        return None if document is None else pruned(left_out(document, self._without))
+
     def begin(self) -> None:
         """A changefeed is about to be opened."""
         self._changefeeds += 1
@@ -68,8 +91,7 @@ class Sightings:
         sightings = self._expected.get(key)
         if not sightings:
             return
-        # Comparing documents that are nested too deeply would fail.
-        step = (_comparable(old), _comparable(new))
+        step = (self.comparable(old), self.comparable(new))
         for sighting in sightings:
             sighting.unserved.append(step)
             if self._is_serving:
@@ -109,10 +131,22 @@ class Sighting:
         Returns:
             Whether it is seen by now.
         """
-        self._write = (_comparable(old), _comparable(new))
+        sightings = self._sightings
+        self._write = (sightings.comparable(old), sightings.comparable(new))
         self._not_before = self._sightings.changefeeds + 1
         if self._write[0] == self._write[1] or self._has_seen():
             return True
+        pace_s = sightings.pace_s + _ARRIVAL_S
+        if sightings.pace_s and pace_s < timeout_s:
+            changefeed, is_serving = sightings.changefeeds, sightings.is_serving
+            if await self._is_seen_within(pace_s):
+                return True
+            if is_serving and changefeed == sightings.changefeeds:
+                return True  # the database has told all that it had merged
+            timeout_s -= pace_s
+        return await self._is_seen_within(timeout_s)
+
+    async def _is_seen_within(self, timeout_s: float) -> bool:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._seen.wait()
@@ -139,9 +173,7 @@ class Sighting:
         """Whether the write is among the changes, or what it made was sent initially."""
         if self._write is None:
             return False
+        if self._sightings.pace_s:
+            return any(new == self._write[1] for _, new in self._steps)
         steps = (self._write, (None, self._write[1]))
         return any(step in steps for step in self._steps)
-
-
-def _comparable(document: Document | None) -> Document | None:
-    return None if document is None else pruned(document)

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.table import Document
 
 
@@ -30,9 +31,14 @@ class Source(Protocol):
     """A database that can be read as changefeeds."""
 
     def changes(
-        self, table: str
+        self, table: str, part: Part = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[DocumentChange | SourceReady]]:
         """One changefeed of a table, with its initial documents, until the context is left.
+
+        Args:
+            table: Which table.
+            part: Which of its documents and fields. A document that enters or leaves the part by a
+                change comes as one that is created or deleted.
 
         Changes to documents that were sent already may come before `SourceReady`. Each document's
         changes are in order; the order between documents means nothing. At most one call of
@@ -49,13 +55,14 @@ class Source(Protocol):
         """
 
     def documents(
-        self, table: str, keys: Collection[str] | None = None
+        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         """The documents of a table as they are stored, in no order, as they arrive.
 
         Args:
             table: Which table.
             keys: Which documents; all, if absent. One that is not there is left out.
+            part: Which of these, and which of their fields.
 
         Raises:
             DatabaseError: They cannot be read; see `changes`.

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar
 
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.packing import Packing
+from graphql_api.feeds.part import Window
 
 RowT = TypeVar("RowT")
 EventT_co = TypeVar("EventT_co", covariant=True)
@@ -50,6 +51,18 @@ class Table(Protocol[RowT, EventT_co]):
 
         This one's feed is not ready before theirs: what is missing there would seem not to exist.
         """
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """The stored fields that never leave the database: see `Part`."""
+
+    @property
+    def pace_s(self) -> float:
+        """How often the changes of one row are told at most, in seconds; 0 for each change."""
+
+    @property
+    def window(self) -> Window | None:
+        """Which rows are held; None for all. Their order of leaving is kept as `WINDOW`."""
 
     @property
     def sort_keys(self) -> Mapping[str, Callable[[RowT], tuple[Any, ...]]]:

@@ -198,10 +198,10 @@ class View(Generic[RowT, EventT]):
         if before is None and after is None:
             return None
         if before is None:
-            created = change.before is None
+            created = change.before is None and not change.stays
             cause = ChangeCause.CREATED if created else ChangeCause.ENTERED_FILTER
         elif after is None:
-            deleted = change.after is None
+            deleted = change.after is None and not change.stays
             cause = ChangeCause.DELETED if deleted else ChangeCause.LEFT_FILTER
         return ViewChange(self, change.key, before, after, cause=cause, position=change.position)
 

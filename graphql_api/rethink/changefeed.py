@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql_api.errors import DatabaseError, FeedLostError
+from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import (
@@ -22,6 +23,7 @@ from graphql_api.rethink.connection import (
 )
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.heartbeat import Heartbeat
+from graphql_api.rethink.part import part_of
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 
@@ -65,14 +67,14 @@ class RethinkSource:
         self._reader = TableReader(url, timeouts=settings.timeouts)
 
     def documents(
-        self, table: str, keys: Collection[str] | None = None
+        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         """The documents of a table, over a connection of its own; see `TableReader.documents`."""
-        return self._reader.documents(table, keys)
+        return self._reader.documents(table, keys, part)
 
     @asynccontextmanager
     async def changes(
-        self, table: str
+        self, table: str, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         """One changefeed of a table, with its initial documents, until the context is left.
 
@@ -89,16 +91,12 @@ class RethinkSource:
             TableMissingError: The database or the table does not exist.
             FeedLostError: The changefeed ended, skipped changes, or is not ready in time.
         """
-        term = (
-            r.db(self._url.database)
-            .table(table)
-            .changes(
-                include_initial=True,
-                include_states=True,
-                include_types=True,
-                squash=False,
-                changefeed_queue_size=self._settings.queue_size,
-            )
+        term = part_of(r.db(self._url.database).table(table), part).changes(
+            include_initial=True,
+            include_states=True,
+            include_types=True,
+            squash=part.pace_s or False,
+            changefeed_queue_size=self._settings.queue_size,
         )
         options = {**RAW, "max_batch_rows": self._settings.max_batch_rows}
         async with (

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from graphql_api.errors import DatabaseUnavailableError
+from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import (
     DEFAULT_TIMEOUTS,
@@ -16,6 +17,7 @@ from graphql_api.rethink.connection import (
     connect,
 )
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.part import part_of
 from graphql_api.rethink.url import DatabaseURL
 
 _MAX_BATCH_ROWS = 200
@@ -30,7 +32,7 @@ class TableReader:
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[str] | None = None
+        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         """Documents of a table, as they are stored, in no order: all, or those with some keys.
 
@@ -46,6 +48,7 @@ class TableReader:
         term = r.db(self._url.database).table(table)
         if keys is not None:
             term = term.get_all(*keys)
+        term = part_of(term, part)
         options = {**RAW, "max_batch_rows": _MAX_BATCH_ROWS}
         async with (
             connect(self._url, timeouts=self._timeouts) as connection,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
 import strawberry
 
+from graphql_api.feeds.part import WINDOW, Window
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import FeedState, change_types
 from graphql_api.schema.columns import ForPeople
@@ -48,6 +50,11 @@ class TableDeclaration(Generic[RowT]):
         scopes: What a client needs to know of this table at all, besides `read` or `write`.
         beside: What a row carries beside its fields, as functions of its document by the names of
             attributes, which the type declares.
+        without: The stored fields that never leave the database, `policy.captcha_solver` for a part
+            of one: large ones, and secrets.
+        pace: How often the changes of one row are told at most, in seconds, and the name of the
+            setting that says so, or None; each change at once, if absent.
+        window: Which rows the feed holds; all, if absent.
         decoding: The version of the decoding: goes up when that makes another row of a document.
     """
 
@@ -67,6 +74,9 @@ class TableDeclaration(Generic[RowT]):
         reads: tuple[str, ...] = (),
         scopes: frozenset[Scope] = _NO_SCOPES,
         beside: Mapping[str, Callable[[Document], Sequence[str]]] | None = None,
+        without: tuple[str, ...] = (),
+        pace: tuple[float, str | None] = (0.0, None),
+        window: Window | None = None,
         decoding: int = 1,
     ) -> None:
         self.row_type = row_type
@@ -84,6 +94,12 @@ class TableDeclaration(Generic[RowT]):
         self.mutation: type | None = None
         self.order = order[0]
         self.sort_keys = dict([order])
+        self.without = without
+        self.pace_s, self._pace_setting = pace
+        self.window = window
+        if window is not None:
+            known_by = key_name or "id"
+            self.sort_keys[WINDOW] = lambda row: (window.time(row), getattr(row, known_by))
         self._beside = dict(beside or {})
         conditions = conditions_of(filter_type).values()
         self.packing = PackedRows(
@@ -107,6 +123,21 @@ class TableDeclaration(Generic[RowT]):
         """The same table with mutations: a Strawberry type with fields of `Mutation`."""
         made = copy(self)
         made.mutation = mutation
+        return made
+
+    def set_by(self, settings: object) -> TableDeclaration[RowT]:
+        """The same table with its pace and its window as the operator wants them.
+
+        Args:
+            settings: Has the settings that the declaration names: paces in seconds, the lengths of
+                windows in days.
+        """
+        made = copy(self)
+        if self._pace_setting is not None:
+            made.pace_s = getattr(settings, self._pace_setting)
+        if self.window is not None and self.window.setting is not None:
+            days: float = getattr(settings, self.window.setting)
+            made.window = replace(self.window, length_s=days * 86_400)
         return made
 
     @cached_property

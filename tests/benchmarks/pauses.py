@@ -18,6 +18,7 @@ from typing import Any
 from graphql_api.errors import FeedLostError
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.garbage import collect_garbage_seldom, leave_out_what_stays
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
@@ -114,11 +115,11 @@ class LosableSource(RethinkSource):
 
     @asynccontextmanager
     async def changes(
-        self, table: str
+        self, table: str, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         """The changefeed of a table; it ends once `is_lost` is set."""
         self.is_lost.clear()
-        async with super().changes(table) as changes:
+        async with super().changes(table, part) as changes:
             yield self._until_lost(changes)
 
     async def _until_lost(

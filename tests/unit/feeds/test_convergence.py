@@ -74,8 +74,10 @@ class FeedMachine(RuleBasedStateMachine):
         self.is_connected = False
         self.tables: list[Table] = []
         """The served table at each position."""
-        self.log: dict[int, tuple[str, int | None]] = {}
-        """The change that led to each position."""
+        self.log: dict[int, tuple[str, int | None, bool]] = {}
+        """The change that led to each position: the key, what it is now, and whether its document
+        is, or was, outside of the window."""
+        self.outside: set[str] = set()
         self.alive: list[Client] = []
 
     def join(
@@ -103,7 +105,7 @@ class FeedMachine(RuleBasedStateMachine):
                 assert self.cache.position == 0
                 self.tables.append({k: v.row.n for k, v in self.cache.rows.items()})
                 continue
-            key, after = self.log[at]
+            key, after, _ = self.log[at]
             table = dict(self.tables[-1])
             table.pop(key, None)
             if after is not None:
@@ -120,9 +122,9 @@ class FeedMachine(RuleBasedStateMachine):
 
     # Writes and outages.
 
-    def deliver(self, key: str, n: int | None) -> None:
-        self.log[self.cache.position + 1] = (key, n)
-        self.cache.apply(key, None if n is None else Number(key, n))
+    def deliver(self, key: str, n: int | None, *, stays: bool = False) -> None:
+        self.log[self.cache.position + 1] = (key, n, stays)
+        self.cache.apply(key, None if n is None else Number(key, n), stays=stays)
         self.note_positions()
 
     @rule(key=keys, n=st.none() | numbers)
@@ -131,8 +133,17 @@ class FeedMachine(RuleBasedStateMachine):
             self.database.pop(key, None)
         else:
             self.database[key] = n
+        stays = key in self.outside and n is not None
+        self.outside.discard(key)
         if self.is_connected:
-            self.deliver(key, n)
+            self.deliver(key, n, stays=stays)
+
+    @rule(key=keys)
+    def leave_window(self, key: str) -> None:
+        if self.is_connected and key in self.cache.rows:
+            del self.database[key]
+            self.outside.add(key)
+            self.deliver(key, None, stays=True)
 
     @rule()
     def lose(self) -> None:
@@ -259,9 +270,12 @@ class FeedMachine(RuleBasedStateMachine):
             is_ = key in self.shown(where, position)
             if was == is_:
                 continue
+            stays = self.log[position][2]
             if is_:
-                return ChangeCause.CREATED if before is None else ChangeCause.ENTERED_FILTER
-            return ChangeCause.DELETED if after is None else ChangeCause.LEFT_FILTER
+                created = before is None and not stays
+                return ChangeCause.CREATED if created else ChangeCause.ENTERED_FILTER
+            deleted = after is None and not stays
+            return ChangeCause.DELETED if deleted else ChangeCause.LEFT_FILTER
         return None
 
     # What always holds.

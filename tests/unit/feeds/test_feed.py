@@ -18,6 +18,7 @@ from graphql_api.errors import (
 )
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from tests.unit.feeds.toy import (
     Added,
@@ -50,7 +51,7 @@ class ScriptedSource:
 
     @asynccontextmanager
     async def changes(
-        self, table: str
+        self, table: str, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         assert table == Numbers.name
         if not self.is_reachable:
@@ -61,7 +62,7 @@ class ScriptedSource:
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[str] | None = None
+        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         assert table == Numbers.name
         self.reads += 1
@@ -253,7 +254,7 @@ class LateSource(ScriptedSource):
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[str] | None = None
+        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         old = self.stored["a"]
         self.write("a", old["n"] + 1, silently=True)

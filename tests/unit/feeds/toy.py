@@ -12,6 +12,7 @@ import orjson
 from graphql_api.feeds.comparison import Comparison
 from graphql_api.feeds.events import ChangeCause, FeedStatus, Version
 from graphql_api.feeds.packing import Packer
+from graphql_api.feeds.part import Window
 from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.table import Document
 
@@ -99,6 +100,9 @@ class Numbers:
     name = "numbers"
     primary_key = "id"
     reads: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    pace_s = 0.0
+    window: Window | None = None
     sort_keys: Mapping[str, Callable[[Number], tuple[Any, ...]]] = {
         "n": lambda number: (number.n, number.key)
     }

@@ -22,6 +22,7 @@ from strawberry.types import ExecutionResult
 from graphql_api.errors import TableMissingError
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
 from graphql_api.scopes import ALL_SCOPES, Scope
@@ -44,13 +45,13 @@ class FakeSource:
 
     @asynccontextmanager
     async def changes(
-        self, table: str
+        self, table: str, part: Part = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         async with aclosing(self._read(table)) as changes:
             yield changes
 
     def documents(
-        self, table: str, keys: Collection[str] | None = None
+        self, table: str, keys: Collection[str] | None = None, part: Part = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         raise NotImplementedError("no test checks this source")
 
