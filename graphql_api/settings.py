@@ -246,6 +246,18 @@ class Settings(DataSettings):
         ge=1,
         description="how much memory these changes may take, in bytes for each table",
     )
+    job_window: float = Field(
+        7.0,
+        gt=0,
+        description="how long jobs that have ended are held in memory and followed, in days; "
+        "queries read older ones from the database",
+    )
+    job_pace_s: float = Field(
+        1.0,
+        ge=0,
+        description="how often clients are sent the changes of one job at most, in seconds; 0 for "
+        "each change",
+    )
     ready_stale_s: float = Field(
         60.0,
         ge=0,

@@ -33,6 +33,12 @@ class ReadFeeds(Feeds):
         self.positions.setdefault(feed, feed.position)
         return feed
 
+    def named(self, name: str) -> Feed[Any, Any]:
+        """The feed of the table with a name, which is read by that."""
+        feed = self._read.named(name)
+        self.positions.setdefault(feed, feed.position)
+        return feed
+
     def __iter__(self) -> Iterator[Feed[Any, Any]]:
         for feed in self._read:
             self.positions.setdefault(feed, feed.position)

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.history import History
+from graphql_api.feeds.order import Order
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import WINDOW
 from graphql_api.feeds.recent import Recent
@@ -90,7 +91,7 @@ class WatchCache(Generic[RowT, EventT]):
         self._queue_limit = queue_limit
         self._views: dict[Filter[RowT], View[RowT, EventT]] = {}
         self._keys: tuple[str, ...] | None = ()
-        self._rows: Rows[RowT] = Rows(table.sort_keys)
+        self._rows: Rows[RowT] = Rows(table.sort_keys, table.groups)
         self._snapshots: WeakValueDictionary[str, Snapshot[RowT]] = WeakValueDictionary()
         self._packer: Packer[RowT] = Packer(table.packing)
         self._fresh: deque[Version[RowT]] = deque()
@@ -105,11 +106,15 @@ class WatchCache(Generic[RowT, EventT]):
 
     # What the source tells.
 
-    def load(self, rows: Rows[RowT]) -> None:
-        """Take over the first snapshot, for everyone who waits, and be READY."""
+    def take(self, rows: Rows[RowT]) -> None:
+        """Take over the first snapshot, and be INITIALIZING still."""
         assert self.status is FeedStatus.INITIALIZING, "there is one first snapshot"
         self._rows = rows
         self._keys = None
+
+    def begin(self) -> None:
+        """Be READY, for everyone who waits."""
+        assert self.status is FeedStatus.INITIALIZING, "it begins once"
         self.status = FeedStatus.READY
         for subscriber in self._subscribers():
             subscriber.on_snapshot()
@@ -196,7 +201,15 @@ class WatchCache(Generic[RowT, EventT]):
 
     def part(self, order: str, *, offset: int, limit: int) -> list[Version[RowT]]:
         """Some of all rows, in an order."""
-        return [self.rows[key[-1]] for key in self._rows.order(order).part(offset, limit)]
+        return self._part(self._rows.order(order), offset, limit)
+
+    def group(self, name: str, value: str, *, limit: int) -> list[Version[RowT]]:
+        """The first rows of a group, in the order of pages."""
+        return self._part(self._rows.group(name, value), 0, limit)
+
+    def _part(self, order: Order[SortKey], offset: int, limit: int) -> list[Version[RowT]]:
+        part = order.last_part if self._table.is_descending else order.part
+        return [self.rows[key[-1]] for key in part(offset, limit)]
 
     def first_outside(self, edge: float) -> str | None:
         """The key of the row that has been outside of the window for longest, if one is."""
@@ -210,6 +223,8 @@ class WatchCache(Generic[RowT, EventT]):
         snapshot = self._snapshots.get(order)
         if snapshot is None or snapshot.position != self.position:
             keys = list(self._rows.order(order))
+            if self._table.is_descending:
+                keys.reverse()
             snapshot = Snapshot(keys, self._rows.by_key.copy(), self.position)
             self._snapshots[order] = snapshot
         return snapshot

@@ -125,6 +125,7 @@ class Feed(Generic[RowT, EventT]):
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._sleep = sleep
         self._is_ready = asyncio.Event()
+        self._has_rows = asyncio.Event()
         self._prerequisites: tuple[Feed[Any, Any], ...] = ()
         self._ready_at: float | None = None
         self._stale_at: float | None = None
@@ -222,6 +223,10 @@ class Feed(Generic[RowT, EventT]):
         version = self._cache.rows.get(key)
         return None if version is None else version.row
 
+    def group(self, name: str, value: str, *, limit: int) -> list[RowT]:
+        """The first rows of one of the table's groups, in the order of pages."""
+        return [version.row for version in self._cache.group(name, value, limit=limit)]
+
     async def page(
         self, where: Filter[RowT] | None, *, order: str, offset: int, limit: int
     ) -> Page[RowT]:
@@ -274,7 +279,7 @@ class Feed(Generic[RowT, EventT]):
     # For the lifespan.
 
     def follow_after(self, feeds: Iterable[Feed[Any, Any]]) -> None:
-        """Let this feed not be ready before others, whose rows are read together with its own."""
+        """Let this feed not be ready before others are read, whose rows are parts of its own."""
         self._prerequisites = tuple(feeds)
 
     async def run(self) -> Never:
@@ -319,7 +324,7 @@ class Feed(Generic[RowT, EventT]):
         """Apply what a changefeed tells, until it is lost."""
         snapshot: Rows[RowT] | Comparison[RowT] | None
         if self.status is FeedStatus.INITIALIZING:
-            snapshot = Rows(self.table.sort_keys)
+            snapshot = Rows(self.table.sort_keys, self.table.groups)
         else:
             snapshot = Comparison(self._cache.rows)
         self._decoder.begin()
@@ -360,10 +365,13 @@ class Feed(Generic[RowT, EventT]):
     async def _take_over(self, snapshot: Rows[RowT] | Comparison[RowT]) -> None:
         """Begin with a snapshot; after an outage, apply what differs from it."""
         if isinstance(snapshot, Rows):
-            for feed in self._prerequisites:
-                await feed._is_ready.wait()  # noqa: SLF001 - of the same class
-            self._cache.load(snapshot)
+            self._cache.take(snapshot)
             self._on_rows()
+            self._has_rows.set()
+            # Two tables may read each other: so each waits for rows, not for readiness.
+            for feed in self._prerequisites:
+                await feed._has_rows.wait()  # noqa: SLF001 - of the same class
+            self._cache.begin()
         else:
             turns = self._turns()
             keys = self._cache.keys()

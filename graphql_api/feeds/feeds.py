@@ -28,10 +28,26 @@ class Feeds:
     ) -> None:
         self._feeds = {table.name: make_feed(table) for table in tables}
         for feed in self._feeds.values():
-            feed.follow_after(self._feeds[name] for name in feed.table.reads)
+            feed.follow_after(self._read_with(feed))
+
+    def _read_with(self, feed: Feed[Any, Any]) -> list[Feed[Any, Any]]:
+        """The feeds whose rows are parts of a feed's, or parts of these."""
+        found: dict[str, Feed[Any, Any]] = {}
+        names = [*feed.table.reads]
+        while names:
+            name = names.pop()
+            if name not in found and name in self._feeds:
+                found[name] = self._feeds[name]
+                names += found[name].table.reads
+        found.pop(feed.table.name, None)
+        return [*found.values()]
 
     def __getitem__(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         return cast("Feed[RowT, EventT]", self._feeds[table.name])
+
+    def named(self, name: str) -> Feed[Any, Any]:
+        """The feed of the table with a name, for a table whose file it must not import."""
+        return self._feeds[name]
 
     def __iter__(self) -> Iterator[Feed[Any, Any]]:
         return iter(self._feeds.values())

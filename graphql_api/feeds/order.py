@@ -79,3 +79,9 @@ class Order(Generic[ValueT]):
             found += chunk[offset : offset + limit - len(found)]
             offset = 0
         return found
+
+    def last_part(self, offset: int, limit: int) -> list[ValueT]:
+        """The same from the end: the last value is number 0."""
+        end = max(0, self._length - offset)
+        start = max(0, end - limit)
+        return self.part(start, end - start)[::-1]

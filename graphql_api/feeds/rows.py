@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from graphql_api.feeds.events import Version
@@ -14,6 +15,12 @@ SortKey: TypeAlias = tuple[Any, ...]
 """What a row is sorted by; its last item is the row's key, so that no two are equal."""
 
 
+Grouping: TypeAlias = Callable[[RowT], str | None]
+"""Gives the group of a row, None for none."""
+
+_Place: TypeAlias = tuple[str, SortKey]
+
+
 class Rows(Generic[RowT]):
     """Rows by key, their keys in order, and the orders that the table declares.
 
@@ -21,14 +28,23 @@ class Rows(Generic[RowT]):
 
     Args:
         sort_keys: Gives the sort key of a row, for each order by its name.
+        groups: Gives the group of a row, None for none, for each grouping by its name. The rows of
+            a group are kept in the first of the orders.
     """
 
-    __slots__ = ("_orders", "by_key", "keys")
+    __slots__ = ("_first", "_grouped_by", "_groups", "_orders", "by_key", "keys")
 
-    def __init__(self, sort_keys: Mapping[str, Callable[[RowT], SortKey]]) -> None:
+    def __init__(
+        self,
+        sort_keys: Mapping[str, Callable[[RowT], SortKey]],
+        groups: Mapping[str, Grouping[RowT]] = MappingProxyType({}),
+    ) -> None:
         self._orders: dict[str, tuple[Callable[[RowT], SortKey], Order[SortKey]]] = {
             name: (sort_key, Order()) for name, sort_key in sort_keys.items()
         }
+        self._grouped_by = [*groups.items()]
+        self._first = next(iter(sort_keys.values()))
+        self._groups: dict[tuple[str, str], Order[SortKey]] = {}
         self.by_key: dict[str, Version[RowT]] = {}
         self.keys: Order[str] = Order()
 
@@ -46,6 +62,10 @@ class Rows(Generic[RowT]):
             )
             for sort_key, order in self._orders.values()
         ]
+        regroupings = [
+            (name, self._place(group, before), self._place(group, after))
+            for name, group in self._grouped_by
+        ]
         if after is not None:
             self.by_key[key] = after
             if before is None:
@@ -60,7 +80,30 @@ class Rows(Generic[RowT]):
                 order.remove(old)
             if new is not None:
                 order.add(new)
+        for name, left, entered in regroupings:
+            if left != entered:
+                self._regroup(name, left, entered)
+
+    def _place(self, group: Grouping[RowT], version: Version[RowT] | None) -> _Place | None:
+        """The group of a version and its place in it, if it has one."""
+        value = None if version is None else group(version.row)
+        if version is None or value is None:
+            return None
+        return value, self._first(version.row)
+
+    def _regroup(self, name: str, left: _Place | None, entered: _Place | None) -> None:
+        if left is not None:
+            group = self._groups[name, left[0]]
+            group.remove(left[1])
+            if not group:
+                del self._groups[name, left[0]]
+        if entered is not None:
+            self._groups.setdefault((name, entered[0]), Order()).add(entered[1])
 
     def order(self, name: str) -> Order[SortKey]:
         """The sort keys of all rows in a declared order."""
         return self._orders[name][1]
+
+    def group(self, name: str, value: str) -> Order[SortKey]:
+        """The sort keys of the rows of a group, in the first declared order."""
+        return self._groups.get((name, value)) or Order()

@@ -49,7 +49,8 @@ class Table(Protocol[RowT, EventT_co]):
     def reads(self) -> tuple[str, ...]:
         """The names of the tables whose rows are resolved as parts of this one's.
 
-        This one's feed is not ready before theirs: what is missing there would seem not to exist.
+        This one's feed is not ready before theirs are read: what is missing there would seem not to
+        exist.
         """
 
     @property
@@ -70,6 +71,14 @@ class Table(Protocol[RowT, EventT_co]):
 
         Sort keys of one order can be compared with each other.
         """
+
+    @property
+    def is_descending(self) -> bool:
+        """Whether pages show the greatest sort key first."""
+
+    @property
+    def groups(self) -> Mapping[str, Callable[[RowT], str | None]]:
+        """By what rows are found together, by name: each gives a row's group, None for none."""
 
     @property
     def packing(self) -> Packing[RowT]:

@@ -20,6 +20,10 @@ Contents: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, Sequence[Mappin
 names: those of the standard policies."""
 
 
+Index: TypeAlias = str | tuple[str, tuple[str, ...]]
+"""A secondary index: the field that it is on and called like, or its name and several fields."""
+
+
 class TableLayout(Protocol):
     """A table, as far as creating it goes."""
 
@@ -32,8 +36,8 @@ class TableLayout(Protocol):
         """The field that holds a document's key."""
 
     @property
-    def indexes(self) -> Sequence[str]:
-        """The fields that have secondary indexes, which are called like them."""
+    def indexes(self) -> Sequence[Index]:
+        """Its secondary indexes."""
 
     @property
     def first_documents(self) -> Callable[[Any], Sequence[Mapping[str, Any]]] | None:
@@ -110,9 +114,13 @@ async def initialise(
                     if name in first:
                         await _insert(connection, database, name, first[name])
                         created += [f"{name} {document['name']}" for document in first[name]]
-            for index in layout.indexes:
+            for declared in layout.indexes:
+                index, fields = (declared, ()) if isinstance(declared, str) else declared
                 is_missing = index not in await connection.run(table.index_list())
-                if is_missing and await _creates(connection, table.index_create(index)):
+                term = table.index_create(
+                    index, *([[r.row[field] for field in fields]] * bool(fields))
+                )
+                if is_missing and await _creates(connection, term):
                     created.append(f"index {database}.{name}.{index}")
                 await connection.run(table.index_wait(index))
     return created

@@ -70,7 +70,10 @@ def version_type(row_type: type, words: str) -> type:
     hints = get_type_hints(row_type)
     name = row_type.__name__
     members = {
-        field.python_name: (hints[field.python_name], field.description)
+        field.python_name: (
+            hints[field.python_name],
+            strawberry.field(description=field.description, metadata=field.metadata),
+        )
         for field in get_object_definition(row_type, strict=True).fields
         if field.is_basic_field and field.python_name != "id"
     }
@@ -84,12 +87,14 @@ class ChangeTypes(NamedTuple):
         added: A row that a subscription did not hold.
         updated: A row that a subscription held, with other values.
         deleted: A row that a subscription held, and holds no longer.
+        version: A row's values at some time.
         union: What a subscription is sent: these, and `FeedState`.
     """
 
     added: type
     updated: type
     deleted: type
+    version: type
     union: Any
 
 
@@ -142,7 +147,7 @@ def change_types(
         f"{name}Change", description=f"What a subscription to {plural} is sent."
     )
     members: Any = Union[added, updated, deleted, FeedState]  # noqa: UP007 - made at run time
-    return ChangeTypes(added, updated, deleted, Annotated[members, union])
+    return ChangeTypes(added, updated, deleted, version, Annotated[members, union])
 
 
 def _made(name: str, description: str, members: Mapping[str, tuple[Any, Any]]) -> type:

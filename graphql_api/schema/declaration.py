@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 import strawberry
@@ -40,10 +41,13 @@ class TableDeclaration(Generic[RowT]):
         name: The table's name in the database, which is what one of its rows is called in GraphQL.
         plural: What its rows are called: `domain_logins`.
         order: The order of its list: its name, and a row's sort key, which ends with the row's key.
+        is_descending: Whether the list begins with the greatest sort key.
+        groups: The names of attributes by which rows are found together.
         people: How people see it.
         primary_key: The field of a document that holds its key.
         key_name: The name of the attribute that clients know a row by, if that is not `id`.
-        indexes: The secondary indexes that Starbelly needs, as the names of stored fields.
+        indexes: The secondary indexes that Starbelly needs, as the names of stored fields, or as
+            their own name and several of these.
         first_documents: What a new table gets, as a function of the time: documents with names, and
             without keys.
         reads: The names of the tables whose rows are resolved as parts of this one's.
@@ -67,9 +71,11 @@ class TableDeclaration(Generic[RowT]):
         plural: str,
         order: tuple[str, Callable[[RowT], tuple[Any, ...]]],
         people: ForPeople,
+        is_descending: bool = False,
+        groups: Sequence[str] = (),
         primary_key: str = "id",
         key_name: str | None = None,
-        indexes: Sequence[str] = (),
+        indexes: Sequence[str | tuple[str, tuple[str, ...]]] = (),
         first_documents: Callable[[Any], Sequence[Document]] | None = None,
         reads: tuple[str, ...] = (),
         scopes: frozenset[Scope] = _NO_SCOPES,
@@ -94,6 +100,8 @@ class TableDeclaration(Generic[RowT]):
         self.mutation: type | None = None
         self.order = order[0]
         self.sort_keys = dict([order])
+        self.is_descending = is_descending
+        self.groups = {name: attrgetter(name) for name in groups}
         self.without = without
         self.pace_s, self._pace_setting = pace
         self.window = window

@@ -26,6 +26,8 @@ EnumT = TypeVar("EnumT", bound=Enum)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _MAX_DOUBLE = sys.float_info.max
+_DIGITS = 10
+"""A number with fewer digits is an Int."""
 
 graphql_name = cache(to_camel_case)
 """The name in GraphQL of a stored or a Python name."""
@@ -95,22 +97,22 @@ class Fields:
         self._refuse(name)
         return None
 
-    def number(self, name: str) -> float | None:
+    def number(self, name: str, *, served_as: str | None = None) -> float | None:
         """A number that is finite as a double."""
         value = self._stored.get(name)
         if value is None:
             return None
         if (type(value) is float or type(value) is int) and -_MAX_DOUBLE <= value <= _MAX_DOUBLE:
             return float(value)
-        self._refuse(name)
+        self._refuse(served_as or name)
         return None
 
     def enum(self, name: str, members: type[EnumT]) -> EnumT | None:
-        """A member of an enum whose values are its names."""
+        """A member of an enum, by its value."""
         value = self._stored.get(name)
         if value is None:
             return None
-        member = members.__members__.get(value) if type(value) is str else None
+        member = _members(members).get(value) if type(value) is str else None
         if member is None:
             self._refuse(name)
         return member
@@ -139,6 +141,38 @@ class Fields:
             self._refuse(name)
             return None
         return read(Fields(value, self._invalid, f"{self._path}{graphql_name(name)}."))
+
+    def nested_row(self, name: str, read: Callable[[Fields, list[str]], T]) -> T | None:
+        """What `read` makes of an object and of its own list of what does not fit in it."""
+        invalid: list[str] = []
+        value = self._stored.get(name)
+        if value is None:
+            return None
+        if not is_object(value):
+            self._refuse(name)
+            return None
+        row = read(Fields(value, invalid), invalid)
+        self._invalid += (f"{self._path}{graphql_name(name)}.{path}" for path in invalid)
+        return row
+
+    def counts(self, name: str) -> list[tuple[int, int]] | None:
+        """The members of an object as whole numbers, by their names as numbers, in order."""
+        value = self._stored.get(name)
+        if value is None:
+            return []
+        if not is_object(value):
+            self._refuse(name)
+            return None
+        counts = []
+        members = Fields(value, self._invalid, f"{self._path}{graphql_name(name)}.")
+        for text in value:
+            if text.isascii() and text.isdecimal() and len(text) < _DIGITS:
+                count = members.integer(text)
+                if count is not None:
+                    counts.append((int(text), count))
+            else:
+                members._refuse(text if is_text(text) else "")
+        return sorted(counts)
 
     def nested_list(self, name: str, read: Callable[[Fields], T]) -> tuple[T, ...] | None:
         """What `read` makes of each object of a list."""
@@ -176,6 +210,11 @@ class Fields:
     def _refuse(self, name: str) -> None:
         """List a field as invalid; its value is None then."""
         self._invalid.append(self._path + graphql_name(name))
+
+
+@cache
+def _members(enum: type[EnumT]) -> Mapping[object, EnumT]:
+    return {member.value: member for member in enum}
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
 from functools import cache, cached_property
 from hashlib import blake2b
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -51,6 +53,14 @@ class Condition(NamedTuple):
 def one_of(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that lists values, of which the attribute's must be one."""
     return _member(description, Condition(attribute, frozenset, "{value} in {wanted}", key))
+
+
+def after(attribute: str, description: str, *, key: str | None = None) -> Any:
+    """A member that is a time, after which the attribute's must be."""
+    return _member(
+        description,
+        Condition(attribute, _in_utc, "{value} is not None and {value} > {wanted}", key),
+    )
 
 
 def any_of(attribute: str, description: str, *, key: str | None = None) -> Any:
@@ -132,7 +142,7 @@ class Where(Generic[RowT]):
         """Eight bytes that stand for this filter in a cursor; the same in every process."""
         return _digest(
             {
-                name: sorted(value) if isinstance(value, frozenset) else value
+                name: sorted(map(_plain, value)) if isinstance(value, frozenset) else _plain(value)
                 for name, value in self.conditions
             }
         )
@@ -172,6 +182,17 @@ NOTHING: Filter[object] = _Nothing()
 def given(value: T | None) -> T | None:
     """A member's value; None when it is absent, which means the same as null."""
     return None if value is UNSET else value
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.name if isinstance(value, Enum) else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
 
 
 def _same(value: object) -> object:

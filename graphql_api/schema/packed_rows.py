@@ -6,7 +6,7 @@ A row is an array of the values of its fields, in the order in which its type de
 |----------------------------------|--------------------------------------------------------|
 | null, true, false, number, text  | the same                                               |
 | list                             | an array                                               |
-| enum                             | its name                                               |
+| enum                             | its value                                              |
 | time                             | the milliseconds since 1970 began, in UTC              |
 | object                           | an array of the values of its fields, declared in order |
 
@@ -149,7 +149,7 @@ def _reader(hint: Any) -> _Reader:
     if isinstance(hint, type) and has_object_definition(hint):
         return _object_reader(hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint.__members__.__getitem__
+        return {member.value: member for member in hint}.__getitem__
     if hint is datetime:
         return lambda value: _EPOCH + value * _MILLISECOND
     parts = [part for part in get_args(hint) if part not in (NoneType, Ellipsis)]

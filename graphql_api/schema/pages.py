@@ -68,8 +68,7 @@ async def read_page(
         BadInputError: `limit` or `offset` is out of range.
         FeedUnavailableError: The table could not be read yet.
     """
-    if not 0 <= limit <= context.max_page_rows:
-        raise BadInputError(f"limit must be from 0 to {context.max_page_rows}, not {limit}")
+    checked_limit(context, limit)
     if offset < 0:
         raise BadInputError(f"offset must not be negative, like {offset}")
     feed = await context.ready(table)
@@ -84,6 +83,17 @@ async def read_page(
         cursor=page.cursor,
         status=page.status,
     )
+
+
+def checked_limit(context: Context, limit: int) -> int:
+    """A limit that may be asked for.
+
+    Raises:
+        BadInputError: It may not.
+    """
+    if not 0 <= limit <= context.max_page_rows:
+        raise BadInputError(f"limit must be from 0 to {context.max_page_rows}, not {limit}")
+    return limit
 
 
 def by_name(name: str | None, key: str) -> tuple[bool, str, str]:

@@ -24,6 +24,7 @@ class ListedTable(Table[Any, Any], Protocol):
     plural: str
     words: str
     order: str
+    is_descending: bool
     key_name: str | None
     key_type: Any
     changes: ChangeTypes
@@ -54,7 +55,8 @@ def query_fields(table: ListedTable) -> type:
         {
             rows: strawberry.field(
                 resolver=read_rows,
-                description=f"{_capital(_words(rows))}, by {table.order}.",
+                description=f"{_capital(_words(rows))}, by {table.order}"
+                f"{', the last first' if table.is_descending else ''}.",
             ),
             table.name: strawberry.field(
                 resolver=read_row, description=f"One {row}; null if there is none."

@@ -79,6 +79,13 @@ def row_decoder(type_: type) -> Callable[[Fields, str, list[str]], Any]:
     return _constructor(type_, "fields, key, invalid", {**keys, "invalid_fields": "tuple(invalid)"})
 
 
+def version_reader(version_type: type) -> Reader:
+    """The reader of a copy of another table's row, which lists by itself what does not fit."""
+    others = {"invalid_fields": "tuple(invalid)"}
+    make = _constructor(version_type, "fields, invalid", others)
+    return lambda fields, name: fields.nested_row(name, make)
+
+
 def _constructor(type_: type, parameters: str, others: Mapping[str, str]) -> Callable[..., Any]:
     """A function that reads the stored fields of a type, then evaluates the others."""
     hints = get_type_hints(type_)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import strawberry
 
 from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
+from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document_problems import (
     PROBLEMS,
@@ -17,8 +19,11 @@ from graphql_api.schema.document_problems import (
     hidden_nulls,
 )
 from graphql_api.schema.filters import RowFilter, contains, one_of
-from graphql_api.schema.pages import by_name
+from graphql_api.schema.later import later
+from graphql_api.schema.pages import Limit, by_name, checked_limit
+from graphql_api.schema.scopes import require
 from graphql_api.schema.stored import key, stored
+from graphql_api.scopes import Scope
 from graphql_api.tables.policy_parts import (
     PolicyAuthentication,
     PolicyLimits,
@@ -36,6 +41,17 @@ from graphql_api.tables.policy_standards import standard_policies
 def read_policy_problems(root: strawberry.Parent[Policy]) -> Sequence[DocumentProblem]:
     """What would stop the crawler in a policy; its CAPTCHA solver is not looked up."""
     return root.judged_by(check_policy)
+
+
+def read_schedules_of(root: strawberry.Parent[Policy], info: Info, limit: Limit = 100) -> Any:
+    """The schedules that name a policy, from memory."""
+    require(frozenset({Scope.READ}), info.field_name, info.context.scopes)
+    limit = checked_limit(info.context, limit)
+    return info.context.feeds.named("schedule").group("policy_id", root.id, limit=limit)
+
+
+_Schedule: Any = later("Schedule", "graphql_api.tables.schedule")
+"""The type of schedules, whose file imports this one."""
 
 
 @strawberry.type(
@@ -63,6 +79,14 @@ class Policy(Judged):
     )
     invalid_fields: Sequence[str] = invalid_fields()
     id: strawberry.ID = key("The policy's key.")
+    schedules = strawberry.field(
+        resolver=read_schedules_of,
+        graphql_type=Sequence[_Schedule],
+        description=(
+            "The schedules whose jobs follow it, by name, as they are now. A change of one is no "
+            "change of the policy. It needs the scope `read`, also in what a mutation returns."
+        ),
+    )
     problems: Sequence[DocumentProblem] = strawberry.field(
         resolver=read_policy_problems, description=PROBLEMS
     )
@@ -88,6 +112,7 @@ POLICIES = TableDeclaration(
     name="policy",
     plural="policies",
     indexes=("name",),
+    reads=("schedule",),
     first_documents=standard_policies,
     order=("name", lambda policy: by_name(policy.name, policy.id)),
     people=ForPeople(

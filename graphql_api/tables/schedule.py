@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import strawberry
 
@@ -21,7 +22,8 @@ from graphql_api.schema.document_problems import (
     hidden_nulls,
 )
 from graphql_api.schema.filters import RowFilter, any_of, contains, equals, one_of
-from graphql_api.schema.pages import by_name
+from graphql_api.schema.later import later
+from graphql_api.schema.pages import Limit, by_name, checked_limit
 from graphql_api.schema.problems import Place
 from graphql_api.schema.scopes import require
 from graphql_api.schema.stored import key, stored
@@ -32,6 +34,15 @@ from graphql_api.tables.schedule_timing import ScheduleTiming, TimeUnit
 
 _READ = frozenset({Scope.READ})
 
+_Job: Any = later("Job", "graphql_api.tables.job")
+"""The type of jobs, whose file imports this one."""
+
+AS_HELD = (
+    " Only jobs that this server holds are there: those that have not ended, or not long ago "
+    "(`--job-window`); `Query.jobs` has all. A change of a job is no change of the schedule. It "
+    "needs the scope `read`, also in what a mutation returns."
+)
+
 
 def read_policy_of(root: strawberry.Parent[Schedule], info: Info) -> Policy | None:
     """The policy that a schedule names, from memory; clients that may only write do not see it."""
@@ -41,6 +52,21 @@ def read_policy_of(root: strawberry.Parent[Schedule], info: Info) -> Policy | No
 
 def _policy_of(root: Schedule, info: Info) -> Policy | None:
     return None if root.policy_id is None else info.context.feeds[POLICIES].get(root.policy_id)
+
+
+def read_latest_job_of(root: strawberry.Parent[Schedule], info: Info) -> Any:
+    """The job that a schedule started last, from memory."""
+    return next(iter(_jobs_of(root, info, 1)), None)
+
+
+def read_jobs_of(root: strawberry.Parent[Schedule], info: Info, limit: Limit = 10) -> Any:
+    """The jobs that a schedule started last, from memory."""
+    return _jobs_of(root, info, checked_limit(info.context, limit))
+
+
+def _jobs_of(root: Schedule, info: Info, limit: int) -> Sequence[Any]:
+    require(_READ, info.field_name, info.context.scopes)
+    return info.context.feeds.named("job").group("schedule_id", root.id, limit=limit)
 
 
 def read_schedule_problems(
@@ -98,6 +124,16 @@ class Schedule(Judged):
             "mutation returns."
         ),
     )
+    latest_job = strawberry.field(
+        resolver=read_latest_job_of,
+        graphql_type=_Job | None,
+        description="Of the jobs that it has started, the last one." + AS_HELD,
+    )
+    jobs = strawberry.field(
+        resolver=read_jobs_of,
+        graphql_type=Sequence[_Job],
+        description="The jobs that it has started, the last first." + AS_HELD,
+    )
     problems: Sequence[DocumentProblem] = strawberry.field(
         resolver=read_schedule_problems, description=PROBLEMS
     )
@@ -133,7 +169,8 @@ SCHEDULES = TableDeclaration(
     plural="schedules",
     indexes=("schedule_name",),
     order=("name", lambda schedule: by_name(schedule.schedule_name, schedule.id)),
-    reads=("policy",),
+    groups=("policy_id",),
+    reads=("policy", "job"),
     people=ForPeople(
         name="schedules",
         singular="schedule",

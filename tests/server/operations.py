@@ -1,4 +1,4 @@
-"""The three subscriptions with every field, and a client's replica of what they tell."""
+"""The subscriptions of all tables with every field, and a client's replica of what they tell."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ POLICY_FIELDS = """
 SCHEDULE_FIELDS = """
     scheduleName createdAt updatedAt enabled timeUnit numUnits timing jobName jobCount seeds tags
     policyId invalidFields
+"""
+JOB_FIELDS = f"""
+    name runState seeds tags startedAt completedAt durationS itemCount httpSuccessCount
+    httpErrorCount exceptionCount httpStatusCounts {{ statusCode count }} scheduleId
+    policy {{ {POLICY_FIELDS} }} invalidFields
 """
 DOMAIN_LOGIN_FIELDS = """
     domain loginUrl loginTest users { username hasPassword working } invalidFields
@@ -102,7 +107,8 @@ DOMAIN_LOGINS = Watch(
     "domainLogins",
     "DomainLoginFilter",
 )
-WATCHES = [POLICIES, SCHEDULES, DOMAIN_LOGINS]
+JOBS = Watch("job", "id", "job", "jobId", "Job", JOB_FIELDS, "jobChanges", "jobs", "JobFilter")
+WATCHES = [JOBS, POLICIES, SCHEDULES, DOMAIN_LOGINS]
 
 Row = dict[str, Any]
 

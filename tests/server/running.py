@@ -52,7 +52,7 @@ def settings_for(url: DatabaseURL, **settings: object) -> Settings:
     # Tests ask as fast as they can, on a machine that may be as slow as it likes.
     patient = {"feed_wait_s": WAIT_S, "connection_init_timeout_s": WAIT_S}
     fast = dict.fromkeys(("max_operations_per_s", *CPU_LIMITS), 1e6)
-    settings = {**fast, **patient} | settings
+    settings = {**fast, **patient, "job_pace_s": 0.0} | settings
     return Settings(database=SecretStr(text), **settings)  # type: ignore[arg-type]
 
 

@@ -22,11 +22,13 @@ from tests.server.operations import (
 from tests.server.running import Running
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
+    "job": {"id": "j1", "name": "First", "run_state": "running", "policy": {"limits": {}}},
     "policy": {"id": "p1", "name": "First", "limits": {"max_cost": 1.5}},
     "schedule": {"id": "s1", "schedule_name": "First", "enabled": True},
     "domain_login": {"domain": "d1.example", "login_url": "https://d1.example/", "users": []},
 }
 PATCHES: dict[str, tuple[dict[str, Any], str]] = {
+    "job": ({"item_count": 1}, "itemCount"),
     "policy": ({"name": "Second"}, "name"),
     "schedule": ({"enabled": False}, "enabled"),
     "domain_login": ({"login_test": "Log out"}, "loginTest"),

@@ -18,7 +18,7 @@ from tests.simulation.story import (
     Setting,
     Story,
 )
-from tests.simulation.tables import LOGIN, POLICY, SCHEDULE, TABLES, Document, SimulatedTable
+from tests.simulation.tables import JOB, LOGIN, POLICY, SCHEDULE, TABLES, Document, SimulatedTable
 
 _FIRST_ACTION_S = 0.3
 
@@ -112,13 +112,13 @@ class _Author:
 
     def _write(self, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN))
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, JOB))
         writes = [self._one_write(table) for _ in range(rng.choice((1, 1, 1, 2, 4)))]
         return Action(at_s, "write", {"table": table.name, "writes": _each_once(writes)})
 
     def _burst(self, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, SCHEDULE))
+        table = rng.choice((POLICY, SCHEDULE, JOB))
         self._is_large = bool(self._setting.troubles & FILLS_BUFFERS) and rng.random() < 0.5
         # Few keys come and go often: their changes merge for who falls behind.
         keys = rng.sample(table.keys, rng.choice((1, 2, len(table.keys))))
@@ -165,6 +165,13 @@ class _Author:
             tags: Any = rng.sample(("red", "blue", "green"), rng.randrange(3))
             document["tags"] = [*tags, 5] if is_odd else tags
             document["policy_id"] = rng.choice(("p0", "p1", None))
+        elif table is JOB:
+            document["name"] = name
+            state = rng.choice(("running", "running", "paused", "completed"))
+            document["run_state"] = "lost" if is_odd else state
+            document["item_count"] = self._serial
+            document["schedule_id"] = rng.choice(("s0", "s1", None))
+            document["old_urls"] = "never sent"
         else:
             document["login_url"] = f"https://{key}/login"
             document["login_test"] = name
@@ -176,7 +183,7 @@ class _Author:
 
     def _subscription(self, client: int, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN))
+        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, JOB))
         self._subscriptions += 1
         details = {
             "client": client,
@@ -207,7 +214,7 @@ class _Author:
 
     def _page(self, at_s: float) -> Action:
         self._subscriptions += 1
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN))
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, JOB))
         where = dict(self._rng.choice(table.filters))
         return self._of_client(
             at_s, "page", table=table.name, where=where, name=f"s{self._subscriptions}"
@@ -258,11 +265,11 @@ class _Author:
         return Action(at_s, "crash_database", {"how": "without power", "for_s": self._for_s()})
 
     def _drop(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN)).name
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, JOB)).name
         return Action(at_s, "drop", {"table": table, "for_s": self._for_s()})
 
     def _lost_change(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN)).name
+        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, JOB)).name
         return Action(at_s, "lose_change", {"table": table})
 
     def _server_kill(self, at_s: float) -> Action:

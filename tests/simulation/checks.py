@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.oracle import BrokenPromise, Holding
 from tests.simulation.subscribers import Bookmark, Wish
-from tests.simulation.tables import LOGIN, POLICY, SCHEDULE, TABLES, SimulatedTable, Where
+from tests.simulation.tables import JOB, LOGIN, POLICY, SCHEDULE, TABLES, SimulatedTable, Where
 
 if TYPE_CHECKING:
     from graphql_api.feeds.feed import Feed
@@ -121,7 +121,7 @@ async def page_and_watch(
         _expect_code(result, "FEED_UNAVAILABLE")
         return
     (page,) = result["data"].values()
-    holding = Holding(world.truth[table.name], where, world.strictness)
+    holding = Holding(world.truth[table.name], where, world.strictness_for(table))
     holding.begin(include_initial=True, resumes=False, serial=serial)
     cursor = page["cursor"]
     holding.take({"__typename": "FeedState", "status": "INITIALIZING", "cursor": cursor})
@@ -228,7 +228,8 @@ async def _disagreement(world: World) -> str | None:
 
 
 async def _wrong_reference(world: World, subscriber: Subscriber) -> str | None:
-    result = await subscriber.execute("{ schedules { items { id policy { id name } } } }", {})
+    query = "{ schedules { items { id policy { id name } jobs { id } latestJob { id } } } }"
+    result = await subscriber.execute(query, {})
     if result is None:
         return "the socket was lost"
     policies = world.truth[POLICY.name].rows({})
@@ -238,6 +239,10 @@ async def _wrong_reference(world: World, subscriber: Subscriber) -> str | None:
         wanted = None if policy is None else {"id": policy["id"], "name": policy["name"]}
         if item["policy"] != wanted:
             return f"the schedule {item['id']} has {item['policy']}, not {wanted}"
+        jobs = sorted(world.truth[JOB.name].rows({"scheduleId": item["id"]}), reverse=True)
+        shown = [job["id"] for job in item["jobs"]]
+        if shown != jobs or item["latestJob"] != ({"id": jobs[0]} if jobs else None):
+            return f"the schedule {item['id']} has the jobs {shown}, not {jobs}"
     return None
 
 

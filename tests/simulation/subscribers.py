@@ -302,7 +302,7 @@ class Subscriber:
 
     def subscribe(self, id_: str, table: SimulatedTable, where: Where, **options: Any) -> None:
         """Want a subscription from now on."""
-        holding = Holding(self.world.truth[table.name], where, self.strictness)
+        holding = Holding(self.world.truth[table.name], where, self.world.strictness_for(table))
         wish = self.wishes[id_] = Wish(id_, table, where, holding, **options)
         if self.is_acknowledged:
             self._ask(wish, by_init=False)

@@ -1,4 +1,4 @@
-"""What the simulation knows of the three tables: documents, what is served of them, filters.
+"""What the simulation knows of the tables: documents, what is served of them, filters.
 
 It is written from the schema and the design, and shares nothing with the server's own code.
 """
@@ -86,6 +86,30 @@ def _serve_login(document: Document) -> Served:
     }
 
 
+def _serve_job(document: Document) -> Served:
+    invalid: list[str] = []
+    name = _text(document, "name", "name", invalid)
+    state, items = document.get("run_state"), document.get("item_count")
+    if state is not None and state not in ("running", "paused", "completed"):
+        invalid.append("runState")
+        state = None
+    return {
+        "id": document["id"],
+        "name": name,
+        "runState": state and state.upper(),
+        "itemCount": items,
+        "scheduleId": _text(document, "schedule_id", "scheduleId", invalid),
+        "invalidFields": invalid,
+    }
+
+
+def _job_matches(served: Served, where: Where) -> bool:
+    states, schedule = where.get("runStates"), where.get("scheduleId")
+    return (states is None or served["runState"] in states) and (
+        schedule is None or served["scheduleId"] == schedule
+    )
+
+
 def _contains(text: str | None, part: str | None) -> bool:
     return part is None or (text is not None and part.lower() in text.lower())
 
@@ -123,6 +147,7 @@ class SimulatedTable:
         serve: What is served of a document.
         matches: Whether a served row passes a filter.
         filters: The filters that clients use; the first lets everything pass.
+        is_paced: Whether the database merges changes on their way to the servers.
     """
 
     name: str
@@ -134,13 +159,17 @@ class SimulatedTable:
     serve: Callable[[Document], Served]
     matches: Callable[[Served, Where], bool]
     filters: tuple[Where, ...]
+    is_paced: bool = False
 
     @property
     def pages(self) -> str:
         """The query's root field."""
-        return {"policy": "policies", "schedule": "schedules", "domain_login": "domainLogins"}[
-            self.name
-        ]
+        return {
+            "job": "jobs",
+            "policy": "policies",
+            "schedule": "schedules",
+            "domain_login": "domainLogins",
+        }[self.name]
 
     @property
     def deleted_key(self) -> str:
@@ -205,4 +234,16 @@ LOGIN = SimulatedTable(
     matches=_login_matches,
     filters=({}, {"domainContains": "EXAMPLE"}),
 )
-TABLES = {table.name: table for table in (POLICY, SCHEDULE, LOGIN)}
+JOB = SimulatedTable(
+    name="job",
+    key="id",
+    keys=("j0", "j1", "j2"),
+    entity="job",
+    type_name="Job",
+    selection="id name runState itemCount scheduleId invalidFields",
+    serve=_serve_job,
+    matches=_job_matches,
+    filters=({}, {"runStates": ["RUNNING", "PAUSED"]}, {"scheduleId": "s1"}),
+    is_paced=True,
+)
+TABLES = {table.name: table for table in (JOB, POLICY, SCHEDULE, LOGIN)}

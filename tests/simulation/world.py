@@ -16,7 +16,7 @@ from tests.simulation.network import Network, Process
 from tests.simulation.oracle import BrokenPromise, Strictness
 from tests.simulation.story import Story
 from tests.simulation.subscribers import Subscriber, Wish
-from tests.simulation.tables import TABLES
+from tests.simulation.tables import TABLES, SimulatedTable
 from tests.simulation.truth import Truth
 
 _HEARTBEAT_S, _DATABASE_TIMEOUT_S = 4.0, 3.0
@@ -88,6 +88,12 @@ class World:
         """The time of day on a host."""
         api = self.apis.get(host)
         return EPOCH_S + self.loop.time() + (0.0 if api is None else api.skew_s)
+
+    def strictness_for(self, table: SimulatedTable) -> Strictness:
+        """What is ruled out for a table; where the database merges changes, less is."""
+        if table.is_paced:
+            return Strictness(sees_every_change=False, feed_was_never_lost=False)
+        return self.strictness
 
     def history_reaches(self, table: str) -> bool:
         """Whether a server must still know every change that it has seen."""

@@ -157,7 +157,8 @@ class FeedMachine(RuleBasedStateMachine):
         self.is_connected = True
         table = {key: Number(key, n) for key, n in self.database.items()}
         if self.cache.status is FeedStatus.INITIALIZING:
-            self.cache.load(rows_of(table))
+            self.cache.take(rows_of(table))
+            self.cache.begin()
             self.note_positions()
         else:
             for key in differing(self.cache.rows, table):

@@ -42,7 +42,8 @@ def make_cache(
         queue_limit=queue_limit,
     )
     if rows is not None:
-        cache.load(rows_of({key: Number(key, n) for key, n in rows.items()}))
+        cache.take(rows_of({key: Number(key, n) for key, n in rows.items()}))
+        cache.begin()
     return cache
 
 
@@ -147,7 +148,8 @@ def test_whoever_joins_before_the_snapshot_hears_so_at_once_and_gets_rows_later(
     cache = make_cache()
     subscriber = subscribe(cache)
     assert short(drain(subscriber)) == [("INITIALIZING",)]
-    cache.load(rows_of({"a": Number("a", 1)}))
+    cache.take(rows_of({"a": Number("a", 1)}))
+    cache.begin()
     assert short(drain(subscriber)) == [("+", "INITIAL", "a", 1), ("READY",)]
 
 
@@ -288,7 +290,8 @@ def test_a_cursor_from_elsewhere_gets_the_snapshot(which: str) -> None:
         history=History[Number](max_changes=9, max_bytes=10**6),
         queue_limit=0,
     )
-    other.load(rows_of({}))
+    other.take(rows_of({}))
+    other.begin()
     cursor = {
         "another run": drain(subscribe(other))[-1].cursor,
         "another filter": drain(subscribe(cache, Below(3)))[-1].cursor,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -103,6 +104,8 @@ class Numbers:
     without: tuple[str, ...] = ()
     pace_s = 0.0
     window: Window | None = None
+    is_descending = False
+    groups: Mapping[str, Callable[[Number], str | None]] = MappingProxyType({})
     sort_keys: Mapping[str, Callable[[Number], tuple[Any, ...]]] = {
         "n": lambda number: (number.n, number.key)
     }

@@ -1,4 +1,4 @@
-"""Documents of the three tables, and what each of their fields holds."""
+"""Documents of the tables, and what each of their fields holds."""
 
 from __future__ import annotations
 
@@ -75,12 +75,33 @@ DOMAIN_LOGIN: Document = {
     "users": [{"username": "ann", "password": "hunter2", "working": True}],
 }
 
+_COPY = {key: value for key, value in POLICY.items() if key not in {"id", "captcha_solver_id"}}
+
+JOB: Document = {
+    "id": "j1",
+    "name": "Nightly #7",
+    "run_state": "completed",
+    "seeds": ["https://example.com/", "https://user:hunter2@example.com/"],
+    "tags": ["news", "daily"],
+    "started_at": time(1_700_000_100.5),
+    "completed_at": time(4_000_000_000),  # not long ago, whenever the tests run
+    "duration": 3599.5,
+    "item_count": 61,
+    "http_success_count": 51,
+    "http_error_count": 7,
+    "exception_count": 3,
+    "http_status_counts": {"404": 7},
+    "schedule_id": "s1",
+    "policy": _COPY,
+}
+
 DOCUMENTS: dict[str, Document] = {
+    "job": JOB,
     "policy": POLICY,
     "schedule": SCHEDULE,
     "domain_login": DOMAIN_LOGIN,
 }
-KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
+KEYS = {"job": "id", "policy": "id", "schedule": "id", "domain_login": "domain"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +127,7 @@ def _rule(table: str, name: str, path: str, /, **kinds: tuple[str, str]) -> list
     ]
 
 
-FIELDS = [
+_POLICY_FIELDS = [
     Field("policy", ("name",), "name", "string"),
     Field("policy", ("created_at",), "createdAt", "time"),
     Field("policy", ("updated_at",), "updatedAt", "time"),
@@ -169,6 +190,10 @@ FIELDS = [
     Field("policy", ("user_agents",), "userAgents", "list"),
     Field("policy", ("user_agents", 0), "userAgents[0]", "object"),
     *_rule("policy", "user_agents", "userAgents", name=("name", "string")),
+]
+
+FIELDS = [
+    *_POLICY_FIELDS,
     Field("schedule", ("schedule_name",), "scheduleName", "string"),
     Field("schedule", ("created_at",), "createdAt", "time"),
     Field("schedule", ("updated_at",), "updatedAt", "time"),
@@ -183,6 +208,28 @@ FIELDS = [
     Field("schedule", ("tags",), "tags", "list"),
     Field("schedule", ("tags", 0), "tags[0]", "string"),
     Field("schedule", ("policy_id",), "policyId", "string"),
+    Field("job", ("name",), "name", "string"),
+    Field("job", ("run_state",), "runState", "enum"),
+    Field("job", ("seeds",), "seeds", "list"),
+    Field("job", ("seeds", 1), "seeds[1]", "string"),
+    Field("job", ("tags",), "tags", "list"),
+    Field("job", ("tags", 0), "tags[0]", "string"),
+    Field("job", ("started_at",), "startedAt", "time"),
+    Field("job", ("completed_at",), "completedAt", "time"),
+    Field("job", ("duration",), "durationS", "number"),
+    Field("job", ("item_count",), "itemCount", "integer"),
+    Field("job", ("http_success_count",), "httpSuccessCount", "integer"),
+    Field("job", ("http_error_count",), "httpErrorCount", "integer"),
+    Field("job", ("exception_count",), "exceptionCount", "integer"),
+    Field("job", ("http_status_counts",), "httpStatusCounts", "counts"),
+    Field("job", ("http_status_counts", "404"), "httpStatusCounts.404", "integer"),
+    Field("job", ("schedule_id",), "scheduleId", "string"),
+    Field("job", ("policy",), "policy", "object"),
+    *[
+        Field("job", ("policy", *field.place), f"policy.{field.path}", field.kind)
+        for field in _POLICY_FIELDS
+        if field.place != ("captcha_solver_id",)
+    ],
     Field("domain_login", ("login_url",), "loginUrl", "string"),
     Field("domain_login", ("login_test",), "loginTest", "string"),
     Field("domain_login", ("users",), "users", "list"),

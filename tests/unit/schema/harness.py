@@ -30,7 +30,7 @@ from graphql_api.store import Change, Run, Written, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
-KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
+KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain", "job": "id"}
 
 
 class FakeSource:
@@ -157,7 +157,10 @@ async def serve(
 
     A table that one of them reads is empty if it is absent. Tables of `other` have no feeds.
     """
-    read = {name for table in tables if table.name in documents for name in table.reads}
+    reads = {table.name: table.reads for table in tables}
+    read = {*documents} & {*reads}
+    while more := {name for table in read for name in reads.get(table, ())} - read:
+        read |= more
     source = FakeSource({**dict.fromkeys(read, ()), **documents})
     feeds = Feeds(tables, lambda table: Feed(table, source))
     running = asyncio.create_task(feeds.run())
@@ -173,16 +176,23 @@ async def serve(
         await asyncio.gather(running, return_exceptions=True)
 
 
-def everything(type_: GraphQLNamedType, schema: GraphQLSchema) -> str:
-    """A selection of all fields of a type that need no arguments, all the way down."""
+def everything(
+    type_: GraphQLNamedType, schema: GraphQLSchema, above: frozenset[str] = frozenset()
+) -> str:
+    """A selection of all fields of a type that need no arguments, all the way down.
+
+    Where it leads back to a type that it is in, it ends.
+    """
     if is_leaf_type(type_):
         return ""
     if isinstance(type_, GraphQLUnionType):
         members = (f"... on {m.name} {everything(m, schema)}" for m in type_.types)
         return f"{{ __typename {' '.join(members)} }}"
     assert isinstance(type_, GraphQLObjectType)
+    above |= {type_.name}
     fields = (
-        f"{name} {everything(get_named_type(field.type), schema)}"
+        f"{name} {everything(get_named_type(field.type), schema, above)}"
         for name, field in type_.fields.items()
+        if get_named_type(field.type).name not in above
     )
     return f"{{ {' '.join(fields)} }}"

@@ -25,7 +25,12 @@ from tests.unit.schema.documents import (
 from tests.unit.schema.harness import everything, serve
 
 SCHEMA = build_schema(TABLES)
-PAGES = {"policy": "policies", "schedule": "schedules", "domain_login": "domainLogins"}
+PAGES = {
+    "job": "jobs",
+    "policy": "policies",
+    "schedule": "schedules",
+    "domain_login": "domainLogins",
+}
 DECODERS = {table.name: table for table in TABLES}
 
 
@@ -70,6 +75,8 @@ def test_value_that_does_not_fit_is_listed_with_its_path(field: Field) -> None:
         row = decode(field.table, with_value(field, value))
         if field.kind == "list" and isinstance(value, list):
             assert all(path.startswith(f"{field.path}[0]") for path in row.invalid_fields), name
+        elif field.kind == "counts" and isinstance(value, dict) and "odd" in value:
+            assert row.invalid_fields == (f"{field.path}.odd",)
         elif name in FITTING.get(field.kind, ()):
             assert row.invalid_fields == (), name
         else:
@@ -89,12 +96,12 @@ async def test_every_odd_document_is_served_without_an_error(table: str) -> None
     documents: list[dict[str, Any]] = [{KEYS[table]: "empty"}]
     for field in FIELDS:
         if field.table == table:
-            for value in ODD_VALUES.values():
+            for name, value in ODD_VALUES.items():
+                if field.path == "completedAt" and name == "a time":
+                    continue  # a job that has ended so long ago is not held
                 key = f"{len(documents):04}"
                 documents.append({**with_value(field, value), KEYS[table]: key})
-    async with serve(
-        {"policy": [], "schedule": [], "domain_login": [], table: documents}
-    ) as server:
+    async with serve({**dict.fromkeys(DOCUMENTS, ()), table: documents}) as server:
         served = 0
         for offset in range(0, len(documents), 1000):
             query = list_query(table).replace(

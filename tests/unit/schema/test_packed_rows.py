@@ -100,6 +100,7 @@ def test_encoding_of_a_row_is_as_documented_and_changes_only_with_its_format() -
     )
     formats = {table.name: DECODERS[table.name].packing.format for table in TABLES}
     assert formats == {
+        "job": "1.1.f566e1f3c1be",
         "policy": "1.1.2445ee70dc5b",
         "schedule": "1.1.2d8cc4c8a3fd",
         "domain_login": "1.1.7f9c7a225a67",

@@ -121,8 +121,9 @@ def test_only_entities_have_an_id() -> None:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("Policy", {"id", "problems"}),
-        ("Schedule", {"id", "policy", "problems"}),
+        ("Job", {"id", "schedule"}),
+        ("Policy", {"id", "schedules", "problems"}),
+        ("Schedule", {"id", "policy", "latestJob", "jobs", "problems"}),
         ("DomainLogin", {"id"}),
     ],
 )
@@ -169,6 +170,8 @@ def test_root_fields_are_those_of_the_design() -> None:
         }
 
     assert signatures(SCHEMA.query_type) == {
+        "jobs": "(where: JobFilter, limit: Int!, offset: Int!): JobPage!",
+        "job": "(id: ID!): Job",
         "policies": "(where: PolicyFilter, limit: Int!, offset: Int!): PolicyPage!",
         "policy": "(id: ID!): Policy",
         "schedules": "(where: ScheduleFilter, limit: Int!, offset: Int!): SchedulePage!",
@@ -190,6 +193,7 @@ def test_root_fields_are_those_of_the_design() -> None:
     }
     watch = "(where: {0}Filter, includeInitial: Boolean!, since: String): {0}Change!"
     assert signatures(SCHEMA.subscription_type) == {
+        "jobChanges": watch.format("Job"),
         "policyChanges": watch.format("Policy"),
         "scheduleChanges": watch.format("Schedule"),
         "domainLoginChanges": watch.format("DomainLogin"),

@@ -28,6 +28,8 @@ READ, WRITE, LOGINS = Scope.READ, Scope.WRITE, Scope.LOGINS
 
 NEEDED: dict[str, dict[str, set[Scope]]] = {
     "Query": {
+        "jobs": {READ},
+        "job": {READ},
         "policies": {READ},
         "policy": {READ},
         "schedules": {READ},
@@ -37,6 +39,7 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "feeds": {READ},
     },
     "Subscription": {
+        "jobChanges": {READ},
         "policyChanges": {READ},
         "scheduleChanges": {READ},
         "domainLoginChanges": {READ, LOGINS},
@@ -123,7 +126,11 @@ async def test_feed_of_a_table_is_shown_to_those_who_may_know_of_it() -> None:
 
 
 COMPUTED: dict[str, set[Scope]] = {
+    "Job.schedule": {READ},
     "Policy.problems": set(),
+    "Policy.schedules": {READ},
+    "Schedule.jobs": {READ},
+    "Schedule.latestJob": {READ},
     "Schedule.policy": {READ},
     "Schedule.problems": set(),
     **{f"{table.row_type.__name__}Updated.changedFields": set() for table in TABLES},

@@ -16,6 +16,7 @@ from tests.unit.schema.harness import everything, serve
 
 SCHEMA = build_schema(TABLES)._schema
 ROOTS = {
+    "job": "jobChanges",
     "policy": "policyChanges",
     "schedule": "scheduleChanges",
     "domain_login": "domainLoginChanges",
@@ -39,6 +40,7 @@ def event(result: ExecutionResult) -> Any:
 @pytest.mark.parametrize(
     ("table", "entity", "key", "change", "changed"),
     [
+        ("job", "job", "jobId", {"item_count": 62}, ["itemCount"]),
         ("policy", "policy", "policyId", {"name": "New", "limits": {}}, ["name", "limits"]),
         ("schedule", "schedule", "scheduleId", {"policy_id": 5}, ["policyId", "invalidFields"]),
         ("domain_login", "domainLogin", "domain", {"users": []}, ["users"]),
@@ -145,7 +147,7 @@ async def test_equal_filters_are_sent_the_same_objects() -> None:
 
 async def test_subscription_before_the_first_snapshot_is_told_so_at_once() -> None:
     async with (
-        serve({"schedule": []}, feed_wait_s=0) as server,
+        serve({"domain_login": []}, feed_wait_s=0) as server,
         server.subscribe(watch("policy")) as results,
     ):
         assert event(await anext(results))["status"] == "INITIALIZING"

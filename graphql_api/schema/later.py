@@ -1,0 +1,12 @@
+"""Types that are not there yet: rows of two tables lead to each other, their files must not."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+
+def later(name: str, module: str) -> Any:
+    """The type of a name in a module, which is imported when the schema is built."""
+    return Annotated[name, strawberry.lazy(module)]
