@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from graphql_api.feeds.archive import Outside, Place
+from graphql_api.feeds.part import Part
 
 T = TypeVar("T")
 
@@ -51,6 +54,32 @@ class Store(Protocol):
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         """The documents that have a value in a field, in no order.
+
+        Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+        """The documents with some keys, or the part of them, in no order.
+
+        Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def count_outside(self, outside: Outside) -> int:
+        """How many documents are outside of a window.
+
+        Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
+        """The places of documents outside of a window, the latest first.
+
+        Args:
+            outside: Which documents.
+            offset: How many to leave out at the beginning.
+            limit: How many at most.
 
         Raises:
             DatabaseError: As from `get`.

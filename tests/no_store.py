@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from graphql_api.feeds.archive import Outside, Place
+from graphql_api.feeds.part import Part
 from graphql_api.store import Change, Document, Run, Written, at_once
 
 
@@ -10,6 +14,15 @@ class NoStore:
         raise NotImplementedError
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
+        raise NotImplementedError
+
+    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+        raise NotImplementedError
+
+    async def count_outside(self, outside: Outside) -> int:
+        raise NotImplementedError
+
+    async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
         raise NotImplementedError
 
     async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:

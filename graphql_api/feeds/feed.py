@@ -23,7 +23,7 @@ from graphql_api.feeds.decoding import DocumentDecoder
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.outage_log import OutageLog
-from graphql_api.feeds.pages import filtered_page, page_of_all
+from graphql_api.feeds.pages import Matching, filtered_page, matching, page_of_all
 from graphql_api.feeds.part import Edge, Part
 from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.sightings import Sighting, Sightings
@@ -252,6 +252,17 @@ class Feed(Generic[RowT, EventT]):
             return await filtered_page(
                 self._cache, where, order=order, offset=offset, limit=limit, turns=turns
             )
+
+    async def matching(self, where: Filter[RowT] | None, *, order: str) -> Matching[RowT]:
+        """The rows that pass `where`, made in turns: for a page that has others beside them."""
+        async with self._filtering:
+            turns = Turns(clock=self._turn_clock)
+            return await matching(self._cache, where, order=order, turns=turns)
+
+    @property
+    def edge(self) -> Edge | None:
+        """The edge of the window that is held; None if all rows are."""
+        return self._edge
 
     def subscribe(
         self,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from graphql_api.feeds.cache import Page, WatchCache
+from graphql_api.feeds.events import FeedStatus, Version
+from graphql_api.feeds.rows import SortKey
 from graphql_api.feeds.table import Filter
 from graphql_api.turns import Turns
 
@@ -29,6 +33,50 @@ async def page_of_all(
         rows.append(version.row)
         await turns.take()
     return Page(rows, total, len(rows), cursor, status)
+
+
+@dataclass(frozen=True, slots=True)
+class Matching(Generic[RowT]):
+    """The rows that pass a filter, in the order of pages, as of one moment.
+
+    Attributes:
+        keys: Their sort keys, which end with the key.
+        rows: All rows by key, those that do not pass too.
+        cursor: Where those that pass can be watched from.
+        status: How the feed stands.
+    """
+
+    keys: list[SortKey]
+    rows: Mapping[str, Version[RowT]]
+    cursor: str
+    status: FeedStatus
+
+    def row(self, key: str) -> RowT:
+        """The row with a key."""
+        return self.rows[key].row
+
+
+async def matching(
+    cache: WatchCache[RowT, Any], where: Filter[RowT] | None, *, order: str, turns: Turns
+) -> Matching[RowT]:
+    """The rows that pass `where`, all as of the moment at which it begins.
+
+    Args:
+        cache: Has the rows.
+        where: Which rows; all, if absent.
+        order: The name of one of the table's orders.
+        turns: Divides the work, which looks at every row if there is a filter.
+    """
+    snapshot, cursor, status = cache.snapshot(order), cache.cursor(where), cache.status
+    if where is None:
+        return Matching(snapshot.keys, snapshot.rows, cursor, status)
+    keys: list[SortKey] = []
+    for sort_key in snapshot.keys:
+        if where.matches(snapshot.rows[sort_key[-1]].facets):
+            keys.append(sort_key)
+        if turns.is_over():
+            await turns.pause()
+    return Matching(keys, snapshot.rows, cursor, status)
 
 
 async def filtered_page(

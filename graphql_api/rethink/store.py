@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -14,10 +14,14 @@ from weakref import WeakValueDictionary
 from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
+from graphql_api.feeds.archive import Outside, Place
 from graphql_api.feeds.depth import MAX_DEPTH, has_unread, pruned
+from graphql_api.feeds.part import Part
+from graphql_api.rethink import archive
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.driver_errors import reason_of
+from graphql_api.rethink.part import part_of
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
@@ -68,6 +72,29 @@ class RethinkStore:
         async with self._pool.connection() as connection:
             found: list[Document] = await connection.run(rows, **RAW)
             return [pruned(document) for document in found]
+
+    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+        """The documents with some keys, or the part of them; see `Store.read`."""
+        if not keys:
+            return []
+        rows = part_of(self._table(table).get_all(*keys), part).coerce_to("array")
+        async with self._pool.connection() as connection:
+            found: list[Document] = await connection.run(rows, **RAW)
+            return [pruned(document) for document in found]
+
+    async def count_outside(self, outside: Outside) -> int:
+        """How many documents are outside of a window; see `Store.count_outside`."""
+        term = archive.rows(self._table(outside.table), outside).count()
+        async with self._pool.connection() as connection:
+            count: int = await connection.run(term)
+            return count
+
+    async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
+        """Their places, the latest first; see `Store.places_outside`."""
+        table = self._table(outside.table)
+        term = archive.places(table, outside, offset=offset, limit=limit)
+        async with self._pool.connection() as connection:
+            return [archive.place(row) for row in await connection.run(term)]
 
     async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         """Change the document with a key; see `Store.write`.

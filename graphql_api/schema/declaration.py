@@ -22,9 +22,10 @@ from graphql_api.schema.columns import ForPeople
 from graphql_api.schema.document import Fields
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import RowFilter, conditions_of
+from graphql_api.schema.older import OlderRows
 from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.root_fields import query_fields, subscription_fields
-from graphql_api.schema.stored import row_decoder
+from graphql_api.schema.stored import row_decoder, stored_names
 from graphql_api.scopes import Scope
 
 RowT = TypeVar("RowT")
@@ -59,6 +60,8 @@ class TableDeclaration(Generic[RowT]):
         pace: How often the changes of one row are told at most, in seconds, and the name of the
             setting that says so, or None; each change at once, if absent.
         window: Which rows the feed holds; all, if absent.
+        older_by: The stored time, and the index, by which queries find the others too, if they do;
+            the order of the list is that of this time.
         decoding: The version of the decoding: goes up when that makes another row of a document.
     """
 
@@ -83,6 +86,7 @@ class TableDeclaration(Generic[RowT]):
         without: tuple[str, ...] = (),
         pace: tuple[float, str | None] = (0.0, None),
         window: Window | None = None,
+        older_by: str | None = None,
         decoding: int = 1,
     ) -> None:
         self.row_type = row_type
@@ -105,9 +109,12 @@ class TableDeclaration(Generic[RowT]):
         self.without = without
         self.pace_s, self._pace_setting = pace
         self.window = window
+        self.older: OlderRows | None = None
         if window is not None:
             known_by = key_name or "id"
             self.sort_keys[WINDOW] = lambda row: (window.time(row), getattr(row, known_by))
+            names = stored_names(row_type, primary_key)
+            self.older = OlderRows(self, filter_type, names, older_by) if older_by else None
         self._beside = dict(beside or {})
         conditions = conditions_of(filter_type).values()
         self.packing = PackedRows(

@@ -23,6 +23,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types.base import get_object_definition
 
+from graphql_api.feeds.archive import Relation
 from graphql_api.feeds.cursor import FILTER_BYTES
 from graphql_api.feeds.table import Filter
 from graphql_api.schema.generated import function
@@ -41,32 +42,41 @@ class Condition(NamedTuple):
         canonical: Makes the condition's value from the member's: equal for all that mean the same.
         test: The expression that is true if a value meets the condition: `{value}` stands for the
             attribute's value, `{wanted}` for the condition's.
+        relation: The same for the database, with values as they are stored.
         key: By which key `watch --where` knows it; None, if it does not.
     """
 
     attribute: str
     canonical: Callable[[Any], Any]
     test: str
+    relation: Relation
     key: str | None
 
 
 def one_of(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that lists values, of which the attribute's must be one."""
-    return _member(description, Condition(attribute, frozenset, "{value} in {wanted}", key))
+    return _member(
+        description, Condition(attribute, frozenset, "{value} in {wanted}", Relation.ONE_OF, key)
+    )
 
 
 def after(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that is a time, after which the attribute's must be."""
     return _member(
         description,
-        Condition(attribute, _in_utc, "{value} is not None and {value} > {wanted}", key),
+        Condition(
+            attribute, _in_utc, "{value} is not None and {value} > {wanted}", Relation.AFTER, key
+        ),
     )
 
 
 def any_of(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that lists values, of which the attribute's list must have one."""
     return _member(
-        description, Condition(attribute, frozenset, "not {wanted}.isdisjoint({value} or ())", key)
+        description,
+        Condition(
+            attribute, frozenset, "not {wanted}.isdisjoint({value} or ())", Relation.ANY_OF, key
+        ),
     )
 
 
@@ -75,14 +85,20 @@ def contains(attribute: str, description: str, *, key: str | None = None) -> Any
     return _member(
         description,
         Condition(
-            attribute, str.casefold, "{value} is not None and {wanted} in {value}.casefold()", key
+            attribute,
+            str.casefold,
+            "{value} is not None and {wanted} in {value}.casefold()",
+            Relation.CONTAINS,
+            key,
         ),
     )
 
 
 def equals(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that is the attribute's value."""
-    return _member(description, Condition(attribute, _same, "{value} == {wanted}", key))
+    return _member(
+        description, Condition(attribute, _same, "{value} == {wanted}", Relation.EQUALS, key)
+    )
 
 
 def _member(description: str, condition: Condition) -> Any:

@@ -10,6 +10,7 @@ from graphql_api.errors import BadInputError
 from graphql_api.feeds.table import Filter, Table
 from graphql_api.schema.context import Context
 from graphql_api.schema.enums import FeedStatus
+from graphql_api.schema.older import OlderRows, read_window
 
 RowT = TypeVar("RowT")
 
@@ -53,6 +54,8 @@ async def read_page(
     order: str,
     limit: int,
     offset: int,
+    older: OlderRows | None = None,
+    with_total: bool = True,
 ) -> Page[RowT]:
     """The rows of a table from `offset` on, `limit` of them at most.
 
@@ -63,6 +66,8 @@ async def read_page(
         order: The name of one of the orders that the table keeps.
         limit: How many rows at most.
         offset: How many to leave out before.
+        older: How to find rows that the feed does not hold, if there are such.
+        with_total: Whether the total is asked for.
 
     Raises:
         BadInputError: `limit` or `offset` is out of range.
@@ -72,6 +77,20 @@ async def read_page(
     if offset < 0:
         raise BadInputError(f"offset must not be negative, like {offset}")
     feed = await context.ready(table)
+    if older is not None:
+        async with context.long_work:
+            held = await feed.matching(where, order=order)
+            rows, total = await read_window(
+                context,
+                older,
+                feed,
+                held,
+                where,
+                offset=offset,
+                limit=limit,
+                with_total=with_total,
+            )
+        return Page(items=rows, total=total, cursor=held.cursor, status=held.status)
     async with context.long_work:
         if where is not None:
             await context.turns.pause()

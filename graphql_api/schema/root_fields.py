@@ -7,13 +7,23 @@ from typing import Annotated, Any, Protocol
 
 import strawberry
 from strawberry import UNSET
+from strawberry.types.nodes import SelectedField
 
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import Table
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
 from graphql_api.schema.context import Info
 from graphql_api.schema.filters import RowFilter, given
+from graphql_api.schema.older import OlderRows
+from graphql_api.schema.older import read_row as older_row
 from graphql_api.schema.pages import Limit, Offset, Page, read_page
+from graphql_api.schema.writing import is_key
+
+
+OLDER_TOO = (
+    " Those that ended too long ago for the server to hold them are read from the database; while "
+    "`status` is STALE, they are left out and not counted. The cursor is for those that it holds."
+)
 
 
 class ListedTable(Table[Any, Any], Protocol):
@@ -25,6 +35,7 @@ class ListedTable(Table[Any, Any], Protocol):
     words: str
     order: str
     is_descending: bool
+    older: OlderRows | None
     key_name: str | None
     key_type: Any
     changes: ChangeTypes
@@ -39,12 +50,22 @@ def query_fields(table: ListedTable) -> type:
     ) -> Any:
         condition = where.condition() if where else None
         return await read_page(
-            info.context, table, condition, order=table.order, limit=limit, offset=offset
+            info.context,
+            table,
+            condition,
+            order=table.order,
+            limit=limit,
+            offset=offset,
+            older=table.older,
+            with_total=_selects(info, "total"),
         )
 
     async def read_row(info: Info, key: str) -> Any:
         feed = await info.context.ready(table)
-        return feed.get(key)
+        row = feed.get(key)
+        if row is None and table.older is not None and is_key(key):
+            return await older_row(info.context, table.older, table, key)
+        return row
 
     row_type: Any = table.row_type
     key = strawberry.argument(name=table.key_name or "id", description=f"The {row}'s key.")
@@ -56,7 +77,8 @@ def query_fields(table: ListedTable) -> type:
             rows: strawberry.field(
                 resolver=read_rows,
                 description=f"{_capital(_words(rows))}, by {table.order}"
-                f"{', the last first' if table.is_descending else ''}.",
+                f"{', the last first' if table.is_descending else ''}."
+                + (OLDER_TOO if table.older is not None else ""),
             ),
             table.name: strawberry.field(
                 resolver=read_row, description=f"One {row}; null if there is none."
@@ -109,6 +131,18 @@ def watch(
         include_initial=include_initial,
         since=info.context.resume_from or since,
     )
+
+
+def _selects(info: Info, name: str) -> bool:
+    """Whether a field of the result is asked for; fragments are looked into."""
+    pending: list[Any] = [*info.selected_fields]
+    while pending:
+        for selection in pending.pop().selections:
+            if not isinstance(selection, SelectedField):
+                pending.append(selection)
+            elif selection.name == name:
+                return True
+    return False
 
 
 def _where(table: ListedTable) -> Any:

@@ -69,6 +69,17 @@ def decoder(type_: type) -> Callable[[Fields], Any]:
     return _constructor(type_, "fields", {})
 
 
+def stored_names(type_: type, primary_key: str) -> dict[str, str]:
+    """The stored fields of a row by the attributes that they are served as, its key too."""
+    return {
+        field.python_name: primary_key
+        if KEY in field.metadata
+        else field.metadata[_STORED].name or field.python_name
+        for field in get_object_definition(type_, strict=True).fields
+        if KEY in field.metadata or _STORED in field.metadata
+    }
+
+
 def row_decoder(type_: type) -> Callable[[Fields, str, list[str]], Any]:
     """What makes a row from its document, the key, and the list of what does not fit."""
     keys = {

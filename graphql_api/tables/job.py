@@ -157,6 +157,7 @@ JOBS = TableDeclaration(
     without=("old_urls", "policy.captcha_solver"),
     pace=(1.0, "job_pace_s"),
     window=Window("completed_at", 7 * 86_400.0, setting="job_window"),
+    older_by="started_at",
     people=ForPeople(
         name="jobs",
         singular="job",

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "errors": set(),
     "environment": set(),
     "settings": {"environment", "errors", "masking"},
-    "store": {"errors"},
+    "store": {"errors", "feeds"},
     "feeds": {"errors", "turns"},
     "rethink": {"feeds", "store", "errors", "files", "turns"},
     "schema": {"feeds", "store", "errors", "masking", "scopes", "turns"},

@@ -20,6 +20,7 @@ from graphql import (
 from strawberry.types import ExecutionResult
 
 from graphql_api.errors import TableMissingError
+from graphql_api.feeds.archive import Outside, Place
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.part import WHOLE, Part
@@ -93,6 +94,22 @@ class FakeStore:
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         documents = self._source.stored.get(table, [])
         return [document for document in documents if document.get(field) == value]
+
+    async def read(self, table: str, keys: Sequence[str], part: Part) -> list[Document]:
+        found = [await self.get(table, key) for key in keys]
+        return [document for document in found if document is not None]
+
+    async def count_outside(self, outside: Outside) -> int:
+        return 0
+
+    async def places_outside(
+        self,
+        outside: Outside,
+        *,
+        offset: int,
+        limit: int,
+    ) -> list[Place]:
+        return []
 
     async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         old = await self.get(table, key)

@@ -1,0 +1,62 @@
+"""The rows of a table that its feed does not hold, because they are outside of its window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from graphql_api.feeds.part import Edge
+
+
+class Relation(Enum):
+    """What a condition asks of a stored value."""
+
+    ONE_OF = "one of"
+    """It is one of some values."""
+    ANY_OF = "any of"
+    """It is a list that has one of some values."""
+    CONTAINS = "contains"
+    """It is a text that has another one in it, in upper or lower case."""
+    EQUALS = "equals"
+    AFTER = "after"
+    """It is a time after another one, which is given in seconds since 1970."""
+
+
+class Wanted(NamedTuple):
+    """A condition that stored documents must meet.
+
+    Attributes:
+        field: The stored field.
+        relation: What is asked of its value.
+        value: What it is compared with: as stored, alternatives as a list.
+    """
+
+    field: str
+    relation: Relation
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The documents outside of a window that meet some conditions, the latest first.
+
+    Attributes:
+        table: Their table.
+        index: The field, and the index, by whose times they are ordered. One that has no time there
+            is not among them.
+        edge: The window that they are outside of.
+        wanted: The conditions, all of which must hold.
+    """
+
+    table: str
+    index: str
+    edge: Edge
+    wanted: tuple[Wanted, ...] = ()
+
+
+class Place(NamedTuple):
+    """Where a document stands in that order: its time in seconds since 1970, and its key."""
+
+    time: float
+    key: str
