@@ -16,6 +16,7 @@ GraphQLAPIError
     ├── ConflictError             CONFLICT
     ├── FeedUnavailableError      FEED_UNAVAILABLE
     ├── ForbiddenError            FORBIDDEN
+    ├── JobNotFinishedError       JOB_NOT_FINISHED
     ├── NotFoundError             NOT_FOUND
     ├── OverBudgetError           RATE_LIMITED
     ├── PolicyInUseError          POLICY_IN_USE
@@ -175,6 +176,12 @@ class ConflictError(ClientError):
     def extensions(self) -> Mapping[str, object]:
         """The current value."""
         return {"current": self.current}
+
+
+class JobNotFinishedError(ClientError):
+    """A job that may still crawl cannot be deleted."""
+
+    code = "JOB_NOT_FINISHED"
 
 
 class OverBudgetError(ClientError):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from graphql_api.feeds.archive import Outside, Place
+from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.part import Part
 
 T = TypeVar("T")
@@ -82,6 +82,28 @@ class Store(Protocol):
             limit: How many at most.
 
         Raises:
+            DatabaseError: As from `get`.
+        """
+
+    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+        """Delete a document that meets a condition at that moment; it is not read for that.
+
+        Returns:
+            Whether it was deleted: it is not there, or does not meet the condition, if not.
+
+        Raises:
+            OutcomeUnknownError: As from `write`.
+            DatabaseError: As from `get`.
+        """
+
+    async def delete_some(self, table: str, index: str, first: str, *, limit: int) -> int:
+        """Delete documents by an index of several fields, of which the first has a value.
+
+        Returns:
+            How many were deleted, `limit` at most.
+
+        Raises:
+            OutcomeUnknownError: As from `write`.
             DatabaseError: As from `get`.
         """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphql_api.feeds.archive import Outside, Place
+from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.part import Part
 from graphql_api.store import Change, Document, Run, Written, at_once
 
@@ -23,6 +23,12 @@ class NoStore:
         raise NotImplementedError
 
     async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
+        raise NotImplementedError
+
+    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+        raise NotImplementedError
+
+    async def delete_some(self, table: str, index: str, first: str, *, limit: int) -> int:
         raise NotImplementedError
 
     async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:

@@ -20,6 +20,16 @@ def rows(table: Any, outside: Outside) -> Any:
     return _filtered(table.between(*times, index=outside.index, right_bound="closed"), outside)
 
 
+def delete_if(row: Any, wanted: Wanted) -> Any:
+    """Delete a document that meets a condition.
+
+    A `filter` before `delete` would be evaluated before the write, and not again in it.
+    """
+    return row.replace(
+        lambda stored: r.branch((stored == None) | _meets(stored, wanted), None, stored)  # noqa: E711
+    )
+
+
 def places(table: Any, outside: Outside, *, offset: int, limit: int) -> Any:
     """The places of some of the documents, the latest first."""
     times = r.epoch_time(_FIRST_S), r.epoch_time(_LAST_S)

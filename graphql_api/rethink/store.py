@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
-from graphql_api.feeds.archive import Outside, Place
+from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.depth import MAX_DEPTH, has_unread, pruned
 from graphql_api.feeds.part import Part
 from graphql_api.rethink import archive
@@ -95,6 +95,24 @@ class RethinkStore:
         term = archive.places(table, outside, offset=offset, limit=limit)
         async with self._pool.connection() as connection:
             return [archive.place(row) for row in await connection.run(term)]
+
+    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+        """Delete a document that meets a condition; see `Store.delete_if`."""
+        return bool(await self._delete(archive.delete_if(self._row(table, key), wanted)))
+
+    async def delete_some(self, table: str, index: str, first: str, *, limit: int) -> int:
+        """Delete documents by an index of several fields; see `Store.delete_some`."""
+        bounds = [first, r.minval], [first, r.maxval]
+        rows = self._table(table).between(*bounds, index=index).limit(limit)
+        return await self._delete(rows.delete())
+
+    async def _delete(self, term: Any) -> int:
+        async with self._pool.connection() as connection:
+            result = await _run_write(connection, term)
+        if result["errors"]:
+            raise DatabaseError(f"documents were not deleted: {reason_of(result)}")
+        deleted: int = result["deleted"]
+        return deleted
 
     async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         """Change the document with a key; see `Store.write`.
@@ -191,6 +209,11 @@ async def _replace(
         return r.branch(found.eq(r.expr(known, _MAX_TERM_DEPTH)), made, r.error(_CHANGED))
 
     term = row.replace(replaced, return_changes="always")
+    return await _run_write(connection, term)
+
+
+async def _run_write(connection: Connection, term: Any) -> Any:
+    """The result of a term that writes."""
     try:
         return await connection.run(term, **RAW)
     except DatabaseError as error:

@@ -19,7 +19,6 @@ from graphql_api.schema.older import read_row as older_row
 from graphql_api.schema.pages import Limit, Offset, Page, read_page
 from graphql_api.schema.writing import is_key
 
-
 OLDER_TOO = (
     " Those that ended too long ago for the server to hold them are read from the database; while "
     "`status` is STALE, they are left out and not counted. The cursor is for those that it holds."

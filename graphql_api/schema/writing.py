@@ -305,10 +305,11 @@ def _row(table: Table[RowT, Any], written: Written) -> RowT:
 
 def _check_key(table: Table[Any, Any], key: str) -> None:
     if not is_key(key):
-        raise _not_found(table)
+        raise not_found(table)
 
 
-def _not_found(table: Table[Any, Any]) -> NotFoundError:
+def not_found(table: Table[Any, Any]) -> NotFoundError:
+    """The error of a key that no row has."""
     return NotFoundError(f"there is no {table.name.replace('_', ' ')} with this key")
 
 
@@ -317,7 +318,7 @@ def _expected(
 ) -> Document:
     """The stored document, if it is there, and as the client has read it."""
     if stored is None:
-        raise _not_found(table)
+        raise not_found(table)
     if if_updated_at is not UNSET and if_updated_at != _updated_at(stored):
         raise ConflictError(
             "somebody else has changed it since you have read it",

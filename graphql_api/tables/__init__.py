@@ -8,13 +8,14 @@ from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.tables.domain_login import DOMAIN_LOGINS
 from graphql_api.tables.domain_login_mutations import DomainLoginMutation
 from graphql_api.tables.job import JOBS
+from graphql_api.tables.job_mutations import JobMutation
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.policy_mutations import PolicyMutation
 from graphql_api.tables.schedule import SCHEDULES
 from graphql_api.tables.schedule_mutations import ScheduleMutation
 
 TABLES: tuple[TableDeclaration[Any], ...] = (
-    JOBS,
+    JOBS.written_by(JobMutation),
     POLICIES.written_by(PolicyMutation),
     SCHEDULES.written_by(ScheduleMutation),
     DOMAIN_LOGINS.written_by(DomainLoginMutation),

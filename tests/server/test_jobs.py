@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from graphql_api.feeds.archive import Relation, Wanted
+from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.tables.job_mutations import RESPONSES_AT_ONCE
 from tests.server.client import Client, connected
-from tests.server.database import Writer
+from tests.server.database import Writer, writing
 from tests.server.running import running, settings_for
 
 STATES = ("pending", "running", "paused", "completed", "cancelled")
@@ -215,3 +218,62 @@ async def test_schedule_and_policy_lead_to_what_names_them(
         ]
         result = await client.execute("{ schedules { items { jobs(limit: -1) { id } } } }")
         assert result["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+DELETE = "mutation($id: ID!) { deleteJob(id: $id) }"
+
+
+async def test_deleting_a_job_deletes_its_responses_first(
+    starbelly: DatabaseURL, writer: Writer
+) -> None:
+    await writer.run(
+        writer.r.db(starbelly.database).table_create("response", primary_key="sequence")
+    )
+    table = writer.table("response")
+    row = writer.r.row
+    await writer.run(table.index_create("job_sync", [row["job_id"], row["sequence"]]))
+    await writer.run(table.index_wait())
+    count = RESPONSES_AT_ONCE + 10
+    rows = [{"sequence": n, "job_id": ("new", "other")[n % 2]} for n in range(2 * count)]
+    await writer.insert("response", *rows)
+    await writer.insert(
+        "job",
+        job("new", days_ago=1, ended_days_ago=0.5),
+        job("other", days_ago=1, ended_days_ago=0.5),
+    )
+    async with serving(starbelly, job_pace_s=0.3) as client:
+        assert (await client.execute(DELETE, id="new"))["data"] == {"deleteJob": "new"}
+        left = await client.execute("{ jobs { total items { id } } }")
+        assert left["data"]["jobs"] == {"total": 1, "items": [{"id": "other"}]}
+        assert await writer.run(table.count()) == count
+        assert await writer.run(table.filter({"job_id": "new"}).count()) == 0
+        result = await client.execute(DELETE, id="new")
+        assert result["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_only_finished_jobs_can_be_deleted(starbelly: DatabaseURL, writer: Writer) -> None:
+    await writer.insert(
+        "job",
+        *(job(state, days_ago=1, ended_days_ago=None, run_state=state) for state in STATES),
+        job("old", days_ago=99, ended_days_ago=98, old_urls="many"),
+        {"id": "odd", "run_state": ["completed"]},
+    )
+    async with serving(starbelly) as client:
+        for key in (*STATES, "old", "odd", "k" * 200):
+            result = await client.execute(DELETE, id=key)
+            code = result["errors"][0]["extensions"]["code"] if "errors" in result else None
+            expected = None if key in {"completed", "cancelled", "old"} else "JOB_NOT_FINISHED"
+            assert code == ("NOT_FOUND" if len(key) > 127 else expected), key
+        left = (await client.execute("{ jobs { items { id } } }"))["data"]["jobs"]["items"]
+        assert {item["id"] for item in left} == {"pending", "running", "paused", "odd"}
+
+
+async def test_job_that_goes_on_in_the_last_moment_is_not_deleted(starbelly: DatabaseURL) -> None:
+    async with RethinkStore(starbelly) as store, writing(starbelly) as writer:
+        finished = Wanted("run_state", Relation.ONE_OF, ["completed"])
+        await writer.insert("job", {"id": "j", "run_state": "running"})
+        assert not await store.delete_if("job", "j", finished)
+        assert not await store.delete_if("job", "none", finished)
+        await writer.update("job", "j", {"run_state": "completed"})
+        assert await store.delete_if("job", "j", finished)
+        assert await writer.run(writer.table("job").count()) == 0

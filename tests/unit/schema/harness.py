@@ -20,7 +20,7 @@ from graphql import (
 from strawberry.types import ExecutionResult
 
 from graphql_api.errors import TableMissingError
-from graphql_api.feeds.archive import Outside, Place
+from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.part import WHOLE, Part
@@ -110,6 +110,19 @@ class FakeStore:
         limit: int,
     ) -> list[Place]:
         return []
+
+    async def delete_if(self, table: str, key: str, wanted: Wanted) -> bool:
+        raise NotImplementedError
+
+    async def delete_some(
+        self,
+        table: str,
+        index: str,
+        first: str,
+        *,
+        limit: int,
+    ) -> int:
+        return 0
 
     async def write(self, table: str, key: str, change: Change, *, run: Run = at_once) -> Written:
         old = await self.get(table, key)

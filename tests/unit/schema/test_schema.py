@@ -182,6 +182,7 @@ def test_root_fields_are_those_of_the_design() -> None:
     }
     assert SCHEMA.mutation_type is not None
     assert signatures(SCHEMA.mutation_type) == {
+        "deleteJob": "(id: ID!): ID",
         "createPolicy": "(input: PolicyInput!): Policy",
         "updatePolicy": "(id: ID!, input: PolicyInput!, ifUpdatedAt: DateTime): Policy",
         "deletePolicy": "(id: ID!, ifUpdatedAt: DateTime, force: Boolean!): ID",

@@ -45,6 +45,7 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "domainLoginChanges": {READ, LOGINS},
     },
     "Mutation": {
+        "deleteJob": {WRITE},
         "createPolicy": {WRITE},
         "updatePolicy": {WRITE},
         "deletePolicy": {WRITE},
