@@ -73,6 +73,7 @@ from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import TABLES
+from graphql_api.tables.policy_standards import standard_policies
 from graphql_api.watched_file import FileWatch, WatchedFile
 
 log = logging.getLogger(__name__)
@@ -463,7 +464,9 @@ def _samples(policy_ids: Mapping[str, str], *, now: datetime) -> dict[str, list[
         deep_crawl=policy_ids["Deep Crawl"],
         now=now,
     )
-    return {"schedule": schedules, "domain_login": sample.domain_logins()}
+    policy = {"id": policy_ids["Broad Crawl"], **standard_policies(now)[0]}
+    jobs = sample.jobs(policy=policy, now=now)
+    return {"job": jobs, "schedule": schedules, "domain_login": sample.domain_logins()}
 
 
 async def _run_demo(url: DatabaseURL, machine: Machine) -> None:

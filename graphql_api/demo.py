@@ -1,4 +1,4 @@
-"""`--demo`: a small, believable change every few seconds, so that a subscription has what to show.
+"""`--demo`: a small, believable change every second or two, for a subscription to show.
 
 The demo changes only documents of its own. Their keys say so (`demo-…`, and the domain
 `demo.example.net`), and there are few of them, always with the same keys: one that is left over
@@ -15,6 +15,7 @@ from datetime import datetime
 from random import Random
 from typing import Protocol, TypeAlias, assert_never
 
+from graphql_api.demo_crawl import Crawls
 from graphql_api.errors import DatabaseError
 from graphql_api.sample import Document, in_milliseconds, schedule
 
@@ -31,6 +32,12 @@ _PASSING_POLICIES = {
     "demo-policy-polite": "Demo: slow and polite",
 }
 _DOMAIN = "demo.example.net"
+_JOBS = {
+    "demo-job-1": ("Demo: weather reports", "demo-schedule-1"),
+    "demo-job-2": ("Demo: job offers", "demo-schedule-2"),
+}
+_CRAWL_STEPS = 2
+"""How many things happen to jobs before something else changes."""
 _WEIGHTS = {"job": 4, "switch": 2, "rename": 2, "policy": 2, "login": 1}
 """How often each kind of change is made, relative to the others."""
 
@@ -102,7 +109,11 @@ def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
     yield Put("policy", _policy(_POLICY, "Demo: the usual", now()))
     yield from (Put("schedule", dict(document)) for document in schedules.values())
     yield Put("domain_login", dict(login))
+    crawls = Crawls(_JOBS, _policy(_POLICY, "Demo: the usual", now()))
     while True:
+        for _ in range(_CRAWL_STEPS):
+            job, fields = crawls.step(rng, now())
+            yield Put("job", job) if fields is None else Patch("job", job["id"], fields, job)
         match rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]:
             case "login":
                 user = login["users"][0]
@@ -128,7 +139,7 @@ async def run(
     rng: Random,
     now: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    pause_s: tuple[float, float] = (1.5, 4.0),
+    pause_s: tuple[float, float] = (1.0, 2.0),
 ) -> None:
     """Do the demo's steps until cancelled, with a pause after each.
 

@@ -78,6 +78,85 @@ def schedules(*, broad_crawl: str, deep_crawl: str, now: datetime) -> list[Docum
     ]
 
 
+def jobs(*, policy: Document, now: datetime) -> list[Document]:
+    """A few jobs of the schedules, all of them ended; the last one long ago.
+
+    Args:
+        policy: What they copy as their policy.
+        now: The time they lead up to.
+    """
+    ended = (
+        ("01", "News", timedelta(hours=5), timedelta(minutes=12), 412, 371, 38, 3),
+        ("02", "Standards #8", timedelta(days=4), timedelta(hours=3), 2_950, 2_931, 19, 0),
+        ("03", "Forum #1204", timedelta(minutes=40), timedelta(minutes=9), 86, 80, 5, 1),
+        ("04", "Forum #1", timedelta(days=31), timedelta(minutes=30), 240, 233, 7, 0),
+    )
+    schedules = {"04": "03"}
+    return [
+        job(
+            f"b7d1c6aa-02c4-4a8e-8f63-5d0a3c9b1e{number}",
+            name,
+            started_at=now - ago,
+            completed_at=now - ago + took,
+            run_state="completed",
+            schedule_id=f"c0a3f5de-4b1e-4f0b-9c56-6a1f2f7e1a{schedules.get(number, number)}",
+            policy=policy,
+            seeds=["https://www.example.com/"],
+            tags=[],
+            counts=(items, successes, errors, exceptions),
+        )
+        for number, name, ago, took, items, successes, errors, exceptions in ended
+    ]
+
+
+def job(
+    key: str,
+    name: str,
+    *,
+    started_at: datetime,
+    schedule_id: str,
+    policy: Document,
+    seeds: list[str],
+    tags: list[str],
+    completed_at: datetime | None = None,
+    run_state: str = "running",
+    counts: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> Document:
+    """One job.
+
+    Args:
+        key: Its id.
+        name: Its name.
+        started_at: When it was started.
+        schedule_id: The id of its schedule.
+        policy: The policy that it copies.
+        seeds: The URLs that it starts from.
+        tags: Its labels.
+        completed_at: When it ended, if it has.
+        run_state: How far it has come, as Starbelly stores it.
+        counts: How many items it has, and of these successes, HTTP errors and exceptions.
+    """
+    items, successes, errors, exceptions = counts
+    codes = {"200": successes, "404": errors}
+    return {
+        "id": key,
+        "name": name,
+        "run_state": run_state,
+        "seeds": seeds,
+        "tags": tags,
+        "started_at": in_milliseconds(started_at),
+        "completed_at": None if completed_at is None else in_milliseconds(completed_at),
+        "duration": None if completed_at is None else (completed_at - started_at).total_seconds(),
+        "item_count": items,
+        "http_success_count": successes,
+        "http_error_count": errors,
+        "exception_count": exceptions,
+        "http_status_counts": {code: count for code, count in codes.items() if count},
+        "schedule_id": schedule_id,
+        "policy": {name: value for name, value in policy.items() if name != "captcha_solver_id"},
+    }
+
+
 def domain_logins() -> list[Document]:
     """A few logins: one that works, one with a user whose password no longer does."""
     return [

@@ -26,16 +26,18 @@ const KINDS = { added: 'new', updated: 'changed', deleted: 'deleted' };
  * @property {string[]} drawn what each cell shows
  */
 
-/** By their texts, those without one last; then by their keys. */
-function compare(a, b) {
+/** By their texts, up (1) or down (-1), those without one last; then by their keys. */
+function compare(a, b, direction) {
   if ((a.order === null) !== (b.order === null)) return a.order === null ? 1 : -1;
-  return collator.compare(a.order ?? '', b.order ?? '') || (a.key < b.key ? -1 : +(a.key > b.key));
+  const up = collator.compare(a.order ?? '', b.order ?? '');
+  return direction * (up || (a.key < b.key ? -1 : +(a.key > b.key)));
 }
 
 export class TableView {
   #table;
   #state;
   #look;
+  #direction;
   #body;
   #entries = new Map(); // by key
   #ordered = [];
@@ -52,6 +54,7 @@ export class TableView {
     this.#table = table;
     this.#state = state;
     this.#look = look;
+    this.#direction = table.newestBy ? -1 : 1;
     this.#body = element.tBodies[0];
     for (const title of [...table.columns.map((column) => column.title), LAST_CHANGE]) {
       const head = make('th', { scope: 'col', role: 'columnheader', textContent: title });
@@ -120,7 +123,7 @@ export class TableView {
     let high = this.#ordered.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compare(this.#ordered[middle], entry) < 0) low = middle + 1;
+      if (compare(this.#ordered[middle], entry, this.#direction) < 0) low = middle + 1;
       else high = middle;
     }
     return low;

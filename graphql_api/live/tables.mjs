@@ -27,6 +27,7 @@
  * @property {string} deletedKey the field of a Deleted that holds the row's key
  * @property {string} selection
  * @property {{title: string, width: number, field: string}} name the field that names a row
+ * @property {string | null} [newestBy] the field of the time that orders the rows, latest first
  * @property {{title: string, width: number, look: string, paths: string[][]}[]} columns
  */
 
@@ -142,13 +143,13 @@ const at = (row, path) => path.reduce((value, name) => value?.[name], row);
  * @returns {Table}
  */
 export function tableOf(declared) {
-  const { name } = declared;
-  const order = (row) => row[name.field];
+  const { name, newestBy } = declared;
+  const order = (row) => row[newestBy ?? name.field];
   const names = {
     title: name.title,
     width: name.width,
     fields: [name.field, 'invalidFields'],
-    lines: (row) => named(order(row), row),
+    lines: (row) => named(row[name.field], row),
   };
   const columns = declared.columns.map(({ title, width, look, paths }) => ({
     title,

@@ -77,6 +77,10 @@ class ForPeople:
         name_title: What stands above the names.
         name_width: The share that names have of the page's width.
         columns: What else is shown.
+        newest_by: The attribute whose time orders the rows, the latest first; by name, if absent.
+        counts: The attributes that grow while a row gets on, and what they count: the terminal says
+            how far it has come, and how fast, by the first of them.
+        counted_too: Attributes that change with these.
     """
 
     name: str
@@ -86,6 +90,9 @@ class ForPeople:
     columns: tuple[Column, ...]
     name_title: str = "Name"
     name_width: int = 24
+    newest_by: str | None = None
+    counts: tuple[tuple[str, str], ...] = ()
+    counted_too: tuple[str, ...] = ()
 
 
 def selections(row_type: type) -> dict[str, str]:

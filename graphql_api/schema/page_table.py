@@ -15,6 +15,8 @@ def page_table(table: TableDeclaration[Any]) -> dict[str, Any]:
     columns = [column for column in people.columns if column.live is not None]
     fields = {path[0] for column in columns for path in column.paths}
     fields |= {graphql_name(people.named_by), "invalidFields"}
+    if people.newest_by is not None:
+        fields.add(graphql_name(people.newest_by))
     selected = [
         f"{name} {inner}".strip()
         for name, inner in selections(table.row_type).items()
@@ -34,6 +36,7 @@ def page_table(table: TableDeclaration[Any]) -> dict[str, Any]:
             "width": people.name_width,
             "field": graphql_name(people.named_by),
         },
+        "newestBy": None if people.newest_by is None else graphql_name(people.newest_by),
         "columns": [
             {
                 "title": column.live,

@@ -163,6 +163,14 @@ JOBS = TableDeclaration(
         singular="job",
         title="Jobs",
         named_by="name",
+        newest_by="started_at",
+        counts=(
+            ("item_count", "items"),
+            ("http_success_count", "success"),
+            ("http_error_count", "errors"),
+            ("exception_count", "exceptions"),
+        ),
+        counted_too=("http_status_counts",),
         columns=(
             Column(Look.WORD, ("run_state",), live="State", width=10, terminal="STATE"),
             Column(Look.NUMBER, ("item_count",), live="Items", width=8, terminal="ITEMS"),

@@ -38,6 +38,8 @@ def listing(table: Table, rows: Mapping[str, Row], width: int | None) -> Iterabl
         width: How many columns a line may take; None is no limit.
     """
     ordered = sorted(rows.items(), key=lambda item: _order(table, *item))
+    if (field := table.newest_field) is not None:
+        ordered.sort(key=lambda item: str(item[1].get(field) or ""), reverse=True)
     shown = _fewer(_columns(table, ordered), width)
     widths = _narrower([column.width for column in shown], width)
     titles = [column.title for column in shown]

@@ -48,6 +48,9 @@ class Table:
             it.
         columns: What the list shows of a row beside its name and its key.
         conditions: The keys of `--where`.
+        newest_field: The field whose time orders the list, the latest first; by name, if absent.
+        counts: The fields that grow while a row gets on, and what they count.
+        counted_too: The fields that change with these.
     """
 
     name: str
@@ -61,6 +64,9 @@ class Table:
     fields: Mapping[str, str]
     columns: tuple[Column, ...]
     conditions: Mapping[str, Condition]
+    newest_field: str | None = None
+    counts: tuple[tuple[str, str], ...] = ()
+    counted_too: tuple[str, ...] = ()
 
     @property
     def document(self) -> str:

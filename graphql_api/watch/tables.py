@@ -112,6 +112,9 @@ def watched(table: TableDeclaration[Any]) -> Table:
             key: Condition(member, _KINDS[kind])
             for key, (member, kind) in filter_keys(table.filter_type).items()
         },
+        newest_field=None if people.newest_by is None else graphql_name(people.newest_by),
+        counts=tuple((graphql_name(name), word) for name, word in people.counts),
+        counted_too=tuple(map(graphql_name, people.counted_too)),
     )
 
 

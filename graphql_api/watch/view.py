@@ -30,6 +30,7 @@ from graphql_api.watch.events import (
 from graphql_api.watch.held import HeldRows
 from graphql_api.watch.line import Line, Span, Style, fit, line_columns
 from graphql_api.watch.listing import listing
+from graphql_api.watch.progress import Progress
 from graphql_api.watch.table import Row, Table
 from graphql_api.watch.text import clean, columns, shorten, shorten_middle
 
@@ -73,6 +74,7 @@ class View:
         self._now = now
         self._width = width
         self._rows = HeldRows(table)
+        self._progress = Progress(table)
         self._snapshot: HeldRows | None = None
         self._has_begun = False
         self._status: Status | None = None
@@ -202,8 +204,14 @@ class View:
                 yield from self._added(change.key, change.row, cause)
             case Updated():
                 found = self._table.differences(change.previous, change.row, change.changed_fields)
-                yield from self._updated(change.key, change.row, found)
+                progress = self._progress.text(change.key, change.row, found, self._now())
+                if progress is None:
+                    yield from self._updated(change.key, change.row, found)
+                else:
+                    details = Span(progress)
+                    yield from self._about(change.key, change.row, "~", Style.UPDATED, details)
             case Deleted():
+                self._progress.forget(change.key)
                 cause = _CAUSES.get(change.cause, clean(change.cause))
                 yield from self._deleted(change.key, change.previous, cause)
 

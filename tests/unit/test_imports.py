@@ -61,6 +61,7 @@ COMPOSITION = {
     "app",
     "cli",
     "demo",
+    "demo_crawl",
     "effective_settings",
     "logs",
     "machine",

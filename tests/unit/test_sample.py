@@ -14,7 +14,7 @@ from graphql_api import demo, sample
 from graphql_api.errors import DatabaseUnavailableError
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123_456, tzinfo=UTC)
-KEYS = {"policy": "id", "schedule": "id", "domain_login": "domain"}
+KEYS = {"job": "id", "policy": "id", "schedule": "id", "domain_login": "domain"}
 
 
 class Database:
@@ -75,6 +75,36 @@ def test_sample_logins_cover_a_user_that_stopped_working() -> None:
     assert {user["working"] for user in users} == {True, False}
 
 
+def test_sample_jobs_have_ended_and_count_what_they_sum_up() -> None:
+    jobs = sample.jobs(policy={"name": "Policy"}, now=NOW)
+    schedules = sample.schedules(broad_crawl="broad", deep_crawl="deep", now=NOW)
+    for job in jobs:
+        UUID(job["id"])
+        assert job["started_at"] < job["completed_at"] <= NOW
+        assert job["schedule_id"] in {schedule["id"] for schedule in schedules}
+        parts = ("http_success_count", "http_error_count", "exception_count")
+        assert job["item_count"] == sum(job[part] for part in parts)
+
+
+def test_demo_crawls() -> None:
+    states: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    for step in islice(demo.steps(Random(1), lambda: NOW), 600):
+        if step.table != "job" or isinstance(step, demo.Remove):
+            continue
+        job = step.document if isinstance(step, demo.Put) else step.whole
+        parts = ("http_success_count", "http_error_count", "exception_count")
+        assert job["item_count"] == sum(job[part] for part in parts)
+        assert job["item_count"] >= counts.get(job["name"], 0), "counts only grow"
+        counts[job["name"]] = job["item_count"]
+        assert (job["run_state"] == "completed") == (job["completed_at"] is not None)
+        states.setdefault(job["name"], []).append(job["run_state"])
+    assert all(each[0] == "running" for each in states.values())
+    ends = [each[-1] for each in states.values()]
+    assert ends.count("completed") >= len(states) - 2 > 2
+    assert any("paused" in each for each in states.values())
+
+
 def test_demo_touches_only_its_own_documents() -> None:
     for step in islice(demo.steps(Random(1), lambda: NOW), 2_000):
         match step:
@@ -88,8 +118,12 @@ def test_demo_touches_only_its_own_documents() -> None:
 
 
 def test_demo_shows_every_kind_of_change_soon() -> None:
-    kinds = {(type(step), step.table) for step in islice(demo.steps(Random(3), lambda: NOW), 5, 60)}
+    kinds = {
+        (type(step), step.table) for step in islice(demo.steps(Random(3), lambda: NOW), 5, 180)
+    }
     assert kinds == {
+        (demo.Put, "job"),
+        (demo.Patch, "job"),
         (demo.Put, "policy"),
         (demo.Remove, "policy"),
         (demo.Patch, "schedule"),
@@ -129,7 +163,7 @@ async def test_demo_makes_anew_what_somebody_deleted() -> None:
 async def test_documents_of_the_demo_stay_few() -> None:
     database = Database()
     await run(database, 1_000)
-    assert sum(len(rows) for rows in database.tables.values()) <= 7
+    assert sum(len(rows) for rows in database.tables.values()) <= 9
 
 
 async def test_demo_goes_on_after_a_step_that_failed(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { tableOf } from '../../../graphql_api/live/tables.mjs';
 import { TableState } from '../../../graphql_api/live/table_state.mjs';
 
-const [POLICIES, , LOGINS] = JSON.parse(process.env.DECLARED).map(tableOf);
+const [, POLICIES, , LOGINS] = JSON.parse(process.env.DECLARED).map(tableOf);
 
 const status = (status) => ({ __typename: 'FeedState', status });
 const added = (id, name) => ({ __typename: 'PolicyAdded', policy: { id, name } });

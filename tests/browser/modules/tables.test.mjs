@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { duration, tableOf, words } from '../../../graphql_api/live/tables.mjs';
 
-const [POLICIES, SCHEDULES, LOGINS] = JSON.parse(process.env.DECLARED).map(tableOf);
+const [JOBS, POLICIES, SCHEDULES, LOGINS] = JSON.parse(process.env.DECLARED).map(tableOf);
 
 function shown(table, row, look = { policyName: () => undefined }) {
   return Object.fromEntries(
@@ -75,4 +75,26 @@ test('users are told by how their login works', () => {
     lines({ users }).map(({ text }) => text),
     ['ann: works', 'bob: login failed, no password', 'without a name'],
   );
+});
+
+test('jobs are ordered by their start, and show how far they have come', () => {
+  const job = {
+    id: 'j',
+    name: 'News #1',
+    runState: 'RUNNING',
+    itemCount: 1234,
+    httpSuccessCount: 1200,
+    httpErrorCount: 34,
+    exceptionCount: 0,
+    startedAt: '2026-11-29T10:00:00Z',
+    completedAt: null,
+    invalidFields: [],
+  };
+  assert.equal(JOBS.newestBy, 'startedAt');
+  assert.equal(JOBS.order(job), job.startedAt);
+  assert.deepEqual(shown(JOBS, job).Name, ['News #1']);
+  assert.deepEqual(shown(JOBS, job).State, ['running']);
+  assert.deepEqual(shown(JOBS, job).Ended, ['–']);
+  assert.equal(POLICIES.newestBy, null);
+  assert.equal(POLICIES.order({ name: 'Deep' }), 'Deep');
 });

@@ -1,0 +1,63 @@
+"""How rows get on whose counts grow: a short line, not each count's old and new value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from graphql_api.watch.differences import Difference
+from graphql_api.watch.table import Row, Table
+
+_FIELD = re.compile(r"\w+")
+
+
+class Progress:
+    """Remembers how far each row had come, and when: that gives the rate.
+
+    Args:
+        table: Says which fields count.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._before: dict[str, tuple[datetime, int]] = {}
+
+    def text(self, key: str, row: Row, found: Sequence[Difference], now: datetime) -> str | None:
+        """What is said of a change: `61 items (11.8/s), 51 success, 7 errors, 3 exceptions`.
+
+        Args:
+            key: The row's key.
+            row: The row as it is now.
+            found: What has changed.
+            now: The time of the change.
+
+        Returns:
+            The line; None if something else has changed than counts.
+        """
+        counts = self._table.counts
+        parts = [f"{row[field]} {word}" for field, word in counts if _is_count(row.get(field))]
+        if not parts or not _is_count(row.get(counts[0][0])):
+            return None
+        count: int = row[counts[0][0]]
+        before = self._before.get(key)
+        self._before[key] = now, count
+        counted = {*self._table.counted_too, *(field for field, _ in counts)}
+        if any(_field(difference) not in counted for difference in found):
+            return None
+        if before is not None and (seconds := (now - before[0]).total_seconds()) > 0:
+            parts[0] += f" ({(count - before[1]) / seconds:.1f}/s)"
+        return ", ".join(parts)
+
+    def forget(self, key: str) -> None:
+        """A row is gone."""
+        self._before.pop(key, None)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _field(difference: Difference) -> str:
+    found = _FIELD.match(difference.path)
+    return found[0] if found else ""
