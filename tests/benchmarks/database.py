@@ -86,6 +86,18 @@ class Database:
             noreply=True,
         )
 
+    def put(self, table: str, rows: list[documents.Document]) -> None:
+        """Write documents to a table, in the place of those with the same keys."""
+        for start in range(0, len(rows), _INSERTED_AT_ONCE):
+            some = rows[start : start + _INSERTED_AT_ONCE]
+            term = self._r.table(table).insert(some, conflict="replace", durability="soft")
+            term.run(self._connection)
+
+    def update(self, table: str, key: str, fields: documents.Document) -> None:
+        """Change some fields of a document, without waiting for an answer."""
+        term = self._r.table(table).get(key).update(fields, durability="soft")
+        term.run(self._connection, noreply=True)
+
     @property
     def marker(self) -> bytes:
         """What the last write's message has in it."""

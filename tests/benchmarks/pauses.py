@@ -1,8 +1,8 @@
 """How long one large table holds the event loop of its feed, stage by stage.
 
-`python -m tests.benchmarks.pauses [DOCUMENTS]` prints, for each stage, how long it takes, the
-longest time in which the event loop did nothing else, and how the memory of the process grows. The
-database is the embedded one, in a process of its own.
+`python -m tests.benchmarks.pauses [DOCUMENTS [TABLE]]` prints, for each stage, how long it takes,
+the longest time in which the event loop did nothing else, and how the memory of the process grows.
+The database is the embedded one, in a process of its own. The table is `policy` or `job`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from graphql_api.errors import FeedLostError
@@ -24,7 +25,10 @@ from graphql_api.garbage import collect_garbage_seldom, leave_out_what_stays
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema.changes import FeedState
-from graphql_api.tables.policy import POLICIES, PolicyFilter
+from graphql_api.schema.declaration import TableDeclaration
+from graphql_api.tables.job import JOBS
+from graphql_api.tables.policy import POLICIES
+from tests.benchmarks import jobs
 from tests.benchmarks.database import Database, database
 
 _TICK_S = 0.001
@@ -68,11 +72,12 @@ def _memory_mb() -> float:
         return int(file.read().split()[1]) * 4096 / 2**20
 
 
-async def _measure(stored: Database) -> None:
+async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) -> None:
     settings = FeedSettings(self_check_s=0, backoff_first_s=0.0, backoff_max_s=0.0)
     source = LosableSource(stored.url)
     collect_garbage_seldom()
-    feed = Feed(POLICIES, source, settings, on_rows=leave_out_what_stays)
+    feed: Feed[Any, Any] = Feed(table, source, settings, on_rows=leave_out_what_stays)
+    order = table.order
     watch = Watch()
     _print(f"{'stage':<44} {'takes':>10} {'pause':>11} {'memory':>10}")
     async with asyncio.TaskGroup() as tasks:
@@ -81,12 +86,13 @@ async def _measure(stored: Database) -> None:
             running = tasks.create_task(feed.run())
             await feed.ready(600)
         async with watch.stage("page without a filter, at the end"):
-            await feed.page(None, order="name", offset=feed.documents - 10, limit=10)
-        where = PolicyFilter(name_contains="no such name").condition()
+            await feed.page(None, order=order, offset=feed.documents - 10, limit=10)
+        filter_type: Any = table.filter_type
+        where = filter_type(name_contains="no such name").condition()
         async with watch.stage("page with a filter"):
-            await feed.page(where, order="name", offset=0, limit=10)
+            await feed.page(where, order=order, offset=0, limit=10)
         async with watch.stage("ten pages with a filter at once"):
-            pages = (feed.page(where, order="name", offset=0, limit=10) for _ in range(10))
+            pages = (feed.page(where, order=order, offset=0, limit=10) for _ in range(10))
             await asyncio.gather(*pages)
         async with watch.stage("snapshot for one subscriber"):
             subscription = feed.subscribe()
@@ -98,9 +104,15 @@ async def _measure(stored: Database) -> None:
             await feed._check()
         async with watch.stage("read again after an outage, no difference"):
             await _lose(feed, source)
-        await asyncio.to_thread(stored.write, stored.size // 10)
+        if table is JOBS:
+            async with watch.stage("all rows, for a page with older ones"):
+                await feed.matching(None, order=order)
+            changed = [jobs.job(number) for number in range(size // 10)]
+            await asyncio.to_thread(stored.put, "job", changed)
+        else:
+            await asyncio.to_thread(stored.write, size // 10)
         async with watch.stage("that many changes as they come"):
-            while feed.position < stored.size // 10:
+            while feed.position < size // 10:
                 await asyncio.sleep(_TICK_S)
         running.cancel()
         watching.cancel()
@@ -162,9 +174,15 @@ async def _lose(feed: Feed[Any, Any], source: LosableSource) -> None:
 def main() -> None:
     """Fill a table, and measure."""
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    tables: dict[str, TableDeclaration[Any]] = {"policy": POLICIES, "job": JOBS}
+    table = tables[sys.argv[2] if len(sys.argv) > 2 else "policy"]
     with database(None, None) as stored:
-        stored.fill(size)
-        asyncio.run(_measure(stored))
+        if table is JOBS:
+            now = datetime.now(UTC)
+            stored.put("job", [jobs.job(number, ended=now) for number in range(size)])
+        else:
+            stored.fill(size)
+        asyncio.run(_measure(stored, size, table))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from tests.simulation.entropy import EPOCH_S
 from tests.simulation.story import (
     FILLS_BUFFERS,
     LOSES_FEEDS,
@@ -44,6 +45,8 @@ def story_of(seed: int) -> Story:
         # What it would repair must be repaired without it, too.
         self_check_s=12.0 if "lost changes" in troubles else rng.choice((0.0, 12.0)),
         client_latency_s=(0.0005, 0.002) if rng.random() < 0.5 else latency_s,
+        # A server whose clock leaps lets jobs go too early or too late.
+        job_window_s=7 * 86_400.0 if "clock leaps" in troubles else rng.choice((3.0, 8.0, 60.0)),
     )
     return Story(setting, tuple(_Author(setting, rng).write()))
 
@@ -57,6 +60,7 @@ class _Author:
         self._serial = 0
         self._is_large = False
         self._subscriptions = 0
+        self._at_s = 0.0
 
     def write(self) -> list[Action]:
         rng, setting = self._rng, self._setting
@@ -112,12 +116,14 @@ class _Author:
 
     def _write(self, at_s: float) -> Action:
         rng = self._rng
+        self._at_s = at_s
         table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, JOB))
         writes = [self._one_write(table) for _ in range(rng.choice((1, 1, 1, 2, 4)))]
         return Action(at_s, "write", {"table": table.name, "writes": _each_once(writes)})
 
     def _burst(self, at_s: float) -> Action:
         rng = self._rng
+        self._at_s = at_s
         table = rng.choice((POLICY, SCHEDULE, JOB))
         self._is_large = bool(self._setting.troubles & FILLS_BUFFERS) and rng.random() < 0.5
         # Few keys come and go often: their changes merge for who falls behind.
@@ -172,6 +178,9 @@ class _Author:
             document["item_count"] = self._serial
             document["schedule_id"] = rng.choice(("s0", "s1", None))
             document["old_urls"] = "never sent"
+            if state == "completed":
+                ended_s = self._at_s - rng.choice((0.0, 0.0, 4.0, 100.0))
+                document["completed_at"] = _time(EPOCH_S + ended_s)
         else:
             document["login_url"] = f"https://{key}/login"
             document["login_test"] = name
@@ -313,6 +322,14 @@ class _Author:
     def _leap(self, at_s: float) -> Action:
         by_s = self._rng.choice((-3600.0, -10.0, 10.0, 3600.0))
         return Action(at_s, "leap", {"host": self._host(), "by_s": by_s})
+
+
+def _time(epoch_s: float) -> Document:
+    return {
+        "$reql_type$": "TIME",
+        "epoch_time": round(epoch_s, 3),
+        "timezone": "+00:00",
+    }
 
 
 def _each_once(writes: list[tuple[Any, Document | None]]) -> list[tuple[Any, Document | None]]:

@@ -113,6 +113,11 @@ class Database(EmbeddedServer):
     def make_table(self, name: str) -> None:
         database = self.catalog.database(DATABASE)
         self.catalog.create_table(database, name, TABLES[name].key, "hard")
+        for index in TABLES[name].indexes:
+            definition: dict[str, Any] = {"function": None, "multi": False}
+            self.catalog.create_index(
+                database.tables[name], build_index(index, definition, self.catalog)
+            )
 
     def drop_table(self, name: str) -> None:
         self.catalog.drop_table(self.catalog.database(DATABASE), name)

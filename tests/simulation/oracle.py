@@ -294,7 +294,10 @@ class Holding:
             # The last crossing of the filter's border counts.
             outside = outside[-1:] if crossed else outside[-_run_length(outside, end) :][:1]
         words = ("CREATED", "ENTERED_FILTER") if crossed else ("DELETED", "LEFT_FILTER")
-        return {words[history[index].row is not None] for index in outside}
+        causes = {words[history[index].row is not None] for index in outside}
+        # RethinkDB tells a write that moves a row through a window's edge as one that creates or
+        # deletes it; what has left by its age has left the filter.
+        return causes | {words[1] for index in outside if history[index].is_outside}
 
     def _view(self, moment: Moment) -> Served | None:
         row = moment.row

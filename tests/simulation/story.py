@@ -92,6 +92,7 @@ class Setting:
     self_check_s: float
     client_latency_s: tuple[float, float]
     token_life_s: float
+    job_window_s: float
 
     @property
     def feeds_are_never_lost(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -93,10 +94,15 @@ def _serve_job(document: Document) -> Served:
     if state is not None and state not in ("running", "paused", "completed"):
         invalid.append("runState")
         state = None
+    ended = document.get("completed_at")
+    if ended is not None:
+        time = datetime.fromtimestamp(ended["epoch_time"], UTC)
+        ended = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "id": document["id"],
         "name": name,
         "runState": state and state.upper(),
+        "completedAt": ended,
         "itemCount": items,
         "scheduleId": _text(document, "schedule_id", "scheduleId", invalid),
         "invalidFields": invalid,
@@ -147,6 +153,8 @@ class SimulatedTable:
         serve: What is served of a document.
         matches: Whether a served row passes a filter.
         filters: The filters that clients use; the first lets everything pass.
+        indexes: The fields that have secondary indexes.
+        ends_by: The field whose time says from when on a row is held for a while only.
         is_paced: Whether the database merges changes on their way to the servers.
     """
 
@@ -159,7 +167,9 @@ class SimulatedTable:
     serve: Callable[[Document], Served]
     matches: Callable[[Served, Where], bool]
     filters: tuple[Where, ...]
+    indexes: tuple[str, ...] = ()
     is_paced: bool = False
+    ends_by: str | None = None
 
     @property
     def pages(self) -> str:
@@ -240,10 +250,12 @@ JOB = SimulatedTable(
     keys=("j0", "j1", "j2"),
     entity="job",
     type_name="Job",
-    selection="id name runState itemCount scheduleId invalidFields",
+    selection="id name runState completedAt itemCount scheduleId invalidFields",
     serve=_serve_job,
     matches=_job_matches,
     filters=({}, {"runStates": ["RUNNING", "PAUSED"]}, {"scheduleId": "s1"}),
+    indexes=("started_at",),
     is_paced=True,
+    ends_by="completed_at",
 )
 TABLES = {table.name: table for table in (JOB, POLICY, SCHEDULE, LOGIN)}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.simulation.entropy import EPOCH_S
 from tests.simulation.tables import TABLES, Document, Served, SimulatedTable, Where
 
 
@@ -16,17 +17,21 @@ class Moment:
 
     Attributes:
         serial: How many versions the table had before this one.
+        is_outside: Whether the document is there, and was finished too long ago to be served.
     """
 
     serial: int
     row: Served | None
+    is_outside: bool = False
 
 
 class TableTruth:
     """Every version of every document of a table, in the order of the commits."""
 
-    def __init__(self, table: SimulatedTable, clock: Callable[[], float]) -> None:
+    def __init__(self, table: SimulatedTable, clock: Callable[[], float], window_s: float) -> None:
         self.table = table
+        self._window_s = window_s
+        self._ends: dict[str, float] = {}
         self._clock = clock
         self._moments: dict[str, list[Moment]] = {}
         self._serials: dict[str, list[int]] = {}
@@ -37,20 +42,39 @@ class TableTruth:
         """Note a committed document; one whose key is no text is not served."""
         if not isinstance(key, str):
             return
-        row = None
+        self._age()
+        row, is_outside = None, False
+        self._ends.pop(key, None)
         if document is not None:
             row = self.table.serve(document)
             row["invalidFields"].sort()
+            if self.table.ends_by is not None and (time := document.get(self.table.ends_by)):
+                self._ends[key] = time["epoch_time"] - EPOCH_S + self._window_s
+                if self._ends[key] <= self._clock():
+                    row, is_outside = None, True
+                    del self._ends[key]
+        self._note(key, row, self._clock(), is_outside=is_outside)
+
+    def _note(self, key: str, row: Served | None, at_s: float, *, is_outside: bool) -> None:
         moments = self._moments.setdefault(key, [])
-        if (moments[-1].row if moments else None) == row:
+        last = moments[-1] if moments else Moment(0, None)
+        if last.row == row and last.is_outside == is_outside:
             return  # nothing that is served has changed
         self.serial += 1
-        self._times.append(self._clock())
-        moments.append(Moment(self.serial, row))
+        self._times.append(at_s)
+        moments.append(Moment(self.serial, row, is_outside))
         self._serials.setdefault(key, []).append(self.serial)
+
+    def _age(self) -> None:
+        """Note what has left the window since the last look."""
+        due = sorted((at_s, key) for key, at_s in self._ends.items() if at_s <= self._clock())
+        for at_s, key in due:
+            del self._ends[key]
+            self._note(key, None, at_s, is_outside=True)
 
     def serial_at(self, at_s: float) -> int:
         """How many versions the table had at a time."""
+        self._age()
         return bisect.bisect_right(self._times, at_s)
 
     def drop(self) -> None:
@@ -61,10 +85,12 @@ class TableTruth:
     @property
     def keys(self) -> Iterator[str]:
         """Every key that the table ever had."""
+        self._age()
         return iter(self._moments)
 
     def history(self, key: str) -> list[Moment]:
         """A document's versions; the first one is that it is not there."""
+        self._age()
         return [Moment(0, None), *self._moments.get(key, ())]
 
     def index_at(self, key: str, serial: int) -> int:
@@ -73,6 +99,7 @@ class TableTruth:
 
     def rows(self, where: Where, serial: int | None = None) -> dict[str, Served]:
         """The rows that pass a filter, now or at a serial."""
+        self._age()
         rows = {}
         for key in self._moments:
             history = self.history(key)
@@ -85,8 +112,8 @@ class TableTruth:
 class Truth:
     """The truth of all tables."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._tables = {name: TableTruth(table, clock) for name, table in TABLES.items()}
+    def __init__(self, clock: Callable[[], float], window_s: float) -> None:
+        self._tables = {name: TableTruth(table, clock, window_s) for name, table in TABLES.items()}
 
     def __getitem__(self, name: str) -> TableTruth:
         return self._tables[name]

@@ -57,7 +57,7 @@ class World:
         )
         self.network.clients = {f"c{number}" for number in range(self.setting.clients)}
         self.network.receive_buffer_bytes = self.setting.buffer_bytes
-        self.truth = Truth(loop.time)
+        self.truth = Truth(loop.time, self.setting.job_window_s)
         self.disk = Disk(self.truth)
         self.apis: dict[str, API] = {}
         self.database: Database | None = None
@@ -249,6 +249,7 @@ class World:
             "history_max_changes": self.setting.history_max_changes,
             "reconnect_max_s": 2.0,
             "self_check_s": self.setting.self_check_s,
+            "job_window": self.setting.job_window_s / 86_400,
             "send_buffer_bytes": self.setting.buffer_bytes,
             "send_timeout_s": _SEND_TIMEOUT_S,
             "shutdown_grace_s": _GRACE_S,
