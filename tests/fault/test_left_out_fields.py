@@ -1,0 +1,56 @@
+"""What a table leaves out never crosses the wire from the database, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.fault.proxy import Direction, Proxy
+from tests.fault.test_feed_repair import behind
+from tests.server.client import connected
+from tests.server.database import Writer, writing
+from tests.server.running import running, until_ready
+
+CHANGES = 5
+SMALL_BYTES = 100_000
+"""More than a whole story takes without the field, and a twentieth of the field."""
+
+
+@pytest.fixture
+async def writer(starbelly: DatabaseURL) -> AsyncIterator[Writer]:
+    """A second program that writes to the database, past the proxy."""
+    async with writing(starbelly) as writer:
+        yield writer
+
+
+async def test_old_urls_cost_nothing(
+    starbelly: DatabaseURL, writer: Writer, proxy: Proxy
+) -> None:
+    """The first read, changes, queries, the self-check and a deletion."""
+    old_urls = writer.r.binary(b"\x80\x04" * 1_000_000)
+    job: dict[str, Any] = {"id": "j", "run_state": "running", "item_count": 0}
+    await writer.insert("job", {**job, "old_urls": old_urls})
+    settings = behind(proxy, starbelly, self_check_s=0.2)
+    async with running(settings) as server, connected(server.ws) as client:
+        await until_ready(server)
+        changes = await client.subscribe(
+            "subscription { jobChanges { ... on JobUpdated { job { itemCount } } "
+            "... on JobDeleted { jobId } ... on FeedState { status } } }"
+        )
+        await changes.until_status("READY")
+        for count in range(1, CHANGES + 1):
+            state = "running" if count < CHANGES else "completed"
+            await writer.update("job", "j", {"item_count": count, "run_state": state})
+            assert (await changes.change())["job"]["itemCount"] == count
+        result = await client.execute('{ job(id: "j") { id } jobs { total items { id } } }')
+        assert result["data"]["jobs"]["total"] == 1
+        result = await client.execute('mutation { deleteJob(id: "j") }')
+        assert result["data"] == {"deleteJob": "j"}
+        assert (await changes.change())["jobId"] == "j"
+    sent = sum(unit.size for unit in proxy.units if unit.direction is Direction.DOWN)
+    asked = sum(unit.size for unit in proxy.units if unit.direction is Direction.UP)
+    assert sent < SMALL_BYTES
+    assert asked < SMALL_BYTES
