@@ -233,6 +233,20 @@ async def _asleep(self: Any) -> None:
     pass
 
 
+def _ages_nothing(_: Function) -> Function:
+    async def age_out(self: Any) -> None:
+        pass
+
+    return age_out
+
+
+def _finds_nothing_outside(_: Function) -> Function:
+    def is_outside(self: Any, row: Any) -> bool:
+        return False
+
+    return is_outside
+
+
 def _does_not_check(_: Function) -> Function:
     return _asleep
 
@@ -441,6 +455,18 @@ BUGS = (
         "11: self-check",
         f"{_FEEDS}.feed:Feed._check",
         _does_not_check,
+    ),
+    Bug(
+        "rows never leave the window",
+        "kinds: a window",
+        f"{_FEEDS}.feed:Feed._age_out",
+        _ages_nothing,
+    ),
+    Bug(
+        "what has left the window comes back with a change",
+        "kinds: a window",
+        f"{_FEEDS}.feed:Feed._is_outside",
+        _finds_nothing_outside,
     ),
     Bug(
         "a mutation does not wait until it is seen",

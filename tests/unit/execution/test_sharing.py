@@ -258,3 +258,37 @@ async def test_result_that_read_another_feed_holds_while_that_feed_stands() -> N
             if data["scheduleChanges"]
         ]
         assert names == ["old", "old", "old", "new"]
+
+
+JOBS_OF_SCHEDULES = """
+    subscription { scheduleChanges {
+        ... on ScheduleAdded { schedule { latestJob { itemCount } jobs { id } } }
+    } }
+"""
+
+
+async def test_result_with_rows_that_lead_back_is_made_again_once_they_have_changed() -> None:
+    job = {**copy.deepcopy(documents.JOB), "schedule_id": "s1", "item_count": 1}
+    async with (
+        serve({"schedule": [documents.SCHEDULE], "job": [job]}) as server,
+        Broadcaster() as broadcaster,
+    ):
+        outlets = [FakeOutlet() for _ in range(3)]
+
+        async def subscribe(outlet: FakeOutlet) -> None:
+            context = replace(server.context)
+            await join(broadcaster, context, outlet, JOBS_OF_SCHEDULES, schema=server.schema)
+            await settled(server, broadcaster)
+
+        await subscribe(outlets[0])
+        await subscribe(outlets[1])
+        server.source.change("job", job, {**job, "item_count": 2})
+        await settled(server, broadcaster)
+        await subscribe(outlets[2])
+        counts = [
+            data["scheduleChanges"]["schedule"]["latestJob"]["itemCount"]
+            for outlet in outlets
+            for data in outlet.data
+            if data["scheduleChanges"]
+        ]
+        assert counts == [1, 1, 2]

@@ -119,6 +119,9 @@ class FeedMachine(RuleBasedStateMachine):
         in_order = sorted(rows, key=lambda row: (row.n, row.key))
         assert [version.row for version in part] == in_order[1:4]
         assert list(self.cache.keys()) == sorted(self.cache.rows)
+        for n in range(4):
+            group = [version.row for version in self.cache.group("n", str(n), limit=2)]
+            assert group == [row for row in in_order if row.n == n and n][:2]
 
     # Writes and outages.
 

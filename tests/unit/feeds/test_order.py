@@ -29,6 +29,7 @@ def test_order_is_that_of_a_sorted_list(toggled: list[int], offset: int, limit: 
             assert list(order) == expected
             assert len(order) == len(expected)
             assert order.part(offset, limit) == expected[offset : offset + limit]
+            assert order.last_part(offset, limit) == expected[::-1][offset : offset + limit]
 
 
 @pytest.mark.parametrize("missing", [-1, 5, 100])

@@ -121,3 +121,43 @@ async def test_nothing_is_left_of_those_who_have_waited() -> None:
     with sightings.expect("k"), sightings.expect("k"):
         pass
     assert sightings._expected == {}
+
+
+def paced(pace_s: float = 0.01) -> Sightings:
+    """Sightings of a feed whose database merges changes."""
+    sightings = Sightings(pace_s=pace_s, without=("large", "nested.secret"))
+    sightings.begin()
+    sightings.serve({"k"})
+    return sightings
+
+
+async def test_write_that_was_merged_is_seen_by_what_it_has_made() -> None:
+    sightings = paced(pace_s=60)
+    with sightings.expect("k") as sighting:
+        sightings.saw("k", A, C)
+        assert await is_seen(sighting, B, C)
+        assert not await is_seen(sighting, A, B)
+
+
+async def test_write_that_was_merged_with_a_later_one_is_seen_once_the_pace_has_passed() -> None:
+    sightings = paced()
+    with sightings.expect("k") as sighting:
+        sightings.saw("k", A, C)
+        assert await sighting.of(A, B, timeout_s=5)
+
+
+async def test_pace_says_nothing_of_a_feed_that_was_lost_meanwhile() -> None:
+    sightings = paced()
+    with sightings.expect("k") as sighting:
+        waiting = asyncio.create_task(sighting.of(A, B, timeout_s=0.5))
+        await asyncio.sleep(0)
+        sightings.begin()
+        assert not await waiting
+
+
+async def test_fields_that_are_left_out_are_not_compared() -> None:
+    sightings = paced(pace_s=60)
+    with sightings.expect("k") as sighting:
+        sightings.saw("k", None, {"id": "k", "nested": {"user": "u"}})
+        written = {"id": "k", "large": "x" * 99, "nested": {"user": "u", "secret": "s"}}
+        assert await is_seen(sighting, A, written)

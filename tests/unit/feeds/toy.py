@@ -105,7 +105,9 @@ class Numbers:
     pace_s = 0.0
     window: Window | None = None
     is_descending = False
-    groups: Mapping[str, Callable[[Number], str | None]] = MappingProxyType({})
+    groups: Mapping[str, Callable[[Number], str | None]] = MappingProxyType(
+        {"n": lambda number: str(number.n) if number.n else None}
+    )
     sort_keys: Mapping[str, Callable[[Number], tuple[Any, ...]]] = {
         "n": lambda number: (number.n, number.key)
     }
@@ -131,7 +133,7 @@ class Numbers:
 
 def rows_of(table: Mapping[str, Number]) -> Rows[Number]:
     """Rows as a feed collects them."""
-    rows = Rows(Numbers.sort_keys)
+    rows = Rows(Numbers.sort_keys, Numbers.groups)
     packer = Packer(PackedNumbers())
     for key, number in table.items():
         rows.set(key, Version(number, packer))
