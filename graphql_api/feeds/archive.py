@@ -43,6 +43,7 @@ class Outside:
 
     Attributes:
         table: Their table.
+        key: The field that holds their keys.
         index: The field, and the index, by whose times they are ordered. One that has no time there
             is not among them.
         edge: The window that they are outside of.
@@ -50,6 +51,7 @@ class Outside:
     """
 
     table: str
+    key: str
     index: str
     edge: Edge
     wanted: tuple[Wanted, ...] = ()

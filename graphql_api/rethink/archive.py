@@ -16,8 +16,13 @@ _LAST_S: Final = 253_402_300_799
 
 def rows(table: Any, outside: Outside) -> Any:
     """The documents, in no order."""
-    times = r.epoch_time(_FIRST_S), r.epoch_time(_LAST_S)
-    return _filtered(table.between(*times, index=outside.index, right_bound="closed"), outside)
+    return _filtered(_times(table, outside), outside)
+
+
+def _times(table: Any, outside: Outside) -> Any:
+    """The documents that have a time in the index."""
+    bounds = r.epoch_time(_FIRST_S), r.epoch_time(_LAST_S)
+    return table.between(*bounds, index=outside.index, right_bound="closed")
 
 
 def delete_if(row: Any, wanted: Wanted) -> Any:
@@ -32,15 +37,12 @@ def delete_if(row: Any, wanted: Wanted) -> Any:
 
 def places(table: Any, outside: Outside, *, offset: int, limit: int) -> Any:
     """The places of some of the documents, the latest first."""
-    times = r.epoch_time(_FIRST_S), r.epoch_time(_LAST_S)
-    ordered = table.between(*times, index=outside.index, right_bound="closed").order_by(
-        index=r.desc(outside.index)
-    )
+    ordered = _times(table, outside).order_by(index=r.desc(outside.index))
     return (
         _filtered(ordered, outside)
         .skip(offset)
         .limit(limit)
-        .map(lambda row: [row[outside.index].to_epoch_time(), row["id"]])
+        .map(lambda row: [row[outside.index].to_epoch_time(), row[outside.key]])
         .coerce_to("array")
     )
 
@@ -73,6 +75,7 @@ def _meets(row: Any, wanted: Wanted) -> Any:
             has_one = value.contains(lambda item: r.expr(given).contains(item))
             return r.branch(value.type_of() == "ARRAY", has_one, False)
         case Relation.CONTAINS:
+            # It folds letter by letter: unlike in the feed's filter, ß is not ss.
             is_found = value.match(f"(?i){re.escape(given)}") != None  # noqa: E711 - ReQL's
             return r.branch(value.type_of() == "STRING", is_found, False)
         case Relation.AFTER:

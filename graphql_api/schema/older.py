@@ -66,7 +66,8 @@ class OlderRows:
             )
             for name, value in conditions
         )
-        return Outside(self._table.name, self._index, feed.edge, wanted)
+        table = self._table
+        return Outside(table.name, table.primary_key, self._index, feed.edge, wanted)
 
     @property
     def part(self) -> Part:

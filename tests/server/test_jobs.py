@@ -89,6 +89,24 @@ FILTERS: tuple[tuple[dict[str, Any], Any], ...] = (
         lambda j: j["started_at"] > NOW - timedelta(days=20),
     ),
     ({"ids": []}, lambda _: False),
+    (
+        {
+            "runStates": ["COMPLETED"],
+            "scheduleId": "s1",
+            "anyTag": ["red"],
+            "nameContains": "e",
+            "startedAfter": (NOW - timedelta(days=30)).isoformat(),
+        },
+        lambda j: (
+            j["run_state"] == "completed"
+            and j["schedule_id"] == "s1"
+            and isinstance(j["tags"], list)
+            and "red" in j["tags"]
+            and isinstance(j["name"], str)
+            and "e" in j["name"].lower()
+            and j["started_at"] > NOW - timedelta(days=30)
+        ),
+    ),
 )
 
 
