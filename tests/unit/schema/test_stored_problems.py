@@ -290,7 +290,7 @@ def with_odd_values(data: st.DataObject, document: Stored) -> Stored:
     return document
 
 
-@pytest.mark.parametrize("field", [f for f in FIELDS if f.table != "domain_login"], ids=str)
+@pytest.mark.parametrize("field", [f for f in FIELDS if f.table in {"policy", "schedule"}], ids=str)
 async def test_value_that_does_not_fit_is_a_problem_at_its_path(field: Field) -> None:
     look = problems_of_policy if field.table == "policy" else problems_of_schedule
     found = await look(with_value(field, {"odd": [1]} if field.kind != "object" else "odd"))
