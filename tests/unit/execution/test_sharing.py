@@ -271,22 +271,22 @@ async def test_result_with_rows_that_lead_back_is_made_again_once_they_have_chan
         serve({"schedule": [documents.SCHEDULE], "job": [job]}) as server,
         Broadcaster() as broadcaster,
     ):
-        outlets = [FakeOutlet() for _ in range(3)]
+        sinks = [FakeSink() for _ in range(3)]
 
-        async def subscribe(outlet: FakeOutlet) -> None:
+        async def subscribe(sink: FakeSink) -> None:
             context = replace(server.context)
-            await join(broadcaster, context, outlet, JOBS_OF_SCHEDULES, schema=server.schema)
+            await join(broadcaster, context, sink, JOBS_OF_SCHEDULES, schema=server.schema)
             await settled(server, broadcaster)
 
-        await subscribe(outlets[0])
-        await subscribe(outlets[1])
+        await subscribe(sinks[0])
+        await subscribe(sinks[1])
         server.source.change("job", job, {**job, "item_count": 2})
         await settled(server, broadcaster)
-        await subscribe(outlets[2])
+        await subscribe(sinks[2])
         counts = [
             data["scheduleChanges"]["schedule"]["latestJob"]["itemCount"]
-            for outlet in outlets
-            for data in outlet.data
+            for sink in sinks
+            for data in sink.data
             if data["scheduleChanges"]
         ]
         assert counts == [1, 1, 2]
