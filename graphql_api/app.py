@@ -29,6 +29,7 @@ from graphql_api import demo, sample
 from graphql_api.auth.authenticator import Access
 from graphql_api.auth.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
 from graphql_api.auth.principal import Principal, Verifier
+from graphql_api.auth.signed_links import SignedLinks
 from graphql_api.auth.tokens import Tokens
 from graphql_api.documents.checked_documents import CheckedDocuments, check_document, default_rules
 from graphql_api.documents.document_limits import DocumentLimits
@@ -52,6 +53,8 @@ from graphql_api.limits.origin_check import Guard, GuardMiddleware
 from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.live import live_routes
+from graphql_api.log_feeds.log_feeds import LogFeeds
+from graphql_api.log_feeds.partition import LogSettings, Surroundings
 from graphql_api.machine import Machine
 from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
@@ -64,6 +67,7 @@ from graphql_api.protocols.websocket_limits import Limits
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
+from graphql_api.rethink.log_source import RethinkLogSource
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.rethink.writer import RethinkWriter
@@ -72,7 +76,7 @@ from graphql_api.schema.page_table import page_table
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
-from graphql_api.tables import TABLES
+from graphql_api.tables import LOGS, TABLES
 from graphql_api.watched_file import FileWatch, WatchedFile
 
 log = logging.getLogger(__name__)
@@ -178,6 +182,7 @@ def create_app(
     )
     schema = build_schema(
         TABLES,
+        logs=LOGS,
         extensions=[
             lambda: CheckedDocuments(documents, limits, introspection=settings.introspection)
         ],
@@ -186,6 +191,7 @@ def create_app(
     )
     documents = _documents(settings, schema, limits)
     access = make_access(settings, machine)
+    links = SignedLinks(_link_key(settings, machine), access, machine.epoch_s)
     broadcaster = Broadcaster(clock=machine.monotonic_s)
     guard = Guard.of(
         bound_hosts=settings.host,
@@ -220,6 +226,8 @@ def create_app(
             scopes=principal.scopes,
             max_page_rows=settings.max_page_rows,
             now=machine.now,
+            links=links.of(principal),
+            followed=services.logs,
         )
 
     backend = Backend(
@@ -295,6 +303,12 @@ def _documents(settings: Settings, schema: APISchema, limits: DocumentLimits) ->
     )
 
 
+def _link_key(settings: Settings, machine: Machine) -> bytes:
+    if settings.link_key is None:
+        return machine.random_bytes(32)
+    return settings.link_key.get_secret_value().encode()
+
+
 def make_access(settings: Settings, machine: Machine | None = None) -> Access:
     """What decides whom to serve.
 
@@ -351,6 +365,7 @@ class Services:
         self._stack = AsyncExitStack()
         self._feeds: Feeds | None = None
         self._store: RethinkStore | None = None
+        self._logs: LogFeeds | None = None
 
     @property
     def feeds(self) -> Feeds:
@@ -364,6 +379,12 @@ class Services:
         assert self._store is not None, "the lifespan has begun"
         return self._store
 
+    @property
+    def logs(self) -> LogFeeds:
+        """The insert-only tables, while the application runs."""
+        assert self._logs is not None, "the lifespan has begun"
+        return self._logs
+
     async def __aenter__(self) -> None:
         charge_new_tasks(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
@@ -371,9 +392,11 @@ class Services:
             self._feeds = self._make_feeds(url)
             store = RethinkStore(url, timeouts=self._timeouts)
             self._store = await stack.enter_async_context(store)
+            self._logs = await self._make_logs(url, stack)
             await stack.enter_async_context(self._broadcaster)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
+            self._spawn(stack, tasks, self._logs.run(), "logs")
             self._spawn(stack, tasks, self._file_watch.run(), "file watch")
             if self._settings.demo:
                 self._spawn(stack, tasks, _run_demo(url, self._machine), "demo")
@@ -394,17 +417,37 @@ class Services:
         seconds = self._settings.database_timeout_s
         return Timeouts(connect_s=seconds, query_s=seconds)
 
+    @property
+    def _changefeeds(self) -> ChangefeedSettings:
+        settings = self._settings
+        return ChangefeedSettings(
+            timeouts=self._timeouts,
+            ready_timeout_s=settings.database_ready_timeout_s,
+            heartbeat_s=settings.database_heartbeat_s,
+            queue_size=settings.database_queue_size,
+        )
+
+    async def _make_logs(self, url: DatabaseURL, stack: AsyncExitStack) -> LogFeeds:
+        settings, machine = self._settings, self._machine
+        source = RethinkLogSource(url, self._changefeeds)
+        return LogFeeds(
+            Surroundings(
+                source=await stack.enter_async_context(source),
+                settings=LogSettings(
+                    bound_s=settings.response_lag_s,
+                    backoff_first_s=settings.reconnect_first_s,
+                    backoff_max_s=settings.reconnect_max_s,
+                ),
+                outages=OutageLog(),
+                clock=machine.monotonic_s,
+                epoch_s=machine.epoch_s,
+                rng=machine.rng,
+            )
+        )
+
     def _make_feeds(self, url: DatabaseURL) -> Feeds:
         settings = self._settings
-        source = RethinkSource(
-            url,
-            ChangefeedSettings(
-                timeouts=self._timeouts,
-                ready_timeout_s=settings.database_ready_timeout_s,
-                heartbeat_s=settings.database_heartbeat_s,
-                queue_size=settings.database_queue_size,
-            ),
-        )
+        source = RethinkSource(url, self._changefeeds)
         limits = FeedSettings(
             history_max_changes=settings.history_max_changes,
             history_max_bytes=settings.history_max_bytes,
