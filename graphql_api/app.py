@@ -55,15 +55,19 @@ from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.live import live_routes
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.log_feeds.partition import LogSettings, Surroundings
+from graphql_api.log_feeds.source import LogSource
 from graphql_api.machine import Machine
 from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
 from graphql_api.protocols.backend import Backend
+from graphql_api.protocols.bodies import PATH as BODY_PATH
+from graphql_api.protocols.bodies import ResponseBodies
 from graphql_api.protocols.cors import CrossOrigin, CrossOriginMiddleware
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.protocols.websocket_limits import Limits
+from graphql_api.rethink.body_reader import BodyReader
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
@@ -77,6 +81,7 @@ from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import LOGS, TABLES
+from graphql_api.tables.response import BODIES
 from graphql_api.watched_file import FileWatch, WatchedFile
 
 log = logging.getLogger(__name__)
@@ -95,6 +100,7 @@ class Application(Starlette):
         services: Services,
         http: GraphQLHTTP,
         websocket: GraphQLTransportWS,
+        bodies: ResponseBodies,
         probes: Probes,
         guard: Guard,
         cross_origin: CrossOrigin,
@@ -110,6 +116,7 @@ class Application(Starlette):
         routes: list[BaseRoute] = [
             Route("/graphql", http),
             WebSocketRoute("/graphql", websocket),
+            Route(BODY_PATH, bodies),
             Route(HEALTH, probes.health),
             Route(READINESS, probes.readiness),
             Route(METRICS, probes.metrics),
@@ -230,6 +237,9 @@ def create_app(
             followed=services.logs,
         )
 
+    rates = TokenBuckets(
+        settings.max_operations_per_s, settings.operation_burst, clock=machine.monotonic_s
+    )
     backend = Backend(
         runner=OperationRunner(schema, broadcaster),
         make_context=context,
@@ -245,9 +255,7 @@ def create_app(
             keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
         ),
         max_body_bytes=settings.max_body_bytes,
-        rates=TokenBuckets(
-            settings.max_operations_per_s, settings.operation_burst, clock=machine.monotonic_s
-        ),
+        rates=rates,
     )
     websocket = GraphQLTransportWS(
         backend,
@@ -276,6 +284,7 @@ def create_app(
         services=services,
         http=http,
         websocket=websocket,
+        bodies=ResponseBodies(lambda: services.bodies, links, access, rates),
         probes=Probes(
             lambda: services.feeds,
             broadcaster,
@@ -366,6 +375,7 @@ class Services:
         self._feeds: Feeds | None = None
         self._store: RethinkStore | None = None
         self._logs: LogFeeds | None = None
+        self._bodies: BodyReader | None = None
 
     @property
     def feeds(self) -> Feeds:
@@ -385,6 +395,12 @@ class Services:
         assert self._logs is not None, "the lifespan has begun"
         return self._logs
 
+    @property
+    def bodies(self) -> BodyReader:
+        """The stored bodies of responses, while the application runs."""
+        assert self._bodies is not None, "the lifespan has begun"
+        return self._bodies
+
     async def __aenter__(self) -> None:
         charge_new_tasks(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
@@ -392,7 +408,9 @@ class Services:
             self._feeds = self._make_feeds(url)
             store = RethinkStore(url, timeouts=self._timeouts)
             self._store = await stack.enter_async_context(store)
-            self._logs = await self._make_logs(url, stack)
+            source = RethinkLogSource(url, self._changefeeds)
+            self._logs = self._make_logs(await stack.enter_async_context(source))
+            self._bodies = BodyReader(source, BODIES)
             await stack.enter_async_context(self._broadcaster)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
@@ -427,12 +445,11 @@ class Services:
             queue_size=settings.database_queue_size,
         )
 
-    async def _make_logs(self, url: DatabaseURL, stack: AsyncExitStack) -> LogFeeds:
+    def _make_logs(self, source: LogSource) -> LogFeeds:
         settings, machine = self._settings, self._machine
-        source = RethinkLogSource(url, self._changefeeds)
         return LogFeeds(
             Surroundings(
-                source=await stack.enter_async_context(source),
+                source=source,
                 settings=LogSettings(
                     bound_s=settings.response_lag_s,
                     backoff_first_s=settings.reconnect_first_s,

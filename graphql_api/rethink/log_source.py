@@ -68,7 +68,7 @@ class RethinkLogSource:
         if not whole:
             rows = rows.pluck(log.key)
         while True:
-            found: list[Document] = await self._run(rows.limit(limit).coerce_to("array"))
+            found: list[Document] = await self.run(rows.limit(limit).coerce_to("array"))
             fitting = [pruned(row) for row in found if _has_sequence(log, row)]
             if len(found) < limit:
                 return Batch(fitting, upto, is_last=True)
@@ -81,33 +81,35 @@ class RethinkLogSource:
         """The highest sequence; see `LogSource.head`."""
         rows = self._between(log, partition, 0, MAX_SEQUENCE, right_bound="closed")
         term = rows.order_by(index=r.desc(log.index)).limit(1).pluck(log.key).coerce_to("array")
-        found = await self._run(term)
+        found = await self.run(term)
         return int(found[0][log.key]) if found else None
 
     async def rows(self, log: LogLayout, sequences: Collection[int]) -> Sequence[Document]:
         """The rows with these sequences; see `LogSource.rows`."""
         if not sequences:
             return []
-        found = await self._run(self._table(log.table).get_all(*sequences).coerce_to("array"))
+        found = await self.run(self.table(log.table).get_all(*sequences).coerce_to("array"))
         return [pruned(document) for document in found]
 
     async def owners(self, log: LogLayout, partitions: Collection[str]) -> Mapping[str, Document]:
         """The owners of some partitions; see `LogSource.owners`."""
         if not partitions:
             return {}
-        owners = self._table(log.owner).get_all(*partitions).pluck("id", *log.owner_fields)
-        found = await self._run(owners.coerce_to("array"))
+        owners = self.table(log.owner).get_all(*partitions).pluck("id", *log.owner_fields)
+        found = await self.run(owners.coerce_to("array"))
         return {document["id"]: pruned(document) for document in found}
 
-    def _table(self, name: str) -> Any:
+    def table(self, name: str) -> Any:
+        """The term for a table."""
         return r.db(self._url.database).table(name)
 
     def _between(self, log: LogLayout, partition: str, after: Any, upto: Any, **bounds: str) -> Any:
-        return self._table(log.table).between(
+        return self.table(log.table).between(
             [partition, after], [partition, upto], index=log.index, **bounds
         )
 
-    async def _run(self, term: Any) -> Any:
+    async def run(self, term: Any) -> Any:
+        """What a query answers with, documents as they are stored."""
         async with self._pool.connection() as connection:
             return await connection.run(term, **RAW)
 

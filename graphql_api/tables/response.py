@@ -25,7 +25,7 @@ from graphql_api.schema.document import Fields
 from graphql_api.schema.log_declaration import LogDeclaration
 from graphql_api.schema.sequence_number import SequenceNumber
 from graphql_api.schema.stored import key, stored
-from graphql_api.store import Document
+from graphql_api.store import BodyLayout, Document
 
 _FINISHED: Final = ("completed", "cancelled", "deleted")
 _WITH_URLS: Final = frozenset({"LOCATION", "CONTENT-LOCATION", "REFRESH"})
@@ -143,3 +143,15 @@ RESPONSES = LogDeclaration(
     owner="job",
     owner_of=job_as_owner,
 )
+
+BODIES = BodyLayout(
+    table="response",
+    partition="job_id",
+    owner="job",
+    body_key="body_id",
+    type="content_type",
+    body_table="response_body",
+    content="body",
+    is_compressed="is_compressed",
+)
+"""A body is shared by responses with equal ones, and its row is written behind theirs."""

@@ -53,12 +53,29 @@ class Crawler:
 
     async def body(self, content: bytes, *, is_compressed: bool) -> Any:
         """Write a body; returns the key by which a response names it."""
-        r = self._writer.r
-        key = r.binary(blake2b(content, digest_size=16).digest())
         stored = gzip.compress(content) if is_compressed else content
+        return await self.stored(stored, is_compressed=is_compressed)
+
+    async def stored(self, stored: bytes, *, is_compressed: bool) -> Any:
+        """Write a body as it is stored; returns its key."""
+        r = self._writer.r
+        key = await self.missing_body(stored)
         document = {"id": key, "body": r.binary(stored), "is_compressed": is_compressed}
         await self._writer.insert("response_body", document)
         return key
+
+    async def missing_body(self, content: bytes = b"") -> Any:
+        """The key of a body that is not stored."""
+        return self._writer.r.binary(blake2b(content, digest_size=16).digest())
+
+    async def mark_as_compressed(self, key: Any) -> None:
+        """Say of a body that it is gzip."""
+        row = self._writer.table("response_body").get(key)
+        await self._writer.run(row.update({"is_compressed": True}))
+
+    async def delete_job(self) -> None:
+        """Delete the job, and leave its responses."""
+        await self._writer.run(self._writer.table("job").get(self.job).delete())
 
     async def delete(self) -> None:
         """Delete the job as Starbelly does: its responses first."""

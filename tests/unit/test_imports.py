@@ -35,6 +35,9 @@ MAY_IMPORT = {
         "limits",
         "schema",
         "server",
+        "store",
+        "turns",
+        "scopes",
     },
     "server": {
         *("errors", "execution", "garbage", "headers", "limits", "masking"),
