@@ -54,8 +54,8 @@ from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.live import live_routes
 from graphql_api.log_feeds.log_feeds import LogFeeds
-from graphql_api.log_feeds.partition import LogSettings, Surroundings
 from graphql_api.log_feeds.source import LogSource
+from graphql_api.log_feeds.surroundings import LogSettings, Surroundings
 from graphql_api.machine import Machine
 from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes

@@ -78,7 +78,7 @@ def partition_digest(log: str, partition: str) -> bytes:
 
 
 def encode(cursor: Cursor) -> str:
-    """The string for a cursor: URL-safe, 78 characters, with a checksum."""
+    """The string for a cursor: URL-safe, 75 characters, with a checksum."""
     line, rows, mark = cursor.place
     body = _LAYOUT.pack(_VERSION, cursor.partition, cursor.kinds, line, rows, *mark, cursor.after)
     return base64.urlsafe_b64encode(_checksum(body) + body).rstrip(b"=").decode("ascii")

@@ -76,17 +76,17 @@ class Follower:
 
     def next(self) -> int | None:
         """The sequence of the row that comes next; None, if it waits."""
-        if not self.is_reading:
-            for number, sequence in self._window.entries(self._next):
-                if sequence > self.line and sequence not in self._had:
-                    self._next = number
-                    return sequence
-                self._next = number + 1
-            return None
-        while self._page:
+        while self.is_reading:
+            if not self._page:
+                return None
             if self._page[0] not in self._had:
                 return self._page[0]
-            self.pass_row()
+            self.pass_row()  # the last one of a page may lead back to the window
+        for number, sequence in self._window.entries(self._next):
+            if sequence > self.line and sequence not in self._had:
+                self._next = number
+                return sequence
+            self._next = number + 1
         return None
 
     def pass_row(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, Final
 
 from graphql_api.errors import BadCursorError, DatabaseError, NotFoundError
@@ -13,10 +13,11 @@ from graphql_api.feeds.table import is_text
 from graphql_api.log_feeds import cursor as cursors
 from graphql_api.log_feeds.cursor import START, Cursor, Place, partition_digest
 from graphql_api.log_feeds.log import Log
-from graphql_api.log_feeds.partition import LogSettings, Partition, Surroundings
+from graphql_api.log_feeds.partition import Partition
 from graphql_api.log_feeds.rows import RowCache
 from graphql_api.log_feeds.source import LogSource
 from graphql_api.log_feeds.subscription import LogSubscription
+from graphql_api.log_feeds.surroundings import LogSettings, Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class LogFeeds:
         self._running: dict[Partition[Any], asyncio.Task[None]] = {}
         self._rows: dict[str, RowCache[Any]] = {}
         self._tasks: asyncio.TaskGroup | None = None
+        self._context: Context | None = None
         self._has_new = asyncio.Event()
 
     @property
@@ -111,6 +113,7 @@ class LogFeeds:
 
     async def run(self) -> None:
         """Follow what is asked for until cancelled."""
+        self._context = copy_context()
         async with asyncio.TaskGroup() as self._tasks:
             for partition in self._partitions.values():
                 self._start(partition)
@@ -129,8 +132,9 @@ class LogFeeds:
         if self._tasks is None or partition in self._running:
             return
         # Not in the context of the client that asks first, or all would be charged to it.
+        assert self._context is not None
         self._running[partition] = self._tasks.create_task(
-            _run(partition), name=f"follow {partition.log.name}", context=Context()
+            _run(partition), name=f"follow {partition.log.name}", context=self._context.copy()
         )
 
     async def _read_owners(self) -> None:

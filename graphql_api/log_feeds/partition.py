@@ -14,20 +14,19 @@ floor on; what was seen before is known, and is not given out again.
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+from typing import Final, Generic, TypeVar
 
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.backoff import Backoff
-from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.evidence import Evidence
 from graphql_api.log_feeds.follower import Follower, Page
 from graphql_api.log_feeds.log import Log, Owner
 from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
-from graphql_api.log_feeds.source import MAX_SEQUENCE, LogSource
+from graphql_api.log_feeds.source import MAX_SEQUENCE
+from graphql_api.log_feeds.surroundings import Surroundings
 from graphql_api.log_feeds.window import Window
 from graphql_api.store import Document
 
@@ -42,56 +41,6 @@ _TICKS: Final = 30
 _MAX_TICK_S: Final = 1.0
 _RETRY_S: Final = 0.5
 """How long to wait after a read that has failed."""
-_MAX_READS: Final = 8
-"""How many pages and rows are read at once for all partitions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSettings:
-    """How logs are followed.
-
-    Attributes:
-        bound_s: How long after a row one with a lower sequence may become visible.
-        owner_interval_s: How often the owners of followed partitions are read.
-        backoff_first_s: How long to wait after the first failed try, about.
-        backoff_max_s: How long to wait at most.
-        max_row_bytes: How much the rows of one log may take in memory.
-    """
-
-    bound_s: float = 60.0
-    owner_interval_s: float = 0.5
-    backoff_first_s: float = 0.1
-    backoff_max_s: float = 10.0
-    max_row_bytes: int = 32 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all partitions of a server share.
-
-    Attributes:
-        source: Where they are read.
-        settings: How they are followed.
-        outages: Tells the operator of lost changefeeds.
-        clock: Tells the time in seconds, and never leaps.
-        epoch_s: Tells the time of day, in seconds since 1970.
-        rng: For the jitter of waits.
-        reads: Limits how many pages and rows are read at once.
-    """
-
-    source: LogSource
-    settings: LogSettings
-    outages: OutageLog
-    clock: Callable[[], float]
-    epoch_s: Callable[[], float]
-    rng: random.Random
-    reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_READS))
-
-    def trusted(self, place: Place) -> int:
-        """Up to where all rows are settled, by what a follower says of itself."""
-        sequence, seen_ms = place.mark
-        is_old = self.epoch_s() >= seen_ms / 1000 + self.settings.bound_s
-        return min(sequence, MAX_SEQUENCE) if is_old else NOTHING
 
 
 class Partition(Generic[RowT]):
@@ -128,9 +77,11 @@ class Partition(Generic[RowT]):
         self._evidence = Evidence(surroundings.settings.bound_s)
         self._unfilled: list[list[int]] = []
         self._changed = asyncio.Event()
-        self._is_filled = False
+        self._filled = asyncio.Event()
         self._verified = floor
-        self._finished_at_s: float | None = None
+        self._finished = asyncio.Event()
+        self._finished_at_s = 0.0
+        self._is_checked = False
         self._is_read_to_end = False
         self._tasks: asyncio.TaskGroup | None = None
         self._reads: set[Hashable] = set()
@@ -151,7 +102,7 @@ class Partition(Generic[RowT]):
         if place.line < window.floor and final < window.floor:
             floor = max(place.line, final)
             self._unfilled.insert(0, [floor, window.floor])
-            self._is_filled = False
+            self._filled.clear()
             window.lower(floor)
             self._verified = floor
         follower = Follower(window, place, trusted=trusted)
@@ -165,15 +116,15 @@ class Partition(Generic[RowT]):
 
     def ask_for_more(self) -> None:
         """A follower has come to the end of the window."""
-        if not self._is_filled:
+        if not self._filled.is_set():
             self._changed.set()
 
     def is_complete_for(self, follower: Follower) -> bool:
         """Whether there is nothing more to come for a follower for which there is nothing now."""
         owner = self.owner
-        if owner is None or not owner.is_finished or follower.is_reading or not self._is_filled:
+        if owner is None or follower.is_reading or not self._filled.is_set():
             return False
-        return self._is_read_to_end or follower.total == owner.rows
+        return self._is_read_to_end or (self._is_checked and follower.total == owner.rows)
 
     def place_of(self, follower: Follower, given: Place) -> Place:
         """What a follower has for good.
@@ -192,11 +143,11 @@ class Partition(Generic[RowT]):
 
     def read_page(self, after: int, upto: int) -> None:
         """Read a page of settled rows for the followers that want it."""
-        self._read(("page", after, upto), self._read_page(after, upto))
+        self._read(("page", after, upto), partial(self._read_page, after, upto))
 
     def read_rows(self, sequences: list[int]) -> None:
         """Read rows that are not in memory any more."""
-        self._read(("rows", sequences[0]), self._read_rows(sequences))
+        self._read(("rows", sequences[0]), partial(self._read_rows, sequences))
 
     # What the owner of all partitions uses.
 
@@ -204,8 +155,9 @@ class Partition(Generic[RowT]):
         """Take what the owner says; None, if there is none."""
         if owner is None:
             self.is_gone = True
-        elif owner.is_finished and self._finished_at_s is None:
+        elif owner.is_finished and not self._finished.is_set():
             self._finished_at_s = self._around.clock()
+            self._finished.set()
         if owner is None or owner != self.owner:
             self.owner = owner or self.owner
             self._wake()
@@ -239,11 +191,10 @@ class Partition(Generic[RowT]):
             self._around.outages.found(name)
             self._see(NOTHING if head is None else head)
             self._unfilled = [[self.window.floor, MAX_SEQUENCE]]
-            self._is_filled = False
             try:
                 async with asyncio.TaskGroup() as self._tasks:
-                    self._tasks.create_task(self._fill(), name=f"fill {name}")
-                    self._tasks.create_task(self._settle(), name=f"settle {name}")
+                    for work in (self._fill(), self._settle(), self._read_to_end()):
+                        self._tasks.create_task(work, name=f"follow {name}")
                     self._changed.set()
                     self._wake()
                     async for document in inserts:
@@ -251,7 +202,8 @@ class Partition(Generic[RowT]):
                         self._wake()
             finally:
                 self._tasks = None
-                self._is_filled = False
+                self._filled.clear()
+                self._is_checked = False
                 self._reads.clear()
                 self._evidence.forget()
 
@@ -273,8 +225,8 @@ class Partition(Generic[RowT]):
     async def _fill(self) -> None:
         """Read what was there before, whenever a follower has come to the end of the window."""
         while True:
-            if not (self._unfilled or self._is_filled):
-                self._is_filled = True
+            if not (self._unfilled or self._filled.is_set()):
+                self._filled.set()
                 self._wake()
             await self._changed.wait()
             self._changed.clear()
@@ -298,17 +250,16 @@ class Partition(Generic[RowT]):
             self._wake()
 
     async def _settle(self) -> None:
-        """Put the floor of the window higher as time passes, and read what the owner has left."""
+        """Put the floor of the window higher as time passes."""
         around = self._around
         tick_s = min(_MAX_TICK_S, around.settings.bound_s / _TICKS)
         while True:
             await asyncio.sleep(tick_s)
             self._see(self.window.head)
-            now_s = around.clock()
             # One tick after it was verified: followers that keep up have had what was found.
             if self._verified > self.window.floor:
                 self._put_floor(self._verified, is_whole=True)
-            final = self._evidence.settle(now_s)
+            final = self._evidence.settle(around.clock())
             if final > self.window.floor:
                 if any(after < final for after, _ in self._unfilled):
                     self._skip_fill(final)
@@ -317,15 +268,22 @@ class Partition(Generic[RowT]):
                     await self._verify(final)
                 self._verified = final
             self._evidence.drop(self.window.floor)
-            finished_at_s = self._finished_at_s
-            if (
-                finished_at_s is not None
-                and now_s >= finished_at_s + around.settings.bound_s
-                and not self._is_read_to_end
-            ):
-                await self._verify(MAX_SEQUENCE)
-                self._is_read_to_end = True
-                self._wake()
+
+    async def _read_to_end(self) -> None:
+        """Read the index again when the owner is finished, and once more after the bound.
+
+        The first time is for rows that are visible, and that the changefeed has not told of yet.
+        """
+        around = self._around
+        await self._finished.wait()
+        await self._filled.wait()
+        await self._verify(MAX_SEQUENCE)
+        self._is_checked = True
+        self._wake()
+        await asyncio.sleep(self._finished_at_s + around.settings.bound_s - around.clock())
+        await self._verify(MAX_SEQUENCE)
+        self._is_read_to_end = True
+        self._wake()
 
     async def _verify(self, upto: int) -> None:
         """Read the index again, for the sequences that the window may lack."""
@@ -354,22 +312,25 @@ class Partition(Generic[RowT]):
 
     # For followers that are behind.
 
-    def _read(self, what: Hashable, work: Coroutine[Any, Any, None]) -> None:
+    def _read(self, what: Hashable, work: Callable[[], Awaitable[None]]) -> None:
         """Read something once for all who want it; followers ask again if that fails."""
         if self._tasks is None or what in self._reads:
-            work.close()
             return
-        self._reads.add(what)
-        self._tasks.create_task(self._reading(what, work), name=f"read {what}")
+        reading = self._reading(what, work)
+        try:
+            self._tasks.create_task(reading, name=f"read {what}")
+        except RuntimeError:  # the group is about to end, because something has failed
+            reading.close()
+        else:
+            self._reads.add(what)
 
-    async def _reading(self, what: Hashable, work: Coroutine[Any, Any, None]) -> None:
+    async def _reading(self, what: Hashable, work: Callable[[], Awaitable[None]]) -> None:
         try:
             async with self._around.reads:
-                await work
+                await work()
         except DatabaseError:
             await asyncio.sleep(_RETRY_S)
         finally:
-            work.close()
             self._reads.discard(what)
             self._wake()
 
