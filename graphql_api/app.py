@@ -30,6 +30,7 @@ from graphql_api import demo, sample
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
 from graphql_api.auth.principal import Principal, Verifier
+from graphql_api.auth.signed_links import SignedLinks
 from graphql_api.auth.tokens import Tokens
 from graphql_api.documents.checked_documents import CheckedDocuments, check_document, default_rules
 from graphql_api.documents.document_limits import DocumentLimits
@@ -54,18 +55,25 @@ from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
 from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.live import live_routes
+from graphql_api.log_feeds.log_feeds import LogFeeds
+from graphql_api.log_feeds.source import LogSource
+from graphql_api.log_feeds.surroundings import LogSettings, Surroundings
 from graphql_api.machine import Machine
 from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
 from graphql_api.protocols.backend import Backend
+from graphql_api.protocols.bodies import PATH as BODY_PATH
+from graphql_api.protocols.bodies import ResponseBodies
 from graphql_api.protocols.cors import CrossOrigin, CrossOriginMiddleware
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.protocols.websocket_limits import WebSocketLimits
+from graphql_api.rethink.body_reader import BodyReader
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
+from graphql_api.rethink.log_source import RethinkLogSource
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.rethink.writer import RethinkWriter
@@ -74,8 +82,9 @@ from graphql_api.schema.page_table import page_table
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
-from graphql_api.tables import TABLES
+from graphql_api.tables import LOGS, TABLES
 from graphql_api.tables.policy_standards import standard_policies
+from graphql_api.tables.response import BODIES
 from graphql_api.tables.starbelly import all_tables
 from graphql_api.watched_file import FileWatch, WatchedFile
 
@@ -95,6 +104,7 @@ class Application(Starlette):
         services: Services,
         http: GraphQLHTTP,
         websocket: GraphQLTransportWS,
+        bodies: ResponseBodies,
         probes: Probes,
         guard: OriginCheck,
         cross_origin: CrossOrigin,
@@ -110,6 +120,7 @@ class Application(Starlette):
         routes: list[BaseRoute] = [
             Route("/graphql", http),
             WebSocketRoute("/graphql", websocket),
+            Route(BODY_PATH, bodies),
             Route(HEALTH, probes.health),
             Route(READINESS, probes.readiness),
             Route(METRICS, probes.metrics),
@@ -183,6 +194,7 @@ def create_app(
     )
     schema = build_schema(
         TABLES,
+        logs=LOGS,
         extensions=[
             lambda: CheckedDocuments(documents, limits, introspection=settings.introspection)
         ],
@@ -191,6 +203,7 @@ def create_app(
     )
     documents = _documents(settings, schema, limits)
     authenticator = make_authenticator(settings, machine)
+    links = SignedLinks(_link_key(settings, machine), authenticator, machine.epoch_s)
     broadcaster = Broadcaster(clock=machine.monotonic_s)
     guard = OriginCheck.of(
         bound_hosts=settings.host,
@@ -225,8 +238,13 @@ def create_app(
             scopes=principal.scopes,
             max_page_rows=settings.max_page_rows,
             now=machine.now,
+            links=links.of(principal),
+            followed=services.logs,
         )
 
+    rates = TokenBuckets(
+        settings.max_operations_per_s, settings.operation_burst, clock=machine.monotonic_s
+    )
     backend = Backend(
         runner=OperationRunner(schema, broadcaster),
         make_context=context,
@@ -242,9 +260,7 @@ def create_app(
             keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
         ),
         max_body_bytes=settings.max_body_bytes,
-        rates=TokenBuckets(
-            settings.max_operations_per_s, settings.operation_burst, clock=machine.monotonic_s
-        ),
+        rates=rates,
     )
     websocket = GraphQLTransportWS(
         backend,
@@ -274,6 +290,7 @@ def create_app(
         services=services,
         http=http,
         websocket=websocket,
+        bodies=ResponseBodies(lambda: services.bodies, links, authenticator, rates),
         probes=Probes(
             lambda: services.feeds,
             broadcaster,
@@ -299,6 +316,12 @@ def _documents(settings: Settings, schema: APISchema, limits: DocumentLimits) ->
         persisted=PersistedDocuments(manifest, only=settings.only_persisted_documents),
         check=lambda document: check_document(document, core, limits, rules),
     )
+
+
+def _link_key(settings: Settings, machine: Machine) -> bytes:
+    if settings.link_key is None:
+        return machine.random_bytes(32)
+    return settings.link_key.get_secret_value().encode()
 
 
 def make_authenticator(settings: Settings, machine: Machine | None = None) -> Authenticator:
@@ -359,6 +382,8 @@ class Services:
         self._stack = AsyncExitStack()
         self._feeds: Feeds | None = None
         self._store: RethinkStore | None = None
+        self._logs: LogFeeds | None = None
+        self._bodies: BodyReader | None = None
 
     @property
     def feeds(self) -> Feeds:
@@ -372,6 +397,18 @@ class Services:
         assert self._store is not None, "the lifespan has begun"
         return self._store
 
+    @property
+    def logs(self) -> LogFeeds:
+        """The insert-only tables, while the application runs."""
+        assert self._logs is not None, "the lifespan has begun"
+        return self._logs
+
+    @property
+    def bodies(self) -> BodyReader:
+        """The stored bodies of responses, while the application runs."""
+        assert self._bodies is not None, "the lifespan has begun"
+        return self._bodies
+
     async def __aenter__(self) -> None:
         charge_new_tasks(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
@@ -379,10 +416,14 @@ class Services:
             self._feeds = self._make_feeds(url)
             store = RethinkStore(url, timeouts=self._timeouts)
             self._store = await stack.enter_async_context(store)
+            source = RethinkLogSource(url, self._changefeeds)
+            self._logs = self._make_logs(await stack.enter_async_context(source))
+            self._bodies = BodyReader(source, BODIES)
             await stack.enter_async_context(self._broadcaster)
             await stack.enter_async_context(self._websocket)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
+            self._spawn(stack, tasks, self._logs.run(), "logs")
             self._spawn(stack, tasks, self._file_watch.run(), "file watch")
             if self._settings.demo:
                 self._spawn(stack, tasks, _run_demo(url, self._machine), "demo")
@@ -403,17 +444,36 @@ class Services:
         seconds = self._settings.database_timeout_s
         return Timeouts(connect_s=seconds, query_s=seconds)
 
+    @property
+    def _changefeeds(self) -> ChangefeedSettings:
+        settings = self._settings
+        return ChangefeedSettings(
+            timeouts=self._timeouts,
+            ready_timeout_s=settings.database_ready_timeout_s,
+            heartbeat_s=settings.database_heartbeat_s,
+            queue_size=settings.database_queue_size,
+        )
+
+    def _make_logs(self, source: LogSource) -> LogFeeds:
+        settings, machine = self._settings, self._machine
+        return LogFeeds(
+            Surroundings(
+                source=source,
+                settings=LogSettings(
+                    bound_s=settings.response_lag_s,
+                    backoff_first_s=settings.reconnect_first_s,
+                    backoff_max_s=settings.reconnect_max_s,
+                ),
+                outages=OutageLog(),
+                clock=machine.monotonic_s,
+                epoch_s=machine.epoch_s,
+                rng=machine.rng,
+            )
+        )
+
     def _make_feeds(self, url: DatabaseURL) -> Feeds:
         settings = self._settings
-        source = RethinkSource(
-            url,
-            ChangefeedSettings(
-                timeouts=self._timeouts,
-                ready_timeout_s=settings.database_ready_timeout_s,
-                heartbeat_s=settings.database_heartbeat_s,
-                queue_size=settings.database_queue_size,
-            ),
-        )
+        source = RethinkSource(url, self._changefeeds)
         limits = FeedSettings(
             history_max_changes=settings.history_max_changes,
             history_max_bytes=settings.history_max_bytes,

@@ -212,10 +212,10 @@ def _schema(flags: Flags) -> int:
     from graphql_api.errors import ConfigurationError
     from graphql_api.files import UnreadableFileError, read_file
     from graphql_api.schema import export
-    from graphql_api.tables import TABLES
+    from graphql_api.tables import LOGS, TABLES
 
     file = Path(_SCHEMA_FILE)
-    text = export(TABLES)
+    text = export(TABLES, LOGS)
     if "check" not in flags:
         sys.stdout.write(text)
         return OK

@@ -270,6 +270,20 @@ class Settings(DataSettings):
         description="how long to wait between two comparisons of each feed with its table, in "
         "seconds; 0 for never",
     )
+    response_lag_s: float = Field(
+        60.0,
+        gt=0,
+        description="how long after a response of a job one with a lower sequence may become "
+        "visible, in seconds; see docs/results.md",
+    )
+    link_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="secret of 32 characters or more with which the links of `bodyUrl` are signed; "
+        "servers that share it accept each other's links; if absent, a random one that ends with "
+        "the process",
+        json_schema_extra={"metavar": "SECRET"},
+    )
     reconnect_first_s: float = Field(
         0.1, ge=0, description="how long to wait before the first try to reconnect, in seconds"
     )

@@ -35,6 +35,8 @@ def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[
         lines += embedded_lines(settings, database, password=True)
     else:
         lines.append(f"the database is {database}")
+    if settings.link_key is None:
+        lines.append("links to bodies are valid on this process only (no --link-key)")
     return [*lines, *admission_lines(settings)]
 
 

@@ -43,6 +43,58 @@ class Written:
     new: Document | None
 
 
+@dataclass(frozen=True, slots=True)
+class BodyLayout:
+    """How the bodies of an insert-only table's rows are stored.
+
+    Attributes:
+        table: The table of the rows, by sequence.
+        partition: The field of a row that names its owner.
+        owner: The table of owners.
+        body_key: The field of a row that holds the key of its body, a BINARY.
+        type: The field of a row that holds the body's media type.
+        body_table: The table of bodies.
+        content: The field of a body that holds the content, a BINARY.
+        is_compressed: The field of a body that says whether the content is gzip.
+    """
+
+    table: str
+    partition: str
+    owner: str
+    body_key: str
+    type: str
+    body_table: str
+    content: str
+    is_compressed: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """A body, without its content.
+
+    Attributes:
+        key: Its key.
+        size: How many bytes its content has as it is stored.
+        is_compressed: Whether that is gzip.
+        content_type: Its media type, as a stranger's server has sent it.
+    """
+
+    key: bytes
+    size: int
+    is_compressed: bool
+    content_type: str | None
+
+
+class Bodies(Protocol):
+    """The bodies of an insert-only table's rows. Each method raises DatabaseError."""
+
+    async def find(self, sequence: int) -> StoredBody | None:
+        """The body of a row, without its content; None if there is no such row, owner or body."""
+
+    async def content(self, body: StoredBody) -> bytes | None:
+        """The content of a body as it is stored; None if it is not there any more."""
+
+
 class Store(Protocol):
     """The documents of a database."""
 

@@ -18,7 +18,13 @@ from typing import Protocol, TypeAlias
 from starlette.types import Scope as ASGIScope
 
 from graphql_api.auth.credentials import bearer_token
-from graphql_api.auth.principal import ANYBODY, InvalidTokenError, Principal, Verifier
+from graphql_api.auth.principal import (
+    ANYBODY,
+    InvalidTokenError,
+    Principal,
+    Verifier,
+    grant_digest,
+)
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.files import SpareDescriptor
@@ -114,6 +120,12 @@ class Authenticator:
         if self._is_withdrawn(session):  # since its token was looked at
             session.end(_REVOKED)
         return session
+
+    def has_grant(self, digest: str) -> bool:
+        """Whether credentials may rest on the grant of which this is the digest."""
+        if not self._verifiers:
+            return digest == grant_digest(ANYBODY.grant)
+        return any(grant_digest(grant) == digest for grant in self._grants)
 
     def refresh(self, spare: SpareDescriptor | None = None) -> None:
         """Read the files that have changed, and end the connections whose grant is withdrawn.

@@ -67,6 +67,11 @@ class Key:
     fingerprint: str
     material: PublicKey | bytes = field(repr=False, compare=False)
 
+    @property
+    def identity(self) -> str:
+        """As in `Grant`."""
+        return " ".join((self.kid or "", *self.algorithms, self.fingerprint))
+
     @classmethod
     def of(
         cls, material: object, *, allowed: frozenset[str] = ALGORITHMS, kid: str | None = None

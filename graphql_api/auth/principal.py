@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Protocol
+from hashlib import blake2b
+from typing import Protocol, runtime_checkable
 
 from graphql_api.errors import GraphQLAPIError
 from graphql_api.scopes import ALL_SCOPES, Scope
@@ -29,6 +30,21 @@ class Principal:
 
 ANYBODY = Principal("anybody", ALL_SCOPES)
 """Whoever comes to a server without access control."""
+
+
+@runtime_checkable
+class Grant(Protocol):
+    """What credentials rest on, where links are given out that outlive the connection."""
+
+    @property
+    def identity(self) -> str:
+        """Its text: the same on every server that has it, and another one when it is changed."""
+
+
+def grant_digest(grant: Hashable) -> str:
+    """What stands for a grant in a link; it tells nothing of the grant."""
+    identity = grant.identity if isinstance(grant, Grant) else repr(grant)
+    return blake2b(identity.encode(), digest_size=12, person=b"grant").hexdigest()
 
 
 class InvalidTokenError(GraphQLAPIError):

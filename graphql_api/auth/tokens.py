@@ -71,6 +71,11 @@ class ApiToken(BaseModel):
     def _in_order(self, scopes: frozenset[Scope]) -> list[str]:
         return [scope.value for scope in Scope if scope in scopes]
 
+    @property
+    def identity(self) -> str:
+        """As in `Grant`."""
+        return self.model_dump_json()
+
     def is_expired(self, now_s: float) -> bool:
         """Whether it is not valid any more, `now_s` seconds after 1970 began."""
         return self.expires is not None and self.expires.timestamp() <= now_s

@@ -30,6 +30,7 @@ from graphql import (
 
 from graphql_api.documents.persisted import PersistedDocuments
 from graphql_api.limits.cpu_budget import ClientBudget
+from graphql_api.schema.links import LINK_FIELDS
 
 RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
 """The arguments of a subscription that decide where its events begin, and nothing else."""
@@ -53,6 +54,11 @@ class Document:
         self.node = node
         self.checked_by: tuple[type[ASTValidationRule], ...] = ()
         self.errors: list[GraphQLError] = []
+
+    @cached_property
+    def has_links(self) -> bool:
+        """Whether it may ask for links, which are for one client."""
+        return any(name in self.text for name in LINK_FIELDS)
 
     @cached_property
     def resumption_variables(self) -> frozenset[str]:

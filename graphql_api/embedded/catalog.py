@@ -179,6 +179,8 @@ class Catalog:
                 documents.pop(write.key, None)
             else:
                 documents[write.key] = write.new
+            for order in write.table.orders.values():
+                order.on_change(write.key, write.old, write.new)
             for changefeed in write.table.changefeeds:
                 changefeed.on_change(write.key, write.old, write.new)
             touched[write.table] = None
@@ -349,6 +351,7 @@ class Catalog:
         sql = "DELETE FROM secondary_index WHERE table_ = ? AND name = ?"
         self._write(Commit(statements=[(sql, (table.id, name))]))
         del table.indexes[name]
+        table.orders.pop(name, None)
 
 
 def _insert_database(database: Database) -> tuple[str, tuple[object, ...]]:

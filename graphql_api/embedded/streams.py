@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from graphql_api.embedded.datum import Datum, Document, type_name, typed_error
 from graphql_api.embedded.errors import op_failed_error, resource_error
 from graphql_api.embedded.following import Following, Sorting
+from graphql_api.embedded.index_order import IndexOrder
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.table import Database, Table
@@ -132,6 +133,8 @@ def table_stream(table_slice: TableSlice, transaction: Transaction) -> Stream:
         descending = table_slice.sorting is Sorting.DESCENDING
 
         def sorted_rows() -> Iterator[Datum]:
+            if not transaction.has_written(table):
+                return ordered_rows(table_slice, transaction, descending=descending)
             pairs = [
                 (sort_key(key), primary_key(document[table.primary_key]), document)
                 for document in transaction.rows(table)
@@ -159,17 +162,38 @@ def table_stream(table_slice: TableSlice, transaction: Transaction) -> Stream:
     def covers(document: Document) -> int:
         return sum(map(bounds.contains, keys(document)))
 
-    return covered_stream(table, covers, transaction)
-
-
-def covered_stream(
-    table: Table, covers: Callable[[Document], int], transaction: Transaction
-) -> Stream:
-    """Return the documents of a table, each as often as `covers` says."""
-
     def rows() -> Iterator[Datum]:
-        for document in transaction.rows(table):
-            for _ in range(covers(document)):
-                yield document
+        if not transaction.has_written(table):
+            return ordered_rows(table_slice, transaction, descending=False)
+        return covered_rows(table, covers, transaction)
 
     return Stream(rows, following=Following(table, covers))
+
+
+def ordered_rows(
+    table_slice: TableSlice, transaction: Transaction, *, descending: bool
+) -> Iterator[Datum]:
+    """Yield the committed documents of a slice in the order of its index."""
+    table, bounds = table_slice.table, table_slice.bounds
+    transaction.access.require_read(table)
+    name = table_slice.index or table.primary_key
+    order = table.orders.get(name)
+    if order is None:
+        order = IndexOrder(table.documents, index_keys(table, name))
+        table.orders[name] = order
+    return order.rows(
+        sort_key(bounds.left),
+        sort_key(bounds.right),
+        left_open=bounds.left_open,
+        right_open=bounds.right_open,
+        descending=descending,
+    )
+
+
+def covered_rows(
+    table: Table, covers: Callable[[Document], int], transaction: Transaction
+) -> Iterator[Datum]:
+    """Yield the documents of a table, each as often as `covers` says."""
+    for document in transaction.rows(table):
+        for _ in range(covers(document)):
+            yield document

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphql_api.embedded.datum import Datum, Document
+    from graphql_api.embedded.index_order import IndexOrder
 
 
 class Follower(Protocol):
@@ -29,7 +30,7 @@ class Follower(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A secondary index. It is not stored: a lookup reads the whole table, which is small.
+    """A secondary index. It is not stored: `IndexOrder` sorts the table when it is first asked.
 
     Attributes:
         name: Its name.
@@ -56,6 +57,7 @@ class Table:
         documents: The committed documents, by the text of their primary key (`primary_key()`).
         indexes: Its secondary indexes, by name.
         changefeeds: Those told of every commit, in the order in which they were opened.
+        orders: The orders by which it has been read, by the name of the index.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Table:
     documents: dict[str, Document] = field(default_factory=dict)
     indexes: dict[str, Index] = field(default_factory=dict)
     changefeeds: dict[Follower, None] = field(default_factory=dict)
+    orders: dict[str, IndexOrder] = field(default_factory=dict)
 
     @property
     def display_name(self) -> str:

@@ -81,6 +81,10 @@ class Transaction:
         merged = {**table.documents, **pending}
         return [document for document in merged.values() if document is not None]
 
+    def has_written(self, table: Table) -> bool:
+        """Return whether this query sees other documents of a table than were committed."""
+        return bool(self._pending.get(table))
+
     def put(self, table: Table, key: str, new: Document | None, body: bytes | None) -> None:
         """Write a document, or delete it.
 

@@ -59,6 +59,7 @@ def group_key(execution: SubscriptionExecution) -> GroupKey:
         result_json.to_json(variables, sort_keys=True),
         result_json.to_json(request.extensions or {}, sort_keys=True),
         execution.context.scopes,
+        execution.context.links.identity if document.has_links else None,
     )
 
 
@@ -265,10 +266,12 @@ class Member:
             asyncio.get_running_loop().call_later(wait_s, self._go_on)
             return
         payloads: list[bytes] = []
-        failure = None
+        failure, has_ended = None, False
         began_s = 0.0 if budget is None else budget.clock()
         try:
             self._pull(group, payloads)
+        except StopAsyncIteration:
+            has_ended = True
         except Exception as error:  # noqa: BLE001 - `failed` logs it
             failure = group.failed(error)
         if budget is not None:
@@ -282,6 +285,9 @@ class Member:
         if failure is not None:
             self.leave()
             responder.fail(failure.errors)
+        elif has_ended:
+            self.leave()
+            responder.complete()
 
     def _pull(self, group: Group, payloads: list[bytes]) -> None:
         identify, around = self._responder.framing.identify, self._around

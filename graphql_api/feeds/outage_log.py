@@ -28,6 +28,10 @@ class OutageLog:
             log.warning("%s; trying again until it works", error)
         self._said.setdefault(table, set()).add(reason)
 
+    def found(self, what: str) -> None:
+        """What was lost is there again, or not wanted any more; nothing is said of it."""
+        self._said.pop(what, None)
+
     def ready(self, table: str, documents: int) -> None:
         """A feed is in step with its table."""
         self._said.pop(table, None)

@@ -23,7 +23,11 @@ class EventSource(ABC, Generic[EventT_co]):
 
     @abstractmethod
     def pull(self) -> Event[Any] | None:
-        """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
+        """The next event if there is one; otherwise None, and `on_wake` is called once there is.
+
+        Raises:
+            StopAsyncIteration: There are no more events.
+        """
 
     @abstractmethod
     def on_wake(self, callback: Callable[[], None] | None) -> None:

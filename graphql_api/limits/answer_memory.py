@@ -22,6 +22,10 @@ from dataclasses import dataclass
 LARGE_BYTES = 65_536
 """How long an answer may be that is written at once; a longer one is sent in parts of this size."""
 
+ANSWERS = "graphql_api.answers"
+"""The key in a scope's `extensions`; the value is `{"answers": Answers, "cut_off": …}`. It is for a
+large answer that is made while it is sent; `cut_off` ends the connection."""
+
 _MEGABYTE = 1024 * 1024
 
 

@@ -99,12 +99,30 @@ class RethinkSource:
             squash=part.pace_s or False,
             changefeed_queue_size=self._settings.queue_size,
         )
-        options = {**RAW, "max_batch_rows": self._settings.max_batch_rows}
-        async with (
-            connect(self._url, timeouts=self._settings.timeouts) as connection,
-            connection.stream(term, **options) as stream,
-        ):
-            yield _Changes(connection, stream, self._settings)
+        async with follow(self._url, term, self._settings) as changes:
+            yield changes
+
+
+@asynccontextmanager
+async def follow(
+    url: DatabaseURL, term: Any, settings: ChangefeedSettings
+) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
+    """One changefeed over a connection of its own, until the context is left.
+
+    Args:
+        url: The database.
+        term: What it follows; with states and types.
+        settings: How it is read.
+
+    Raises:
+        DatabaseError: As from `RethinkSource.changes`, also while it is read.
+    """
+    options = {**RAW, "max_batch_rows": settings.max_batch_rows}
+    async with (
+        connect(url, timeouts=settings.timeouts) as connection,
+        connection.stream(term, **options) as stream,
+    ):
+        yield _Changes(connection, stream, settings)
 
 
 class _Changes:

@@ -77,7 +77,9 @@ def version_type(row_type: type, words: str) -> type:
         for field in get_object_definition(row_type, strict=True).fields
         if field.is_basic_field and field.python_name != "id"
     }
-    return _made(f"{name}Version", f"The values that a {words} has, or had, at some time.", members)
+    return made_type(
+        f"{name}Version", f"The values that a {words} has, or had, at some time.", members
+    )
 
 
 class ChangeTypes(NamedTuple):
@@ -114,7 +116,7 @@ def change_types(
     version = version_type(row_type, words)
     cursor = (str, CURSOR)
     key_name, key_type = key
-    added = _made(
+    added = made_type(
         f"{name}Added",
         f"A {words} that the subscription did not hold.",
         {
@@ -123,7 +125,7 @@ def change_types(
             "cursor": cursor,
         },
     )
-    updated = _made(
+    updated = made_type(
         f"{name}Updated",
         f"A {words} that the subscription held, with other values.",
         {
@@ -133,7 +135,7 @@ def change_types(
             "cursor": cursor,
         },
     )
-    deleted = _made(
+    deleted = made_type(
         f"{name}Deleted",
         f"A {words} that the subscription held, and holds no longer.",
         {
@@ -150,7 +152,7 @@ def change_types(
     return ChangeTypes(added, updated, deleted, version, Annotated[members, union])
 
 
-def _made(name: str, description: str, members: Mapping[str, tuple[Any, Any]]) -> type:
+def made_type(name: str, description: str, members: Mapping[str, tuple[Any, Any]]) -> type:
     """A Strawberry type, of the types of its fields and their descriptions, or ready fields."""
     namespace: dict[str, Any] = {
         member: strawberry.field(description=said) if isinstance(said, str) else said

@@ -13,6 +13,8 @@ import strawberry
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.table import Table
+from graphql_api.log_feeds.log_feeds import LogFeeds
+from graphql_api.schema.links import Links, PlainLinks
 from graphql_api.scopes import Scope
 from graphql_api.store import Run, Store, at_once
 from graphql_api.turns import Turns
@@ -38,6 +40,8 @@ class Context:
         turns: Divides the operation's work into turns: between two of them others have theirs, and
             the client waits if it has used more than its budget.
         apart: Calls a function that may take long without holding up the event loop.
+        links: Makes links for this client.
+        followed: The insert-only tables; absent where there are none.
         long_work: Held while a page is made: a client's pages are made one after the other, so that
             another client's need not wait for all of them.
     """
@@ -51,7 +55,15 @@ class Context:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     turns: Turns = field(default_factory=Turns)
     apart: Run = at_once
+    links: Links = field(default_factory=PlainLinks)
+    followed: LogFeeds | None = None
     long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def logs(self) -> LogFeeds:
+        """The insert-only tables, for the fields of one."""
+        assert self.followed is not None, "who serves an insert-only table gives it"
+        return self.followed
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
         """A table's feed, once it can be read.

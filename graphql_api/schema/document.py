@@ -94,12 +94,28 @@ class Fields:
         value = self.string(name)
         return None if value is None else mask_password(value)
 
-    def boolean(self, name: str) -> bool | None:
+    def boolean(self, name: str, *, served_as: str | None = None) -> bool | None:
         """True or false."""
         value = self._stored.get(name)
         if value is None or value is True or value is False:
             return value
-        self._refuse(name)
+        self._refuse(served_as or name)
+        return None
+
+    def has(self, name: str) -> bool:
+        """Whether there is a value, of whatever type."""
+        return self._stored.get(name) is not None
+
+    def binary(self, name: str, *, served_as: str | None = None) -> str | None:
+        """A BINARY, in base64."""
+        value = self._stored.get(name)
+        if value is None:
+            return None
+        if isinstance(value, dict) and value.get("$reql_type$") == "BINARY":
+            data = value.get("data")
+            if is_text(data):
+                return data
+        self._refuse(served_as or name)
         return None
 
     def integer(self, name: str) -> int | None:
@@ -196,6 +212,23 @@ class Fields:
         return self._list(
             name, is_object, lambda path, item: read(Fields(item, self._invalid, f"{path}."))
         )
+
+    def pairs(self, name: str, read: Callable[[str, str], T]) -> tuple[T, ...] | None:
+        """What `read` makes of each pair of texts in a flat list; one without a partner is left."""
+        value = self._stored.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self._refuse(name)
+            return None
+        items: list[T] = []
+        for index in range(0, len(value), 2):
+            pair = value[index : index + 2]
+            if len(pair) == 2 and all(map(is_text, pair)):
+                items.append(read(*pair))
+            else:
+                self._invalid.append(f"{self._path}{graphql_name(name)}[{index // 2}]")
+        return tuple(items)
 
     def strings(self, name: str) -> tuple[str, ...] | None:
         """The texts of a list."""

@@ -20,9 +20,11 @@ from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.errors import CodeValidationErrors, expose
 from graphql_api.schema.forbidden import ForbidEarly
+from graphql_api.schema.log_declaration import LogDeclaration
 from graphql_api.schema.mutation import mutation_type
 from graphql_api.schema.query import query_type
 from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, guarded
+from graphql_api.schema.sequence_number import SEQUENCE_NUMBER, SequenceNumber
 from graphql_api.schema.subscription import subscription_type
 from graphql_api.scopes import Scope
 
@@ -78,6 +80,7 @@ class RememberedNames(NameConverter):
 def build_schema(
     tables: Sequence[TableDeclaration[Any]],
     *,
+    logs: Sequence[LogDeclaration[Any]] = (),
     extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]] = (),
     suggestions: bool = True,
     execution_context_class: type[Executor[Any]] | None = None,
@@ -86,18 +89,21 @@ def build_schema(
 
     Args:
         tables: What each table adds.
+        logs: What each insert-only table adds.
         extensions: More Strawberry extensions, such as limits.
         suggestions: Whether errors name what the client may have meant.
         execution_context_class: The executor of queries and mutations; Strawberry's, if absent.
     """
+    needed = {type_: table.scopes for table in tables for type_ in table.root_types}
+    needed |= {type_: log.scopes for log in logs for type_ in (log.query, log.subscription)}
     return APISchema(
-        query=query_type(tables),
+        query=query_type(tables, logs),
         mutation=mutation_type(tables),
-        subscription=subscription_type(tables),
-        scopes={type_: table.scopes for table in tables for type_ in table.root_types},
+        subscription=subscription_type(tables, logs),
+        scopes=needed,
         config=StrawberryConfig(
             name_converter=RememberedNames(),
-            scalar_map={datetime: DATE_TIME},
+            scalar_map={datetime: DATE_TIME, SequenceNumber: SEQUENCE_NUMBER},
             disable_field_suggestions=not suggestions,
         ),
         extensions=(CodeValidationErrors, ForbidEarly, *extensions),
@@ -105,6 +111,9 @@ def build_schema(
     )
 
 
-def export(tables: Sequence[TableDeclaration[Any]]) -> str:
+def export(
+    tables: Sequence[TableDeclaration[Any]], logs: Sequence[LogDeclaration[Any]] = ()
+) -> str:
     """The text of `schema.graphql`, for some tables."""
-    return f"# Made by `graphql-api schema`; do not edit.\n\n{build_schema(tables).as_str()}\n"
+    text = build_schema(tables, logs=logs).as_str()
+    return f"# Made by `graphql-api schema`; do not edit.\n\n{text}\n"

@@ -36,7 +36,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graphql_api.execution.sink import EXTENSION
-from graphql_api.limits.answer_memory import Answers
+from graphql_api.limits.answer_memory import ANSWERS, Answers
 from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits, Entry, SparePlace
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server.flow_control import WatchedConnection
@@ -228,7 +228,10 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         super().on_message_begin()
         self._has_begun = True
         self._is_in_head = True
-        extensions: dict[str, dict[object, object]] = {EXTENSION: {"sink": self}}
+        extensions: dict[str, dict[object, object]] = {
+            EXTENSION: {"sink": self},
+            ANSWERS: {"answers": self.answers, "cut_off": self.transport.abort},
+        }
         if self._refusal is not None:
             extensions[LIMITED] = {"refusal": self._refusal}
         elif self._spare is not None:

@@ -85,7 +85,7 @@ class LoadClient:
             self.subscribers += new
             for subscriber in new:
                 subscriber.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                subscriber.socket.sendall(_handshake(host, port))
+                subscriber.socket.sendall(handshake(host, port))
             for subscriber in new:
                 _read_handshake(subscriber)
                 subscriber.socket.sendall(text_frame({"type": "connection_init"}))
@@ -287,7 +287,7 @@ def _answer(subscriber: Subscriber, opcode: int, payload: bytes) -> None:
         raise ClosedError(f"a socket was closed: {code} {payload[2:].decode(errors='replace')}")
 
 
-def _handshake(host: str, port: int) -> bytes:
+def handshake(host: str, port: int) -> bytes:
     lines = [
         "GET /graphql HTTP/1.1",
         f"Host: {host}:{port}",

@@ -23,8 +23,11 @@ class Writer:
         self._connection = connection
         self._database = database
 
+    def database(self) -> Any:
+        return self.r.db(self._database)
+
     def table(self, name: str) -> Any:
-        return self.r.db(self._database).table(name)
+        return self.database().table(name)
 
     async def run(self, term: Any) -> Any:
         return await term.run(self._connection)

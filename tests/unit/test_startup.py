@@ -19,6 +19,7 @@ def test_lines_name_everything_that_can_be_reached() -> None:
         "the tables are shown live at http://127.0.0.1:8001/live",
         f"the embedded database is at {URL}; its password is in /srv/data.db.password",
         "its data is kept in /srv/data.db",
+        "links to bodies are valid on this process only (no --link-key)",
         "only this machine can connect; every program on it can read and change everything",
         "web pages of this server may use it, under a loopback name",
     ]
@@ -29,9 +30,18 @@ def test_lines_name_a_database_of_ones_own() -> None:
     assert startup_lines(settings, database="rethinkdb://a:***@c:28015/d", embedded=False) == [
         "GraphQL is at http://127.0.0.1:8000/graphql and ws://127.0.0.1:8000/graphql",
         "the database is rethinkdb://a:***@c:28015/d",
+        "links to bodies are valid on this process only (no --link-key)",
         "only this machine can connect; every program on it can read and change everything",
         "web pages of this server may use it, under a loopback name",
     ]
+
+
+def test_lines_say_nothing_of_links_where_their_key_is_given() -> None:
+    secret = "a secret that all servers have"
+    settings = load(Settings, {"link_key": secret + "!!"})
+    lines = startup_lines(settings, database=URL, embedded=True)
+    assert not any("link" in line or secret in line for line in lines)
+    assert secret not in repr(settings)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org"])
@@ -62,6 +72,7 @@ def test_lines_name_each_address_and_what_may_be_named_there() -> None:
         "GraphQL is at "
         + " and ".join(f"{s}://{h}:8000/graphql" for h in ("[::1]", "192.0.2.7") for s in SCHEMES),
         f"the database is {URL}",
+        "links to bodies are valid on this process only (no --link-key)",
         "whoever reaches :: or 192.0.2.7 can read and change everything (--insecure)",
         f"web pages of this server and {page} may use it, under a loopback name or 192.0.2.7 or a",
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from graphql_api.embedded.catalog import config_document
@@ -28,8 +29,9 @@ from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.streams import (
-    covered_stream,
+    covered_rows,
     index_keys,
+    ordered_rows,
 )
 from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Table
 from graphql_api.embedded.term import Call, term
@@ -316,6 +318,7 @@ def get_all(call: Call) -> Value:
     target = call.table(0)
     index = call.optarg("index", as_string)
     wanted: Counter[object] = Counter()
+    sought: list[Datum] = []
     texts: list[str] = []
     for position in range(1, call.count):
         key = call.datum(position)
@@ -329,16 +332,27 @@ def get_all(call: Call) -> Value:
         if key is None:
             raise call.at(position, non_existence_error("Keys cannot be NULL."))
         wanted[_hashable(key)] += 1
+        sought.append(key)
         if index in (None, target.primary_key):
             texts.append(primary_key(key))
     if texts or not wanted:
         return Selection(target, _by_primary_key(call, target, Counter(texts)))
     keys = index_keys(target, index)
 
+    transaction = call.transaction
+
     def covers(document: Document) -> int:
         return sum(wanted[_hashable(key)] for key in keys(document))
 
-    return Selection(target, covered_stream(target, covers, call.transaction))
+    def rows() -> Iterator[Datum]:
+        if transaction.has_written(target):
+            return covered_rows(target, covers, transaction)
+        ranges = (TableSlice(target, index, bounds=Bounds(key, key)) for key in sought)
+        return chain.from_iterable(
+            ordered_rows(each, transaction, descending=False) for each in ranges
+        )
+
+    return Selection(target, Stream(rows, following=Following(target, covers)))
 
 
 def _hashable(key: Datum) -> object:

@@ -19,10 +19,10 @@ from graphql import (
 )
 
 from graphql_api.schema import build_schema, export
-from graphql_api.tables import TABLES
+from graphql_api.tables import LOGS, TABLES
 from tests.unit.schema.harness import everything
 
-SCHEMA = build_schema(TABLES)._schema
+SCHEMA = build_schema(TABLES, logs=LOGS)._schema
 TYPES = [
     type_
     for name, type_ in SCHEMA.type_map.items()
@@ -73,7 +73,7 @@ def test_descriptions_are_sentences() -> None:
 
 def test_exported_file_is_up_to_date() -> None:
     file = Path(__file__).parents[3] / "schema.graphql"
-    assert file.read_text(encoding="utf-8") == export(TABLES), "run `graphql-api schema`"
+    assert file.read_text(encoding="utf-8") == export(TABLES, LOGS), "run `graphql-api schema`"
 
 
 def test_unions_are_those_of_the_tables() -> None:
@@ -113,8 +113,9 @@ def test_field_that_members_share_has_one_type(union: GraphQLUnionType) -> None:
 
 
 def test_only_entities_have_an_id() -> None:
-    assert {type_.name for type_ in OBJECTS if "id" in type_.fields} == set(NAMES)
-    for name in NAMES:
+    entities = {*NAMES, *(log.row_type.__name__ for log in LOGS)}
+    assert {type_.name for type_ in OBJECTS if "id" in type_.fields} == entities
+    for name in entities:
         assert next(iter(object_type(name).fields)) == "id"
 
 
@@ -193,6 +194,9 @@ def test_root_fields_are_those_of_the_design() -> None:
         "captchaSolver": "(id: ID!): CaptchaSolver",
         "rateLimits": "(where: RateLimitFilter, limit: Int!, offset: Int!): RateLimitPage!",
         "rateLimit": "(id: ID!): RateLimit",
+        "jobResponses": (
+            "(jobId: ID!, kinds: [ResponseKind!], first: Int!, after: String): ResponsePage!"
+        ),
         "feeds": "(): [Feed!]!",
     }
     assert SCHEMA.mutation_type is not None
@@ -222,4 +226,5 @@ def test_root_fields_are_those_of_the_design() -> None:
         "domainLoginChanges": watch.format("DomainLogin"),
         "captchaSolverChanges": watch.format("CaptchaSolver"),
         "rateLimitChanges": watch.format("RateLimit"),
+        "jobResponseAdded": ("(jobId: ID!, kinds: [ResponseKind!], since: String): ResponseAdded!"),
     }

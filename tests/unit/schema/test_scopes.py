@@ -21,8 +21,9 @@ from strawberry.types.base import StrawberryObjectDefinition
 
 from graphql_api.schema import build_schema
 from graphql_api.schema.schema import APISchema
+from graphql_api.schema.scopes import needed_scopes
 from graphql_api.scopes import ALL_SCOPES, Scope
-from graphql_api.tables import TABLES
+from graphql_api.tables import LOGS, TABLES
 from tests.unit.schema.documents import CAPTCHA_SOLVER, POLICY, SCHEDULE
 from tests.unit.schema.harness import Server, serve
 
@@ -43,6 +44,7 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "rateLimits": {READ},
         "rateLimit": {READ},
         "feeds": {READ},
+        "jobResponses": {READ},
     },
     "Subscription": {
         "jobChanges": {READ},
@@ -51,6 +53,7 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "domainLoginChanges": {READ, LOGINS},
         "captchaSolverChanges": {READ, LOGINS},
         "rateLimitChanges": {READ},
+        "jobResponseAdded": {READ},
     },
     "Mutation": {
         "deleteJob": {WRITE},
@@ -84,7 +87,7 @@ def root_fields(schema: APISchema) -> dict[str, GraphQLObjectType]:
 
 
 def test_every_root_field_is_in_the_table() -> None:
-    roots = root_fields(build_schema(TABLES))
+    roots = root_fields(build_schema(TABLES, logs=LOGS))
     assert {name: set(root.fields) for name, root in roots.items()} == {
         name: set(fields) for name, fields in NEEDED.items()
     }
@@ -125,7 +128,7 @@ async def test_field_is_refused_exactly_to_those_who_lack_a_scope(
 ) -> None:
     async with serve({table.name: [] for table in TABLES}, scopes=scopes) as server:
         for root in root_fields(server.schema).values():
-            for name in NEEDED[root.name]:
+            for name in root.fields:
                 errors = await errors_of(server, operation(root, name))
                 missing = NEEDED[root.name][name] - scopes
                 if not missing:
@@ -137,6 +140,26 @@ async def test_field_is_refused_exactly_to_those_who_lack_a_scope(
                 assert error.extensions == {"code": "FORBIDDEN"}
                 assert error.message.startswith(f"{name} needs the scope")
                 assert all(scope.value in error.message for scope in missing)
+
+
+def test_field_of_a_log_needs_what_is_in_the_table() -> None:
+    schema = build_schema(TABLES, logs=LOGS)
+    for root in root_fields(schema).values():
+        for name in root.fields:
+            if any(name.startswith(log.owner) for log in LOGS):
+                (guard,) = needed_scopes_of(schema, root.name, name)
+                assert guard == NEEDED[root.name][name]
+
+
+def needed_scopes_of(schema: APISchema, root: str, name: str) -> list[set[Scope]]:
+    """What the guards of a root field ask for."""
+    definition = schema.schema_converter.type_map[root].definition
+    assert isinstance(definition, StrawberryObjectDefinition)
+    return [
+        set(needed_scopes(field))
+        for field in schema.get_fields(definition)
+        if schema.config.name_converter.from_field(field) == name
+    ]
 
 
 async def test_feed_of_a_table_is_shown_to_those_who_may_know_of_it() -> None:
@@ -157,6 +180,7 @@ COMPUTED: dict[str, set[Scope]] = {
     "Schedule.latestJob": {READ},
     "Schedule.policy": {READ},
     "Schedule.problems": set(),
+    "Response.bodyUrl": set(),
     **{f"{table.row_type.__name__}Updated.changedFields": set() for table in TABLES},
 }
 """Every field below the root types that is computed, and what it needs. One that shows another row
@@ -165,7 +189,7 @@ needs `read`; the problems of a row show a client no more than the rules of writ
 
 def test_every_field_that_is_computed_is_in_the_table() -> None:
     """Such fields have resolvers; all others hold a part of their own row."""
-    schema = build_schema(TABLES)
+    schema = build_schema(TABLES, logs=LOGS)
     found = {
         f"{name}.{schema.config.name_converter.from_field(field)}"
         for name, made in schema.schema_converter.type_map.items()

@@ -1,0 +1,189 @@
+"""All partitions that are followed on one server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import Any, Final
+
+from graphql_api.errors import BadCursorError, DatabaseError, NotFoundError
+from graphql_api.feeds.keys import is_text
+from graphql_api.log_feeds import cursor as cursors
+from graphql_api.log_feeds.cursor import START, Cursor, Place, partition_digest
+from graphql_api.log_feeds.log import Log
+from graphql_api.log_feeds.partition import Partition
+from graphql_api.log_feeds.rows import RowCache
+from graphql_api.log_feeds.source import LogSource
+from graphql_api.log_feeds.subscription import LogSubscription
+from graphql_api.log_feeds.surroundings import LogSettings, Surroundings
+
+log = logging.getLogger(__name__)
+
+_AFTER_A_FAULT_S: Final = 1.0
+_MAX_KEY_BYTES: Final = 100
+
+
+class LogFeeds:
+    """Follows partitions of logs for as long as somebody wants them.
+
+    A partition that nobody follows costs nothing: it has no changefeed, and nothing is kept of it.
+
+    Args:
+        surroundings: What all of them share.
+    """
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._partitions: dict[tuple[str, str], Partition[Any]] = {}
+        self._running: dict[Partition[Any], asyncio.Task[None]] = {}
+        self._rows: dict[str, RowCache[Any]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._context: Context | None = None
+        self._has_new = asyncio.Event()
+
+    @property
+    def source(self) -> LogSource:
+        """Where logs are read."""
+        return self._around.source
+
+    @property
+    def settings(self) -> LogSettings:
+        """How they are followed."""
+        return self._around.settings
+
+    @property
+    def epoch_s(self) -> Callable[[], float]:
+        """Tells the time of day, in seconds since 1970."""
+        return self._around.epoch_s
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions are followed."""
+        return len(self._partitions)
+
+    @property
+    def followers(self) -> int:
+        """How many subscriptions follow them."""
+        return sum(len(partition.followers) for partition in self._partitions.values())
+
+    @staticmethod
+    def may_be_key(key: str) -> bool:
+        """Whether there can be a partition with a key: RethinkDB has others only."""
+        return is_text(key) and "\0" not in key and len(key.encode()) <= _MAX_KEY_BYTES
+
+    def subscribe(
+        self, table: Log[Any], key: str, *, kinds: int, since: str | None, words: str
+    ) -> LogSubscription:
+        """Follow a partition; registered now, and until it is closed.
+
+        Args:
+            table: Its log.
+            key: Its key.
+            kinds: Which kinds of rows, a bit for each.
+            since: The cursor of the last event that the client has; None to begin with the first.
+            words: What people call the owner of a partition.
+
+        Raises:
+            BadCursorError: `since` is no cursor of this partition, or of fewer kinds.
+            NotFoundError: There can be no such partition.
+        """
+        if not self.may_be_key(key):
+            raise NotFoundError(f"there is no {words} with this key")
+        digest = partition_digest(table.name, key)
+        place = START if since is None else read_cursor(since, digest, kinds).place
+        partition = self._partitions.get((table.name, key))
+        if partition is None:
+            partition = self._begin(table, key, place)
+        return LogSubscription(self, partition, digest, kinds=kinds, place=place, words=words)
+
+    def left(self, partition: Partition[Any]) -> None:
+        """A follower has left: the last one ends the partition."""
+        if partition.followers:
+            return
+        where = (partition.log.name, partition.key)
+        if self._partitions.get(where) is partition:
+            del self._partitions[where]
+        task = self._running.pop(partition, None)
+        if task is not None:
+            task.cancel()
+        if not any(name == partition.log.name for name, _ in self._partitions):
+            self._rows.pop(partition.log.name, None)
+
+    async def run(self) -> None:
+        """Follow what is asked for until cancelled."""
+        self._context = copy_context()
+        async with asyncio.TaskGroup() as self._tasks:
+            for partition in self._partitions.values():
+                self._start(partition)
+            await self._read_owners()
+
+    def _begin(self, table: Log[Any], key: str, place: Place) -> Partition[Any]:
+        max_bytes = self._around.settings.max_row_bytes
+        rows = self._rows.setdefault(table.name, RowCache(max_bytes))
+        partition = Partition(table, key, rows, self._around, place)
+        self._partitions[table.name, key] = partition
+        self._has_new.set()
+        self._start(partition)
+        return partition
+
+    def _start(self, partition: Partition[Any]) -> None:
+        if self._tasks is None or partition in self._running:
+            return
+        # Not in the context of the client that asks first, or all would be charged to it.
+        assert self._context is not None
+        self._running[partition] = self._tasks.create_task(
+            _run(partition), name=f"follow {partition.log.name}", context=self._context.copy()
+        )
+
+    async def _read_owners(self) -> None:
+        """Read what the owners of the followed partitions say, now and then."""
+        interval_s = self._around.settings.owner_interval_s
+        while True:
+            if not self._partitions:
+                self._has_new.clear()
+                await self._has_new.wait()
+            self._has_new.clear()
+            partitions = [*self._partitions.values()]
+            try:
+                for table in {
+                    partition.log.name: partition.log for partition in partitions
+                }.values():
+                    asked = [each for each in partitions if each.log.name == table.name]
+                    owners = await self.source.owners(table.layout, [each.key for each in asked])
+                    for each in asked:
+                        document = owners.get(each.key)
+                        each.set_owner(None if document is None else table.owner_of(document))
+            except DatabaseError:
+                log.debug("the owners of partitions cannot be read now", exc_info=True)
+            try:
+                async with asyncio.timeout(interval_s):
+                    await self._has_new.wait()
+            except TimeoutError:
+                pass
+
+
+async def _run(partition: Partition[Any]) -> None:
+    while True:
+        try:
+            await partition.run()
+        except Exception:
+            log.exception("following %s has failed; it begins again", partition.log.name)
+            await asyncio.sleep(_AFTER_A_FAULT_S)
+
+
+def read_cursor(text: str, digest: bytes, kinds: int) -> Cursor:
+    """A cursor of a partition.
+
+    Raises:
+        BadCursorError: It is none, it is another partition's, or it was given for fewer kinds.
+    """
+    cursor = cursors.decode(text)
+    if cursor.partition != digest:
+        raise BadCursorError("the cursor belongs to something else that was followed")
+    if kinds & ~cursor.kinds:
+        raise BadCursorError(
+            "the cursor was given for fewer kinds: leave it out, and begin with the first"
+        )
+    return cursor

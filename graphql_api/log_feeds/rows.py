@@ -1,0 +1,95 @@
+"""The rows that were read last, and the events made of them: bounded, for all partitions of a log.
+
+Followers that are at about the same place share them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from typing import Any, Final, Generic, TypeVar
+
+from graphql_api.feeds.view import Event
+from graphql_api.store import Document
+
+RowT = TypeVar("RowT")
+
+_ROW_BYTES: Final = 1_500
+"""About what a row takes beside the texts in it."""
+_MAX_EVENTS: Final = 4
+"""Of how many places the events of one row are kept."""
+
+
+class HeldRow(Generic[RowT]):
+    """A row, its kind, and the events made of it.
+
+    Args:
+        row: The row; None, if there is none any more.
+        kind: Its kind: one bit.
+        size: How much memory it takes, about.
+    """
+
+    __slots__ = ("_events", "kind", "row", "size")
+
+    def __init__(self, row: RowT | None, kind: int, size: int) -> None:
+        self.row = row
+        self.kind = kind
+        self.size = size
+        self._events: dict[Hashable, Event[Any]] = {}
+
+    def event(self, key: Hashable) -> Event[Any] | None:
+        """The event that was made for a key, if it is still kept."""
+        return self._events.get(key)
+
+    def keep(self, key: Hashable, event: Event[Any]) -> None:
+        """Keep an event for others with the same key."""
+        if len(self._events) == _MAX_EVENTS:
+            del self._events[next(iter(self._events))]
+        self._events[key] = event
+
+
+class RowCache(Generic[RowT]):
+    """Rows by sequence; the oldest are forgotten.
+
+    Args:
+        max_bytes: How much they may take together, about.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._rows: OrderedDict[int, HeldRow[RowT]] = OrderedDict()
+        self.size = 0
+
+    def get(self, sequence: int) -> HeldRow[RowT] | None:
+        """A row, if it is here."""
+        return self._rows.get(sequence)
+
+    def put(self, sequence: int, held: HeldRow[RowT]) -> None:
+        """Take a row, unless it is here."""
+        if sequence in self._rows:
+            return
+        self._rows[sequence] = held
+        self.size += held.size
+        while self.size > self._max_bytes and len(self._rows) > 1:
+            _, oldest = self._rows.popitem(last=False)
+            self.size -= oldest.size
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._rows.clear()
+        self.size = 0
+
+
+def size_of(document: Document) -> int:
+    """About what a document takes as a row, in bytes."""
+    return _ROW_BYTES + _text_bytes(document)
+
+
+def _text_bytes(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_text_bytes, value.values()))
+    if isinstance(value, list):
+        return sum(map(_text_bytes, value))
+    return 0

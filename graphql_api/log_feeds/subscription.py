@@ -1,0 +1,167 @@
+"""A follower as a source of events: what a GraphQL subscription resolver returns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Protocol, Self
+
+from graphql_api.errors import NotFoundError
+from graphql_api.feeds.subscription import EventSource
+from graphql_api.feeds.view import Event
+from graphql_api.log_feeds import cursor as cursors
+from graphql_api.log_feeds.cursor import Cursor, Place
+from graphql_api.log_feeds.partition import PAGE_ROWS, Partition
+
+_ROWS_AT_ONCE: Final = 200
+"""How many rows of other kinds are passed before others have their turn."""
+
+_FRESH_S: Final = 240
+"""How long an event may be given to others: what is made of it may hold links that expire."""
+
+
+class Follows(Protocol):
+    """What has made the subscription; `LogFeeds` is that."""
+
+    @property
+    def epoch_s(self) -> Callable[[], float]:
+        """Tells the time of day, in seconds since 1970."""
+
+    def left(self, partition: Partition[Any]) -> None:
+        """A follower has left a partition."""
+
+
+class LogSubscription(EventSource[Any]):
+    """The events of one follower, until the partition is complete.
+
+    It is registered when it is made, and until `close` (or `aclose`, or the end of the context). At
+    most one `__anext__` at a time. Cancelling one loses nothing.
+
+    Whoever serves many of them from one loop calls `pull` instead, whenever `on_wake` says so.
+
+    Args:
+        owner: What forgets the partition with its last follower.
+        partition: What it follows.
+        digest: What stands for the partition in cursors.
+        kinds: The kinds that it wants, a bit for each.
+        place: From where it goes on.
+        words: What people call the owner of the partition.
+    """
+
+    def __init__(
+        self,
+        owner: Follows,
+        partition: Partition[Any],
+        digest: bytes,
+        *,
+        kinds: int,
+        place: Place,
+        words: str,
+    ) -> None:
+        self._owner = owner
+        self._partition = partition
+        self._digest = digest
+        self._kinds = kinds
+        self._given = place
+        self._words = words
+        self._woken = asyncio.Event()
+        self._on_wake: Callable[[], None] | None = None
+        self._is_accepted = False
+        self._is_closed = False
+        self._follower = partition.follow(place, self._wake)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> object:
+        while not self._is_closed:
+            self._woken.clear()
+            event = self.pull()
+            if event is not None:
+                return event.value
+            await self._woken.wait()
+        raise StopAsyncIteration
+
+    def pull(self) -> Event[Any] | None:
+        """The next event if there is one; otherwise None, and `on_wake` is called once there is.
+
+        Raises:
+            NotFoundError: There is no such partition.
+            StopAsyncIteration: There is no more, and nothing can come.
+        """
+        partition, follower = self._partition, self._follower
+        if self._is_closed or (partition.owner is None and not partition.is_gone):
+            return None
+        if partition.is_gone:
+            if self._is_accepted:
+                raise StopAsyncIteration
+            raise NotFoundError(f"there is no {self._words} {partition.key!r}")
+        self._is_accepted = True
+        for _ in range(_ROWS_AT_ONCE):
+            sequence = follower.next()
+            if sequence is None:
+                self._wait()
+                return None
+            held = partition.rows.get(sequence)
+            if held is None:
+                partition.read_rows(
+                    [
+                        each
+                        for each in follower.coming(PAGE_ROWS)
+                        if partition.rows.get(each) is None
+                    ]
+                )
+                return None
+            follower.pass_row()
+            if held.row is not None and held.kind & self._kinds:
+                place = partition.place_of(follower, self._given)
+                key = (self._kinds, place, self._owner.epoch_s() // _FRESH_S)
+                event = held.event(key)
+                if event is None:
+                    cursor = Cursor(self._digest, self._kinds, place, sequence)
+                    event = Event(partition.log.added(held.row, cursors.encode(cursor)))
+                    held.keep(key, event)
+                return event
+        self._wake()  # there is more to pass
+        return None
+
+    def on_wake(self, callback: Callable[[], None] | None) -> None:
+        """Have `callback` called whenever there may be an event to pull after there was none.
+
+        It is called in the place of waking whoever waits for `__anext__`. It must only take note.
+        """
+        self._on_wake = callback
+
+    def close(self) -> None:
+        """Unregister at once; a waiting `__anext__` ends the iteration."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._partition.leave(self._follower)
+            self._owner.left(self._partition)
+            self._woken.set()
+
+    async def aclose(self) -> None:
+        """The same, for those who close async iterators."""
+        self.close()
+
+    def _wait(self) -> None:
+        """There is nothing now: see to it that there is more, if there can be."""
+        partition, follower = self._partition, self._follower
+        if follower.wants_page:
+            partition.read_page(follower.line, follower.upto)
+        elif partition.is_complete_for(follower):
+            raise StopAsyncIteration
+        else:
+            partition.ask_for_more()
+
+    def _wake(self) -> None:
+        if self._on_wake is None:
+            self._woken.set()
+        else:
+            self._on_wake()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,64 @@
+"""What all partitions of a server have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from graphql_api.feeds.outage_log import OutageLog
+from graphql_api.log_feeds.cursor import NOTHING, Place
+from graphql_api.log_feeds.source import MAX_SEQUENCE, LogSource
+
+_MAX_READS: Final = 8
+"""How many pages and rows are read at once for all partitions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """How logs are followed.
+
+    Attributes:
+        bound_s: How long after a row one with a lower sequence may become visible.
+        owner_interval_s: How often the owners of followed partitions are read.
+        backoff_first_s: How long to wait after the first failed try, about.
+        backoff_max_s: How long to wait at most.
+        max_row_bytes: How much the rows of one log may take in memory.
+    """
+
+    bound_s: float = 60.0
+    owner_interval_s: float = 0.5
+    backoff_first_s: float = 0.1
+    backoff_max_s: float = 10.0
+    max_row_bytes: int = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all partitions of a server share.
+
+    Attributes:
+        source: Where they are read.
+        settings: How they are followed.
+        outages: Tells the operator of lost changefeeds.
+        clock: Tells the time in seconds, and never leaps.
+        epoch_s: Tells the time of day, in seconds since 1970.
+        rng: For the jitter of waits.
+        reads: Limits how many pages and rows are read at once.
+    """
+
+    source: LogSource
+    settings: LogSettings
+    outages: OutageLog
+    clock: Callable[[], float]
+    epoch_s: Callable[[], float]
+    rng: random.Random
+    reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_READS))
+
+    def trusted(self, place: Place) -> int:
+        """Up to where all rows are settled, by what a follower says of itself."""
+        sequence, seen_ms = place.mark
+        is_old = self.epoch_s() >= seen_ms / 1000 + self.settings.bound_s
+        return min(sequence, MAX_SEQUENCE) if is_old else NOTHING

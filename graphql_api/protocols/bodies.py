@@ -1,0 +1,233 @@
+"""Stored bodies of responses, as downloads: `GET /responses/{sequence}/body`.
+
+They are what strangers' servers have sent. So a body is never shown by a browser as if it came from
+here: it is an attachment, whose type is not guessed, in a sandbox without scripts and origin.
+
+A body that is stored as gzip is passed on as it is to clients that accept gzip. For others it is
+inflated part by part, so that a small body which inflates to a huge one takes no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from graphql_api.auth.authenticator import Authenticator
+from graphql_api.auth.credentials import challenge
+from graphql_api.auth.signed_links import LinkRefusedError, SignedLinks
+from graphql_api.errors import DatabaseError, GraphQLAPIError, UnauthenticatedError
+from graphql_api.headers import list_members
+from graphql_api.limits.answer_memory import ANSWERS, LARGE_BYTES, Sending
+from graphql_api.limits.rate_limit import TokenBuckets, rate_limit_text
+from graphql_api.scopes import Scope as Permission
+from graphql_api.store import Bodies, StoredBody
+from graphql_api.turns import Turns
+
+log = logging.getLogger(__name__)
+
+PATH: Final = "/responses/{sequence}/body"
+
+_MAX_INFLATED_BYTES: Final = 1024 * 1024 * 1024
+_MAX_READS: Final = 2
+"""How many bodies are read at once: the reply of the database takes several times a body's size."""
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,80}/[\w.+-]{1,80}(?:; ?charset=[\w-]{1,40})?", re.ASCII)
+_MAX_DIGITS: Final = 16
+_NO_BODY: Final = "there is no stored body of this response"
+
+
+class _RefusedError(GraphQLAPIError):
+    """A request that gets no body."""
+
+    def __init__(self, status: int, text: str, **headers: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = headers
+
+
+class ResponseBodies:
+    """An ASGI application that sends stored bodies.
+
+    Args:
+        bodies: Gives where they are read, while the server runs.
+        links: Checks the links by which clients without a header come.
+        access: Decides whom else to serve.
+        rates: How many requests a connection may make in a second.
+    """
+
+    def __init__(
+        self,
+        bodies: Callable[[], Bodies],
+        links: SignedLinks,
+        access: Authenticator,
+        rates: TokenBuckets,
+    ) -> None:
+        self._bodies = bodies
+        self._links = links
+        self._access = access
+        self._rates = rates
+        self._reads = asyncio.Semaphore(_MAX_READS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Answer one request, as ASGI has it."""
+        try:
+            sequence = self._sequence(scope)
+            body = await self._bodies().find(sequence)
+            await self._send(scope, send, sequence, body)
+        except _RefusedError as refused:
+            await _send_text(send, refused.status, str(refused), refused.headers)
+        except UnauthenticatedError as error:
+            await _send_text(send, 401, str(error), {"www-authenticate": challenge(error)})
+        except LinkRefusedError as error:
+            await _send_text(send, 403, str(error), {})
+        except DatabaseError:
+            log.warning("a stored body could not be read", exc_info=True)
+            text = "the database cannot be read now; try again later"
+            await _send_text(send, 503, text, {"retry-after": "5"})
+
+    def _sequence(self, scope: Scope) -> int:
+        """The sequence that is asked for, by somebody who may read it."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise _RefusedError(405, "a body needs GET", allow="GET, HEAD")
+        if not self._rates.take(scope.get("client")):
+            raise _RefusedError(429, rate_limit_text(self._rates.per_s), **{"retry-after": "1"})
+        text: str = scope["path_params"]["sequence"]
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        if "signature" in query:
+            self._links.check(f"responses/{text}/body", query)
+        elif Permission.READ not in self._access.principal(scope).scopes:
+            raise _RefusedError(403, "this needs the scope read")
+        if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+            raise _RefusedError(404, "there is no such response")
+        return int(text)
+
+    async def _send(self, scope: Scope, send: Send, sequence: int, body: StoredBody | None) -> None:
+        if body is None:
+            raise _RefusedError(404, _NO_BODY)
+        takes_gzip = any(map(_is_gzip, list_members(scope["headers"], b"accept-encoding")))
+        inflates = body.is_compressed and not takes_gzip
+        headers = _headers(sequence, body, inflates=inflates)
+        start = {"type": "http.response.start", "status": 200, "headers": headers}
+        if scope["method"] == "HEAD":
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        async with _place(scope, body.size) as sending:
+            async with self._reads:
+                content = await self._bodies().content(body)
+            if content is None or (not inflates and len(content) != body.size):
+                raise _RefusedError(404, _NO_BODY)
+            parts = _inflated(content) if inflates else _parts(content)
+            try:
+                part = next(parts, b"")
+            except zlib.error as error:
+                raise _RefusedError(500, "the stored body is damaged") from error
+            await send(start)
+            turns = Turns()
+            try:
+                while part:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                    if sending is not None:
+                        sending.sent += len(part)
+                    await turns.take()
+                    part = next(parts, b"")
+            except zlib.error:
+                log.warning("the stored body of response %d is damaged", sequence)
+                _cut_off(scope)
+                return
+            await send({"type": "http.response.body", "body": b""})
+
+
+@asynccontextmanager
+async def _place(scope: Scope, size: int) -> AsyncIterator[Sending | None]:
+    """A place among the large answers of the server, for a body that is large."""
+    offer = (scope.get("extensions") or {}).get(ANSWERS)
+    if offer is None or size <= LARGE_BYTES:
+        yield None
+        return
+    sending = await offer["answers"].begin(size, offer["cut_off"])
+    if sending is None:
+        text = "the server is sending as many large answers as it may; try again later"
+        raise _RefusedError(503, text, **{"retry-after": "5"})
+    try:
+        yield sending
+    finally:
+        offer["answers"].end(sending)
+
+
+def _cut_off(scope: Scope) -> None:
+    """End the connection: the client must not take the body for whole."""
+    offer = (scope.get("extensions") or {}).get(ANSWERS)
+    if offer is not None:
+        offer["cut_off"]()
+
+
+def _is_gzip(member: bytes) -> bool:
+    """Whether a member of Accept-Encoding means that the client takes gzip."""
+    name, _, weight = member.partition(b";")
+    takes_none = re.fullmatch(rb"\s*q=0(\.0*)?\s*", weight)
+    return name.strip() in (b"gzip", b"x-gzip", b"*") and not takes_none
+
+
+def _headers(sequence: int, body: StoredBody, *, inflates: bool) -> list[tuple[bytes, bytes]]:
+    media_type = body.content_type or ""
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        media_type = "application/octet-stream"
+    headers = {
+        "content-type": media_type,
+        "content-disposition": f'attachment; filename="response-{sequence}"',
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox; default-src 'none'",
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "vary": "accept-encoding",
+    }
+    if not inflates:
+        headers["content-length"] = str(body.size)
+        if body.is_compressed:
+            headers["content-encoding"] = "gzip"
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def _parts(content: bytes) -> Iterator[bytes]:
+    for begin in range(0, len(content), LARGE_BYTES):
+        yield content[begin : begin + LARGE_BYTES]
+
+
+def _inflated(content: bytes) -> Iterator[bytes]:
+    """What gzip holds, in parts.
+
+    Raises:
+        zlib.error: It is no gzip, it ends too soon, or holds too much.
+    """
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    left, inflated = content, 0
+    while not inflater.eof:
+        part = inflater.decompress(left, LARGE_BYTES)
+        left = inflater.unconsumed_tail
+        inflated += len(part)
+        if inflated > _MAX_INFLATED_BYTES or not (part or inflater.eof):
+            raise zlib.error("it ends too soon, or holds too much")
+        if part:
+            yield part
+
+
+async def _send_text(send: Send, status: int, text: str, headers: dict[str, str]) -> None:
+    body = f"{text}\n".encode()
+    headers = {
+        "content-type": "text/plain; charset=utf-8",
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        **headers,
+    }
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,253 @@
+"""One job's responses: many subscribers, half of them cut again and again, many writers.
+
+`python -m tests.benchmarks.responses [RESPONSES] [SUBSCRIBERS]` starts the embedded database and
+the server, each in a process of its own. 20 writers insert the responses out of order. It prints
+the memory of the server and what it has sent as time passes, and fails if a subscriber lacks a
+response or does not complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.benchmarks.database import database
+from tests.benchmarks.load_client import handshake, text_frame
+from tests.benchmarks.processes import Program, running
+from tests.server.database import Writer, writing
+from tests.server.results import Crawler, make_tables, response
+
+LAG_S = 3.0
+WRITERS = 20
+_AT_ONCE = 20
+_SEQUENCE = re.compile(rb'"sequence":(\d+)')
+_CURSOR = re.compile(rb'"cursor":"([^"]+)"')
+_COMPLETE = b'"type":"complete"'
+_QUERY = """subscription ($since: String) {
+    jobResponseAdded(jobId: "j1", since: $since) { response { sequence kind url } cursor }
+}"""
+
+
+class Subscriber:
+    """One subscription, over one connection after the other.
+
+    Args:
+        responses: How many responses there are.
+    """
+
+    def __init__(self, responses: int) -> None:
+        self.had = bytearray(responses + 1)
+        self.received = 0
+        self.repeated = 0
+        self.connections = 0
+        self.since: str | None = None
+        self.is_complete = False
+
+    async def follow(self, host: str, port: int, *, for_s: float | None) -> None:
+        """Follow until it completes, or is cut."""
+        self.connections += 1
+        loop = asyncio.get_running_loop()
+        transport, connection = await loop.create_connection(lambda: _Connection(self), host, port)
+        transport.write(handshake(host, port))
+        try:
+            async with asyncio.timeout(for_s):
+                await connection.ended.wait()
+        except TimeoutError:
+            pass
+        finally:
+            transport.abort()
+
+    def take(self, text: bytes) -> None:
+        """Note the responses of some messages."""
+        for found in _SEQUENCE.finditer(text):
+            sequence = int(found[1])
+            self.received += 1
+            self.repeated += self.had[sequence]
+            self.had[sequence] = 1
+        cursor = _CURSOR.match(text, max(0, text.rfind(b'"cursor":"')))
+        if cursor is not None:
+            self.since = cursor[1].decode()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection of a subscriber; each message is short, and none is compressed."""
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self.ended = asyncio.Event()
+        self._subscriber = subscriber
+        self._rest = b""
+        self._is_open = False
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Subscribe, once the server has switched to the protocol; then note what comes."""
+        if not self._is_open:
+            self._is_open = True
+            self._subscribe()
+        text = self._rest + data
+        end = text.rfind(b'"}}') + 3
+        if _COMPLETE in text:
+            self._subscriber.is_complete, end = True, len(text)
+            self.ended.set()
+        self._subscriber.take(text[:end])
+        self._rest = text[end:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The subscriber comes again, if that was not the end."""
+        self.ended.set()
+
+    def _subscribe(self) -> None:
+        assert self._transport is not None
+        payload = {"query": _QUERY, "variables": {"since": self._subscriber.since}}
+        message = {"id": "1", "type": "subscribe", "payload": payload}
+        self._transport.write(text_frame({"type": "connection_init"}) + text_frame(message))
+
+
+@dataclass
+class Story:
+    """What is measured."""
+
+    responses: int
+    subscribers: list[Subscriber]
+    server: Program
+    written: int = 0
+    began_s: float = 0.0
+
+    def row(self) -> str:
+        """One line of the table."""
+        received = sum(subscriber.received for subscriber in self.subscribers)
+        return (
+            f"{time.monotonic() - self.began_s:>7.1f} s {self.written:>10,} written "
+            f"{received:>12,} received {self.server.resident_kb() / 1024:>7.0f} MB "
+            f"{self.server.cpu_s():>7.1f} s CPU"
+        )
+
+
+async def write(story: Story, url: DatabaseURL, chance: random.Random) -> None:
+    """Insert all responses, each at most half of the bound behind the ones written after it."""
+    numbers = [*range(1, story.responses + 1)]
+    order = sorted(numbers, key=lambda number: number + chance.uniform(0, 400))
+    batches = iter([order[at : at + _AT_ONCE] for at in range(0, len(order), _AT_ONCE)])
+
+    async def work() -> None:
+        async with writing(url) as writer:
+            for batch in batches:
+                late = [number for number in batch if number % 97 == 0]
+                await _insert(writer, [number for number in batch if number % 97])
+                await asyncio.sleep(chance.choice((0, 0, 0, LAG_S / 3)) if late else 0)
+                await _insert(writer, late)
+                story.written += len(batch)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(WRITERS):
+            tasks.create_task(work())
+    async with writing(url) as writer:
+        crawler = Crawler(writer)
+        await crawler.set(run_state="completed", item_count=story.responses)
+
+
+async def _insert(writer: Writer, numbers: Sequence[int]) -> None:
+    if numbers:
+        await writer.insert("response", *(response(number, "j1") for number in numbers))
+
+
+async def follow(story: Story, subscriber: Subscriber, cuts: random.Random | None) -> None:
+    """Follow to the end, cut again and again, or not."""
+    while not subscriber.is_complete:
+        for_s = None if cuts is None else cuts.uniform(0.5, 4)
+        await subscriber.follow(story.server.host, story.server.port, for_s=for_s)
+
+
+async def tell(story: Story, every_s: float) -> None:
+    """Print how it stands, now and then."""
+    while True:
+        _print(story.row())
+        await asyncio.sleep(every_s)
+
+
+async def run(story: Story, url: DatabaseURL, *, every_s: float = 5.0) -> None:
+    """Let everything happen, until every subscriber has completed."""
+    chance = random.Random(1)
+    async with writing(url) as writer:
+        await Crawler(writer).begin()
+    story.began_s = time.monotonic()
+    telling = asyncio.create_task(tell(story, every_s))
+    half = len(story.subscribers) // 2
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(write(story, url, chance))
+        for number, subscriber in enumerate(story.subscribers):
+            cuts = random.Random(number) if number < half else None
+            tasks.create_task(follow(story, subscriber, cuts))
+    telling.cancel()
+    _print(story.row())
+
+
+def measure(responses: int, subscribers: int) -> Story:
+    """Run it all. The result's subscribers have completed."""
+    with database(None, None) as it:
+        asyncio.run(_make_tables(it.url))
+        url = f"rethinkdb://{it.url.user}@{it.url.address}/{it.url.database}"
+        serve = [*(sys.executable, "-m", "graphql_api", "serve", "--port", "0")]
+        options = {
+            "database": url,
+            "response-lag-s": LAG_S,
+            "max-connections-per-address": 4 * subscribers + 10,
+            "max-cpu-per-connection": 1000,
+            "max-cpu-per-address": 1000,
+            "max-operations-per-s": 1000,
+        }
+        flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+        with running([*serve, "--no-graphiql", "--no-live", *flags]) as server:
+            people = [Subscriber(responses) for _ in range(subscribers)]
+            story = Story(responses, people, server)
+            asyncio.run(run(story, it.url))
+            return story
+
+
+async def _make_tables(url: DatabaseURL) -> None:
+    async with writing(url) as writer:
+        await make_tables(writer)
+
+
+def check(story: Story) -> list[str]:
+    """What is wrong."""
+    wrong: list[str] = []
+    for number, subscriber in enumerate(story.subscribers):
+        lacking = story.responses - sum(subscriber.had)
+        if lacking or not subscriber.is_complete:
+            wrong.append(f"subscriber {number} lacks {lacking} responses")
+        if subscriber.connections == 1 and subscriber.repeated:
+            wrong.append(f"subscriber {number} has {subscriber.repeated} responses twice")
+    return wrong
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the measures; returns the exit code."""
+    responses, subscribers = [*map(int, arguments), *(100_000, 100)[len(arguments) :]]
+    story = measure(responses, subscribers)
+    wrong = check(story)
+    connections = sum(subscriber.connections for subscriber in story.subscribers)
+    repeated = sum(subscriber.repeated for subscriber in story.subscribers)
+    _print(json.dumps({"connections": connections, "repeated": repeated, "wrong": wrong}))
+    return 1 if wrong else 0
+
+
+def _print(text: Any) -> None:
+    print(text, flush=True)  # noqa: T201 - it is a table for people
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,218 @@
+"""The responses of a job: followed to the end over a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.server.client import Client, GraphQLErrors, connected
+from tests.server.database import writing
+from tests.server.results import (
+    FOLLOW,
+    Crawler,
+    crawling,
+    received,
+    response,
+    sequences,
+    to_the_end,
+)
+from tests.server.running import Running, running, settings_for
+
+LAG_S = 0.6
+
+
+@pytest.fixture
+async def crawler(starbelly: DatabaseURL) -> AsyncIterator[Crawler]:
+    async with crawling(starbelly) as crawler:
+        yield crawler
+
+
+@pytest.fixture
+async def server(starbelly: DatabaseURL) -> AsyncIterator[Running]:
+    async with running(settings_for(starbelly, response_lag_s=LAG_S)) as server:
+        yield server
+
+
+async def test_those_there_and_those_that_come_then_complete(
+    crawler: Crawler, client: Client
+) -> None:
+    await crawler.respond(*range(1, 1200))
+    operation = await client.subscribe(FOLLOW, jobId="j1")
+    events = await received(operation, 1199)
+    await crawler.respond(1300, status_code=404, is_success=False)
+    events += await received(operation, 1)
+    await crawler.respond(1250)  # visible behind a higher one
+    events += await received(operation, 1)
+    await crawler.set(run_state="completed")
+    events += await to_the_end(operation)
+    assert sequences(events) == [*range(1, 1200), 1300, 1250]
+    assert events[-2]["response"] == {
+        "sequence": 1300,
+        "kind": "ERROR",
+        "url": "http://site.example/1300",
+        "statusCode": 404,
+    }
+
+
+async def test_unknown_job_is_not_found(crawler: Crawler, client: Client) -> None:
+    for job in ("nothing", "x" * 300, "", "\0"):
+        operation = await client.subscribe(FOLLOW, jobId=job)
+        with pytest.raises(GraphQLErrors) as refused:
+            await operation.next()
+        assert refused.value.errors[0]["extensions"]["code"] == "NOT_FOUND"
+    operation = await client.subscribe(FOLLOW, jobId="j1")
+    await crawler.respond(1)
+    assert sequences(await received(operation, 1)) == [1]
+
+
+async def test_deleted_job_completes_and_paused_one_stays_open(
+    crawler: Crawler, client: Client
+) -> None:
+    await crawler.respond(1)
+    operation = await client.subscribe(FOLLOW, jobId="j1")
+    assert sequences(await received(operation, 1)) == [1]
+    await crawler.set(run_state="paused")
+    await crawler.respond(2)
+    assert sequences(await received(operation, 1)) == [2]
+    await crawler.delete()
+    assert await to_the_end(operation) == []
+
+
+async def test_job_that_counts_wrongly_completes_after_the_bound(
+    crawler: Crawler, client: Client
+) -> None:
+    await crawler.respond(1, 2, 3)
+    await crawler.set(run_state="cancelled", item_count=2)
+    operation = await client.subscribe(FOLLOW, jobId="j1")
+    assert sequences(await to_the_end(operation)) == [1, 2, 3]
+
+
+async def test_cursor_goes_on_at_another_server_and_repeats_what_is_young(
+    crawler: Crawler, starbelly: DatabaseURL, client: Client
+) -> None:
+    await crawler.respond(*range(10, 500, 10))
+    operation = await client.subscribe(FOLLOW, jobId="j1")
+    events = await received(operation, 49)
+    held = set(sequences(events))
+    cursor = events[-1]["cursor"]
+    await crawler.respond(485)  # below the last one that it has
+    async with (
+        running(settings_for(starbelly, response_lag_s=LAG_S)) as other,
+        connected(other.ws) as second,
+    ):
+        resumed = await second.subscribe(FOLLOW, jobId="j1", since=cursor)
+        await crawler.respond(500)
+        await crawler.set(run_state="completed")
+        rest = sequences(await to_the_end(resumed))
+    assert held | set(rest) == crawler.written
+    assert len(rest) == len(set(rest))
+
+
+async def test_cursor_moves_on_once_rows_are_older_than_the_bound(
+    crawler: Crawler, client: Client
+) -> None:
+    await crawler.respond(*range(100))
+    operation = await client.subscribe(FOLLOW, jobId="j1")
+    await received(operation, 100)
+    sequence, again = 100, 100
+    while again >= 100:  # the bound passes
+        await crawler.respond(sequence)
+        (event,) = await received(operation, 1)
+        sequence += 1
+        resumed = await client.subscribe(FOLLOW, jobId="j1", since=event["cursor"])
+        await crawler.respond(sequence)
+        sequence += 1
+        await received(operation, 1)
+        rest = [await resumed.change()]
+        while rest[-1]["response"]["sequence"] != sequence - 1:
+            rest.append(await resumed.change())
+        again = len(rest)
+        await resumed.complete()
+
+
+async def test_kinds_are_filtered_and_a_cursor_of_fewer_kinds_is_refused(
+    crawler: Crawler, client: Client
+) -> None:
+    await crawler.respond(1, 2)
+    await crawler.respond(3, is_success=False, status_code=500)
+    await crawler.respond(4, exception="Traceback: refused", is_success=False, status_code=None)
+    await crawler.set(run_state="completed")
+    operation = await client.subscribe(FOLLOW, jobId="j1", kinds=["ERROR", "EXCEPTION"])
+    events = await to_the_end(operation)
+    assert [event["response"]["kind"] for event in events] == ["ERROR", "EXCEPTION"]
+    cursor = events[0]["cursor"]
+    operation = await client.subscribe(FOLLOW, jobId="j1", kinds=["EXCEPTION"], since=cursor)
+    assert sequences(await to_the_end(operation))[-1] == 4
+    for variables in (
+        {"jobId": "j1", "since": cursor},
+        {"jobId": "j2", "since": cursor, "kinds": ["ERROR"]},
+        {"jobId": "j1", "since": "x" + cursor[1:], "kinds": ["ERROR"]},
+    ):
+        refused = await client.subscribe(FOLLOW, **variables)
+        with pytest.raises(GraphQLErrors) as error:
+            await refused.next()
+        assert error.value.errors[0]["extensions"]["code"] == "BAD_CURSOR"
+
+
+PAGE = """
+    query ($jobId: ID!, $first: Int!, $after: String, $kinds: [ResponseKind!]) {
+        jobResponses(jobId: $jobId, first: $first, after: $after, kinds: $kinds) {
+            items { id sequence kind headers { name value } invalidFields }
+            hasMore cursor
+        }
+    }
+"""
+
+
+@pytest.mark.parametrize("kinds", [None, ["SUCCESS"], ["ERROR"], []])
+async def test_pages_give_each_response_once_in_order(
+    crawler: Crawler, client: Client, kinds: list[str] | None
+) -> None:
+    await crawler.respond(*range(0, 60, 2))
+    await crawler.respond(*range(1, 60, 4), is_success=False, status_code=404)
+    found: list[int] = []
+    after, has_more = None, True
+    while has_more:
+        payload = await client.execute(PAGE, jobId="j1", first=7, after=after, kinds=kinds)
+        page = payload["data"]["jobResponses"]
+        found += [item["sequence"] for item in page["items"]]
+        after, has_more = page["cursor"], page["hasMore"]
+    wanted = {"SUCCESS": range(0, 60, 2), "ERROR": range(1, 60, 4)}
+    names = ["SUCCESS", "ERROR"] if kinds is None else kinds
+    assert found == sorted(number for name in names for number in wanted[name])
+
+
+async def test_odd_responses_break_nothing(
+    crawler: Crawler, client: Client, starbelly: DatabaseURL
+) -> None:
+    odd = {
+        "url": 5,
+        "headers": ["A", "b", 7, "c", "D"],
+        "is_success": "yes",
+        "status_code": "200",
+        "body_id": "text",
+        "completed_at": "today",
+    }
+    big = 2**40
+    async with writing(starbelly) as writer:
+        await writer.insert("response", {"sequence": "text", "job_id": "j1"})
+        await writer.insert("response", {"sequence": 1.5, "job_id": "j1"})
+        await writer.insert("response", {"sequence": 3, "job_id": 3})
+        await writer.insert("response", response(big, "j1") | odd)
+    payload = await client.execute(PAGE, jobId="j1", first=10)
+    (item,) = payload["data"]["jobResponses"]["items"]
+    assert item == {
+        "id": str(big),
+        "sequence": big,
+        "kind": "ERROR",
+        "headers": [{"name": "A", "value": "b"}],
+        "invalidFields": [
+            *("url", "completedAt", "kind", "statusCode"),
+            *("headers[1]", "headers[2]", "hasBody"),
+        ],
+    }
+    await crawler.set(run_state="completed", item_count=4)
+    operation = await client.subscribe(FOLLOW, jobId="j1")
+    assert sequences(await to_the_end(operation)) == [big]
