@@ -13,15 +13,10 @@ import sys
 
 TYPE_CHECKING = False  # the one of `typing` would have to be imported
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import timedelta
     from types import FrameType
-    from typing import Any, NoReturn, TypeAlias
+    from typing import Any, TypeAlias
 
-    from pydantic.fields import FieldInfo
-
-    from graphql_api.scopes import Scope
     from graphql_api.settings import CommonSettings, EmbeddedSettings
 
     Flags: TypeAlias = Mapping[str, Any]
@@ -30,8 +25,6 @@ if TYPE_CHECKING:
 # Nothing else is imported up here: until `main` runs, a signal ends the program as it ends any.
 
 OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
-
-_SCHEMA_FILE = "schema.graphql"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,14 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     is_server = bool(arguments) and arguments[0] in {"serve", "embedded"}
     _end_at_signals(OK if is_server else INTERRUPTED)
 
+    from graphql_api.command_line import complain, make_parser
     from graphql_api.errors import ConfigurationError, GraphQLAPIError
 
     try:
-        flags = vars(_parser(is_watching="watch" in arguments).parse_args(arguments))
-        run: Callable[[Flags], int] = flags.pop("run")
-        return run(flags)
+        flags = vars(make_parser(is_watching="watch" in arguments).parse_args(arguments))
+        return _COMMANDS[flags.pop("command")](flags)
     except GraphQLAPIError as error:
-        _complain(str(error))
+        complain(str(error))
         return MISUSED if isinstance(error, ConfigurationError) else FAILED
 
 
@@ -209,12 +202,13 @@ def _schema(flags: Flags) -> int:
     import difflib
     from pathlib import Path
 
+    from graphql_api.command_line import SCHEMA_FILE, complain
     from graphql_api.errors import ConfigurationError
     from graphql_api.files import UnreadableFileError, read_file
     from graphql_api.schema import export
     from graphql_api.tables import LOGS, TABLES
 
-    file = Path(_SCHEMA_FILE)
+    file = Path(SCHEMA_FILE)
     text = export(TABLES, LOGS)
     if "check" not in flags:
         sys.stdout.write(text)
@@ -222,17 +216,17 @@ def _schema(flags: Flags) -> int:
     try:
         written = read_file(file).data.decode()
     except (UnreadableFileError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {_SCHEMA_FILE}: {error}") from error
+        raise ConfigurationError(f"cannot read {SCHEMA_FILE}: {error}") from error
     if written == text:
         return OK
     difference = difflib.unified_diff(
         written.splitlines(keepends=True),
         text.splitlines(keepends=True),
-        fromfile=f"{_SCHEMA_FILE} (written)",
-        tofile=f"{_SCHEMA_FILE} (of the code)",
+        fromfile=f"{SCHEMA_FILE} (written)",
+        tofile=f"{SCHEMA_FILE} (of the code)",
     )
     sys.stdout.writelines(difference)
-    _complain(f"{_SCHEMA_FILE} is out of date: run `make schema`")
+    complain(f"{SCHEMA_FILE} is out of date: run `make schema`")
     return FAILED
 
 
@@ -290,199 +284,19 @@ def _log_at(settings: CommonSettings) -> None:
         logging.getLogger(__name__).warning("%s", remark)
 
 
-def _parser(*, is_watching: bool) -> argparse.ArgumentParser:
-    """What parses arguments.
-
-    Args:
-        is_watching: Whether `watch` may be among them: its tables take half a second to import.
-    """
-    import argparse
-    from importlib.metadata import version
-
-    from graphql_api.settings import (
-        EmbeddedSettings,
-        InitSettings,
-        Settings,
-        TokenSettings,
-        WatchSettings,
-    )
-
-    class Parser(argparse.ArgumentParser):
-        """A parser whose errors are one line."""
-
-        def error(self, message: str) -> NoReturn:
-            _complain(f"{_without_values(message)} (see {self.prog} --help)")
-            sys.exit(MISUSED)
-
-    parser = Parser(
-        prog="graphql-api",
-        description="Live GraphQL over a Starbelly crawler's RethinkDB.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('graphql-api')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    def command(
-        name: str,
-        run: Callable[[Flags], int] | None,
-        summary: str,
-        among: argparse._SubParsersAction[Any] = commands,
-    ) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = among.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            argument_default=argparse.SUPPRESS,
-            allow_abbrev=False,
-        )
-        if run is not None:
-            made.set_defaults(run=run)
-        return made
-
-    _add_settings(command("serve", _serve, "serve GraphQL over HTTP and WebSocket"), Settings)
-    _add_settings(
-        command("embedded", _embedded, "run the embedded database alone, for several programs"),
-        EmbeddedSettings,
-    )
-    _add_settings(
-        command("init", _init, "create the database, tables and policies that are missing"),
-        InitSettings,
-    )
-    _add_settings(
-        command("config", _config, "print the settings of `serve` and where each comes from"),
-        Settings,
-    )
-    token = command("token", None, "make, list and revoke the API tokens of a file")
-    tokens = token.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    create = command("create", _token_create, "make a token, and print it, once", tokens)
-    create.add_argument("name", metavar="NAME", help="what to call it")
-    create.add_argument(
-        "--scope",
-        action="extend",
-        type=_scopes,
-        required=True,
-        metavar="SCOPE[,SCOPE]",
-        help="what its bearer may do: read, write, and logins, which either needs for domain "
-        "logins; may be repeated",
-    )
-    create.add_argument(
-        "--expires-in",
-        type=_lifetime,
-        metavar="TIME",
-        help="how long it is valid, such as 90d, 12h or 30m; for ever, if absent",
-    )
-    revoke = command("revoke", _token_revoke, "make a token invalid", tokens)
-    revoke.add_argument("name", metavar="NAME", help="which token")
-    for made in (create, command("list", _token_list, "list the tokens", tokens), revoke):
-        _add_settings(made, TokenSettings)
-    schema = command("schema", _schema, "print the schema")
-    schema.add_argument(
-        "--check", action="store_true", help=f"compare it with {_SCHEMA_FILE} instead"
-    )
-    watch = command("watch", _watch, "show rows in the terminal, and then each change of them")
-    if is_watching:
-        from graphql_api.watch.tables import TABLES, conditions_text
-
-        watch.add_argument(
-            "table", choices=TABLES, help=f"what to watch; --where selects {conditions_text()}"
-        )
-    watch.add_argument(
-        "--json", action="store_true", help="write each event as JSON on a line of its own"
-    )
-    watch.add_argument(
-        "--once", action="store_true", help="show what is there now, and end; do not wait for it"
-    )
-    _add_settings(watch, WatchSettings)
-    return parser
-
-
-def _scopes(text: str) -> frozenset[Scope]:
-    import argparse
-
-    from graphql_api.scopes import ALL_SCOPES, Scope, names
-
-    try:
-        return frozenset(Scope(name.strip()) for name in text.split(",") if name.strip())
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"there are {names(ALL_SCOPES)}") from None
-
-
-def _lifetime(text: str) -> timedelta:
-    import argparse
-    import re
-    from datetime import timedelta
-
-    match = re.fullmatch(r"([1-9][0-9]{0,4})([dhms])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError("a time is a number of d, h, m or s, such as 90d")
-    units = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-    return timedelta(**{units[match[2]]: int(match[1])})
-
-
-def _without_values(message: str) -> str:
-    """What argparse complains of, without what was given: it may be or hold a password."""
-    import re
-
-    if given := re.match(r"unrecognized arguments: (.*)", message, re.DOTALL):
-        flags = re.findall(r"(?<!\S)--[a-z]+(?:-[a-z]+)*(?=[\s=]|\Z)", given[1])
-        return f"there is no {', '.join(flags)}" if flags else "there is an argument too many"
-    message = re.sub(
-        r"invalid choice: .* \(choose", "no such thing (choose", message, flags=re.DOTALL
-    )
-    return re.sub(r"ignored explicit argument .*", "takes no value", message, flags=re.DOTALL)
-
-
-def _add_settings(parser: argparse.ArgumentParser, kind: type[CommonSettings]) -> None:
-    """A flag for each setting. What is not given stays absent, so that the environment counts."""
-    import argparse
-
-    from graphql_api.settings import environment_variable, flag
-
-    own_first = sorted(
-        kind.model_fields.items(), key=lambda item: item[0] not in kind.__annotations__
-    )
-    for name, field in own_first:
-        text = f"{field.description}{_default(field)}".replace("%", "%%")
-        if field.annotation is bool:
-            parser.add_argument(flag(name), action=argparse.BooleanOptionalAction, help=text)
-        else:
-            parser.add_argument(
-                flag(name),
-                action="append" if isinstance(field.default, tuple) else "store",
-                metavar=_metavar(name, field),
-                help=text,
-            )
-    example = environment_variable(kind, "log_level")
-    parser.epilog = (
-        f"Each setting can also come from the environment, such as {example}=debug; flags win. "
-        "The values of a list are separated by commas; its flag may also be repeated."
-    )
-
-
-def _default(field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=True)
-    if field.annotation is bool:
-        default = "yes" if default else "no"
-    elif isinstance(default, tuple):
-        default = ", ".join(default)
-    return "" if field.is_required() or default in (None, "") else f" (default: {default})"
-
-
-def _metavar(name: str, field: FieldInfo) -> str:
-    from typing import get_args
-
-    choices = get_args(field.annotation)
-    if choices and all(isinstance(choice, str) for choice in choices):
-        return "|".join(choices)
-    if isinstance(field.json_schema_extra, dict):
-        return str(field.json_schema_extra["metavar"])
-    return name.rpartition("_")[2].upper()
-
-
 def _print(lines: Sequence[str]) -> None:
     for line in lines:
         print(line, flush=True)
 
 
-def _complain(message: str) -> None:
-    print(f"graphql-api: {' '.join(message.split())}", file=sys.stderr)
+_COMMANDS: Mapping[str, Callable[[Flags], int]] = {
+    "serve": _serve,
+    "embedded": _embedded,
+    "init": _init,
+    "config": _config,
+    "token create": _token_create,
+    "token list": _token_list,
+    "token revoke": _token_revoke,
+    "schema": _schema,
+    "watch": _watch,
+}

@@ -66,6 +66,7 @@ COMPOSITION = {
     "__main__",
     "app",
     "cli",
+    "command_line",
     "demo",
     "demo_crawl",
     "effective_settings",
