@@ -104,7 +104,7 @@ class WebSocketProtocol(WatchedConnection):
         self._receiver: Receiver | None = None
         self._leaves: tuple[Leave, ...] | None = ()  # None, once it is lost
         self._extensions: Sequence[Extension] = ()
-        self._reader = FrameReader()
+        self._reader: FrameReader | None = None  # until the handshake is accepted
         self._message: IncomingMessage | None = None
         self._accepts_long_texts = False
         self._pong: bytes | None = None
@@ -123,10 +123,10 @@ class WebSocketProtocol(WatchedConnection):
 
     def data_received(self, data: bytes) -> None:
         """Begin the handshake, or read frames in turns."""
-        if self._handshake is None and not self._is_open:
-            self._begin_handshake(data)
-        else:
+        if self._handshake is not None or self._reader is not None:
             super().data_received(data)
+        elif not self.transport.is_closing():
+            self._begin_handshake(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free everything."""
@@ -293,8 +293,10 @@ class WebSocketProtocol(WatchedConnection):
     # What the client sends.
 
     def _read(self, data: bytes) -> None:
+        reader = self._reader
+        assert reader is not None, "nothing is read during the handshake"
         pongs: list[bytes] = []
-        for part in self._reader.feed(data):
+        for part in reader.feed(data):
             if part.opcode == PING:
                 pongs.append(control_frame(PONG, part.data))
             elif part.opcode == PONG:
@@ -308,8 +310,8 @@ class WebSocketProtocol(WatchedConnection):
             if self.transport.is_closing():
                 return
         self._send_pongs(pongs)
-        if self._reader.failure is not None:
-            self._fail(self._reader.failure)
+        if reader.failure is not None:
+            self._fail(reader.failure)
 
     def _add(self, part: Part) -> None:
         """Add a part to its message, and pass the message on if that is all of it."""

@@ -537,6 +537,24 @@ async def test_cursors_that_are_malformed_or_too_many_are_refused() -> None:
 # Subscriptions that share
 
 
+async def test_idle_subscriber_has_no_task() -> None:
+    def tasks() -> list[str]:
+        coroutines = [task.get_coro() for task in asyncio.all_tasks()]
+        files = [getattr(it, "cr_code", None) and it.cr_code.co_filename for it in coroutines]  # type: ignore[union-attr]
+        return [file for file in files if file and "graphql_api" in file]
+
+    async with serve() as server:
+        before = tasks()
+        async with connected(server) as client:
+            await client.subscribe(ROWS)
+            assert await client.fence() == []
+            await server.toys.wait_for(lambda: server.broadcaster.members == 1)
+            await server.toys.wait_for(lambda: tasks() == before)
+            server.toys.topic.publish(Row(value=1))
+            assert await client.receive() == next_({"rows": {"value": 1}})
+            assert tasks() == before
+
+
 async def test_equal_subscriptions_are_executed_once(server: Running) -> None:
     async with connected(server) as one, connected(server) as other:
         await one.subscribe(ROWS, "a")

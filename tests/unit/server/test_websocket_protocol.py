@@ -389,6 +389,44 @@ async def test_answer_to_a_close_frame_is_read_whatever_else_has_come(
     assert connection.transport.reads
 
 
+async def test_client_that_is_sent_away_is_read_until_it_answers_and_not_listened_to(
+    connection: Connection,
+) -> None:
+    connection.transport.room = 10_000
+    connection.protocol.close(4400, "bye", 1)
+    assert connection.end == (4400, "bye")
+    connection.client.send_text(b"late")
+    connection.client.send_ping(b"late")
+    await send(connection, b"".join(connection.client.data_to_send()))
+    assert not connection.transport.is_closing()
+    assert connection.received() == ["\x11\x30bye"]  # the close frame, and no pong
+    assert connection.client.close_rcvd is not None
+    assert connection.client.close_rcvd.code == 4400
+    assert await send(connection, b"".join(connection.client.data_to_send())) == []
+    assert connection.transport.is_closing()
+
+
+async def test_client_that_does_not_answer_a_close_frame_is_left_after_a_while(
+    connection: Connection,
+) -> None:
+    connection.transport.room = 10_000
+    connection.protocol.close(1012, "", 1)
+    connection.loop.advance(5)
+    assert not connection.transport.is_closing()
+    connection.loop.advance(10)
+    assert connection.transport.is_closing()
+    assert not connection.transport.is_aborted
+
+
+async def test_client_that_does_not_take_a_close_frame_is_aborted(connection: Connection) -> None:
+    connection.protocol.write_text(b"x" * 200)
+    connection.protocol.close(1012, "", 1)
+    assert connection.end is None
+    connection.loop.advance(1)
+    assert connection.transport.is_aborted
+    assert connection.end is not None
+
+
 async def test_one_who_takes_no_answers_to_pings_fills_no_memory_and_gets_the_last(
     connection: Connection,
 ) -> None:
