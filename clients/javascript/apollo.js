@@ -7,7 +7,7 @@ export function useLiveList(document, options) {
   return useList(subscribe, useApolloClient(), document, options);
 }
 
-function subscribe(client, query, variables, { next, error }) {
+function subscribe(client, query, variables, sink) {
   const subscription = client
     .subscribe({
       query,
@@ -15,10 +15,6 @@ function subscribe(client, query, variables, { next, error }) {
       fetchPolicy: 'no-cache', // the list holds its rows; a cache would keep those that are gone
       context: { queryDeduplication: false }, // a list that joins another one needs its snapshot
     })
-    .subscribe({
-      next,
-      error,
-      complete: () => error(new Error('The server has ended the subscription.')),
-    });
+    .subscribe(sink);
   return () => subscription.unsubscribe();
 }

@@ -17,7 +17,7 @@ export interface LiveList<Row> {
    * READY when the rows are those of the table, STALE while the server has lost its database.
    */
   readonly status: FeedStatus;
-  /** Why the list is live no longer. */
+  /** Why the list is live no longer. After an error that may pass it begins again by itself. */
   readonly error?: Error | undefined;
 }
 

@@ -1,3 +1,5 @@
+import { waitMs } from './wait.js';
+
 /** Options for graphql-ws's createClient; `index.d.ts` says what they do. */
 export function resuming(otherParams = () => ({}), maxOperations = 200) {
   const since = new Map(); // operation id → last cursor; the oldest cursor is first
@@ -13,10 +15,7 @@ export function resuming(otherParams = () => ({}), maxOperations = 200) {
     },
     retryAttempts: Infinity,
     shouldRetry: () => true, // by default, a reset connection or a restarting server is fatal
-    retryWait(retries) {
-      // The default doubles without a limit: after an hour's outage it waits up to an hour more.
-      const longest = Math.min(1000 * 2 ** retries, 30_000);
-      return new Promise((resolve) => setTimeout(resolve, longest * (1 - Math.random() / 2)));
-    },
+    // The default doubles without a limit: after an hour's outage it waits up to an hour more.
+    retryWait: (retries) => new Promise((resolve) => setTimeout(resolve, waitMs(retries))),
   };
 }

@@ -1,10 +1,10 @@
+import { follow } from './follow.js';
 import { applyEvent, emptyList } from './reducer.js';
 
 /**
  * A list that a source keeps live while somebody looks, by the store contract of Svelte.
  *
- * @param source begins a subscription, `(sink) => end`, and gives `sink.next` each result, or
- *   `sink.error` the reason why there are no more
+ * @param source as `follow` takes it
  * @param orderBy the field by which the rows are ordered; without one they are as they came
  */
 export function createStore(source, orderBy) {
@@ -16,11 +16,6 @@ export function createStore(source, orderBy) {
   function begin() {
     let isOver = false;
     let isScheduled = false;
-    let stop;
-    end = () => {
-      isOver = true;
-      stop?.();
-    };
     // Rows that were held stay until the new ones are complete.
     list = { ...emptyList, rows: list.rows };
     shown = { ...list, error: undefined };
@@ -34,26 +29,22 @@ export function createStore(source, orderBy) {
       for (const view of viewers) view(shown);
     }
 
-    function fail(reason) {
-      if (isOver) return;
-      show(errorOf(reason));
-      end();
-    }
-
-    function next({ data, errors, error }) {
-      if (isOver) return;
-      if (!data) return fail(error ?? errors);
-      try {
-        list = applyEvent(list, Object.values(data)[0], orderBy);
-      } catch (reason) {
-        return fail(reason);
-      }
+    function next(event) {
+      list = applyEvent(list, event, orderBy);
       if (!isScheduled) schedule(show);
       isScheduled = true;
     }
 
-    stop = source({ next, error: fail });
-    if (isOver) stop();
+    function fail(error) {
+      show(error);
+      isOver = true;
+    }
+
+    const stop = follow(source, next, fail);
+    return () => {
+      isOver = true;
+      stop();
+    };
   }
 
   return {
@@ -63,11 +54,10 @@ export function createStore(source, orderBy) {
     subscribe(viewer) {
       const view = (value) => viewer(value); // the same function may come twice
       viewers.add(view);
-      if (viewers.size === 1) begin();
+      if (viewers.size === 1) end = begin();
       viewer(shown);
       return () => {
-        viewers.delete(view);
-        if (!viewers.size) end();
+        if (viewers.delete(view) && !viewers.size) end();
       };
     },
   };
@@ -78,13 +68,4 @@ function schedule(show) {
   const isSeen = globalThis.document?.visibilityState === 'visible';
   if (isSeen) requestAnimationFrame(() => show());
   else setTimeout(show);
-}
-
-/** Clients fail by an Error, by GraphQL's errors, or by the event of a closed socket. */
-export function errorOf(reason) {
-  if (reason instanceof Error) return reason;
-  const text = Array.isArray(reason)
-    ? reason.map(({ message }) => message).join('\n')
-    : `The server closed the connection: ${reason?.code} ${reason?.reason}`;
-  return new Error(text, { cause: reason });
 }

@@ -1,6 +1,5 @@
-import { overWebSocket } from './index.js';
+import { follow } from './follow.js';
 import { changeOf } from './reducer.js';
-import { errorOf } from './store.js';
 
 /** Options of a collection that graphql-ws keeps live; `tanstack-db.d.ts` says what it does. */
 export function liveCollectionOptions({ client, query, variables, ...options }) {
@@ -37,14 +36,8 @@ export function liveCollectionOptions({ client, query, variables, ...options }) 
           else held.delete(key);
         }
 
-        const fail = (reason) => markError(errorOf(reason));
-        return overWebSocket(client, query, variables, {
-          next({ data, errors }) {
-            if (data) apply(Object.values(data)[0]);
-            else fail(errors);
-          },
-          error: fail,
-        });
+        const source = (sink) => client.subscribe({ query: `${query}`, variables }, sink);
+        return follow(source, apply, markError);
       },
     },
   };

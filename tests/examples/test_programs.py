@@ -44,12 +44,9 @@ async def test_program_prints_each_event_once_over_a_lost_connection(
             return said
 
         try:
-            assert [await line() for _ in range(4)] == [
-                "INITIALIZING",
-                "+ Broad Crawl (INITIAL)",
-                "+ Deep Crawl (INITIAL)",
-                "READY",
-            ]
+            first, *rows, last = [await line() for _ in range(4)]
+            assert {*rows} == {"+ Broad Crawl (INITIAL)", "+ Deep Crawl (INITIAL)"}
+            assert (first, last) == ("INITIALIZING", "READY")
             await writer.insert("policy", policy("a", "Crawl 1"))
             assert await change() == "+ Crawl 1 (CREATED)"
             proxy.cut_now()
@@ -85,5 +82,5 @@ async def test_python_program_prints_each_change_once_over_a_lost_connection(
         finally:
             process.kill()
             await process.communicate()
-    assert names == [b"Broad Crawl\n", b"Deep Crawl\n"]
+    assert {*names} == {b"Broad Crawl\n", b"Deep Crawl\n"}
     assert changes == [b"added Crawl 1\n", b"updated Crawl 2\n", b"deleted Crawl 2\n"]

@@ -129,3 +129,34 @@ test('graphql-ws is given the query as text, and its end is an error', () => {
   assert.deepEqual(client.payload, { query: 'subscription { a }', variables: { where: {} } });
   assert.match(store.current.error.message, /ended the subscription/);
 });
+
+test('an error that may pass is not shown: the subscription begins again', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const source = feed();
+  const store = createStore(source);
+  const end = store.subscribe(() => {});
+  source.send(state('INITIALIZING'), added('a'), state('READY'));
+  t.mock.timers.tick(0);
+  const errors = [{ message: 'later', extensions: { code: 'RATE_LIMITED' } }];
+  const failures = [
+    (sink) => sink.error(errors),
+    (sink) => sink.next({ error: Object.assign(new Error('Apollo'), { errors }) }),
+    (sink) => sink.next({ error: Object.assign(new Error('urql'), { graphQLErrors: errors }) }),
+  ];
+  for (const [number, fail] of failures.entries()) {
+    fail(source.sink);
+    assert.equal(source.ended, number + 1);
+    assert.equal(source.begun, number + 1, 'not at once');
+    t.mock.timers.tick(30_000);
+    assert.equal(source.begun, number + 2);
+  }
+  source.send(state('INITIALIZING'), added('b'), state('READY'));
+  t.mock.timers.tick(0);
+  const { rows, error } = store.current;
+  assert.deepEqual([rows, error], [[{ id: 'b', name: 'b' }], undefined]);
+
+  source.sink.error(errors);
+  end();
+  t.mock.timers.tick(60_000);
+  assert.equal(source.begun, 4, 'it does not begin when there is no viewer');
+});
