@@ -21,6 +21,14 @@ def _forgets_older_rows(_: Function) -> Function:
     return keep
 
 
+def _serves_no_zeros_of_keys(original: Function) -> Function:
+    def served(self: Any, key: object) -> str | None:
+        text = original(self, key)
+        return text if text is None else text.lstrip("0")
+
+    return served
+
+
 def _remembers_initial_rows(original: Function) -> Function:
     def initial_event(self: Any, version: Any) -> Any:
         remembered = self.__dict__.setdefault("_planted", {})
@@ -448,6 +456,12 @@ BUGS = (
         "9: a shutdown says 1012",
         "graphql_api.protocols.websocket:GraphQLTransportWS.close_all",
         _says_going_away,
+    ),
+    Bug(
+        "BINARY keys are served without their first zeros",
+        "keys: one document for each served key",
+        f"{_FEEDS}.keys:_Binary.served",
+        _serves_no_zeros_of_keys,
     ),
     Bug(
         "the feed does not check itself",
