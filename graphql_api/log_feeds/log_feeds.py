@@ -73,6 +73,11 @@ class LogFeeds:
         """Whether there can be a partition with a key: RethinkDB has others only."""
         return is_text(key) and "\0" not in key and len(key.encode()) <= _MAX_KEY_BYTES
 
+    @property
+    def row_bytes(self) -> int:
+        """How much the rows that are in memory take, about; of each log `max_row_bytes` at most."""
+        return sum(rows.size for rows in self._rows.values())
+
     def subscribe(
         self, table: Log[Any], key: str, *, kinds: int, since: str | None, words: str
     ) -> LogSubscription:

@@ -14,6 +14,7 @@ floor on; what was seen before is known, and is not given out again.
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -24,6 +25,7 @@ from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.evidence import Evidence
 from graphql_api.log_feeds.follower import Follower, Page
 from graphql_api.log_feeds.log import Log, Owner
+from graphql_api.log_feeds.page_cache import PageCache
 from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.log_feeds.source import MAX_SEQUENCE
 from graphql_api.log_feeds.surroundings import Surroundings
@@ -32,9 +34,6 @@ from graphql_api.store import Document
 
 RowT = TypeVar("RowT")
 
-PAGE_ROWS: Final = 100
-"""How many rows are read at once for a follower that is behind."""
-_FILL_ROWS: Final = 500
 _SEQUENCES: Final = 5_000
 _TICKS: Final = 30
 """How often within the bound what is settled is looked for."""
@@ -73,6 +72,7 @@ class Partition(Generic[RowT]):
         self.followers: dict[Follower, Callable[[], None]] = {}
         """The followers, and what wakes each."""
         self.window = Window(floor)
+        self._pages = PageCache()
         self._around = surroundings
         self._evidence = Evidence(surroundings.settings.bound_s)
         self._unfilled: list[list[int]] = []
@@ -141,9 +141,19 @@ class Partition(Generic[RowT]):
             mark = carried
         return Place(line, count, mark)
 
-    def read_page(self, after: int, upto: int) -> None:
-        """Read a page of settled rows for the followers that want it."""
+    def read_page(self, follower: Follower) -> bool:
+        """Give a follower the page of settled rows that it wants.
+
+        Returns:
+            Whether it has it; if not, it is given one once that is read.
+        """
+        after, upto = follower.line, follower.upto
+        page = self._pages.get(after)
+        if page is not None:
+            follower.take_page(page)
+            return True
         self._read(("page", after, upto), partial(self._read_page, after, upto))
+        return False
 
     def read_rows(self, sequences: list[int]) -> None:
         """Read rows that are not in memory any more."""
@@ -238,7 +248,7 @@ class Partition(Generic[RowT]):
                 self.key,
                 after=part[0],
                 upto=part[1],
-                limit=_FILL_ROWS,
+                limit=self.rows.rows_at_once,
                 whole=True,
             )
             for document in batch.documents:
@@ -335,13 +345,21 @@ class Partition(Generic[RowT]):
             self._wake()
 
     async def _read_page(self, after: int, upto: int) -> None:
+        is_settled = upto <= self._evidence.final  # and not only by what a follower says
         batch = await self._around.source.read(
-            self.log.layout, self.key, after=after, upto=upto, limit=PAGE_ROWS, whole=True
+            self.log.layout,
+            self.key,
+            after=after,
+            upto=upto,
+            limit=self.rows.rows_at_once,
+            whole=True,
         )
         for document in reversed(batch.documents):  # the first ones stay longest
             self._hold(self.log.sequence(document), document)
-        sequences = [self.log.sequence(document) for document in batch.documents]
+        sequences = array("q", map(self.log.sequence, batch.documents))
         page = Page(after, upto if batch.is_last else batch.upto, sequences)
+        if is_settled:
+            self._pages.put(page)
         for follower in self.followers:
             if follower.wants_page and follower.line == after and follower.upto == upto:
                 follower.take_page(page)

@@ -16,6 +16,8 @@ RowT = TypeVar("RowT")
 
 _ROW_BYTES: Final = 1_500
 """About what a row takes beside the texts in it."""
+_MAX_ROWS_AT_ONCE: Final = 500
+_BYTES_AT_ONCE: Final = 1_000_000
 _MAX_EVENTS: Final = 4
 """Of how many places the events of one row are kept."""
 
@@ -59,6 +61,12 @@ class RowCache(Generic[RowT]):
         self._max_bytes = max_bytes
         self._rows: OrderedDict[int, HeldRow[RowT]] = OrderedDict()
         self.size = 0
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows may be read at once: a reply of the database is decoded in one go."""
+        average = self.size // len(self._rows) if self._rows else _ROW_BYTES
+        return max(1, min(_MAX_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(1, average)))
 
     def get(self, sequence: int) -> HeldRow[RowT] | None:
         """A row, if it is here."""

@@ -11,7 +11,7 @@ from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
 from graphql_api.log_feeds import cursor as cursors
 from graphql_api.log_feeds.cursor import Cursor, Place
-from graphql_api.log_feeds.partition import PAGE_ROWS, Partition
+from graphql_api.log_feeds.partition import Partition
 
 _ROWS_AT_ONCE: Final = 200
 """How many rows of other kinds are passed before others have their turn."""
@@ -99,6 +99,10 @@ class LogSubscription(EventSource[Any]):
         self._is_accepted = True
         for _ in range(_ROWS_AT_ONCE):
             sequence = follower.next()
+            if sequence is None and follower.wants_page:
+                if partition.read_page(follower):
+                    continue
+                return None
             if sequence is None:
                 self._wait()
                 return None
@@ -107,7 +111,7 @@ class LogSubscription(EventSource[Any]):
                 partition.read_rows(
                     [
                         each
-                        for each in follower.coming(PAGE_ROWS)
+                        for each in follower.coming(partition.rows.rows_at_once)
                         if partition.rows.get(each) is None
                     ]
                 )
@@ -145,14 +149,10 @@ class LogSubscription(EventSource[Any]):
         self.close()
 
     def _wait(self) -> None:
-        """There is nothing now: see to it that there is more, if there can be."""
-        partition, follower = self._partition, self._follower
-        if follower.wants_page:
-            partition.read_page(follower.line, follower.upto)
-        elif partition.is_complete_for(follower):
+        """The window has nothing more: see to it that it has, if there can be."""
+        if self._partition.is_complete_for(self._follower):
             raise StopAsyncIteration
-        else:
-            partition.ask_for_more()
+        self._partition.ask_for_more()
 
     def _wake(self) -> None:
         if self._on_wake is None:

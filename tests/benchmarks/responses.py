@@ -147,7 +147,7 @@ async def write(story: Story, url: DatabaseURL, chance: random.Random) -> None:
             for batch in batches:
                 late = [number for number in batch if number % 97 == 0]
                 await _insert(writer, [number for number in batch if number % 97])
-                await asyncio.sleep(chance.choice((0, 0, 0, LAG_S / 3)) if late else 0)
+                await asyncio.sleep(chance.choice((0, 0, 0, 1.0)) if late else 0)
                 await _insert(writer, late)
                 story.written += len(batch)
 

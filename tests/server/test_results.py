@@ -9,6 +9,7 @@ import pytest
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import writing
+from tests.server.event_source import event_source
 from tests.server.results import (
     FOLLOW,
     Crawler,
@@ -54,6 +55,24 @@ async def test_those_there_and_those_that_come_then_complete(
         "url": "http://site.example/1300",
         "statusCode": 404,
     }
+
+
+async def test_event_stream_goes_on_by_its_last_event_id_and_completes(
+    crawler: Crawler, server: Running
+) -> None:
+    await crawler.respond(*range(40))
+    query = 'subscription { jobResponseAdded(jobId: "j1") { response { sequence } } }'
+    async with event_source((server.host, server.port), query) as stream:
+        events = [await stream.change() for _ in range(20)]
+        last = stream.last_event_id
+        stream.abort()
+    await crawler.respond(50)
+    await crawler.set(run_state="completed")
+    async with event_source((server.host, server.port), query, last_event_id=last) as stream:
+        seen = set(sequences(events))
+        while seen != crawler.written:
+            seen.add((await stream.change())["response"]["sequence"])
+        await stream.completed()
 
 
 async def test_unknown_job_is_not_found(crawler: Crawler, client: Client) -> None:

@@ -96,6 +96,13 @@ async def crawl(database: FakeDatabase, chance: random.Random, rows: int, *, out
     database.streams["s"] = {"is_over": True, "events": counted}
 
 
+async def watch_memory(servers: list[LogFeeds], row_bytes: int) -> None:
+    """See at any time that the rows in memory are bounded."""
+    while True:
+        await asyncio.sleep(0.1)
+        assert all(server.row_bytes <= row_bytes for server in servers)
+
+
 @settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
@@ -127,7 +134,9 @@ def test_every_client_has_every_row_whatever_happens_and_completes(
                 tasks.create_task(client.run(cuts))
                 for client, cuts in zip(clients, (0, 4, 9, 2), strict=True)
             ]
+            watched = tasks.create_task(watch_memory(servers, row_bytes))
             await asyncio.wait([crawler, *following])
+            watched.cancel()
             assert all(server.partitions == 0 for server in servers)
             for task in running:
                 task.cancel()
