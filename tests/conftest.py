@@ -156,12 +156,12 @@ def _embedded_in_thread(password: str) -> Iterator[DatabaseURL]:
 
     thread = threading.Thread(target=run, name="embedded database")
     thread.start()
-    loop, stop, url = started.result(timeout=10)
+    loop, stop, url = started.result()
     try:
         yield url
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=10)
+        thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,6 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-START_WAIT_S = 30.0
-
 
 @asynccontextmanager
 async def process(*arguments: str, says: str, module: str = "graphql_api") -> AsyncIterator[str]:
@@ -30,10 +28,9 @@ async def process(*arguments: str, says: str, module: str = "graphql_api") -> As
     try:
         assert running.stdout is not None
         line = ""
-        async with asyncio.timeout(START_WAIT_S):
-            while says not in line:
-                line = (await running.stdout.readline()).decode()
-                assert line, "the process has ended"
+        while says not in line:
+            line = (await running.stdout.readline()).decode()
+            assert line, "the process has ended"
         yield line.partition(says)[2].split()[0].rstrip(";")
     finally:
         if running.returncode is None:

@@ -234,7 +234,5 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
     while not holds():
-        assert time.monotonic() < until
         time.sleep(0.01)
