@@ -28,8 +28,9 @@ export class Section {
     this.#section.id = table.id;
     this.#find('h2').id = heading;
     this.#find('h2').textContent = table.title;
+    const order = table.newestBy ? 'the latest first' : `ordered by ${table.columns[0].title.toLowerCase()}`;
     this.#find('caption').textContent =
-      `${table.title}, ordered by ${table.columns[0].title.toLowerCase()}. ` +
+      `${table.title}, ${order}. ` +
       'The last column says what has changed since the page was opened.';
     this.#find('.scroll').setAttribute('aria-labelledby', heading);
     this.#find('.ask').onclick = askForToken;

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ async def test_rows_are_shown_in_order_with_their_counts(
     await browser_page.expect("nav li").to_have_text(
         [
             re.compile(rf"{title} *{count}")
-            for title, count in zip(TITLES, (4, 1, 1, 0, 1), strict=True)
+            for title, count in zip(TITLES, (0, 4, 1, 1, 0, 1), strict=True)
         ]
     )
     await browser_page.expect("#connection").to_have_text("Live")
@@ -105,6 +105,19 @@ async def test_rows_are_shown_in_order_with_their_counts(
     await browser_page.expect("tr[data-mark]").to_have_count(0)
     browser_page.assert_local(server)
     browser_page.assert_well()
+
+
+async def test_jobs_are_shown_the_latest_first(live: BrowserPage, writer: Writer) -> None:
+    now = datetime.now(UTC)
+    for days, name in ((3, "older"), (1, "new"), (2, "old")):
+        started = now - timedelta(days=days)
+        job = {"id": name, "name": name, "run_state": "running", "started_at": started}
+        await writer.insert("job", job)
+    await live.expect("#jobs tbody th").to_have_text(["new", "old", "older"])
+    await writer.update("job", "old", {"item_count": 12_345})
+    await live.expect("#jobs tbody tr:nth-child(2)").to_have_text(
+        re.compile("old *running *12.345")
+    )
 
 
 async def test_page_is_the_same_with_a_last_slash(

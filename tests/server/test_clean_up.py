@@ -129,7 +129,9 @@ async def test_shutdown_leaves_no_task_and_no_socket(starbelly: DatabaseURL) -> 
             await asyncio.sleep(0)
 
 
-async def test_a_thousand_subscribers_share_three_changefeeds(starbelly: DatabaseURL) -> None:
+async def test_a_thousand_subscribers_share_one_changefeed_for_each_table(
+    starbelly: DatabaseURL,
+) -> None:
     """Counted on the wire: START frames whose term is `changes`, and who ended."""
     async with Proxy(starbelly.host, starbelly.port) as proxy:
         behind = replace(starbelly, host=proxy.host, port=proxy.port)
