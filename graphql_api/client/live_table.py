@@ -33,7 +33,7 @@ class LiveTable:
     Args:
         url: Where the server is: a URL of `http`, `https`, `ws` or `wss`; without a path it is
             `/graphql`.
-        table: The name of the query's root field: `policies`, `schedules` or `domainLogins`.
+        table: The name of the query's root field, such as `policies` or `domainLogins`.
         where: The filter, by the names of the schema: `{"nameContains": "crawl"}`.
         token: A bearer token for the server.
         on_live: Called with `is_live` each time that it changes, in the task that iterates.

@@ -7,10 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from graphql import build_schema
+import pytest
+from graphql import GraphQLObjectType, GraphQLUnionType, build_schema, get_named_type
 
 from clients.generate import PACKAGE, SCHEMA, files, graphcache_schema, possible_types, without_key
 
+SERVED = build_schema(SCHEMA.read_text(encoding="utf-8"))
+CHANGES = [
+    type_
+    for name, type_ in SERVED.type_map.items()
+    if isinstance(type_, GraphQLUnionType) and name.endswith("Change")
+]
 TOY = build_schema("""
     type Query { things(name: String): [Thing!]! feed: Feed }
     type Mutation { set: Thing }
@@ -62,3 +69,27 @@ def test_check_fails_for_a_schema_with_another_union(tmp_path: Path) -> None:
     assert result.stderr == (
         "Out of date: schema.graphql, possible-types.js, graphcache.js. Run `make schema`.\n"
     )
+
+
+@pytest.mark.parametrize("union", CHANGES, ids=str)
+def test_reducer_knows_every_event_by_its_shape(union: GraphQLUnionType) -> None:
+    """What `changeOf` in `reducer.js` relies on, which knows no table."""
+    kinds = {member.name.removeprefix(union.name.removesuffix("Change")) for member in union.types}
+    assert kinds == {"Added", "Updated", "Deleted", "FeedState"}
+    for member in union.types:
+        fields = {name: get_named_type(field.type) for name, field in member.fields.items()}
+        rows = [
+            name
+            for name, type_ in fields.items()
+            if isinstance(type_, GraphQLObjectType) and "id" in type_.fields
+        ]
+        texts = {name for name, type_ in fields.items() if type_.name in {"ID", "String"}}
+        if member.name == "FeedState":
+            assert "status" in fields
+            continue
+        assert "status" not in fields
+        if member.name.endswith("Deleted"):
+            assert rows == []
+            assert len(texts - {"cursor"}) == 1, "its key"
+        else:
+            assert len(rows) == 1
