@@ -186,14 +186,18 @@ export class TableView {
 function describe({ kind, fields, at }) {
   const names = [...fields].filter((name) => name !== 'updatedAt').map(words);
   const lines = [{ text: `${KINDS[kind]} ${timeOfDay.format(at)}` }];
-  if (names.length) lines.push({ text: names.join(', '), tone: 'quiet' });
+  if (names.length) lines.push({ text: names.join(', '), tone: 'quiet', isShort: true });
   return lines;
 }
 
-function drawLine({ text, tone, time }) {
+function drawLine({ text, tone, time, isShort }) {
   const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
   const line = make(time ? 'time' : 'span', { className: 'line', textContent: short });
   if (tone) line.classList.add(tone);
+  if (isShort) {
+    line.classList.add('short'); // one line of it is shown
+    line.title = text;
+  }
   if (time) line.dateTime = time;
   return line;
 }
