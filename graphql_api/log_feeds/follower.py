@@ -63,6 +63,11 @@ class Follower:
         return self.is_reading and self._page is None
 
     @property
+    def number(self) -> int:
+        """It has every row of the window with a lower number."""
+        return self._next
+
+    @property
     def total(self) -> int:
         """How many rows there are, if it has read to the floor and the window has all others."""
         return self.count + self._window.count_above(self.line)

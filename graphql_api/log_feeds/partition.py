@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -38,6 +39,9 @@ _SEQUENCES: Final = 5_000
 _TICKS: Final = 30
 """How often within the bound what is settled is looked for."""
 _MAX_TICK_S: Final = 1.0
+_GRACE: Final = 0.25
+_MIN_GRACE_S: Final = 1.0
+"""How long what is settled stays in the window, as a part of the bound, and at least."""
 _RETRY_S: Final = 0.5
 """How long to wait after a read that has failed."""
 
@@ -79,6 +83,8 @@ class Partition(Generic[RowT]):
         self._changed = asyncio.Event()
         self._filled = asyncio.Event()
         self._verified = floor
+        self._verified_end = 0
+        self._verified_at_s: deque[tuple[int, float]] = deque()
         self._finished = asyncio.Event()
         self._finished_at_s = 0.0
         self._is_checked = False
@@ -105,6 +111,7 @@ class Partition(Generic[RowT]):
             self._filled.clear()
             window.lower(floor)
             self._verified = floor
+            self._verified_at_s.clear()
         follower = Follower(window, place, trusted=trusted)
         self.followers[follower] = wake
         self._changed.set()
@@ -136,6 +143,9 @@ class Partition(Generic[RowT]):
         line, count = follower.line, follower.count
         if follower.is_reading:
             return Place(line, count)
+        if line < self._verified and follower.number >= self._verified_end:
+            count += self.window.count_above(line) - self.window.count_above(self._verified)
+            line = self._verified
         mark, carried = self._evidence.mark_above(line), given.mark
         if carried.sequence > line and not NOTHING < mark.seen_ms <= carried.seen_ms:
             mark = carried
@@ -263,20 +273,24 @@ class Partition(Generic[RowT]):
         """Put the floor of the window higher as time passes."""
         around = self._around
         tick_s = min(_MAX_TICK_S, around.settings.bound_s / _TICKS)
+        grace_s = max(_MIN_GRACE_S, around.settings.bound_s * _GRACE)
         while True:
             await asyncio.sleep(tick_s)
             self._see(self.window.head)
-            # One tick after it was verified: followers that keep up have had what was found.
-            if self._verified > self.window.floor:
-                self._put_floor(self._verified, is_whole=True)
-            final = self._evidence.settle(around.clock())
-            if final > self.window.floor:
+            now_s = around.clock()
+            # Some time after it was verified: those who are a little behind stay in the window.
+            while self._verified_at_s and self._verified_at_s[0][1] <= now_s - grace_s:
+                self._put_floor(self._verified_at_s.popleft()[0], is_whole=True)
+            final = self._evidence.settle(now_s)
+            if final > max(self._verified, self.window.floor):
                 if any(after < final for after, _ in self._unfilled):
                     self._skip_fill(final)
                     self._put_floor(final, is_whole=False)
+                    self._verified_at_s.clear()
                 else:
-                    await self._verify(final)
-                self._verified = final
+                    await self._verify(max(self._verified, self.window.floor), final)
+                    self._verified_at_s.append((final, around.clock()))
+                self._verified, self._verified_end = final, self.window.end
             self._evidence.drop(self.window.floor)
 
     async def _read_to_end(self) -> None:
@@ -287,17 +301,16 @@ class Partition(Generic[RowT]):
         around = self._around
         await self._finished.wait()
         await self._filled.wait()
-        await self._verify(MAX_SEQUENCE)
+        await self._verify(self.window.floor, MAX_SEQUENCE)
         self._is_checked = True
         self._wake()
         await asyncio.sleep(self._finished_at_s + around.settings.bound_s - around.clock())
-        await self._verify(MAX_SEQUENCE)
+        await self._verify(self.window.floor, MAX_SEQUENCE)
         self._is_read_to_end = True
         self._wake()
 
-    async def _verify(self, upto: int) -> None:
+    async def _verify(self, after: int, upto: int) -> None:
         """Read the index again, for the sequences that the window may lack."""
-        after = self.window.floor
         while after < upto:
             batch = await self._around.source.read(
                 self.log.layout, self.key, after=after, upto=upto, limit=_SEQUENCES, whole=False

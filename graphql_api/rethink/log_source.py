@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from graphql_api.feeds.depth import pruned
 from graphql_api.feeds.source import DocumentChange, SourceReady
@@ -15,6 +16,9 @@ from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Document
+
+_MAX_BATCH_ROWS: Final = 500
+"""In one reply of a changefeed: many writers insert faster than replies of fewer rows come."""
 
 
 class RethinkLogSource:
@@ -53,7 +57,8 @@ class RethinkLogSource:
             squash=False,
             changefeed_queue_size=self._settings.queue_size,
         )
-        async with follow(self._url, term, self._settings) as changes:
+        settings = replace(self._settings, max_batch_rows=_MAX_BATCH_ROWS)
+        async with follow(self._url, term, settings) as changes:
             async for change in changes:
                 if isinstance(change, SourceReady):
                     break
