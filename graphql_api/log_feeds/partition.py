@@ -29,7 +29,7 @@ from graphql_api.log_feeds.log import Log, Owner
 from graphql_api.log_feeds.page_cache import PageCache
 from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.log_feeds.source import MAX_SEQUENCE
-from graphql_api.log_feeds.surroundings import Surroundings
+from graphql_api.log_feeds.surroundings import Surroundings, first_error
 from graphql_api.log_feeds.window import Window
 from graphql_api.store import Document
 
@@ -192,7 +192,7 @@ class Partition(Generic[RowT]):
                 try:
                     await self._session(name)
                 except* DatabaseError as errors:
-                    around.outages.lost(name, _first(errors))
+                    around.outages.lost(name, first_error(errors))
                 wait_s = backoff.wait_s(
                     began_at=began_at_s,
                     ready_at=self._ready_at_s,
@@ -396,12 +396,3 @@ class Partition(Generic[RowT]):
         self._is_waking = False
         for wake in [*self.followers.values()]:
             wake()
-
-
-def _first(errors: BaseExceptionGroup[DatabaseError]) -> DatabaseError:
-    """One of the errors of a group."""
-    error: Exception | BaseExceptionGroup[DatabaseError] = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, DatabaseError)
-    return error

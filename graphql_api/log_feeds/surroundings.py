@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from graphql_api.errors import DatabaseError
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.source import MAX_SEQUENCE, LogSource
@@ -62,3 +63,12 @@ class Surroundings:
         sequence, seen_ms = place.mark
         is_old = self.epoch_s() >= seen_ms / 1000 + self.settings.bound_s
         return min(sequence, MAX_SEQUENCE) if is_old else NOTHING
+
+
+def first_error(errors: BaseExceptionGroup[DatabaseError]) -> DatabaseError:
+    """One of the errors of a group."""
+    error: Exception | BaseExceptionGroup[DatabaseError] = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, DatabaseError)
+    return error
