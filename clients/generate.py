@@ -18,10 +18,12 @@ from graphql import (
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
+    GraphQLScalarType,
     GraphQLSchema,
     GraphQLType,
     GraphQLUnionType,
     build_schema,
+    is_specified_scalar_type,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -30,14 +32,8 @@ PACKAGE = ROOT / "clients" / "javascript"
 
 MADE = "// Made from schema.graphql by `make schema`; do not edit.\n"
 
-GRAPHCACHE_TYPES = """import type { CacheExchangeOpts } from '@urql/exchange-graphcache';
-
-/**
- * Options for Graphcache's cacheExchange: the schema, by which it knows the members of unions, and
- * the types that have no key.
- */
-export const graphcache: Required<Pick<CacheExchangeOpts, 'keys' | 'schema'>>;
-"""
+TYPESCRIPT = {"DateTime": "string", "SequenceNumber": "number"}
+"""What TypeScript calls the values of each scalar, as they are in JSON."""
 
 POSSIBLE_TYPES_TYPES = """/** The members of each union, as Apollo's InMemoryCache takes them. */
 export const possibleTypes: Record<string, string[]>;
@@ -51,12 +47,8 @@ def files(text: str) -> Mapping[str, str]:
         "schema.graphql": text,
         "possible-types.js": f"{MADE}export const possibleTypes = {_js(possible_types(schema))};\n",
         "possible-types.d.ts": MADE + POSSIBLE_TYPES_TYPES,
-        "graphcache.js": (
-            f"{MADE}const embedded = () => null;\n\nexport const graphcache = {{\n"
-            f"  keys: {{\n{_keys(schema)}  }},\n"
-            f"  schema: {_js(graphcache_schema(schema), 1)},\n}};\n"
-        ),
-        "graphcache.d.ts": MADE + GRAPHCACHE_TYPES,
+        "graphcache-types.js": f"{MADE}export const types = {_js(graphcache_types(schema))};\n",
+        "scalars.js": f"{MADE}export const scalars = {_js(scalars(schema))};\n",
     }
 
 
@@ -69,50 +61,39 @@ def possible_types(schema: GraphQLSchema) -> dict[str, list[str]]:
     }
 
 
-def without_key(schema: GraphQLSchema) -> list[str]:
-    """The types of objects without an `id`, which a cache keeps in what they are in."""
-    roots = {schema.query_type, schema.mutation_type, schema.subscription_type}
-    return [
-        type_.name
+def scalars(schema: GraphQLSchema) -> dict[str, str]:
+    """The types of TypeScript of the scalars that GraphQL does not have.
+
+    Raises:
+        KeyError: A scalar is not in `TYPESCRIPT`.
+    """
+    return {
+        type_.name: TYPESCRIPT[type_.name]
         for type_ in _types(schema)
-        if isinstance(type_, GraphQLObjectType) and type_ not in roots and "id" not in type_.fields
-    ]
-
-
-def graphcache_schema(schema: GraphQLSchema) -> dict[str, Any]:
-    """The parts of the schema's introspection that Graphcache reads."""
-    roots = {
-        "queryType": schema.query_type,
-        "mutationType": schema.mutation_type,
-        "subscriptionType": schema.subscription_type,
+        if isinstance(type_, GraphQLScalarType) and not is_specified_scalar_type(type_)
     }
-    types: list[dict[str, Any]] = []
-    for type_ in _types(schema):
-        if isinstance(type_, GraphQLUnionType):
-            members = [{"kind": "OBJECT", "name": member.name} for member in type_.types]
-            types.append({"kind": "UNION", "name": type_.name, "possibleTypes": members})
-        elif isinstance(type_, GraphQLObjectType):
-            fields = [
-                {"name": name, "type": _reference(field.type), "args": []}
-                for name, field in type_.fields.items()
-            ]
-            object_ = {"kind": "OBJECT", "name": type_.name, "fields": fields, "interfaces": []}
-            types.append(object_)
-    names = {name: {"name": root.name} if root else None for name, root in roots.items()}
-    return {"__schema": {**names, "types": types}}
 
 
-def _reference(type_: GraphQLType) -> dict[str, Any]:
+def graphcache_types(schema: GraphQLSchema) -> dict[str, str]:
+    """The fields of each object, as `graphcache.js` reads them: `id! name tags!]`.
+
+    After a field's name comes how its value is wrapped, from within: `!` is non-null, `]` a list.
+    """
+    return {
+        type_.name: " ".join(
+            f"{name}{_wrapped(field.type)}" for name, field in type_.fields.items()
+        )
+        for type_ in _types(schema)
+        if isinstance(type_, GraphQLObjectType)
+    }
+
+
+def _wrapped(type_: GraphQLType) -> str:
     if isinstance(type_, GraphQLNonNull):
-        return {"kind": "NON_NULL", "ofType": _reference(type_.of_type)}
+        return f"{_wrapped(type_.of_type)}!"
     if isinstance(type_, GraphQLList):
-        return {"kind": "LIST", "ofType": _reference(type_.of_type)}
-    assert isinstance(type_, GraphQLNamedType)
-    if isinstance(type_, GraphQLObjectType):
-        return {"kind": "OBJECT", "name": type_.name}
-    if isinstance(type_, GraphQLUnionType):
-        return {"kind": "UNION", "name": type_.name}
-    return {"kind": "SCALAR", "name": "Any"}  # which one it is makes no difference to a cache
+        return f"{_wrapped(type_.of_type)}]"
+    return ""
 
 
 def _types(schema: GraphQLSchema) -> Iterator[GraphQLNamedType]:
@@ -121,22 +102,10 @@ def _types(schema: GraphQLSchema) -> Iterator[GraphQLNamedType]:
             yield schema.type_map[name]
 
 
-def _keys(schema: GraphQLSchema) -> str:
-    return "".join(f"    {name}: embedded,\n" for name in without_key(schema))
-
-
-def _js(value: Any, depth: int = 0) -> str:
-    """A value as JavaScript: a line for each member of the first levels."""
-    inner, outer = "  " * (depth + 1), "  " * depth
-    match value:
-        case dict() if depth < 3 and "kind" not in value:
-            lines = (f"{inner}{key}: {_js(member, depth + 1)},\n" for key, member in value.items())
-            return f"{{\n{''.join(lines)}{outer}}}"
-        case list() if value and isinstance(value[0], dict):
-            lines = (f"{inner}{json.dumps(member)},\n" for member in value)
-            return f"[\n{''.join(lines)}{outer}]"
-        case _:
-            return json.dumps(value)
+def _js(members: Mapping[str, Any]) -> str:
+    """An object as JavaScript, a line for each member."""
+    lines = (f"  {name}: {json.dumps(member)},\n" for name, member in members.items())
+    return f"{{\n{''.join(lines)}}}"
 
 
 def main() -> int:

@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
+import { scalars } from './scalars.js';
+
 const SCHEMA = fileURLToPath(new URL('schema.graphql', import.meta.url));
 
 /** A configuration of graphql-codegen; `codegen.d.ts` says what it does. */
@@ -11,7 +13,7 @@ export function codegen(documents = 'src/**/*.{ts,tsx}') {
       'src/gql/': {
         preset: 'client',
         presetConfig: { fragmentMasking: false, persistedDocuments: { hashAlgorithm: 'sha256' } },
-        config: { scalars: { DateTime: 'string' }, strictScalars: true, useTypeImports: true },
+        config: { scalars, strictScalars: true, useTypeImports: true },
       },
     },
   };

@@ -1,4 +1,3 @@
-// Made from schema.graphql by `make schema`; do not edit.
 import type { CacheExchangeOpts } from '@urql/exchange-graphcache';
 
 /**
