@@ -337,7 +337,9 @@ class Subscriber:
         if where == wish.where or not wish.bookmarks or not self.is_acknowledged:
             return
         id_ = f"{wish.id}/{place}"
-        self.unsubscribe(id_)
+        while id_ in self.wishes or id_ in self._ended_at_s:
+            self.unsubscribe(id_)
+            id_ += "'"  # by the same one, events of its predecessor may still be on their way
         self.subscribe(id_, wish.table, where, foreign_cursor=wish.bookmarks[-1].cursor)
 
     def _ask(self, wish: Wish, *, by_init: bool) -> None:

@@ -27,6 +27,7 @@ FOUND = {
     522: "a token ends while its client reads once a second, which it sees with its last read",
     1255: "tokens of five seconds, on a link that needs longer for all queries of the end",
     1442: "a token ends while small buffers are full, on a slow link",
+    2214: "a slow client ends a subscription and begins another by the same id",
 }
 """Seeds above that have broken a promise once, by a fault of the server or of the model."""
 
