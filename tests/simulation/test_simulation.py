@@ -29,7 +29,8 @@ FOUND = {
     1442: "a token ends while small buffers are full, on a slow link",
     2214: "a slow client ends a subscription and begins another by the same id",
 }
-"""Seeds above that have broken a promise once, by a fault of the server or of the model."""
+"""Seeds above that have broken a promise once, by a fault of the server or of the model. What they
+tell changes with `author.py`: then these are some more seeds."""
 
 EASY = next(bug for bug in BUGS if bug.name == "deletions are ignored")
 
