@@ -91,7 +91,7 @@ from graphql_api.watched_file import FileWatch, WatchedFile
 log = logging.getLogger(__name__)
 
 Announce = Callable[[Sequence[str]], None]
-"""Tells the operator some lines when the server has started."""
+"""Shows the operator some lines when the server has started."""
 
 
 class Application(Starlette):
@@ -325,7 +325,7 @@ def _link_key(settings: Settings, machine: Machine) -> bytes:
 
 
 def make_authenticator(settings: Settings, machine: Machine | None = None) -> Authenticator:
-    """What decides whom to serve.
+    """The authenticator, which decides which clients are served.
 
     Raises:
         ConfigurationError: A file of tokens or keys cannot be read, or is broken or too weak.

@@ -1,6 +1,6 @@
 """The command line: `graphql-api serve`, `embedded`, `init`, `token`, `schema`, `config`, `watch`.
 
-Exit codes: 0 done, a server that was told to stop, or a watch whose output nobody reads any more;
+Exit codes: 0 done, a server that was stopped by a signal, or a watch whose reader is gone;
 1 failed; 2 wrong usage or configuration; 130 interrupted, as a watch usually is. An error is one
 line on stderr; a traceback is a bug of this program.
 """
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _end_at_signals(code: int) -> None:
-    """End with this code at SIGINT or SIGTERM, until a server heeds them in its own way.
+    """End with this code at SIGINT or SIGTERM, until a server handles them in its own way.
 
     At once, for there is nothing to clean up before a server runs. An exception would be raised
     wherever the program stands: in a callback of an import, which drops it with a traceback, or in

@@ -9,7 +9,7 @@ GraphQLAPIError
 │   ├── TableMissingError         the database or a table is not there
 │   ├── OutcomeUnknownError       the connection was lost with a write on its way
 │   └── FeedLostError             a changefeed ended or has a gap; read the table again
-└── ClientError                   told to the client, with a code
+└── ClientError                   sent to the client, with a code
     ├── BadCursorError            BAD_CURSOR
     ├── BadInputError             BAD_USER_INPUT
     │   └── InvalidInputError     the same, with every problem of an input

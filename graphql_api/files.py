@@ -2,9 +2,9 @@
 
 A path from the settings may lead to anything: a FIFO, on which `open` waits for a writer; a device
 that never ends, or that acts when it is opened; a file of gigabytes. A server that opens one of
-these stops for all its clients, and cannot even be told to end. So this looks at the file before it
-opens it, opens it without waiting, looks again at what it has opened, and reads a bounded number of
-bytes.
+these stops for all its clients, and does not even react to a signal. So this looks at the file
+before it opens it, opens it without waiting, looks again at what it has opened, and reads a bounded
+number of bytes.
 
 Sources: open(2) and fifo(7), on O_NONBLOCK; stat(2).
 """
@@ -103,7 +103,7 @@ def shown_path(path: Path) -> str:
 
 
 def look_at_file(path: Path) -> FileVersion | None:
-    """The version of a file that is there now; None if that cannot be told. Needs no descriptor."""
+    """The version of a file that is there now; None if it is not known. Needs no descriptor."""
     try:
         return _version(path.stat())
     except (OSError, ValueError):

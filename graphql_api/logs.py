@@ -114,7 +114,7 @@ class NoFlood(logging.Filter):
 
     Args:
         interval_s: How long to wait between two lines of a kind.
-        clock: Tells the time, in seconds.
+        clock: Returns the time, in seconds.
     """
 
     _CAUSED_BY_CLIENTS = frozenset(

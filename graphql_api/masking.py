@@ -117,7 +117,7 @@ def unmask_password(url: str, stored: Iterable[str]) -> str | None:
     """A masked URL with the password that a stored URL has.
 
     That is the first URL which is served as this one; if there is none, the first of the same user,
-    and of the same host and port: nobody can have a password sent somewhere else by it. Passwords
+    and of the same host and port: so no client can have a password sent to another host. Passwords
     are not compared with each other, or a client that stores a guess beside a password could learn
     whether it is right.
 
@@ -141,7 +141,7 @@ def unmask_password(url: str, stored: Iterable[str]) -> str | None:
 
 
 def _login(masked: str) -> tuple[str, str] | None:
-    """The user and the host of a masked URL; None if they cannot be told for sure."""
+    """The user and the host of a masked URL; None if they are not certain."""
     found = _MASKED_LOGIN.match(masked)
     if found is None or masked.count(_MASK) != 1:
         return None

@@ -1,4 +1,4 @@
-"""What Prometheus is told: gathered from the parts of the server when it asks, at no cost before.
+"""Metrics for Prometheus, gathered from the parts of the server when it asks, at no cost before.
 
 Every name begins with `graphql_api_`. No label holds what a client or a document says, so that
 neither can make more of them, nor be read from them. The figures of a table are given to clients

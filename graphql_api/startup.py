@@ -1,4 +1,4 @@
-"""What `graphql-api serve` tells the operator when it starts."""
+"""The lines that `graphql-api serve` logs for the operator when it starts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def admission_lines(settings: Settings) -> list[str]:
         named = " or ".join(str(file) for file in files if file is not None)
         who = f"clients need a bearer token that {named} knows"
     elif others:
-        who = f"whoever reaches {others} can read and change everything (--insecure)"
+        who = f"every client that reaches {others} can read and change everything (--insecure)"
     else:
         who = "only this machine can connect; every program on it can read and change everything"
     origins = ["this server", *settings.allow_origin]

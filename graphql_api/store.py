@@ -20,7 +20,7 @@ Key: TypeAlias = str | int | bytes
 Change: TypeAlias = Callable[[Document | None], Document | None]
 """What becomes of a document: from what is stored, None if nothing is, to what shall be; None
 deletes it. It is called again when somebody else was faster, so it must do nothing else; what it
-raises is raised to whoever wanted the write, and nothing is written."""
+raises is raised to the caller of the write, and nothing is written."""
 
 
 class Run(Protocol):
@@ -172,7 +172,7 @@ class Store(Protocol):
             run: How to call `change`, which may take long.
 
         Whatever `change` has decided by the stored document still holds at the moment of writing:
-        had it been changed meanwhile, nothing would be written and `change` be asked again.
+        if it has changed in between, nothing is written, and `change` is called again.
 
         Returns:
             What was replaced, and by what.

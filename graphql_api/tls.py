@@ -44,7 +44,7 @@ class Certificate(WatchedFiles[ssl.SSLContext]):
 
 
 def _refuse_passphrase() -> str:
-    # By default it would be asked for on a terminal that nobody watches.
+    # By default OpenSSL asks for it on the terminal, and blocks the start until it is given.
     raise ValueError("the private key is encrypted; give one without a passphrase")
 
 

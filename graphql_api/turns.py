@@ -30,7 +30,7 @@ class Turns:
         pause: Awaited between two turns.
         turn_s: How long a turn is, in seconds; it ends with the step that reaches this.
         max_steps: How many steps there are at most between two pauses; no limit, if absent.
-        clock: Tells the time in seconds.
+        clock: Returns the time in seconds.
     """
 
     __slots__ = ("_clock", "_ends_at", "_is_watched", "_max_steps", "_pause", "_steps", "_turn_s")

@@ -64,7 +64,7 @@ class WatchedFiles(Generic[T]):
             if they are broken.
         name: What the files are called in messages.
         max_bytes: The largest size of each.
-        clock_ns: Tells the time in nanoseconds since 1970.
+        clock_ns: Returns the time in nanoseconds since 1970.
 
     Raises:
         ConfigurationError: A file cannot be read, everybody may write to it, or it is broken.

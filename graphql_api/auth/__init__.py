@@ -1,1 +1,1 @@
-"""Who may use the server, and what tells it so."""
+"""Access control: which clients the server serves, and what each may do."""

@@ -1,4 +1,4 @@
-"""Who may use the server, and until when.
+"""Authentication of clients, and the end of connections whose credentials end.
 
 ```
  authorization ──▶ bearer token ─▶ Authenticator ─▶ Principal ─▶ Session, while a connection lasts
@@ -40,7 +40,7 @@ _EXPIRED, _REVOKED = "the token has expired", "the token has been revoked"
 
 
 class Timer(Protocol):
-    """Something that is going to be called."""
+    """A call that is scheduled, and can be cancelled."""
 
     def cancel(self) -> None:
         """Do not call it."""
@@ -50,17 +50,17 @@ CallLater: TypeAlias = Callable[[float, Callable[[], None]], Timer]
 """Has something called after some seconds, as an event loop does."""
 
 OnEnd: TypeAlias = Callable[[str], object]
-"""Ends a connection, for the reason that it is told; called once at most, and must not raise."""
+"""Ends a connection, for the reason in its argument; called at most once, and must not raise."""
 
 
 class Authenticator:
-    """Decides who is served. Without verifiers, that is everybody, for whatever they want.
+    """Decides which clients are served. Without verifiers it serves every client, with every scope.
 
     Args:
-        verifiers: The files that tell whose tokens are valid.
-        clock: Tells the time, in seconds since 1970.
+        verifiers: The files that say which tokens are valid.
+        clock: Returns the time, in seconds since 1970.
         call_later: Wakes up at the end of a connection; the running event loop's, if absent.
-        refusals: Tells the operator who is not served.
+        refusals: Logs the clients that are not served.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Authenticator:
 
 
 class Session:
-    """A connection, from the moment when its client is known. `Authenticator.session` makes it."""
+    """A connection whose client is authenticated. `Authenticator.session` makes it."""
 
     __slots__ = ("_call_later", "_clock", "_on_end", "_sessions", "_timer", "principal")
 

@@ -1,9 +1,9 @@
-"""Where a client's bearer token stands in what it sends.
+"""Bearer tokens, as clients send them.
 
-In the `Authorization` header of an HTTP request or a WebSocket's handshake, or in the payload of
-`connection_init`, as `{"authorization": "Bearer <token>"}`. The payload wins: a browser can set no
-header of a handshake, but a client asks for the payload anew whenever it connects. A URL is no
-place for a token: it is logged and kept in histories.
+A token stands in the `Authorization` header of an HTTP request or a WebSocket's handshake, or in
+the payload of `connection_init`, as `{"authorization": "Bearer <token>"}`. The payload wins: a
+browser can set no header of a handshake, but a client makes the payload again each time it
+connects. A URL is no place for a token: it is logged and kept in histories.
 
 Source: RFC 6750, 2.1 and 5.3 (the header, and why not the URL).
 """

@@ -1,4 +1,4 @@
-"""JSON Web Tokens that others issue, checked with a key file.
+"""Verification of JSON Web Tokens, which an identity provider issues, with a key file.
 
 What an algorithm is used for is decided by the key, never by the token: a public key checks
 signatures of its own kind only, so it cannot be taken for a shared secret; and there is no key for
@@ -58,7 +58,7 @@ class Key:
     Attributes:
         kid: Its name in its set, if it has one.
         algorithms: Those for which it may be used, at least one.
-        fingerprint: Tells it from every other key, and not what it is.
+        fingerprint: Differs from that of every other key, and does not reveal the key.
         material: The key itself.
     """
 
@@ -97,7 +97,7 @@ class Key:
 
 
 class Keys:
-    """The keys with which tokens are checked.
+    """The keys of one file, which check tokens.
 
     Args:
         keys: At least one.

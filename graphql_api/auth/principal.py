@@ -1,4 +1,4 @@
-"""Whom a server serves, and what tells it so."""
+"""Authenticated clients, and the interface of the files that know their tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graphql_api.scopes import ALL_SCOPES, Scope
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A client as its credentials present it.
+    """An authenticated client: its name, its scopes, and when its credentials end.
 
     Attributes:
         name: Who it is, for logs; holds nothing that is secret, and no line breaks.
@@ -29,12 +29,12 @@ class Principal:
 
 
 ANYBODY = Principal("anybody", ALL_SCOPES)
-"""Whoever comes to a server without access control."""
+"""Every client of a server without access control."""
 
 
 @runtime_checkable
 class Grant(Protocol):
-    """What credentials rest on, where links are given out that outlive the connection."""
+    """The token or key behind a client's credentials. Links depend on it after the connection."""
 
     @property
     def identity(self) -> str:
@@ -42,7 +42,7 @@ class Grant(Protocol):
 
 
 def grant_digest(grant: Hashable) -> str:
-    """What stands for a grant in a link; it tells nothing of the grant."""
+    """What stands for a grant in a link; it reveals nothing of the grant."""
     identity = grant.identity if isinstance(grant, Grant) else repr(grant)
     return blake2b(identity.encode(), digest_size=12, person=b"grant").hexdigest()
 
@@ -52,7 +52,7 @@ class InvalidTokenError(GraphQLAPIError):
 
 
 class Verifier(Protocol):
-    """Knows the principals of some tokens. It never changes."""
+    """Finds the principal of a token. It never changes."""
 
     @property
     def grants(self) -> frozenset[Hashable]:

@@ -1,4 +1,4 @@
-"""Links that need no token: a browser cannot send a header with one.
+"""Signed links, which need no token: a browser sends no header of its own when it opens a link.
 
 ```
  responses/17/body?expires=1793608800&grant=…&signature=…
@@ -38,7 +38,7 @@ class SignedLinks:
     Args:
         key: The secret that servers share.
         access: Knows which grants are withdrawn.
-        clock: Tells the time, in seconds since 1970.
+        clock: Returns the time, in seconds since 1970.
     """
 
     def __init__(self, key: bytes, access: Authenticator, clock: Callable[[], float]) -> None:
@@ -85,7 +85,7 @@ class SignedLinks:
 
 @dataclass(frozen=True, slots=True)
 class ClientLinks:
-    """The links of one client, as `graphql_api.schema.links.Links`."""
+    """Makes the links of one client; implements `graphql_api.schema.links.Links`."""
 
     _links: SignedLinks
     _principal: Principal

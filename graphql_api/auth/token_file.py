@@ -1,4 +1,4 @@
-"""The token file, as the command `token` changes it.
+"""Changes of the token file, for the command `token`.
 
 A server that uses the file may read it at any moment, and two commands may run at once: so the file
 is replaced as a whole, under a lock.
@@ -78,7 +78,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[Path]:
-    """The file itself, where the path is a link; nobody else changes it meanwhile."""
+    """The file itself, where the path is a link; other commands wait until this one is done."""
     try:
         file = path.resolve()
     except RuntimeError as error:  # of links that lead in a circle, before Python 3.13
@@ -103,8 +103,8 @@ def _replace(file: Path, tokens: Tokens) -> None:
             opened.write(tokens.dump())
             opened.flush()
             with suppress(FileNotFoundError):
-                # Whoever could read it can still: were the server locked out, it would go on with
-                # the tokens that it has, the revoked one among them.
+                # The users that can read the old file can read the new one: a server that cannot
+                # read it goes on with the tokens that it has, the revoked one among them.
                 status = file.stat()
                 os.fchmod(descriptor, status.st_mode & 0o777)
                 if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):

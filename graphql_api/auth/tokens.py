@@ -1,9 +1,9 @@
 """API tokens: random secrets, of which the server knows the hashes.
 
-A token is 256 random bits. So a plain SHA-256 is all it takes: whoever steals the file of hashes
-has no better way than to guess 256 bits, and no slow or salted hash makes that harder; those are
-for passwords, which people choose. It is looked up by its hash, and how long that takes tells
-nothing of use either: it depends on the hash of a guess, from which nobody gets nearer to a token.
+A token is 256 random bits. So a plain SHA-256 is enough: a thief of the file of hashes has no
+better way than to guess 256 bits, and no slow or salted hash makes that harder; those are for
+passwords, which people choose. A token is looked up by its hash, and how long that takes is of no
+use to an attacker either: it depends on the hash of a guess, which is no step towards a token.
 
 ```json
 {
@@ -49,7 +49,7 @@ _SECRET_BYTES = 32
 
 
 class ApiToken(BaseModel):
-    """What is kept of a token: never the token itself.
+    """The record of a token in the token file: its hash, never the token itself.
 
     Attributes:
         name: What people call it.
@@ -84,7 +84,7 @@ class ApiToken(BaseModel):
 def new_token(
     name: str, scopes: Iterable[Scope], *, created: datetime, expires: datetime | None
 ) -> tuple[str, ApiToken]:
-    """A new token, which nobody can find out again, and what is kept of it.
+    """A new token, which cannot be read again later, and the record that is kept of it.
 
     Raises:
         ConfigurationError: The name is unfit, or there is no scope.
@@ -107,7 +107,7 @@ def new_token(
 
 
 class Tokens(BaseModel):
-    """The tokens that are valid, unless they have expired: what a token file holds."""
+    """The content of a token file: the tokens that are not revoked; some may have expired."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

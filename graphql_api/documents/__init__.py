@@ -1,1 +1,1 @@
-"""What clients ask for: documents, parsed, checked, remembered and bounded."""
+"""GraphQL documents of clients: parsed, validated, cached, and limited in size and cost."""

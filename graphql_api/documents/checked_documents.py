@@ -1,4 +1,4 @@
-"""Strawberry's extension by which documents are parsed and validated once, and kept in bounds."""
+"""A Strawberry extension that parses and validates each document once, and checks its limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from graphql_api.schema.number_rule import ReadableNumbers
 
 
 class CheckedDocuments(SchemaExtension):
-    """Uses what is known of a document, and refuses one that asks for too much.
+    """Takes a document from the cache, and refuses one that is over a limit.
 
     Args:
         documents: The parsed ones.

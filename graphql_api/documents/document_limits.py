@@ -1,4 +1,4 @@
-"""How much a document may ask for: levels, aliases, comparisons, and cost. Pure.
+"""Limits on a document: levels, aliases, comparisons, and cost. Pure.
 
 What validation itself would take too long for is refused before it: levels, aliases and comparisons
 are counted on the syntax tree alone. The cost is counted afterwards, of one operation with its
@@ -54,7 +54,7 @@ graphql-core lets `fields`, `interfaces` and the like stand at most twice inside
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLimits:
-    """What one document, or one operation of it, may have at most.
+    """The limits on one document, and on each of its operations.
 
     Attributes:
         max_depth: Levels.
@@ -221,7 +221,7 @@ class _Measuring:
     def _shape_of_fragment(self, name: str, depth: int, *, is_introspection: bool) -> _Shape:
         fragment = self._fragments.get(name)
         if fragment is None:
-            return _Shape(0, 0)  # which validation tells
+            return _Shape(0, 0)  # which validation reports
         max_depth = MAX_INTROSPECTION_LEVELS if is_introspection else self._max_depth
         shape = self._shapes.get((name, is_introspection))
         if shape is None:

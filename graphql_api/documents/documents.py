@@ -1,4 +1,4 @@
-"""The documents that clients send, or name by their sha256: parsed, checked, and remembered.
+"""Documents that clients send, or name by their sha256: parsed, validated, and cached.
 
 Clients send the same few again and again. A long one that is new is parsed and checked by a thread
 of its own, since nothing else can interrupt that: 10 000 tokens take half a second.
@@ -40,10 +40,10 @@ LONG_TEXT = 500
 
 
 class Document:
-    """A parsed document; nobody may change it.
+    """A parsed document. It must not be changed.
 
     Attributes:
-        text: Its text; one object for all who sent an equal one.
+        text: Its text; one object for all clients that sent an equal one.
         node: Its syntax tree.
         checked_by: The rules by which it was checked last.
         errors: What they found.
@@ -113,10 +113,10 @@ def _variables(root: Node, leave_out: Container[int]) -> Iterator[str]:
 
 
 class Documents:
-    """The documents that parsed, as many of those used last as fit.
+    """Cache of parsed documents, of limited size: those used longest ago are dropped.
 
     Only documents without a syntax error are remembered, and none that would take more than a tenth
-    of the room: nobody can push out what others use by sending rubbish.
+    of the room: a client that sends rubbish cannot displace the documents of others.
 
     Args:
         max_chars: How long the remembered texts may be together; a parsed document takes about a
@@ -141,7 +141,7 @@ class Documents:
         self._check = check
         self._chars = 0
         self._in_use = WeakValueDictionary[str, Document]()
-        # Documents that are being checked: a thousand who send the same one wait for one check.
+        # Documents that are being checked: all clients that send the same one wait for one check.
         self._checking: dict[str, asyncio.Future[tuple[Document | GraphQLError, float]]] = {}
         self._thread = ThreadPoolExecutor(1, "documents")
         self._parsed: OrderedDict[str, Document] = OrderedDict()

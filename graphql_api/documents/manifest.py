@@ -1,4 +1,4 @@
-"""The file that lists the documents of a client, as the client's build has written it.
+"""Manifests: files in which a client's build lists its documents.
 
 Two forms are read:
 
@@ -25,7 +25,7 @@ from graphql_api.errors import ConfigurationError
 from graphql_api.files import UnreadableFileError, read_file, shown_path
 
 Validate: TypeAlias = Callable[[DocumentNode], Sequence[GraphQLError]]
-"""Tells what is wrong with a document."""
+"""Returns what is wrong with a document."""
 
 _MAX_BYTES = 64 * 1024 * 1024
 

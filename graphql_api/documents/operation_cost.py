@@ -1,4 +1,4 @@
-"""What an operation costs, with its variables: see `document_limits`. Pure."""
+"""The cost of an operation with its variables: see `document_limits`. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PAGE_SIZE = "limit"
 
 
 class Cost(NamedTuple):
-    """An upper bound of what is resolved: fields, those of introspection, values of arguments."""
+    """The cost of an operation: upper bounds of fields, introspection fields and arguments."""
 
     fields: int = 0
     introspection: int = 0

@@ -42,7 +42,7 @@ _CHARS_OF_AN_ENTRY = 250
 
 
 class PersistedDocuments:
-    """The texts of documents, by their ids.
+    """The texts of persisted documents, by their ids.
 
     Args:
         manifest: Those that are known for good.
@@ -113,8 +113,8 @@ class PersistedDocuments:
     def register(self, id_: str, text: str) -> None:
         """Remember a text for a while, unless it is too long.
 
-        It is not known, it has this id, and its document is valid: nobody can push out what others
-        use by sending rubbish.
+        The text is not known, it has this id, and its document is valid: a client that sends
+        rubbish cannot displace the documents of others.
         """
         if len(text) > self._max_chars // 10:
             return

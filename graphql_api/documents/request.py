@@ -1,4 +1,4 @@
-"""What a client asks for, whichever way it comes: one operation of a document, and its values."""
+"""A client's request, over any protocol: one operation of a document, and its variables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MalformedRequestError(GraphQLAPIError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, its members checked for their types.
+    """A request, whose members have the right types.
 
     Attributes:
         query: The text of the document; None, if the client has only named it.

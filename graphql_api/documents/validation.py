@@ -1,4 +1,4 @@
-"""Validation that leaves no cycle of garbage behind.
+"""Validation of documents, without leaving reference cycles for the garbage collector.
 
 Visitors of graphql-core refer to themselves by the methods that they have looked up, and to the
 document's tree by their context. A tree that only Python's search for cycles can free is tens of

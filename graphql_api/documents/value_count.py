@@ -1,4 +1,4 @@
-"""How many values the arguments of a document hold; each number, text and list is one.
+"""Counts the values in the arguments of a document; each number, text and list is one.
 
 An object is `OBJECT_VALUES`, besides those in it: each member of its type is looked at, given or
 not. What stands in the document's own text counts `LITERAL_VALUES` times: it is coerced node by

@@ -10,7 +10,7 @@ have is answered as RethinkDB answers one that it does not know. From bytes to b
     connection ▶ frames ▶ query ▶ compiler ▶ term     what is asked
                                     terms.*           what each term does
                  catalog ▶ storage                    what was written
-                 changefeed ▶ stream_cache ▶ frames   who is told
+                 changefeed ▶ stream_cache ▶ frames   which clients receive it
 
 It imports nothing of this project outside its own folder.
 """

@@ -1,8 +1,8 @@
 """The databases and tables of a server, in memory and in its data file.
 
-A commit goes to the data file first; only then memory changes and changefeeds are told, all in
-one step of the event loop. Whoever writes holds `lock` from the first read to the end of the
-commit, so writes are serial; reads need no lock.
+A commit goes to the data file first; only then memory changes and changefeeds receive it, all in
+one step of the event loop. A write holds `lock` from the first read to the end of the commit, so
+writes are serial; reads need no lock.
 """
 
 from __future__ import annotations

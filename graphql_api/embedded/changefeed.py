@@ -6,7 +6,7 @@ While initializing, the feed holds the keys of the documents that were there whe
 and are yet to be sent. A change to one of them needs no event, since the initial value is read
 when it is sent; a deletion removes the key. Every other change is queued, and is sent before
 further initial values. So, as on a real server, changes interleave with initial values, but no
-change precedes its own document's initial value and nothing is told twice.
+change precedes its own document's initial value and nothing is sent twice.
 
 Source: src/rdb_protocol/changefeed.cc, `subscription_t::get_els`, `flat_sub_t::add_el`.
 """
@@ -201,7 +201,7 @@ class Changefeed(Feed):
         self._queue: deque[_Change] | dict[str, _Change] = {} if options.squash else deque()
         self._skipped = 0
 
-    # --- what the table tells ---
+    # --- what the table reports ---
 
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
         """Take note of a committed write; see `Feed.on_change`."""
@@ -228,7 +228,7 @@ class Changefeed(Feed):
         self._queue.clear()
         self._unsent.clear()
 
-    # --- what the client is told ---
+    # --- what the client receives ---
 
     @property
     def nearly_full(self) -> bool:

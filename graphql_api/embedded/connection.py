@@ -90,7 +90,7 @@ class Connection:
     # --- handshake ---
 
     async def _handshake(self) -> bool:
-        """Return whether the client is authenticated; it was told why, if it is not."""
+        """Return whether the client is authenticated; if it is not, it has received the reason."""
         magic = int.from_bytes(await self._reader.readexactly(4), "little")
         try:
             self._writer.write(check_magic_number(magic))
@@ -236,7 +236,7 @@ class Connection:
             return
 
         def finished() -> None:
-            # A client that sent several CONTINUEs is told that they came too late.
+            # A client that sent several CONTINUEs gets an error for each that came too late.
             for _ in range(self._streams.remove(token)):
                 reply(frames.error(_not_in_stream_cache(token)))
 

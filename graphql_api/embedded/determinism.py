@@ -12,7 +12,7 @@ class Determinism(IntEnum):
     CONSTANT_NOW = 1
     """The same within one query, because `r.now()` is."""
     NO = 2
-    """It reads tables or the catalog, which may change meanwhile."""
+    """It reads tables or the catalog, which may change between two calls."""
 
     @property
     def needs_tables(self) -> bool:

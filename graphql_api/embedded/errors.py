@@ -9,7 +9,7 @@ EmbeddedError
 └── ReqlError             the answer to a query is an error
 
 The first three are for the operator: their text is one line that says what is wrong, where, and
-what to do. The last two are told to the client, with RethinkDB's own codes and wording.
+what to do. The last two are sent to the client, with RethinkDB's own codes and wording.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A read within bounds takes its place in logarithmic time, and a batch of it costs as much as the
 batch is long. Like a read of RethinkDB, one that goes on for several batches finds its place again
-by the last key: it sees what was written meanwhile behind that place.
+by the last key: it sees what was written behind that place between two batches.
 """
 
 from __future__ import annotations

@@ -122,8 +122,8 @@ def _attributes(message: str, *, known: str) -> dict[str, str]:
 def _username(saslname: str) -> str:
     """The user name that a `saslname` stands for to RethinkDB.
 
-    It skips the character after an escaped comma or equals sign, so that nobody whose name has one
-    before its end can log in; nor here, or what works here would not work there.
+    It skips the character after an escaped comma or equals sign, so that a user whose name has
+    one before its end cannot log in; nor here, or what works here would not work there.
     """
     name, rest = "", saslname
     while rest:

@@ -56,7 +56,7 @@ class Table:
         durability: "hard" or "soft", for writes that do not say.
         documents: The committed documents, by the text of their primary key (`primary_key()`).
         indexes: Its secondary indexes, by name.
-        changefeeds: Those told of every commit, in the order in which they were opened.
+        changefeeds: Those that receive every commit, in the order in which they were opened.
         orders: The orders by which it has been read, by the name of the index.
     """
 

@@ -56,7 +56,7 @@ def credentials_for(password: str, iterations: int | None = None) -> Credentials
 
 
 def unknown_user_credentials() -> Credentials:
-    """Return credentials that nothing matches, for a handshake that does not tell who exists."""
+    """Return credentials that nothing matches, for a handshake that reveals no user names."""
     return Credentials(os.urandom(SALT_LENGTH), DEFAULT_ITERATIONS, bytes(32), is_empty=False)
 
 

@@ -1,1 +1,1 @@
-"""Operations executed, once for everyone who asked the same."""
+"""Execution of operations; equal subscriptions share one execution of each event."""

@@ -1,4 +1,4 @@
-"""One event, many subscribers: executed and encoded once, written to each client by a plain loop.
+"""Sends events to many subscribers: each is executed and encoded once, and written in a loop.
 
 ```
  source ──wake──▶ scheduler ──turn──▶ pull ─▶ the group's payload ─▶ sink
@@ -32,7 +32,7 @@ from graphql_api.limits.traffic import Traffic
 
 
 class Broadcaster:
-    """Serves all members of one server.
+    """Serves the subscriptions of one server, as members of groups.
 
     The application's lifespan enters it, as an async context manager. It then owns the tasks in
     which results are awaited; a result that is there at once needs none.
@@ -40,7 +40,7 @@ class Broadcaster:
     Args:
         max_encoding_bytes: How much memory the payloads may take that are remembered.
         max_encoded_events: Of how many events payloads are remembered.
-        clock: Tells the time, in seconds; an event loop's own may stand still during a turn.
+        clock: Returns the time, in seconds; an event loop's own may stand still during a turn.
         traffic: Where to count what is done.
     """
 

@@ -1,8 +1,8 @@
-"""The payloads of events, made once for all who subscribe to the same.
+"""Cache of the payloads of events, which equal subscriptions share.
 
 An event carries its payloads, one for each group of equal subscriptions that has asked for it. Here
 is what bounds them: the last events that have some, in number and in bytes. An event that is
-forgotten here is encoded again for those who still ask for it.
+forgotten here is encoded again for each group that still asks for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ENCODING_BYTES = 400
 
 @dataclass(frozen=True, slots=True)
 class _Encoding:
-    """One group's payload of an event.
+    """The payload of an event for one group.
 
     Attributes:
         payload: The result as JSON.
@@ -36,7 +36,7 @@ class _Encoding:
 
 
 class Encodings:
-    """The payloads of all groups.
+    """The cache of payloads, for all groups of a server.
 
     Args:
         max_bytes: How much memory they may take together, about; then the oldest are forgotten.

@@ -1,9 +1,9 @@
-"""graphql-core's executor, for one operation that is executed on many events.
+"""A variant of graphql-core's executor, for one operation that is executed on many events.
 
 What depends on the operation alone is found out once: which fields are selected, and for those that
-are plain attributes of values, how to read and coerce them. The executor itself looks all of that
-up for each event anew, at about ten microseconds a field, and what it remembers on the way it never
-forgets, which an operation that lasts for days cannot afford.
+are plain attributes of values, how to read and coerce them. The executor of graphql-core looks all
+of that up again for each event, at about ten microseconds a field, and never forgets what it
+remembers on the way, which an operation that lasts for days cannot afford.
 
 Wherever something is out of the ordinary - a resolver, an argument, a value that does not fit its
 type - the executor of graphql-core does it, so that errors are exactly its own.
@@ -45,11 +45,11 @@ Read: TypeAlias = Callable[[Any], Any]
 
 
 class _OutOfTheOrdinaryError(Exception):
-    """A value that the plan does not know what to do with."""
+    """A value that the plan cannot handle."""
 
 
 class EventExecutor(StrawberryGraphQLCoreExecutionContext):
-    """An executor whose copies for single events share what they have found out.
+    """An executor, with a copy for each event; the copies share their plans.
 
     Objects must be values: attributes are read twice if one of them is out of the ordinary.
     """
@@ -148,7 +148,7 @@ def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Shared:
-    """What all copies of one executor know of their operation."""
+    """The plans for one operation, which all copies of its executor share."""
 
     def __init__(self) -> None:
         self.root_fields: CollectedFields | None = None

@@ -1,4 +1,4 @@
-"""Equal subscriptions: what an event brings is made once for all of them.
+"""Groups of equal subscriptions: the result of an event is made once for the whole group.
 
 A group is what they have in common. A member is one of them: it pulls from its source what its
 client has room for, and the group gives it the payloads.
@@ -64,7 +64,7 @@ def group_key(execution: SubscriptionExecution) -> GroupKey:
 
 
 class Group:
-    """All members whose results are the same.
+    """Subscriptions that share one result of each event.
 
     Args:
         execution: How events are executed: that of the first member.
@@ -108,7 +108,7 @@ class Group:
             return self._remember(event, _failed_execution(error), {})
 
     def failed(self, error: Exception) -> RequestError:
-        """What to tell the client whose source of events has failed."""
+        """The error for a client whose source of events has failed."""
         return self._execution.failed(error)
 
     def cancel(self) -> None:
@@ -166,7 +166,7 @@ class Group:
 
 @dataclass(slots=True)
 class _Awaited:
-    """An event that is being executed, and who waits for its payload."""
+    """An event that is being executed, and the members that wait for its payload."""
 
     task: asyncio.Task[None]
     deliver: list[Deliver]
@@ -186,7 +186,7 @@ def call_safely(callback: Callable[[], None]) -> None:
 
 
 class Member:
-    """One subscription being served. `Broadcaster.join` makes it.
+    """One subscription that is being served. `Broadcaster.join` makes it.
 
     Args:
         scheduler: Gives it its turns.

@@ -1,4 +1,4 @@
-"""One subscription on its way through Strawberry and graphql-core, up to its source of events.
+"""Execution of one subscription by Strawberry and graphql-core, up to its source of events.
 
 This is Strawberry's `Schema.subscribe`, taken apart. Its extensions, the coercion of variables and
 the resolver run once for each subscriber, as they do there; but the source of events comes out as
@@ -41,7 +41,7 @@ from graphql_api.schema import APISchema, Context
 
 
 class RequestError(GraphQLAPIError):
-    """A subscription did not come about; `errors` are for the client."""
+    """A subscription cannot begin; `errors` are for the client."""
 
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__(errors)
@@ -49,7 +49,7 @@ class RequestError(GraphQLAPIError):
 
 
 class SubscriptionExecution:
-    """What executes one subscription: `subscribe` once, then `execute` for each event.
+    """Executes one subscription: `subscribe` once, then `execute` for each event.
 
     Both belong into `operation()`, which is what extensions know as the operation.
 
@@ -152,7 +152,7 @@ class SubscriptionExecution:
         return result_json.execution_result(result.data, result.errors, added)
 
     def failed(self, error: Exception) -> RequestError:
-        """What to tell the client when the source of events has failed."""
+        """The error for the client when the source of events has failed."""
         return self._failed([GraphQLError(str(error), original_error=error)])
 
     def _validate(self) -> None:

@@ -1,4 +1,4 @@
-"""Feeds that write down which of them are read."""
+"""A view of the feeds that records which of them are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Positions: TypeAlias = Mapping[Feed[Any, Any], object]
 
 
 class ReadFeeds(Feeds):
-    """Feeds that write down which of them are read, and where each stood.
+    """The feeds, with a record of which of them are read, and of the position of each.
 
     A result that was made from them holds only as long as they stand there.
     """

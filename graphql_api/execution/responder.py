@@ -1,4 +1,4 @@
-"""How a protocol writes what an operation brings."""
+"""The interface by which a protocol writes the results of an operation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphql_api.limits.cpu_budget import ClientBudget
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """What a payload becomes on its way to one subscription's client.
+    """What is put around a payload for the client of one subscription.
 
     Attributes:
         prefix: What comes before it.
@@ -28,7 +28,7 @@ class Framing:
 
 
 class Responder(Protocol):
-    """Writes the results of one operation, in the way of its protocol."""
+    """Writes the results of one operation as its protocol frames them."""
 
     @property
     def sink(self) -> Sink:

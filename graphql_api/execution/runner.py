@@ -1,4 +1,4 @@
-"""One operation of any kind, for every protocol: how it begins, and what it brings.
+"""Runs one operation of any kind, for every protocol, and passes its results on.
 
 ```
           ┌─ a query, a mutation, or events of its own ──▶ Results ────────────▶ responder
@@ -35,7 +35,7 @@ Stop: TypeAlias = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An operation, read and found in its document.
+    """A request, with its parsed document and the kind of its operation.
 
     Attributes:
         request: What the client asks for.
@@ -139,7 +139,7 @@ class Results:
 
 
 class SharedSubscription:
-    """A subscription whose results are made once for all that are equal."""
+    """A subscription that shares its results with all equal ones."""
 
     def __init__(
         self,

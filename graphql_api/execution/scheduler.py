@@ -1,4 +1,4 @@
-"""Whose turn it is: subscriptions that have something to send are served from one queue.
+"""Scheduler of subscriptions: those that have something to send are served from one queue.
 
 One callback of the event loop serves them, for a few milliseconds at a time. A subscription has no
 task of its own.
@@ -25,7 +25,7 @@ _TURN_S = 0.01
 
 
 class Servable(Protocol):
-    """Something that the scheduler serves."""
+    """A subscription as the scheduler calls it."""
 
     def serve(self) -> None:
         """Send what there is, as far as it is this one's turn."""
@@ -35,7 +35,7 @@ class Scheduler:
     """The queue of all subscriptions of one server that have something to send.
 
     Args:
-        clock: Tells the time, in seconds; an event loop's own may stand still during a turn.
+        clock: Returns the time, in seconds; an event loop's own may stand still during a turn.
         lag: Where to count how long it takes from the first that is ready to the last.
         context: The context of all callbacks: not that of the client whose task happens to wake a
             subscription, or that client would be charged.

@@ -1,13 +1,13 @@
-"""Where the texts for one client go, without waiting: frames of a WebSocket, or an event stream.
+"""Sinks: they write the texts for one client without waiting, as frames or as an event stream.
 
 A server of ours gives each connection a sink as an ASGI extension, `EXTENSION`, which writes to
 the transport directly: see `websocket_protocol` and `uvicorn_http`. On any other ASGI server
-`ASGISink` does what can be done with `await send(...)`. Whoever writes need not know which of
-them it is.
+`ASGISink` does what can be done with `await send(...)`. The writer need not know which of them
+it has.
 
-Both take what they are given, and say when that becomes too much: whoever has much to send asks
-before whether there is room, and otherwise waits until the sink is empty again. Small answers may
-be written at any time.
+Both take what they are given, and say when that becomes too much: a writer that has much to send
+asks first whether there is room, and otherwise waits until the sink is empty again. Small answers
+may be written at any time.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def response_message(text: bytes) -> Message:
 
 
 class ASGISink:
-    """A sink on an ASGI server that knows nothing of it.
+    """A sink on an ASGI server that does not offer one.
 
-    Its texts wait here while `send` does, and nobody sees how much of a text has left: a client
+    Its texts wait here while `send` does, and it cannot see how much of a text has left: a client
     that takes less than what the server buffers in `send_timeout_s` counts as one that takes
     nothing, and the transport cannot be aborted, only left to the server.
 

@@ -1,1 +1,1 @@
-"""Table feeds: one changefeed per table, shared by everyone who reads or watches it."""
+"""Table feeds: one changefeed per table, shared by all queries and subscriptions of that table."""

@@ -1,4 +1,4 @@
-"""The rows of a table that its feed does not hold, because they are outside of its window."""
+"""Queries for the rows of a table that are outside of the window of its feed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphql_api.feeds.part import Edge
 
 
 class Relation(Enum):
-    """What a condition asks of a stored value."""
+    """How a condition compares a stored value."""
 
     ONE_OF = "one of"
     """It is one of some values."""
@@ -58,7 +58,7 @@ class Outside:
 
 
 class Place(NamedTuple):
-    """Where a document stands in that order: its time in seconds since 1970, and its key."""
+    """A document's place in the order by time: its time in seconds since 1970, and its key."""
 
     time: float
     key: str

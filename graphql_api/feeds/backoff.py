@@ -1,4 +1,4 @@
-"""How long a feed waits before it tries its database again.
+"""Backoff: how long a feed waits before it tries its database again.
 
 The wait doubles from try to try, and a random part of it is left out, so that many servers do not
 come back at the same moment. In the first minutes of an outage it stays within two seconds: most

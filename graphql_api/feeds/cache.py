@@ -1,4 +1,4 @@
-"""The state of one table, kept in step with the database: pure, and without a word of asyncio.
+"""The watch cache: the state of one table, kept in step with the database. Pure, without asyncio.
 
 The nearest relative is the watch cache of the Kubernetes API server.
 """
@@ -28,18 +28,18 @@ EventT = TypeVar("EventT")
 
 
 _RECENT_EVENTS = 512
-"""How many events of snapshots and replays are kept for others who are sent the same at about the
-same time."""
+"""How many events of snapshots and replays are kept for other subscribers that are sent the same at
+about the same time."""
 
 FRESH_VERSIONS = 256
 _FRESH_BYTES = 1024 * 1024
 """Of how many versions, of what size when packed, the rows stay at hand: events are made of them
-for those who keep up."""
+for subscribers that keep up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[RowT]):
-    """Some rows of those that pass a filter, in order, at one position of the feed.
+    """A page: some of the rows that pass a filter, in order, at one position of the feed.
 
     Attributes:
         rows: From an offset on, some of them at most.
@@ -68,8 +68,8 @@ class Snapshot(Generic[RowT]):
 class WatchCache(Generic[RowT, EventT]):
     """A table's rows, the history of their changes, and the subscribers to both.
 
-    Nothing here waits. Whoever subscribes or reads a page does so between two changes, so that
-    what it sees first and what it is told afterwards meet without a seam.
+    Nothing here waits. A subscription or a page is made between two changes, so that no change
+    is missing, or sent twice, between what it holds at first and what it receives afterwards.
 
     Args:
         table: How changes become events.
@@ -102,9 +102,9 @@ class WatchCache(Generic[RowT, EventT]):
         self.history = history
         self.status = FeedStatus.INITIALIZING
         self.merged_changes = 0
-        """How often a change was merged with another for one subscriber who was behind."""
+        """How often a change was merged with another for one subscriber that was behind."""
 
-    # What the source tells.
+    # What the source reports.
 
     def take(self, rows: Rows[RowT]) -> None:
         """Take over the first snapshot, and be INITIALIZING still."""
@@ -113,7 +113,7 @@ class WatchCache(Generic[RowT, EventT]):
         self._keys = None
 
     def begin(self) -> None:
-        """Be READY, for everyone who waits."""
+        """Be READY, for all subscribers that wait."""
         assert self.status is FeedStatus.INITIALIZING, "it begins once"
         self.status = FeedStatus.READY
         for subscriber in self._subscribers():
@@ -219,7 +219,7 @@ class WatchCache(Generic[RowT, EventT]):
         return None
 
     def snapshot(self, order: str) -> Snapshot[RowT]:
-        """All rows as they are now; one object for all who ask between two changes."""
+        """All rows as they are now; one object for all that ask between two changes."""
         snapshot = self._snapshots.get(order)
         if snapshot is None or snapshot.position != self.position:
             keys = list(self._rows.order(order))
@@ -230,7 +230,7 @@ class WatchCache(Generic[RowT, EventT]):
         return snapshot
 
     def cursor(self, where: Filter[RowT] | None = None) -> str:
-        """The cursor of one who holds what passes `where` as of now."""
+        """The cursor of a subscriber that holds what passes `where` as of now."""
         filter_ = EVERYTHING if where is None else where
         return cursors.encode(cursors.At(self._run, filter_.digest, self.position))
 
@@ -280,13 +280,13 @@ class WatchCache(Generic[RowT, EventT]):
     # What subscribers ask.
 
     def keys(self) -> tuple[str, ...]:
-        """The keys of all rows in order; one tuple for all who ask between two inserts."""
+        """The keys of all rows in order; one tuple for all that ask between two inserts."""
         if self._keys is None:
             self._keys = tuple(self._rows.keys)
         return self._keys
 
     def initial_event(self, version: Version[RowT]) -> Event[EventT]:
-        """The Added(INITIAL) event of a row; the same for everyone who is sent it soon.
+        """The Added(INITIAL) event of a row; the same object for all that are sent it soon.
 
         Its cursor is that of every row of a snapshot: there is nothing yet to resume from.
         """
@@ -298,8 +298,8 @@ class WatchCache(Generic[RowT, EventT]):
     def state_event(self, status: FeedStatus, cursor: str | None = None) -> Event[EventT]:
         """The event for a status; without a cursor for what comes before a snapshot.
 
-        The same object for all who are told the same: a thousand who join at once are told READY
-        once.
+        All subscribers that are sent the same get one object: for a thousand that join at once,
+        READY is made once.
         """
         said = cursor or self._incomplete
         return self._recent.get_or_make(
@@ -311,7 +311,7 @@ class WatchCache(Generic[RowT, EventT]):
     ) -> tuple[int, Event[EventT] | None]:
         """The first event of a view in the stretch (after, until] of the history.
 
-        It is the same object for all who replay it at about the same time.
+        It is the same object for all that replay it at about the same time.
 
         Returns:
             Its position and the event, or `until` and None.
@@ -345,11 +345,11 @@ class WatchCache(Generic[RowT, EventT]):
         return cursor if ordered and self.history.reaches(cursor.after) else None
 
     def _bookmark(self) -> None:
-        """Give those who have long been idle a fresh cursor, before the history forgets theirs."""
+        """Give subscribers that have long been idle a fresh cursor, before theirs is too old."""
         tail, length = self.history.tail, len(self.history)
         if tail < self._bookmark_tail:
             return
-        # Whoever is idle stands in the newer half after this, and is looked at again before the
+        # An idle subscriber stands in the newer half after this, and is looked at again before the
         # tail has come half the way there.
         self._bookmark_tail = tail + max(1, length // 4)
         old = tail + length // 2

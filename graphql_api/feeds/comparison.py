@@ -1,4 +1,4 @@
-"""Comparing the rows of a feed with their table, one document at a time."""
+"""Comparison of the rows of a feed with their table, one document at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RowT = TypeVar("RowT")
 
 
 class Comparison(Generic[RowT]):
-    """What differs between the rows that a feed holds and the documents of a table.
+    """The differences between the rows that a feed holds and the documents of a table.
 
     Rows that are equal are not kept: there is no second copy of the table.
 

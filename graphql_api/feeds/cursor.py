@@ -1,4 +1,4 @@
-"""Cursors: where in a feed a subscriber stands, as a string that it can hand back."""
+"""Cursors: the place of a subscriber in a feed, as text with which it can resume."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _WITHIN_LAYOUT = struct.Struct(f">{RUN_BYTES}s{FILTER_BYTES}sQQ")
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
-    """Somewhere in a snapshot of this feed run: there is nothing to resume from."""
+    """A place inside a snapshot of this feed run, from which no subscriber can resume."""
 
     run: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Everything up to `position` has been received."""
+    """The place after `position`: everything up to it has been received."""
 
     run: bytes
     filter: bytes
@@ -39,7 +39,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """In a merged batch: all up to `after` is received, and of (after, until] the keys to `key`."""
+    """A place in a merged batch: all up to `after`, and of (after, until] the keys to `key`."""
 
     run: bytes
     filter: bytes

@@ -1,4 +1,4 @@
-"""Documents of a table as rows. One that cannot be read is counted and named; the feed goes on."""
+"""Decodes documents into rows. One that cannot be read is counted and logged; the feed goes on."""
 
 from __future__ import annotations
 
@@ -93,6 +93,6 @@ class DocumentDecoder(Generic[RowT]):
 
 
 def _printed(key: object) -> str:
-    """A key for the log and the count: its text would not tell 5 from "5"."""
+    """A key for the log and the count: its text would be the same for 5 and "5"."""
     text = repr(key)
     return text if len(text) <= 200 else f"{text[:199]}…"

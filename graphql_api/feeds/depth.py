@@ -1,4 +1,4 @@
-"""Parts of stored documents that are nested too deeply to be read.
+"""Markers for the parts of stored documents that are nested too deeply to be read.
 
 RethinkDB stores documents of any depth. Python's JSON, comparison and copying are recursive and
 fail beyond some hundred levels, so a source replaces what is deeper by a marker. RethinkDB refuses

@@ -1,4 +1,4 @@
-"""What a feed is made of: versions of a row, changes between them, and the words for both."""
+"""The parts of a feed: versions of a row, changes between them, and the status of the feed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RowT = TypeVar("RowT")
 
 
 class FeedStatus(Enum):
-    """How a table's state stands to the database.
+    """Whether the rows of a table are complete and up to date.
 
     ```
     INITIALIZING ──first snapshot──▶ READY ◀──lost / repaired──▶ STALE
@@ -25,7 +25,7 @@ class FeedStatus(Enum):
 
 
 class ChangeCause(Enum):
-    """Why a row was added to, or taken from, what a subscriber holds."""
+    """Why a subscriber receives a row as added, or as deleted."""
 
     INITIAL = "INITIAL"
     CREATED = "CREATED"

@@ -53,7 +53,7 @@ _MAX_SUSPECTS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSettings:
-    """How a feed keeps its history, treats slow subscribers, and tries again.
+    """Settings of a feed: its history, its queues, and its retries.
 
     Attributes:
         history_max_changes: How many changes can be resumed from.
@@ -77,7 +77,7 @@ class FeedSettings:
 
 
 class Feed(Generic[RowT, EventT]):
-    """A table as it is now, and everyone who watches it, over one changefeed.
+    """The rows of a table, its subscribers, and the one changefeed that they share.
 
     `run` reads the database; its owner is the application's lifespan. Everything else is for
     resolvers: apart from `ready`, nothing waits.
@@ -90,10 +90,10 @@ class Feed(Generic[RowT, EventT]):
         pause: Awaited between pieces of long work, such as a flood of changes: a feed that waits
             for its subscribers there is as fast as they are, before it has to merge for them. A
             turn of the event loop, if absent.
-        clock: Tells the time, for `last_change_at`, and for what leaves the table's window.
+        clock: Returns the time, for `last_change_at`, and for what leaves the table's window.
         on_rows: Called again and again during the first read, and after it: there are more rows,
             which will stay.
-        turn_clock: Tells the time in seconds, by which long work is divided into turns.
+        turn_clock: Returns the time in seconds, by which long work is divided into turns.
         rng: Gives the jitter.
         sleep: Waits for so many seconds between two tries.
         run: Names this feed in cursors: random, `cursor.RUN_BYTES` long.
@@ -188,7 +188,7 @@ class Feed(Generic[RowT, EventT]):
 
     @property
     def merged_changes(self) -> int:
-        """How often a change was merged with another for one subscriber who was behind."""
+        """How often a change was merged with another for one subscriber that was behind."""
         return self._cache.merged_changes
 
     @property
@@ -332,7 +332,7 @@ class Feed(Generic[RowT, EventT]):
         return lost or FeedLostError(f"the feed of table `{self.table.name}` failed unexpectedly")
 
     async def _read(self) -> Never:
-        """Apply what a changefeed tells, until it is lost."""
+        """Apply what a changefeed sends, until it is lost."""
         snapshot: Rows[RowT] | Comparison[RowT] | None
         if self.status is FeedStatus.INITIALIZING:
             snapshot = Rows(self.table.sort_keys, self.table.groups)

@@ -1,4 +1,4 @@
-"""All feeds of a server."""
+"""The feeds of a server, one for each table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EventT = TypeVar("EventT")
 
 
 class Feeds:
-    """One feed for each table.
+    """The feeds by their tables; `run` runs all of them.
 
     Args:
         tables: The tables to serve.

@@ -1,4 +1,4 @@
-"""The last changes of a feed, for those who resume."""
+"""The last changes of a feed, for subscribers that resume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHANGE_BYTES = 300
 
 
 class History(Generic[RowT]):
-    """Consecutive changes, the oldest of which are dropped as limits are passed.
+    """Consecutive changes; the oldest are dropped when a limit is passed.
 
     Only an entry's `before` counts towards its size: its `after` is the table's current version,
     or else the `before` of a later entry.

@@ -1,4 +1,4 @@
-"""How the keys of a table's documents are served: what a table's declaration says of them.
+"""Kinds of keys: how a stored key becomes the text that clients see, and back.
 
 RethinkDB takes keys of many types. Everything on this side of a source knows a row by its served
 key, which is text: the cache, cursors, filters, subscribers and clients. It is translated where a

@@ -1,4 +1,4 @@
-"""Values kept in their order, for pages and snapshots that need no sorting."""
+"""A sorted collection, so that pages and snapshots need no sorting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log says of feeds that are lost and found: each thing once, however many say it."""
+"""Log lines for feeds that are lost or ready again: each once, however many feeds are affected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class OutageLog:
-    """Tells the operator how the feeds stand.
+    """Logs for the operator which feeds are lost, and when they are ready again.
 
     When a database goes away, every feed of it says the same, first that its connection is lost and
     then at each try that there is none; the operator hears it once. Until a feed is ready again it
@@ -22,7 +22,7 @@ class OutageLog:
 
     def lost(self, table: str, error: Exception) -> None:
         """A feed is lost, or was still not found at another try."""
-        # Nobody to talk to is one reason, whatever it looks like; of the others the text counts.
+        # That the database is not there is one reason, whatever the text; others differ by theirs.
         reason = "unavailable" if isinstance(error, DatabaseUnavailableError) else str(error)
         if not any(reason in said for said in self._said.values()):
             log.warning("%s; trying again until it works", error)

@@ -1,4 +1,4 @@
-"""Rows as bytes: a feed holds all of its table, and a history of thousands more."""
+"""Rows as bytes, which take less memory: a feed holds a whole table and a history of changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNPACKED_MAX_BYTES: Final = 512 * 1024
 
 
 class Packing(Protocol[RowT]):
-    """How the rows of one table become bytes, and rows again."""
+    """The functions that turn the rows of one table into bytes, and back."""
 
     def pack(self, row: RowT) -> bytes:
         """The bytes of a row."""
@@ -26,7 +26,7 @@ class Packing(Protocol[RowT]):
 
 
 class Packer(Generic[RowT]):
-    """Packs the rows of one feed, and unpacks each once for all who read it at about the same time.
+    """Packs the rows of one feed; readers at about the same time share one unpacked row.
 
     Args:
         packing: How.

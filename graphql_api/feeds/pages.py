@@ -1,4 +1,4 @@
-"""Pages, made in turns; each is as of the moment at which it was begun."""
+"""Makes pages in turns with other work; a page shows the rows as of its beginning."""
 
 from __future__ import annotations
 

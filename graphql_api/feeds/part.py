@@ -1,4 +1,4 @@
-"""Which part of a table a feed asks its database for: which rows, which fields, how often."""
+"""The part of a table that a feed reads: which rows, which fields, and how often."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Window:
 
 
 class Edge(NamedTuple):
-    """The rows whose field is no time before this one, in seconds since 1970."""
+    """The edge of a window: rows whose field is no earlier time, in seconds since 1970."""
 
     field: str
     since_s: float
@@ -56,7 +56,7 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a feed asks for.
+    """The rows and fields that a feed asks its database for, and its pace.
 
     Attributes:
         without: The stored fields that the database leaves out, `policy.captcha_solver` for a part

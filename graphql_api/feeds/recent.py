@@ -1,4 +1,4 @@
-"""The last events that were made, for others who are sent the same at about the same time."""
+"""Cache of the last events, so that subscribers that are sent the same share one object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EventT = TypeVar("EventT")
 
 
 class Recent(Generic[EventT]):
-    """Events by what they say; the oldest are forgotten.
+    """Events by their content; the oldest are forgotten.
 
     Args:
         limit: How many to keep.

@@ -1,13 +1,13 @@
-"""Waiting until a feed has seen a write, so that whoever made it finds it in the next query.
+"""Waiting until a feed has seen a write, so that the next query of the same client shows it.
 
-A changefeed tells every change with the documents before and after it, and those of one document in
+A changefeed sends every change with the documents before and after it, and those of one document in
 their order. So a write is seen when a change with the same two documents has been applied, even if
-the next change has replaced it already. A changefeed that was opened after the write does not tell
+the next change has replaced it already. A changefeed that was opened after the write does not send
 it; it is seen then with the snapshot that is served.
 
 A changefeed with a pace merges the changes of a document: a write may be a part of one change, of
-which only the last document is told. So there it is seen by what it has made, or by the time: once
-the pace has passed, whatever the database had merged it with has been told.
+which only the last document is sent. So there it is seen by what it has made, or by the time: once
+the pace has passed, the database has sent everything that it had merged the write with.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ there are more, its own may be forgotten; then its author waits in vain, for a l
 
 
 class Sightings:
-    """Who waits for which write to one feed.
+    """The writes to one feed that mutations wait for.
 
-    The feed tells: `begin` before a changefeed is opened, `saw` for each document that it sends,
-    and `serve` when the snapshot is what queries see. From then on changes are, too.
+    The feed calls `begin` before a changefeed is opened, `saw` for each document that it sends,
+    and `serve` when queries see the snapshot. From then on they see each change, too.
 
     Args:
         pace_s: The pace of the feed's changefeeds, in seconds; 0 for none.
@@ -75,7 +75,7 @@ class Sightings:
         return self._is_serving
 
     def comparable(self, document: Document | None) -> Document | None:
-        """A document as a changefeed tells it, without what is nested too deeply to compare."""
+        """A document as a changefeed sends it, without what is nested too deeply to compare."""
         return None if document is None else pruned(left_out(document, self._without))
 
     def begin(self) -> None:
@@ -106,7 +106,7 @@ class Sightings:
 
 
 class Sighting:
-    """What a feed sees of one document, for whoever writes it; `Sightings.expect` makes one."""
+    """What a feed sees of one document, for its writer; `Sightings.expect` makes one."""
 
     def __init__(self, sightings: Sightings) -> None:
         self._sightings = sightings
@@ -142,7 +142,7 @@ class Sighting:
             if await self._is_seen_within(pace_s):
                 return True
             if is_serving and changefeed == sightings.changefeeds:
-                return True  # the database has told all that it had merged
+                return True  # the database has sent all that it had merged
             timeout_s -= pace_s
         return await self._is_seen_within(timeout_s)
 

@@ -1,4 +1,4 @@
-"""Where a feed gets its documents from. `graphql_api.rethink` implements it; tests fake it."""
+"""Interface of a source of documents. `graphql_api.rethink` implements it; tests fake it."""
 
 from __future__ import annotations
 

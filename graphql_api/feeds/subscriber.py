@@ -1,4 +1,4 @@
-"""One subscriber of a feed: what it is sent, in which order. Pure; the I/O is around it.
+"""One subscriber of a feed: which events it is sent, in which order. Pure; the I/O is around it.
 
 ```
             no snapshot yet                 rows, one at a time, as of one position
@@ -35,7 +35,7 @@ _STEPS_AT_ONCE = 256
 
 
 class Held(Protocol[RowT, EventT]):
-    """What a subscriber asks of the cache that it belongs to."""
+    """Interface of the cache, as its subscribers use it."""
 
     status: FeedStatus
     history: History[RowT]
@@ -76,16 +76,16 @@ class _Status:
 
 @dataclass(slots=True)
 class _Waiting:
-    """The feed has no snapshot yet."""
+    """The state in which the feed has no snapshot yet."""
 
     include_initial: bool
 
 
 @dataclass(slots=True)
 class _Scan(Generic[RowT]):
-    """The rows of a snapshot, read one at a time as the client takes them.
+    """The state of reading a snapshot, one row at a time as the client takes them.
 
-    The table moves on meanwhile: `before` keeps what an unsent row was when the scan began, for
+    The table changes during the scan: `before` keeps what an unsent row was when it began, for
     those rows that have changed since. Nothing else is copied.
     """
 
@@ -101,7 +101,7 @@ class _Scan(Generic[RowT]):
 
 @dataclass(slots=True)
 class _Replay(Generic[RowT, EventT]):
-    """The history after a cursor, read as the client takes it, unmerged."""
+    """The state of reading the history after a cursor, unmerged, as the client takes it."""
 
     position: int
     within: Within | None
@@ -111,9 +111,9 @@ class _Replay(Generic[RowT, EventT]):
 
 
 class Subscriber(Generic[RowT, EventT]):
-    """Decides what one subscriber is sent. `WatchCache.subscribe` makes it.
+    """Decides which events one subscriber is sent. `WatchCache.subscribe` makes it.
 
-    The cache calls the `on_…` methods as things happen; whoever sends calls `pull` for the next
+    The cache calls the `on_…` methods as things happen; the sender calls `pull` for the next
     event when the client is ready for it. However slow that is, at most one change for each key
     is held beyond a small queue, and a frozen batch of as many.
 
@@ -160,7 +160,7 @@ class Subscriber(Generic[RowT, EventT]):
         else:
             self._begin_live()
 
-    # What the cache tells.
+    # What the cache reports.
 
     def on_snapshot(self) -> None:
         """The feed's first snapshot has come."""

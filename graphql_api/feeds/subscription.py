@@ -19,7 +19,7 @@ _EVENTS_IN_A_ROW = 32
 
 
 class EventSource(ABC, Generic[EventT_co]):
-    """A source of events of which equal subscriptions get the same ones."""
+    """A source of events, which gives equal subscriptions the same event objects."""
 
     @abstractmethod
     def pull(self) -> Event[Any] | None:
@@ -45,7 +45,7 @@ class Subscription(EventSource[EventT]):
     no task, no queue and no lock belong to it. At most one `__anext__` at a time. Cancelling one
     loses nothing.
 
-    Who serves many of them from one loop calls `pull` instead, whenever `on_wake` says so.
+    A loop that serves many of them calls `pull` instead, whenever `on_wake` says so.
 
     Raises:
         BadCursorError: `since` is not a cursor.
@@ -98,7 +98,7 @@ class Subscription(EventSource[EventT]):
     def on_wake(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called whenever there may be an event to pull after there was none.
 
-        It is called in the place of waking whoever waits for `__anext__`.
+        It is called instead of waking the task that waits for `__anext__`.
         It must only take note: it is called in the middle of the fan-out of a change.
         """
         self._subscriber.wake = self._wake if callback is None else callback

@@ -1,4 +1,4 @@
-"""What a feed must know of the table that it serves."""
+"""Interface of a table: what a feed needs to know of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Document = Mapping[str, Any]
 
 
 class Filter(Protocol[FilteredT_contra]):
-    """Which rows a subscriber wants: an immutable value, equal to all that mean the same."""
+    """A filter of rows. It is immutable, and equal to every filter with the same meaning."""
 
     @property
     def digest(self) -> bytes:
@@ -64,7 +64,7 @@ class Table(Protocol[RowT, EventT_co]):
 
     @property
     def pace_s(self) -> float:
-        """How often the changes of one row are told at most, in seconds; 0 for each change."""
+        """The least time between two changes of a row that are sent, in seconds; 0 for none."""
 
     @property
     def window(self) -> Window | None:
@@ -102,4 +102,4 @@ class Table(Protocol[RowT, EventT_co]):
         """The event for a row that a subscriber held as `previous`, and holds no longer."""
 
     def state(self, status: FeedStatus, cursor: str) -> EventT_co:
-        """The event that tells how the feed stands."""
+        """The event with the status of the feed."""

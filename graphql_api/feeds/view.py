@@ -1,4 +1,4 @@
-"""What the subscribers of one filter see of a feed."""
+"""Views: what the subscribers with one filter see of a feed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ EventT = TypeVar("EventT")
 
 
 class Event(Generic[EventT]):
-    """What subscribers are sent: one object for all to whom the same is sent.
+    """An event for subscribers: all that are sent the same share one object.
 
-    Its value never changes. `encodings` is for those who send it: what they have made of it, for
-    each group of those who are sent the same; None until there is something.
+    Its value never changes. `encodings` is for the senders: the payloads that they have made of
+    it, one for each group of equal subscriptions; None until there is one.
 
     Args:
         value: What a resolver yields for it; made when it is first asked for, if absent.
@@ -58,7 +58,7 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
     """A change, or several merged, as a filter shows it: a version that it hides is absent.
 
     It is the event that subscribers are sent for it: the same object in the queues of all of a
-    view's subscribers. Its value is made for the first of them who is ready for it, so that a
+    view's subscribers. Its value is made for the first of them that is ready for it, so that a
     change is applied quickly however many views there are.
 
     Attributes:
@@ -145,7 +145,7 @@ def merge_into(
 
 
 class Watcher(Protocol[RowT, EventT]):
-    """What a cache tells a subscriber."""
+    """Interface of a subscriber, as the cache calls it."""
 
     @property
     def is_idle(self) -> bool:
@@ -166,7 +166,7 @@ class Watcher(Protocol[RowT, EventT]):
 
 
 class View(Generic[RowT, EventT]):
-    """One filter's side of a feed: it turns changes into events, once for all its subscribers.
+    """The view of one filter: turns changes into events, once for all its subscribers.
 
     Equal subscriptions get the *same* objects, so that each is executed and encoded once.
 
@@ -189,7 +189,7 @@ class View(Generic[RowT, EventT]):
         self.table = table
         self.where = where
         self.subscribers: dict[Watcher[RowT, EventT], None] = {}
-        """Those who watch, oldest first; a dict for its order."""
+        """The subscribers, oldest first; a dict for its order."""
 
     def change(self, change: Change[RowT]) -> ViewChange[RowT, EventT] | None:
         """What a change is for this filter; None when the filter shows nothing of it."""
@@ -206,15 +206,15 @@ class View(Generic[RowT, EventT]):
         return ViewChange(self, change.key, before, after, cause=cause, position=change.position)
 
     def cursor(self, position: int) -> str:
-        """The cursor of one who has received everything up to `position`."""
+        """The cursor of a subscriber that has received everything up to `position`."""
         return cursors.encode(cursors.At(self._run, self.where.digest, position))
 
     def cursor_within(self, after: int, until: int, key: str) -> str:
-        """The cursor of one who has received the merge of (after, until] up to `key`."""
+        """The cursor of a subscriber that has received (after, until] merged, up to `key`."""
         return cursors.encode(cursors.Within(self._run, self.where.digest, after, until, key))
 
     def replayed(self, change: Change[RowT]) -> Event[EventT] | None:
-        """A change of the history for this filter: the same object for all who replay it soon."""
+        """A change of the history for this filter: the same object for all that replay it soon."""
         event = self._recent.get((self, change.position))
         if event is not None:
             return event
@@ -228,7 +228,7 @@ class View(Generic[RowT, EventT]):
     ) -> Event[EventT]:
         """The event of one key in the merge of (after, until].
 
-        Those who fall behind together get the same objects: they were sent everything up to
+        Subscribers that fall behind together get the same objects: they were sent everything up to
         `after`, so the merge is the same for all of them.
         """
 

@@ -3,7 +3,7 @@
 | where | what |
 |---|---|
 | `page/` | the page's sources, an npm package |
-| `build.py`, `build_hook.py` | `page/` to `dist/`: for `make`, and for whoever builds the wheel |
+| `build.py`, `build_hook.py` | `page/` to `dist/`: for `make`, and for the build of the wheel |
 | `dist/` | the build; not in git, but in the wheel |
 | `routes.py` | serves it |
 """

@@ -4,7 +4,7 @@
     python build.py --beside PID    quietly, as long as this process's parent is PID
 
 Everything happens in a temporary directory, and the result is renamed into place: a build that
-fails or is interrupted leaves what was there, and several at a time are in nobody's way.
+fails or is interrupted leaves what was there, and several builds can run at a time.
 
 It needs the standard library only, for it also runs where the package is built and not installed.
 """
@@ -100,7 +100,7 @@ def build_page(run: Run, page: Path = PAGE, build: Path = BUILD) -> None:
 
 
 def run_aloud(command: Sequence[str], directory: Path) -> None:
-    """Run a command whose output is for whoever watches.
+    """Run a command, and show its output.
 
     Raises:
         BuildError: It fails.

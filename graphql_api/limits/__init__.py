@@ -1,1 +1,1 @@
-"""How much a client may take: connections, time, memory, rates."""
+"""Limits on clients: connections, processor time, memory and rates."""

@@ -1,4 +1,4 @@
-"""Large HTTP answers that are being sent: how much memory they take together.
+"""Limit on the memory of all large HTTP answers that are being sent.
 
 ```
             16 MB, 5 s        16 MB, 1 s       32 MB
@@ -31,7 +31,7 @@ _MEGABYTE = 1024 * 1024
 
 @dataclass(slots=True, eq=False)
 class Sending:
-    """One large answer.
+    """One large answer that is being sent.
 
     Attributes:
         size: How long it is, in bytes.
@@ -59,7 +59,7 @@ class _Waiting:
 
 
 class Answers:
-    """The large answers of one server.
+    """The large answers of one server, and the memory that they share.
 
     Args:
         quick_bytes: How many bytes of answers may be quick; one answer always may.

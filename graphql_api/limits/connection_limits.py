@@ -1,4 +1,4 @@
-"""Who is let in: so many connections in all, and so many from one address.
+"""Limits on connections: in all, and from one address.
 
 ```
  TCP connection ──▶ StreamingProtocol ──▶ ConnectionLimits.connected: in all, and from its peer
@@ -6,7 +6,7 @@
                     it names, which behind a trusted proxy is another than the peer
 ```
 
-A connection that is refused is told why, and closed: the first few in answer to a request, which a
+A connection that is refused is closed with a reason: the first few in answer to a request, which a
 page of an allowed origin can read, others at once. The first few beyond the limit in all may ask
 one thing, how the server is: a full server can be watched, and is not taken for dead. Of those, the
 oldest that asks nothing makes way for the next.
@@ -53,7 +53,7 @@ Leave: TypeAlias = Callable[[], None]
 
 @dataclass(eq=False, slots=True)
 class SparePlace:
-    """The place of one connection beyond the limit in all.
+    """A place for one connection beyond the limit in all, for probes.
 
     Attributes:
         peer: Where the connection comes from.
@@ -66,7 +66,7 @@ class SparePlace:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A TCP connection that may send a request.
+    """The admission of a TCP connection, which may send a request.
 
     Attributes:
         leave: What to call when it ends.
@@ -88,10 +88,10 @@ _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class AddressLimit:
-    """How many there are from each address, and whether there may be one more. Pure.
+    """Counts how many there are from each address, and refuses those beyond the limit. Pure.
 
-    Loopback addresses are not counted: a proxy on this machine has one, whoever is behind it. Of an
-    IPv6 address the first 64 bits count, since whoever has one address has all of those.
+    Loopback addresses are not counted: a proxy on this machine has one for all its clients. Of an
+    IPv6 address the first 64 bits count, since one client has all addresses that share them.
 
     Args:
         max_per_address: How many there may be from one.
@@ -144,7 +144,7 @@ def _nothing() -> None:
 
 
 class ConnectionLimits:
-    """One server's.
+    """The limits on the connections of one server.
 
     Args:
         max_connections: How many TCP connections there may be in all.
@@ -152,8 +152,8 @@ class ConnectionLimits:
         trusted_proxies: The addresses of proxies, or networks of them, which are not counted.
         probes: Paths that are answered even when there are as many connections as there may be.
         cross_origin: Gives the headers by which a page may read a refusal, by its request's.
-        log: Tells the operator who is refused.
-        traffic: Where to count those who are.
+        log: Logs the clients that are refused.
+        traffic: Where to count them.
 
     Raises:
         ConfigurationError: What should be a proxy's address is none.
@@ -212,7 +212,7 @@ class ConnectionLimits:
         """Decide on a new TCP connection.
 
         One beyond the limit gets a spare place, for which the oldest that has nothing to get gives
-        up its own: whoever holds connections and says nothing keeps no probe out.
+        up its own: a client that holds connections and sends nothing keeps no probe out.
 
         Args:
             peer: Where it comes from.
@@ -258,7 +258,7 @@ class ConnectionLimits:
         self._waiting -= 1
 
     def full(self, peer: str | None) -> Refusal:
-        """Refuse whoever comes when there are as many connections as there may be."""
+        """The refusal of a connection when there are as many as there may be."""
         return self._refused(503, peer, f"there are {self._max_connections} connections")
 
     def requested(self, client: str | None) -> Leave | Refusal:

@@ -1,4 +1,4 @@
-"""How much of the server's processor one client may use.
+"""Budgets of processor time for clients.
 
 ```
  connection ──┐
@@ -42,7 +42,7 @@ _budget: ContextVar[ClientBudget | None] = ContextVar("budget", default=None)
 
 
 class ClientBudget:
-    """The CPU time of one connection, and of its address.
+    """The budget of one connection, which includes that of its address.
 
     Args:
         buckets: Those of connections and those of addresses, in seconds, each with this client's
@@ -153,7 +153,7 @@ class CPUBudgets:
         burst_s: How many seconds of CPU time either may use at once, after a pause.
         max_wait_s: How long an operation may wait when its client's budget is overdrawn.
         address_key: What stands for a client's address; None, if that is not to be limited.
-        clock: Tells the time, in seconds.
+        clock: Returns the time, in seconds.
         cpu_clock: Measures what work takes, in seconds of CPU time.
     """
 
@@ -210,7 +210,7 @@ def charge_new_tasks(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class _ChargedTasks:
-    """A task factory that puts the work of tasks on the budget in force.
+    """A task factory that charges the work of each task to the budget in force.
 
     Args:
         make: The factory that makes the tasks; None for asyncio's own.

@@ -1,4 +1,4 @@
-"""Who may talk to this server at all: the check of the Host and Origin headers.
+"""The check of the Host and Origin headers, which keeps out other web sites.
 
 A server on a loopback address is not private. Any web page can make its visitor's browser open
 connections to it, in two ways, and each has its header:
@@ -46,7 +46,7 @@ class Authority(NamedTuple):
         """The value of a Host header, or None if it is not one.
 
         An address is taken only in the one form that browsers send; others, such as `127.1`, stay
-        names that nobody allows.
+        names, which no setting allows.
         """
         match = _AUTHORITY.fullmatch(text.lower())
         if match is None:
@@ -113,12 +113,12 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not answered.
+    """The refusal of a request: its status, its reason, and its headers.
 
     Attributes:
         status: The HTTP status: 400 for a request that is malformed, 403 for one that is not
             allowed, 429 and 503 for one too many.
-        reason: One line for whoever made the request: what is refused, and what would allow it.
+        reason: One line for the client: what is refused, and what would allow it.
         headers: Further headers of the answer.
     """
 
@@ -129,7 +129,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class OriginCheck:
-    """Which hosts and origins are allowed, beside loopback names and the same origin."""
+    """Decides by the allowed hosts and origins, beside loopback names and the same origin."""
 
     hosts: frozenset[str] = frozenset()
     origins: frozenset[Origin] = frozenset()
@@ -142,7 +142,7 @@ class OriginCheck:
 
         Args:
             bound_hosts: The addresses that the server listens on; each is allowed as a host unless
-                it is a wildcard, which is no name that anybody would use.
+                it is a wildcard, which is no usable name.
             allow_hosts: Host names or addresses, without a port.
             allow_origins: Origins, such as `https://app.example.org`.
 
@@ -183,13 +183,13 @@ class OriginCheck:
 class OriginCheckMiddleware:
     """Answers the requests that its guard refuses, HTTP and WebSocket, and passes on the others.
 
-    A WebSocket is refused during the handshake: nobody gets as far as an open socket.
+    A WebSocket is refused during the handshake: it is never open.
 
     Args:
         app: The application behind it.
         guard: What decides.
-        probes: Paths that are answered under any Host, as long as no web page asks: whoever probes
-            a server's health knows it by its address alone. They must tell nothing worth hiding.
+        probes: Paths that are answered under any Host, as long as no web page asks: a health
+            probe knows a server by its address alone. They must reveal nothing worth hiding.
     """
 
     def __init__(

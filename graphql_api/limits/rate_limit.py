@@ -1,4 +1,4 @@
-"""How many operations a connection may begin in a second."""
+"""Limits on how many operations a connection may begin in a second."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ RATE_LIMITED = "RATE_LIMITED"
 
 
 def rate_limit_text(per_s: float) -> str:
-    """What a client is told whose operation is one too many."""
+    """The error text for an operation beyond the limit."""
     return f"more than {per_s:g} operations a second on this connection; try again later"
 
 
 class TokenBucket:
-    """Lets so many through in a second, and after a pause many at once.
+    """A token bucket: lets a number through in a second, and after a pause more at once.
 
     Args:
         per_s: How many in a second, in the long run.
         burst: How many at once, after a pause.
-        clock: Tells the time, in seconds.
+        clock: Returns the time, in seconds.
     """
 
     __slots__ = ("_at_s", "_burst", "_clock", "_per_s", "_tokens")
@@ -67,13 +67,13 @@ class TokenBucket:
 
 
 class TokenBuckets:
-    """A bucket for each of many; a full one, which is as a new one, is forgotten.
+    """Token buckets by keys. A full bucket, which is like a new one, is forgotten.
 
     Args:
         per_s: Of each bucket.
         burst: Of each bucket.
         max_buckets: How many are remembered at most; of more, those seen longest ago are forgotten.
-        clock: Tells the time, in seconds.
+        clock: Returns the time, in seconds.
     """
 
     def __init__(

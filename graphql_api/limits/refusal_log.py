@@ -1,4 +1,4 @@
-"""What the log says of clients that are refused: little, however many they are."""
+"""Log lines for refused clients: few, however many clients there are."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ log = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """Tells the operator of refused clients, one line in a while for all of them.
+    """Logs refused clients, with one line in a while for all of them.
 
     Args:
         by: What refuses them.
         interval_s: How long to wait between two lines.
-        clock: Tells the time, in seconds.
+        clock: Returns the time, in seconds.
     """
 
     def __init__(

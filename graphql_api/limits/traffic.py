@@ -1,4 +1,4 @@
-"""What the transport counts: plain numbers, which whoever watches the server reads now and then."""
+"""Counters of the transport: plain numbers, which `/metrics` reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 
 
 class Histogram:
-    """How often values were within which bounds.
+    """A histogram: how often values were within each bound.
 
     Args:
         bounds: The upper bounds, ascending; a value that is equal to one is within it.
@@ -31,7 +31,7 @@ class Histogram:
 
 @dataclass(slots=True)
 class Traffic:
-    """One server's, since it started.
+    """The counters of one server, since it started.
 
     Attributes:
         messages_received: WebSocket messages from clients.

@@ -1,4 +1,4 @@
-"""Long work in turns: few pieces of it run between two looks of the event loop at its sockets.
+"""Turns for long work: few pieces of it run between two looks of the event loop at its sockets.
 
 An event loop runs everything that is ready before it looks at sockets again. A hundred operations
 that each give way after 5 ms would so keep a new message waiting for half a second. Here they
@@ -20,10 +20,10 @@ _MOST_AT_ONCE = 32
 
 
 class TurnQueue:
-    """A queue of tasks that each do a piece of long work next.
+    """A queue of tasks, each of which waits for its turn to do a piece of long work.
 
     Args:
-        clock: Tells the time, in seconds.
+        clock: Returns the time, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

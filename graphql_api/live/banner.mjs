@@ -12,7 +12,7 @@ export class Banner {
   isConnected = false;
   #lostAt = null;
 
-  /** @param {() => void} connect connects anew, with the current token */
+  /** @param {() => void} connect connects again, with the current token */
   constructor(connect) {
     tryNow.onclick = connect;
     form.onsubmit = (event) => {

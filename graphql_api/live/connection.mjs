@@ -24,7 +24,7 @@ export function waitMs(tries, chance) {
 }
 
 /**
- * What is told of a connection; all are called one after the other, none before `open`.
+ * Callbacks for the events of a connection; all are called one after the other, none before `open`.
  *
  * @typedef {object} Listener
  * @property {(state: 'connecting' | 'connected' | 'lost' | 'refused') => void} state

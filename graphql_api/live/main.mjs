@@ -59,7 +59,7 @@ function graphqlURL() {
   return url;
 }
 
-/** Whatever comes is drawn with the next frame. A page that nobody sees has none, but its title. */
+/** Every change is drawn with the next frame. A hidden page has no frames; only its title changes. */
 function scheduleDrawing() {
   banner.showTables(overallStatus(states.values()));
   reasons.want(banner.isConnected && [...states.values()].some(({ status }) => status !== 'READY'));

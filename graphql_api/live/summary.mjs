@@ -1,7 +1,7 @@
 /** What has changed lately, in a line that is also read out: so not more often than one can hear. */
 
 const EVERY_MS = 10_000;
-const AT_ONCE_MS = 1_000; // what is written together is told together
+const AT_ONCE_MS = 1_000; // changes within this time are announced together
 
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const KINDS = { added: 'new', updated: 'changed', deleted: 'deleted' };

@@ -1,4 +1,4 @@
-/** What one table holds, by the events of its subscription, and what of it is to be drawn anew. */
+/** The rows of one table, by the events of its subscription, and which of them to draw again. */
 
 /**
  * What has happened to a row since it was last drawn.
@@ -21,7 +21,7 @@ export class TableState {
   /** Why the server cannot follow the table, as far as it is known. */
   reason = null;
   /**
-   * What is to be drawn anew, by the rows' keys; who draws it takes it away. It is the mark of a
+   * What is to be drawn again, by the rows' keys; the view removes what it draws. It is the mark of a
    * row that an event has changed, and null for one that is to be shown as it is, or to be taken
    * away if there is none.
    *
@@ -78,7 +78,7 @@ export class TableState {
     }
   }
 
-  /** Have the rows drawn anew that have not changed, but show something else that has. */
+  /** Have the rows drawn again that have not changed, but show something else that has. */
   touch(isConcerned) {
     for (const [key, row] of this.rows) {
       if (isConcerned(row) && !this.pending.has(key)) this.pending.set(key, null);

@@ -208,7 +208,7 @@ function labelled(cell, label) {
   return cell;
 }
 
-/** Let an element's animation begin anew. */
+/** Start an element's animation again. */
 function startAgain(element) {
   for (const animation of element.getAnimations()) {
     animation.cancel();

@@ -27,7 +27,7 @@ class Evidence:
         self._bound_s = bound_s
         self._seen: deque[_Seen] = deque()
         self.final = NOTHING
-        """Whoever reads now reads every row up to this sequence that there will ever be."""
+        """A read from now on finds every row up to this sequence that there will ever be."""
 
     def see(self, head: int, *, at_s: float, epoch_ms: int) -> None:
         """Note that a row was visible.

@@ -26,9 +26,9 @@ _MAX_KEY_BYTES: Final = 100
 
 
 class LogFeeds:
-    """Follows partitions of logs for as long as somebody wants them.
+    """Follows partitions of logs for as long as they have followers.
 
-    A partition that nobody follows costs nothing: it has no changefeed, and nothing is kept of it.
+    A partition without followers costs nothing: it has no changefeed, and nothing is kept of it.
 
     Args:
         surroundings: What all of them share.
@@ -55,7 +55,7 @@ class LogFeeds:
 
     @property
     def epoch_s(self) -> Callable[[], float]:
-        """Tells the time of day, in seconds since 1970."""
+        """Returns the time of day, in seconds since 1970."""
         return self._around.epoch_s
 
     @property

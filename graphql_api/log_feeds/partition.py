@@ -100,7 +100,7 @@ class Partition(Generic[RowT]):
         """Begin to follow from a place; `leave` ends it.
 
         Args:
-            place: What the follower has. What it claims harms nobody else.
+            place: What the follower has. What it claims harms no other follower.
             wake: Called when there may be more for it. It only takes note.
         """
         window, trusted = self.window, self._around.trusted(place)
@@ -296,7 +296,7 @@ class Partition(Generic[RowT]):
     async def _read_to_end(self) -> None:
         """Read the index again when the owner is finished, and once more after the bound.
 
-        The first time is for rows that are visible, and that the changefeed has not told of yet.
+        The first time is for rows that are visible, and that the changefeed has not sent yet.
         """
         around = self._around
         await self._finished.wait()

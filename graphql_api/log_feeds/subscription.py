@@ -25,7 +25,7 @@ class Follows(Protocol):
 
     @property
     def epoch_s(self) -> Callable[[], float]:
-        """Tells the time of day, in seconds since 1970."""
+        """Returns the time of day, in seconds since 1970."""
 
     def left(self, partition: Partition[Any]) -> None:
         """A follower has left a partition."""
@@ -37,7 +37,7 @@ class LogSubscription(EventSource[Any]):
     It is registered when it is made, and until `close` (or `aclose`, or the end of the context). At
     most one `__anext__` at a time. Cancelling one loses nothing.
 
-    Whoever serves many of them from one loop calls `pull` instead, whenever `on_wake` says so.
+    A loop that serves many of them calls `pull` instead, whenever `on_wake` says so.
 
     Args:
         owner: What forgets the partition with its last follower.
@@ -132,7 +132,7 @@ class LogSubscription(EventSource[Any]):
     def on_wake(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called whenever there may be an event to pull after there was none.
 
-        It is called in the place of waking whoever waits for `__anext__`. It must only take note.
+        It is called instead of waking the task that waits for `__anext__`. It must only take note.
         """
         self._on_wake = callback
 

@@ -43,9 +43,9 @@ class Surroundings:
     Attributes:
         source: Where they are read.
         settings: How they are followed.
-        outages: Tells the operator of lost changefeeds.
-        clock: Tells the time in seconds, and never leaps.
-        epoch_s: Tells the time of day, in seconds since 1970.
+        outages: Logs lost changefeeds.
+        clock: Returns the time in seconds, and never leaps.
+        epoch_s: Returns the time of day, in seconds since 1970.
         rng: For the jitter of waits.
         reads: Limits how many pages and rows are read at once.
     """

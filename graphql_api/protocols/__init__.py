@@ -1,1 +1,1 @@
-"""graphql-transport-ws, event streams and plain HTTP."""
+"""The protocols of clients: graphql-transport-ws, event streams and plain HTTP."""

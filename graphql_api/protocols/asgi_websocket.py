@@ -1,6 +1,6 @@
-"""A WebSocket on an ASGI server that is not ours: its sink, and what reads for it.
+"""A WebSocket on an ASGI server that is not ours: its sink, which also reads its messages.
 
-Such a server is asked for each message by `receive`, and holds one back while nobody asks. Each
+Such a server gives a message for each call of `receive`, and holds it back until the call. Each
 socket has two tasks, and what `execution.sink.ASGISink` says about slow clients counts here.
 """
 
@@ -21,7 +21,7 @@ _LOST = 1006, "the connection was lost"
 
 
 class ASGIWebSocket(ASGISink):
-    """The sink of one WebSocket; `serve` does what it is asked for."""
+    """The sink of one WebSocket; the task of `serve` reads messages, and sends what is written."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]

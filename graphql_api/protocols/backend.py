@@ -1,4 +1,4 @@
-"""What stands behind every protocol of one server."""
+"""The backend: the parts of one server that all its protocols share."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ MakeContext: TypeAlias = Callable[[Principal], Context]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """What the protocols of one server share.
+    """The parts of one server that its protocols share.
 
     Attributes:
         runner: Runs operations.
         make_context: Makes the context of each operation.
         traffic: Where to count what is received and sent.
         documents: The parsed documents.
-        authenticator: Decides who is served, and for how long; everybody, if absent.
+        authenticator: Decides which clients are served, and for how long; all of them, if absent.
         budgets: How much of the processor each client may use.
-        clock: Tells the time, in seconds, for durations.
+        clock: Returns the time, in seconds, for durations.
     """
 
     runner: OperationRunner

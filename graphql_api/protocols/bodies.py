@@ -44,7 +44,7 @@ _NO_BODY: Final = "there is no stored body of this response"
 
 
 class _RefusedError(GraphQLAPIError):
-    """A request that gets no body."""
+    """A request is refused, and gets no body."""
 
     def __init__(self, status: int, text: str, **headers: str) -> None:
         super().__init__(text)
@@ -58,7 +58,7 @@ class ResponseBodies:
     Args:
         bodies: Gives where they are read, while the server runs.
         links: Checks the links by which clients without a header come.
-        access: Decides whom else to serve.
+        access: Decides which other clients to serve.
         rates: How many requests a connection may make in a second.
     """
 
@@ -93,7 +93,7 @@ class ResponseBodies:
             await _send_text(send, 503, text, {"retry-after": "5"})
 
     def _sequence(self, scope: Scope) -> int:
-        """The sequence that is asked for, by somebody who may read it."""
+        """The sequence in the request, once the client has shown that it may read it."""
         if scope["method"] not in ("GET", "HEAD"):
             raise _RefusedError(405, "a body needs GET", allow="GET, HEAD")
         if not self._rates.take(scope.get("client")):

@@ -1,4 +1,4 @@
-"""What a browser is told of cross-origin requests, by every answer to an allowed origin.
+"""Cross-origin headers, which every answer to an allowed origin has.
 
 An allowed origin is trusted: its pages may send any header, reach a server in a private network,
 and read every answer. Refusals and errors are answers too: without the headers a page learns
@@ -36,7 +36,7 @@ _VARY = (
 
 @dataclass(frozen=True, slots=True)
 class CrossOrigin:
-    """Which origins may read answers. Pure.
+    """The origins that may read answers, and the headers for them. Pure.
 
     Attributes:
         origins: The allowed ones; with none, no answer has a header.
@@ -90,7 +90,7 @@ class CrossOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """The whole answer to a preflight."""
+    """The response to a preflight."""
 
     status: int
     body: bytes

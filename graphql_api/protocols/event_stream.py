@@ -56,7 +56,7 @@ _HEADERS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
-    """How event streams are kept alive, and ended.
+    """Limits on event streams, and how often each is kept alive.
 
     Attributes:
         keep_alive_s: How often a comment is sent, that proxies do not take a stream for dead.
@@ -75,7 +75,7 @@ class StreamLimits:
 
 
 class EventStreams:
-    """All event streams of one server.
+    """The event streams of one server.
 
     Args:
         backend: What stands behind them.
@@ -132,7 +132,7 @@ class EventStreams:
             due_at_s = started_at_s + spread_s * i / len(streams)
             await asyncio.sleep(max(0.0, due_at_s - loop.time()))
             stream.end()
-        # Whoever has been let in while this was waiting.
+        # Streams that have begun while this was waiting.
         for stream in self._streams:
             stream.end()
         if self._streams:
@@ -176,7 +176,7 @@ class _Stream:
         self.sink.write_text(sse.next_event(payload))
 
     def fail(self, errors: Sequence[GraphQLError]) -> None:
-        """Tell the client what is wrong, and end the response."""
+        """Send the client what is wrong, and end the response."""
         self.next(result_json.errors(errors))
         self.complete()
 

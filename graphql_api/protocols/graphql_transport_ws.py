@@ -1,4 +1,4 @@
-"""graphql-transport-ws without I/O: what a socket is told, and what is to be done about it.
+"""graphql-transport-ws without I/O: what a socket receives, and the action that follows.
 
 ```
                connection_init          acknowledge()
@@ -67,7 +67,7 @@ needs one of them; a ping or two may come from a timer."""
 
 
 class CloseCode(IntEnum):
-    """Why a socket is closed, by the names that graphql-ws gives the codes."""
+    """The close codes of a socket, with the names that graphql-ws gives them."""
 
     MESSAGE_TOO_BIG = 1009
     SERVICE_RESTART = 1012
@@ -82,7 +82,7 @@ class CloseCode(IntEnum):
 
 
 class State(Enum):
-    """How far a connection has come; the module's drawing shows the ways between."""
+    """The state of a connection; the module's drawing shows the transitions."""
 
     AWAITING_INIT = "awaiting init"
     CONNECTING = "connecting"
@@ -93,8 +93,8 @@ class State(Enum):
 class Operation:
     """The reservation of an id, from `subscribe` until the operation is over.
 
-    Two of them are never the same, though a client may use an id again. Whoever serves an operation
-    holds this object, and so cannot reach a later one with the same id.
+    Two of them are never the same, though a client may use an id again. The code that serves an
+    operation holds this object, and so cannot reach a later one with the same id.
 
     Attributes:
         id: The client's name for it.
@@ -113,21 +113,21 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Decide whether to serve this client: `acknowledge` or `forbid`."""
+    """Action: decide whether to serve this client, and call `acknowledge` or `forbid`."""
 
     payload: Members | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Send this text."""
+    """Action: send this text."""
 
     text: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin to serve an operation.
+    """Action: begin to serve an operation.
 
     Attributes:
         operation: Its reservation, which has been made.
@@ -142,14 +142,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Free all that an operation holds: nobody wants it any more."""
+    """Action: free all that an operation holds, for its client has ended it."""
 
     operation: Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Stop every operation and close the socket."""
+    """Action: stop every operation and close the socket."""
 
     code: int
     reason: str
@@ -159,9 +159,9 @@ Action: TypeAlias = Connect | Reply | Start | Stop | Close
 
 
 class ServerProtocol:
-    """The server's side of one connection.
+    """The state of one connection, on the server's side.
 
-    Once it is closed it has no operations, and everything that it is still told is ignored.
+    Once it is closed it has no operations, and ignores everything that it still receives.
 
     Args:
         max_since: How many cursors a `connection_init` may carry.

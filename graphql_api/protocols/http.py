@@ -1,14 +1,15 @@
 """GraphQL over HTTP: one request, one response.
 
-Queries come by GET or POST, mutations by POST. Who accepts `application/graphql-response+json` gets
-the status codes that belong to it: 400 if nothing was executed. Who accepts `application/json`, or
-anything, gets 200 whenever the request was GraphQL at all, as it was before.
+Queries come by GET or POST, mutations by POST. A client that accepts
+`application/graphql-response+json` gets the status codes that belong to it: 400 if nothing was
+executed. One that accepts `application/json`, or anything, gets 200 whenever the request was
+GraphQL at all, as it was before.
 
-Subscriptions come by GET or POST from those who accept `text/event-stream`, and are answered by
+Subscriptions come by GET or POST from clients that accept `text/event-stream`, and are answered by
 one: see `event_stream`. Queries are answered by JSON, if that is acceptable too: urql accepts event
-streams for everything. Who accepts nothing else gets whatever there is to say of an operation in an
-event stream, its mistakes included, as graphql-sse's protocol has it; others get 400 for a
-subscription that does not come about.
+streams for everything. A client that accepts nothing else gets the results and the errors of an
+operation in an event stream, as graphql-sse's protocol has it; others get 400 for a subscription
+that cannot begin.
 
 Sources: https://graphql.github.io/graphql-over-http/draft/, and the audit of npm's graphql-http;
 PROTOCOL.md of github.com/enisdenjo/graphql-sse.
@@ -56,7 +57,7 @@ SHUTTING_DOWN = "SHUTTING_DOWN"
 
 
 class MediaType(Enum):
-    """What a response can be; the first is taken if the client likes both equally."""
+    """The media types of responses; the first is taken if the client likes both equally."""
 
     JSON = "application/json"
     GRAPHQL = "application/graphql-response+json"
@@ -65,7 +66,7 @@ class MediaType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole HTTP response."""
+    """An HTTP response with its whole body."""
 
     status: int
     body: bytes
@@ -74,7 +75,7 @@ class Response:
 
 
 class RefusedError(GraphQLAPIError):
-    """A request that is not executed, and the response to it."""
+    """A request is refused; the fields are the status, error and headers of its response."""
 
     def __init__(
         self,

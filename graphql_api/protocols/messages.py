@@ -1,4 +1,4 @@
-"""The messages of graphql-transport-ws: a client's, checked, and a server's, encoded.
+"""Messages of graphql-transport-ws: parses those of clients, and encodes those of the server.
 
 Whatever a socket delivers goes through `parse`, once, and comes out as one of the typed values here
 or as an error: nothing behind it looks at raw JSON again. It is as strict as the reference, npm's
@@ -37,16 +37,16 @@ MESSAGE_TOO_LONG = "MESSAGE_TOO_LONG"
 
 
 class InvalidMessageError(GraphQLAPIError):
-    """What a client sent is no message of the protocol; the text says why, for a log."""
+    """A text of a client is no message of the protocol; the error says why, for the log."""
 
 
 class LongMessageError(InvalidMessageError):
-    """What a client sent is longer than such a message may be."""
+    """A message of a client is longer than messages of its type may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInit:
-    """The client wants to be served.
+    """`connection_init`: the client asks to be served.
 
     Attributes:
         payload: What it says about itself.
@@ -60,21 +60,21 @@ class ConnectionInit:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The client wants a pong with the same payload."""
+    """`ping`: the client asks for a pong with the same payload."""
 
     payload: Members | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """The client is there."""
+    """`pong`: the client is still there."""
 
     payload: Members | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """The client requests an operation of any type: a query and a mutation, too.
+    """`subscribe`: the client requests an operation, which may be a query or a mutation, too.
 
     Attributes:
         id: The client's name for it, not empty.
@@ -87,14 +87,14 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The client is done with an operation."""
+    """`complete`: the client ends an operation."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The client requests an operation in a way that cannot be served.
+    """A `subscribe` that cannot be served; the error goes to its operation.
 
     Attributes:
         id: The client's name for it, not empty.
@@ -217,7 +217,7 @@ def _since(payload: Members, max_since: int) -> Mapping[str, str]:
 
 
 def connection_ack(payload: Members | None = None) -> bytes:
-    """The connection is accepted; `payload` tells details about it."""
+    """The connection is accepted; `payload` has details about it."""
     return _encoded("connection_ack", payload)
 
 

@@ -1,4 +1,4 @@
-"""GraphQL over SSE, in its distinct connections mode: what an event stream is made of.
+"""GraphQL over SSE, in its distinct connections mode: encodes the parts of an event stream.
 
 Lines end with LF alone: urql looks for LF LF. The id of an event is its cursor, which browsers send
 back as Last-Event-ID when they come again.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from graphql_api.execution.responder import Framing
 
 COMPLETE = b"event: complete\ndata:\n\n"
-"""The operation is over. Without a data line browsers would not tell their page of it."""
+"""The operation is over. Without a data line browsers would not pass it to their page."""
 
 KEEP_ALIVE = b":\n"
 """A comment. No empty line follows, of which older clients of graphql-sse make something else than

@@ -118,7 +118,7 @@ class GraphQLTransportWS:
         All are gone after `spread_s` and the time in which a socket has to take its last frame.
 
         Args:
-            code: Why, as clients are told.
+            code: The close code that clients receive.
             reason: The same in words.
             spread_s: Over what time, that clients do not all come back at once.
         """
@@ -130,7 +130,7 @@ class GraphQLTransportWS:
             due_at_s = started_at_s + spread_s * i / len(connections)
             await asyncio.sleep(max(0.0, due_at_s - loop.time()))
             connection.close(code, reason)
-        # Whoever has been let in while this was waiting.
+        # Connections that have begun while this was waiting.
         for connection in [*self._connections]:
             connection.close(code, reason)
         if self._connections:

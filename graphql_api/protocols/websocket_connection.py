@@ -1,4 +1,4 @@
-"""One WebSocket that speaks graphql-transport-ws, from its handshake to its end."""
+"""One WebSocket connection of graphql-transport-ws, from its handshake to its end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
 
 class Connection:
-    """One socket, from its handshake to its end.
+    """One WebSocket connection, from its handshake to its end.
 
     It is what the socket's server gives messages to. A task handles them while there are any; an
     idle socket has none.
@@ -137,7 +137,7 @@ class Connection:
     # How it ends.
 
     def close(self, code: int, reason: str) -> None:
-        """Free everything, tell the client why, and close the socket; soon, without waiting."""
+        """Free everything, send the client the reason, and close the socket; returns at once."""
         self._end(self._protocol.close(code, reason))
 
     def abort(self) -> None:
@@ -380,7 +380,7 @@ class Connection:
             self._write_text(framing.prefix + payload + framing.suffix)
 
     def fail(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
-        """End an operation, unless it is over, and tell the client why."""
+        """End an operation, unless it is over, and send the client the reason."""
         self._subscriptions.pop(operation, None)
         self._reply(self._protocol.error(operation, errors))
 

@@ -1,4 +1,4 @@
-"""How much of the server one WebSocket may use."""
+"""Limits on one WebSocket of graphql-transport-ws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphql_api.execution.sink import WRITE_BUFFER_BYTES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSocketLimits:
-    """How much of the server one socket may use, and for how long.
+    """Limits on one socket: numbers of operations, sizes, and times.
 
     Attributes:
         connection_init_timeout_s: How long to wait for `connection_init`.

@@ -1,4 +1,4 @@
-"""Reading stored bodies, which are large: one at a time, and only for whoever can send them."""
+"""Reads stored bodies, which are large: first their size and type, later their content."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 The driver's connection is a socket, a task that reads replies from it, and futures that wait for
 them. Three of its habits shape this file:
 
-- Whoever cancels a pending query breaks it: the reply finds a cancelled future, the reader task
+- To cancel a pending query breaks it: the reply finds a cancelled future, the reader task
   fails on it and closes everything. So a query that is cancelled, or out of time, takes its
   connection with it here, at once and knowingly (`_discard`).
 - Its `close` can hang, raise, or leave the reader task behind. So closing is a job with a time
@@ -63,7 +63,7 @@ async def connect(
     """A connection, until the context is left.
 
     Leaving takes at most `close_s` and a little, never raises of itself, and frees the socket and
-    every task of the driver, also when it is cancelled meanwhile.
+    every task of the driver, also when it is cancelled while it does.
 
     Yields:
         The connection.
@@ -193,7 +193,7 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be used, as far as is known: nobody has hung up or given up."""
+        """Whether it can be used, as far as is known: neither side has closed it or given it up."""
         # The driver notices a reset one step of the loop later; until then it would write to a
         # closed transport, which on uvloop is a RuntimeError.
         instance = self._driver._instance  # noqa: SLF001
@@ -239,7 +239,7 @@ class Connection:
 class Stream:
     """The rows of one query, taken as they arrive; `Connection.stream` makes one.
 
-    The driver reads at most about three batches ahead of whoever takes them.
+    The driver reads at most about three batches ahead of their reader.
     """
 
     def __init__(self, cursor: Any, connection: Connection) -> None:
@@ -291,7 +291,7 @@ class Stream:
         )
 
     async def _close(self) -> None:
-        # First wake whoever waits for a row in another task: the driver's own close does not, and
+        # First wake another task that waits for a row: the driver's own close does not, and
         # that task would hang if the connection dropped before the reply to STOP.
         if not self._left.done():
             self._left.set_result(None)

@@ -2,7 +2,7 @@
 
 One class of the driver stands for many things, and one thing is reported by many classes: a lost
 connection is a ReqlDriverError on a pending query, a plain ReqlRuntimeError on a cursor, and an
-OSError while closing. Only the texts tell them apart; those are the server's and the driver's own.
+OSError while closing. Only the texts distinguish them; those are the server's and the driver's own.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def not_connected(url: DatabaseURL, reason: str) -> DatabaseUnavailableError:
 
 
 def _reason(text: str) -> str:
-    return "nobody listens there" if _REFUSED.search(text) else text.removesuffix(".")
+    return "no server listens there" if _REFUSED.search(text) else text.removesuffix(".")
 
 
 def _message(error: Exception) -> str:

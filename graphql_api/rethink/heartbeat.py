@@ -1,7 +1,8 @@
-"""Noticing that a connection is dead although nobody has said so.
+"""Heartbeat of a connection: detects one that is dead although the peer has not closed it.
 
 A peer that vanishes without a FIN (a pulled cable, a NAT that forgot) looks like one that has
-nothing to say, and TCP would wait for hours (rethinkdb issue #4572). So whoever waits asks.
+nothing to say, and TCP would wait for hours (rethinkdb issue #4572). So this
+side asks when it has waited.
 """
 
 from __future__ import annotations
@@ -84,6 +85,6 @@ class Heartbeat:
             raise DatabaseUnavailableError(f"the database has been silent for {self._within_s:g} s")
         else:
             self._excuses += 1
-        # Counted from the question, and anew when the event loop was held up: what the database
-        # has said meanwhile lies unread, and a server that is busy must not lose its feeds for it.
+        # Counted from the question, and again when the event loop was held up: what the database
+        # has sent by then lies unread, and a server that is busy must not lose its feeds for it.
         self._asked_at = self._clock()

@@ -120,7 +120,7 @@ class RethinkLogSource:
 
 
 class _Inserts:
-    """The rows that a changefeed tells of."""
+    """The rows that a changefeed sends."""
 
     def __init__(
         self, log: LogLayout, changes: AsyncIterator[DocumentChange | SourceReady]

@@ -1,4 +1,4 @@
-"""Open connections, kept for whoever comes next: a handshake costs more than most queries."""
+"""Pool of open connections, for later queries: a handshake costs more than most queries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graphql_api.rethink.url import DatabaseURL
 
 MAX_CONNECTIONS: Final = 16
 MAX_IDLE_S: Final = 15.0
-"""How long a connection is trusted that nobody has used: a peer can go without a word."""
+"""How long an unused connection is trusted: a peer can vanish without closing it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,9 +118,9 @@ class RethinkStore:
         """Change the document with a key; see `Store.write`.
 
         What `change` makes is written on condition that the document is still the one it was made
-        from, in one `replace`, which RethinkDB does atomically. If it is not, the same reply tells
-        what it is by now, and it is tried again. Of several who write at once, one succeeds; those
-        who write through this store wait for each other, instead of trying in vain.
+        from, in one `replace`, which RethinkDB does atomically. If it is not, the same reply has
+        the newer document, and it is tried again. Of several writes at once, one succeeds; those
+        through this store wait for each other, instead of trying in vain.
         """
         clock = asyncio.get_running_loop().time
         give_up_at = clock() + self._timeouts.query_s

@@ -37,7 +37,7 @@ class TableReader:
     ) -> AsyncIterator[AsyncIterator[Document]]:
         """Documents of a table, as they are stored, in no order: all, or those with some keys.
 
-        It is no snapshot: RethinkDB reads shard by shard, and what is written meanwhile may be in
+        It is no snapshot: RethinkDB reads shard by shard, and what is written during it may be in
         it or not. It takes at most `query_s` for each batch of rows, of which a few are in memory.
 
         Raises:
@@ -76,7 +76,7 @@ class _Documents:
         return self
 
     async def __anext__(self) -> Document:
-        # From here on: whoever takes the documents may be slow, and the server is not to blame.
+        # From here on: the reader of the documents may be slow, and the database is not to blame.
         batch_by = self._clock() + self._batch_timeout_s
         while True:
             try:

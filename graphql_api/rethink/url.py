@@ -44,7 +44,7 @@ class DatabaseURL:
         """The value of a URL that an operator wrote.
 
         User, password, host and query are percent-decoded. Without a user it is `admin`, without a
-        port 28015. The database has no default: whoever forgets it should not get someone else's.
+        port 28015. The database has no default: a URL without it must not lead to a wrong one.
 
         Raises:
             ConfigurationError: What is wrong with it, in one line that quotes no part of `text`: in

@@ -36,7 +36,7 @@ class Context:
         resume_from: The cursor that the connection gave for this operation, if it did; it wins over
             the operation's own `since`, which a client that reconnects sends as it first was.
         max_page_rows: How many rows a page may have.
-        now: Tells the time at which mutations write.
+        now: Returns the time at which mutations write.
         turns: Divides the operation's work into turns: between two of them others have theirs, and
             the client waits if it has used more than its budget.
         apart: Calls a function that may take long without holding up the event loop.
@@ -62,7 +62,7 @@ class Context:
     @property
     def logs(self) -> LogFeeds:
         """The insert-only tables, for the fields of one."""
-        assert self.followed is not None, "who serves an insert-only table gives it"
+        assert self.followed is not None, "a server of insert-only tables provides it"
         return self.followed
 
     async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:

@@ -62,7 +62,7 @@ class TableDeclaration(Generic[RowT]):
             attributes, which the type declares.
         without: The stored fields that never leave the database, `policy.captcha_solver` for a part
             of one: large ones, and secrets.
-        pace: How often the changes of one row are told at most, in seconds, and the name of the
+        pace: The least time between two sent changes of a row, in seconds, and the name of the
             setting that says so, or None; each change at once, if absent.
         window: Which rows the feed holds; all, if absent.
         older_by: The stored time, and the index, by which queries find the others too, if they do;
@@ -213,5 +213,5 @@ class TableDeclaration(Generic[RowT]):
         )
 
     def state(self, status: FeedStatus, cursor: str) -> Any:
-        """The event that tells how the feed stands."""
+        """The event with the status of the feed."""
         return FeedState(status=status, cursor=cursor)

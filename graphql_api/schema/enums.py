@@ -32,14 +32,14 @@ _register(
 
 _register(
     FeedStatus,
-    "How what this server knows of a table stands to the database.",
+    "Whether the rows that this server holds of a table are complete and up to date.",
     INITIALIZING=(
-        "The rows are being read. A subscription that is told so forgets what it holds: "
+        "The rows are being read. A subscription that receives this forgets what it holds: "
         "every row comes again."
     ),
     READY="Everything is up to date, and changes follow as they happen.",
     STALE=(
-        "The database cannot be reached. What has changed meanwhile follows, and then READY, "
-        "once it can."
+        "The database cannot be reached. Once it can, the changes since then follow, and then "
+        "READY."
     ),
 )

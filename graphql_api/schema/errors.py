@@ -53,7 +53,7 @@ def expose(error: GraphQLError) -> None:
 
 
 def internal_error(cause: Exception, place: str) -> GraphQLError:
-    """What a client is told of an error that is not its own: an id, by which the log has it whole.
+    """The error that a client gets for a fault of the server: an id, which the log has, too.
 
     Args:
         cause: The error.
@@ -100,7 +100,7 @@ def _place(error: GraphQLError) -> str:
 
 
 class CodeValidationErrors(SchemaExtension):
-    """Gives validation errors their code, while they can still be told apart."""
+    """Gives validation errors their code, while they can still be distinguished."""
 
     def on_validate(self) -> Iterator[None]:
         """Around validation."""

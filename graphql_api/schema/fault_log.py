@@ -31,7 +31,7 @@ class FaultLog:
 
     Args:
         interval_s: How long to wait between two tracebacks of one kind.
-        clock: Tells the time, in seconds.
+        clock: Returns the time, in seconds.
     """
 
     def __init__(

@@ -59,7 +59,7 @@ async def delete_unless_used(
     """Delete a document, unless others need it.
 
     RethinkDB has no transaction over two tables. So this looks at the others again after the
-    deletion, and takes it back if one was given the document meanwhile; the mutations that write
+    deletion, and takes it back if one was given the document since; the mutations that write
     one of the others look at the document again likewise. Of the two at least the later one sees
     the other.
 

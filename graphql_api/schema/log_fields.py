@@ -114,7 +114,7 @@ def log_subscription_fields(log: ServedLog) -> type:
         description=(
             "The cursor of the last event received. It means the same on every server, and after "
             "any restart. Rows that were visible for less than the bound at that time are sent "
-            f"again; these are the only repeats, and their `{log.layout.key}` tells them."
+            f"again; these are the only repeats, and have the same `{log.layout.key}`."
         )
     )
     hints = _arguments(log) | {"since": Annotated[str | None, since]}

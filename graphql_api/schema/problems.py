@@ -24,7 +24,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Problems:
-    """A list of problems that ends where nobody reads on.
+    """A list of problems, of limited length.
 
     `found` holds the first `MAX_PROBLEMS`. Problems at a path of `ignored` are not added.
     """

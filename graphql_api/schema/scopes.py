@@ -53,14 +53,14 @@ def guarded(field: StrawberryField, scopes: Iterable[Scope]) -> StrawberryField:
 
 
 def needed_scopes(field: StrawberryField) -> frozenset[Scope]:
-    """What a root field needs, as `guarded` was told."""
+    """The scopes that a root field needs, as `guarded` received them."""
     return frozenset().union(
         *(extension.scopes for extension in field.extensions if isinstance(extension, _Needs))
     )
 
 
 class _Needs(FieldExtension):
-    """Refuses whoever lacks a scope, before the resolver is called."""
+    """Refuses clients that lack a scope, before the resolver is called."""
 
     def __init__(self, scopes: frozenset[Scope]) -> None:
         self.scopes = scopes

@@ -102,7 +102,7 @@ def why_not_a_domain(domain: str) -> tuple[str, str | None]:
     """Why a key of a domain login never matches the host of a URL, and the key that would.
 
     Returns:
-        The reason, empty if it can match; and the key, None if it cannot be told.
+        The reason, empty if it can match; and the key, None if there is none.
     """
     if domain == _bare_host(domain):
         return "", None

@@ -1,7 +1,7 @@
 """What the mutations of all tables have in common.
 
 A mutation's checks and its write are one atomic step: `Store.write` asks again what to write, and
-so checks again, if the document has changed meanwhile.
+so checks again, if the document has changed since.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def get(context: Context, table: str, key: str | None) -> Document | None:
     """The document with a text as its key, at this moment, in the database; None if there is none.
 
     Raises:
-        WriteError: That cannot be told, and nothing was written.
+        WriteError: The database cannot be read. Nothing was written.
     """
     if not key or TEXT.stored(key) is None:
         return None
@@ -79,7 +79,7 @@ async def find(context: Context, table: str, field: str, value: str) -> list[Doc
     """The documents that have a value in a field, at this moment, in the database.
 
     Raises:
-        WriteError: That cannot be told, and nothing was written.
+        WriteError: The database cannot be read. Nothing was written.
     """
     try:
         return await context.store.find(table, field, value)
@@ -252,7 +252,7 @@ async def take_back(context: Context, table: Table[Any, Any], key: str, change: 
 
 
 def told(error: DatabaseError) -> WriteError:
-    """What a client is told of a write that failed; the operator is told why."""
+    """The error that a client gets for a failed write; the reason goes to the log."""
     log.warning("a mutation failed: %s", error)
     if isinstance(error, OutcomeUnknownError):
         return MaybeWrittenError(

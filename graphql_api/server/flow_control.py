@@ -1,4 +1,4 @@
-"""A connection of uvicorn's whose transport is written to directly, and watched.
+"""Flow control for uvicorn's connections: direct writes, and a time limit for clients that stall.
 
 By itself uvicorn has a task switch for each message and client, and sets no limit on how long a
 client may take nothing, nor on how much of what it sends is handled at once, or waits. What
@@ -46,11 +46,11 @@ long body, or much, as in a frame of one."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
-    """How much of a socket's data waits where, and for how long.
+    """Limits on the data of a socket that waits: where, how much, and how long.
 
     Attributes:
         send_timeout_s: How long a client may take nothing of what there is for it.
-        send_buffer_bytes: What the kernel is told to buffer (SO_SNDBUF); Linux takes it twice.
+        send_buffer_bytes: How much the kernel buffers (SO_SNDBUF); Linux doubles it.
         write_buffer_bytes: How much may wait in the server before it is not writable.
         request_timeout_s: How long an HTTP request may take to arrive.
     """
@@ -77,7 +77,7 @@ def ask_kernel(sock: Any, question: int) -> int:
 
 
 class StallWatch:
-    """Tells one who takes nothing from one who takes little. Pure: times and amounts are told.
+    """Detects a client that takes nothing, unlike one that is slow. Pure: has no clock of its own.
 
     Args:
         timeout_s: How long nothing may be taken.
@@ -101,7 +101,7 @@ class StallWatch:
 
 
 class WatchedConnection(asyncio.Protocol):
-    """A base of the two protocols, before uvicorn's own; with their framing it is an `Sink`."""
+    """Base class of both protocols, before uvicorn's own; with their framing it is a `Sink`."""
 
     # What few connections have must cost the others little, hence the slots, None and ().
     __slots__ = (
@@ -215,7 +215,7 @@ class WatchedConnection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=1, low=0)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the watch, let nobody wait any more, and make room for another connection."""
+        """End the watch, wake every waiting call, and make room for another connection."""
         if self._leave is not None:
             self._leave()
         self._stop_watch()

@@ -56,7 +56,7 @@ class Part(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why the connection has to end: a frame that the protocol does not allow.
+    """A frame that the protocol does not allow; it ends the connection.
 
     Attributes:
         code: The close code.

@@ -1,4 +1,4 @@
-"""Requests that are refused before an application has them, and the responses that they get.
+"""Responses to requests that the server refuses before the application receives them.
 
 Source: RFC 6585, 5 (431); RFC 9110, 15.5.1 (400) and 15.5.9 (408).
 """

@@ -1,4 +1,4 @@
-"""A message of a WebSocket as its parts come: memory is bounded, however long the message is.
+"""A WebSocket message that arrives in parts; its memory is bounded, however long it is.
 
 A message that is too long is read to its end and dropped, but for its two ends, which name its
 operation; so the other operations of the socket go on.
@@ -15,7 +15,7 @@ MAX_BYTES_BEFORE_ACK = MAX_OTHER_CHARS
 
 
 class IncomingMessage:
-    """A message, as its parts come; of one that is too long the two ends are kept.
+    """A message that arrives in parts; of one that is too long only the two ends are kept.
 
     Args:
         max_bytes: How long it may be.

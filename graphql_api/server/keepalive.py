@@ -1,4 +1,4 @@
-"""Pings that find clients which are gone (RFC 6455, 5.5.2).
+"""Keepalive of WebSockets: pings that detect clients which are gone (RFC 6455, 5.5.2).
 
 A client that reads slowly but steadily is not mistaken for one, for the sake of an unanswered ping
 that waits behind what it has not read.
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Pinged(Protocol):
-    """The connection that is pinged."""
+    """Interface of a connection, as its keepalive uses it."""
 
     loop: asyncio.AbstractEventLoop
 
@@ -32,7 +32,7 @@ class Pinged(Protocol):
 
 
 class Keepalive:
-    """The pings of one connection.
+    """Sends pings on one connection, and ends it when no pong comes.
 
     Args:
         connection: The connection.

@@ -54,7 +54,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _PortTakenError(Exception):
-    """The port of one host is another program's."""
+    """Another program listens on the port of one host."""
 
     def __init__(self, reason: ConfigurationError) -> None:
         super().__init__(str(reason))

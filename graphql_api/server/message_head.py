@@ -1,4 +1,4 @@
-"""What a message of graphql-transport-ws is about, read without building it.
+"""Reads the type and the id of a message of graphql-transport-ws, without parsing all of it.
 
 A message that is too long, or nested too deeply, is not read as JSON. Whether it is a `subscribe`,
 and of which operation, stands at its beginning or at its end: clients write `id` and `type` before
@@ -31,7 +31,7 @@ _NAMED = re.compile(rb'"(id|type)"' + _WHITE + rb":" + _WHITE + rb"(" + _STRING 
 
 
 class Head(NamedTuple):
-    """The members of a message that are no payload, as far as they were found."""
+    """The members of a message beside its payload, as far as they were found."""
 
     type: str | None
     id: str | None

@@ -1,4 +1,4 @@
-"""What a WebSocket connection and the application behind it know of each other.
+"""The interfaces between a WebSocket connection and the application behind it.
 
 ```
  WebSocketProtocol ── receive, lost ─────────────────────────────▶ Receiver
@@ -18,7 +18,7 @@ from graphql_api.execution.sink import Sink
 
 
 class LongText(NamedTuple):
-    """What is left of a message that was too long.
+    """The two ends of a message that was too long.
 
     Attributes:
         beginning: Its first bytes, as many as `message_head.HEAD_BYTES`.

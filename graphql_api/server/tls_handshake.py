@@ -1,8 +1,7 @@
-"""Connections in their TLS handshake, which count like all others from `accept` on.
+"""TLS handshakes of connections, which count towards the limits from `accept` on.
 
 With `ssl=…` asyncio and uvloop create the protocol of a connection first and call it only after the
-handshake: until then no limit would count the connection, and a stranger who says nothing costs a
-descriptor.
+handshake: until then no limit would count the connection, and a silent peer costs a descriptor.
 
 ```
  accept ──▶ HandshakeProtocol ──▶ ConnectionLimits.admit ──▶ start_tls ──▶ StreamingProtocol

@@ -1,4 +1,4 @@
-"""Offers of another protocol: a WebSocket handshake is taken up, every other offer is ignored.
+"""`Upgrade` offers of clients: a WebSocket handshake is accepted, every other offer is ignored.
 
 A server may ignore `Upgrade` (RFC 9110, 7.8); the request counts then, with its body. Several
 stock clients offer something with every request over plain HTTP: Java's HttpClient and curl

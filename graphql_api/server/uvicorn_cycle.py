@@ -1,7 +1,7 @@
-"""uvicorn's cycle of one request and its response, with the ends of a response as clients need it.
+"""A variant of uvicorn's request cycle, which ends each response as its client expects.
 
 - HTTP/1.0 has no transfer codings: a response of unknown length ends with its connection.
-- A connection that is kept is announced, with the time, so that a client which heeds it sends
+- A connection that is kept is announced, with the time, so that a client which obeys it sends
   nothing at the moment at which the connection ends.
 - A large body is written in parts as the client takes them, and has a place among the large answers
   of the server; see `limits.answer_memory`.
@@ -27,11 +27,11 @@ _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class Cycle(RequestResponseCycle):
-    """One request and its response.
+    """One request and its response, for the application.
 
     Args:
-        announced_s: How long the connection is kept behind the response, as clients are told.
-        may_keep: Whether it is, by the time of the response.
+        announced_s: How long, by the header, the connection is kept after the response.
+        may_keep: Whether it is kept, at the time of the response.
         answers: The large answers of the server.
         options: As in uvicorn.
     """

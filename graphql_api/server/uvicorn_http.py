@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with a sink that writes streamed responses to the transport directly.
+"""A variant of uvicorn's HTTP protocol, whose sink writes streamed responses directly.
 
 What it adds to uvicorn's, besides what `flow_control` does:
 
@@ -60,11 +60,11 @@ _CLOSING_MARGIN_S = 5.0
 """How much longer an idle connection is kept than announced: requests travel for a while."""
 
 _REFUSED_WAIT_S = 2.0
-"""How long a connection that is refused may take to send the request to which it is told."""
+"""How long a refused connection may take to send a request, which gets the refusal as answer."""
 
 
 class _HeadTooLargeError(Exception):
-    """A head that has come as a whole is too long; the parser stops by it."""
+    """The complete head of a request is too long; this error stops the parser."""
 
 
 class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
@@ -134,9 +134,9 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more, and tell whoever answers a request."""
+        """Wait for nothing any more, and inform the response that is under way."""
         self._await_no_request()
-        # uvicorn tells only the request that has come last, which may still wait for its turn.
+        # uvicorn informs only the request that has come last, which may still wait for its turn.
         if self._current is not None:
             self.cycle = self._current
         self.pipeline.clear()
@@ -372,7 +372,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
     # What is read.
 
     def resume_reading(self) -> None:
-        """Read on, unless something waits for its turn, whoever asks."""
+        """Read on, unless something waits for its turn. uvicorn calls this, too."""
         if self.pipeline or self._next is not None:
             self.flow.read_paused = True  # still
         else:
@@ -383,7 +383,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             super()._arrange_reading()
 
     def handle_websocket_upgrade(self) -> None:
-        """Let what waits be watched by the connection's next protocol, which is told the rest."""
+        """Hand the connection, and the data that waits, over to its next protocol."""
         if self.admission is not None and self._spare is not None:
             self._refusal = self.admission.full(self._peer)
         if self._refusal is not None:

@@ -1,4 +1,4 @@
-"""The shell around the application: its listening socket, uvicorn, and how it all ends."""
+"""The server around the application: its sockets, uvicorn, signals, and the shutdown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SWITCH_INTERVAL_S = 0.001
 """How long a thread with long work may keep the interpreter while the event loop waits for it; the
 loop gives it away with each call of the kernel, some ten times for one request."""
 _LAST_LOOK_S = 0.3
-"""uvicorn needs a moment to see that nobody is left: it looks every 0.1 s."""
+"""uvicorn needs a moment to see that no connection is left: it looks every 0.1 s."""
 
 _TICKS_PER_LOG_LOOK = 10
 
@@ -44,7 +44,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Application(Protocol):
-    """An ASGI application whose clients can be sent away before it ends.
+    """An ASGI application that can close its connections before it ends.
 
     Attributes:
         admission: Decides which connections are let in.
@@ -89,7 +89,7 @@ def run(app: Application, listeners: Sequence[socket.socket], settings: Settings
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which drains, ends when the lifespan fails, and heeds every signal.
+    """uvicorn's server, which drains, ends when the lifespan fails, and handles every signal.
 
     By itself uvicorn closes all sockets at once, before the application hears of it. It only logs a
     failed lifespan, with a traceback even where the cause is the operator's; when a task of the
@@ -301,7 +301,7 @@ def _config(
         interface="asgi3",
         lifespan="on",
         log_config=None,
-        # Nobody else is believed about the client's address, by which connections are counted.
+        # Only these may name the client's address, by which connections are counted.
         proxy_headers=bool(settings.trusted_proxy),
         forwarded_allow_ips=[*settings.trusted_proxy],
         server_header=False,

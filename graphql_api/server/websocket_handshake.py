@@ -41,7 +41,7 @@ _COMPRESSION = ServerPerMessageDeflateFactory(
 
 
 class Connection(Protocol):
-    """The connection whose handshake this is; `WebSocketProtocol` is one."""
+    """Interface of a connection in its handshake; `WebSocketProtocol` is one."""
 
     transport: asyncio.Transport
     client: tuple[str, int] | None
@@ -63,10 +63,10 @@ class Connection(Protocol):
 
 
 class Handshake:
-    """One handshake.
+    """The WebSocket handshake of one connection.
 
     Args:
-        connection: Whose it is.
+        connection: The connection.
         app: The application.
         root_path: What the application's paths are below.
         state: The lifespan's state.

@@ -1,4 +1,4 @@
-"""A WebSocket connection: frames between a transport and what the application has attached.
+"""A WebSocket connection: passes frames between a transport and the attached receiver.
 
 ```
  bytes ─ FrameReader ─▶ parts ─ IncomingMessage ─▶ message ─▶ Receiver
@@ -186,7 +186,7 @@ class WebSocketProtocol(WatchedConnection):
         self._keepalive.start()
 
     def attach(self, receiver: Receiver) -> None:
-        """Give the receiver what the client sends, and tell it when the connection is over."""
+        """Give the receiver what the client sends, and call it when the connection is over."""
         self._receiver = receiver
         if self.is_closed:
             self._lose(*_LOST)

@@ -19,7 +19,7 @@ def _has_password(fields: Fields, name: str) -> bool:
     return bool(fields.string(name, served_as="has_password"))
 
 
-@strawberry.type(description="A user as whom the crawler can log in.")
+@strawberry.type(description="A user account with which the crawler can log in.")
 class DomainLoginUser:
     """Stored in `users`. The password stays where it is."""
 
@@ -44,7 +44,9 @@ class DomainLogin:
         "Text that is on a page only for those who have logged in, as a note by people; the "
         "crawler does not read it."
     )
-    users: Sequence[DomainLoginUser] | None = stored("The users as whom the crawler can log in.")
+    users: Sequence[DomainLoginUser] | None = stored(
+        "The user accounts with which the crawler can log in."
+    )
     invalid_fields: Sequence[str] = invalid_fields()
     id: strawberry.ID = key("The same as `domain`, for caches.")
 

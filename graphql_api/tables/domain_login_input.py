@@ -24,7 +24,7 @@ from graphql_api.store import Document
 _DEFAULTS: Final[Document] = {"login_test": None, "users": []}
 
 
-@strawberry.input(description="A user as whom the crawler can log in.")
+@strawberry.input(description="A user account with which the crawler can log in.")
 class DomainLoginUserInput:
     """The input of `DomainLoginUser`."""
 
@@ -69,7 +69,9 @@ class DomainLoginInput:
     )
     users: list[DomainLoginUserInput] | None = strawberry.field(
         default=UNSET,
-        description="The users as whom the crawler can log in: the whole list; null for none.",
+        description=(
+            "The user accounts with which the crawler can log in: the whole list; null for none."
+        ),
     )
 
 

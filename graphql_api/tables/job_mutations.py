@@ -44,7 +44,7 @@ async def delete_job(info: Info, id: JobKey) -> strawberry.ID | None:  # noqa: A
             pass  # nothing has been crawled into this database
         with context.feeds[JOBS].expect(id) as sighting:
             old = await _check(context, id)
-            # A feed is not told of what is outside of its window, where queries read the database.
+            # A feed receives no change outside of its window, where queries read the database.
             is_held = context.feeds[JOBS].get(id) is not None
             if not await context.store.delete_if(JOBS.name, id, _IS_FINISHED):
                 await _check(context, id)

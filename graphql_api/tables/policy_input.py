@@ -1,7 +1,7 @@
 """What clients write of a policy: the inputs of its mutations, as GraphQL has them.
 
-Every member may be absent: an update leaves alone what is absent, and what must not be absent is
-told with all other problems at once, in `graphql_api.tables.policy_rules`.
+Every member may be absent: an update leaves alone what is absent, and a required member that is
+absent is reported with all other problems, in `graphql_api.tables.policy_rules`.
 """
 
 from __future__ import annotations

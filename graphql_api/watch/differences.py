@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from graphql_api.client.text import clean
 
 _BARE = re.compile(r"[^\s,\"\\\[\]]+")
-"""Strings that need no quotes to be told from what is around them."""
+"""Strings that need no quotes to be distinct from the text around them."""
 
 
 class Difference(NamedTuple):

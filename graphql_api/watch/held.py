@@ -1,4 +1,4 @@
-"""The rows that the view holds, and what tells each from the others."""
+"""The rows that the view holds, and what distinguishes each from the others."""
 
 from __future__ import annotations
 

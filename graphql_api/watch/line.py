@@ -12,7 +12,7 @@ from graphql_api.client.text import ELLIPSIS, columns, shorten
 class Style(Enum):
     """What a piece of text means; its value is the SGR parameter that shows it (ECMA-48, 8.3.117).
 
-    Only the basic colours, which every terminal's own theme makes legible; and no meaning is told
+    Only the basic colours, which every terminal's own theme makes legible; and no meaning is shown
     by colour alone.
     """
 

@@ -1,4 +1,4 @@
-"""Standard output: what it is, and that whoever reads it may go at any time."""
+"""Standard output: a terminal, file or pipe, whose reader may close it at any time."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Output:
     def write(self, lines: list[str]) -> None:
         """Write whole lines; they have left this program when this returns.
 
-        It waits as long as the reader takes: the server merges meanwhile what it has.
+        It waits as long as the reader takes; the server merges changes in that time.
 
         Raises:
-            BrokenPipeError: Nobody reads any more.
+            BrokenPipeError: The pipe has no reader any more.
             WatchError: It cannot be written for another reason, such as a disk that is full.
         """
         if not lines:
@@ -65,7 +65,7 @@ class Output:
 
     @contextmanager
     def ending_with_reader(self) -> Iterator[None]:
-        """Raise BrokenPipeError as soon as nobody reads, even while nothing is written."""
+        """Raise BrokenPipeError once the pipe has no reader, even while nothing is written."""
         task = asyncio.current_task()
         assert task is not None
         if not stat.S_ISFIFO(os.fstat(self._descriptor).st_mode):

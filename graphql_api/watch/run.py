@@ -38,7 +38,7 @@ async def watch(
 ) -> None:
     """Write a table's rows to standard output, and then each change, until cancelled.
 
-    It ends by itself, and as if all were well, when nobody reads what it writes.
+    It returns normally when its output is a pipe whose reader has gone.
 
     Args:
         table: One of TABLES.

@@ -6,8 +6,8 @@
      └──────────── Disconnected ◀── at any time
 ```
 
-Whoever comes back by its cursor gets what it missed as ordinary changes. When the server begins
-anew instead, the list is not shown again: what differs from the rows that were shown is.
+A view that comes back with its cursor gets what it missed as ordinary changes. When the server
+begins again instead, only what differs from the rows that were shown is shown.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class View:
             if self._has_begun:
                 self._not_live()
                 yield from self._said(
-                    Span("the server begins anew; what differs from the rows above follows")
+                    Span("the server begins again; what differs from the rows above follows")
                 )
             return
         if self._snapshot is not None:

@@ -172,7 +172,7 @@ async def test_another_run_of_the_server_shows_what_differs(
         async with running(settings_for(starbelly), port):
             lines = await watch.until("live again")
     begin = lines.index("  connected again")
-    assert lines[begin + 1].startswith("  the server begins anew")
+    assert lines[begin + 1].startswith("  the server begins again")
     assert {" ".join(line.split()[:3]) for line in lines[begin + 2 : -1]} == {
         "- Goes gone",
         "~ Changes limits.maxItems:",

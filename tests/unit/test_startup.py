@@ -48,7 +48,9 @@ def test_lines_say_nothing_of_links_where_their_key_is_given() -> None:
 def test_lines_warn_where_others_can_connect(host: str) -> None:
     settings = load(Settings, {"host": host, "insecure": True})
     lines = startup_lines(settings, database=URL, embedded=True)
-    assert lines[-2] == f"whoever reaches {host} can read and change everything (--insecure)"
+    assert (
+        lines[-2] == f"every client that reaches {host} can read and change everything (--insecure)"
+    )
 
 
 def test_lines_say_what_clients_need() -> None:
@@ -73,7 +75,7 @@ def test_lines_name_each_address_and_what_may_be_named_there() -> None:
         + " and ".join(f"{s}://{h}:8000/graphql" for h in ("[::1]", "192.0.2.7") for s in SCHEMES),
         f"the database is {URL}",
         "links to bodies are valid on this process only (no --link-key)",
-        "whoever reaches :: or 192.0.2.7 can read and change everything (--insecure)",
+        "every client that reaches :: or 192.0.2.7 can read and change everything (--insecure)",
         f"web pages of this server and {page} may use it, under a loopback name or 192.0.2.7 or a",
     ]
 

@@ -23,7 +23,7 @@ def test_one_outage_of_all_tables_is_one_line(said: pytest.LogCaptureFixture) ->
     for _ in range(3):
         for table in TABLES:
             outages.lost(table, DatabaseUnavailableError("the connection is lost"))
-            outages.lost(table, DatabaseUnavailableError("nobody listens there"))
+            outages.lost(table, DatabaseUnavailableError("no server listens there"))
     assert said.messages == ["the connection is lost; trying again until it works"]
 
 

@@ -117,7 +117,7 @@ URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
                 "Could not connect to db.local:28015. Error: [Errno 111] Connection refused"
             ),
             DatabaseUnavailableError,
-            "nobody listens there; check that RethinkDB runs",
+            "no server listens there; check that RethinkDB runs",
         ),
         (
             errors.ReqlTimeoutError("db.local", 28015),

@@ -221,7 +221,7 @@ def test_another_run_of_the_server_is_shown_as_the_difference() -> None:
     ) == [
         "12:00:10 ! no connection: the server shuts down or restarts; trying again",
         "12:00:11   connected again",
-        "12:00:12   the server begins anew; what differs from the rows above follows",
+        "12:00:12   the server begins again; what differs from the rows above follows",
         "12:00:15 - Forum  gone",
         "12:00:15 ~ News   jobCount: 361 → 400",
         "12:00:15 + Recipes  new  every 6 hours  state enabled  jobs 3",
