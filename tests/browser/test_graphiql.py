@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.usefixtures("graphiql_build"), pytest.mark.timeout(300)]
 
-TABS = ["Policies", "PolicyChanges", "ScheduleChanges", "DomainLoginChanges", "UpdatePolicy"]
+TABS = [
+    *("JobChanges", "Policies", "PolicyChanges", "ScheduleChanges", "DomainLoginChanges"),
+    *("CaptchaSolverChanges", "JobResponses", "RateLimitChanges", "UpdatePolicy"),
+]
 ROWS = {
     "PolicyChanges": ("policy", {"id": "a", "name": "of the test"}),
     "ScheduleChanges": ("schedule", {"id": "a", "schedule_name": "of the test"}),
@@ -28,6 +31,7 @@ ROWS = {
 }
 """For each subscription a row of its table, with one value that the ready-made tab selects."""
 CHANGES_OF_THE_DEMO = {
+    "JobChanges": '"__typename": "JobUpdated"',
     "PolicyChanges": '"cause": "CREATED"',
     "ScheduleChanges": '"__typename": "ScheduleUpdated"',
     "DomainLoginChanges": '"__typename": "DomainLoginUpdated"',
@@ -88,6 +92,7 @@ async def test_ready_made_query_shows_rows(
 ) -> None:
     await graphiql.open(server, path)
     assert await graphiql.tabs() == TABS
+    await graphiql.choose("Policies")
     await graphiql.execute()
     await graphiql.shows('"status": "READY"')
     await graphiql.shows('"name": "Broad Crawl"')
@@ -277,6 +282,7 @@ async def test_answer_that_is_no_json_is_shown_as_it_is(
     server: Running, graphiql: GraphiQL
 ) -> None:
     await graphiql.open(server)
+    await graphiql.choose("Policies")
     await graphiql.page.route(
         "**/graphql", lambda route: route.fulfill(status=502, body="Bad Gateway")
     )

@@ -58,6 +58,7 @@ async def test_graphiql_follows_a_table_behind_the_documented_proxies(
 ) -> None:
     graphiql = GraphiQL(trusting_page)
     await graphiql.open(proxied)
+    await graphiql.choose("Policies")
     await graphiql.execute()
     await graphiql.shows('"name": "Broad Crawl"')
     await graphiql.choose("PolicyChanges")
