@@ -8,9 +8,9 @@ A **level** is a selection set inside another, be it a field's or a fragment's. 
 as often as its fragment is spread. **Comparisons** are what validation needs to see whether equally
 named fields can be merged: it compares each with each, and what is selected below them, too. The
 **cost** of an operation is an upper bound of the fields that are resolved for it, of a subscription
-for each event: a field is 1, and what is below a field with the argument `limit` counts as many
-times as that says. A list inside a document counts once. The **values** of arguments are counted in
-the same way: see `value_count`.
+for each event: a field is 1, and what is below a field with the argument `limit` or `first` counts
+as many times as that says. A list inside a document counts once. The **values** of arguments are
+counted in the same way: see `value_count`.
 
 Introspection has limits of its own, which no setting changes: what is below `__schema` and
 `__type` counts for them, and of the settings' limits for that of aliases alone. Tools ask for the

@@ -23,9 +23,9 @@ from graphql_api.documents.document_limits import (
     check_shape,
 )
 from graphql_api.schema import build_schema
-from graphql_api.tables import TABLES
+from graphql_api.tables import LOGS, TABLES
 
-SCHEMA = build_schema(TABLES)._schema
+SCHEMA = build_schema(TABLES, logs=LOGS)._schema
 GENEROUS = 10**9
 
 
@@ -242,6 +242,9 @@ def test_fragments_that_branch_again_and_again_are_compared_once() -> None:
         ("{ ...Q ...Q } fragment Q on Query { policies(limit: 3) { total } }", {}, 8),
         ("{ policies(limit: 3) { items { ... on Policy { id } } } }", {}, 7),
         ("{ policies(limit: -3) { total } }", {}, 1),
+        ('{ jobResponses(jobId: "j", first: 3) { items { url bodyUrl } } }', {}, 10),
+        ('query($n: Int!) { jobResponses(jobId: "j", first: $n) { hasMore } }', {"n": 5}, 6),
+        ('{ jobResponses(jobId: "j") { hasMore } }', {}, 101),
         ("subscription { policyChanges { ... on FeedState { status } } }", {}, 2),
         ("{ __schema { types { name } } }", {}, 1),
     ],
