@@ -235,3 +235,31 @@ async def test_odd_responses_break_nothing(
     await crawler.set(run_state="completed", item_count=4)
     operation = await client.subscribe(FOLLOW, jobId="j1")
     assert sequences(await to_the_end(operation)) == [big]
+
+
+async def test_passwords_of_urls_in_headers_and_exceptions_are_masked(
+    crawler: Crawler, client: Client
+) -> None:
+    await crawler.respond(
+        1,
+        headers=["LOCATION", "http://u:hunter2@a.example/", "LINK", "<http://u:hunter2@b.example>"],
+        exception="Traceback\nInvalidURL: http://u:hunter2@c.example:99999/\nend",
+    )
+    query = """{ jobResponses(jobId: "j1", first: 1) { items { exception headers { value } } } }"""
+    (item,) = (await client.execute(query))["data"]["jobResponses"]["items"]
+    assert item == {
+        "headers": [{"value": "http://u:***@a.example/"}, {"value": "<http://u:***@b.example>"}],
+        "exception": "Traceback\nInvalidURL: http://u:***@c.example:99999/\nend",
+    }
+
+
+async def test_subscriptions_that_are_complete_do_not_count_against_the_limit(
+    crawler: Crawler, starbelly: DatabaseURL
+) -> None:
+    await crawler.respond(1)
+    await crawler.set(run_state="completed")
+    settings = settings_for(starbelly, response_lag_s=LAG_S, max_subscriptions=2)
+    async with running(settings) as server, connected(server.ws) as client:
+        for _ in range(5):
+            operation = await client.subscribe(FOLLOW, jobId="j1")
+            assert sequences(await to_the_end(operation)) == [1]
