@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from graphql_api.rethink.log_source import RethinkLogSource
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import writing
@@ -201,6 +203,28 @@ async def test_pages_give_each_response_once_in_order(
     wanted = {"SUCCESS": range(0, 60, 2), "ERROR": range(1, 60, 4)}
     names = ["SUCCESS", "ERROR"] if kinds is None else kinds
     assert found == sorted(number for name in names for number in wanted[name])
+
+
+async def test_pages_of_one_client_are_read_one_after_the_other(
+    crawler: Crawler, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await crawler.respond(*range(5))
+    read, reading = RethinkLogSource.read, 0
+    seen: list[int] = []
+
+    async def counted(source: RethinkLogSource, *args: Any, **options: Any) -> Any:
+        nonlocal reading
+        reading += 1
+        seen.append(reading)
+        try:
+            return await read(source, *args, **options)
+        finally:
+            reading -= 1
+
+    monkeypatch.setattr(RethinkLogSource, "read", counted)
+    pages = " ".join(f'p{n}: jobResponses(jobId: "j1", first: 2) {{ hasMore }}' for n in range(9))
+    assert len((await client.execute(f"{{ {pages} }}"))["data"]) == 9
+    assert seen == [1] * 9
 
 
 async def test_odd_responses_break_nothing(
