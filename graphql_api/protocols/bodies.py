@@ -93,8 +93,8 @@ class ResponseBodies:
             await _send_text(send, 401, str(error), {"www-authenticate": challenge(error)})
         except LinkRefusedError as error:
             await _send_text(send, 403, str(error), {})
-        except DatabaseError:
-            log.warning("a stored body could not be read", exc_info=True)
+        except DatabaseError as error:
+            log.warning("a stored body could not be read: %s", error)
             text = "the database cannot be read now; try again later"
             await _send_text(send, 503, text, {"retry-after": "5"})
 
