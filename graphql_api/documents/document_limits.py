@@ -37,6 +37,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
 )
@@ -61,6 +62,8 @@ class DocumentLimits:
         max_aliases: Aliases.
         max_comparisons: Comparisons; each takes some microseconds.
         max_cost: Fields that may be resolved.
+        max_event_cost: The same for one event of a subscription, if that is less: an event is
+            executed in one go, of which each field takes some microseconds.
         max_values: Values that the arguments of these fields may hold; each takes some microseconds
             to be coerced and checked.
     """
@@ -69,6 +72,7 @@ class DocumentLimits:
     max_aliases: int = 100
     max_comparisons: int = 20_000
     max_cost: int = 100_000
+    max_event_cost: int = 10_000
     max_values: int = 10_000
 
 
@@ -133,13 +137,16 @@ def check_cost(
             "variables counted wherever they are used: send several operations with fewer values"
         )
         return limit_exceeded(text, limits.max_values)
-    if cost.fields <= limits.max_cost:
+    of_what, max_cost = "operation", limits.max_cost
+    if operation.operation is OperationType.SUBSCRIPTION and limits.max_event_cost < max_cost:
+        of_what, max_cost = "subscription, for each event,", limits.max_event_cost
+    if cost.fields <= max_cost:
         return None
     text = (
-        f"this operation could resolve {cost.fields} fields, and {limits.max_cost} are allowed: "
+        f"this {of_what} could resolve {cost.fields} fields, and {max_cost} are allowed: "
         "ask for smaller pages, or for fewer fields"
     )
-    return limit_exceeded(text, limits.max_cost)
+    return limit_exceeded(text, max_cost)
 
 
 def _introspection_exceeded(what: str, limit: int) -> GraphQLError:

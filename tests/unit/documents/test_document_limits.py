@@ -268,6 +268,18 @@ def test_the_error_says_how_much_it_was_and_what_to_do() -> None:
     assert check_cost(SCHEMA, document, operation, {}, DocumentLimits(max_cost=2001)) is None
 
 
+def test_an_event_may_cost_less_than_a_query_since_it_is_executed_in_one_go() -> None:
+    fields = "schedule { jobs(limit: 1000) { id name tags startedAt itemCount } }"
+    event = f"subscription {{ scheduleChanges {{ ... on ScheduleAdded {{ {fields} }} }} }}"
+    few, many = DocumentLimits(max_event_cost=5002), DocumentLimits(max_event_cost=5003)
+    assert cost_error(event, limits=many) is None
+    error = cost_error(event, limits=few)
+    assert error is not None
+    assert "for each event, could resolve 5003 fields, and 5002 are allowed" in error
+    query = f"{{ schedules(limit: 1) {{ items {{ {fields.removeprefix('schedule {')} }} }}"
+    assert cost_error(query, limits=few) is None
+
+
 # The oracle: the document with each fragment written out.
 
 NAMES = st.sampled_from("abc")
