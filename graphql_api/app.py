@@ -290,7 +290,7 @@ def create_app(
         services=services,
         http=http,
         websocket=websocket,
-        bodies=ResponseBodies(lambda: services.bodies, links, authenticator, rates),
+        bodies=ResponseBodies(lambda: services.bodies, links, authenticator, rates, budgets),
         probes=Probes(
             lambda: services.feeds,
             broadcaster,

@@ -37,6 +37,10 @@ _SLASH = f"(?:[/\\\\]|{_PERCENT}(?:2[Ff]|5[Cc]))"
 # (WHATWG's URL standard, 4.4, "special authority ignore slashes state").
 _START = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]{2,}+")
 
+_MAX_SCHEME = 20
+_SLASHES = re.compile(rf"{_SLASH}{{2}}")
+_SCHEME_BEFORE = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*{_COLON}\Z")
+
 _PLAIN = rf"[^:/?#@\\%\[\]\s\x00-\x1f\x7f{_LOOKALIKES}]"
 _HOST = rf"(?:{_PLAIN}*|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~%-]+)?\])"
 _PORT = r"(?::[0-9]{0,5})"
@@ -85,6 +89,25 @@ def mask_password(url: str) -> str:
     elif (found := _WITH_PASSWORD.match(url, begin)) and last_at == found.start("host"):
         return f"{url[: found.end('user')]}:{_MASK}{url[last_at:]}"
     return url[:begin] + _MASK + url[last_at:]
+
+
+def mask_passwords_in(text: str) -> str:
+    """A text with the passwords of the URLs in it replaced, such as the report of an exception.
+
+    Each line is kept up to its first URL, and from there on it is masked like one URL.
+    """
+    if text.isascii() and "@" not in text and "%" not in text:
+        return text
+    return "\n".join(map(_mask_line, text.split("\n")))
+
+
+def _mask_line(line: str) -> str:
+    slashes = _SLASHES.search(line)
+    if slashes is None:
+        return line
+    scheme = _SCHEME_BEFORE.search(line, max(0, slashes.start() - _MAX_SCHEME), slashes.start())
+    begin = slashes.start() if scheme is None else scheme.start()
+    return line[:begin] + mask_password(line[begin:])
 
 
 def _mask_rest(rest: str) -> str:

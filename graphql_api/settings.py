@@ -443,8 +443,8 @@ class Settings(DataSettings):
         100_000,
         ge=1,
         description="how many fields an operation may resolve, with the rows of its pages "
-        "counted by their `limit`: every field of a page of 1000 policies is 38 "
-        "000; introspection has limits of its own",
+        "counted by their `limit` or `first`: every field of a page of 1000 policies is 38 "
+        "000; an event of a subscription 10 000 at most; introspection has limits of its own",
     )
     max_operation_values: int = Field(
         10_000,

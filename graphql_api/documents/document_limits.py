@@ -8,9 +8,9 @@ A **level** is a selection set inside another, be it a field's or a fragment's. 
 as often as its fragment is spread. **Comparisons** are what validation needs to see whether equally
 named fields can be merged: it compares each with each, and what is selected below them, too. The
 **cost** of an operation is an upper bound of the fields that are resolved for it, of a subscription
-for each event: a field is 1, and what is below a field with the argument `limit` counts as many
-times as that says. A list inside a document counts once. The **values** of arguments are counted in
-the same way: see `value_count`.
+for each event: a field is 1, and what is below a field with the argument `limit` or `first` counts
+as many times as that says. A list inside a document counts once. The **values** of arguments are
+counted in the same way: see `value_count`.
 
 Introspection has limits of its own, which no setting changes: what is below `__schema` and
 `__type` counts for them, and of the settings' limits for that of aliases alone. Tools ask for the
@@ -37,6 +37,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
 )
@@ -61,6 +62,8 @@ class DocumentLimits:
         max_aliases: Aliases.
         max_comparisons: Comparisons; each takes some microseconds.
         max_cost: Fields that may be resolved.
+        max_event_cost: The same for one event of a subscription, if that is less: an event is
+            executed in one go, of which each field takes some microseconds.
         max_values: Values that the arguments of these fields may hold; each takes some microseconds
             to be coerced and checked.
     """
@@ -69,6 +72,7 @@ class DocumentLimits:
     max_aliases: int = 100
     max_comparisons: int = 20_000
     max_cost: int = 100_000
+    max_event_cost: int = 10_000
     max_values: int = 10_000
 
 
@@ -133,13 +137,16 @@ def check_cost(
             "variables counted wherever they are used: send several operations with fewer values"
         )
         return limit_exceeded(text, limits.max_values)
-    if cost.fields <= limits.max_cost:
+    of_what, max_cost = "operation", limits.max_cost
+    if operation.operation is OperationType.SUBSCRIPTION and limits.max_event_cost < max_cost:
+        of_what, max_cost = "subscription, for each event,", limits.max_event_cost
+    if cost.fields <= max_cost:
         return None
     text = (
-        f"this operation could resolve {cost.fields} fields, and {limits.max_cost} are allowed: "
+        f"this {of_what} could resolve {cost.fields} fields, and {max_cost} are allowed: "
         "ask for smaller pages, or for fewer fields"
     )
-    return limit_exceeded(text, limits.max_cost)
+    return limit_exceeded(text, max_cost)
 
 
 def _introspection_exceeded(what: str, limit: int) -> GraphQLError:

@@ -26,7 +26,8 @@ from graphql import (
 from graphql_api.documents.value_count import ValueCount
 
 INTROSPECTION_TYPES = {"__schema": "__Schema", "__type": "__Type"}
-_PAGE_SIZE = "limit"
+_PAGE_SIZES = ("limit", "first")
+"""The arguments that say how many rows there are at most: of tables, and of logs."""
 
 
 class Cost(NamedTuple):
@@ -97,14 +98,15 @@ class CostCount:
         inner = get_named_type(definition.type)
         assert is_composite_type(inner), "the document is valid"
         times = 1
-        if _PAGE_SIZE in definition.args:
-            times = self._page_size(field, definition.args[_PAGE_SIZE].default_value)
+        for name in _PAGE_SIZES:
+            if name in definition.args:
+                times = self._page_size(field, name, definition.args[name].default_value)
         return own.plus(self.of(field.selection_set, inner).times(times))
 
-    def _page_size(self, field: FieldNode, default: object) -> int:
+    def _page_size(self, field: FieldNode, name: str, default: object) -> int:
         size = default
         for argument in field.arguments or ():
-            if argument.name.value == _PAGE_SIZE:
+            if argument.name.value == name:
                 value = argument.value
                 if isinstance(value, VariableNode):
                     size = self._variables.get(value.name.value, default)

@@ -468,7 +468,7 @@ class Feed(Generic[RowT, EventT]):
         if suspects:
             # A change may have been on its way here while the table was read; then it has come by
             # now, though the next one of the same document may be on its way.
-            await asyncio.sleep(self._settings.self_check_confirm_s)
+            await asyncio.sleep(self._settings.self_check_confirm_s + self.table.pace_s)
             suspects = await self._suspects(before, suspects)
         self.self_checks += 1
         if suspects:

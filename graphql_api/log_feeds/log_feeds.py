@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, Final
 
-from graphql_api.errors import BadCursorError, DatabaseError, NotFoundError
+from graphql_api.errors import BadCursorError, DatabaseError, FeedUnavailableError, NotFoundError
 from graphql_api.feeds.keys import is_text
 from graphql_api.log_feeds import cursor as cursors
 from graphql_api.log_feeds.cursor import START, Cursor, Place, partition_digest
@@ -93,6 +93,7 @@ class LogFeeds:
         Raises:
             BadCursorError: `since` is no cursor of this partition, or of fewer kinds.
             NotFoundError: There can be no such partition.
+            FeedUnavailableError: Too many others are followed.
         """
         if not self.may_be_key(key):
             raise NotFoundError(f"there is no {words} with this key")
@@ -100,6 +101,11 @@ class LogFeeds:
         place = START if since is None else read_cursor(since, digest, kinds).place
         partition = self._partitions.get((table.name, key))
         if partition is None:
+            if len(self._partitions) >= self.settings.max_partitions:
+                raise FeedUnavailableError(
+                    f"as many {words}s as may be at a time are followed already, "
+                    f"{self.settings.max_partitions}; try again later"
+                )
             partition = self._begin(table, key, place)
         return LogSubscription(self, partition, digest, kinds=kinds, place=place, words=words)
 

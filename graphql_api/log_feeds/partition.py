@@ -384,7 +384,7 @@ class Partition(Generic[RowT]):
             if sequence in found:
                 self._hold(sequence, found[sequence])
             else:  # it has been deleted
-                self.rows.put(sequence, HeldRow(None, 0, 0))
+                self.rows.put(sequence, HeldRow(None, 0, size_of({})))
 
     def _wake(self) -> None:
         """Have every follower look again, soon and once."""

@@ -27,6 +27,8 @@ class LogSettings:
         backoff_first_s: How long to wait after the first failed try, about.
         backoff_max_s: How long to wait at most.
         max_row_bytes: How much the rows of one log may take in memory.
+        max_partitions: How many partitions may be followed at once: each has a changefeed, on a
+            connection of its own to the database.
     """
 
     bound_s: float = 60.0
@@ -34,6 +36,7 @@ class LogSettings:
     backoff_first_s: float = 0.1
     backoff_max_s: float = 10.0
     max_row_bytes: int = 32 * 1024 * 1024
+    max_partitions: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

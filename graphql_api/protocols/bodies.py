@@ -23,13 +23,13 @@ from starlette.types import Receive, Scope, Send
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.credentials import challenge
 from graphql_api.auth.signed_links import LinkRefusedError, SignedLinks
-from graphql_api.errors import DatabaseError, GraphQLAPIError, UnauthenticatedError
+from graphql_api.errors import DatabaseError, GraphQLAPIError, OverBudgetError, UnauthenticatedError
 from graphql_api.headers import list_members
 from graphql_api.limits.answer_memory import ANSWERS, LARGE_BYTES, Sending
+from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets, charged
 from graphql_api.limits.rate_limit import TokenBuckets, rate_limit_text
 from graphql_api.scopes import Scope as Permission
 from graphql_api.store import Bodies, StoredBody
-from graphql_api.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class ResponseBodies:
         links: Checks the links by which clients without a header come.
         access: Decides which other clients to serve.
         rates: How many requests a connection may make in a second.
+        budgets: How much of the processor its bodies may take: a small one may inflate to a huge
+            one.
     """
 
     def __init__(
@@ -68,29 +70,38 @@ class ResponseBodies:
         links: SignedLinks,
         access: Authenticator,
         rates: TokenBuckets,
+        budgets: CPUBudgets,
     ) -> None:
         self._bodies = bodies
         self._links = links
         self._access = access
         self._rates = rates
+        self._budgets = budgets
         self._reads = asyncio.Semaphore(_MAX_READS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answer one request, as ASGI has it."""
         try:
-            sequence = self._sequence(scope)
-            body = await self._bodies().find(sequence)
-            await self._send(scope, send, sequence, body)
+            budget = self._budgets.of(scope)
+            await budget.pause()
+            await charged(self._answer(scope, send, budget), budget)
+        except OverBudgetError as error:
+            await _send_text(send, 429, str(error), {"retry-after": "1"})
         except _RefusedError as refused:
             await _send_text(send, refused.status, str(refused), refused.headers)
         except UnauthenticatedError as error:
             await _send_text(send, 401, str(error), {"www-authenticate": challenge(error)})
         except LinkRefusedError as error:
             await _send_text(send, 403, str(error), {})
-        except DatabaseError:
-            log.warning("a stored body could not be read", exc_info=True)
+        except DatabaseError as error:
+            log.warning("a stored body could not be read: %s", error)
             text = "the database cannot be read now; try again later"
             await _send_text(send, 503, text, {"retry-after": "5"})
+
+    async def _answer(self, scope: Scope, send: Send, budget: ClientBudget) -> None:
+        sequence = self._sequence(scope)
+        body = await self._bodies().find(sequence)
+        await self._send(scope, send, sequence, body, budget)
 
     def _sequence(self, scope: Scope) -> int:
         """The sequence in the request, once the client has shown that it may read it."""
@@ -108,7 +119,14 @@ class ResponseBodies:
             raise _RefusedError(404, "there is no such response")
         return int(text)
 
-    async def _send(self, scope: Scope, send: Send, sequence: int, body: StoredBody | None) -> None:
+    async def _send(
+        self,
+        scope: Scope,
+        send: Send,
+        sequence: int,
+        body: StoredBody | None,
+        budget: ClientBudget,
+    ) -> None:
         if body is None:
             raise _RefusedError(404, _NO_BODY)
         takes_gzip = any(map(_is_gzip, list_members(scope["headers"], b"accept-encoding")))
@@ -130,13 +148,14 @@ class ResponseBodies:
             except zlib.error as error:
                 raise _RefusedError(500, "the stored body is damaged") from error
             await send(start)
-            turns = Turns()
+            turns = budget.listening_turns()
             try:
                 while part:
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                     if sending is not None:
                         sending.sent += len(part)
                     await turns.take()
+                    await budget.settle()
                     part = next(parts, b"")
             except zlib.error:
                 log.warning("the stored body of response %d is damaged", sequence)

@@ -386,6 +386,7 @@ class Connection:
 
     def complete(self, operation: Operation) -> None:
         """End an operation, unless it is over, as the client expects."""
+        self._subscriptions.pop(operation, None)
         self._reply(self._protocol.complete(operation))
 
     def _reply(self, reply: Reply | None) -> None:

@@ -55,7 +55,8 @@ def place(row: list[Any]) -> Place:
 
 def _filtered(documents: Any, outside: Outside) -> Any:
     def matches(row: Any) -> Any:
-        found = ~is_inside(row, outside.edge)
+        # A feed does not serve a document whose key is no text either.
+        found = (row[outside.key].type_of() == "STRING") & ~is_inside(row, outside.edge)
         for wanted in outside.wanted:
             found &= _meets(row, wanted)
         return found

@@ -117,6 +117,8 @@ class TableDeclaration(Generic[RowT]):
         self.pace_s, self._pace_setting = pace
         self.window = window
         self.older: OlderRows | None = None
+        if older_by and key_kind is not TEXT:
+            raise ValueError(f"table {name}: older rows are found by keys that are texts only")
         if window is not None:
             known_by = key_name or "id"
             self.sort_keys[WINDOW] = lambda row: (window.time(row), getattr(row, known_by))

@@ -161,48 +161,61 @@ async def read_page(
     begin = Cursor(digest, kinds, START, NOTHING)
     if after is not None:
         begin = read_cursor(after, digest, kinds)
-    source, at, is_last = context.logs.source, begin.after, False
-    items: list[Any] = []
     try:
-        if not context.logs.may_be_key(owner) or owner not in await source.owners(
-            log.layout, [owner]
-        ):
-            raise NotFoundError(f"there is no {log.owner} {owner!r}")
-        looked_at = 0
-        while len(items) < first and looked_at < _MAX_ROWS_READ and not is_last:
-            missing = first - len(items)
-            limit = missing + 1 if kinds == log.kinds(None) else _ROWS_AT_ONCE
-            batch = await source.read(
-                log.layout,
-                owner,
-                after=at,
-                upto=MAX_SEQUENCE,
-                limit=min(limit, _ROWS_AT_ONCE),
-                whole=True,
+        async with context.long_work:
+            items, at, is_last = await _rows(
+                context, log, owner, kinds=kinds, first=first, after=begin.after
             )
-            is_last = batch.is_last
-            looked_at += len(batch.documents)
-            for document in batch.documents:
-                await context.turns.take()
-                row = log.decode(document)
-                if log.kind(row) & kinds:
-                    if len(items) == first:
-                        is_last = False  # this one follows
-                        break
-                    items.append(row)
-                at = log.sequence(document)
-            else:
-                at = at if is_last else batch.upto
     except DatabaseError as error:
         raise FeedUnavailableError(
             f"the {log.plural} cannot be read now; try again later"
         ) from error
-    place = begin.place
     return LogPage(
         items=items,
         has_more=not is_last,
-        cursor=encode(Cursor(digest, kinds, place, at)),
+        cursor=encode(Cursor(digest, kinds, begin.place, at)),
     )
+
+
+async def _rows(
+    context: Context, log: ServedLog, owner: str, *, kinds: int, first: int, after: int
+) -> tuple[list[Any], int, bool]:
+    """The rows of a page, the sequence where it ends, and whether there were no more.
+
+    Raises:
+        NotFoundError: There is no such partition.
+        DatabaseError: The database cannot be read.
+    """
+    source, at, is_last = context.logs.source, after, False
+    if not context.logs.may_be_key(owner) or owner not in await source.owners(log.layout, [owner]):
+        raise NotFoundError(f"there is no {log.owner} {owner!r}")
+    items: list[Any] = []
+    looked_at = 0
+    while len(items) < first and looked_at < _MAX_ROWS_READ and not is_last:
+        missing = first - len(items)
+        limit = missing + 1 if kinds == log.kinds(None) else _ROWS_AT_ONCE
+        batch = await source.read(
+            log.layout,
+            owner,
+            after=at,
+            upto=MAX_SEQUENCE,
+            limit=min(limit, _ROWS_AT_ONCE),
+            whole=True,
+        )
+        is_last = batch.is_last
+        looked_at += len(batch.documents)
+        for document in batch.documents:
+            await context.turns.take()
+            row = log.decode(document)
+            if log.kind(row) & kinds:
+                if len(items) == first:
+                    is_last = False  # this one follows
+                    break
+                items.append(row)
+            at = log.sequence(document)
+        else:
+            at = at if is_last else batch.upto
+    return items, at, is_last
 
 
 def _arguments(log: ServedLog) -> dict[str, Any]:

@@ -64,6 +64,14 @@ def why_not_a_page(url: str) -> str | None:
     return None
 
 
+def origin_of(url: str) -> tuple[str, str]:
+    """The scheme of a URL, and its host with the port as it is written; without a user."""
+    found = _URL.match(url)
+    if found is None:
+        return "", ""
+    return found[1].casefold(), found[2].rpartition("@")[2].casefold()
+
+
 def is_proxy_url(url: str) -> bool:
     """Whether Starbelly accepts the URL of a proxy, and it names a host."""
     url = _LINE_BREAK.sub("", url.strip(_SPACE))

@@ -8,9 +8,10 @@ from typing import Any, Final
 import strawberry
 from strawberry import UNSET
 
+from graphql_api.masking import is_masked
 from graphql_api.schema.inputs import has_text, merged, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
-from graphql_api.schema.urls import why_not_a_page
+from graphql_api.schema.urls import origin_of, why_not_a_page
 from graphql_api.store import Document
 from graphql_api.tables.captcha_solver import CaptchaCharacters
 
@@ -58,7 +59,7 @@ class CaptchaSolverInput:
         default=UNSET,
         description=(
             "The key of your account with the service; not blank. It is only written: absent, the "
-            "stored one stays."
+            "stored one stays. A `serviceUrl` with another scheme, host or port needs it again."
         ),
     )
     require_phrase: bool | None = strawberry.field(
@@ -119,6 +120,8 @@ def captcha_solver_document(
         )
     document = merged(before, **written)
     _check(document, at, written.keys(), is_new=stored is None)
+    if "service_url" in written and "api_key" not in written and has_text(before.get("api_key")):
+        _check_who_gets_the_key(before.get("service_url"), document.get("service_url"), at)
     return document
 
 
@@ -145,6 +148,16 @@ def _check_service_url(url: Any, at: Place) -> None:
         at.refuse("Service URL is required")
     elif (why := why_not_a_page(url)) is not None:
         at.refuse("Invalid service URL", why)
+
+
+def _check_who_gets_the_key(stored_url: Any, url: Any, at: Place) -> None:
+    """Check that the stored key, which nobody can read, is not sent to somebody else."""
+    if not has_text(url) or is_masked(url) or why_not_a_page(url) is not None:
+        return
+    if not isinstance(stored_url, str) or origin_of(stored_url) != origin_of(url):
+        (at / "apiKey").refuse(
+            "API key is required for another service", "the stored one is not sent there"
+        )
 
 
 def _check_lengths(document: Document, at: Place, written: Collection[str]) -> None:

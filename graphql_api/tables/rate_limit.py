@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import strawberry
 
-from graphql_api.feeds.keys import BINARY
+from graphql_api.feeds.keys import BINARY, is_text
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import Column, ForPeople, Look
@@ -40,7 +40,7 @@ def _name(fields: Fields, field: str) -> str | None:
 def _domain(fields: Fields, token: str) -> str | None:
     """The domain in a limit's name, if the limit's token is that of the domain."""
     name = fields.stored("name")
-    if not isinstance(name, str):
+    if not is_text(name):
         return None
     domain = name.removeprefix(NAME_PREFIX)
     return domain if BINARY.served(fields.stored(token)) == token_of(domain).hex() else None

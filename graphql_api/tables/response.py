@@ -18,7 +18,7 @@ import strawberry
 
 from graphql_api.log_feeds.log import Owner
 from graphql_api.log_feeds.source import LogLayout
-from graphql_api.masking import mask_password
+from graphql_api.masking import mask_password, mask_passwords_in
 from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
@@ -61,9 +61,13 @@ def _headers(fields: Fields, name: str) -> Sequence[ResponseHeader] | None:
 
 
 def _header(name: str, value: str) -> ResponseHeader:
-    if name.upper() in _WITH_URLS:
-        value = mask_password(value)
-    return ResponseHeader(name=name, value=value)
+    mask = mask_password if name.upper() in _WITH_URLS else mask_passwords_in
+    return ResponseHeader(name=name, value=mask(value))
+
+
+def _exception(fields: Fields, name: str) -> str | None:
+    text = fields.string(name)
+    return None if text is None else mask_passwords_in(text)
 
 
 def _has_body(fields: Fields, name: str) -> bool:
@@ -100,7 +104,10 @@ class Response:
     headers: Sequence[ResponseHeader] | None = stored(
         "The headers, in their order; passwords of URLs in them are masked.", read=_headers
     )
-    exception: str | None = stored("Why there is no answer, as the crawler has noted it.")
+    exception: str | None = stored(
+        "Why there is no answer, as the crawler has noted it; passwords of URLs in it are masked.",
+        read=_exception,
+    )
     has_body: bool = stored(
         "Whether it says which stored body it has. That may be missing for a moment after the "
         "response was written.",

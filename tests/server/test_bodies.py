@@ -174,3 +174,17 @@ async def test_bodies_that_nobody_takes_do_not_fill_the_memory(
             if taken > 5_000_000:
                 break
     assert urljoin(server.http + "/graphql", link) == f"{server.http}/{link}"
+
+
+async def test_bodies_take_no_more_of_the_processor_than_their_client_may(
+    crawler: Crawler, starbelly: DatabaseURL
+) -> None:
+    settings = settings_for(
+        starbelly, max_cpu_per_connection=1e-9, cpu_burst_s=1e-9, max_cpu_wait_s=0
+    )
+    async with running(settings) as server:
+        for _ in range(2):
+            async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
+                assert (await http.get("/responses/1/body")).content == PAGE
+                second = await http.get("/responses/1/body")
+                assert (second.status_code, second.headers["retry-after"]) == (429, "1")

@@ -138,6 +138,18 @@ async def test_pages_are_those_of_the_whole_table(starbelly: DatabaseURL, writer
         assert [item["id"] for item in result["data"]["jobs"]["items"]] == some
 
 
+async def test_older_job_whose_key_is_no_text_is_not_served_and_breaks_no_page(
+    starbelly: DatabaseURL, writer: Writer
+) -> None:
+    old = job("old", days_ago=40, ended_days_ago=30)
+    keys: tuple[Any, ...] = (5, [1, 2], True, b"\0\1", NOW)
+    await writer.insert("job", old, *({**old, "id": key} for key in keys))
+    async with serving(starbelly) as client:
+        page = (await client.execute(PAGE, where={}, limit=10, offset=0))["data"]["jobs"]
+        assert [item["id"] for item in page["items"]] == ["old"]
+        assert page["total"] == 1
+
+
 async def test_one_job_is_found_however_old(starbelly: DatabaseURL, writer: Writer) -> None:
     await writer.insert(
         "job",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from graphql_api.rethink.log_source import RethinkLogSource
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import writing
@@ -203,6 +205,28 @@ async def test_pages_give_each_response_once_in_order(
     assert found == sorted(number for name in names for number in wanted[name])
 
 
+async def test_pages_of_one_client_are_read_one_after_the_other(
+    crawler: Crawler, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await crawler.respond(*range(5))
+    read, reading = RethinkLogSource.read, 0
+    seen: list[int] = []
+
+    async def counted(source: RethinkLogSource, *args: Any, **options: Any) -> Any:
+        nonlocal reading
+        reading += 1
+        seen.append(reading)
+        try:
+            return await read(source, *args, **options)
+        finally:
+            reading -= 1
+
+    monkeypatch.setattr(RethinkLogSource, "read", counted)
+    pages = " ".join(f'p{n}: jobResponses(jobId: "j1", first: 2) {{ hasMore }}' for n in range(9))
+    assert len((await client.execute(f"{{ {pages} }}"))["data"]) == 9
+    assert seen == [1] * 9
+
+
 async def test_odd_responses_break_nothing(
     crawler: Crawler, client: Client, starbelly: DatabaseURL
 ) -> None:
@@ -235,3 +259,31 @@ async def test_odd_responses_break_nothing(
     await crawler.set(run_state="completed", item_count=4)
     operation = await client.subscribe(FOLLOW, jobId="j1")
     assert sequences(await to_the_end(operation)) == [big]
+
+
+async def test_passwords_of_urls_in_headers_and_exceptions_are_masked(
+    crawler: Crawler, client: Client
+) -> None:
+    await crawler.respond(
+        1,
+        headers=["LOCATION", "http://u:hunter2@a.example/", "LINK", "<http://u:hunter2@b.example>"],
+        exception="Traceback\nInvalidURL: http://u:hunter2@c.example:99999/\nend",
+    )
+    query = """{ jobResponses(jobId: "j1", first: 1) { items { exception headers { value } } } }"""
+    (item,) = (await client.execute(query))["data"]["jobResponses"]["items"]
+    assert item == {
+        "headers": [{"value": "http://u:***@a.example/"}, {"value": "<http://u:***@b.example>"}],
+        "exception": "Traceback\nInvalidURL: http://u:***@c.example:99999/\nend",
+    }
+
+
+async def test_subscriptions_that_are_complete_do_not_count_against_the_limit(
+    crawler: Crawler, starbelly: DatabaseURL
+) -> None:
+    await crawler.respond(1)
+    await crawler.set(run_state="completed")
+    settings = settings_for(starbelly, response_lag_s=LAG_S, max_subscriptions=2)
+    async with running(settings) as server, connected(server.ws) as client:
+        for _ in range(5):
+            operation = await client.subscribe(FOLLOW, jobId="j1")
+            assert sequences(await to_the_end(operation)) == [1]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphql_api import masking
-from graphql_api.masking import is_masked, mask_password, unmask_password
+from graphql_api.masking import is_masked, mask_password, mask_passwords_in, unmask_password
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,31 @@ from graphql_api.masking import is_masked, mask_password, unmask_password
 )
 def test_password_is_masked(url: str, masked: str) -> None:
     assert mask_password(url) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (
+            'File "x.py"\n@wraps\nInvalidURL: http://u:secret@host:99999/x\nend a@b.example',
+            'File "x.py"\n@wraps\nInvalidURL: http://u:***@host:99999/x\nend a@b.example',
+        ),
+        ("url=URL('http://u:secret@host/')", "url=URL('http://u:***@host/')"),
+        ("<https://u:secret@host/>; rel=next", "<https://u:***@host/>; rel=next"),
+        ("proxy socks5://u:sec ret@host:1 failed", "proxy socks5://***@host:1 failed"),
+        ("http://a:secret@one http://b:secret@two", "http://***@two"),
+        ("see //u:secret@host", "see //u:***@host"),
+        ("next=http%3A%2F%2Fu:secret%40host", "next=***%40host"),
+        ("100 % of http://host/ at noon", "100 % of http://host/ at noon"),
+    ],
+)
+def test_passwords_of_urls_in_a_text_are_masked(text: str, masked: str) -> None:
+    assert mask_passwords_in(text) == masked
+
+
+@given(st.text(), st.text(alphabet=st.characters(exclude_categories=["Cc", "Zl", "Zp"])))
+def test_no_text_around_a_url_uncovers_its_password(before: str, after: str) -> None:
+    assert "hunter2" not in mask_passwords_in(f"{before}http://user:hunter2@host{after}")
 
 
 DOUBTFUL = [

@@ -23,9 +23,9 @@ from graphql_api.documents.document_limits import (
     check_shape,
 )
 from graphql_api.schema import build_schema
-from graphql_api.tables import TABLES
+from graphql_api.tables import LOGS, TABLES
 
-SCHEMA = build_schema(TABLES)._schema
+SCHEMA = build_schema(TABLES, logs=LOGS)._schema
 GENEROUS = 10**9
 
 
@@ -242,6 +242,9 @@ def test_fragments_that_branch_again_and_again_are_compared_once() -> None:
         ("{ ...Q ...Q } fragment Q on Query { policies(limit: 3) { total } }", {}, 8),
         ("{ policies(limit: 3) { items { ... on Policy { id } } } }", {}, 7),
         ("{ policies(limit: -3) { total } }", {}, 1),
+        ('{ jobResponses(jobId: "j", first: 3) { items { url bodyUrl } } }', {}, 10),
+        ('query($n: Int!) { jobResponses(jobId: "j", first: $n) { hasMore } }', {"n": 5}, 6),
+        ('{ jobResponses(jobId: "j") { hasMore } }', {}, 101),
         ("subscription { policyChanges { ... on FeedState { status } } }", {}, 2),
         ("{ __schema { types { name } } }", {}, 1),
     ],
@@ -263,6 +266,18 @@ def test_the_error_says_how_much_it_was_and_what_to_do() -> None:
         "or for fewer fields"
     )
     assert check_cost(SCHEMA, document, operation, {}, DocumentLimits(max_cost=2001)) is None
+
+
+def test_an_event_may_cost_less_than_a_query_since_it_is_executed_in_one_go() -> None:
+    fields = "schedule { jobs(limit: 1000) { id name tags startedAt itemCount } }"
+    event = f"subscription {{ scheduleChanges {{ ... on ScheduleAdded {{ {fields} }} }} }}"
+    few, many = DocumentLimits(max_event_cost=5002), DocumentLimits(max_event_cost=5003)
+    assert cost_error(event, limits=many) is None
+    error = cost_error(event, limits=few)
+    assert error is not None
+    assert "for each event, could resolve 5003 fields, and 5002 are allowed" in error
+    query = f"{{ schedules(limit: 1) {{ items {{ {fields.removeprefix('schedule {')} }} }}"
+    assert cost_error(query, limits=few) is None
 
 
 # The oracle: the document with each fragment written out.

@@ -296,6 +296,18 @@ async def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() ->
         assert source.reads >= 10, "each check had to look twice"
 
 
+async def test_self_check_waits_for_what_a_pace_holds_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Numbers, "pace_s", 5.0)
+    clock = LoopClock(asyncio.get_running_loop())
+    source = LateSource(a=1)
+    async with following(source, SELF_CHECKED) as feed:
+        await feed.ready(3600)
+        while feed.self_checks < 5:
+            clock.forward(1.0)
+            await some_steps()
+        assert feed.self_check_differences == 0
+
+
 async def test_what_is_no_change_is_taken_over_after_an_outage_too() -> None:
     source = ScriptedSource(a=1)
     async with following(source) as feed:

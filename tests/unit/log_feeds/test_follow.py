@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphql_api.errors import NotFoundError
+from graphql_api.errors import FeedUnavailableError, NotFoundError
 from graphql_api.log_feeds.log_feeds import LogFeeds
+from graphql_api.log_feeds.subscription import LogSubscription
 from tests.simulation.loop import SimulatedLoop
 from tests.unit.log_feeds.toy import Added, FakeDatabase, ToyLog, feeds_of
 
@@ -170,6 +171,31 @@ def test_one_changefeed_for_all_who_follow_and_none_when_nobody_does() -> None:
             subscription.close()
         await asyncio.sleep(1)
         assert (database.opened, database.open_feeds, feeds.partitions) == (1, 0, 0)
+        running.cancel()
+        await asyncio.wait([running])
+
+    simulated(story)
+
+
+def test_no_more_changefeeds_are_opened_than_are_allowed() -> None:
+    async def story() -> None:
+        chance = random.Random(4)
+        database = FakeDatabase(chance)
+        feeds = feeds_of(database, chance=chance, max_row_bytes=10**7, max_partitions=2)
+        running = asyncio.create_task(feeds.run())
+
+        def follow(name: str) -> LogSubscription:
+            return feeds.subscribe(LOG, name, kinds=ALL, since=None, words="stream")
+
+        first, _, again = follow("a"), follow("b"), follow("a")
+        with pytest.raises(FeedUnavailableError, match="try again later"):
+            follow("c")
+        first.close()
+        with pytest.raises(FeedUnavailableError):
+            follow("c")
+        again.close()
+        follow("c")
+        assert feeds.partitions == 2
         running.cancel()
         await asyncio.wait([running])
 

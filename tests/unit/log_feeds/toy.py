@@ -162,14 +162,21 @@ class _Inserts:
 
 
 def feeds_of(
-    database: FakeDatabase, *, bound_s: float = 5.0, chance: random.Random, max_row_bytes: int
+    database: FakeDatabase,
+    *,
+    bound_s: float = 5.0,
+    chance: random.Random,
+    max_row_bytes: int,
+    max_partitions: int = 100,
 ) -> LogFeeds:
     """A server's logs, by the event loop's clock."""
     clock = asyncio.get_running_loop().time
     return LogFeeds(
         Surroundings(
             source=database,
-            settings=LogSettings(bound_s=bound_s, max_row_bytes=max_row_bytes),
+            settings=LogSettings(
+                bound_s=bound_s, max_row_bytes=max_row_bytes, max_partitions=max_partitions
+            ),
             outages=OutageLog(),
             clock=clock,
             epoch_s=lambda: 1_800_000_000 + clock(),

@@ -126,6 +126,25 @@ async def test_all_that_a_new_solver_lacks_is_told_at_once() -> None:
         ]
 
 
+async def test_stored_api_key_is_not_sent_to_another_service() -> None:
+    stored = {**CAPTCHA_SOLVER, "service_url": "https://solver.example/a"}
+    async with serve({"captcha_solver": [stored]}) as server:
+        for url in (
+            "https://other.example/",
+            "http://solver.example/a",
+            "https://solver.example:444/a",
+            "https://solver.example@other.example/",
+        ):
+            ((name, message),) = await problems(server, UPDATE, input={"serviceUrl": url})
+            assert name == "apiKey"
+            assert message.startswith("API key is required for another service")
+        await server.data(UPDATE, input={"serviceUrl": "https://Solver.example/b"})
+        values = {"serviceUrl": "https://other.example/", "apiKey": "another"}
+        await server.data(UPDATE, input=values)
+        (written,) = server.store.documents("captcha_solver")
+        assert (written["service_url"], written["api_key"]) == (values["serviceUrl"], "another")
+
+
 async def test_api_key_stays_unless_another_is_given() -> None:
     async with serve({"captcha_solver": [CAPTCHA_SOLVER]}) as server:
 

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphql_api.schema.document import stored_value
+from graphql_api.tables.rate_limit import RATE_LIMITS, token_of
 from tests.unit.schema.harness import Server, serve
 
 SET = """
@@ -170,3 +172,10 @@ async def test_hosts_of_every_form_have_limits(domain: str) -> None:
     async with serve({"rate_limit": []}) as server:
         row = (await server.data(SET, domain=domain, delay=1))["setRateLimit"]
         assert row["domain"] == domain
+
+
+def test_limit_whose_name_is_no_text_has_no_domain() -> None:
+    half = "\ud800"
+    document = {"token": stored_value(token_of(half)), "name": f"domain:{half}", "delay": 1.0}
+    row = RATE_LIMITS.decode(token_of(half).hex(), document)
+    assert (row.name, row.domain, row.invalid_fields) == (None, None, ("name",))
