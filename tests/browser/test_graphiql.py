@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.usefixtures("graphiql_build"), pytest.mark.timeout(300)]
 
-TABS = ["Policies", "PolicyChanges", "ScheduleChanges", "DomainLoginChanges", "UpdatePolicy"]
+TABS = [
+    "JobChanges",
+    "JobResponses",
+    "Policies",
+    "PolicyChanges",
+    "ScheduleChanges",
+    "DomainLoginChanges",
+    "CaptchaSolverChanges",
+    "RateLimitChanges",
+    "UpdatePolicy",
+]
 ROWS = {
     "PolicyChanges": ("policy", {"id": "a", "name": "of the test"}),
     "ScheduleChanges": ("schedule", {"id": "a", "schedule_name": "of the test"}),
@@ -76,6 +86,17 @@ class GraphiQL:
             arg=text,
         )
 
+    async def shows_now(self, text: str) -> bool:
+        """Whether the results have a text among them that are in view, one frame from now."""
+        return bool(
+            await self.page.evaluate(
+                """text => new Promise((resolve) => requestAnimationFrame(() => resolve(
+                    document.querySelector('.result-window .view-lines')
+                        .innerText.replaceAll('\\u00a0', ' ').includes(text))))""",
+                text,
+            )
+        )
+
 
 @pytest.fixture
 def graphiql(browser_page: BrowserPage) -> GraphiQL:
@@ -88,6 +109,7 @@ async def test_ready_made_query_shows_rows(
 ) -> None:
     await graphiql.open(server, path)
     assert await graphiql.tabs() == TABS
+    await graphiql.choose("Policies")
     await graphiql.execute()
     await graphiql.shows('"status": "READY"')
     await graphiql.shows('"name": "Broad Crawl"')
@@ -273,10 +295,26 @@ async def test_refused_socket_ends_it_and_says_what_it_needs(
     browser_page.assert_well()
 
 
+async def test_error_of_a_subscription_stays_in_view_when_its_connection_is_closed(
+    server: Running, graphiql: GraphiQL, browser_page: BrowserPage
+) -> None:
+    await graphiql.open(server)
+    await graphiql.choose("JobResponses")
+    async with graphiql.page.expect_websocket() as opened:
+        await graphiql.execute()
+    socket = await opened.value
+    if not socket.is_closed():
+        await socket.wait_for_event("close")
+    await graphiql.shows('"code": "BAD_USER_INPUT"')
+    assert not await graphiql.shows_now("trying again")
+    browser_page.assert_well()
+
+
 async def test_answer_that_is_no_json_is_shown_as_it_is(
     server: Running, graphiql: GraphiQL
 ) -> None:
     await graphiql.open(server)
+    await graphiql.choose("Policies")
     await graphiql.page.route(
         "**/graphql", lambda route: route.fulfill(status=502, body="Bad Gateway")
     )
