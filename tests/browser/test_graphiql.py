@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.usefixtures("graphiql_build"), pytest.mark.timeout(300)]
 
 TABS = [
-    *("JobChanges", "Policies", "PolicyChanges", "ScheduleChanges", "DomainLoginChanges"),
-    *("CaptchaSolverChanges", "JobResponses", "RateLimitChanges", "UpdatePolicy"),
+    *("JobChanges", "JobResponses", "Policies", "PolicyChanges", "ScheduleChanges"),
+    *("DomainLoginChanges", "CaptchaSolverChanges", "RateLimitChanges", "UpdatePolicy"),
 ]
 ROWS = {
     "PolicyChanges": ("policy", {"id": "a", "name": "of the test"}),
@@ -78,6 +78,17 @@ class GraphiQL:
             """text => document.querySelector('.result-window .view-lines')
                 .innerText.replaceAll('\\u00a0', ' ').includes(text)""",
             arg=text,
+        )
+
+    async def shows_now(self, text: str) -> bool:
+        """Whether the results have a text among them that are in view, one frame from now."""
+        return bool(
+            await self.page.evaluate(
+                """text => new Promise((resolve) => requestAnimationFrame(() => resolve(
+                    document.querySelector('.result-window .view-lines')
+                        .innerText.replaceAll('\\u00a0', ' ').includes(text))))""",
+                text,
+            )
         )
 
 
@@ -275,6 +286,21 @@ async def test_refused_socket_ends_it_and_says_what_it_needs(
     await graphiql.shows("The server has closed the connection: 4403 Forbidden")
     await graphiql.shows('{\\"Authorization\\": \\"Bearer …\\"}')
     await graphiql.page.get_by_role("button", name="Execute query").wait_for()
+    browser_page.assert_well()
+
+
+async def test_error_of_a_subscription_stays_in_view_when_its_connection_is_closed(
+    server: Running, graphiql: GraphiQL, browser_page: BrowserPage
+) -> None:
+    await graphiql.open(server)
+    await graphiql.choose("JobResponses")
+    async with graphiql.page.expect_websocket() as opened:
+        await graphiql.execute()
+    socket = await opened.value
+    if not socket.is_closed():
+        await socket.wait_for_event("close")
+    await graphiql.shows('"code": "BAD_USER_INPUT"')
+    assert not await graphiql.shows_now("trying again")
     browser_page.assert_well()
 
 

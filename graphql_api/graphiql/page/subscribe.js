@@ -91,10 +91,12 @@ function createView(observer) {
     fail(reason) {
       connection = undefined;
       show(errorsOf(reason));
+      this.stop();
       observer.complete();
     },
     complete() {
       if (frame !== undefined) show();
+      this.stop();
       observer.complete();
     },
   };
