@@ -535,8 +535,12 @@ def _samples(policy_ids: Mapping[str, str], *, now: datetime) -> dict[str, list[
         now=now,
     )
     policy = {"id": policy_ids["Broad Crawl"], **standard_policies(now)[0]}
+    jobs = sample.jobs(policy=policy, now=now)
+    responses, bodies = sample.responses(jobs)
     return {
-        "job": sample.jobs(policy=policy, now=now),
+        "job": jobs,
+        "response": responses,
+        "response_body": bodies,
         "schedule": schedules,
         "domain_login": sample.domain_logins(),
         "captcha_solver": sample.captcha_solvers(now=now),

@@ -6,7 +6,10 @@ nothing.
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from graphql_api.tables.rate_limit import NAME_PREFIX, token_of
@@ -109,6 +112,55 @@ def jobs(*, policy: Document, now: datetime) -> list[Document]:
         )
         for number, name, ago, took, items, successes, errors, exceptions in ended
     ]
+
+
+def responses(jobs: Sequence[Document]) -> tuple[list[Document], list[Document]]:
+    """What the job has downloaded that was started last: as many of each kind as it counts.
+
+    Returns:
+        Its responses, and the bodies of those that have one. The pages that were not found have
+        the same body.
+    """
+    crawl = max(jobs, key=lambda each: each["started_at"])
+    found, missing = crawl["http_success_count"], crawl["http_error_count"]
+    each_took = (crawl["completed_at"] - crawl["started_at"]) / crawl["item_count"]
+    rows, bodies = [], {}
+    for number in range(crawl["item_count"]):
+        url = f"https://forum.example.org/topic/{number + 1}"
+        row: Document = {
+            "sequence": number + 1,
+            "job_id": crawl["id"],
+            "url": url,
+            "canonical_url": url,
+            "started_at": in_milliseconds(crawl["started_at"] + number * each_took),
+            "completed_at": in_milliseconds(crawl["started_at"] + (number + 0.5) * each_took),
+            "duration": each_took.total_seconds() / 2,
+            "cost": 1.0,
+            "is_success": number < found,
+        }
+        if number < found + missing:
+            title = f"Topic {number + 1}" if number < found else "There is no such topic"
+            body = _body(f"<!doctype html><title>{title}</title><h1>{title}</h1>")
+            bodies[body["id"]] = body
+            row |= {
+                "status_code": 200 if number < found else 404,
+                "content_type": "text/html",
+                "headers": ["CONTENT-TYPE", "text/html; charset=utf-8", "SERVER", "example"],
+                "body_id": body["id"],
+            }
+        else:
+            row["exception"] = "TimeoutError: the server has not answered within 30 seconds"
+        rows.append(row)
+    return rows, [*bodies.values()]
+
+
+def _body(text: str) -> Document:
+    content = text.encode()
+    return {
+        "id": blake2b(content, digest_size=16).digest(),
+        "body": gzip.compress(content, mtime=0),
+        "is_compressed": True,
+    }
 
 
 def job(

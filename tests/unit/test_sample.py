@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from datetime import UTC, datetime
 from itertools import islice
 from random import Random
@@ -88,6 +89,28 @@ def test_sample_jobs_have_ended_and_count_what_they_sum_up() -> None:
         assert job["schedule_id"] in {schedule["id"] for schedule in schedules}
         parts = ("http_success_count", "http_error_count", "exception_count")
         assert job["item_count"] == sum(job[part] for part in parts)
+
+
+def test_sample_responses_are_what_their_job_counts() -> None:
+    jobs = sample.jobs(policy={"name": "Policy"}, now=NOW)
+    rows, bodies = sample.responses(jobs)
+    (job,) = (job for job in jobs if job["id"] == rows[0]["job_id"])
+    kinds = Counter(
+        "exception" if "exception" in row else row["is_success"]
+        for row in rows
+        if row["job_id"] == job["id"]
+    )
+    assert kinds == {
+        True: job["http_success_count"],
+        False: job["http_error_count"],
+        "exception": job["exception_count"],
+    }
+    statuses = Counter(str(row["status_code"]) for row in rows if "status_code" in row)
+    assert statuses == job["http_status_counts"]
+    assert len({row["sequence"] for row in rows}) == len(rows)
+    assert {row["body_id"] for row in rows if "body_id" in row} == {body["id"] for body in bodies}
+    for row in rows:
+        assert job["started_at"] <= row["started_at"] <= row["completed_at"] <= job["completed_at"]
 
 
 def test_demo_crawls() -> None:
