@@ -115,11 +115,15 @@ def _selection(hint: Any) -> str:
     return f"{{ {' '.join(parts)} }}"
 
 
-def filter_keys(filter_type: type) -> Mapping[str, tuple[str, type]]:
-    """The conditions that people can give: the member of the filter, and list, bool or str."""
+def filter_keys(filter_type: type) -> Mapping[str, tuple[str, type, tuple[str, ...]]]:
+    """The conditions that people can give, by key.
+
+    Each is the member of the filter; list, bool or str; and the words that it takes, if it is an
+    enum.
+    """
     hints = get_type_hints(filter_type)
     return {
-        condition.key: (graphql_name(member), _kind(hints[member]))
+        condition.key: (graphql_name(member), _kind(hints[member]), _words(hints[member]))
         for member, condition in conditions_of(filter_type).items()
         if condition.key is not None
     }
@@ -130,6 +134,14 @@ def _kind(hint: Any) -> type:
     if get_origin(type_) is list:
         return list
     return bool if type_ is bool else str
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    type_ = _without_null(hint)
+    (one,) = get_args(type_) if get_origin(type_) is list else (type_,)
+    return (
+        tuple(each.name for each in one) if isinstance(one, type) and issubclass(one, Enum) else ()
+    )
 
 
 def _without_null(hint: Any) -> Any:

@@ -107,8 +107,8 @@ def watched(table: TableDeclaration[Any]) -> Table:
             if column.terminal is not None
         ),
         conditions={
-            key: Condition(member, _KINDS[kind])
-            for key, (member, kind) in filter_keys(table.filter_type).items()
+            key: Condition(member, _KINDS[kind], words)
+            for key, (member, kind, words) in filter_keys(table.filter_type).items()
         },
         newest_field=None if people.newest_by is None else graphql_name(people.newest_by),
         counts=tuple((graphql_name(name), word) for name, word in people.counts),

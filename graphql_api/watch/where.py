@@ -27,10 +27,12 @@ class Condition:
     Attributes:
         member: The member of the schema's filter that it is.
         kind: What its value is; one of the kind ANY_OF may be given several times.
+        words: What its value is one of, in upper case; anything, if there are none.
     """
 
     member: str
     kind: Kind = Kind.TEXT
+    words: tuple[str, ...] = ()
 
 
 def parse_where(conditions: Mapping[str, Condition], texts: Iterable[str]) -> dict[str, Any] | None:
@@ -50,6 +52,10 @@ def parse_where(conditions: Mapping[str, Condition], texts: Iterable[str]) -> di
         if condition is None or not equals:
             # It is not repeated: it may be anything, a URL with a password too.
             raise _problem("there is a condition that these rows do not have", conditions)
+        if condition.words:
+            value = value.upper()
+            if value not in condition.words:
+                raise _problem(f"{key} has no such value", conditions)
         member = condition.member
         if condition.kind is Kind.ANY_OF:
             where.setdefault(member, []).append(value)
@@ -67,7 +73,7 @@ def parse_where(conditions: Mapping[str, Condition], texts: Iterable[str]) -> di
 def _problem(text: str, conditions: Mapping[str, Condition]) -> ConfigurationError:
     forms = []
     for key, condition in conditions.items():
-        value = "yes|no" if condition.kind is Kind.YES_OR_NO else "…"
+        value = "yes|no" if condition.kind is Kind.YES_OR_NO else "|".join(condition.words) or "…"
         again = " (may be repeated)" if condition.kind is Kind.ANY_OF else ""
         forms.append(f"{key}={value}{again}")
     return ConfigurationError(f"--where: {text}; there are {', '.join(forms)}")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from graphql_api.errors import ConfigurationError
+from graphql_api.tables.job import JobRunState
 from graphql_api.watch.tables import TABLES, conditions_text
 from graphql_api.watch.where import parse_where
 
@@ -21,6 +22,7 @@ from graphql_api.watch.where import parse_where
         ("schedules", ["policy=p", "tag=a", "tag=b"], {"policyId": "p", "anyTag": ["a", "b"]}),
         ("logins", ["domain=example"], {"domainContains": "example"}),
         ("logins", ["id=example.org"], {"domains": ["example.org"]}),
+        ("jobs", ["state=running", "state=PAUSED"], {"runStates": ["RUNNING", "PAUSED"]}),
     ],
 )
 def test_conditions_are_members_of_the_filter(
@@ -38,6 +40,12 @@ def test_what_is_no_condition_is_told_with_those_that_are(text: str) -> None:
         "; there are id=… (may be repeated), name=…, enabled=yes|no, policy=…, tag=… (may be "
         "repeated)"
     )
+
+
+def test_word_that_is_none_of_an_enum_is_told_with_those_that_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"^--where: state has no such value; ") as raised:
+        parse_where(TABLES["jobs"].conditions, ["state=done"])
+    assert f"state={'|'.join(each.name for each in JobRunState)} (may be" in str(raised.value)
 
 
 def test_what_can_hold_only_once_is_given_only_once() -> None:
