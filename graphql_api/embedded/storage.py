@@ -286,7 +286,10 @@ def _open(database: str, path: Path | None) -> Storage:
 def _explain(error: sqlite3.Error, path: Path | None) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"The data file {path} is in use by another process; stop that one first."
+        return (
+            f"The data file {path} is in use by another process; stop that one, or name another "
+            "file with --data."
+        )
     if code == sqlite3.SQLITE_NOTADB:
         return f"The file {path} is not a data file of the embedded database; name another one."
     if code in _WRITE_PROBLEMS:

@@ -213,7 +213,8 @@ async def test_second_process_gets_a_clear_error(tmp_path: Path) -> None:
             async with EmbeddedServer(data):
                 pass
         assert str(caught.value) == (
-            f"The data file {data} is in use by another process; stop that one first."
+            f"The data file {data} is in use by another process; stop that one, or name another "
+            "file with --data."
         )
     async with EmbeddedServer(data):
         pass  # the lock went with the process
