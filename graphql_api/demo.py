@@ -30,8 +30,8 @@ _SCHEDULES = {
     "demo-schedule-3": ("Demo: recipes", "Demo: recipes of the season"),
 }
 _PASSING_POLICIES = {
-    "demo-policy-quick": "Demo: quick look",
-    "demo-policy-polite": "Demo: slow and polite",
+    "demo-policy-quick": "Demo: quick crawl",
+    "demo-policy-polite": "Demo: slow and polite crawl",
 }
 _DOMAIN = "demo.example.net"
 _JOBS = {
