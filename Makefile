@@ -24,6 +24,9 @@ serve: $(VENV)/.run ## run the server; ARGS="--demo" makes changes to watch, ARG
 graphiql: $(VENV)/bin/pip ## build GraphiQL's page, which needs npm; `make serve` does it too
 	@$(VENV)/bin/python $(GRAPHIQL)
 
+client: schema ## pack the client package for npm as it would be published, into dist/
+	@mkdir -p dist && npm pack --silent --pack-destination dist ./clients/javascript
+
 # A process for each core. The tests of a file share what takes long to make, so they stay together.
 test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database rethinkdb://…" uses that server
 	@$(VENV)/bin/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -76,9 +79,6 @@ format: $(VENV)/.dev ## format the code and fix what ruff can fix
 schema: $(VENV)/.run ## write schema.graphql from the code, and the client package's parts from that
 	@$(VENV)/bin/graphql-api schema > schema.graphql.new && mv schema.graphql.new schema.graphql
 	@$(VENV)/bin/python clients/generate.py
-
-client: schema ## pack the client package for npm as it would be published, into dist/
-	@mkdir -p dist && npm pack --silent --pack-destination dist ./clients/javascript
 
 # Compiled by the oldest Python that is supported: what it resolves, the newer ones can install.
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/pip-tools/bin/pip-compile --quiet --strip-extras \

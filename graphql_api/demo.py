@@ -41,7 +41,7 @@ _JOBS = {
 _CRAWL_STEPS = 2
 """How many things happen to jobs before something else changes."""
 _DELAYS = (2.5, 5.0, 10.0)
-_WEIGHTS = {"job": 4, "switch": 2, "rename": 2, "policy": 2, "login": 1, "limit": 1, "solver": 1}
+_WEIGHTS = {"switch": 2, "rename": 2, "policy": 2, "login": 1, "limit": 1, "solver": 1}
 """How often each kind of change is made, relative to the others."""
 
 
@@ -127,7 +127,13 @@ def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
     while True:
         for _ in range(_CRAWL_STEPS):
             job, fields = crawls.step(rng, now())
-            yield Put("job", job) if fields is None else Patch("job", job["id"], fields, job)
+            if fields is not None:
+                yield Patch("job", job["id"], fields, job)
+                continue
+            yield Put("job", job)
+            document = schedules[job["schedule_id"]]
+            count = document["job_count"] + 1
+            yield _patch("schedule", "id", document, {"job_count": count})
         match rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]:
             case "login":
                 user = login["users"][0]
@@ -202,8 +208,6 @@ def _patch(table: str, primary_key: str, document: Document, fields: Document) -
 
 
 def _schedule_change(change: str, document: Document) -> Document:
-    if change == "job":
-        return {"job_count": document["job_count"] + 1}
     if change == "switch":
         return {"enabled": not document["enabled"]}
     first, second = _SCHEDULES[document["id"]]

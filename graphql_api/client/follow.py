@@ -74,7 +74,8 @@ async def follow(
     failures = 0
     while True:
         try:
-            async with _connect(endpoint) as socket:
+            socket = await _connect(endpoint)
+            try:
                 if socket.subprotocol != SUBPROTOCOL:
                     raise refused_subprotocol(endpoint)
                 variables = {"where": subscription.where, "since": since}
@@ -89,6 +90,8 @@ async def follow(
                     if isinstance(event, State) and event.has_all_rows:
                         failures = 0  # not before, or one that always fails then is worn out
                     event = await _next_event(socket, protocol, subscription.table)
+            finally:
+                await socket.close()  # `async with` closes by 1011 if the caller has ended it
         except SubscriptionError:
             raise
         except OperationError as error:

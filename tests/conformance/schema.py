@@ -19,6 +19,7 @@ from graphql_api.errors import BadCursorError
 from graphql_api.schema import APISchema, TableDeclaration
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema.log_declaration import LogDeclaration
 from graphql_api.schema.query import query_type
 from graphql_api.schema.subscription import subscription_type
 
@@ -132,11 +133,15 @@ class ToySubscription:
 def build_schema(
     tables: Sequence[TableDeclaration[Any]],
     *,
+    logs: Sequence[LogDeclaration[Any]],
     extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]],
     suggestions: bool,
     execution_context_class: type[Executor[Any]],
 ) -> APISchema:
-    """The schema, to be served by the real application in the place of its own."""
+    """The schema, to be served by the real application in the place of its own.
+
+    It has no field of `logs`.
+    """
     query = type("Query", (query_type(tables), ToyQuery), {})
     subscription = type("Subscription", (subscription_type(tables), ToySubscription), {})
     return APISchema(

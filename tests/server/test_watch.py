@@ -425,7 +425,11 @@ async def test_refused_access_is_told_without_the_token(token: str | None, expec
         ("BAD_USER_INPUT", "the server refuses the subscription: not \\x1b you"),
     ],
 )
-async def test_refused_subscription_is_told(code: str, expected: str) -> None:
+async def test_refused_subscription_is_told_and_its_socket_closed_as_usual(
+    code: str, expected: str
+) -> None:
+    close_codes = []
+
     async def refuse(socket: ServerConnection) -> None:
         await socket.recv()
         await socket.send('{"type":"connection_ack"}')
@@ -433,9 +437,11 @@ async def test_refused_subscription_is_told(code: str, expected: str) -> None:
         errors = [{"message": "not \x1b you", "extensions": {"code": code}}]
         await socket.send(json.dumps({"type": "error", "id": "1", "payload": errors}))
         await socket.wait_closed()
+        close_codes.append(socket.close_code)
 
     async with other_server(refuse) as address:
         assert expected in await complaint(address, "--token", "t")
+    assert close_codes == [1000]
 
 
 async def test_cursor_that_the_server_does_not_know_begins_anew() -> None:

@@ -132,6 +132,20 @@ def test_demo_crawls() -> None:
     assert any("paused" in each for each in states.values())
 
 
+def test_demo_counts_a_job_in_its_schedule_when_it_starts() -> None:
+    started: Counter[str] = Counter()
+    counted: dict[str, int] = {}
+    for step in islice(demo.steps(Random(1), lambda: NOW), 600):
+        if isinstance(step, demo.Put) and step.table == "job":
+            assert all(counted[key] == number for key, number in started.items())
+            started[step.document["schedule_id"]] += 1
+            assert step.document["name"].endswith(f" #{started[step.document['schedule_id']]}")
+        elif isinstance(step, demo.Patch) and step.table == "schedule":
+            counted[str(step.key)] = step.whole["job_count"]
+    assert len(started) == 2
+    assert min(started.values()) > 2
+
+
 def test_sample_solver_and_limits_keep_starbellys_rules() -> None:
     for document in sample.captcha_solvers(now=NOW):
         run_captcha_solver(document)
