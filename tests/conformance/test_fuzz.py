@@ -216,7 +216,8 @@ async def test_any_frames_leave_the_server_as_it_was(
         await server.until(lambda: sockets() <= open_sockets)
         feeds = (await client.execute("{ feeds { table subscribers } }"))["data"]["feeds"]
         subscribers = {feed["table"]: feed["subscribers"] for feed in feeds}
-        assert subscribers == {"policy": 1, "schedule": 0, "domain_login": 0}
+        assert subscribers.pop("policy") == 1
+        assert set(subscribers.values()) == {0}
     assert caplog.records == []
     print(  # noqa: T201 - shown by `pytest -s`
         f"\n{frames} frames on {fuzzing.result().total()} connections, which ended so: "

@@ -71,6 +71,8 @@ def with_odd_values(data: st.DataObject, values: Values) -> Values:
         try:
             for step in place[:-1]:
                 holder = holder[step]
+            if isinstance(holder, dict) != isinstance(place[-1], str):
+                continue  # no JSON: an object where a list was, or the other way round
             if data.draw(st.booleans()):
                 holder[place[-1]] = data.draw(ODD)
             elif isinstance(holder, dict):
