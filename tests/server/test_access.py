@@ -369,9 +369,12 @@ async def test_metrics_need_a_token(guarded: Guarded) -> None:
         ("write", set()),
         ("logins", set()),
         ("write logins", set()),
-        ("read", {"policy", "schedule", "rate_limit"}),
-        ("read write", {"policy", "schedule", "rate_limit"}),
-        ("read logins", {"policy", "schedule", "domain_login", "captcha_solver", "rate_limit"}),
+        ("read", {"job", "policy", "schedule", "rate_limit"}),
+        ("read write", {"job", "policy", "schedule", "rate_limit"}),
+        (
+            "read logins",
+            {"job", "policy", "schedule", "domain_login", "captcha_solver", "rate_limit"},
+        ),
     ],
 )
 async def test_metrics_and_feeds_tell_of_a_table_to_those_alone_who_may_read_it(

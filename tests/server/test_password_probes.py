@@ -38,6 +38,7 @@ from tests.server.mutations import (
 from tests.server.operations import (
     CAPTCHA_SOLVERS,
     DOMAIN_LOGINS,
+    JOBS,
     POLICIES,
     RATE_LIMITS,
     SCHEDULES,
@@ -45,7 +46,7 @@ from tests.server.operations import (
     Watch,
 )
 from tests.server.running import Running, running, settings_for
-from tests.unit.schema.documents import CAPTCHA_SOLVER, DOMAIN_LOGIN, POLICY, SCHEDULE
+from tests.unit.schema.documents import CAPTCHA_SOLVER, DOMAIN_LOGIN, JOB, POLICY, SCHEDULE
 
 USER, LOGIN, PROXY, SEED = "pw-Nightingale", "pw-Oystercatcher", "pw-Kittiwake", "pw-Guillemot"
 API_KEY = "pw-Turnstone"
@@ -80,6 +81,12 @@ def solver(key: str = "c", secret: str = API_KEY, **fields: Any) -> dict[str, An
     return {**CAPTCHA_SOLVER, "id": key, "api_key": secret, "service_url": url, **fields}
 
 
+def job(key: str = "j", secret: str = PROXY, seed: str = SEED) -> dict[str, Any]:
+    """A job, whose copy of a policy holds more secrets than a policy does."""
+    copy = policy(secret=secret) | {"captcha_solver": solver()}
+    return {**JOB, "id": key, "policy": copy, "seeds": [f"https://user:{seed}@example.com/"]}
+
+
 ODD = {
     "policy": {
         "id": "odd",
@@ -108,6 +115,7 @@ async def fill(writer: Writer) -> None:
     await writer.insert("schedule", schedule(), ODD["schedule"])
     await writer.insert("domain_login", login(), ODD["domain_login"])
     await writer.insert("captcha_solver", solver(), ODD["captcha_solver"])
+    await writer.insert("job", job())
 
 
 def assert_no_secret(said: object, *more: str) -> None:
@@ -219,6 +227,10 @@ def probes(secret: str) -> list[str]:
 
 
 PROBED = [
+    (JOBS, "ids"),
+    (JOBS, "nameContains"),
+    (JOBS, "scheduleId"),
+    (JOBS, "anyTag"),
     (POLICIES, "nameContains"),
     (POLICIES, "ids"),
     (SCHEDULES, "nameContains"),
@@ -278,6 +290,7 @@ async def test_rows_that_differ_only_in_passwords_stay_in_their_order(
             await writer.insert("schedule", schedule(key, secret))
             await writer.insert("domain_login", login(key, secret, secret))
             await writer.insert("captcha_solver", solver(key, secret))
+            await writer.insert("job", job(key, secret, secret))
         await until_seen(client, writer)
         return await pages()
 
