@@ -322,7 +322,7 @@ class Feed(Generic[RowT, EventT]):
         lost: DatabaseError | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read())
+                tasks.create_task(self._read(tasks))
                 tasks.create_task(self._check_now_and_then())
                 tasks.create_task(self._age_out())
         except* DatabaseError as group:
@@ -331,8 +331,8 @@ class Feed(Generic[RowT, EventT]):
             log.exception("feed %s: unexpected error", self.table.name)
         return lost or FeedLostError(f"the feed of table `{self.table.name}` failed unexpectedly")
 
-    async def _read(self) -> Never:
-        """Apply what a changefeed sends, until it is lost."""
+    async def _read(self, tasks: asyncio.TaskGroup) -> Never:
+        """Apply what a changefeed sends, until it is lost; `tasks` end with it."""
         snapshot: Rows[RowT] | Comparison[RowT] | None
         if self.status is FeedStatus.INITIALIZING:
             snapshot = Rows(self.table.sort_keys, self.table.groups)
@@ -347,9 +347,14 @@ class Feed(Generic[RowT, EventT]):
             async for change in changes:
                 if isinstance(change, SourceReady):
                     assert snapshot is not None, "a changefeed is ready once"
-                    await self._take_over(snapshot)
-                    self._sightings.serve(self._cache.rows)
-                    snapshot = None
+                    if isinstance(snapshot, Rows):
+                        self._cache.take(snapshot)
+                        self._on_rows()
+                        self._has_rows.set()
+                        tasks.create_task(self._begin())
+                    else:
+                        await self._repair(snapshot)
+                        snapshot = None
                     continue
                 key = self._decoder.key(change.old if change.new is None else change.new)
                 if change.new is None:
@@ -360,46 +365,60 @@ class Feed(Generic[RowT, EventT]):
                 stays = self._edge is not None and change.old is not None and row is not None
                 if row is not None and self._is_outside(row):
                     row, stays = None, True
-                if snapshot is None:
-                    self._apply(key, row, stays=stays)
-                elif isinstance(snapshot, Comparison):
-                    if snapshot.saw(key, row) and row is not None:
-                        self._cache.replace(key, row)
-                else:
-                    snapshot.set(key, None if row is None else self._cache.version(row))
-                    if len(snapshot) % _ROWS_AT_ONCE == 0:
-                        self._on_rows()
+                self._set(snapshot, key, row, stays=stays)
                 self._sightings.saw(key, change.old, change.new)
                 await turns.take()
         raise FeedLostError(f"the changefeed of table `{self.table.name}` ended")
 
-    async def _take_over(self, snapshot: Rows[RowT] | Comparison[RowT]) -> None:
-        """Begin with a snapshot; after an outage, apply what differs from it."""
-        if isinstance(snapshot, Rows):
-            self._cache.take(snapshot)
-            self._on_rows()
-            self._has_rows.set()
-            # Two tables may read each other: so each waits for rows, not for readiness.
-            for feed in self._prerequisites:
-                await feed._has_rows.wait()  # noqa: SLF001 - of the same class
-            self._cache.begin()
+    def _set(
+        self,
+        snapshot: Rows[RowT] | Comparison[RowT] | None,
+        key: str,
+        row: RowT | None,
+        *,
+        stays: bool,
+    ) -> None:
+        """Set a row, or delete it: in what is served, or in a snapshot that is not yet."""
+        if isinstance(snapshot, Comparison):
+            if snapshot.saw(key, row) and row is not None:
+                self._cache.replace(key, row)
+        elif snapshot is None or self.status is not FeedStatus.INITIALIZING:
+            self._apply(key, row, stays=stays)
         else:
-            turns = self._turns()
-            keys = self._cache.keys()
-            for key in keys:
-                if key in snapshot:
-                    row = snapshot.row(key)
-                    held = self.get(key) if row is None else None
-                    stays = held is not None and self._is_outside(held)
-                    self._apply(key, row, stays=stays)
-                    self.repaired_documents += 1
-                await turns.take()
-            for key, row in snapshot.new():
-                self._apply(key, row)
+            snapshot.set(key, None if row is None else self._cache.version(row))
+            if len(snapshot) % _ROWS_AT_ONCE == 0:
+                self._on_rows()
+
+    async def _begin(self) -> None:
+        """Serve the first snapshot, once the rows that are parts of its own are there.
+
+        Until then each change that comes is made in the snapshot: it is never older than what the
+        database has sent, however long the others take.
+        """
+        # Two tables may read each other: so each waits for rows, not for readiness.
+        for feed in self._prerequisites:
+            await feed._has_rows.wait()  # noqa: SLF001 - of the same class
+        self._cache.begin()
+        self._note_ready()
+
+    async def _repair(self, snapshot: Comparison[RowT]) -> None:
+        """Apply what differs from the table after an outage."""
+        turns = self._turns()
+        keys = self._cache.keys()
+        for key in keys:
+            if key in snapshot:
+                row = snapshot.row(key)
+                held = self.get(key) if row is None else None
+                stays = held is not None and self._is_outside(held)
+                self._apply(key, row, stays=stays)
                 self.repaired_documents += 1
-                await turns.take()
-            self._cache.recover()
-            self._stale_at = None
+            await turns.take()
+        for key, row in snapshot.new():
+            self._apply(key, row)
+            self.repaired_documents += 1
+            await turns.take()
+        self._cache.recover()
+        self._stale_at = None
         self._note_ready()
 
     def _turns(self) -> Turns:
@@ -439,6 +458,7 @@ class Feed(Generic[RowT, EventT]):
             self.last_change_at = self._clock()
 
     def _note_ready(self) -> None:
+        self._sightings.serve(self._cache.rows)
         self._ready_at = asyncio.get_running_loop().time()
         self._is_ready.set()
         self.since = self._clock()

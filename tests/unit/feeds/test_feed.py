@@ -394,6 +394,59 @@ async def test_a_feed_is_not_ready_before_those_that_its_rows_are_resolved_from(
         await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_feed_that_waits_for_others_begins_with_what_has_changed_until_then() -> None:
+    other_source, source = ScriptedSource(b=1), ScriptedSource(a=1, gone=1)
+    other_source.is_reachable = False
+    async with following(other_source) as other:
+        feed: Feed[Number, Event] = Feed(Numbers(), source, QUICK)
+        feed.follow_after([other])
+        running = asyncio.create_task(feed.run())
+        while feed.get("a") is None:
+            await asyncio.sleep(0)
+        subscription = feed.subscribe()
+        source.write("a", 2)
+        source.write("gone", None)
+        source.write("new", 3)
+        while feed.get("new") is None:
+            await asyncio.sleep(0)
+        assert feed.status is FeedStatus.INITIALIZING
+        assert feed.position == 0
+        other_source.is_reachable = True
+        first = await until(subscription, FeedStatus.READY)
+        rows = [event.row for event in first if isinstance(event, Added)]
+        assert rows == [Number("a", 2), Number("new", 3)]
+        source.write("a", 4)
+        event = await anext(subscription)
+        assert isinstance(event, Updated)
+        assert event.row == Number("a", 4)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_feed_that_is_lost_while_it_waits_for_others_does_not_begin() -> None:
+    other_source, source = ScriptedSource(b=1), ScriptedSource(a=1)
+    other_source.is_reachable = False
+    async with following(other_source) as other:
+        feed: Feed[Number, Event] = Feed(Numbers(), source, QUICK)
+        feed.follow_after([other])
+        running = asyncio.create_task(feed.run())
+        while feed.get("a") is None:
+            await asyncio.sleep(0)
+        source.lose(reachable=False)
+        while feed.problem is None:
+            await asyncio.sleep(0)
+        other_source.is_reachable = True
+        await other.ready(3600)
+        await some_steps()
+        assert feed.status is FeedStatus.INITIALIZING
+        source.write("a", 2)
+        source.is_reachable = True
+        await feed.ready(3600)
+        assert feed.get("a") == Number("a", 2)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None:
     source = ScriptedSource(a=1)
     async with following(source) as feed:
