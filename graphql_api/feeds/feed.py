@@ -29,7 +29,7 @@ from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.sightings import Sighting, Sightings
 from graphql_api.feeds.source import Source, SourceReady
 from graphql_api.feeds.subscription import Subscription
-from graphql_api.feeds.table import Filter, Table
+from graphql_api.feeds.table import Document, Filter, Table
 from graphql_api.turns import Pause, Turns, turn_of_the_loop
 
 RowT = TypeVar("RowT")
@@ -361,8 +361,8 @@ class Feed(Generic[RowT, EventT]):
                     self._decoder.forget(change.old)
                 if key is None:
                     continue
+                stays = change.new is not None and self._was_outside(key, change.old)
                 row = None if change.new is None else self._decoder.row(key, change.new)
-                stays = self._edge is not None and change.old is not None and row is not None
                 if row is not None and self._is_outside(row):
                     row, stays = None, True
                 self._set(snapshot, key, row, stays=stays)
@@ -433,6 +433,13 @@ class Feed(Generic[RowT, EventT]):
     def _is_outside(self, row: RowT) -> bool:
         window, edge = self.table.window, self._edge
         return window is not None and edge is not None and window.time(row) < edge.since_s
+
+    def _was_outside(self, key: str, old: Document | None) -> bool:
+        """Whether a document has no row because it was outside of the window before a change."""
+        if self._edge is None or old is None or key in self._cache.rows:
+            return False
+        row = self._decoder.row(key, old)
+        return row is not None and self._is_outside(row)
 
     async def _age_out(self) -> None:
         """Let rows leave the window as time passes: no change of the database says so."""

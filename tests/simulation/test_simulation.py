@@ -25,6 +25,7 @@ SEEDS_PER_TEST = 20
 
 FOUND = {
     522: "a token ends while its client reads once a second, which it sees with its last read",
+    533: "a job whose creation was lost on its way changes: it was never outside of the window",
     1255: "tokens of five seconds, on a link that needs longer for all queries of the end",
     1442: "a token ends while small buffers are full, on a slow link",
     2214: "a slow client ends a subscription and begins another by the same id",

@@ -7,6 +7,8 @@ import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -16,10 +18,10 @@ from graphql_api.errors import (
     FeedLostError,
     FeedUnavailableError,
 )
-from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.feed import Feed, FeedSettings
 from graphql_api.feeds.keys import BINARY, INTEGER, TEXT, Key, KeyKind
-from graphql_api.feeds.part import WHOLE, Part
+from graphql_api.feeds.part import WHOLE, WINDOW, Part, Window
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema.document import stored_value
 from tests.fault.clock import LoopClock, some_steps
@@ -34,6 +36,7 @@ from tests.unit.feeds.toy import (
 )
 
 Document = dict[str, Any]
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 QUICK = FeedSettings(backoff_first_s=0, backoff_max_s=0, self_check_s=0)
 
 
@@ -445,6 +448,37 @@ async def test_a_feed_that_is_lost_while_it_waits_for_others_does_not_begin() ->
         assert feed.get("a") == Number("a", 2)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+class _ByNumber(Window):
+    """A window of numbers: they are the seconds since 1970 by which they leave it."""
+
+    def time(self, row: Number) -> float:
+        return row.n
+
+
+class _Windowed(Numbers):
+    window = _ByNumber("n", 3600.0)
+    sort_keys = MappingProxyType({**Numbers.sort_keys, WINDOW: Numbers.sort_keys["n"]})
+
+
+async def test_only_a_row_that_was_outside_of_the_window_enters_it() -> None:
+    now = round(NOON.timestamp())
+    source = ScriptedSource(outside=1)
+    feed: Feed[Number, Event] = Feed(_Windowed(), source, QUICK, clock=lambda: NOON)
+    running = asyncio.create_task(feed.run())
+    subscription = feed.subscribe()
+    assert len(await until(subscription, FeedStatus.READY)) == 2
+    source.write("outside", now)
+    source.write("lost", now, silently=True)
+    source.write("lost", now + 1)
+    entered, created = await anext(subscription), await anext(subscription)
+    assert isinstance(entered, Added)
+    assert (entered.cause, entered.row.key) == (ChangeCause.ENTERED_FILTER, "outside")
+    assert isinstance(created, Added)
+    assert (created.cause, created.row.key) == (ChangeCause.CREATED, "lost")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None:
