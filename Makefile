@@ -32,7 +32,7 @@ test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database re
 	@$(VENV)/bin/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(VENV)/.dev ## run the tests that take long
-	@$(VENV)/bin/pytest -m long $(ARGS)
+	@$(VENV)/bin/pytest -m long -n auto --maxprocesses 2 --dist loadfile $(ARGS)
 
 NEWEST = uvicorn starlette websockets
 newest: $(VENV)/.dev ## run the transport's tests on the newest releases of uvicorn, starlette and websockets
