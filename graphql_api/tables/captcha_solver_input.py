@@ -151,7 +151,7 @@ def _check_service_url(url: Any, at: Place) -> None:
 
 
 def _check_who_gets_the_key(stored_url: Any, url: Any, at: Place) -> None:
-    """Check that the stored key, which nobody can read, is not sent to somebody else."""
+    """Check that the stored key, which no client can read, is not sent to another service."""
     if not has_text(url) or is_masked(url) or why_not_a_page(url) is not None:
         return
     if not isinstance(stored_url, str) or origin_of(stored_url) != origin_of(url):
