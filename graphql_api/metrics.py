@@ -129,12 +129,12 @@ class _FeedMetrics(Collector):
         yield self._counter(
             "self_checks",
             "How often the feed was compared with its table.",
-            ((feed.table.name, feed.self_checks) for feed in feeds),
+            ((feed.table.name, feed.consistency_check.checks) for feed in feeds),
         )
         yield self._counter(
             "self_check_differences",
             "Documents that were found to differ then: anything but 0 is a bug.",
-            ((feed.table.name, feed.self_check_differences) for feed in feeds),
+            ((feed.table.name, feed.consistency_check.differences) for feed in feeds),
         )
 
     @staticmethod

@@ -33,12 +33,12 @@ class Feeds:
     def _read_with(self, feed: Feed[Any, Any]) -> list[Feed[Any, Any]]:
         """The feeds whose rows are parts of a feed's, or parts of these."""
         found: dict[str, Feed[Any, Any]] = {}
-        names = [*feed.table.reads]
+        names = [*feed.table.depends_on]
         while names:
             name = names.pop()
             if name not in found and name in self._feeds:
                 found[name] = self._feeds[name]
-                names += found[name].table.reads
+                names += found[name].table.depends_on
         found.pop(feed.table.name, None)
         return [*found.values()]
 

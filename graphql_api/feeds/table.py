@@ -51,7 +51,7 @@ class Table(Protocol[RowT, EventT_co]):
         """How the keys of documents are served."""
 
     @property
-    def reads(self) -> tuple[str, ...]:
+    def depends_on(self) -> tuple[str, ...]:
         """The names of the tables whose rows are resolved as parts of this one's.
 
         This one's feed is not ready before theirs are read: what is missing there would seem not to

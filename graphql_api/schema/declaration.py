@@ -56,7 +56,7 @@ class TableDeclaration(Generic[RowT]):
             their own name and several of these.
         first_documents: What a new table gets, as a function of the time: documents with names, and
             without keys.
-        reads: The names of the tables whose rows are resolved as parts of this one's.
+        depends_on: The names of the tables whose rows are resolved as parts of this one's.
         scopes: What a client needs to know of this table at all, besides `read` or `write`.
         beside: What a row carries beside its fields, as functions of its document by the names of
             attributes, which the type declares.
@@ -86,7 +86,7 @@ class TableDeclaration(Generic[RowT]):
         key_name: str | None = None,
         indexes: Sequence[Index] = (),
         first_documents: Callable[[Any], Sequence[Document]] | None = None,
-        reads: tuple[str, ...] = (),
+        depends_on: tuple[str, ...] = (),
         scopes: frozenset[Scope] = _NO_SCOPES,
         beside: Mapping[str, Callable[[Document], Sequence[str]]] | None = None,
         without: tuple[str, ...] = (),
@@ -106,7 +106,7 @@ class TableDeclaration(Generic[RowT]):
         self.key_name = key_name
         self.indexes = indexes
         self.first_documents = first_documents
-        self.reads = reads
+        self.depends_on = depends_on
         self.scopes = scopes
         self.mutation: type | None = None
         self.order = order[0]

@@ -206,12 +206,12 @@ async def write(
     """
     stored_key = table.key_kind.stored(key)
     assert stored_key is not None, "the caller has looked"
-    with context.feeds[table].expect(key) as sighting:
+    with context.feeds[table].expect(key) as expected:
         try:
             written = await context.store.write(table.name, stored_key, change, run=run)
         except DatabaseError as error:
             raise told(error) from error
-        if not await sighting.of(written.old, written.new, context.feed_wait_s):
+        if not await expected.is_seen(written.old, written.new, context.feed_wait_s):
             log.info("table %s: a write was not seen in %g s", table.name, context.feed_wait_s)
     return written
 

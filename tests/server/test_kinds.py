@@ -94,8 +94,8 @@ async def test_self_check_leaves_out_the_same_fields(database: DatabaseURL) -> N
     async with writing(database) as writer:
         await writer.insert("crawl", WHOLE_ROW)
         async with feed_of(table, database) as feed:
-            await feed._check()
-            assert (feed.self_checks, feed.self_check_differences) == (1, 0)
+            await feed.consistency_check.check()
+            assert (feed.consistency_check.checks, feed.consistency_check.differences) == (1, 0)
 
 
 # A pace.
@@ -133,11 +133,11 @@ async def test_write_to_a_paced_table_is_confirmed_by_its_pace(database: Databas
     async with writing(database) as writer, feed_of(table, database) as feed:
         await writer.insert("crawl", {"id": "c", "pages": 0})
         for first in (1, 10, 20):
-            with feed.expect("c") as sighting:
+            with feed.expect("c") as expected:
                 old, new = {"id": "c", "pages": first}, {"id": "c", "pages": first + 1}
                 for document in (old, new, {"id": "c", "pages": first + 2}):  # ours is in between
                     await writer.insert("crawl", document)
-                assert await sighting.of(old, new, WAIT_S)
+                assert await expected.is_seen(old, new, WAIT_S)
             row = feed.get("c")
             assert row is not None
             assert row.pages >= first + 1, "queries show the write, or what came after it"
@@ -211,8 +211,8 @@ async def test_feed_that_begins_again_reads_the_window_as_it_is_then(database: D
             first = await until(changes, FeedStatus.READY)
             assert {event.crawl.id for event in first[1:-1]} == {"a", "b"}
             now += timedelta(days=1)
-            await feed._check()  # looks at the window as the feed has it so far
-            assert feed.self_check_differences == 0
+            await feed.consistency_check.check()  # looks at the window as the feed has it so far
+            assert feed.consistency_check.differences == 0
             await writer.run(writer.r.db(database.database).table_drop("crawl"))
             await until(changes, FeedStatus.STALE)
             await writer.run(writer.r.db(database.database).table_create("crawl"))

@@ -241,7 +241,7 @@ async def _asleep(self: Any) -> None:
 
 
 def _ages_nothing(_: Function) -> Function:
-    async def age_out(self: Any) -> None:
+    async def age_out(self: Any, remove: Any) -> None:
         pass
 
     return age_out
@@ -259,10 +259,10 @@ def _does_not_check(_: Function) -> Function:
 
 
 def _does_not_wait_for_the_feed(_: Function) -> Function:
-    async def of(self: Any, old: Any, new: Any, timeout_s: float) -> bool:
+    async def is_seen(self: Any, old: Any, new: Any, timeout_s: float) -> bool:
         return True
 
-    return of
+    return is_seen
 
 
 def _leaves_out_a_field(original: Function) -> Function:
@@ -466,25 +466,25 @@ BUGS = (
     Bug(
         "the feed does not check itself",
         "11: self-check",
-        f"{_FEEDS}.feed:Feed._check",
+        f"{_FEEDS}.consistency_check:ConsistencyCheck.check",
         _does_not_check,
     ),
     Bug(
         "rows never leave the window",
         "kinds: a window",
-        f"{_FEEDS}.feed:Feed._age_out",
+        f"{_FEEDS}.moving_window:MovingWindow.age_out",
         _ages_nothing,
     ),
     Bug(
         "what has left the window comes back with a change",
         "kinds: a window",
-        f"{_FEEDS}.feed:Feed._is_outside",
+        f"{_FEEDS}.moving_window:MovingWindow.is_outside",
         _finds_nothing_outside,
     ),
     Bug(
         "a mutation does not wait until it is seen",
         "writing: the next query shows it",
-        f"{_FEEDS}.sightings:Sighting.of",
+        f"{_FEEDS}.write_barrier:ExpectedWrite.is_seen",
         _does_not_wait_for_the_feed,
     ),
     Bug(

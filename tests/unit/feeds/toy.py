@@ -101,7 +101,7 @@ class Numbers:
 
     name = "numbers"
     primary_key = "id"
-    reads: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     pace_s = 0.0
     window: Window | None = None

@@ -181,12 +181,12 @@ async def serve(
 ) -> AsyncIterator[Server]:
     """A running server, whose feeds are ready if their tables are in `documents`.
 
-    A table that one of them reads is empty if it is absent.
+    A table that one of them depends on is empty if it is absent.
     """
-    reads = {table.name: table.reads for table in tables}
+    depends_on = {table.name: table.depends_on for table in tables}
     there = list(documents)
     for name in there:  # which grows
-        there += [read for read in reads.get(name, ()) if read not in there]
+        there += [other for other in depends_on.get(name, ()) if other not in there]
     source = FakeSource({**dict.fromkeys(there, ()), **documents})
     feeds = Feeds(tables, lambda table: Feed(table, source))
     running = asyncio.create_task(feeds.run())
