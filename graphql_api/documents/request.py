@@ -11,7 +11,7 @@ from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, g
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from graphql_api.documents.documents import Document, Documents
+from graphql_api.documents.documents import Documents, ParsedDocument
 from graphql_api.documents.persisted import SHA256_PREFIX
 from graphql_api.errors import BadInputError, GraphQLAPIError
 from graphql_api.limits.cpu_budget import ClientBudget
@@ -100,7 +100,7 @@ class Request:
         )
         return cls(query, operation_name or None, variables, extensions, document_id)
 
-    async def prepared(self, documents: Documents, budget: ClientBudget) -> Document | None:
+    async def prepared(self, documents: Documents, budget: ClientBudget) -> ParsedDocument | None:
         """What `operation` needs no time for as long as this is referred to; None if it is short.
 
         Raises:
@@ -113,7 +113,7 @@ class Request:
             expose(error)
             raise
 
-    def operation(self, documents: Documents) -> tuple[Document, OperationDefinitionNode]:
+    def operation(self, documents: Documents) -> tuple[ParsedDocument, OperationDefinitionNode]:
         """The operation that is asked for, and the document around it; neither is validated yet.
 
         Raises:

@@ -30,7 +30,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
-from graphql_api.documents.documents import Document
+from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request
 from graphql_api.documents.validation import validate
 from graphql_api.errors import GraphQLAPIError
@@ -61,7 +61,7 @@ class SubscriptionExecution:
     """
 
     def __init__(
-        self, schema: APISchema, request: Request, document: Document, context: Context
+        self, schema: APISchema, request: Request, document: ParsedDocument, context: Context
     ) -> None:
         extensions = schema.get_extensions()
         self._schema = schema

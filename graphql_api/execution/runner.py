@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from graphql import OperationType, map_source_to_response_event
 from strawberry.types import ExecutionResult
 
-from graphql_api.documents.documents import Document
+from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request, is_request_error
 from graphql_api.execution import result_json
 from graphql_api.execution.broadcaster import Broadcaster
@@ -45,7 +45,7 @@ class Asked:
     """
 
     request: Request
-    document: Document
+    document: ParsedDocument
     kind: OperationType
     context: Context
 

@@ -20,8 +20,8 @@ from graphql_api.feeds.part import WINDOW
 from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.rows import Rows, SortKey
 from graphql_api.feeds.subscriber import Subscriber
-from graphql_api.feeds.table import Filter, Table
-from graphql_api.feeds.view import EVERYTHING, Event, View, Watcher
+from graphql_api.feeds.table import FeedTable, Filter
+from graphql_api.feeds.view import EVERYTHING, Event, FilterView, Watcher
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -80,7 +80,7 @@ class WatchCache(Generic[RowT, EventT]):
 
     def __init__(
         self,
-        table: Table[RowT, EventT],
+        table: FeedTable[RowT, EventT],
         *,
         run: bytes,
         history: History[RowT],
@@ -89,7 +89,7 @@ class WatchCache(Generic[RowT, EventT]):
         self._table = table
         self._run = run
         self._queue_limit = queue_limit
-        self._views: dict[Filter[RowT], View[RowT, EventT]] = {}
+        self._views: dict[Filter[RowT], FilterView[RowT, EventT]] = {}
         self._keys: tuple[str, ...] | None = ()
         self._rows: Rows[RowT] = Rows(table.sort_keys, table.groups)
         self._snapshots: WeakValueDictionary[str, Snapshot[RowT]] = WeakValueDictionary()
@@ -258,7 +258,7 @@ class WatchCache(Generic[RowT, EventT]):
         cursor = None if since is None else cursors.decode(since)
         view = self._views.get(filter_)
         if view is None:
-            view = self._views[filter_] = View(self._table, filter_, self._run, self._recent)
+            view = self._views[filter_] = FilterView(self._table, filter_, self._run, self._recent)
         subscriber = Subscriber(
             self,
             view,
@@ -307,7 +307,7 @@ class WatchCache(Generic[RowT, EventT]):
         )
 
     def next_event(
-        self, view: View[RowT, EventT], after: int, until: int
+        self, view: FilterView[RowT, EventT], after: int, until: int
     ) -> tuple[int, Event[EventT] | None]:
         """The first event of a view in the stretch (after, until] of the history.
 

@@ -18,7 +18,7 @@ from graphql_api.feeds.decoding import DocumentDecoder
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.moving_window import MovingWindow
 from graphql_api.feeds.source import Source
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import FeedTable
 from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
@@ -46,7 +46,7 @@ class ConsistencyCheck(Generic[RowT]):
 
     def __init__(
         self,
-        table: Table[RowT, Any],
+        table: FeedTable[RowT, Any],
         source: Source,
         cache: WatchCache[RowT, Any],
         *,

@@ -28,7 +28,7 @@ from graphql_api.feeds.part import Edge
 from graphql_api.feeds.reflector import Reflector
 from graphql_api.feeds.source import Source
 from graphql_api.feeds.subscription import Subscription
-from graphql_api.feeds.table import Filter, Table
+from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.feeds.write_barrier import ExpectedWrite, WriteBarrier
 from graphql_api.turns import Pause, Turns, turn_of_the_loop
 
@@ -95,7 +95,7 @@ class Feed(Generic[RowT, EventT]):
 
     def __init__(
         self,
-        table: Table[RowT, EventT],
+        table: FeedTable[RowT, EventT],
         source: Source,
         settings: FeedSettings | None = None,
         *,

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.part import Edge, Part
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import FeedTable
 from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
@@ -31,7 +31,7 @@ class MovingWindow(Generic[RowT]):
 
     def __init__(
         self,
-        table: Table[RowT, Any],
+        table: FeedTable[RowT, Any],
         cache: WatchCache[RowT, Any],
         *,
         clock: Callable[[], datetime],

@@ -18,7 +18,7 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.moving_window import MovingWindow
 from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.source import DocumentChange, Source, SourceReady
-from graphql_api.feeds.table import Document, Table
+from graphql_api.feeds.table import Document, FeedTable
 from graphql_api.feeds.write_barrier import WriteBarrier
 from graphql_api.turns import Turns
 
@@ -50,7 +50,7 @@ class Reflector(Generic[RowT]):
 
     def __init__(
         self,
-        table: Table[RowT, Any],
+        table: FeedTable[RowT, Any],
         source: Source,
         cache: WatchCache[RowT, Any],
         *,

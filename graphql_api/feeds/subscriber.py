@@ -25,7 +25,7 @@ from typing import Generic, Protocol, TypeVar
 from graphql_api.feeds.cursor import At, Within
 from graphql_api.feeds.events import FeedStatus, Version
 from graphql_api.feeds.history import History
-from graphql_api.feeds.view import Event, View, ViewChange, merge_into
+from graphql_api.feeds.view import Event, FilterView, ViewChange, merge_into
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -59,7 +59,7 @@ class Held(Protocol[RowT, EventT]):
         """The event for a status; without a cursor for what comes before a snapshot."""
 
     def next_event(
-        self, view: View[RowT, EventT], after: int, until: int
+        self, view: FilterView[RowT, EventT], after: int, until: int
     ) -> tuple[int, Event[EventT] | None]:
         """The first event of a view in the stretch (after, until], and where it is."""
 
@@ -124,7 +124,7 @@ class Subscriber(Generic[RowT, EventT]):
     def __init__(
         self,
         cache: Held[RowT, EventT],
-        view: View[RowT, EventT],
+        view: FilterView[RowT, EventT],
         *,
         queue_limit: int,
         include_initial: bool,

@@ -31,7 +31,7 @@ class Filter(Protocol[FilteredT_contra]):
     def __hash__(self) -> int: ...
 
 
-class Table(Protocol[RowT, EventT_co]):
+class FeedTable(Protocol[RowT, EventT_co]):
     """One table: how its documents become rows, and its changes become events.
 
     Rows are values: equal when nothing that is served differs. Events are what subscribers get;

@@ -8,7 +8,7 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cursor import FILTER_BYTES
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
 from graphql_api.feeds.recent import Recent
-from graphql_api.feeds.table import Filter, Table
+from graphql_api.feeds.table import FeedTable, Filter
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -70,7 +70,7 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
 
     def __init__(
         self,
-        view: View[RowT, EventT],
+        view: FilterView[RowT, EventT],
         key: str,
         before: Version[RowT] | None,
         after: Version[RowT] | None,
@@ -165,7 +165,7 @@ class Watcher(Protocol[RowT, EventT]):
         """The feed stands otherwise, from `position` on; or the cursor has aged."""
 
 
-class View(Generic[RowT, EventT]):
+class FilterView(Generic[RowT, EventT]):
     """The view of one filter: turns changes into events, once for all its subscribers.
 
     Equal subscriptions get the *same* objects, so that each is executed and encoded once.
@@ -179,7 +179,7 @@ class View(Generic[RowT, EventT]):
 
     def __init__(
         self,
-        table: Table[RowT, EventT],
+        table: FeedTable[RowT, EventT],
         where: Filter[RowT],
         run: bytes,
         recent: Recent[Event[EventT]],

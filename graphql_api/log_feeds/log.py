@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.source import LogLayout
-from graphql_api.store import Document
 
 RowT = TypeVar("RowT")
 

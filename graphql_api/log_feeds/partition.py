@@ -22,6 +22,7 @@ from typing import Final, Generic, TypeVar
 
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.backoff import Backoff
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.evidence import Evidence
 from graphql_api.log_feeds.follower import Follower, Page
@@ -31,7 +32,6 @@ from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.log_feeds.source import MAX_SEQUENCE
 from graphql_api.log_feeds.surroundings import Surroundings, first_error
 from graphql_api.log_feeds.window import Window
-from graphql_api.store import Document
 
 RowT = TypeVar("RowT")
 

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
+from graphql_api.feeds.table import Document
 from graphql_api.feeds.view import Event
-from graphql_api.store import Document
 
 RowT = TypeVar("RowT")
 

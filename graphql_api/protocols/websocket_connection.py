@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
 
-class Connection:
+class WebSocketConnection:
     """One WebSocket connection, from its handshake to its end.
 
     It is what the socket's server gives messages to. A task handles them while there are any; an
@@ -90,7 +90,7 @@ class Connection:
         sink: WebSocketSink,
         *,
         tasks: asyncio.TaskGroup,
-        on_end: Callable[[Connection], None],
+        on_end: Callable[[WebSocketConnection], None],
     ) -> None:
         self._backend = backend
         self._limits = limits
@@ -404,7 +404,7 @@ class _Responder:
 
     __slots__ = ("_connection", "_operation", "framing")
 
-    def __init__(self, connection: Connection, operation: Operation) -> None:
+    def __init__(self, connection: WebSocketConnection, operation: Operation) -> None:
         self._connection = connection
         self._operation = operation
         self.framing = Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)

@@ -10,12 +10,12 @@ from typing import Any, Final, Self
 
 from graphql_api.feeds.depth import pruned
 from graphql_api.feeds.source import DocumentChange, SourceReady
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.source import MAX_SEQUENCE, Batch, LogLayout
 from graphql_api.rethink.changefeed import DEFAULT_SETTINGS, ChangefeedSettings, follow
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Document
 
 _MAX_BATCH_ROWS: Final = 500
 """In one reply of a changefeed: many writers insert faster than replies of fewer rows come."""

@@ -16,7 +16,9 @@ from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
 from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.depth import MAX_DEPTH, has_unread, pruned
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import Part
+from graphql_api.feeds.table import Document
 from graphql_api.rethink import archive
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
 from graphql_api.rethink.driver import RAW, r
@@ -25,7 +27,7 @@ from graphql_api.rethink.part import part_of
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Change, Document, Key, Run, Written, at_once
+from graphql_api.store import Change, Run, Written, at_once
 
 _CHANGED: Final = "graphql-api: the document has changed"
 """The error by which a write finds that somebody was faster."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql_api.errors import DatabaseError
+from graphql_api.feeds.keys import Key
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Timeouts, connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Key
 
 
 class RethinkWriter:

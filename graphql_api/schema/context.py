@@ -12,7 +12,7 @@ import strawberry
 
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import FeedTable
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.schema.links import Links, PlainLinks
 from graphql_api.scopes import Scope
@@ -65,7 +65,7 @@ class Context:
         assert self.followed is not None, "a server of insert-only tables provides it"
         return self.followed
 
-    async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
+    async def ready(self, table: FeedTable[RowT, EventT]) -> Feed[RowT, EventT]:
         """A table's feed, once it can be read.
 
         Raises:

@@ -10,7 +10,7 @@ from strawberry import UNSET
 from strawberry.types.nodes import SelectedField
 
 from graphql_api.feeds.subscription import Subscription
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import FeedTable
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import in_words
@@ -25,7 +25,7 @@ OLDER_TOO = (
 )
 
 
-class ListedTable(Table[Any, Any], Protocol):
+class ListedTable(FeedTable[Any, Any], Protocol):
     """What the root fields of a table are built from: see `TableDeclaration`."""
 
     row_type: type
@@ -114,7 +114,7 @@ def subscription_fields(table: ListedTable) -> type:
 
 def watch(
     info: Info,
-    table: Table[Any, Any],
+    table: FeedTable[Any, Any],
     where: RowFilter[Any] | None,
     *,
     include_initial: bool = True,

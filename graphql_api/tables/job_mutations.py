@@ -9,9 +9,9 @@ import strawberry
 from graphql_api.errors import DatabaseError, JobNotFinishedError, TableMissingError
 from graphql_api.feeds.archive import Relation, Wanted
 from graphql_api.feeds.part import Part
+from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
 from graphql_api.schema.writing import not_found, told
-from graphql_api.store import Document
 from graphql_api.tables.job import FINISHED, JOBS
 
 JobKey: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The job's key.")]

@@ -322,13 +322,13 @@ BUGS = (
     Bug(
         "what enters a filter is called created",
         "4: causes",
-        f"{_FEEDS}.view:View.change",
+        f"{_FEEDS}.view:FilterView.change",
         _calls_all_created,
     ),
     Bug(
         "what leaves a filter is not said",
         "4: filters",
-        f"{_FEEDS}.view:View.change",
+        f"{_FEEDS}.view:FilterView.change",
         _does_not_notice_leaving,
     ),
     Bug(
@@ -376,13 +376,13 @@ BUGS = (
     Bug(
         "cursors are one change ahead",
         "7: a cursor means what it says",
-        f"{_FEEDS}.view:View.cursor",
+        f"{_FEEDS}.view:FilterView.cursor",
         _is_one_ahead,
     ),
     Bug(
         "a cursor within a batch names its end",
         "8: a cursor within a batch",
-        f"{_FEEDS}.view:View.cursor_within",
+        f"{_FEEDS}.view:FilterView.cursor_within",
         _skips_the_rest_of_a_batch,
     ),
     Bug(

@@ -111,7 +111,7 @@ def test_every_planted_bug_has_its_target(bug: planting.Bug) -> None:
     [
         "graphql_api.nowhere:View.step",
         "graphql_api.feeds.view:Nothing.step",
-        "graphql_api.feeds.view:View.nothing",
+        "graphql_api.feeds.view:FilterView.nothing",
         "graphql_api.feeds.cursor:RUN_BYTES",
     ],
 )

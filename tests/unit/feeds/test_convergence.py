@@ -38,7 +38,7 @@ from tests.unit.feeds.toy import (
 KEYS = "abcdefgh"
 QUEUE_LIMIT = 2
 
-Table = dict[str, int]
+HeldRows = dict[str, int]
 
 
 @dataclass
@@ -49,9 +49,9 @@ class Client:
     subscriber: Subscriber[Number, Event]
     gets_rows: bool
     """Whether it asked for the rows that are there, or resumes."""
-    holds: Table | None
+    holds: HeldRows | None
     """The rows it has; None while it does not claim to know."""
-    resumable: list[tuple[str, Table]] = field(default_factory=list)
+    resumable: list[tuple[str, HeldRows]] = field(default_factory=list)
     statuses: list[FeedStatus] = field(default_factory=list)
     is_woken: bool = True
 
@@ -65,14 +65,14 @@ class FeedMachine(RuleBasedStateMachine):
     clients = Bundle("clients")
 
     @initialize(max_changes=st.sampled_from([1, 3, 8, 100]), rows=st.dictionaries(keys, numbers))
-    def start(self, max_changes: int, rows: Table) -> None:
+    def start(self, max_changes: int, rows: HeldRows) -> None:
         self.history: History[Number] = History(max_changes=max_changes, max_bytes=10**9)
         self.cache = WatchCache(
             Numbers(), run=b"the run.", history=self.history, queue_limit=QUEUE_LIMIT
         )
         self.database = dict(rows)
         self.is_connected = False
-        self.tables: list[Table] = []
+        self.tables: list[HeldRows] = []
         """The served table at each position."""
         self.log: dict[int, tuple[str, int | None, bool]] = {}
         """The change that led to each position: the key, what it is now, and whether its document
@@ -246,7 +246,7 @@ class FeedMachine(RuleBasedStateMachine):
             # Without initial rows, the first status says from where the client holds the table.
             client.holds = self.shown(client.where, cursor.position)
 
-    def shown(self, where: Below | None, position: int) -> Table:
+    def shown(self, where: Below | None, position: int) -> HeldRows:
         table = self.tables[position]
         return {k: n for k, n in table.items() if where is None or n < where.limit}
 

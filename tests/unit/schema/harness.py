@@ -22,12 +22,13 @@ from graphql_api.errors import TableMissingError
 from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
 from graphql_api.schema.document import stored_value
 from graphql_api.scopes import ALL_SCOPES, Scope
-from graphql_api.store import Change, Key, Run, Written, at_once
+from graphql_api.store import Change, Run, Written, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]

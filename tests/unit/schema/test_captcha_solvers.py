@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphql_api.store import Change, Key, Written
+from graphql_api.feeds.keys import Key
+from graphql_api.store import Change, Written
 from tests.unit.schema.documents import CAPTCHA_SOLVER, POLICY
 from tests.unit.schema.harness import Server, serve
 from tests.unit.schema.starbelly import run_captcha_solver
