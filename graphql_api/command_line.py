@@ -150,7 +150,7 @@ def _without_values(message: str) -> str:
 def _add_settings(parser: argparse.ArgumentParser, kind: type[CommonSettings]) -> None:
     """A flag for each setting. What is not given stays absent, so that the environment counts."""
     own_first = sorted(
-        kind.model_fields.items(), key=lambda item: item[0] not in kind.__annotations__
+        kind.model_fields.items(), key=lambda item: item[0] in CommonSettings.model_fields
     )
     for name, field in own_first:
         text = f"{field.description}{_default(field)}".replace("%", "%%")

@@ -7,15 +7,37 @@ nothing.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
+from graphql_api.tables.policy_standards import standard_policies
 from graphql_api.tables.rate_limit import NAME_PREFIX, token_of
 
 Document: TypeAlias = dict[str, Any]
 """A document as Starbelly stores it; times are aware datetimes, in whole milliseconds."""
+
+
+def contents(policy_ids: Mapping[str, str], *, now: datetime) -> dict[str, list[Document]]:
+    """The documents of a new database, by the names of their tables.
+
+    Args:
+        policy_ids: The ids of the two standard policies, by their names.
+        now: The time they lead up to.
+    """
+    broad_crawl, deep_crawl = policy_ids["Broad Crawl"], policy_ids["Deep Crawl"]
+    ended = jobs(policy={"id": broad_crawl, **standard_policies(now)[0]}, now=now)
+    downloaded, bodies = responses(ended)
+    return {
+        "job": ended,
+        "response": downloaded,
+        "response_body": bodies,
+        "schedule": schedules(broad_crawl=broad_crawl, deep_crawl=deep_crawl, now=now),
+        "domain_login": domain_logins(),
+        "captcha_solver": captcha_solvers(now=now),
+        "rate_limit": rate_limits(),
+    }
 
 
 def schedules(*, broad_crawl: str, deep_crawl: str, now: datetime) -> list[Document]:

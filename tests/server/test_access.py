@@ -74,7 +74,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
             verifiers, clock=clock.time, call_later=clock.call_later, refusals=refusals
         )
 
-    monkeypatch.setattr("graphql_api.app.Authenticator", made)
+    monkeypatch.setattr("graphql_api.access.Authenticator", made)
     return clock
 
 

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from unittest import mock
 
-from graphql_api import app
+from graphql_api import app, lifespan
 from graphql_api.documents import documents
 from graphql_api.documents.documents import Documents
 from graphql_api.feeds.feed import FeedSettings
@@ -115,9 +115,9 @@ def run(story: Story) -> Outcome:
     with (
         entropy.simulated(chance, loop.time),
         mock.patch.object(errors, "fault_log", FaultLog(interval_s=0, clock=loop.time)),
-        mock.patch.object(app, "FeedSettings", feed_settings),
+        mock.patch.object(lifespan, "FeedSettings", feed_settings),
         mock.patch.object(app, "build_schema", shared_schema),
-        mock.patch.object(app, "leave_out_what_stays"),  # it would keep garbage
+        mock.patch.object(lifespan, "leave_out_what_stays"),  # it would keep garbage
         mock.patch.object(app, "_documents", return_value=_shared_documents()),
         mock.patch.object(documents, "LONG_TEXT", sys.maxsize),  # a new one would take a turn more
         _no_garbage_collection(),

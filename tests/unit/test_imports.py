@@ -64,12 +64,14 @@ MAY_IMPORT = {
 
 COMPOSITION = {
     "__main__",
+    "access",
     "app",
     "cli",
     "command_line",
     "demo",
     "demo_crawl",
     "effective_settings",
+    "lifespan",
     "logs",
     "machine",
     "metrics",

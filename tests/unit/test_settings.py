@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from graphql_api import app
+from graphql_api import app, lifespan
 from graphql_api.errors import ConfigurationError
 from graphql_api.rethink.changefeed import ChangefeedSettings
 from graphql_api.rethink.connection import Timeouts
@@ -166,7 +166,7 @@ def test_memory_has_no_data_file_but_a_password() -> None:
 
 def test_settings_of_the_database_reach_the_changefeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[ChangefeedSettings] = []
-    monkeypatch.setattr(app, "RethinkSource", lambda _, settings: made.append(settings))
+    monkeypatch.setattr(lifespan, "RethinkSource", lambda _, settings: made.append(settings))
     url = "rethinkdb://db.example/starbelly"
     flags = {
         "database_timeout_s": 1.5,
