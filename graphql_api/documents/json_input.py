@@ -18,11 +18,14 @@ MAX_LEVELS = 64
 """How deep objects and arrays may be nested. GraphQL's execution follows values by recursion, and
 no input of a schema needs more than a few."""
 
-MAX_PARTS = 400_000
+MAX_PARTS = 100_000
 """How many parts a text may have. A comma is one; so is a quotation mark, where strings must be
 looked for. An object or array is three, but for an empty object: that is about how long each takes.
-So many are read within some 40 ms, and no operation may have as many values by the settings'
+So many are read within some 10 ms, and no operation may have as many values by the settings'
 defaults."""
+
+MAX_SLOW_PARTS = 20_000
+"""How many parts a text may have that orjson does not read: Python takes five times as long."""
 
 _OPENING = ord("[")
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
@@ -41,7 +44,7 @@ class TooDeepError(JSONLimitError):
 
 
 class TooManyPartsError(JSONLimitError):
-    """The text has more than `MAX_PARTS`."""
+    """The text has more than `MAX_PARTS`, or than `MAX_SLOW_PARTS`."""
 
     def __init__(self) -> None:
         super().__init__("of more values than are read at once: send several operations")
@@ -56,44 +59,51 @@ def from_json(text: str | bytes) -> object:
 
     Raises:
         TooDeepError: It is nested deeper than `MAX_LEVELS`.
-        TooManyPartsError: It has more than `MAX_PARTS`.
+        TooManyPartsError: It has more than `MAX_PARTS`; or than `MAX_SLOW_PARTS`, and half of a
+            surrogate pair, a number beyond a double, or an error.
         ValueError: It is no JSON; the text says why, without repeating it.
     """
     data = text.encode() if isinstance(text, str) else text
-    _check_size(data)
+    _check_size(data, MAX_PARTS)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         # orjson takes neither half a surrogate pair nor a number beyond a double.
+        _check_size(data, MAX_SLOW_PARTS)
         return _DECODER.decode(data.decode())
 
 
-def _check_size(data: bytes) -> None:
+def _check_size(data: bytes, max_parts: int) -> None:
     """See that a text is neither too deep nor too long, without reading it as JSON.
 
     Raises:
         TooDeepError: It is nested too deeply.
         TooManyPartsError: It has too many parts.
     """
-    openings = data.count(b"[") + data.count(b"{")
-    if openings <= MAX_LEVELS and _parts(data, openings) <= MAX_PARTS:
+    openings, parts = _openings_and_parts(data)
+    if openings <= MAX_LEVELS and parts <= max_parts:
         return
-    if len(data) > MAX_PARTS and data.count(b'"') > MAX_PARTS:
+    if len(data) > max_parts and data.count(b'"') > max_parts:
         raise TooManyPartsError
     # What is outside of strings: between every second pair of quotation marks.
-    pieces = data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
-    outside = b"".join(pieces)
-    if _parts(outside, outside.count(b"[") + outside.count(b"{")) > MAX_PARTS:
-        _check_depth(outside[:MAX_PARTS])  # which is the better reason
+    plain = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
+    outside = b"".join(plain.split(b'"')[::2])
+    if parts - 3 * (len(data) - len(outside)) <= max_parts:
+        _, parts = _openings_and_parts(outside)
+    if parts > max_parts:
+        _check_depth(outside[:max_parts])  # which is the better reason
         raise TooManyPartsError
     _check_depth(outside)
 
 
-def _parts(data: bytes, openings: int) -> int:
-    """How many parts a text has, what is in its strings counted too."""
-    if 3 * len(data) <= MAX_PARTS:
-        return 0  # so short that it does not matter
-    return data.count(b",") + 3 * (openings - data.count(b"{}"))
+def _openings_and_parts(data: bytes) -> tuple[int, int]:
+    """How many brackets open in a text, and how many parts it has, with those in its strings."""
+    braces = data.count(b"{")
+    openings = data.count(b"[") + braces
+    if 3 * len(data) <= MAX_SLOW_PARTS:
+        return openings, 0  # so short that it does not matter
+    empty = data.count(b"{}") if braces else 0
+    return openings, data.count(b",") + 3 * (openings - empty)
 
 
 def _check_depth(outside: bytes) -> None:

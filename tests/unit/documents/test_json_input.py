@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphql_api.documents import json_input
 from graphql_api.documents.json_input import (
     MAX_LEVELS,
     MAX_PARTS,
+    MAX_SLOW_PARTS,
     TooDeepError,
     TooManyPartsError,
     from_json,
@@ -32,7 +35,7 @@ def nested(opening: str, closing: str, levels: int) -> str:
 def test_nesting_is_limited(opening: str, closing: str) -> None:
     allowed = nested(opening, closing, MAX_LEVELS)
     assert from_json(allowed) == from_json(allowed.encode()) == json.loads(allowed)
-    for levels in (MAX_LEVELS + 2, 254, 1024, 100_000):
+    for levels in (MAX_LEVELS + 2, 254, 1024, 10_000):
         with pytest.raises(ValueError, match=r"nested|depth"):
             from_json(nested(opening, closing, levels))
 
@@ -58,6 +61,18 @@ def test_parts_are_limited_as_they_are_outside_of_strings(item: str, parts: int)
     too_many = [item] * (MAX_PARTS // parts + 10)
     with pytest.raises(TooManyPartsError):
         from_json(f"[{','.join(too_many)}]")
+
+
+@pytest.mark.parametrize("odd", ['"\\ud83d"', "1e999", "]"])
+def test_what_python_reads_has_fewer_parts(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(json_input, "_DECODER", SimpleNamespace(decode=read.append))
+    from_json(f"[{'1,' * (MAX_SLOW_PARTS - 10)}{odd}]")
+    assert len(read) == 1
+    with pytest.raises(TooManyPartsError):
+        from_json(f"[{'1,' * (MAX_SLOW_PARTS + 10)}{odd}]")
+    assert len(read) == 1
+    assert from_json(f"[{'1,' * (MAX_SLOW_PARTS + 10)}1]") is not None
 
 
 def test_text_that_is_too_deep_and_too_long_is_too_deep() -> None:
