@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.embedded import EmbeddedServer
+from tests.properties import examples
 from tests.transcripts.wire_client import WireClient
 
 pytestmark = pytest.mark.embedded_only
@@ -147,7 +148,7 @@ scenarios = st.builds(
 
 
 @given(scenario=scenarios)
-@settings(max_examples=100)
+@examples(100)
 def test_events_of_a_feed_applied_give_the_table(scenario: Scenario) -> None:
     asyncio.run(_run(scenario))
 

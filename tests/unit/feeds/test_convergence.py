@@ -4,7 +4,7 @@ The oracle is stronger than convergence. A cursor names a position; after each e
 client holds must be the table *as it was at that position*, and in the middle of a merged batch
 the table at its end for the keys that were sent, and at its beginning for those that were not.
 
-`FEED_EXAMPLES=10000` tries so many examples instead of 200.
+`FEED_EXAMPLES=10000 pytest --thorough` tries so many examples instead of 200.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.subscriber import Subscriber, _Scan
 from graphql_api.feeds.view import EVERYTHING
+from tests.properties import examples
 from tests.unit.feeds.toy import (
     Added,
     Below,
@@ -318,8 +319,7 @@ class FeedMachine(RuleBasedStateMachine):
 
 TestFeedConverges = FeedMachine.TestCase
 TestFeedConverges.settings = settings(
-    max_examples=int(os.environ.get("FEED_EXAMPLES", "200")),
+    examples(int(os.environ.get("FEED_EXAMPLES", "200"))),
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
