@@ -23,7 +23,8 @@ from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request, is_request_error
 from graphql_api.execution import result_json
 from graphql_api.execution.broadcaster import Broadcaster
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
+from graphql_api.execution.encoder import RequestError
+from graphql_api.execution.operation import GraphQLEncoder, SubscriptionExecution
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.sink import writable
 from graphql_api.feeds.subscription import EventSource
@@ -160,9 +161,9 @@ class SharedSubscription:
             on_leave = self._operation.close
         else:
             self._operation.close()
-        return self._broadcaster.join(
-            self._execution, self._source, responder, on_leave=on_leave
-        ).leave
+        broadcaster = self._broadcaster
+        encoder = GraphQLEncoder(self._execution, broadcaster.traffic)
+        return broadcaster.join(encoder, self._source, responder, on_leave=on_leave).leave
 
     def close(self) -> None:
         """Free everything, in the place of `send`."""

@@ -41,7 +41,7 @@ from graphql_api.documents.request import (
 )
 from graphql_api.errors import GraphQLAPIError, OverBudgetError, UnauthenticatedError
 from graphql_api.execution import result_json
-from graphql_api.execution.operation import RequestError
+from graphql_api.execution.encoder import RequestError
 from graphql_api.headers import joined_lines, list_members
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text

@@ -13,7 +13,7 @@ from starlette.types import Scope
 from graphql_api.auth.authenticator import Session
 from graphql_api.documents.request import Members, Request, refusal
 from graphql_api.errors import OverBudgetError, UnauthenticatedError
-from graphql_api.execution.operation import RequestError
+from graphql_api.execution.encoder import RequestError
 from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results
 from graphql_api.execution.sink import Sink, writable

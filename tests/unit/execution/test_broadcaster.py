@@ -16,7 +16,8 @@ from graphql import GraphQLError
 from graphql_api.errors import BadCursorError
 from graphql_api.execution import scheduler as scheduler_module
 from graphql_api.execution.broadcaster import Broadcaster
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
+from graphql_api.execution.encoder import RequestError
+from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.execution.scheduler import EVENTS_AT_ONCE
 from graphql_api.feeds.feed import STEPS_IN_A_ROW
 from graphql_api.feeds.view import Event
