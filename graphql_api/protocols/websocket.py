@@ -1,11 +1,12 @@
 """graphql-transport-ws over ASGI: the asyncio shell around `graphql_transport_ws`.
 
 ```
- GraphQLTransportWS ── one for each server: owns the tasks
+ GraphQLTransportWS ───── one for each server: owns the tasks
    └─ WebSocketConnection ── one for each socket
-        ├─ task ──── one while there are messages to handle
-        ├─ task ──── one for each query and mutation, and for each subscription until it stands
-        └─ Member ── one for each subscription to a feed: no task, see `broadcaster`
+        ├─ task ───────── one while there are messages to handle
+        └─ WebSocketOperations
+             ├─ task ──── one for each query and mutation, and for each subscription until it stands
+             └─ Member ── one for each subscription to a feed: no task, see `broadcaster`
 ```
 
 Whatever a socket holds ends with it: no task outlives it by more than its own clean-up.

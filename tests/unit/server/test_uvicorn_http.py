@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits
 from graphql_api.limits.origin_check import Refusal
-from graphql_api.server import uvicorn_http
+from graphql_api.server import request_size
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.listening import listen, listening
 from graphql_api.server.receiver import Message, WebSocketSink
@@ -462,7 +462,7 @@ async def test_trailers_and_small_chunks_of_a_good_client_are_taken() -> None:
 async def test_rest_of_a_request_that_is_answered_is_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(uvicorn_http, "MAX_DRAINED_BYTES", 100_000)
+    monkeypatch.setattr(request_size, "MAX_DRAINED_BYTES", 100_000)
 
     async def early(scope: Any, receive: Any, send: Any) -> None:
         await ok(send)
