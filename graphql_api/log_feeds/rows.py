@@ -14,8 +14,12 @@ from graphql_api.feeds.view import Event
 
 RowT = TypeVar("RowT")
 
-_ROW_BYTES: Final = 1_500
+_ROW_BYTES: Final = 700
 """About what a row takes beside the texts in it."""
+_TEXT_BYTES: Final = 60
+"""About what a text takes beside its characters."""
+_EVENT_BYTES: Final = 650
+"""About what an event takes: the row is shared."""
 _MAX_ROWS_AT_ONCE: Final = 500
 _BYTES_AT_ONCE: Final = 1_000_000
 _MAX_EVENTS: Final = 4
@@ -43,15 +47,19 @@ class HeldRow(Generic[RowT]):
         """The event that was made for a key, if it is still kept."""
         return self._events.get(key)
 
-    def keep(self, key: Hashable, event: Event[Any]) -> None:
-        """Keep an event for others with the same key."""
-        if len(self._events) == _MAX_EVENTS:
+    def keep(self, key: Hashable, event: Event[Any]) -> int:
+        """Keep an event for others with the same key; returns how much more memory that takes."""
+        before = len(self._events)
+        if before == _MAX_EVENTS:
             del self._events[next(iter(self._events))]
         self._events[key] = event
+        more = _EVENT_BYTES * (len(self._events) - before)
+        self.size += more
+        return more
 
 
 class RowCache(Generic[RowT]):
-    """Rows by sequence; the oldest are forgotten.
+    """Rows by sequence, with their events; the oldest are forgotten.
 
     Args:
         max_bytes: How much they may take together, about.
@@ -78,6 +86,16 @@ class RowCache(Generic[RowT]):
             return
         self._rows[sequence] = held
         self.size += held.size
+        self._forget_oldest()
+
+    def keep(self, sequence: int, key: Hashable, event: Event[Any]) -> None:
+        """Keep an event of a row for others with the same key, if the row is here."""
+        held = self._rows.get(sequence)
+        if held is not None:
+            self.size += held.keep(key, event)
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         while self.size > self._max_bytes and len(self._rows) > 1:
             _, oldest = self._rows.popitem(last=False)
             self.size -= oldest.size
@@ -95,7 +113,7 @@ def size_of(document: Document) -> int:
 
 def _text_bytes(value: Any) -> int:
     if isinstance(value, str):
-        return len(value)
+        return _TEXT_BYTES + len(value)
     if isinstance(value, Mapping):
         return sum(map(_text_bytes, value.values()))
     if isinstance(value, list):

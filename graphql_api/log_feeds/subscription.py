@@ -124,7 +124,7 @@ class LogSubscription(EventSource[Any]):
                 if event is None:
                     cursor = Cursor(self._digest, self._kinds, place, sequence)
                     event = Event(partition.log.added(held.row, cursors.encode(cursor)))
-                    held.keep(key, event)
+                    partition.rows.keep(sequence, key, event)
                 return event
         self._wake()  # there is more to pass
         return None

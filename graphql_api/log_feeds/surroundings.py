@@ -26,7 +26,8 @@ class LogSettings:
         owner_interval_s: How often the owners of followed partitions are read.
         backoff_first_s: How long to wait after the first failed try, about.
         backoff_max_s: How long to wait at most.
-        max_row_bytes: How much the rows of one log may take in memory.
+        max_row_bytes: How much the rows of one log may take in memory, with the events made of
+            them.
         max_partitions: How many partitions may be followed at once: each has a changefeed, on a
             connection of its own to the database.
     """
@@ -35,7 +36,7 @@ class LogSettings:
     owner_interval_s: float = 0.5
     backoff_first_s: float = 0.1
     backoff_max_s: float = 10.0
-    max_row_bytes: int = 32 * 1024 * 1024
+    max_row_bytes: int = 16 * 1024 * 1024
     max_partitions: int = 500
 
 
