@@ -33,6 +33,8 @@ from graphql.validation.validation_context import VariableUsage, VariableUsageVi
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from graphql_api.schema.errors import drop_frames
+
 Rules: TypeAlias = tuple[type[ASTValidationRule], ...]
 
 MAX_ERRORS: Final = 100
@@ -63,7 +65,7 @@ def validate(schema: GraphQLSchema, document: DocumentNode, rules: Rules) -> lis
         for each in (*context.used, *visitors, together, visitor, context, types):
             vars(each).clear()
     for found in errors:
-        _drop_tracebacks(found)
+        drop_frames(found)
     return errors
 
 
@@ -109,16 +111,3 @@ class _Context(ValidationContext):
             visit(node, visitor)
             usages = self._variable_usages[node] = finding.usages
         return usages
-
-
-def _drop_tracebacks(error: GraphQLError) -> None:
-    """Drop the frames that an error and its causes refer to, since these refer to the error."""
-    causes: list[BaseException | None] = [error]
-    while causes:
-        cause = causes.pop()
-        if cause is None:
-            continue
-        causes += (cause.__cause__, cause.__context__)
-        if isinstance(cause, GraphQLError):
-            causes.append(cause.original_error)
-        cause.__traceback__ = cause.__context__ = None

@@ -14,7 +14,7 @@ waits until it is not, and others are served. One that would wait for too long i
 
 Long work is done in turns, see `turn_queue`. It is measured by the steps of tasks. A task that is
 created while a budget is in force, by graphql-core for one of many fields for instance, charges the
-same budget.
+same budget, and begins in a turn of its own.
 """
 
 from __future__ import annotations
@@ -124,6 +124,10 @@ class ClientBudget:
                     "ask for less at a time"
                 )
             await asyncio.sleep(wait_s)
+
+    async def turn(self) -> None:
+        """Let others have their turn; a budget that is overdrawn does not matter."""
+        await self._queue.take()
 
     def listening_turns(self) -> Turns:
         """Divide the reading of this client's messages into turns, while more have come."""
@@ -237,7 +241,15 @@ def _plain_task(loop: asyncio.AbstractEventLoop, work: Any, **kwargs: Any) -> as
 
 
 async def _in_steps(work: Coroutine[Any, Any, T], budget: ClientBudget) -> T:
-    """Run work step by step as a coroutine: since Python 3.12 a task takes no generator."""
+    """Run work step by step as a coroutine: since Python 3.12 a task takes no generator.
+
+    It begins in a turn of its own: the tasks of a hundred fields are created at the same moment.
+    """
+    try:
+        await budget.turn()
+    except BaseException:  # a cancellation
+        work.close()
+        raise
     return await _steps(work, budget)
 
 

@@ -18,50 +18,43 @@ PROTOCOL.md of github.com/enisdenjo/graphql-sse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from math import ceil
-from typing import Any
-from urllib.parse import parse_qsl
 
 from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from graphql_api.auth.credentials import challenge
-from graphql_api.documents.document_limits import LIMIT_EXCEEDED
-from graphql_api.documents.json_input import TooManyPartsError, from_json
-from graphql_api.documents.request import (
-    BAD_REQUEST,
-    MalformedRequestError,
-    Members,
-    Request,
-    refusal,
-)
-from graphql_api.errors import GraphQLAPIError, OverBudgetError, UnauthenticatedError
+from graphql_api.documents.request import Request, refusal
+from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution import result_json
 from graphql_api.execution.encoder import RequestError
-from graphql_api.headers import joined_lines, list_members
+from graphql_api.headers import joined_lines
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
 from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import EventStreams, Exchange, StreamLimits
+from graphql_api.protocols.http_request import (
+    MediaType,
+    RefusedError,
+    accepted,
+    accepts_event_stream,
+    check_body_type,
+    check_operation,
+    read_get,
+    read_post,
+)
 from graphql_api.schema.errors import internal_error
 
 log = logging.getLogger(__name__)
 
-OPERATION_NOT_ALLOWED = "OPERATION_NOT_ALLOWED"
 SHUTTING_DOWN = "SHUTTING_DOWN"
 
-
-class MediaType(Enum):
-    """The media types of responses; the first is taken if the client likes both equally."""
-
-    JSON = "application/json"
-    GRAPHQL = "application/graphql-response+json"
-    EVENT_STREAM = "text/event-stream"
+LONG_BODY_BYTES = 8192
+"""The values of a shorter body are read and coerced within a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,156 +65,6 @@ class Response:
     body: bytes
     media_type: MediaType = MediaType.JSON
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class RefusedError(GraphQLAPIError):
-    """A request is refused; the fields are the status, error and headers of its response."""
-
-    def __init__(
-        self,
-        status: int,
-        text: str,
-        *,
-        code: str = BAD_REQUEST,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(text)
-        self.status = status
-        self.error = refusal(text, code)
-        self.headers = headers or {}
-
-
-# Pure: from an HTTP request to what is asked for.
-
-
-_SINGLE = (MediaType.JSON, MediaType.GRAPHQL)
-
-
-def accepted(accept: str | None) -> MediaType | None:
-    """The media type that a client likes best for one result, by its Accept header.
-
-    Of those that it likes equally it gets the one that it names first, and by a wildcard JSON. None
-    if it likes neither kind of JSON.
-    """
-    best: tuple[float, MediaType] | None = None
-    for name, quality in _preferences(accept):
-        for media_type in _SINGLE:
-            if name in (media_type.value, "application/*", "*/*"):
-                if quality > (best[0] if best else 0.0):
-                    best = quality, media_type
-                break
-    return best[1] if best else None
-
-
-def accepts_event_stream(accept: str | None) -> bool:
-    """Whether a client says that it can read an event stream; a wildcard does not say so."""
-    return any(
-        name == MediaType.EVENT_STREAM.value and quality > 0
-        for name, quality in _preferences(accept)
-    )
-
-
-def _preferences(accept: str | None) -> Iterator[tuple[str, float]]:
-    """The media types of an Accept header, and how much the client likes each."""
-    for part in (accept or "*/*").split(","):
-        name, *parameters = (text.strip().lower() for text in part.split(";"))
-        yield name, _quality(parameters)
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
-
-
-def read_get(query_string: bytes) -> Request:
-    """The request that a URL's query holds.
-
-    Raises:
-        RefusedError: It holds none.
-    """
-    try:
-        members: dict[str, Any] = dict(
-            parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
-        )
-        for name in ("variables", "extensions"):
-            if name in members:
-                members[name] = from_json(members[name] or "null")
-    except ValueError as error:
-        raise RefusedError(400, "the URL's query is malformed") from error
-    return _request(members)
-
-
-def check_body_type(headers: Headers) -> None:
-    """Whether a body is of the one type that is understood.
-
-    Raises:
-        RefusedError: It is not.
-    """
-    content_types = headers.getlist("content-type")
-    name, _, parameters = (content_types[0] if content_types else "").lower().partition(";")
-    if len(content_types) > 1 or name.strip() != "application/json":
-        raise RefusedError(415, "the Content-Type must be application/json")
-    if "charset=" in parameters and "utf-8" not in parameters:
-        raise RefusedError(415, "the charset must be utf-8")
-    if set(list_members(headers.raw, b"content-encoding")) - {b"identity"}:
-        raise RefusedError(415, "the body must not be compressed")
-
-
-def read_post(body: bytes) -> Request:
-    """The request that a body holds.
-
-    Raises:
-        RefusedError: It holds none.
-    """
-    try:
-        members = from_json(body)
-    except TooManyPartsError as error:
-        raise RefusedError(400, f"the body is {error}", code=LIMIT_EXCEEDED) from error
-    except ValueError as error:
-        raise RefusedError(400, f"the body cannot be read as JSON: {error}") from error
-    if not isinstance(members, dict):
-        raise RefusedError(400, "the body is not a JSON object")
-    return _request(members)
-
-
-def _request(members: Members) -> Request:
-    try:
-        return Request.of(members)
-    except MalformedRequestError as error:
-        raise RefusedError(400, str(error), code=error.code) from error
-
-
-def check_operation(method: str, operation: OperationType, *, streams: bool) -> None:
-    """Whether an operation may come this way.
-
-    Args:
-        method: By which it comes.
-        operation: What it is.
-        streams: Whether the client accepts an event stream.
-
-    Raises:
-        RefusedError: It may not.
-    """
-    if operation is OperationType.SUBSCRIPTION and not streams:
-        raise RefusedError(
-            406,
-            "a subscription needs a WebSocket that speaks graphql-transport-ws, or Server-Sent "
-            "Events: an Accept header that names text/event-stream",
-            code=OPERATION_NOT_ALLOWED,
-        )
-    if operation is OperationType.MUTATION and method == "GET":
-        raise RefusedError(
-            405, "a mutation needs POST", code=OPERATION_NOT_ALLOWED, headers={"allow": "POST"}
-        )
-
-
-# The shell.
 
 
 class GraphQLHTTP:
@@ -303,7 +146,7 @@ class GraphQLHTTP:
             body = await self._read_body(headers, receive)
             if body is None:
                 return None
-            request = read_post(body)
+            request = await _read_in_turns(body, budget)
         media_type = media_type or MediaType.EVENT_STREAM
         try:
             prepared = await request.prepared(self._backend.documents, budget)
@@ -335,11 +178,10 @@ class GraphQLHTTP:
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body; None if the client has gone before its end."""
-        too_long = RefusedError(413, f"the body is longer than {self._max_body_bytes} bytes")
         length = headers.get("content-length", "").lstrip("0")
         # Python reads no integer of more than 4300 digits.
         if length.isdecimal() and (len(length) > 18 or int(length) > self._max_body_bytes):
-            raise too_long
+            raise self._too_long()
         body = bytearray()
         while True:
             message = await receive()
@@ -347,9 +189,12 @@ class GraphQLHTTP:
                 return None
             body += message.get("body", b"")
             if len(body) > self._max_body_bytes:
-                raise too_long
+                raise self._too_long()
             if not message.get("more_body", False):
                 return bytes(body)
+
+    def _too_long(self) -> RefusedError:
+        return RefusedError(413, f"the body is longer than {self._max_body_bytes} bytes")
 
     def _send_away(self, method: str) -> Response:
         """Have the client of a stream come again later: this server is about to end."""
@@ -359,6 +204,23 @@ class GraphQLHTTP:
         error = refusal("this server is shutting down", SHUTTING_DOWN)
         body = result_json.errors([error])
         return Response(503, body, headers={"retry-after": str(ceil(retry_s))})
+
+
+async def _read_in_turns(body: bytes, budget: ClientBudget) -> Request:
+    """What `read_post` returns; a long body is read in a turn of its own.
+
+    The last parts of several bodies may arrive at the same moment.
+
+    Raises:
+        OverBudgetError: The client would have to wait for too long.
+        RefusedError: As of `read_post`.
+    """
+    if len(body) <= LONG_BODY_BYTES:
+        return read_post(body)
+    await budget.pause()
+    request = read_post(body)
+    await budget.pause()  # its values are about to be coerced, which takes longer
+    return request
 
 
 def _not_executed(

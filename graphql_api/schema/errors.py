@@ -29,9 +29,16 @@ def expose(error: GraphQLError) -> None:
 
     The text stays if it is a `ClientError`'s, or GraphQL's own about the request; of the latter,
     without the values that the client has sent. Any other error is logged whole and becomes an
-    `internal_error`.
+    `internal_error`. The frames of the operation are freed.
     """
-    cause = _cause(error)
+    original = error.original_error
+    try:
+        _expose(error, _cause(error))
+    finally:
+        drop_frames(error, original)
+
+
+def _expose(error: GraphQLError, cause: Exception | None) -> None:
     if cause is None:
         error.message = _text(error)
         if error.extensions and "code" in error.extensions:
@@ -50,6 +57,23 @@ def expose(error: GraphQLError) -> None:
     else:
         more = cause.extensions if isinstance(cause, ClientError) else {}
         error.extensions = {"code": code, **more}
+
+
+def drop_frames(*errors: BaseException | None) -> None:
+    """Free the frames that errors and their causes have passed.
+
+    They refer to what the client has sent, and to the error: only Python's search for cycles would
+    free them.
+    """
+    pending = [*errors]
+    while pending:
+        cause = pending.pop()
+        if cause is None:
+            continue
+        pending += (cause.__cause__, cause.__context__)
+        if isinstance(cause, GraphQLError):
+            pending.append(cause.original_error)
+        cause.__traceback__ = cause.__context__ = None
 
 
 def internal_error(cause: Exception, place: str) -> GraphQLError:

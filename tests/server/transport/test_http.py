@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -9,8 +10,17 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
-from graphql_api.protocols.http import GraphQLHTTP, MediaType, accepted, accepts_event_stream
+from graphql_api.documents.request import Request
+from graphql_api.limits.cpu_budget import CPUBudgets
+from graphql_api.protocols.http import LONG_BODY_BYTES, GraphQLHTTP
+from graphql_api.protocols.http_request import (
+    MediaType,
+    accepted,
+    accepts_event_stream,
+    read_post,
+)
 from tests.server.transport.toy import serve
 
 JSON = "application/json"
@@ -217,3 +227,47 @@ async def test_error_of_a_resolver_is_masked(
         assert f"request {extensions['requestId']}: " in caplog.text
         assert "a secret" not in response.text
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR] * 2
+
+
+@pytest.mark.parametrize(("padding", "turns"), [(0, 1), (LONG_BODY_BYTES, 4)])
+async def test_long_bodies_that_arrive_together_are_read_in_turns(
+    padding: int, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = json.dumps({"query": "{ hello }", "padding": "x" * padding}).encode()
+    have_arrived = asyncio.Event()
+    waiting = iterations = 0
+    now_s = 0.0
+    read_at: set[int] = set()
+
+    def count() -> None:
+        nonlocal iterations
+        iterations += 1
+        asyncio.get_running_loop().call_soon(count)
+
+    def slowly(body: bytes) -> Request:
+        nonlocal now_s
+        now_s += 1.0
+        read_at.add(iterations)
+        return read_post(body)
+
+    async def receive() -> Message:
+        nonlocal waiting
+        waiting += 1
+        await have_arrived.wait()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        assert message.get("status", 200) == 200
+
+    monkeypatch.setattr("graphql_api.protocols.http.read_post", slowly)
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+    async with serve(GraphQLHTTP, budgets=CPUBudgets(clock=lambda: now_s)) as running:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(4):
+                client = {"client": ("192.0.2.1", number)}
+                tasks.create_task(running.app(scope | client, receive, send))
+            await running.toys.wait_for(lambda: waiting == 4)
+            count()
+            have_arrived.set()
+        assert len(read_at) == turns

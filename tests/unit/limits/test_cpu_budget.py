@@ -172,6 +172,52 @@ async def test_tasks_that_charged_work_creates_are_charged_too() -> None:
         loop.set_task_factory(None)
 
 
+async def test_tasks_that_are_created_at_once_begin_in_turns() -> None:
+    loop = asyncio.get_running_loop()
+    charge_new_tasks(loop)
+    clock = Clock()
+    client = ClientBudget(max_wait_s=5.0, queue=TurnQueue(clock), clock=Processor())
+    iterations = 0
+    began_at: list[int] = []
+
+    def count_iteration() -> None:
+        nonlocal iterations
+        iterations += 1
+        if len(began_at) < 10:
+            loop.call_soon(count_iteration)
+
+    async def long() -> None:
+        began_at.append(iterations)
+        clock.now_s += 1.0
+
+    async def many() -> None:
+        count_iteration()
+        await asyncio.gather(*(long() for _ in range(10)))
+
+    await charged(many(), client)
+    assert len(began_at) == len(set(began_at)) == 10
+
+
+async def test_task_that_is_cancelled_before_its_turn_leaves_nothing(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    charge_new_tasks(asyncio.get_running_loop())
+    client = World().client("a")
+
+    async def never() -> None:
+        raise AssertionError("it has begun")
+
+    async def create() -> asyncio.Task[None]:
+        return asyncio.create_task(never())
+
+    task = await charged(create(), client)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert list(recwarn) == []
+
+
 async def test_loop_that_makes_its_own_tasks_goes_on_to_make_them() -> None:
     loop = asyncio.get_running_loop()
 
