@@ -31,6 +31,7 @@ from graphql import (
 from graphql_api.documents.persisted import PersistedDocuments
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.schema.links import LINK_FIELDS
+from graphql_api.settings.documents import DocumentSettings
 
 RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
 """The arguments of a subscription that decide where its events begin, and nothing else."""
@@ -112,6 +113,9 @@ def _variables(root: Node, leave_out: Container[int]) -> Iterator[str]:
                 nodes += child
 
 
+_DEFAULT = DocumentSettings.defaults()
+
+
 class Documents:
     """Cache of parsed documents, of limited size: those used longest ago are dropped.
 
@@ -131,7 +135,7 @@ class Documents:
         self,
         *,
         max_chars: int = 200_000,
-        max_tokens: int = 10_000,
+        max_tokens: int = _DEFAULT.max_document_tokens,
         persisted: PersistedDocuments | None = None,
         check: Callable[[ParsedDocument], Sequence[GraphQLError]] | None = None,
     ) -> None:

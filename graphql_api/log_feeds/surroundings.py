@@ -12,9 +12,13 @@ from graphql_api.errors import DatabaseError
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.source import MAX_SEQUENCE, LogSource
+from graphql_api.settings.feeds import FeedSettings
 
 _MAX_READS: Final = 8
 """How many pages and rows are read at once for all partitions."""
+
+
+_DEFAULT = FeedSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +36,10 @@ class LogSettings:
             connection of its own to the database.
     """
 
-    bound_s: float = 60.0
+    bound_s: float = _DEFAULT.response_lag_s
     owner_interval_s: float = 0.5
-    backoff_first_s: float = 0.1
-    backoff_max_s: float = 10.0
+    backoff_first_s: float = _DEFAULT.reconnect_first_s
+    backoff_max_s: float = _DEFAULT.reconnect_max_s
     max_row_bytes: int = 16 * 1024 * 1024
     max_partitions: int = 500
 

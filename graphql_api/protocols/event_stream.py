@@ -34,6 +34,7 @@ from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend
 from graphql_api.schema.errors import internal_error
+from graphql_api.settings.connections import ConnectionSettings
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,9 @@ _HEADERS = [
 ]
 
 
+_DEFAULT = ConnectionSettings.defaults()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
     """Limits on event streams, and how often each is kept alive.
@@ -67,10 +71,10 @@ class StreamLimits:
         write_buffer_bytes: How much may wait for a client before it is not writable, the same.
     """
 
-    keep_alive_s: float = 12.0
+    keep_alive_s: float = _DEFAULT.sse_keep_alive_s
     retry_s: float = 1.0
     close_timeout_s: float = 1.0
-    send_timeout_s: float = 10.0
+    send_timeout_s: float = _DEFAULT.send_timeout_s
     write_buffer_bytes: int = WRITE_BUFFER_BYTES
 
 

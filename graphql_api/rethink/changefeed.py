@@ -27,6 +27,9 @@ from graphql_api.rethink.heartbeat import Heartbeat
 from graphql_api.rethink.part import part_of
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.settings.database import DatabaseSettings
+
+_DEFAULT = DatabaseSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +50,10 @@ class ChangefeedSettings:
     """
 
     timeouts: Timeouts = DEFAULT_TIMEOUTS
-    ready_timeout_s: float = 60.0
-    heartbeat_s: float = 15.0
+    ready_timeout_s: float = _DEFAULT.database_ready_timeout_s
+    heartbeat_s: float = _DEFAULT.database_heartbeat_s
     max_batch_rows: int = 100
-    queue_size: int = 100_000
+    queue_size: int = _DEFAULT.database_queue_size
 
 
 DEFAULT_SETTINGS = ChangefeedSettings()

@@ -32,10 +32,14 @@ from graphql_api.rethink.decoder import PlainDecoder
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import not_connected, translated
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.settings.database import DatabaseSettings
 
 logger = logging.getLogger(__name__)
 
 _HANDSHAKE_V1_0 = 10
+
+
+_DEFAULT = DatabaseSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,8 @@ class Timeouts:
         close_s: For a clean end, after which the socket is aborted.
     """
 
-    connect_s: float = 10.0
-    query_s: float = 10.0
+    connect_s: float = _DEFAULT.database_timeout_s
+    query_s: float = _DEFAULT.database_timeout_s
     close_s: float = 2.0
 
 
