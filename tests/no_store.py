@@ -1,4 +1,4 @@
-"""The store of a server that nobody writes to."""
+"""The store of a server that no client writes to."""
 
 from __future__ import annotations
 

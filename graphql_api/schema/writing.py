@@ -72,7 +72,7 @@ async def get(context: Context, table: str, key: str | None) -> Document | None:
     try:
         return await context.store.get(table, key)
     except DatabaseError as error:
-        raise told(error) from error
+        raise failed_write(error) from error
 
 
 async def find(context: Context, table: str, field: str, value: str) -> list[Document]:
@@ -84,7 +84,7 @@ async def find(context: Context, table: str, field: str, value: str) -> list[Doc
     try:
         return await context.store.find(table, field, value)
     except DatabaseError as error:
-        raise told(error) from error
+        raise failed_write(error) from error
 
 
 async def create(
@@ -210,7 +210,7 @@ async def write(
         try:
             written = await context.store.write(table.name, stored_key, change, run=run)
         except DatabaseError as error:
-            raise told(error) from error
+            raise failed_write(error) from error
         if not await expected.is_seen(written.old, written.new, context.feed_wait_s):
             log.info("table %s: a write was not seen in %g s", table.name, context.feed_wait_s)
     return written
@@ -251,7 +251,7 @@ async def take_back(context: Context, table: FeedTable[Any, Any], key: str, chan
         ) from error
 
 
-def told(error: DatabaseError) -> WriteError:
+def failed_write(error: DatabaseError) -> WriteError:
     """The error that a client gets for a failed write; the reason goes to the log."""
     log.warning("a mutation failed: %s", error)
     if isinstance(error, OutcomeUnknownError):

@@ -11,7 +11,7 @@ from graphql_api.feeds.archive import Relation, Wanted
 from graphql_api.feeds.part import Part
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
-from graphql_api.schema.writing import not_found, told
+from graphql_api.schema.writing import failed_write, not_found
 from graphql_api.tables.job import FINISHED, JOBS
 
 JobKey: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The job's key.")]
@@ -51,7 +51,7 @@ async def delete_job(info: Info, id: JobKey) -> strawberry.ID | None:  # noqa: A
             if is_held:
                 await expected.is_seen(old, None, context.feed_wait_s)
     except DatabaseError as error:
-        raise told(error) from error
+        raise failed_write(error) from error
     return id
 
 

@@ -119,7 +119,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def pinned(cores: set[int] | None) -> Iterator[None]:
-    """Keep this process, and those that it starts meanwhile, on these cores."""
+    """Keep this process, and those that it starts in the context, on these cores."""
     if cores is None:
         yield
         return

@@ -52,7 +52,7 @@ class Fault(Enum):
     RESET = auto()
     """Both sides see a reset (RST)."""
     BLACK_HOLE = auto()
-    """Nothing is forwarded any more, and nobody is told."""
+    """Nothing is forwarded any more, and neither side learns of it."""
 
 
 @dataclass(frozen=True, slots=True)

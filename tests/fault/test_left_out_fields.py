@@ -1,4 +1,4 @@
-"""What a table leaves out never crosses the wire from the database, whoever asks."""
+"""What a table leaves out never crosses the wire from the database, for no client."""
 
 from __future__ import annotations
 

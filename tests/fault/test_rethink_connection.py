@@ -341,7 +341,7 @@ async def test_password_of_any_language_is_the_one_that_the_database_has(
     password: str, database: DatabaseURL
 ) -> None:
     users = r.db("rethinkdb").table("users")
-    user = database.database  # a name that nobody else uses
+    user = database.database  # a name that is not used otherwise
     async with connect(database) as connection:
         await connection.run(users.insert({"id": user, "password": password}))
         try:

@@ -385,8 +385,8 @@ async def test_metrics_and_feeds_tell_of_a_table_to_those_alone_who_may_read_it(
     async with httpx.AsyncClient(trust_env=False) as http:
         metrics = (await http.get(f"{guarded.server.http}/metrics", headers=headers)).text
     for name in ("status", "documents", "changes_total", "history_bytes", "subscriptions"):
-        told = re.findall(rf'^graphql_api_feed_{name}\{{.*table="(\w+)"', metrics, re.MULTILINE)
-        assert set(told) == tables, name
+        shown = re.findall(rf'^graphql_api_feed_{name}\{{.*table="(\w+)"', metrics, re.MULTILINE)
+        assert set(shown) == tables, name
     assert ("domain_login" in metrics) == ("domain_login" in tables)
     assert "process_resident_memory_bytes" in metrics
     answer = (await over_http(guarded, "{ feeds { table documents } }", headers=headers)).json()

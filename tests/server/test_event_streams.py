@@ -252,7 +252,7 @@ async def test_five_hundred_streams_and_sockets_share_their_executions(
 async def four_streams(
     settings: Settings,
 ) -> AsyncIterator[tuple[server_module.Server, Running, list[EventSource]]]:
-    """A server with four streams, until the context is left; by then it has been told to end."""
+    """A server with four streams, until the context is left; by then it has been asked to end."""
     with listen("127.0.0.1", 0) as listener:
         running = Running("127.0.0.1", listener.getsockname()[1])
         uvicorn = server_module.Server(create_app(settings), settings)
@@ -269,7 +269,7 @@ async def four_streams(
 async def test_streams_end_one_after_the_other_while_readyz_says_so(
     starbelly: DatabaseURL,
 ) -> None:
-    # As long as no machine takes to ask for what is asked for meanwhile.
+    # As long as no machine takes to ask for what is asked for at the same time.
     settings = settings_for(starbelly, shutdown_grace_s=600)
     async with (
         four_streams(settings) as (uvicorn, server, sources),

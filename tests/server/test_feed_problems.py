@@ -1,4 +1,4 @@
-"""Why a feed is not ready, told the same wherever it is asked for, and hosts only to readers."""
+"""Why a feed is not ready, said the same wherever it is asked for, and hosts only to readers."""
 
 from __future__ import annotations
 

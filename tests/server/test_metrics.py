@@ -1,4 +1,4 @@
-"""/metrics, /readyz and the log, over real sockets: what whoever is on call sees."""
+"""/metrics, /readyz and the log, over real sockets: what the operator on call sees."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ async def closed_with(client: Client) -> int | None:
 async def four_sockets(
     settings: Settings,
 ) -> AsyncIterator[tuple[server.Server, Running, list[Client]]]:
-    """A server with four sockets, until the context is left; by then it has been told to end."""
+    """A server with four sockets, until the context is left; by then it has been asked to end."""
     with listen("127.0.0.1", 0) as listener:
         running = Running("127.0.0.1", listener.getsockname()[1])
         uvicorn = server.Server(create_app(settings), settings)
@@ -52,7 +52,7 @@ async def four_sockets(
 async def test_sockets_are_closed_one_after_the_other_while_readyz_says_so(
     starbelly: DatabaseURL,
 ) -> None:
-    # As long as no machine takes to ask for what is asked for meanwhile.
+    # As long as no machine takes to ask for what is asked for at the same time.
     settings = settings_for(starbelly, shutdown_grace_s=600)
     async with (
         four_sockets(settings) as (uvicorn, running, clients),

@@ -13,7 +13,7 @@ from tests.benchmarks.results import Result
 from tests.benchmarks.setting import Setting
 
 _FIRST = 100
-"""So many are there before the others are counted, to whom is not charged what the first bring."""
+"""So many are there before the others are counted, which are not charged with what these bring."""
 _DOCUMENTS = 10
 _LIMIT_KB = 18
 

@@ -15,12 +15,12 @@ from tests.benchmarks.setting import Setting
 UNIT = "messages/s of the server's core"
 WINDOW = 16
 """How many writes are under way: not yet received by everybody. So there is always something to
-send, or soon will be, and a server may send what has come meanwhile in one go; `pace` has the two
+send, or soon will be, and a server may send what has come until then in one go; `pace` has the two
 ends, where it cannot and where it must."""
 DOCUMENTS = 2000
 """Writes touch them in turn. Far more than the window, so that no two pending ones could merge."""
 PAUSE_S = 0.003
-"""The load client looks up this often, and takes what has come meanwhile in one go."""
+"""The load client looks up this often, and takes what has come until then in one go."""
 _DRAIN_S = 60.0
 
 LIVE_ONLY: Variables = {"includeInitial": False}

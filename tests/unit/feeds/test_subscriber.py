@@ -354,7 +354,7 @@ def test_those_who_replay_at_the_same_time_are_sent_the_same_objects() -> None:
     for _ in range(0, 399, 21):
         for replay in replays:
             for _ in range(21):
-                # It is not kept here: whoever is slower gets it nevertheless.
+                # It is not kept here: a slower one gets it nevertheless.
                 assert isinstance(pull(replay), Updated)
     assert table.made == 399
     assert table.packing.unpacked == 399 - FRESH_VERSIONS

@@ -1,4 +1,4 @@
-"""Writes that are one atomic step, whoever else writes, and whatever becomes of the connection."""
+"""Writes that are one atomic step, whatever others write, and however the connection ends."""
 
 from __future__ import annotations
 

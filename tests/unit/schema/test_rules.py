@@ -1,4 +1,4 @@
-"""Every rule of Starbelly's, with the words and the path by which a client is told."""
+"""Every rule of Starbelly's, with the words and the path that a client receives."""
 
 from __future__ import annotations
 

@@ -316,7 +316,7 @@ async def test_connection_that_is_refused_is_answered_at_its_first_request_and_e
     server = await asyncio.get_running_loop().create_server(served.make, sock=listener)
     async with asyncio.timeout(WAIT_S):
         many = [await asyncio.open_connection(*listener.getsockname()) for _ in range(9)]
-        # There is room for eight that are answered in time; the last one is told at once.
+        # There is room for eight that are answered in time; the last one is answered at once.
         last, writer = many.pop()
         assert (await last.read()).startswith(b"HTTP/1.1 429 ")
         writer.close()
