@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from graphql_api.auth.api_token import Tokens
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
 from graphql_api.auth.principal import Verifier
-from graphql_api.auth.tokens import Tokens
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.machine import Machine
 from graphql_api.settings import Settings

@@ -145,8 +145,8 @@ def _init(flags: Flags) -> int:
 def _token_create(flags: Flags) -> int:
     from datetime import UTC, datetime
 
+    from graphql_api.auth.api_token import new_token
     from graphql_api.auth.token_file import add_token
-    from graphql_api.auth.tokens import new_token
     from graphql_api.scopes import names
     from graphql_api.settings import TokenSettings, load
 

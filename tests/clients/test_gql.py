@@ -17,8 +17,8 @@ from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
 
+from graphql_api.auth.api_token import new_token
 from graphql_api.auth.token_file import add_token
-from graphql_api.auth.tokens import new_token
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import Scope
 from tests.clients.live_list import client_of, keep_live, may_pass

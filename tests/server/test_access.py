@@ -23,10 +23,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from graphql_api.auth.api_token import new_token
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.principal import Verifier
 from graphql_api.auth.token_file import add_token, remove_token
-from graphql_api.auth.tokens import new_token
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import ALL_SCOPES, Scope

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from graphql_api.auth.api_token import ApiToken, Tokens, new_token
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.jwt import Keys, keys_of_key_file
 from graphql_api.auth.principal import ANYBODY, Principal, Verifier
-from graphql_api.auth.tokens import ApiToken, Tokens, new_token
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.scopes import Scope
 from graphql_api.watched_file import WatchedFile
