@@ -30,6 +30,7 @@ from graphql_api.feeds.source import Source
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.feeds.write_barrier import ExpectedWrite, WriteBarrier
+from graphql_api.settings.feeds import TableSettings
 from graphql_api.turns import Pause, Turns, turn_of_the_loop
 
 RowT = TypeVar("RowT")
@@ -43,6 +44,9 @@ STEPS_IN_A_ROW = 64
 APPLY_TURN_S = 0.02
 """How long that takes at most, in seconds. What is applied in one turn is sent to each client by
 one write, and is executed in one go for a client with a filter of its own."""
+
+
+_DEFAULT = TableSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +65,12 @@ class FeedSettings:
             that has far too much to do: documents that differ are read again after it.
     """
 
-    history_max_changes: int = 10_000
-    history_max_bytes: int = 64 * 1024 * 1024
+    history_max_changes: int = _DEFAULT.history_max_changes
+    history_max_bytes: int = _DEFAULT.history_max_bytes
     queue_limit: int = STEPS_IN_A_ROW
-    backoff_first_s: float = 0.1
-    backoff_max_s: float = 10.0
-    self_check_s: float = 300.0
+    backoff_first_s: float = _DEFAULT.reconnect_first_s
+    backoff_max_s: float = _DEFAULT.reconnect_max_s
+    self_check_s: float = _DEFAULT.self_check_s
     self_check_confirm_s: float = 10.0
 
 

@@ -12,13 +12,13 @@ from graphql_api.errors import DatabaseError
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.source import MAX_SEQUENCE, LogSource
-from graphql_api.settings.feeds import FeedSettings
+from graphql_api.settings.feeds import TableSettings
 
 _MAX_READS: Final = 8
 """How many pages and rows are read at once for all partitions."""
 
 
-_DEFAULT = FeedSettings.defaults()
+_DEFAULT = TableSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from pydantic import Field
 from graphql_api.settings.group import Group
 
 
-class FeedSettings(Group):
-    """Waiting, history, the rows that are held, and the repair of outages."""
+class TableSettings(Group):
+    """How tables are followed: waiting, history, the rows that are held, the repair of outages."""
 
     feed_wait_s: float = Field(
         5.0,

@@ -12,7 +12,7 @@ from graphql_api.settings.common import DataSettings
 from graphql_api.settings.connections import ConnectionSettings
 from graphql_api.settings.database import DatabaseSettings
 from graphql_api.settings.documents import DocumentSettings
-from graphql_api.settings.feeds import FeedSettings
+from graphql_api.settings.feeds import TableSettings
 from graphql_api.settings.listening import ListeningSettings
 
 
@@ -20,7 +20,7 @@ class Settings(
     DataSettings,
     ConnectionSettings,
     DocumentSettings,
-    FeedSettings,
+    TableSettings,
     DatabaseSettings,
     AccessSettings,
     ListeningSettings,

@@ -15,7 +15,7 @@ from graphql_api.errors import UnauthenticatedError
 from graphql_api.scopes import Scope
 from graphql_api.watched_file import WatchedFile
 from tests.unit.auth.signing import public_pem, signed
-from tests.unit.auth.test_tokens import NOW, NOW_S
+from tests.unit.auth.test_api_token import NOW, NOW_S
 
 
 class Clock:
