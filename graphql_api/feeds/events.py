@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from graphql_api.feeds.packing import Packer, facets_bytes
 
@@ -70,6 +70,11 @@ class Version(Generic[RowT]):
             return True
         return self.row == row
 
+    @property
+    def content(self) -> bytes:
+        """The bytes of what is compared of the row."""
+        return self._packer.content(self._packed)
+
     def release(self) -> None:
         """Have nothing at hand but the bytes."""
         self._row = None
@@ -80,17 +85,34 @@ class Version(Generic[RowT]):
         return len(self._packed) + facets_bytes(self._facets)
 
 
+class Point(NamedTuple):
+    """A point of a feed: where it is, and what the table is there.
+
+    Attributes:
+        position: Counted from the feed's beginning: the first snapshot stands at 0, the first
+            change at 1.
+        digest: The digest of the rows as of that position: see `content`.
+    """
+
+    position: int
+    digest: int
+
+
 @dataclass(frozen=True, slots=True)
 class Change(Generic[RowT]):
-    """The step of one row from one version to the next, at one position of a feed.
+    """The step of one row from one version to the next, which leads to a point of a feed.
 
-    Positions are consecutive: the first snapshot stands at 0, the first change at 1.
     At least one of `before` and `after` is there. Where one is not, `stays` says that its document
     was, or is, in the table nevertheless, outside of the feed's window.
     """
 
-    position: int
+    point: Point
     key: str
     before: Version[RowT] | None
     after: Version[RowT] | None
     stays: bool = False
+
+    @property
+    def position(self) -> int:
+        """Where it leads to."""
+        return self.point.position

@@ -13,6 +13,7 @@ from typing import Any, Generic, Never, TypeVar
 from graphql_api.errors import FeedLostError
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.comparison import Comparison
+from graphql_api.feeds.content import ContentHash
 from graphql_api.feeds.decoding import DocumentDecoder
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.moving_window import MovingWindow
@@ -93,10 +94,7 @@ class Reflector(Generic[RowT]):
             DatabaseError: The changefeed cannot be opened, or is lost; see `Source.changes`.
         """
         snapshot: Rows[RowT] | Comparison[RowT] | None
-        if self._is_first:
-            snapshot = Rows(self._table.sort_keys, self._table.groups)
-        else:
-            snapshot = Comparison(self._cache.rows)
+        snapshot = self._cache.new_rows() if self._is_first else Comparison(self._cache.rows)
         self._decoder.begin()
         self._barrier.begin()
         self._window.begin()
@@ -105,13 +103,16 @@ class Reflector(Generic[RowT]):
             async for change in changes:
                 if isinstance(change, SourceReady):
                     assert snapshot is not None, "a changefeed is ready once"
+                    content_hash = self._cache.content_hash(change.names)
                     if isinstance(snapshot, Rows):
+                        for _ in snapshot.rehash(content_hash):
+                            await turns.take()
                         self._cache.take(snapshot)
                         self._on_rows()
                         self._has_rows.set()
                         tasks.create_task(self._begin())
                     else:
-                        await self._repair(snapshot)
+                        await self._repair(snapshot, content_hash)
                         snapshot = None
                 else:
                     self._see(change, snapshot)
@@ -182,7 +183,7 @@ class Reflector(Generic[RowT]):
         self._cache.begin()
         self._note_ready()
 
-    async def _repair(self, snapshot: Comparison[RowT]) -> None:
+    async def _repair(self, snapshot: Comparison[RowT], content_hash: ContentHash) -> None:
         """Apply what differs from the table after an outage."""
         turns = self._make_turns()
         keys = self._cache.keys()
@@ -197,6 +198,8 @@ class Reflector(Generic[RowT]):
         for key, row in snapshot.new():
             self.apply(key, row)
             self.repaired_documents += 1
+            await turns.take()
+        for _ in self._cache.rehash(content_hash):
             await turns.take()
         self._cache.recover()
         self._note_ready()

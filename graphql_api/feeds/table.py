@@ -89,6 +89,10 @@ class FeedTable(Protocol[RowT, EventT_co]):
     def packing(self) -> Packing[RowT]:
         """How rows are kept once they are no longer current."""
 
+    @property
+    def content_version(self) -> str:
+        """Another text when a document becomes another row, or a filter shows other rows."""
+
     def decode(self, key: str, document: Document) -> RowT:
         """The row that a document is served as. Never raises, whatever the document holds."""
 

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from graphql_api.errors import DatabaseError, FeedLostError
+from graphql_api.errors import DatabaseError, DatabaseRefusedError, FeedLostError
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
@@ -102,13 +102,14 @@ class RethinkSource:
             squash=part.pace_s or False,
             changefeed_queue_size=self._settings.queue_size,
         )
-        async with follow(self._url, term, self._settings) as changes:
+        table_id = r.db(self._url.database).table(table).info()["id"]
+        async with follow(self._url, term, self._settings, table_id) as changes:
             yield changes
 
 
 @asynccontextmanager
 async def follow(
-    url: DatabaseURL, term: Any, settings: ChangefeedSettings
+    url: DatabaseURL, term: Any, settings: ChangefeedSettings, table_id: Any = None
 ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
     """One changefeed over a connection of its own, until the context is left.
 
@@ -116,6 +117,7 @@ async def follow(
         url: The database.
         term: What it follows; with states and types.
         settings: How it is read.
+        table_id: Answers with the table's UUID, for `SourceReady.names`.
 
     Raises:
         DatabaseError: As from `RethinkSource.changes`, also while it is read.
@@ -125,7 +127,17 @@ async def follow(
         connect(url, timeouts=settings.timeouts) as connection,
         connection.stream(term, **options) as stream,
     ):
-        yield _Changes(connection, stream, settings)
+        # After the changefeed: as long as that lives, the table has not been dropped.
+        names = None if table_id is None else await _names(connection, table_id)
+        yield _Changes(connection, stream, settings, names)
+
+
+async def _names(connection: Connection, table_id: Any) -> tuple[str, ...] | None:
+    """What names a table; None if the user may not know it."""
+    try:
+        return connection.url.database, str(await connection.run(table_id))
+    except DatabaseRefusedError:
+        return None
 
 
 class _Changes:
@@ -136,9 +148,14 @@ class _Changes:
     """
 
     def __init__(
-        self, connection: Connection, stream: Stream, settings: ChangefeedSettings
+        self,
+        connection: Connection,
+        stream: Stream,
+        settings: ChangefeedSettings,
+        names: tuple[str, ...] | None,
     ) -> None:
         self._stream = stream
+        self._names = names
         self._clock = asyncio.get_running_loop().time
         self._heartbeat = Heartbeat(connection, within_s=settings.heartbeat_s, clock=self._clock)
         self._ready_timeout_s = settings.ready_timeout_s
@@ -161,6 +178,7 @@ class _Changes:
             raise
         if isinstance(event, SourceReady):
             self._ready_by = math.inf
+            return SourceReady(self._names)
         return event
 
     async def _next_row(self) -> Any:

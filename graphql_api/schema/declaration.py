@@ -22,7 +22,7 @@ from graphql_api.schema.changes import FeedState, change_types
 from graphql_api.schema.columns import ForPeople
 from graphql_api.schema.document import Fields, in_words
 from graphql_api.schema.enums import ChangeCause, FeedStatus
-from graphql_api.schema.filters import RowFilter, conditions_of
+from graphql_api.schema.filters import FILTERING, RowFilter, conditions_of
 from graphql_api.schema.older import OlderRows
 from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.root_fields import query_fields, subscription_fields
@@ -186,6 +186,12 @@ class TableDeclaration(Generic[RowT]):
         return tuple(type_ for type_ in made if type_ is not None)
 
     # What its feed calls
+
+    @property
+    def content_version(self) -> str:
+        """Names the shape of its rows, and the versions of decoding and filtering."""
+        window = "" if self.window is None else f".{self.window.length_s:g}"
+        return f"{self.packing.format}.{FILTERING}{window}"
 
     def decode(self, key: str, document: Document) -> RowT:
         """The row that a document is served as."""

@@ -102,6 +102,11 @@ def subscription_fields(table: ListedTable) -> type:
     union: Any = table.changes.union
     _annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
     description = f"{_capital(in_words(table.plural))}, and every change of them."
+    if table.window is not None or table.pace_s:
+        description += (
+            " Servers see their changes differently: with a cursor of another server, it may begin "
+            "with INITIALIZING and every row."
+        )
     return _root_type(
         f"{table.row_type.__name__}Subscription",
         {

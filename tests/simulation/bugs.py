@@ -150,10 +150,13 @@ def _takes_cursors_of_other_filters(original: Function) -> Function:
 
 
 def _is_one_ahead(original: Function) -> Function:
-    def cursor(self: Any, position: int) -> Any:
-        return original(self, position + 1)
+    def resumable(self: Any, cursor: Any, where: Any) -> Any:
+        found = original(self, cursor, where)
+        if found is None or found.start.position == self.position:
+            return found
+        return replace(found, start=self.history.point(found.start.position + 1))
 
-    return cursor
+    return resumable
 
 
 def _skips_the_rest_of_a_batch(_: Function) -> Function:
@@ -374,9 +377,9 @@ BUGS = (
         _takes_cursors_of_other_filters,
     ),
     Bug(
-        "cursors are one change ahead",
+        "a resume goes on one change too late",
         "7: a cursor means what it says",
-        f"{_FEEDS}.view:FilterView.cursor",
+        f"{_FEEDS}.cache:WatchCache._resumable",
         _is_one_ahead,
     ),
     Bug(

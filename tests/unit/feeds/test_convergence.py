@@ -245,7 +245,7 @@ class FeedMachine(RuleBasedStateMachine):
         is_first = client.statuses[:-1] in ([], [FeedStatus.INITIALIZING])
         if is_first and not client.gets_rows:
             # Without initial rows, the first status says from where the client holds the table.
-            client.holds = self.shown(client.where, cursor.position)
+            client.holds = self.shown(client.where, cursor.point.position)
 
     def shown(self, where: Below | None, position: int) -> HeldRows:
         table = self.tables[position]
@@ -254,10 +254,10 @@ class FeedMachine(RuleBasedStateMachine):
     def check(self, client: Client, cursor: cursors.Cursor) -> None:
         """What the client holds is the table at the position that its cursor names."""
         match cursor:
-            case cursors.At(_, digest, position):
+            case cursors.At(_, digest, (position, _)):
                 assert digest == (client.where or EVERYTHING).digest
                 assert client.holds == self.shown(client.where, position)
-            case cursors.Within(_, _, after, until, key):
+            case cursors.Within(_, _, (after, _), (until, _), key):
                 old, new = self.shown(client.where, after), self.shown(client.where, until)
                 expected = {k: n for k, n in new.items() if k <= key}
                 expected |= {k: n for k, n in old.items() if k > key}
@@ -268,7 +268,7 @@ class FeedMachine(RuleBasedStateMachine):
     ) -> ChangeCause | None:
         """Why the row last entered or left the filter, up to the position of a cursor."""
         assert not isinstance(cursor, cursors.Incomplete)
-        until = cursor.position if isinstance(cursor, cursors.At) else cursor.until
+        until = cursor.point.position if isinstance(cursor, cursors.At) else cursor.until.position
         for position in range(until, 0, -1):
             before, after = self.tables[position - 1].get(key), self.tables[position].get(key)
             was = key in self.shown(where, position - 1)

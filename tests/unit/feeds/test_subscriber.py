@@ -290,7 +290,7 @@ def test_a_cursor_from_elsewhere_gets_the_snapshot(which: str) -> None:
         history=History[Number](max_changes=9, max_bytes=10**6),
         queue_limit=0,
     )
-    other.take(rows_of({}))
+    other.take(rows_of({"other": Number("other", 1)}))
     other.begin()
     cursor = {
         "another run": drain(subscribe(other))[-1].cursor,
