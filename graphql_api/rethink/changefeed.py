@@ -17,14 +17,14 @@ from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import (
     DEFAULT_TIMEOUTS,
     Connection,
-    Stream,
-    StreamEnd,
     Timeouts,
-    connect,
+    serving,
 )
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.heartbeat import Heartbeat
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
+from graphql_api.rethink.stream import Stream, StreamEnd
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 
@@ -62,10 +62,17 @@ class RethinkSource:
     Each changefeed has a connection of its own: what ends one ends no other.
     """
 
-    def __init__(self, url: DatabaseURL, settings: ChangefeedSettings = DEFAULT_SETTINGS) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        settings: ChangefeedSettings = DEFAULT_SETTINGS,
+        *,
+        nodes: Nodes | None = None,
+    ) -> None:
         self._url = url
         self._settings = settings
-        self._reader = TableReader(url, timeouts=settings.timeouts)
+        self._nodes = nodes or Nodes()
+        self._reader = TableReader(url, timeouts=settings.timeouts, nodes=self._nodes)
 
     def documents(
         self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
@@ -99,13 +106,13 @@ class RethinkSource:
             squash=part.pace_s or False,
             changefeed_queue_size=self._settings.queue_size,
         )
-        async with follow(self._url, term, self._settings) as changes:
+        async with follow(self._url, term, self._settings, self._nodes) as changes:
             yield changes
 
 
 @asynccontextmanager
 async def follow(
-    url: DatabaseURL, term: Any, settings: ChangefeedSettings
+    url: DatabaseURL, term: Any, settings: ChangefeedSettings, nodes: Nodes
 ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
     """One changefeed over a connection of its own, until the context is left.
 
@@ -113,16 +120,20 @@ async def follow(
         url: The database.
         term: What it follows; with states and types.
         settings: How it is read.
+        nodes: What is known of the database's nodes.
 
     Raises:
         DatabaseError: As from `RethinkSource.changes`, also while it is read.
     """
     options = {**RAW, "max_batch_rows": settings.max_batch_rows}
-    async with (
-        connect(url, timeouts=settings.timeouts) as connection,
-        connection.stream(term, **options) as stream,
-    ):
-        yield _Changes(connection, stream, settings)
+
+    @asynccontextmanager
+    async def ask(connection: Connection) -> AsyncIterator[_Changes]:
+        async with connection.stream(term, **options) as stream:
+            yield _Changes(connection, stream, settings)
+
+    async with serving(url, ask, timeouts=settings.timeouts, nodes=nodes) as changes:
+        yield changes
 
 
 class _Changes:
