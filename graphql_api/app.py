@@ -249,10 +249,11 @@ def create_app(
         bodies=ResponseBodies(lambda: services.bodies, links, authenticator, rates, budgets),
         probes=Probes(
             lambda: services.feeds,
+            services.nodes,
             broadcaster,
             websocket,
             http.streams,
-            authenticator,
+            authenticator=authenticator,
             ready_stale_s=settings.ready_stale_s,
         ),
         guard=guard,

@@ -40,6 +40,7 @@ from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.log_source import RethinkLogSource
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.rethink.writer import RethinkWriter
@@ -67,6 +68,9 @@ class Services:
 
     An async context manager, entered once. Whatever way it is left, everything ends in the reverse
     order of its beginning.
+
+    Attributes:
+        nodes: What is known of the database's nodes.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Services:
         self._websocket = websocket
         self._file_watch = file_watch
         self._announce = announce
+        self.nodes = Nodes()
         self._stack = AsyncExitStack()
         self._feeds: Feeds | None = None
         self._store: RethinkStore | None = None
@@ -124,9 +129,9 @@ class Services:
         async with AsyncExitStack() as stack:
             url = self._url or await self._start_embedded(stack)
             self._feeds = self._make_feeds(url)
-            store = RethinkStore(url, timeouts=self._timeouts)
+            store = RethinkStore(url, timeouts=self._timeouts, nodes=self.nodes)
             self._store = await stack.enter_async_context(store)
-            source = RethinkLogSource(url, self._changefeeds)
+            source = RethinkLogSource(url, self._changefeeds, nodes=self.nodes)
             self._logs = self._make_logs(await stack.enter_async_context(source))
             self._bodies = BodyReader(source, BODIES)
             await stack.enter_async_context(self._broadcaster)
@@ -183,7 +188,7 @@ class Services:
 
     def _make_feeds(self, url: DatabaseURL) -> Feeds:
         settings = self._settings
-        source = RethinkSource(url, self._changefeeds)
+        source = RethinkSource(url, self._changefeeds, nodes=self.nodes)
         limits = FeedSettings(
             history_max_changes=settings.history_max_changes,
             history_max_bytes=settings.history_max_bytes,

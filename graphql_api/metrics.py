@@ -29,8 +29,10 @@ from graphql_api.limits.traffic import Histogram
 from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.rethink.nodes import Nodes
 
 _TABLE = ("table",)
+_NODE = ("node",)
 
 _FIRST_PRIVATE_CODE = 3000
 """From here on anybody may close a socket with any code (RFC 6455, 7.4.2)."""
@@ -38,6 +40,7 @@ _FIRST_PRIVATE_CODE = 3000
 
 def registry(
     feeds: Sequence[Feed[Any, Any]],
+    nodes: Nodes | None,
     broadcaster: Broadcaster,
     websocket: GraphQLTransportWS,
     streams: EventStreams,
@@ -46,12 +49,15 @@ def registry(
 
     Args:
         feeds: The feeds whose figures are given.
+        nodes: Those of the database; None for a client that may not know them.
         broadcaster: The server's.
         websocket: The server's.
         streams: The server's.
     """
     made = CollectorRegistry(auto_describe=False)
     made.register(_FeedMetrics(feeds))
+    if nodes is not None:
+        made.register(_NodeMetrics(nodes))
     made.register(_TransportMetrics(broadcaster, websocket, streams))
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
@@ -150,6 +156,30 @@ class _FeedMetrics(Collector):
         for table, value in values:
             made.add_metric((table,), value)
         return made
+
+
+class _NodeMetrics(Collector):
+    """Which nodes of the database are used; the operator names them, by the database's URL."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+
+    def collect(self) -> Iterator[Metric]:
+        connections = GaugeMetricFamily(
+            "graphql_api_database_connections",
+            "Connections that are open to each node of the database.",
+            labels=_NODE,
+        )
+        failures = CounterMetricFamily(
+            "graphql_api_database_failures",
+            "How often each node could not be reached, was lost, or could not serve a table.",
+            labels=_NODE,
+        )
+        for node, number in sorted(self._nodes.failures.items()):
+            connections.add_metric((node,), self._nodes.connections.get(node, 0))
+            failures.add_metric((node,), number)
+        yield connections
+        yield failures
 
 
 class _TransportMetrics(Collector):

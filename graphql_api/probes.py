@@ -19,6 +19,7 @@ from graphql_api.headers import joined_lines
 from graphql_api.metrics import registry
 from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.tables import TABLES
 
 GetFeeds: TypeAlias = Callable[[], Feeds]
@@ -35,6 +36,7 @@ class Probes:
 
     Args:
         feeds: Gives the server's, while it runs.
+        nodes: Those of the database.
         broadcaster: The server's.
         websocket: The server's.
         streams: The server's.
@@ -45,14 +47,16 @@ class Probes:
     def __init__(
         self,
         feeds: GetFeeds,
+        nodes: Nodes,
         broadcaster: Broadcaster,
         websocket: GraphQLTransportWS,
         streams: EventStreams,
-        authenticator: Authenticator,
         *,
+        authenticator: Authenticator,
         ready_stale_s: float,
     ) -> None:
         self._feeds = feeds
+        self._nodes = nodes
         self._authenticator = authenticator
         self._ready_stale_s = ready_stale_s
         self._broadcaster = broadcaster
@@ -77,7 +81,8 @@ class Probes:
         """The figures for Prometheus.
 
         Where there is access control, they need a token. The figures of a table are left out unless
-        the token's scopes allow to read the table.
+        the token's scopes allow to read the table, and those of the database's nodes unless they
+        allow to read any.
         """
         try:
             principal = self._authenticator.principal(request.scope)
@@ -87,7 +92,9 @@ class Probes:
             feed for feed in self._feeds() if _NEEDED_TO_READ[feed.table.name] <= principal.scopes
         ]
         encode, content_type = choose_encoder(joined_lines(request.headers, "accept"))
-        figures = registry(feeds, self._broadcaster, self._websocket, self._streams)
+        figures = registry(
+            feeds, self._nodes if feeds else None, self._broadcaster, self._websocket, self._streams
+        )
         return Response(encode(figures), headers={"content-type": content_type})
 
     def _reason(self, feed: Feed[Any, Any]) -> str | None:

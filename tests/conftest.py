@@ -169,10 +169,15 @@ def _embedded_in_thread(password: str) -> Iterator[DatabaseURL]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1, and its key, in one file."""
+    return make_certificate(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
+
+
+def make_certificate(folder: Path, name: str) -> Path:
+    """A certificate for `name`, and its key, in one file."""
     openssl = needs.program("openssl")
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    file = folder / "server.pem"
     made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    names = ["-addext", f"subjectAltName={name}"]
     files = ["-keyout", str(file), "-out", str(file.with_suffix(".crt"))]
     subprocess.run([openssl, *made, *names, *files], check=True, capture_output=True)
     file.write_text(file.read_text() + file.with_suffix(".crt").read_text())

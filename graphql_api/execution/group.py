@@ -200,6 +200,12 @@ class Member:
             call_safely(self._on_leave)
         group.leave()
 
+    def bookmark(self) -> None:
+        """Send what there is, and then the newest cursor, as far as the client takes it now."""
+        if self._group is not None:
+            self._source.bookmark()
+            self.serve()
+
     def serve(self) -> None:
         """Send what there is, as far as it is this member's turn."""
         self._is_queued = False

@@ -208,6 +208,16 @@ class Subscriber(Generic[RowT, EventT]):
 
     # What the sender asks.
 
+    def bookmark(self) -> None:
+        """Have a status sent with the newest cursor, if the client holds the table as of now.
+
+        The cursor of a subscriber whose filter lets nothing through, or of one that has long been
+        idle, names a table that another server may not remember.
+        """
+        holds_table = self._stage is None and self._pending is None and not self._batch
+        if holds_table and self.cursor_position < self._cache.position:
+            self.on_status(self._cache.position, self._cache.status)
+
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to send, and nothing being sent."""

@@ -116,6 +116,9 @@ class GraphQLTransportWS:
     ) -> None:
         """Accept no more sockets, and close those that are open, one after the other.
 
+        Each subscription that is not behind is sent the newest cursor before, with which its client
+        can go on at another server.
+
         All are gone after `spread_s` and the time in which a socket has to take its last frame.
 
         Args:
@@ -130,6 +133,7 @@ class GraphQLTransportWS:
         for i, connection in enumerate(connections):
             due_at_s = started_at_s + spread_s * i / len(connections)
             await asyncio.sleep(max(0.0, due_at_s - loop.time()))
+            connection.bookmark()
             connection.close(code, reason)
         # Connections that have begun while this was waiting.
         for connection in [*self._connections]:

@@ -122,6 +122,10 @@ class WebSocketConnection:
 
     # How it ends.
 
+    def bookmark(self) -> None:
+        """Send each subscription that is not behind the newest cursor; returns at once."""
+        self._operations.bookmark()
+
     def close(self, code: int, reason: str) -> None:
         """Free everything, send the client the reason, and close the socket; returns at once."""
         self._end(self._protocol.close(code, reason))

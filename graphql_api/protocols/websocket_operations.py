@@ -12,6 +12,7 @@ from graphql_api.auth.principal import Principal
 from graphql_api.documents.request import refusal
 from graphql_api.errors import OverBudgetError
 from graphql_api.execution.encoder import RequestError
+from graphql_api.execution.group import Member
 from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results
 from graphql_api.execution.sink import Sink
@@ -27,6 +28,15 @@ TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
 CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 """Makes a task of the socket, with a name."""
+_Server: TypeAlias = asyncio.Task[None] | Member
+"""What serves an operation."""
+
+
+def _stop(server: _Server) -> None:
+    if isinstance(server, Member):
+        server.leave()
+    else:
+        server.cancel()
 
 
 class WebSocketOperations:
@@ -67,9 +77,9 @@ class WebSocketOperations:
         self.sink = sink
         self.budget = budget
         self._rate = TokenBucket(limits.max_operations_per_s, limits.operation_burst, backend.clock)
-        # Each operation that is being served, and how to stop it.
-        self._subscriptions: dict[Operation, Callable[[], object]] = {}
-        self._queries: dict[Operation, Callable[[], object]] = {}
+        # Each operation that is being served, and by whom.
+        self._subscriptions: dict[Operation, _Server] = {}
+        self._queries: dict[Operation, _Server] = {}
 
     def __len__(self) -> int:
         return len(self._subscriptions) + len(self._queries)
@@ -92,7 +102,7 @@ class WebSocketOperations:
             with self.budget.measured():
                 asked = self._admitted(start, principal)
                 task = create_task(self._serve(operation, asked), f"operation {operation.id}")
-                self._of_kind(asked.kind)[operation] = task.cancel
+                self._of_kind(asked.kind)[operation] = task
             del prepared  # it is the document, or none
         except OverBudgetError as error:
             self.fail(operation, [refusal(str(error), error.code)])
@@ -130,7 +140,7 @@ class WebSocketOperations:
             resume_from=start.resume_from,
         )
 
-    def _of_kind(self, kind: OperationType) -> dict[Operation, Callable[[], object]]:
+    def _of_kind(self, kind: OperationType) -> dict[Operation, _Server]:
         return self._subscriptions if kind is OperationType.SUBSCRIPTION else self._queries
 
     async def _serve(self, operation: Operation, asked: Asked) -> None:
@@ -155,28 +165,34 @@ class WebSocketOperations:
         if isinstance(begun, Results):
             await begun.send(responder)
             return
-        stop = begun.send(responder)
+        member = begun.send(responder)
         if self._protocol.is_active(operation):
-            self._subscriptions[operation] = stop
+            self._subscriptions[operation] = member
         else:  # the socket is about to be closed
-            stop()
+            member.leave()
+
+    def bookmark(self) -> None:
+        """Send each subscription that is not behind the newest cursor; returns at once."""
+        for server in [*self._subscriptions.values()]:
+            if isinstance(server, Member):
+                server.bookmark()
 
     # Ending.
 
     def stop(self, operation: Operation) -> None:
         """Free all that an operation holds, for its client has ended it."""
         for running in (self._subscriptions, self._queries):
-            stop = running.pop(operation, None)
-            if stop is not None:
-                stop()
+            server = running.pop(operation, None)
+            if server is not None:
+                _stop(server)
 
     def stop_all(self) -> None:
         """Free all that the operations hold; the protocol has been closed."""
-        stops = [*self._subscriptions.values(), *self._queries.values()]
+        servers = [*self._subscriptions.values(), *self._queries.values()]
         self._subscriptions.clear()
         self._queries.clear()
-        for stop in stops:
-            stop()
+        for server in servers:
+            _stop(server)
 
     # Writing.
 

@@ -17,14 +17,14 @@ from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import (
     DEFAULT_TIMEOUTS,
     Connection,
-    Stream,
-    StreamEnd,
     Timeouts,
-    connect,
+    serving,
 )
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.heartbeat import Heartbeat
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
+from graphql_api.rethink.stream import Stream, StreamEnd
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings.database import DatabaseSettings
@@ -65,10 +65,17 @@ class RethinkSource:
     Each changefeed has a connection of its own: what ends one ends no other.
     """
 
-    def __init__(self, url: DatabaseURL, settings: ChangefeedSettings = DEFAULT_SETTINGS) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        settings: ChangefeedSettings = DEFAULT_SETTINGS,
+        *,
+        nodes: Nodes | None = None,
+    ) -> None:
         self._url = url
         self._settings = settings
-        self._reader = TableReader(url, timeouts=settings.timeouts)
+        self._nodes = nodes or Nodes()
+        self._reader = TableReader(url, timeouts=settings.timeouts, nodes=self._nodes)
 
     def documents(
         self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
@@ -103,13 +110,13 @@ class RethinkSource:
             changefeed_queue_size=self._settings.queue_size,
         )
         table_id = r.db(self._url.database).table(table).info()["id"]
-        async with follow(self._url, term, self._settings, table_id) as changes:
+        async with follow(self._url, term, self._settings, self._nodes, table_id) as changes:
             yield changes
 
 
 @asynccontextmanager
 async def follow(
-    url: DatabaseURL, term: Any, settings: ChangefeedSettings, table_id: Any = None
+    url: DatabaseURL, term: Any, settings: ChangefeedSettings, nodes: Nodes, table_id: Any = None
 ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
     """One changefeed over a connection of its own, until the context is left.
 
@@ -117,25 +124,29 @@ async def follow(
         url: The database.
         term: What it follows; with states and types.
         settings: How it is read.
+        nodes: What is known of the database's nodes.
         table_id: Answers with the table's UUID, for `SourceReady.names`.
 
     Raises:
         DatabaseError: As from `RethinkSource.changes`, also while it is read.
     """
     options = {**RAW, "max_batch_rows": settings.max_batch_rows}
-    async with (
-        connect(url, timeouts=settings.timeouts) as connection,
-        connection.stream(term, **options) as stream,
-    ):
-        # After the changefeed: as long as that lives, the table has not been dropped.
-        names = None if table_id is None else await _names(connection, table_id)
-        yield _Changes(connection, stream, settings, names)
+
+    @asynccontextmanager
+    async def ask(connection: Connection) -> AsyncIterator[_Changes]:
+        async with connection.stream(term, **options) as stream:
+            # After the changefeed: as long as that lives, the table has not been dropped.
+            names = None if table_id is None else await _names(url, connection, table_id)
+            yield _Changes(connection, stream, settings, names)
+
+    async with serving(url, ask, timeouts=settings.timeouts, nodes=nodes) as changes:
+        yield changes
 
 
-async def _names(connection: Connection, table_id: Any) -> tuple[str, ...] | None:
+async def _names(url: DatabaseURL, connection: Connection, table_id: Any) -> tuple[str, ...] | None:
     """What names a table; None if the user may not know it."""
     try:
-        return connection.url.database, str(await connection.run(table_id))
+        return url.database, str(await connection.run(table_id))
     except DatabaseRefusedError:
         return None
 

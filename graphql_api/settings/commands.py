@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from graphql_api.settings.common import CommonSettings, DataSettings
+from graphql_api.settings.database import DATABASE_FORM
 from graphql_api.settings.lists import Conditions
 
 
@@ -34,7 +35,7 @@ class InitSettings(CommonSettings):
     """The settings of `graphql-api init`."""
 
     database: SecretStr = Field(
-        description="rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]",
+        description=DATABASE_FORM,
         json_schema_extra={"metavar": "URL"},
     )
 

@@ -6,14 +6,16 @@ from pydantic import Field, SecretStr
 
 from graphql_api.settings.group import Group
 
+DATABASE_FORM = "rethinkdb://[user[:password]@]host[:port][,host[:port]…]/database[?ca_certs=FILE]"
+
 
 class DatabaseSettings(Group):
     """Which database, and its time limits."""
 
     database: SecretStr | None = Field(
         None,
-        description="rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]; if "
-        "absent, the server starts an embedded database with sample data",
+        description=f"{DATABASE_FORM}, with the hosts of all nodes of a cluster; if absent, the "
+        "server starts an embedded database with sample data",
         json_schema_extra={"metavar": "URL"},
     )
     database_timeout_s: float = Field(

@@ -16,12 +16,13 @@ import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from graphql_api.app import create_app
+from graphql_api.feeds import cursor as cursors
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server
 from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S, Client, connected
-from tests.server.database import Writer
+from tests.server.database import Writer, writing
 from tests.server.operations import POLICIES, Replica
 from tests.server.running import Running, running, settings_for, until_ready
 
@@ -84,6 +85,37 @@ async def test_sockets_are_closed_within_the_grace_period_with_1012(
         uvicorn.handle_exit(signal.SIGTERM, None)
         codes = await asyncio.gather(*(closed_with(client) for client in clients))
         assert codes == [1012] * len(clients)
+
+
+async def test_last_word_before_1012_is_the_newest_cursor(starbelly: DatabaseURL) -> None:
+    settings = settings_for(starbelly, shutdown_grace_s=1)
+    async with four_sockets(settings) as (uvicorn, _, clients), writing(starbelly) as writer:
+        narrow = {"nameContains": "nothing is called so"}
+        following = await clients[0].subscribe(POLICIES.subscription)
+        operations = [
+            await client.subscribe(POLICIES.subscription, where=narrow) for client in clients
+        ]
+        first = [(await operation.until_status("READY"))[-1] for operation in operations]
+        await following.until_status("READY")
+        for number in range(3):
+            await writer.insert("policy", {"id": f"{number}", "name": "new"})
+        newest = [(await following.change()) for _ in range(3)][-1]
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        assert await asyncio.gather(*map(closed_with, clients)) == [1012] * len(clients)
+        for operation, before in zip(operations, first, strict=True):
+            ready = await operation.change()
+            assert ready["status"] == "READY"
+            assert position_of(ready["cursor"]) == position_of(newest["cursor"])
+            assert position_of(before["cursor"]) == position_of(newest["cursor"]) - 3
+            assert operation.messages.empty()
+        assert following.messages.empty(), "its cursor was the newest"
+
+
+def position_of(cursor: str) -> int:
+    """The position that a cursor names."""
+    decoded = cursors.decode(cursor)
+    assert isinstance(decoded, cursors.At)
+    return decoded.position
 
 
 @pytest.mark.parametrize("is_changed", [False, True])

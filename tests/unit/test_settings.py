@@ -166,7 +166,7 @@ def test_memory_has_no_data_file_but_a_password() -> None:
 
 def test_settings_of_the_database_reach_the_changefeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[ChangefeedSettings] = []
-    monkeypatch.setattr(lifespan, "RethinkSource", lambda _, settings: made.append(settings))
+    monkeypatch.setattr(lifespan, "RethinkSource", lambda _, settings, **__: made.append(settings))
     url = "rethinkdb://db.example/starbelly"
     flags = {
         "database_timeout_s": 1.5,
