@@ -215,8 +215,8 @@ class Subscriber(Generic[RowT, EventT]):
         idle, names a table that another server may not remember.
         """
         holds_table = self._stage is None and self._pending is None and not self._batch
-        if holds_table and self.cursor_position < self._cache.position:
-            self.on_status(self._cache.position, self._cache.status)
+        if holds_table and self.cursor_position < self._cache.point.position:
+            self.on_status(self._cache.point, self._cache.status)
 
     @property
     def is_idle(self) -> bool:

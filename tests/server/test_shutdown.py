@@ -115,7 +115,7 @@ def position_of(cursor: str) -> int:
     """The position that a cursor names."""
     decoded = cursors.decode(cursor)
     assert isinstance(decoded, cursors.At)
-    return decoded.position
+    return decoded.point.position
 
 
 @pytest.mark.parametrize("is_changed", [False, True])
