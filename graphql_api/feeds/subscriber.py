@@ -382,10 +382,10 @@ class Subscriber(Generic[RowT, EventT]):
         self._scan()
 
     def _scan(self) -> None:
-        """Begin with every row, as of now."""
+        """Begin with every row, as of now; the first status says that these were all."""
         self._stage = _Scan(self._cache.keys())
         self._sent = self._cache.point
-        self._statuses.append(_Status(self._cache.status, self._sent, is_kept=False))
+        self._statuses.append(_Status(self._cache.status, self._sent, is_kept=True))
 
     def _begin_live(self) -> None:
         """Begin with the next change; the first status marks from where the client holds all."""
