@@ -35,4 +35,5 @@ class OutageLog:
     def ready(self, table: str, documents: int) -> None:
         """A feed is in step with its table."""
         self._said.pop(table, None)
-        log.info("table %s: following %d documents", table, documents)
+        s = "" if documents == 1 else "s"
+        log.info("table %s: following %d document%s", table, documents, s)
