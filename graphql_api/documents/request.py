@@ -103,7 +103,10 @@ class Request:
         return cls(query, operation_name or None, variables, extensions, document_id)
 
     async def prepared(self, documents: Documents, budget: ClientBudget) -> ParsedDocument | None:
-        """What `operation` needs no time for as long as this is referred to; None if it is short.
+        """Parse and check a long document beside the event loop, so that `operation` finds it.
+
+        Returns:
+            The document, kept for as long as it is referred to; None if it is short.
 
         Raises:
             GraphQLError: As of `operation`.
