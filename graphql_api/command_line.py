@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_args
 
 from pydantic.fields import FieldInfo
 
+from graphql_api.exit_codes import MISUSED
 from graphql_api.scopes import ALL_SCOPES, Scope, names
 from graphql_api.settings import (
     CommonSettings,
@@ -22,9 +23,6 @@ from graphql_api.settings import (
     environment_variable,
     flag,
 )
-
-MISUSED = 2
-"""The exit code of wrong usage or configuration."""
 
 SCHEMA_FILE = "schema.graphql"
 

@@ -154,7 +154,7 @@ class Documents:
         return len(self._parsed)
 
     def find(self, text: str | None, id_: str | None) -> ParsedDocument:
-        """The document that a client has sent, or named, or both: then it is registered.
+        """The document that a client has sent or named; one sent with its name is registered.
 
         Args:
             text: Its text.

@@ -61,7 +61,7 @@ class MovingWindow(Generic[RowT]):
         return window is not None and edge is not None and window.time(row) < edge.since_s
 
     async def age_out(self, remove: Callable[[str], None]) -> None:
-        """Let rows leave the window as time passes: no change of the database says so.
+        """Remove rows that are now too old for the window; the database sends no change then.
 
         Args:
             remove: Removes the row with a key; its document stays.

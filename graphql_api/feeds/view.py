@@ -121,7 +121,7 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether the row has come back to where it was."""
+        """Whether the change leaves the row as it was before."""
         if self.before is None or self.after is None:
             return self.before is self.after
         return self.before is self.after or self.before.row == self.after.row

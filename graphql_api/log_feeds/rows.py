@@ -72,7 +72,7 @@ class RowCache(Generic[RowT]):
 
     @property
     def rows_at_once(self) -> int:
-        """How many rows may be read at once: a reply of the database is decoded in one go."""
+        """How many rows one read may ask for: a reply is decoded without a pause."""
         average = self.size // len(self._rows) if self._rows else _ROW_BYTES
         return max(1, min(_MAX_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(1, average)))
 
@@ -81,7 +81,7 @@ class RowCache(Generic[RowT]):
         return self._rows.get(sequence)
 
     def put(self, sequence: int, held: HeldRow[RowT]) -> None:
-        """Take a row, unless it is here."""
+        """Add a row, unless it is held already."""
         if sequence in self._rows:
             return
         self._rows[sequence] = held

@@ -138,7 +138,7 @@ class WatchedConnection(asyncio.Protocol):
         kernel: Kernel = ask_kernel,
         turns: TurnQueue | None = None,
     ) -> type[Self]:
-        """The same class with other limits, on another machine; uvicorn wants a class."""
+        """A subclass with these limits, for uvicorn, which makes the connections of a class."""
         members = {
             "__slots__": (),
             "limits": limits,

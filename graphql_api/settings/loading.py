@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from graphql_api import environment
 from graphql_api.errors import ConfigurationError
@@ -22,6 +23,18 @@ from graphql_api.settings.commands import (
 from graphql_api.settings.common import CommonSettings
 from graphql_api.settings.names import environment_variable, flag, variables_of
 from graphql_api.settings.serve import Settings
+
+_TEXTS = {
+    "bool_parsing": "it is neither true nor false",
+    "float_parsing": "it is not a number",
+    "greater_than": "it must be greater than {gt}",
+    "greater_than_equal": "it must be {ge} or more",
+    "int_parsing": "it is not a whole number",
+    "less_than_equal": "it must be {le} or less",
+    "literal_error": "it must be {expected}",
+    "too_short": "it must have {min_length} characters or more",
+}
+"""What is wrong with a value, by pydantic's name of the error; for others, its text."""
 
 SettingsT = TypeVar("SettingsT", bound=CommonSettings)
 
@@ -46,7 +59,7 @@ def load(kind: type[SettingsT], flags: Mapping[str, Any]) -> SettingsT:
         return kind(**flags)
     except ValidationError as error:
         problems = "; ".join(
-            _problem(kind, flags, detail["loc"], detail["type"], detail["msg"])
+            _problem(kind, flags, detail)
             for detail in error.errors(include_input=False, include_url=False)
         )
         # The cause holds the values, passwords among them; a traceback must not show it.
@@ -98,14 +111,16 @@ def _named_as_given(kind: type[CommonSettings], flags: Mapping[str, Any], text: 
 def _problem(
     kind: type[CommonSettings],
     flags: Mapping[str, Any],
-    location: tuple[int | str, ...],
-    error_type: str,
-    message: str,
+    detail: ErrorDetails,
 ) -> str:
-    if not location:
-        return _named_as_given(kind, flags, message.removeprefix("Value error, "))
-    name = str(location[0])
-    if error_type == "missing":
+    message = detail["msg"].removeprefix("Value error, ")
+    if not detail["loc"]:
+        return _named_as_given(kind, flags, message)
+    name = str(detail["loc"][0])
+    if detail["type"] == "missing":
         return f"{flag(name)} is needed, or {environment_variable(kind, name)}"
     source = flag(name) if name in flags else environment_variable(kind, name)
-    return f"{source}: {message[0].lower()}{message[1:]}"
+    text = _TEXTS.get(detail["type"])
+    if text is None:
+        return f"{source}: {message[0].lower()}{message[1:]}"
+    return f"{source}: {text.format_map(detail.get('ctx', {}))}"

@@ -25,8 +25,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from graphql_api.cli import FAILED, INTERRUPTED, MISUSED, OK
 from graphql_api.embedded import EmbeddedServer
+from graphql_api.exit_codes import FAILED, INTERRUPTED, MISUSED, OK
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.watch import run
 from graphql_api.watch.failures import WatchError

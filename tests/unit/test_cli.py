@@ -16,7 +16,8 @@ from typing import TypeAlias
 import httpx
 import pytest
 
-from graphql_api.cli import FAILED, MISUSED, OK, main
+from graphql_api.cli import main
+from graphql_api.exit_codes import FAILED, MISUSED, OK
 from graphql_api.server.listening import listen
 
 Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]

@@ -154,6 +154,7 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
 
 
 OTHER_FLAGS = {
+    "--before": "python -m tests.benchmarks",
     "--expires-in": "graphql-api token create",
     "--scope": "graphql-api token create",
     "--check": "graphql-api schema",

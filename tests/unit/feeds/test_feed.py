@@ -204,7 +204,7 @@ async def test_an_outage_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
         await feed.ready(3600)
     said = [record.getMessage() for record in caplog.records]
     assert sum("nobody is there" in text for text in said) == 1
-    assert sum("following 1 documents" in text for text in said) == 1
+    assert sum("following 1 document" in text for text in said) == 1
 
 
 async def test_subscription_ends_when_it_is_closed_while_it_waits() -> None:
