@@ -120,7 +120,9 @@ class LogFeeds:
         if task is not None:
             task.cancel()
         if not any(name == partition.log.name for name, _ in self._partitions):
-            self._rows.pop(partition.log.name, None)
+            rows = self._rows.pop(partition.log.name, None)
+            if rows is not None:
+                rows.clear()  # what still names it is freed only by Python's search for cycles
 
     async def run(self) -> None:
         """Follow what is asked for until cancelled."""
