@@ -292,7 +292,7 @@ def create_app(
         websocket=websocket,
         bodies=ResponseBodies(lambda: services.bodies, links, authenticator, rates, budgets),
         probes=Probes(
-            lambda: services.feeds,
+            lambda: (services.feeds, services.logs),
             broadcaster,
             websocket,
             http.streams,

@@ -26,6 +26,7 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.limits.traffic import Histogram
+from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.websocket import GraphQLTransportWS
@@ -38,6 +39,7 @@ _FIRST_PRIVATE_CODE = 3000
 
 def registry(
     feeds: Sequence[Feed[Any, Any]],
+    logs: LogFeeds,
     broadcaster: Broadcaster,
     websocket: GraphQLTransportWS,
     streams: EventStreams,
@@ -46,12 +48,14 @@ def registry(
 
     Args:
         feeds: The feeds whose figures are given.
+        logs: The server's.
         broadcaster: The server's.
         websocket: The server's.
         streams: The server's.
     """
     made = CollectorRegistry(auto_describe=False)
     made.register(_FeedMetrics(feeds))
+    made.register(_LogMetrics(logs))
     made.register(_TransportMetrics(broadcaster, websocket, streams))
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
@@ -150,6 +154,28 @@ class _FeedMetrics(Collector):
         for table, value in values:
             made.add_metric((table,), value)
         return made
+
+
+class _LogMetrics(Collector):
+    """The insert-only tables, all together: a figure for each job would be one too many."""
+
+    def __init__(self, logs: LogFeeds) -> None:
+        self._logs = logs
+
+    def collect(self) -> Iterator[Metric]:
+        logs = self._logs
+        gauges = {
+            "logs": ("Jobs whose responses are followed; each has a changefeed.", logs.partitions),
+            "log_subscriptions": ("Subscriptions that follow them.", logs.followers),
+            "log_row_bytes": ("How much memory their rows take, about.", logs.row_bytes),
+        }
+        for name, (text, value) in gauges.items():
+            yield GaugeMetricFamily(f"graphql_api_{name}", text, value=value)
+        yield CounterMetricFamily(
+            "graphql_api_log_rows_sent",
+            "Rows that these subscriptions were given.",
+            value=logs.rows_sent,
+        )
 
 
 class _TransportMetrics(Collector):

@@ -16,13 +16,14 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.headers import joined_lines
+from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.metrics import registry
 from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.tables import TABLES
 
-GetFeeds: TypeAlias = Callable[[], Feeds]
-"""Gives a server's feeds, while it runs."""
+GetFeeds: TypeAlias = Callable[[], tuple[Feeds, LogFeeds]]
+"""Gives a server's feeds and logs, while it runs."""
 
 HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
 
@@ -34,7 +35,7 @@ class Probes:
     """`/healthz`, `/readyz` and `/metrics`.
 
     Args:
-        feeds: Gives the server's, while it runs.
+        feeds: Gives the server's feeds and logs, while it runs.
         broadcaster: The server's.
         websocket: The server's.
         streams: The server's.
@@ -67,10 +68,11 @@ class Probes:
 
     async def readiness(self, _: Request) -> Response:
         """Whether to send clients here: 200, or 503 and why. Names every stale table."""
-        reasons = ["shutting down"] if self.is_draining else [*map(self._reason, self._feeds())]
+        feeds = self._feeds()[0]
+        reasons = ["shutting down"] if self.is_draining else [*map(self._reason, feeds)]
         if text := "; ".join(filter(None, reasons)):
             return PlainTextResponse(f"{text}\n", 503)
-        stale = [_staleness(feed) for feed in self._feeds() if feed.stale_s]
+        stale = [_staleness(feed) for feed in feeds if feed.stale_s]
         return PlainTextResponse("; ".join(["ready", *stale]) + "\n")
 
     async def metrics(self, request: Request) -> Response:
@@ -83,11 +85,10 @@ class Probes:
             principal = self._authenticator.principal(request.scope)
         except UnauthenticatedError as error:
             return PlainTextResponse(f"{error}\n", 401, {"www-authenticate": "Bearer"})
-        feeds = [
-            feed for feed in self._feeds() if _NEEDED_TO_READ[feed.table.name] <= principal.scopes
-        ]
+        feeds, logs = self._feeds()
+        shown = [feed for feed in feeds if _NEEDED_TO_READ[feed.table.name] <= principal.scopes]
         encode, content_type = choose_encoder(joined_lines(request.headers, "accept"))
-        figures = registry(feeds, self._broadcaster, self._websocket, self._streams)
+        figures = registry(shown, logs, self._broadcaster, self._websocket, self._streams)
         return Response(encode(figures), headers={"content-type": content_type})
 
     def _reason(self, feed: Feed[Any, Any]) -> str | None:

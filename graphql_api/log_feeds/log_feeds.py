@@ -42,6 +42,8 @@ class LogFeeds:
         self._tasks: asyncio.TaskGroup | None = None
         self._context: Context | None = None
         self._has_new = asyncio.Event()
+        self.rows_sent = 0
+        """How many rows subscriptions have been given."""
 
     @property
     def source(self) -> LogSource:
