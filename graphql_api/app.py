@@ -30,6 +30,7 @@ from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.live import live_routes
 from graphql_api.machine import Machine
+from graphql_api.metrics import MetricSources
 from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
 from graphql_api.protocols.backend import Backend
@@ -187,7 +188,7 @@ def create_app(
 
     def context(principal: Principal) -> Context:
         return Context(
-            feeds=services.feeds,
+            feeds=tuple(services.feeds),
             store=services.store,
             feed_wait_s=settings.feed_wait_s,
             scopes=principal.scopes,
@@ -248,11 +249,14 @@ def create_app(
         websocket=websocket,
         bodies=ResponseBodies(lambda: services.bodies, links, authenticator, rates, budgets),
         probes=Probes(
-            lambda: services.feeds,
-            services.nodes,
-            broadcaster,
-            websocket,
-            http.streams,
+            lambda: MetricSources(
+                feeds=tuple(services.feeds),
+                nodes=services.nodes,
+                logs=services.logs,
+                broadcaster=broadcaster,
+                websocket=websocket,
+                streams=http.streams,
+            ),
             authenticator=authenticator,
             ready_stale_s=settings.ready_stale_s,
         ),

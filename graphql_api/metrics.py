@@ -10,7 +10,8 @@ Source: https://prometheus.io/docs/practices/naming/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -26,6 +27,7 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.limits.traffic import Histogram
+from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.websocket import GraphQLTransportWS
@@ -38,27 +40,35 @@ _FIRST_PRIVATE_CODE = 3000
 """From here on anybody may close a socket with any code (RFC 6455, 7.4.2)."""
 
 
-def registry(
-    feeds: Sequence[Feed[Any, Any]],
-    nodes: Nodes | None,
-    broadcaster: Broadcaster,
-    websocket: GraphQLTransportWS,
-    streams: EventStreams,
-) -> CollectorRegistry:
-    """The figures of one server and of its process.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSources:
+    """What the figures of a server are read from.
 
-    Args:
-        feeds: The feeds whose figures are given.
+    Attributes:
+        feeds: The server's, or those of them that a client may read.
         nodes: Those of the database; None for a client that may not know them.
+        logs: The insert-only tables that are followed.
         broadcaster: The server's.
         websocket: The server's.
-        streams: The server's.
+        streams: The server's event streams.
     """
+
+    feeds: Collection[Feed[Any, Any]]
+    nodes: Nodes | None
+    logs: LogFeeds
+    broadcaster: Broadcaster
+    websocket: GraphQLTransportWS
+    streams: EventStreams
+
+
+def registry(sources: MetricSources) -> CollectorRegistry:
+    """The figures of one server and of its process."""
     made = CollectorRegistry(auto_describe=False)
-    made.register(_FeedMetrics(feeds))
-    if nodes is not None:
-        made.register(_NodeMetrics(nodes))
-    made.register(_TransportMetrics(broadcaster, websocket, streams))
+    made.register(_FeedMetrics(sources.feeds))
+    made.register(_LogMetrics(sources.logs))
+    if sources.nodes is not None:
+        made.register(_NodeMetrics(sources.nodes))
+    made.register(_TransportMetrics(sources.broadcaster, sources.websocket, sources.streams))
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
     GCCollector(registry=made)
@@ -66,7 +76,7 @@ def registry(
 
 
 class _FeedMetrics(Collector):
-    def __init__(self, feeds: Sequence[Feed[Any, Any]]) -> None:
+    def __init__(self, feeds: Collection[Feed[Any, Any]]) -> None:
         self._feeds = feeds
 
     def collect(self) -> Iterator[Metric]:
@@ -180,6 +190,28 @@ class _NodeMetrics(Collector):
             failures.add_metric((node,), number)
         yield connections
         yield failures
+
+
+class _LogMetrics(Collector):
+    """The insert-only tables, all together: a figure for each job would be one too many."""
+
+    def __init__(self, logs: LogFeeds) -> None:
+        self._logs = logs
+
+    def collect(self) -> Iterator[Metric]:
+        logs = self._logs
+        gauges = {
+            "logs": ("Jobs whose responses are followed; each has a changefeed.", logs.partitions),
+            "log_subscriptions": ("Subscriptions that follow them.", logs.followers),
+            "log_row_bytes": ("How much memory their rows take, about.", logs.row_bytes),
+        }
+        for name, (text, value) in gauges.items():
+            yield GaugeMetricFamily(f"graphql_api_{name}", text, value=value)
+        yield CounterMetricFamily(
+            "graphql_api_log_rows_sent",
+            "Rows that these subscriptions were given.",
+            value=logs.rows_sent,
+        )
 
 
 class _TransportMetrics(Collector):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
@@ -13,20 +14,12 @@ from starlette.responses import PlainTextResponse, Response
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.principal import ANYBODY
 from graphql_api.errors import UnauthenticatedError
-from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
-from graphql_api.feeds.feeds import Feeds
 from graphql_api.headers import joined_lines
-from graphql_api.metrics import registry
-from graphql_api.protocols.event_stream import EventStreams
-from graphql_api.protocols.websocket import GraphQLTransportWS
-from graphql_api.rethink.nodes import Nodes
+from graphql_api.metrics import MetricSources, registry
 from graphql_api.scopes import Scope
 from graphql_api.tables import TABLES
-
-GetFeeds: TypeAlias = Callable[[], Feeds]
-"""Gives a server's feeds, while it runs."""
 
 HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
 
@@ -38,33 +31,21 @@ class Probes:
     """`/healthz`, `/readyz` and `/metrics`.
 
     Args:
-        feeds: Gives the server's, while it runs.
-        nodes: Those of the database.
-        broadcaster: The server's.
-        websocket: The server's.
-        streams: The server's.
+        sources: Gives what the figures are read from, while the server runs.
         authenticator: Decides who may have the metrics.
         ready_stale_s: How long a feed may be stale before clients had better go elsewhere.
     """
 
     def __init__(
         self,
-        feeds: GetFeeds,
-        nodes: Nodes,
-        broadcaster: Broadcaster,
-        websocket: GraphQLTransportWS,
-        streams: EventStreams,
+        sources: Callable[[], MetricSources],
         *,
         authenticator: Authenticator,
         ready_stale_s: float,
     ) -> None:
-        self._feeds = feeds
-        self._nodes = nodes
+        self._sources = sources
         self._authenticator = authenticator
         self._ready_stale_s = ready_stale_s
-        self._broadcaster = broadcaster
-        self._websocket = websocket
-        self._streams = streams
         self.is_draining = False
         """Whether the server is about to end."""
 
@@ -80,7 +61,7 @@ class Probes:
         if self.is_draining:
             return PlainTextResponse("shutting down\n", 503)
         scopes = self._scopes(request)
-        feeds = [(feed, _why(feed, scopes)) for feed in self._feeds()]
+        feeds = [(feed, _why(feed, scopes)) for feed in self._sources().feeds]
         reasons = [self._reason(feed, why) for feed, why in feeds]
         if text := "; ".join(filter(None, reasons)):
             return PlainTextResponse(f"{text}\n", 503)
@@ -107,13 +88,13 @@ class Probes:
             principal = self._authenticator.principal(request.scope)
         except UnauthenticatedError as error:
             return PlainTextResponse(f"{error}\n", 401, {"www-authenticate": "Bearer"})
-        feeds = [
-            feed for feed in self._feeds() if _NEEDED_TO_READ[feed.table.name] <= principal.scopes
+        every = self._sources()
+        shown = [
+            feed for feed in every.feeds if _NEEDED_TO_READ[feed.table.name] <= principal.scopes
         ]
+        sources = replace(every, feeds=shown, nodes=every.nodes if shown else None)
         encode, content_type = choose_encoder(joined_lines(request.headers, "accept"))
-        figures = registry(
-            feeds, self._nodes if feeds else None, self._broadcaster, self._websocket, self._streams
-        )
+        figures = registry(sources)
         return Response(encode(figures), headers={"content-type": content_type})
 
     def _reason(self, feed: Feed[Any, Any], why: str) -> str | None:

@@ -29,6 +29,8 @@ LAG_S = 3.0
 WRITERS = 20
 EVERY_ROWS = 10_000
 EVERY_S = 60.0
+CUTS = 40
+"""How often a subscriber is cut, about."""
 MAX_GROWTH_MB = 45
 """Rows and their events 16 MB, payloads, the window, and what the allocator keeps beside them."""
 _AT_ONCE = 20
@@ -50,7 +52,6 @@ class Subscriber:
         had: A byte for each sequence, 1 if it was received.
         received: How many responses were received, repeated ones included.
         twice: How many were received twice on one connection.
-        has_new: Set once the connection has brought a response that was not there, or has ended.
     """
 
     def __init__(self, responses: int) -> None:
@@ -59,33 +60,35 @@ class Subscriber:
         self.twice = 0
         self.connections = 0
         self._had_here = bytearray()
-        self.has_new = asyncio.Event()
+        self._new_here = 0
+        self._most: int | None = None
         self.since: str | None = None
         self.is_complete = False
 
-    async def follow(self, host: str, port: int, *, for_s: float | None) -> None:
-        """Follow until it completes, or is cut: after a while, and not without a new response."""
+    async def follow(self, host: str, port: int, *, most: int | None) -> None:
+        """Follow until it completes, or is cut: after so many responses that are new to it."""
         self.connections += 1
         self._had_here = bytearray(len(self.had))
-        self.has_new = asyncio.Event()
+        self._new_here, self._most = 0, most
         loop = asyncio.get_running_loop()
         transport, connection = await loop.create_connection(lambda: _Connection(self), host, port)
         transport.write(handshake(host, port))
         try:
-            async with asyncio.timeout(for_s):
-                await connection.ended.wait()
-        except TimeoutError:
-            await self.has_new.wait()
+            await connection.ended.wait()
         finally:
             transport.abort()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the connection has brought as much as it may."""
+        return self._most is not None and self._new_here >= self._most
 
     def take(self, text: bytes) -> None:
         """Note the responses of some messages."""
         for found in _SEQUENCE.finditer(text):
             sequence = int(found[1])
             self.received += 1
-            if not self.had[sequence]:
-                self.has_new.set()
+            self._new_here += not self.had[sequence]
             self.twice += self._had_here[sequence]
             self.had[sequence] = self._had_here[sequence] = 1
         cursor = _CURSOR.match(text, max(0, text.rfind(b'"cursor":"')))
@@ -117,17 +120,15 @@ class _Connection(asyncio.Protocol):
         end = text.rfind(b'"}}') + 3
         if _COMPLETE in text:
             self._subscriber.is_complete, end = True, len(text)
-            self._end()
+            self.ended.set()
         self._subscriber.take(text[:end])
         self._rest = text[end:]
+        if self._subscriber.is_cut:
+            self.ended.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The subscriber comes again, if that was not the end."""
-        self._end()
-
-    def _end(self) -> None:
         self.ended.set()
-        self._subscriber.has_new.set()
 
     def _subscribe(self) -> None:
         assert self._transport is not None
@@ -192,8 +193,8 @@ async def _insert(writer: Writer, numbers: Sequence[int]) -> None:
 async def follow(story: Story, subscriber: Subscriber, cuts: random.Random | None) -> None:
     """Follow to the end, cut again and again, or not."""
     while not subscriber.is_complete:
-        for_s = None if cuts is None else cuts.uniform(0.5, 4)
-        await subscriber.follow(story.server.host, story.server.port, for_s=for_s)
+        most = None if cuts is None else cuts.randint(1, story.responses // CUTS * 2)
+        await subscriber.follow(story.server.host, story.server.port, most=most)
 
 
 async def tell(story: Story) -> None:
