@@ -100,6 +100,24 @@ def test_scopes_are_those_that_the_token_names(given: dict[str, Any], scopes: se
     assert verify(ES256, signed(**given)).scopes == scopes
 
 
+def test_payload_of_a_token_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+    decode = jwt.api_jws.base64url_decode
+
+    def counted(part: bytes) -> bytes:
+        decoded.append(part)
+        return decode(part)
+
+    monkeypatch.setattr(jwt.api_jws, "base64url_decode", counted)
+    token = signed()
+    verify(ES256, token)
+    assert decoded.count(token.split(".")[1].encode()) == 1
+    other = Keys([Key.of(private_key("ES384").public_key())])
+    decoded.clear()
+    refused(other, token)
+    assert decoded == [], "no key fits, so nothing needs to be decoded"
+
+
 def test_name_in_logs_is_one_short_line() -> None:
     name = verify(ES256, signed(sub="ann\nERROR \x1b[31m" + "x" * 500)).name
     assert name.isprintable()
