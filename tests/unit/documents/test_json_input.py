@@ -65,7 +65,7 @@ def test_parts_are_limited_as_they_are_outside_of_strings(item: str, parts: int)
 
 @pytest.mark.parametrize("odd", ['"\\ud83d"', "1e999", "]"])
 def test_what_python_reads_has_fewer_parts(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = []
+    read: list[str] = []
     monkeypatch.setattr(json_input, "_DECODER", SimpleNamespace(decode=read.append))
     from_json(f"[{'1,' * (MAX_SLOW_PARTS - 10)}{odd}]")
     assert len(read) == 1
