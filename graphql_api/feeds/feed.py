@@ -337,7 +337,7 @@ class Feed(Generic[RowT, EventT]):
         if self.status is FeedStatus.INITIALIZING:
             snapshot = Rows(self.table.sort_keys, self.table.groups)
         else:
-            snapshot = Comparison(self._cache.rows)
+            snapshot = Comparison(self._cache.rows, version=self._cache.version)
         self._decoder.begin()
         self._sightings.begin()
         turns = self._turns()
