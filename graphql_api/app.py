@@ -188,7 +188,7 @@ def create_app(
 
     def context(principal: Principal) -> Context:
         return Context(
-            feeds=tuple(services.feeds),
+            feeds=services.feeds,
             store=services.store,
             feed_wait_s=settings.feed_wait_s,
             scopes=principal.scopes,

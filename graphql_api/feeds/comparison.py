@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from graphql_api.feeds.decoding import DocumentDecoder
@@ -16,20 +16,27 @@ RowT = TypeVar("RowT")
 class Comparison(Generic[RowT]):
     """The differences between the rows that a feed holds and the documents of a table.
 
-    Rows that are equal are not kept: there is no second copy of the table.
+    Rows that are equal are not kept, and others are packed: there is no second copy of the table.
 
     Args:
         rows: The feed's rows; looked at while they change.
         keys: Which documents are compared; all, if absent.
+        version: Makes the version of a row that differs, which is packed soon; if it is absent,
+            only the keys of these rows are kept.
     """
 
     def __init__(
-        self, rows: Mapping[str, Version[RowT]], keys: Iterable[str] | None = None
+        self,
+        rows: Mapping[str, Version[RowT]],
+        keys: Iterable[str] | None = None,
+        *,
+        version: Callable[[RowT], Version[RowT]] | None = None,
     ) -> None:
         self._rows = rows
+        self._version = version
         # In an order: what is asked of the database is the same in every process.
         self._unseen = dict.fromkeys(rows if keys is None else (key for key in keys if key in rows))
-        self._differing: dict[str, RowT | None] = {}
+        self._differing: dict[str, Version[RowT] | None] = {}
 
     def saw(self, key: str, row: RowT | None) -> bool:
         """The table has this row, or none; the last that is said of a key counts.
@@ -43,7 +50,8 @@ class Comparison(Generic[RowT]):
         if same:
             self._differing.pop(key, None)
         else:
-            self._differing[key] = row
+            keep = self._version
+            self._differing[key] = None if row is None or keep is None else keep(row)
         return same
 
     async def read(
@@ -67,10 +75,11 @@ class Comparison(Generic[RowT]):
 
     def row(self, key: str) -> RowT | None:
         """What the table has for a key that differs; None if it has nothing."""
-        return self._differing.pop(key, None)
+        version = self._differing.pop(key, None)
+        return None if version is None else version.row
 
     def new(self) -> Iterator[tuple[str, RowT | None]]:
         """The keys and rows that have not been asked for by `row`: those the feed does not hold."""
         while self._differing:
             key = next(iter(self._differing))
-            yield key, self._differing.pop(key)
+            yield key, self.row(key)

@@ -94,7 +94,10 @@ class Reflector(Generic[RowT]):
             DatabaseError: The changefeed cannot be opened, or is lost; see `Source.changes`.
         """
         snapshot: Rows[RowT] | Comparison[RowT] | None
-        snapshot = self._cache.new_rows() if self._is_first else Comparison(self._cache.rows)
+        if self._is_first:
+            snapshot = self._cache.new_rows()
+        else:
+            snapshot = Comparison(self._cache.rows, version=self._cache.version)
         self._decoder.begin()
         self._barrier.begin()
         self._window.begin()

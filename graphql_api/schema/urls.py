@@ -13,6 +13,8 @@ from typing import Final
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
+from graphql_api.masking import is_masked
+
 PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5")
 MAX_PORT: Final = 65_535
 MAX_HOST_CHARACTERS: Final = 253
@@ -70,6 +72,17 @@ def origin_of(url: str) -> tuple[str, str]:
     if found is None:
         return "", ""
     return found[1].casefold(), found[2].rpartition("@")[2].casefold()
+
+
+def goes_elsewhere(url: object, stored: object) -> bool:
+    """Whether the page of a URL is of another scheme, host or port than that of a stored URL.
+
+    A secret that is stored for the one must not be sent to the other. A URL that is no page's goes
+    nowhere.
+    """
+    if not isinstance(url, str) or is_masked(url) or why_not_a_page(url) is not None:
+        return False
+    return not isinstance(stored, str) or origin_of(stored) != origin_of(url)
 
 
 def is_proxy_url(url: str) -> bool:

@@ -9,10 +9,9 @@ import strawberry
 from strawberry import UNSET
 
 from graphql_api.feeds.table import Document
-from graphql_api.masking import is_masked
 from graphql_api.schema.inputs import has_text, merged, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
-from graphql_api.schema.urls import origin_of, why_not_a_page
+from graphql_api.schema.urls import goes_elsewhere, why_not_a_page
 from graphql_api.tables.captcha_solver import CaptchaCharacters
 
 _DEFAULTS: Final[Document] = {
@@ -120,8 +119,11 @@ def captcha_solver_document(
         )
     document = merged(before, **written)
     _check(document, at, written.keys(), is_new=stored is None)
-    if "service_url" in written and "api_key" not in written and has_text(before.get("api_key")):
-        _check_who_gets_the_key(before.get("service_url"), document.get("service_url"), at)
+    keeps_key = "api_key" not in written and has_text(before.get("api_key"))
+    if keeps_key and goes_elsewhere(written.get("service_url"), before.get("service_url")):
+        (at / "apiKey").refuse(
+            "API key is required for another service", "the stored one is not sent there"
+        )
     return document
 
 
@@ -148,16 +150,6 @@ def _check_service_url(url: Any, at: Place) -> None:
         at.refuse("Service URL is required")
     elif (why := why_not_a_page(url)) is not None:
         at.refuse("Invalid service URL", why)
-
-
-def _check_who_gets_the_key(stored_url: Any, url: Any, at: Place) -> None:
-    """Check that the stored key, which no client can read, is not sent to another service."""
-    if not has_text(url) or is_masked(url) or why_not_a_page(url) is not None:
-        return
-    if not isinstance(stored_url, str) or origin_of(stored_url) != origin_of(url):
-        (at / "apiKey").refuse(
-            "API key is required for another service", "the stored one is not sent there"
-        )
 
 
 def _check_lengths(document: Document, at: Place, written: Collection[str]) -> None:

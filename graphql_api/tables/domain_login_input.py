@@ -19,7 +19,7 @@ from graphql_api.schema.inputs import (
     with_stored_password,
 )
 from graphql_api.schema.problems import Place, is_storable
-from graphql_api.schema.urls import why_not_a_domain, why_not_a_page
+from graphql_api.schema.urls import goes_elsewhere, why_not_a_domain, why_not_a_page
 
 _DEFAULTS: Final[Document] = {"login_test": None, "users": []}
 
@@ -57,7 +57,8 @@ class DomainLoginInput:
         default=UNSET,
         description=(
             "The absolute http or https URL of the page with the form. A password masked as it is "
-            "served, `user:***@host`, stands for the stored one of the same user and host."
+            "served, `user:***@host`, stands for the stored one of the same user and host. A URL "
+            "with another scheme, host or port needs the passwords of all users again."
         ),
     )
     login_test: str | None = strawberry.field(
@@ -103,6 +104,8 @@ def domain_login_document(values: DomainLoginInput, stored: Document | None, at:
         document["login_test"] = values.login_test
     if values.users is not UNSET:
         document["users"] = _users(values.users or (), before.get("users"), at / "users")
+    if goes_elsewhere(given(values.login_url), before.get("login_url")):
+        _check_who_gets_passwords(values, before.get("users"), at / "users")
     return document
 
 
@@ -152,3 +155,20 @@ def _users(
             working = UNSET
         documents.append(merged(before, username=name, password=user.password, working=working))
     return documents
+
+
+def _check_who_gets_passwords(values: DomainLoginInput, stored: object, at: Place) -> None:
+    """Check that stored passwords, which no client can read, are not sent to another site."""
+    users = map(stored_object, stored_list(stored))
+    names = [user.get("username") for user in users if has_text(user.get("password"))]
+    if values.users is UNSET:
+        if names:
+            at.refuse(
+                "Passwords are required for another site", "the stored ones are not sent there"
+            )
+        return
+    for place, user in at.items(values.users or (), "user"):
+        if user.password is UNSET and given(user.username) in names:
+            (place / "password").refuse(
+                "Password is required for another site", "the stored one is not sent there"
+            )

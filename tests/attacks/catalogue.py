@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from graphql_api.javascript import PATH
 from tests.attacks import inputs
 from tests.attacks.clients import (
     Body,
@@ -32,6 +33,7 @@ from tests.attacks.clients import (
     unknown_socket,
     web_socket,
 )
+from tests.attacks.crawl import BOMB, JOB, LARGE
 from tests.attacks.target import Target
 
 
@@ -94,6 +96,11 @@ def _big_get(_: Target, number: int) -> str:
     return "/graphql?query=" + quote(f"{{__typename}} #{number}" + "é" * 9000)
 
 
+def _client_file(_: Target, number: int) -> str:
+    names = ("graphql-api-client.tgz", "schema.graphql", "index.js", "none.js")
+    return f"{PATH}/{names[number % len(names)]}"
+
+
 _CHANGES = "subscription { policyChanges { __typename ... on PolicyAdded { policy { id name } } } }"
 _SUBSCRIPTION = {"query": _CHANGES}
 _HALF_REQUEST = "POST /graphql HTTP/1.1\r\nHost: HOST\r\nContent-Length: 4000000\r\n\r\n{"
@@ -107,6 +114,23 @@ _BODIES = {
     "4 MB of nested arrays": inputs.nested,
     "4 MB in one string": inputs.one_string,
     "4 MB of quotes": inputs.quotes,
+}
+
+_CRAWLS: dict[str, Session] = {
+    "1 000 jobs with all fields": posts(always(inputs.all_jobs)),
+    "100 pages of older jobs": posts(lambda _, number: inputs.older_jobs(number)),
+    "1 000 whole responses": posts(always(lambda: inputs.responses(JOB))),
+    "49 pages of responses": posts(always(lambda: inputs.pages_of_responses(JOB))),
+    "forged cursors of a log": posts(lambda _, number: inputs.forged_log_cursors(JOB, number)),
+    "follows of a job by turns": web_socket(operations(lambda *_: inputs.following(JOB), 50)),
+    "event streams of a job": event_streams(
+        always(lambda: json.dumps(inputs.following(JOB)).encode())
+    ),
+    "a body that inflates": gets(lambda *_: f"/responses/{BOMB}/body", accept_encoding="identity"),
+    "a body of 16 MB": gets(lambda *_: f"/responses/{LARGE}/body"),
+    "links that are forged": gets(
+        lambda _, number: f"/responses/{number}/body?expires=9999999999&signature={'x' * 1000}"
+    ),
 }
 
 _DOCUMENTS: dict[str, Callable[[], bytes]] = {
@@ -129,12 +153,15 @@ _WRITES: dict[str, Callable[[], bytes]] = {
     "a pattern of 4 MB": inputs.long_pattern,
     "990 empty rules": inputs.empty_rules,
     "800 users": inputs.users,
+    "a CAPTCHA solver of 4 MB": inputs.solver,
+    "100 rate limits": inputs.limits,
 }
 
 ATTACKS = (
     *(Attack("stranger", name, posts(always(made))) for name, made in _BODIES.items()),
     Attack("stranger", "garbage JWTs", raw(_with_garbage_token)),
     Attack("stranger", "big GETs", gets(_big_get)),
+    Attack("stranger", "files of the client package", gets(_client_file)),
     Attack("stranger", "trailers without end", trailers),
     Attack("stranger", "half requests", idle(_bytes_of(_HALF_REQUEST), 100)),
     Attack("stranger", "empty connections", idle(lambda *_: b"", 200)),
@@ -189,6 +216,7 @@ ATTACKS = (
         slow_readers(lambda t, number: inputs.full_page(number % 5 * t.rows // 5)),
         connections=40,
     ),
+    *(Attack("reader", name, session) for name, session in _CRAWLS.items()),
     *(Attack("writer", name, posts(always(made))) for name, made in _WRITES.items()),
     Attack("proxied", "2 pages of 1 000 whole rows", _KEPT_ANSWER, connections=20),
     Attack(

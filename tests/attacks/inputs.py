@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from functools import cache
 from typing import Any
@@ -208,6 +209,66 @@ def big_filter(number: int) -> dict[str, Any]:
     return {"query": query, "variables": {"ids": ids}}
 
 
+JOB_FIELDS = """id name runState seeds tags startedAt completedAt durationS itemCount
+httpSuccessCount httpErrorCount exceptionCount httpStatusCounts { statusCode count } scheduleId
+policy { name limits { maxCost } } invalidFields"""
+
+RESPONSE_FIELDS = """sequence jobId url canonicalUrl startedAt completedAt durationS cost kind
+statusCode contentType headers { name value } exception hasBody invalidFields bodyUrl"""
+
+
+def older_jobs(number: int) -> bytes:
+    """A query of a hundred pages of jobs that the feed does not hold, by filters that few pass."""
+    pages = " ".join(
+        f'a{alias}: jobs(where: {{nameContains: "#{number % 100:02d}{alias:02d}"}}, limit: 1, '
+        f"offset: {alias}) {{ total items {{ id }} }}"
+        for alias in range(MAX_ALIASES - 1)
+    )
+    return body(f"{{ {pages} }}")
+
+
+@cache
+def all_jobs() -> bytes:
+    """A query of the longest page of jobs, held and older ones, with all their fields."""
+    return body(f"{{ jobs(limit: {MAX_PAGE_ROWS}) {{ total items {{ {JOB_FIELDS} }} }} }}")
+
+
+@cache
+def responses(job: str) -> bytes:
+    """A query of a longest page of responses with all their fields."""
+    page = f'jobResponses(jobId: "{job}", first: {MAX_PAGE_ROWS})'
+    return body(f"{{ {page} {{ items {{ {RESPONSE_FIELDS} }} }} }}")
+
+
+@cache
+def pages_of_responses(job: str) -> bytes:
+    """A query of as many longest pages of responses as there may be, of two fields each."""
+    pages = " ".join(
+        f'a{alias}: jobResponses(jobId: "{job}", first: {MAX_PAGE_ROWS}) {{ items {{ id }} }}'
+        for alias in range(MAX_ALIASES // 2 - 1)
+    )
+    return body(f"{{ {pages} }}")
+
+
+def forged_log_cursors(job: str, number: int) -> bytes:
+    """A query of a hundred pages behind cursors that no server has made."""
+    cursor = base64.urlsafe_b64encode(b"%d" % number * 1000).decode()
+    pages = " ".join(
+        f'a{alias}: jobResponses(jobId: "{job}", after: "{cursor}{alias}") {{ items {{ id }} }}'
+        for alias in range(MAX_ALIASES - 1)
+    )
+    return body(f"{{ {pages} }}")
+
+
+def following(job: str) -> dict[str, Any]:
+    """A subscription to all responses of a job."""
+    query = (
+        "subscription ($job: ID!) { jobResponseAdded(jobId: $job) "
+        f"{{ cursor response {{ {RESPONSE_FIELDS} }} }} }}"
+    )
+    return {"query": query, "variables": {"job": job}}
+
+
 def resume(cursor: str, number: int) -> dict[str, Any]:
     """A resumption from an old cursor, with another filter for each number."""
     query = (
@@ -287,6 +348,25 @@ def empty_rules() -> bytes:
     return body(
         _CREATE_POLICY, {"input": _policy(urlRules=[{}] * ((MAX_VALUES - 100) // OBJECT_VALUES))}
     )
+
+
+@cache
+def solver() -> bytes:
+    """A CAPTCHA solver whose values are as long as a body may be, and which is refused."""
+    query = "mutation ($input: CaptchaSolverInput!) { createCaptchaSolver(input: $input) { id } }"
+    text = "x" * (MAX_BODY_BYTES // 2 - 200)
+    solver = {"name": text, "serviceUrl": f"https://user:pw@[{text}/", "apiKey": ""}
+    return body(query, {"input": solver})
+
+
+@cache
+def limits() -> bytes:
+    """A hundred rate limits in one operation, of domains that nothing can have."""
+    limits = " ".join(
+        f'a{alias}: setRateLimit(domain: "{"a." * 10_000}{alias}", delayS: 1) {{ id }}'
+        for alias in range(MAX_ALIASES - 1)
+    )
+    return body(f"mutation {{ {limits} }}")
 
 
 @cache

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
+from tests.attacks.crawl import crawl
 from tests.attacks.target import Target
 from tests.benchmarks import documents
 from tests.benchmarks.database import Database, database
@@ -67,6 +68,7 @@ def places(rows: int, *, tls: bool) -> Iterator[tuple[Database, Place, Place | N
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stored = stack.enter_context(database(None, None))
         stored.fill(rows)
+        crawl(stored)
         tokens = directory / "tokens.json"
         reader = _token(tokens, "reader", "read")
         writer = _token(tokens, "writer", "read,write,logins")

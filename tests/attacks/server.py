@@ -98,13 +98,13 @@ class StallLog:
         while not self._is_over.wait(SAMPLE_S):
             if seen == self._ticks:
                 frame = sys._current_frames().get(self._thread)
-                self._places[_place(frame)] += 1
+                self._places[place_of(frame)] += 1
             else:
                 seen = self._ticks
                 self._places = Counter()
 
 
-def _place(frame: FrameType | None) -> str:
+def place_of(frame: FrameType | None) -> str:
     """The innermost functions, this project's before those of libraries."""
     names: list[str] = []
     while frame is not None:

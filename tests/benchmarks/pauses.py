@@ -1,8 +1,10 @@
 """How long one large table holds the event loop of its feed, stage by stage.
 
 `python -m tests.benchmarks.pauses [DOCUMENTS [TABLE]]` prints, for each stage, how long it takes,
-the longest time in which the event loop did nothing else, and how the memory of the process grows.
-The database is the embedded one, in a process of its own. The table is `policy` or `job`.
+the longest time in which the event loop did nothing else and what it did then, and how the memory
+of the process grows. The database is the embedded one, in a process of its own. The table is
+`policy`, of 100 000 rows if no number is given, or `job`, of 50 000. The last line says which
+stages have a pause above 50 ms.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -28,29 +32,60 @@ from graphql_api.schema.changes import FeedState
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.tables.job import JOBS
 from graphql_api.tables.policy import POLICIES
-from tests.benchmarks import jobs
+from tests.attacks.server import place_of
+from tests.benchmarks import documents, jobs
 from tests.benchmarks.database import Database, database
 
+MAX_PAUSE_S = 0.05
+SIZES = {"policy": 100_000, "job": 50_000}
+
 _TICK_S = 0.001
+_SAMPLE_S = 0.004
+_PAGES = 20
 
 
 class Watch:
-    """Notes the longest time between two turns of the event loop.
+    """Notes the longest time between two turns of the event loop, and what the loop did then.
 
     It is the thread's CPU time: what other programs take of the processor is no fault of the feed.
+
+    Attributes:
+        memory_mb: By how much the memory of the process has grown in the last stage.
+        long: The stages with a pause that is too long.
     """
 
     def __init__(self) -> None:
         self._longest_s = 0.0
+        self._where = ""
+        self._loops = 0
+        self._seen: Counter[str] = Counter()
+        self._thread = threading.get_ident()
+        self.memory_mb = 0.0
+        self.long: list[str] = []
 
     async def run(self) -> None:
         """Look at the clock at each turn, for ever."""
+        threading.Thread(target=self._sample, daemon=True).start()
         last = time.thread_time()
         while True:
             await asyncio.sleep(_TICK_S)
             now = time.thread_time()
-            self._longest_s = max(self._longest_s, now - last)
+            if now - last > self._longest_s:
+                self._longest_s = now - last
+                self._where = next((place for place, _ in self._seen.most_common(1)), "")
+            self._loops += 1
             last = now
+
+    def _sample(self) -> None:
+        """Look at what the loop's thread does, as long as its clock is not looked at."""
+        loops = -1
+        while True:
+            time.sleep(_SAMPLE_S)
+            if loops == self._loops:
+                self._seen[place_of(sys._current_frames().get(self._thread))] += 1
+            else:
+                loops = self._loops
+                self._seen = Counter()
 
     @asynccontextmanager
     async def stage(self, name: str) -> AsyncIterator[None]:
@@ -60,9 +95,15 @@ class Watch:
         yield
         took = time.perf_counter() - began
         await asyncio.sleep(2 * _TICK_S)
+        self.memory_mb = _memory_mb() - memory
+        where = ""
+        if self._longest_s > MAX_PAUSE_S / 2:
+            where = f"  [{self._where}]"
+        if self._longest_s > MAX_PAUSE_S:
+            self.long.append(name)
         _print(
             f"{name:<44} {took:>8.2f} s {self._longest_s * 1000:>8.1f} ms"
-            f" {_memory_mb() - memory:>+7.0f} MB"
+            f" {self.memory_mb:>+7.0f} MB{where}"
         )
 
 
@@ -85,12 +126,17 @@ async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) ->
         async with watch.stage("first read"):
             running = tasks.create_task(feed.run())
             await feed.ready(600)
-        async with watch.stage("page without a filter, at the end"):
-            await feed.page(None, order=order, offset=feed.documents - 10, limit=10)
+        _print(f"    {watch.memory_mb * 1024 / size:.2f} KB for each of {feed.documents} rows")
+        for offset in (0, size // 2, size - 1000):
+            async with watch.stage(f"page of 1 000 rows at {offset}"):
+                await feed.page(None, order=order, offset=offset, limit=1000)
         filter_type: Any = table.filter_type
         where = filter_type(name_contains="no such name").condition()
         async with watch.stage("page with a filter"):
             await feed.page(where, order=order, offset=0, limit=10)
+        everything = _Everything()
+        async with watch.stage("page with a filter that all pass, at the end"):
+            await feed.page(everything, order=order, offset=size - 1000, limit=1000)
         async with watch.stage("ten pages with a filter at once"):
             pages = (feed.page(where, order=order, offset=0, limit=10) for _ in range(10))
             await asyncio.gather(*pages)
@@ -107,15 +153,39 @@ async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) ->
         if table is JOBS:
             async with watch.stage("all rows, for a page with older ones"):
                 await feed.matching(None, order=order)
-            changed = [jobs.job(number) for number in range(size // 10)]
-            await asyncio.to_thread(stored.put, "job", changed)
-        else:
-            await asyncio.to_thread(stored.write, size // 10)
-        async with watch.stage("that many changes as they come"):
+        await asyncio.to_thread(_write, stored, table, range(size // 10), 1)
+        async with watch.stage(f"{size // 10} changes as they come"):
             while feed.position < size // 10:
                 await asyncio.sleep(_TICK_S)
+        source.is_held = True
+        await asyncio.to_thread(_write, stored, table, range(size), 2)
+        async with watch.stage("read again after an outage, all rows differ"):
+            await _lose(feed, source)
         running.cancel()
         watching.cancel()
+    _print(f"above {MAX_PAUSE_S * 1000:.0f} ms: {', '.join(watch.long) or 'nothing'}")
+
+
+class _Everything:
+    """A filter that all rows pass."""
+
+    digest = b"all rows"
+
+    def matches(self, row: object) -> bool:
+        """Whether a row passes."""
+        return row is not None
+
+
+def _write(
+    stored: Database, table: TableDeclaration[Any], numbers: Iterable[int], write: int
+) -> None:
+    """Change the documents with these numbers."""
+    if table is JOBS:
+        now = datetime.now(UTC)
+        changed = [jobs.job(number, ended=now) | {"item_count": -write} for number in numbers]
+    else:
+        changed = [documents.policy(number, write) for number in numbers]
+    stored.put(table.name, changed)
 
 
 class LosableSource(RethinkSource):
@@ -124,6 +194,8 @@ class LosableSource(RethinkSource):
     def __init__(self, url: DatabaseURL) -> None:
         super().__init__(url, ChangefeedSettings(ready_timeout_s=3600))
         self.is_lost = asyncio.Event()
+        self.is_held = False
+        """Whether nothing that comes is passed on, until the changefeed is lost."""
 
     @asynccontextmanager
     async def changes(
@@ -131,6 +203,7 @@ class LosableSource(RethinkSource):
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         """The changefeed of a table; it ends once `is_lost` is set."""
         self.is_lost.clear()
+        self.is_held = False
         async with super().changes(table, part) as changes:
             yield self._until_lost(changes)
 
@@ -151,7 +224,8 @@ class LosableSource(RethinkSource):
                 if lost.done():
                     raise FeedLostError("the benchmark has lost it")
                 waiting.discard(following)
-                yield following.result()
+                if not self.is_held:
+                    yield following.result()
         finally:
             for future in waiting:
                 future.cancel()
@@ -173,9 +247,9 @@ async def _lose(feed: Feed[Any, Any], source: LosableSource) -> None:
 
 def main() -> None:
     """Fill a table, and measure."""
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     tables: dict[str, TableDeclaration[Any]] = {"policy": POLICIES, "job": JOBS}
     table = tables[sys.argv[2] if len(sys.argv) > 2 else "policy"]
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else SIZES[table.name]
     with database(None, None) as stored:
         if table is JOBS:
             now = datetime.now(UTC)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import example, given
 from hypothesis import strategies as st
+from jwt.utils import base64url_decode
 
 from graphql_api.auth.jwt import (
     ALGORITHMS,
@@ -98,6 +99,23 @@ def test_each_algorithm_is_taken_with_a_key_of_its_kind(algorithm: str) -> None:
 )
 def test_scopes_are_those_that_the_token_names(given: dict[str, Any], scopes: set[Scope]) -> None:
     assert verify(ES256, signed(**given)).scopes == scopes
+
+
+def test_payload_of_a_token_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+
+    def counted(part: bytes) -> bytes:
+        decoded.append(part)
+        return base64url_decode(part)
+
+    monkeypatch.setattr("jwt.api_jws.base64url_decode", counted)
+    token = signed()
+    verify(ES256, token)
+    assert decoded.count(token.split(".")[1].encode()) == 1
+    other = Keys([Key.of(private_key("ES384").public_key())])
+    decoded.clear()
+    refused(other, token)
+    assert decoded == [], "no key fits, so nothing needs to be decoded"
 
 
 def test_name_in_logs_is_one_short_line() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ def test_rows_become_the_table_by_what_differs(
     held: dict[str, int], table: dict[str, int], changes: list[tuple[str, int | None]]
 ) -> None:
     rows = {key: Version(Number(key, n), PACKER) for key, n in held.items()}
-    comparison = Comparison(rows)
+    comparison = Comparison(rows, version=lambda row: Version(row, PACKER))
     for key, n in table.items():
         comparison.saw(key, Number(key, n))
     for key, change in changes:
@@ -49,3 +51,23 @@ def test_only_the_keys_that_are_asked_for_can_be_missing() -> None:
     comparison = Comparison(rows, ["a", "b", "new"])
     comparison.saw("a", Number("a", 1))
     assert list(comparison) == ["b"]
+
+
+def test_rows_that_differ_are_not_kept_unpacked() -> None:
+    made: list[Version[Number]] = []
+
+    def version(row: Number) -> Version[Number]:
+        made.append(Version(row, PACKER))
+        made[-1].release()
+        return made[-1]
+
+    rows = {str(n): Version(Number(str(n), 0), PACKER) for n in range(10)}
+    for keep in (version, None):
+        comparison = Comparison(rows, version=keep)
+        for n in range(10):
+            comparison.saw(str(n), Number(str(n), 1))
+        gc.collect()
+        left = [each for each in gc.get_objects() if isinstance(each, Number) and each.n == 1]
+        assert left == []
+        assert set(comparison) == set(rows)
+    assert len(made) == 10

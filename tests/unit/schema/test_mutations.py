@@ -212,6 +212,58 @@ async def test_users_without_a_password_keep_theirs_and_others_are_gone() -> Non
         assert "hunter" not in str(data)
 
 
+ANN = {"username": "ann"}
+BOB = {"username": "bob", "password": "new"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://other.example/",
+        "http://example.com/login",
+        "https://example.com:444/login",
+        "https://example.com@other.example/login",
+    ],
+)
+@pytest.mark.parametrize(
+    ("users", "path"),
+    [
+        ({}, ["input", "users"]),
+        ({"users": [ANN]}, ["input", "users", 0, "password"]),
+        ({"users": [BOB, ANN]}, ["input", "users", 1, "password"]),
+    ],
+)
+async def test_stored_passwords_are_not_sent_to_another_site(
+    url: str, users: dict[str, Any], path: list[str | int]
+) -> None:
+    async with serving() as server:
+        code, text, more = await error(server, SET_LOGIN, input={"loginUrl": url, **users})
+        assert code == "BAD_USER_INPUT"
+        assert "for another site" in text
+        assert [problem["path"] for problem in more["problems"]] == [path]
+        assert await stored(server, "domain_login", "example.com") == DOMAIN_LOGIN
+
+
+@pytest.mark.parametrize(
+    ("login", "values"),
+    [
+        ({}, {"loginUrl": "https://Example.com/elsewhere"}),
+        ({}, {"loginUrl": "https://other.example/", "users": [{**ANN, "password": "new"}]}),
+        ({}, {"loginUrl": "https://other.example/", "users": [BOB]}),
+        ({}, {"loginUrl": "https://other.example/", "users": None}),
+        ({"users": []}, {"loginUrl": "https://other.example/"}),
+        ({"users": [{"username": ["ann"]}]}, {"loginUrl": "https://other.example/"}),
+    ],
+)
+async def test_login_moves_to_another_site_without_stored_passwords(
+    login: Document, values: dict[str, Any]
+) -> None:
+    async with serving(domain_login=[{**DOMAIN_LOGIN, **login}]) as server:
+        await server.data(SET_LOGIN, input=values)
+        written = await stored(server, "domain_login", "example.com")
+        assert written["login_url"] == values["loginUrl"]
+
+
 @pytest.mark.parametrize("name", [None, 5, ["None"], {"a": 1}])
 async def test_password_of_a_user_without_a_proper_name_goes_to_nobody(name: object) -> None:
     users = [{"username": name, "password": "hunter2"}, "odd", {"password": "hunter3"}]
