@@ -109,8 +109,6 @@ class Storage:
         Raises:
             DataFileError: Nothing was written: the disk is full, or fails.
         """
-        if self.in_memory:
-            return  # nothing reads it again: what is asked for is answered from the catalog
         connection = self._connection
         try:
             if commit.hard is not self._hard:
