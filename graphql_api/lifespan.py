@@ -2,6 +2,7 @@
 
 ```
 lifespan ── embedded database (with no --database) ── demo (with --demo)
+         ├─ the folder in which feeds are kept (with --state)
          ├─ broadcaster, which serves all subscriptions
          ├─ WebSockets, with the tasks of their operations
          ├─ feeds, one per table
@@ -47,6 +48,7 @@ from graphql_api.rethink.writer import RethinkWriter
 from graphql_api.schema import TableDeclaration
 from graphql_api.settings import Settings
 from graphql_api.startup import startup_lines
+from graphql_api.state.folder import StateFolder, open_folder
 from graphql_api.tables.response import BODIES
 from graphql_api.tables.starbelly import all_tables
 from graphql_api.watched_file import FileWatch
@@ -128,7 +130,9 @@ class Services:
         charge_new_tasks(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
             url = self._url or await self._start_embedded(stack)
-            self._feeds = self._make_feeds(url)
+            folder = self._settings.state_folder
+            state = None if folder is None else stack.enter_context(open_folder(folder))
+            self._feeds = self._make_feeds(url, state)
             store = RethinkStore(url, timeouts=self._timeouts, nodes=self.nodes)
             self._store = await stack.enter_async_context(store)
             source = RethinkLogSource(url, self._changefeeds, nodes=self.nodes)
@@ -186,7 +190,7 @@ class Services:
             )
         )
 
-    def _make_feeds(self, url: DatabaseURL) -> Feeds:
+    def _make_feeds(self, url: DatabaseURL, state: StateFolder | None = None) -> Feeds:
         settings = self._settings
         source = RethinkSource(url, self._changefeeds, nodes=self.nodes)
         limits = FeedSettings(
@@ -211,6 +215,7 @@ class Services:
                 clock=machine.now,
                 turn_clock=machine.monotonic_s,
                 rng=machine.rng,
+                keeper=None if state is None else state.keeper(table.name, url.database),
                 run=machine.random_bytes(RUN_BYTES),
             ),
         )

@@ -39,25 +39,6 @@ _FRESH_BYTES = 1024 * 1024
 for subscribers that keep up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[RowT]):
-    """A page: some of the rows that pass a filter, in order, at one position of the feed.
-
-    Attributes:
-        rows: From an offset on, some of them at most.
-        total: How many pass.
-        looked_at: How many rows were looked at for it, as a measure of its cost.
-        cursor: Where all that pass can be watched from.
-        status: How the feed stands.
-    """
-
-    rows: list[RowT]
-    total: int
-    looked_at: int
-    cursor: str
-    status: FeedStatus
-
-
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Snapshot(Generic[RowT]):
     """All rows in an order, as they are at one position; holds references, and copies no row."""
@@ -106,6 +87,8 @@ class WatchCache(Generic[RowT, EventT]):
         self.prior = history.head_point
         """Where the feed was before the last change."""
         self.status = FeedStatus.INITIALIZING
+        self.on_change: Callable[[Change[RowT]], None] | None = None
+        """Called for each change, before any subscriber receives it."""
         self.merged_changes = 0
         """How often a change was merged with another for one subscriber that was behind."""
 
@@ -130,11 +113,23 @@ class WatchCache(Generic[RowT, EventT]):
         self._rows = rows
         self._keys = None
 
+    def restore(self, rows: Rows[RowT]) -> None:
+        """Take over rows of another process, whose history is here, and be STALE."""
+        self.take(rows)
+        self._serve(FeedStatus.STALE)
+
+    def kept_version(self, packed: bytes) -> Version[RowT]:
+        """A version of which only the bytes are known."""
+        return Version.kept(packed, self._packer)
+
     def begin(self) -> None:
         """Be READY, for all subscribers that wait."""
         assert self.status is FeedStatus.INITIALIZING, "it begins once"
         self.history.begin(self._rows.digest)
-        self.status = FeedStatus.READY
+        self._serve(FeedStatus.READY)
+
+    def _serve(self, status: FeedStatus) -> None:
+        self.status = status
         for subscriber in self._subscribers():
             subscriber.on_snapshot()
 
@@ -166,6 +161,8 @@ class WatchCache(Generic[RowT, EventT]):
             self._keys = None
         self.prior = self.point
         self.history.append(change)
+        if self.on_change is not None:
+            self.on_change(change)
         for view, shown in seen:
             if shown is not None:
                 for subscriber in view.subscribers:
@@ -215,15 +212,23 @@ class WatchCache(Generic[RowT, EventT]):
         """Where the last change has led to."""
         return self.history.head_point
 
+    @property
+    def content_names(self) -> tuple[str, ...] | None:
+        """What names the table and what it is decoded to; None before a snapshot."""
+        known = self._rows.content_hash
+        return None if known is None else known.names
+
     def rehash(self, content_hash: ContentHash) -> Iterator[None]:
-        """Hash the rows in this way, a row at a time, if that is not what is done already.
+        """Hash the rows in this way from now on, a row at a time.
 
         The table has been dropped and made again. The digest of the next change is the first of the
         new kind: the last point stays what it was.
         """
-        known = self._rows.content_hash
-        if known is None or known.names != content_hash.names:
-            yield from self._rows.rehash(content_hash)
+        return self._rows.rehash(content_hash)
+
+    def forget_history(self) -> None:
+        """Let no one resume from before: what was kept is of another table."""
+        self.history.forget(self._rows.digest)
 
     @property
     def subscribers(self) -> int:

@@ -47,33 +47,47 @@ class Version(Generic[RowT]):
         packer: Packs it, and unpacks it for several readers at once.
     """
 
-    __slots__ = ("__weakref__", "_facets", "_packed", "_packer", "_row")
+    __slots__ = ("__weakref__", "_facets", "_packer", "_row", "packed")
 
     def __init__(self, row: RowT, packer: Packer[RowT]) -> None:
         self._packer = packer
         self._row: RowT | None = row
-        self._packed, self._facets = packer.pack(row)
+        self.packed, self._facets = packer.pack(row)
 
     @property
     def row(self) -> RowT:
         """The value; of a version that is packed an equal object, not always the same."""
-        return self._packer.unpack(self, self._packed) if self._row is None else self._row
+        return self._packer.unpack(self, self.packed) if self._row is None else self._row
 
     @property
     def facets(self) -> Any:
         """The row, or an object with those of its attributes that filters look at."""
-        return self._facets if self._row is None else self._row
+        if self._row is None and self._facets is not None:
+            return self._facets
+        return self.row
+
+    @classmethod
+    def kept(cls, packed: bytes, packer: Packer[RowT]) -> Version[RowT]:
+        """A version of which only the bytes are known; filters unpack it."""
+        version = cls.__new__(cls)
+        version._packer, version._row = packer, None  # noqa: SLF001 - of the same class
+        version.packed, version._facets = packed, None  # noqa: SLF001 - the same
+        return version
+
+    def keep_facets(self) -> None:
+        """Let filters look at it without unpacking it; before its size counts anywhere."""
+        self._facets = self._packer.facets(self.row)
 
     def holds(self, row: RowT) -> bool:
         """Whether a row is equal to this one; it is not unpacked if they have the same bytes."""
-        if self._row is None and self._packer.pack(row)[0] == self._packed:
+        if self._row is None and self._packer.pack(row)[0] == self.packed:
             return True
         return self.row == row
 
     @property
     def content(self) -> bytes:
         """The bytes of what is compared of the row."""
-        return self._packer.content(self._packed)
+        return self._packer.content(self.packed)
 
     def release(self) -> None:
         """Have nothing at hand but the bytes."""
@@ -82,7 +96,7 @@ class Version(Generic[RowT]):
     @property
     def packed_bytes(self) -> int:
         """The size of a version that is packed."""
-        return len(self._packed) + facets_bytes(self._facets)
+        return len(self.packed) + facets_bytes(self._facets)
 
 
 class Point(NamedTuple):

@@ -15,15 +15,16 @@ from typing import Any, Generic, Never, TypeVar, cast
 
 from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
 from graphql_api.feeds.backoff import Backoff
-from graphql_api.feeds.cache import Page, WatchCache
+from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.consistency_check import ConsistencyCheck
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.decoding import DocumentDecoder
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
+from graphql_api.feeds.keeping import Keeper, kept_change, restore, take
 from graphql_api.feeds.moving_window import MovingWindow
 from graphql_api.feeds.outage_log import OutageLog
-from graphql_api.feeds.pages import Matching, filtered_page, matching, page_of_all
+from graphql_api.feeds.pages import Matching, Page, filtered_page, matching, page_of_all
 from graphql_api.feeds.part import Edge
 from graphql_api.feeds.reflector import Reflector
 from graphql_api.feeds.source import Source
@@ -94,6 +95,7 @@ class Feed(Generic[RowT, EventT]):
         turn_clock: Returns the time in seconds, by which long work is divided into turns.
         rng: Gives the jitter.
         sleep: Waits for so many seconds between two tries.
+        keeper: Keeps the rows and the history over the end of the process, if that is wanted.
         run: Names this feed in cursors: random, `cursor.RUN_BYTES` long.
     """
 
@@ -110,6 +112,7 @@ class Feed(Generic[RowT, EventT]):
         turn_clock: Callable[[], float] = time.perf_counter,
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        keeper: Keeper | None = None,
         run: bytes | None = None,
     ) -> None:
         self._settings = settings = settings or FeedSettings()
@@ -120,6 +123,9 @@ class Feed(Generic[RowT, EventT]):
         self._filtering = asyncio.Lock()
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._sleep = sleep
+        self._keeper = keeper
+        self._kept_names: tuple[str, ...] | None = None
+        self._kept_since = 0
         self._is_ready = asyncio.Event()
         self._ready_at: float | None = None
         self._stale_at: float | None = None
@@ -310,8 +316,28 @@ class Feed(Generic[RowT, EventT]):
         """Let this feed not be ready before others are read, whose rows are parts of its own."""
         self._reflector.follow_after(feed._reflector for feed in feeds)  # noqa: SLF001 - of the class
 
-    async def run(self) -> Never:
+    async def run(self) -> None:
         """Keep the cache in step with the table, for ever; ends by being cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._keeper is not None:
+                await self._restore(self._keeper)
+                tasks.create_task(self._keeper.run(lambda: take(self._cache, self._kept_since)))
+            tasks.create_task(self._follow_for_ever())
+
+    async def _restore(self, keeper: Keeper) -> None:
+        """Go on with what was kept, as if there had been an outage."""
+        kept = await keeper.load(self.table.content_version)
+        if kept is not None:
+            keeper.resume(await restore(self._cache, kept, Turns(clock=self._turn_clock)))
+            self._kept_names = kept.names
+            self._window.begin()
+            self._reflector.note_restored()
+            self._stale_at = asyncio.get_running_loop().time()
+            self.since = self._clock()
+            self._is_ready.set()
+        self._cache.on_change = lambda change: keeper.append(kept_change(change))
+
+    async def _follow_for_ever(self) -> Never:
         time = asyncio.get_running_loop().time
         backoff = Backoff(self._settings.backoff_first_s, self._settings.backoff_max_s)
         while True:
@@ -362,4 +388,8 @@ class Feed(Generic[RowT, EventT]):
         self._is_ready.set()
         self.since = self._clock()
         self.problem = None
+        names = self._cache.content_names
+        if self._keeper is not None and names != self._kept_names:
+            self._kept_names, self._kept_since = names, self._cache.position
+            self._keeper.begin_again()
         self._outages.ready(self.table.name, self.documents)

@@ -81,6 +81,13 @@ class History(Generic[RowT]):
         self.tail_point = dropped.point
         self._bytes -= _size(dropped)
 
+    def forget(self, digest: int) -> None:
+        """Drop all changes; the table has this digest now."""
+        while self._changes:
+            self._drop_oldest()
+        self._by_digest = None
+        self.tail_point = self.head_point = Point(self.head, digest)
+
     def point(self, position: int) -> Point:
         """The point at a position that is reached."""
         return self.tail_point if position == self.tail else self._changes[position].point

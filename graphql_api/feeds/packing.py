@@ -51,6 +51,10 @@ class Packer(Generic[RowT]):
         """The bytes of a row, and what filters look at."""
         return self._packing.pack(row), self._packing.facets(row)
 
+    def facets(self, row: RowT) -> Any:
+        """What filters look at."""
+        return self._packing.facets(row)
+
     def content(self, packed: bytes) -> bytes:
         """What is compared of a row, from its bytes."""
         return self._packing.content(packed)

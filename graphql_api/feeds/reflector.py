@@ -74,6 +74,7 @@ class Reflector(Generic[RowT]):
         self._on_rows = on_rows
         self._on_ready = on_ready
         self._has_rows = asyncio.Event()
+        self._is_restored = False
         self._prerequisites: tuple[Reflector[Any], ...] = ()
         self.last_change_at: datetime | None = None
         """When the last change was seen."""
@@ -83,6 +84,11 @@ class Reflector(Generic[RowT]):
     def follow_after(self, reflectors: Iterable[Reflector[Any]]) -> None:
         """Do not begin before others have read the rows that are parts of this one's."""
         self._prerequisites = tuple(reflectors)
+
+    def note_restored(self) -> None:
+        """The cache goes on with what was kept by another process."""
+        self._is_restored = True
+        self._has_rows.set()
 
     async def read(self, tasks: asyncio.TaskGroup) -> Never:
         """Apply what one changefeed sends, until it is lost.
@@ -202,8 +208,12 @@ class Reflector(Generic[RowT]):
             self.apply(key, row)
             self.repaired_documents += 1
             await turns.take()
-        for _ in self._cache.rehash(content_hash):
-            await turns.take()
+        if content_hash.names != self._cache.content_names:
+            for _ in self._cache.rehash(content_hash):
+                await turns.take()
+            if self._is_restored:
+                self._cache.forget_history()
+        self._is_restored = False
         self._cache.recover()
         self._note_ready()
 

@@ -76,6 +76,10 @@ class _Status:
     is_kept: bool
     """Whether it must be sent even if a newer one comes."""
 
+    @property
+    def position(self) -> int:
+        return self.point.position
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -257,11 +261,11 @@ class Subscriber(Generic[RowT, EventT]):
                 if self._batch:
                     return False
                 if self._queue:
-                    return self._queue[0].point > status.point
-                return self._pending is None or self._pending_after >= status.point
+                    return self._queue[0].position > status.position
+                return self._pending is None or self._pending_after.position >= status.position
             case _Replay(position, batch):
                 is_merged = not self._batch and batch is None
-                return is_merged and position >= status.point.position
+                return is_merged and position >= status.position
             case _:
                 return False
 
@@ -270,7 +274,8 @@ class Subscriber(Generic[RowT, EventT]):
         if status.status is FeedStatus.INITIALIZING:
             return self._cache.state_event(status.status)
         # What was merged may reach beyond the status; its cursor must not fall behind that.
-        self._sent = max(self._sent, status.point)
+        if self._sent.position <= status.position:
+            self._sent = status.point
         self.cursor_position = self._sent.position
         return self._cache.state_event(status.status, self.view.cursor(self._sent))
 
@@ -314,7 +319,7 @@ class Subscriber(Generic[RowT, EventT]):
             return self._pull_behind(replay)
         limit = min(history.head, replay.position + _STEPS_AT_ONCE)
         if self._statuses:
-            limit = min(limit, self._statuses[0].point.position)
+            limit = min(limit, self._statuses[0].position)
         replay.position, event = self._cache.next_event(self.view, replay.position, limit)
         self._sent = history.point(replay.position)
         if event is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from graphql_api.settings.group import Group
@@ -23,6 +25,13 @@ class TableSettings(Group):
         64 * 1024 * 1024,
         ge=1,
         description="how much memory these changes may take, in bytes for each table",
+    )
+    state: Path | None = Field(
+        None,
+        description="folder in which the rows and the changes of each table are kept, so that "
+        "clients go on after this server was started again; each server needs one of its own. "
+        "With the embedded database, by default, a folder beside its data",
+        json_schema_extra={"metavar": "FOLDER"},
     )
     job_window: float = Field(
         7.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -34,6 +35,13 @@ class Settings(
     live: bool = Field(
         True, description="serve a page at /live that shows the tables and their changes"
     )
+
+    @property
+    def state_folder(self) -> Path | None:
+        """The folder in which feeds are kept; None if they are not."""
+        if self.state is not None or self.database is not None or self.data_file is None:
+            return self.state
+        return self.data_file.with_name(f"{self.data_file.name}.state")
 
     @model_validator(mode="after")
     def _others_need_credentials(self) -> Self:

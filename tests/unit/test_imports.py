@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "settings": {"environment", "errors", "masking"},
     "store": {"errors", "feeds"},
     "feeds": {"errors", "settings", "turns"},
+    "state": {"errors", "feeds", "files"},
     "log_feeds": {"settings", "errors", "feeds", "store"},
     "rethink": {"settings", "feeds", "log_feeds", "store", "errors", "files", "turns"},
     "schema": {"settings", "feeds", "log_feeds", "store", "errors", "masking", "scopes", "turns"},

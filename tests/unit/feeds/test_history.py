@@ -103,7 +103,7 @@ def test_unpacked_rows_are_bounded_by_their_size(reads: list[int], max_bytes: in
         version.release()
     for n in reads:
         assert versions[n].row.n == n
-        kept = [version._packed for version in versions if version in packer._unpacked]
+        kept = [version.packed for version in versions if version in packer._unpacked]
         assert sum(map(len, kept)) == packer._bytes
         assert packer._bytes <= max_bytes or len(kept) == 1
 
