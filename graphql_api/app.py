@@ -43,6 +43,7 @@ from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import APISchema, Context, build_schema
+from graphql_api.schema.graphiql_tabs import changes_tab, log_tab
 from graphql_api.schema.page_table import page_table
 from graphql_api.settings import Settings
 from graphql_api.static_files import page_headers, redirect
@@ -84,7 +85,8 @@ class Application(Starlette):
             *client_routes(),
         ]
         if settings.graphiql:
-            routes += graphiql_routes()
+            tabs = [*map(changes_tab, TABLES), *map(log_tab, LOGS)]
+            routes += graphiql_routes(tabs)
         if settings.live:
             routes += live_routes([page_table(table) for table in TABLES])
         super().__init__(

@@ -46,7 +46,7 @@ async def serving_one_more_table(database: DatabaseURL) -> AsyncIterator[str]:
     assert code == 0, output
     assert f"created table {database.database}.bookmark\n" in output
     assert f"created index {database.database}.bookmark.name\n" in output
-    serve = ("serve", "--port", "0", "--no-graphiql", "--database", url)
+    serve = ("serve", "--port", "0", "--database", url)
     async with process(*serve, says="GraphQL is at ", module=MODULE) as served:
         yield served.removesuffix("/graphql")
 
@@ -116,6 +116,8 @@ async def test_one_more_table_is_one_file_and_one_entry(database: DatabaseURL) -
         assert code == 0, output
         assert "https://page.example/" not in output
 
+        tabs = (await http.get("/graphiql/tabs.json")).json()
+        assert any("subscription BookmarkChanges(" in tab for tab in tabs)
         module = (await http.get("/live/declared.mjs")).text
         *_, shown = json.loads(module.removeprefix("export const DECLARED = ").rstrip(";\n"))
         assert shown["title"] == "Bookmarks"
