@@ -16,6 +16,7 @@ from typing import Any, Generic, Never, TypeVar, cast
 from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
 from graphql_api.feeds.backoff import Backoff
 from graphql_api.feeds.cache import WatchCache
+from graphql_api.feeds.cancellation import in_own_task
 from graphql_api.feeds.consistency_check import ConsistencyCheck
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.decoding import DocumentDecoder
@@ -343,7 +344,7 @@ class Feed(Generic[RowT, EventT]):
         while True:
             self._ready_at = None
             began_at = time()
-            lost = await self._follow()
+            lost = await in_own_task(self._follow())
             if self._ready_at is not None:
                 self.outages += 1
             if self.status is FeedStatus.READY:

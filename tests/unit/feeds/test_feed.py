@@ -503,3 +503,17 @@ async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None
             source.is_reachable = True
             assert await waiting
             assert feed.get("a") == Number("a", 4)
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_feed_that_is_cancelled_while_it_loses_its_changefeed_ends(steps: int) -> None:
+    source = ScriptedSource(a=1)
+    feed: Feed[Number, Event] = Feed(Numbers(), source, QUICK)
+    running = asyncio.create_task(feed.run())
+    await feed.ready(1000)
+    source.lose()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    running.cancel()
+    await some_steps()
+    assert running.cancelled()
