@@ -130,6 +130,7 @@ async def test_cursor_of_a_server_that_is_gone_means_the_same_content_to_its_suc
     if is_changed:
         await writer.insert("policy", {"id": "of the meantime"})
     async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
+        await until_ready(server)
         operation = await client.subscribe(POLICIES.subscription, since=replica.cursor)
         for change in await operation.until_status("READY"):
             replica.apply(change)

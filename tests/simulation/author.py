@@ -59,7 +59,18 @@ def story_of(seed: int) -> Story:
         # A server whose clock leaps lets jobs go too early or too late.
         job_window_s=7 * 86_400.0 if "clock leaps" in troubles else rng.choice((3.0, 8.0, 60.0)),
     )
-    return Story(setting, tuple(_Author(setting, rng).write()))
+    actions = [*_Author(setting, rng).write(), *_hops(setting)]
+    return Story(setting, tuple(sorted(actions, key=lambda action: action.at_s)))
+
+
+def _hops(setting: Setting) -> list[Action]:
+    """Clients that go to the other server, if there is one, and come with their cursors."""
+    rng = random.Random(f"hops {setting.seed}")
+    count = rng.choice((0, 3, 6, 12)) if len(setting.hosts) > 1 else 0
+    return [
+        Action(rng.uniform(1.0, 20.0), "hop", {"client": rng.randrange(setting.clients)})
+        for _ in range(count)
+    ]
 
 
 def _self_check_s(rng: random.Random, troubles: frozenset[str]) -> float:

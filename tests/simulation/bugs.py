@@ -159,6 +159,13 @@ def _is_one_ahead(original: Function) -> Function:
     return resumable
 
 
+def _takes_every_digest(_: Function) -> Function:
+    def find(self: Any, digest: int) -> int:
+        return int(self.head)
+
+    return find
+
+
 def _skips_the_rest_of_a_batch(_: Function) -> Function:
     def cursor_within(self: Any, after: int, until: int, key: str) -> Any:
         return self.cursor(until)
@@ -381,6 +388,12 @@ BUGS = (
         "7: a cursor means what it says",
         f"{_FEEDS}.cache:WatchCache._resumable",
         _is_one_ahead,
+    ),
+    Bug(
+        "a cursor of another server is taken for the newest",
+        "7: a cursor of another server means its content",
+        f"{_FEEDS}.history:History.find",
+        _takes_every_digest,
     ),
     Bug(
         "a cursor within a batch names its end",

@@ -55,6 +55,7 @@ class Holding:
         known: Which versions of a document the client may stand at, the earliest first.
         floor: The version at which a document stands at the earliest that no event has named.
         has_moved: Whether another server serves it than before.
+        goes_by_content: Whether another run of a server is about to go on with it.
         is_partial: Whether there are rows that the client was never sent (`includeInitial: false`).
     """
 
@@ -70,6 +71,7 @@ class Holding:
     status: str | None = None
     cursor: str | None = None
     has_moved: bool = False
+    goes_by_content: bool = False
     include_initial: bool = True
     resumes: bool = False
 
@@ -108,6 +110,9 @@ class Holding:
             BrokenPromise: It breaks the contract.
         """
         kind = event["__typename"]
+        if self.goes_by_content:
+            self.goes_by_content = False
+            self._spread()
         if kind == "FeedState":
             self._take_status(event["status"])
         elif kind.endswith("Added"):
@@ -117,6 +122,15 @@ class Holding:
         else:
             self._take_deleted(event)
         self.cursor = event["cursor"]
+
+    def _spread(self) -> None:
+        """Stand at every version that is what is held: another server goes on from the newest."""
+        for key in self.known if self.is_partial else {*self.truth.keys, *self.known}:
+            row = self.rows.get(key)
+            starts = self._starts(key, row)
+            if starts:
+                later = (at for at, view in self._views(key, min(starts)) if view == row)
+                self.known[key] = tuple(sorted({*starts, *later}))
 
     # The status.
 

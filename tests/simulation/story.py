@@ -157,6 +157,7 @@ _WORDS = {
     "stop_server": "the server {host} is stopped by SIGTERM, and started again after {for_s} s",
     "crash_client": "client c{client} is {how} for {for_s} s",
     "leave": "client c{client} closes its socket (politely: {politely}), and comes back",
+    "hop": "client c{client} closes its socket, and goes to the other server",
     "stall": "client c{client} reads nothing for {for_s} s",
     "read_slowly": "client c{client} reads only every {every_s} s, for {for_s} s",
     "drop": "the table {table} is dropped, and made again after {for_s} s",

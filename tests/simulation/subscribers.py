@@ -378,6 +378,7 @@ class Subscriber:
             )
         else:
             wish.holding.begin(include_initial=True, resumes=True, serial=0)
+            wish.holding.goes_by_content = mark.run is not self.api
         assert self.api is not None
         is_same_run = mark is not None and not mark.is_of_snapshot and mark.run is self.api
         wish.must_replay = is_same_run and self.world.history_reaches(wish.table.name)

@@ -418,6 +418,14 @@ class World:
     def _do_leave(self, client: int, politely: bool) -> None:
         self.subscribers[client].leave(politely=politely)
 
+    def _do_hop(self, client: int) -> None:
+        subscriber = self.subscribers[client]
+        if not subscriber.is_acknowledged:
+            return  # it is on its way to a server, and would not know to which
+        hosts = self.setting.hosts
+        subscriber.server_host = hosts[1 - hosts.index(subscriber.server_host)]
+        subscriber.leave(politely=True)
+
     def _do_stall(self, client: int, for_s: float) -> None:
         subscriber = self.subscribers[client]
         if for_s > 0.9 * _SEND_TIMEOUT_S or not subscriber.is_acknowledged:
