@@ -327,16 +327,22 @@ class Feed(Generic[RowT, EventT]):
 
     async def _restore(self, keeper: Keeper) -> None:
         """Go on with what was kept, as if there had been an outage."""
-        kept = await keeper.load(self.table.content_version)
-        if kept is not None:
-            keeper.resume(await restore(self._cache, kept, Turns(clock=self._turn_clock)))
+        self._cache.on_change = lambda change: keeper.append(kept_change(change))
+        if (kept := await keeper.load(self.table.content_version)) is None:
+            return
+        try:
+            right = await restore(self._cache, kept, Turns(clock=self._turn_clock))
+        except Exception as error:  # noqa: BLE001 - it costs the history, and nothing else
+            log.warning("what was kept of table %s is not used: %r", self.table.name, error)
+            self._cache.history.forget(0)
+        else:
+            keeper.resume(right)
             self._kept_names = kept.names
             self._window.begin()
             self._reflector.note_restored()
             self._stale_at = asyncio.get_running_loop().time()
             self.since = self._clock()
             self._is_ready.set()
-        self._cache.on_change = lambda change: keeper.append(kept_change(change))
 
     async def _follow_for_ever(self) -> Never:
         time = asyncio.get_running_loop().time
@@ -368,15 +374,12 @@ class Feed(Generic[RowT, EventT]):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._reflector.read(tasks))
                 tasks.create_task(self.consistency_check.run())
-                tasks.create_task(self._window.age_out(self._leave))
+                tasks.create_task(self._window.age_out(self._reflector.leave_window))
         except* DatabaseError as group:
             lost = cast("DatabaseError", group.exceptions[0])
         except* Exception:
             log.exception("feed %s: unexpected error", self.table.name)
         return lost or FeedLostError(f"the feed of table `{self.table.name}` failed unexpectedly")
-
-    def _leave(self, key: str) -> None:
-        self._reflector.apply(key, None, stays=True)
 
     def _turns(self) -> Turns:
         return Turns(

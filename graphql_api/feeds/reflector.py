@@ -135,6 +135,10 @@ class Reflector(Generic[RowT]):
         if self._cache.position != position:
             self.last_change_at = self._clock()
 
+    def leave_window(self, key: str) -> None:
+        """Let a row go whose document stays."""
+        self.apply(key, None, stays=True)
+
     @property
     def _is_first(self) -> bool:
         """Whether no snapshot is served so far."""

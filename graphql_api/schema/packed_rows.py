@@ -81,9 +81,13 @@ class PackedRows(Generic[RowT]):
 
     def content(self, packed: bytes) -> bytes:
         """What is compared of a row, from its bytes: the same for all rows that are equal."""
-        if not self._beside and b"-0.0" not in packed:
+        # What a row carries beside its fields is an array of arrays, at the end.
+        may_carry = bool(self._beside) and packed.endswith(b"]]")
+        has_signed_zero = b"-0.0" in packed
+        if not may_carry and not has_signed_zero:
             return packed
-        return orjson.dumps(_without_signed_zeros(orjson.loads(packed)[: self._length]))
+        values = orjson.loads(packed)[: self._length]
+        return orjson.dumps(_without_signed_zeros(values) if has_signed_zero else values)
 
     def unpack(self, packed: bytes) -> RowT:
         """An equal row, which carries the same beside its fields."""
