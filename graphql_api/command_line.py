@@ -7,6 +7,7 @@ import re
 import sys
 from datetime import timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from pydantic.fields import FieldInfo
@@ -183,6 +184,8 @@ def _metavar(name: str, field: FieldInfo) -> str:
         return "|".join(choices)
     if isinstance(field.json_schema_extra, dict):
         return str(field.json_schema_extra["metavar"])
+    if Path in (field.annotation, *choices):
+        return "FILE"
     return name.rpartition("_")[2].upper()
 
 

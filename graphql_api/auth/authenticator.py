@@ -18,13 +18,7 @@ from typing import Protocol, TypeAlias
 from starlette.types import Scope as ASGIScope
 
 from graphql_api.auth.credentials import bearer_token
-from graphql_api.auth.principal import (
-    ANYBODY,
-    InvalidTokenError,
-    Principal,
-    Verifier,
-    grant_digest,
-)
+from graphql_api.auth.principal import ANYBODY, InvalidTokenError, Principal, Verifier, grant_digest
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.files import SpareDescriptor

@@ -22,11 +22,7 @@ from websockets.http11 import Response
 
 from graphql_api.client.endpoint import Endpoint
 from graphql_api.client.events import UnexpectedEventError
-from graphql_api.client.protocol import (
-    OperationEndedError,
-    OperationError,
-    UnexpectedMessageError,
-)
+from graphql_api.client.protocol import OperationEndedError, OperationError, UnexpectedMessageError
 from graphql_api.client.text import clean, shorten
 from graphql_api.errors import GraphQLAPIError
 

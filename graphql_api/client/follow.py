@@ -14,19 +14,8 @@ from websockets.typing import Subprotocol
 
 from graphql_api.client.endpoint import Endpoint
 from graphql_api.client.events import Connected, Disconnected, Event, Happening, State, parse_event
-from graphql_api.client.failures import (
-    LostError,
-    SubscriptionError,
-    explain,
-    refused_subprotocol,
-)
-from graphql_api.client.protocol import (
-    SUBPROTOCOL,
-    ClientProtocol,
-    OperationError,
-    Reply,
-    Result,
-)
+from graphql_api.client.failures import LostError, SubscriptionError, explain, refused_subprotocol
+from graphql_api.client.protocol import SUBPROTOCOL, ClientProtocol, OperationError, Reply, Result
 from graphql_api.client.table import Table
 from graphql_api.errors import GraphQLAPIError
 

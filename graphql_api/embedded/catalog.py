@@ -13,12 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from graphql_api.embedded.datum import encode
-from graphql_api.embedded.errors import (
-    DataFileError,
-    ErrorType,
-    ReqlError,
-    op_failed_error,
-)
+from graphql_api.embedded.errors import DataFileError, ErrorType, ReqlError, op_failed_error
 from graphql_api.embedded.loading import load_credentials, load_databases, load_permissions
 from graphql_api.embedded.permissions import (
     GLOBAL,

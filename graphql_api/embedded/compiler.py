@@ -15,23 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from graphql_api.embedded.constants import LONGEST_FOLDED_ARRAY, NotConstantError, constant
-from graphql_api.embedded.datum import (
-    Datum,
-    Document,
-    type_name,
-)
+from graphql_api.embedded.datum import Datum, Document, type_name
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.environment import Env, Term
 from graphql_api.embedded.errors import Backtrace, ReqlError, compile_error
 from graphql_api.embedded.global_optargs import GLOBAL_OPTARGS
 from graphql_api.embedded.pseudo_types import from_json, sanitized
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.term import (
-    TERMS,
-    Arguments,
-    Constant,
-    Operation,
-)
+from graphql_api.embedded.term import TERMS, Arguments, Constant, Operation
 from graphql_api.embedded.values import Function, Value, to_datum
 
 if TYPE_CHECKING:

@@ -18,12 +18,7 @@ from typing import TYPE_CHECKING
 from graphql_api.embedded import frames
 from graphql_api.embedded.catalog import SERVER_NAME
 from graphql_api.embedded.datum import encode
-from graphql_api.embedded.errors import (
-    ErrorType,
-    HandshakeError,
-    ReqlError,
-    client_error,
-)
+from graphql_api.embedded.errors import ErrorType, HandshakeError, ReqlError, client_error
 from graphql_api.embedded.handshake import (
     MAX_MESSAGE_SIZE,
     check_magic_number,

@@ -10,10 +10,7 @@ from graphql_api.embedded.environment import Env, QueryContext, Term, check_limi
 from graphql_api.embedded.errors import ReqlError, logic_error, resource_error
 from graphql_api.embedded.permissions import EVERYTHING, Access
 from graphql_api.embedded.pseudo_types import time
-from graphql_api.embedded.streams import (
-    collect,
-    to_stream,
-)
+from graphql_api.embedded.streams import collect, to_stream
 from graphql_api.embedded.table import Database, Table
 from graphql_api.embedded.transaction import Transaction
 from graphql_api.embedded.values import (

@@ -24,20 +24,9 @@ from graphql_api.embedded.datum import (
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.environment import Env, Term
 from graphql_api.embedded.errors import Backtrace, ReqlError, logic_error
-from graphql_api.embedded.streams import (
-    check_array_size,
-    sequence,
-    to_selection,
-    to_stream,
-)
+from graphql_api.embedded.streams import check_array_size, sequence, to_selection, to_stream
 from graphql_api.embedded.table import Table
-from graphql_api.embedded.values import (
-    Function,
-    Selection,
-    Stream,
-    to_datum,
-    wrong_value_type,
-)
+from graphql_api.embedded.values import Function, Selection, Stream, to_datum, wrong_value_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -20,19 +20,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from graphql_api.embedded.datum import (
-    DATUM_TYPES,
-    MAXVAL,
-    MINVAL,
-    Datum,
-    pretty_print,
-    typed_error,
-)
-from graphql_api.embedded.errors import (
-    Backtrace,
-    ReqlError,
-    logic_error,
-)
+from graphql_api.embedded.datum import DATUM_TYPES, MAXVAL, MINVAL, Datum, pretty_print, typed_error
+from graphql_api.embedded.errors import Backtrace, ReqlError, logic_error
 from graphql_api.embedded.following import EAGER, Following, Sorting, Transformation
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.table import Database, Table

@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from graphql_api.embedded.datum import (
-    Datum,
-    Document,
-    as_string,
-    encode,
-    pretty_print,
-    type_name,
-)
+from graphql_api.embedded.datum import Datum, Document, as_string, encode, pretty_print, type_name
 from graphql_api.embedded.deep import walk
 from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, op_failed_error
 from graphql_api.embedded.merge import WriteStats

@@ -25,12 +25,7 @@ from graphql_api.auth.principal import Principal
 from graphql_api.execution import result_json
 from graphql_api.execution.group import Member
 from graphql_api.execution.runner import Asked, Results, SharedSubscription
-from graphql_api.execution.sink import (
-    WRITE_BUFFER_BYTES,
-    ASGISink,
-    response_message,
-    sink_of,
-)
+from graphql_api.execution.sink import WRITE_BUFFER_BYTES, ASGISink, response_message, sink_of
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend

@@ -14,12 +14,7 @@ from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.feeds.table import Document
-from graphql_api.rethink.connection import (
-    DEFAULT_TIMEOUTS,
-    Connection,
-    Timeouts,
-    serving,
-)
+from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts, serving
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.heartbeat import Heartbeat
 from graphql_api.rethink.nodes import Nodes

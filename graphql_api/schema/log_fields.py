@@ -9,12 +9,7 @@ from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 import strawberry
 from strawberry import UNSET
 
-from graphql_api.errors import (
-    BadInputError,
-    DatabaseError,
-    FeedUnavailableError,
-    NotFoundError,
-)
+from graphql_api.errors import BadInputError, DatabaseError, FeedUnavailableError, NotFoundError
 from graphql_api.log_feeds.cursor import NOTHING, START, Cursor, encode, partition_digest
 from graphql_api.log_feeds.log import Log
 from graphql_api.log_feeds.log_feeds import read_cursor

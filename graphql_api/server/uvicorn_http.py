@@ -38,12 +38,7 @@ from graphql_api.execution.sink import EXTENSION
 from graphql_api.limits.answer_memory import ANSWERS
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server.flow_control import WatchedConnection
-from graphql_api.server.http_refusals import (
-    HEAD_TOO_LARGE,
-    MAX_HEAD_BYTES,
-    NOT_HTTP,
-    TOO_SLOW,
-)
+from graphql_api.server.http_refusals import HEAD_TOO_LARGE, MAX_HEAD_BYTES, NOT_HTTP, TOO_SLOW
 from graphql_api.server.request_size import RequestSize
 from graphql_api.server.upgrade import head, head_bytes, is_handshake, without_offers
 from graphql_api.server.uvicorn_admission import AdmittedConnection

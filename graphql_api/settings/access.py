@@ -24,18 +24,15 @@ class AccessSettings(Group):
         None,
         description="serve clients that have an API token of this file; `graphql-api token "
         "create` makes one",
-        json_schema_extra={"metavar": "FILE"},
     )
     jwt_key: Path | None = Field(
         None,
         description="serve clients that have a JWT that this key verifies: a public key in PEM,"
         " or a secret of 32 bytes or more",
-        json_schema_extra={"metavar": "FILE"},
     )
     jwt_jwks: Path | None = Field(
         None,
         description="serve clients that have a JWT that a key of this JSON Web Key Set verifies",
-        json_schema_extra={"metavar": "FILE"},
     )
     jwt_algorithm: Names = Field(
         (),

@@ -27,7 +27,6 @@ class TokenSettings(CommonSettings):
 
     tokens: Path = Field(
         description="the token file that `graphql-api serve` uses",
-        json_schema_extra={"metavar": "FILE"},
     )
 
 

@@ -71,7 +71,6 @@ class DataSettings(CommonSettings):
     data: Path = Field(
         default_factory=_default_data_file,
         description="file of the embedded database; :memory: keeps nothing",
-        json_schema_extra={"metavar": "FILE"},
     )
 
     @property

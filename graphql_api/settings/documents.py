@@ -18,7 +18,6 @@ class DocumentSettings(Group):
         description="file of documents that clients may name by their sha256, as graphql-"
         "codegen (persistedDocuments) or Apollo (generate-persisted-query-manifest)"
         " writes it",
-        json_schema_extra={"metavar": "FILE"},
     )
     only_persisted_documents: bool = Field(
         False,

@@ -26,13 +26,11 @@ class ListeningSettings(Group):
     tls_cert: Path | None = Field(
         None,
         description="serve HTTPS and WSS with this certificate and those above it, in PEM",
-        json_schema_extra={"metavar": "FILE"},
     )
     tls_key: Path | None = Field(
         None,
         description="private key of the certificate, without a passphrase; not needed if the "
         "certificate's file contains it",
-        json_schema_extra={"metavar": "FILE"},
     )
     allow_host: Names = Field(
         (),

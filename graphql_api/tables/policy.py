@@ -13,12 +13,7 @@ from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
 from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
-from graphql_api.schema.document_problems import (
-    PROBLEMS,
-    DocumentProblem,
-    Judged,
-    hidden_nulls,
-)
+from graphql_api.schema.document_problems import PROBLEMS, DocumentProblem, Judged, hidden_nulls
 from graphql_api.schema.filters import RowFilter, contains, one_of
 from graphql_api.schema.later import later
 from graphql_api.schema.pages import Limit, by_name, checked_limit

@@ -10,9 +10,7 @@ from strawberry import UNSET
 from graphql_api.errors import InvalidInputError, Problem, WriteError
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
-from graphql_api.schema.filters import (
-    given,
-)
+from graphql_api.schema.filters import given
 from graphql_api.schema.problems import Place
 from graphql_api.schema.writing import IfUpdatedAt, create, delete, get, update
 from graphql_api.tables.schedule import SCHEDULES, Schedule

@@ -15,13 +15,13 @@ from graphql import Executor
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 
-from graphql_api.errors import BadCursorError
 from graphql_api.schema import APISchema, TableDeclaration
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.log_declaration import LogDeclaration
 from graphql_api.schema.query import query_type
 from graphql_api.schema.subscription import subscription_type
+from tests.toy_fields import SimpleMutation, SimpleQuery, SimpleSubscription
 
 
 class Toys:
@@ -41,11 +41,7 @@ toys = Toys()
 
 
 @strawberry.type
-class ToyQuery:
-    @strawberry.field
-    def hello(self, name: str = "world") -> str:
-        return f"hello {name}"
-
+class ToyQuery(SimpleQuery):
     @strawberry.field
     async def blocked(self) -> str:
         toys.release = asyncio.Event()
@@ -56,25 +52,9 @@ class ToyQuery:
             toys.open -= 1
         return "done"
 
-    @strawberry.field
-    def secret(self) -> str:
-        raise RuntimeError("a secret")
-
-    @strawberry.field
-    def perhaps(self) -> str | None:
-        raise RuntimeError("a secret")
-
-    @strawberry.field
-    def large(self, size: int) -> str:
-        return "x" * size
-
 
 @strawberry.type
-class Mutation:
-    @strawberry.mutation
-    def set(self, value: int) -> int:
-        return value
-
+class Mutation(SimpleMutation):
     @strawberry.mutation
     def release(self) -> int:
         toys.release.set()
@@ -94,12 +74,7 @@ class Odd:
 
 
 @strawberry.type
-class ToySubscription:
-    @strawberry.subscription
-    async def count(self, to: int = 3) -> AsyncIterator[int]:
-        for i in range(to):
-            yield i
-
+class ToySubscription(SimpleSubscription):
     @strawberry.subscription
     async def silence(self) -> AsyncIterator[int]:
         toys.open += 1
@@ -108,11 +83,6 @@ class ToySubscription:
             await asyncio.Event().wait()
         finally:
             toys.open -= 1
-
-    @strawberry.subscription
-    async def breaks(self) -> AsyncIterator[int]:
-        yield 1
-        raise RuntimeError("a secret")
 
     @strawberry.subscription
     async def stumbles(self) -> AsyncIterator[int]:
@@ -124,10 +94,6 @@ class ToySubscription:
     async def odd(self) -> AsyncIterator[Odd]:
         for number in range(3):
             yield Odd(even=0, number=number)
-
-    @strawberry.subscription
-    def refused(self) -> AsyncIterator[int]:
-        raise BadCursorError("no cursor of this server")
 
 
 def build_schema(

@@ -156,7 +156,9 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
 OTHER_FLAGS = {
     "--before": "python -m tests.benchmarks",
     "--expires-in": "graphql-api token create",
+    "--keep-in": "python -m tests.simulation",
     "--scope": "graphql-api token create",
+    "--story": "python -m tests.simulation",
     "--check": "graphql-api schema",
     "--json": "graphql-api watch",
     "--once": "graphql-api watch",

@@ -17,25 +17,15 @@ from graphql_api.embedded.datum import (
     number,
     pseudo_type,
 )
-from graphql_api.embedded.errors import (
-    ErrorType,
-    ReqlError,
-    logic_error,
-    non_existence_error,
-)
+from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, non_existence_error
 from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ordering import equal, sort_key
 from graphql_api.embedded.pseudo_types import binary_bytes
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.streams import (
-    table_stream,
-)
+from graphql_api.embedded.streams import table_stream
 from graphql_api.embedded.table import Table
 from graphql_api.embedded.term import Call, term
-from graphql_api.embedded.terms.sequences import (
-    holds,
-    row_function,
-)
+from graphql_api.embedded.terms.sequences import holds, row_function
 from graphql_api.embedded.values import (
     Function,
     SingleSelection,

@@ -24,11 +24,7 @@ from graphql_api.embedded.following import Following
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.streams import (
-    covered_rows,
-    index_keys,
-    ordered_rows,
-)
+from graphql_api.embedded.streams import covered_rows, index_keys, ordered_rows
 from graphql_api.embedded.table import Table
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.terms.sequences import open_bound

@@ -31,11 +31,7 @@ from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import logic_error
 from graphql_api.embedded.pseudo_types import binary, binary_bytes, literal_error, sanitized
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.streams import (
-    array_stream,
-    collect,
-    to_stream,
-)
+from graphql_api.embedded.streams import array_stream, collect, to_stream
 from graphql_api.embedded.table import Database, Table
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.values import (

@@ -11,14 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphql_api.embedded.compiler import compile_query
-from graphql_api.embedded.datum import (
-    Datum,
-    Document,
-    Extremum,
-    as_boolean,
-    encode,
-    pseudo_type,
-)
+from graphql_api.embedded.datum import Datum, Document, Extremum, as_boolean, encode, pseudo_type
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.environment import Env, QueryContext
 from graphql_api.embedded.errors import ReqlError, logic_error, op_failed_error

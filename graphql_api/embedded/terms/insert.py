@@ -32,12 +32,7 @@ from graphql_api.embedded.terms.write_options import (
     read_return_changes,
     set_durability,
 )
-from graphql_api.embedded.values import (
-    Function,
-    SingleSelection,
-    Value,
-    to_datum,
-)
+from graphql_api.embedded.values import Function, SingleSelection, Value, to_datum
 from graphql_api.embedded.writer import Change, ReturnChanges, Writer
 
 if TYPE_CHECKING:

@@ -8,37 +8,16 @@ from __future__ import annotations
 from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
-from graphql_api.embedded.datum import (
-    Datum,
-    as_string,
-)
-from graphql_api.embedded.errors import (
-    ErrorType,
-    ReqlError,
-    logic_error,
-)
+from graphql_api.embedded.datum import Datum, as_string
+from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error
 from graphql_api.embedded.following import Sorting
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.streams import (
-    array_stream,
-    collect,
-    index_keys,
-    table_stream,
-    to_stream,
-)
+from graphql_api.embedded.streams import array_stream, collect, index_keys, table_stream, to_stream
 from graphql_api.embedded.table import Table
 from graphql_api.embedded.term import Call, term
-from graphql_api.embedded.terms.sequences import (
-    row_function,
-    same_kind,
-)
-from graphql_api.embedded.values import (
-    Selection,
-    Stream,
-    TableSlice,
-    Value,
-)
+from graphql_api.embedded.terms.sequences import row_function, same_kind
+from graphql_api.embedded.values import Selection, Stream, TableSlice, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

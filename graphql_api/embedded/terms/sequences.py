@@ -18,12 +18,7 @@ from graphql_api.embedded.datum import (
     pseudo_type,
     type_name,
 )
-from graphql_api.embedded.errors import (
-    ErrorType,
-    ReqlError,
-    logic_error,
-    non_existence_error,
-)
+from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, non_existence_error
 from graphql_api.embedded.ordering import equal
 from graphql_api.embedded.pseudo_types import binary, binary_bytes
 from graphql_api.embedded.ql2 import TermType

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import re
 
-from graphql_api.embedded.datum import (
-    Datum,
-)
-from graphql_api.embedded.errors import (
-    logic_error,
-)
+from graphql_api.embedded.datum import Datum
+from graphql_api.embedded.errors import logic_error
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.term import Call, term
-from graphql_api.embedded.values import (
-    Value,
-)
+from graphql_api.embedded.values import Value
 
 
 @term(TermType.MATCH, 2, 2)

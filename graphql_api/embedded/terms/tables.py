@@ -8,12 +8,7 @@ from __future__ import annotations
 import re
 
 from graphql_api.embedded.catalog import SERVER_NAME
-from graphql_api.embedded.datum import (
-    Datum,
-    Document,
-    as_integer,
-    as_string,
-)
+from graphql_api.embedded.datum import Datum, Document, as_integer, as_string
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import logic_error, op_failed_error
 from graphql_api.embedded.ql2 import TermType
@@ -21,10 +16,7 @@ from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Table
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.terms.write_options import parse_durability
 from graphql_api.embedded.users import ADMIN
-from graphql_api.embedded.values import (
-    Value,
-    wrong_value_type,
-)
+from graphql_api.embedded.values import Value, wrong_value_type
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _SCOPED = 3

@@ -11,13 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphql_api.embedded.datum import (
-    Datum,
-    Document,
-    as_object,
-    pretty_print,
-    type_name,
-)
+from graphql_api.embedded.datum import Datum, Document, as_object, pretty_print, type_name
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import ReqlError, logic_error
 from graphql_api.embedded.merge import merge
@@ -29,13 +23,7 @@ from graphql_api.embedded.terms.write_options import (
     read_return_changes,
     set_durability,
 )
-from graphql_api.embedded.values import (
-    Function,
-    SingleSelection,
-    Value,
-    to_datum,
-    wrong_value_type,
-)
+from graphql_api.embedded.values import Function, SingleSelection, Value, to_datum, wrong_value_type
 from graphql_api.embedded.writer import ReturnChanges, Writer, no_primary_key
 
 if TYPE_CHECKING:
@@ -152,24 +140,20 @@ def _replace_options(call: Call, *, function: bool) -> _ReplaceOptions:
     return _ReplaceOptions(return_changes, durability, needs_tables)
 
 
-_REPLACE_OPTARGS = (
-    "non_atomic",
-    "durability",
-    "return_vals",
-    "return_changes",
-    "ignore_write_hook",
-)
+_OPTARGS = ("non_atomic", "durability", "return_vals", "return_changes", "ignore_write_hook")
 
 
-@term(
-    TermType.UPDATE,
-    2,
-    2,
-    *_REPLACE_OPTARGS,
-    determinism=Determinism.NO,
-    writes=True,
-    forbids_writes=True,
-)
+def _changing(
+    type_: TermType, arguments: int
+) -> Callable[[Callable[[Call], Value]], Callable[[Call], Value]]:
+    """Register a term that changes the documents that its first argument selects."""
+    no = Determinism.NO
+    return term(
+        type_, arguments, arguments, *_OPTARGS, determinism=no, writes=True, forbids_writes=True
+    )
+
+
+@_changing(TermType.UPDATE, 2)
 def update(call: Call) -> Value:
     """Merge an object, or what a function gives, into documents."""
     options = _replace_options(call, function=True)
@@ -193,15 +177,7 @@ def update(call: Call) -> Value:
     return _replace_all(call, options, replace)
 
 
-@term(
-    TermType.REPLACE,
-    2,
-    2,
-    *_REPLACE_OPTARGS,
-    determinism=Determinism.NO,
-    writes=True,
-    forbids_writes=True,
-)
+@_changing(TermType.REPLACE, 2)
 def replace_(call: Call) -> Value:
     """Replace documents by an object, or by what a function gives; null deletes."""
     options = _replace_options(call, function=True)
@@ -213,15 +189,7 @@ def replace_(call: Call) -> Value:
     return _replace_all(call, options, lambda _: datum)
 
 
-@term(
-    TermType.DELETE,
-    1,
-    1,
-    *_REPLACE_OPTARGS,
-    determinism=Determinism.NO,
-    writes=True,
-    forbids_writes=True,
-)
+@_changing(TermType.DELETE, 1)
 def delete(call: Call) -> Value:
     """Delete documents."""
     return _replace_all(call, _replace_options(call, function=False), lambda _: None)

@@ -17,7 +17,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from graphql_api.auth.principal import Principal
-from graphql_api.errors import BadCursorError
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.runner import OperationRunner
 from graphql_api.feeds.feeds import Feeds
@@ -33,6 +32,7 @@ from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.no_store import NoStore
 from tests.server.client import WAIT_S
+from tests.toy_fields import SimpleMutation, SimpleQuery, SimpleSubscription
 from tests.unit.execution.toy import Topic, ToySource
 
 
@@ -73,11 +73,7 @@ class Row:
 
 
 @strawberry.type
-class Query:
-    @strawberry.field
-    def hello(self, name: str = "world") -> str:
-        return f"hello {name}"
-
+class Query(SimpleQuery):
     @strawberry.field
     async def blocked(self) -> str:
         toys.blocked += 1
@@ -87,36 +83,17 @@ class Query:
             toys.blocked -= 1
         return "done"
 
-    @strawberry.field
-    def secret(self) -> str:
-        raise RuntimeError("a secret")
 
-    @strawberry.field
-    def perhaps(self) -> str | None:
-        raise RuntimeError("a secret")
-
-    @strawberry.field
-    def large(self, size: int) -> str:
-        return "x" * size
+@strawberry.type
+class Mutation(SimpleMutation):
+    pass
 
 
 @strawberry.type
-class Mutation:
-    @strawberry.mutation
-    def set(self, value: int) -> int:
-        return value
-
-
-@strawberry.type
-class Subscription:
+class Subscription(SimpleSubscription):
     @strawberry.subscription
     def rows(self, since: str | None = None) -> AsyncIterator[Row]:
         return ToySource(toys.topic)
-
-    @strawberry.subscription
-    async def count(self, to: int = 3) -> AsyncIterator[int]:
-        for i in range(to):
-            yield i
 
     @strawberry.subscription
     async def silence(self) -> AsyncIterator[int]:
@@ -142,21 +119,15 @@ class Subscription:
         yield f"from {info.context.resume_from or since}"
 
     @strawberry.subscription
-    async def breaks(self) -> AsyncIterator[int]:
-        yield 1
-        raise RuntimeError("a secret")
-
-    @strawberry.subscription
-    def refused(self) -> AsyncIterator[int]:
-        raise BadCursorError("no cursor of this server")
-
-    @strawberry.subscription
     def fails(self) -> AsyncIterator[int]:
         raise RuntimeError("a secret")
 
 
 SCHEMA = APISchema(
-    query=Query, mutation=Mutation, subscription=Subscription, extensions=[CodeValidationErrors]
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    extensions=[CodeValidationErrors],
 )
 
 
