@@ -27,7 +27,9 @@ _register(
     CREATED="It was created.",
     ENTERED_FILTER="It was changed, and passes the filter since.",
     DELETED="It was deleted.",
-    LEFT_FILTER="It was changed, and does not pass the filter any more.",
+    LEFT_FILTER=(
+        "It was changed and does not pass the filter any more, or it has grown too old to be held."
+    ),
 )
 
 _register(

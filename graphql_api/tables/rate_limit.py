@@ -64,7 +64,9 @@ class RateLimit:
     """A row of the rate limit feed."""
 
     name: str | None = stored(
-        "What it is called: the domain, or something like Global Limit.", read=_name
+        "What it is called: the domain, without the `domain:` that Starbelly stores before it, or "
+        "something like Global Limit.",
+        read=_name,
     )
     domain: str | None = stored(
         "The host to which it applies, as it stands in URLs; null for the global limit, and where "

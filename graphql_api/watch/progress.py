@@ -24,7 +24,9 @@ class Progress:
         self._table = table
         self._before: dict[str, tuple[datetime, int]] = {}
 
-    def text(self, key: str, row: Row, found: Sequence[Difference], now: datetime) -> str | None:
+    def of(
+        self, key: str, row: Row, found: Sequence[Difference], now: datetime
+    ) -> tuple[str | None, list[Difference]]:
         """What is said of a change: `61 items (11.8/s), 51 success, 7 errors, 3 exceptions`.
 
         Args:
@@ -34,21 +36,22 @@ class Progress:
             now: The time of the change.
 
         Returns:
-            The line; None if something else has changed than counts.
+            The line, None if no count has changed or is one; and what else has changed.
         """
         counts = self._table.counts
         parts = [f"{row[field]} {word}" for field, word in counts if _is_count(row.get(field))]
         if not parts or not _is_count(row.get(counts[0][0])):
-            return None
+            return None, [*found]
         count: int = row[counts[0][0]]
         before = self._before.get(key)
         self._before[key] = now, count
         counted = {*self._table.counted_too, *(field for field, _ in counts)}
-        if any(_field(difference) not in counted for difference in found):
-            return None
-        if before is not None and (seconds := (now - before[0]).total_seconds()) > 0:
-            parts[0] += f" ({(count - before[1]) / seconds:.1f}/s)"
-        return ", ".join(parts)
+        others = [difference for difference in found if _field(difference) not in counted]
+        if len(others) == len(found):
+            return None, others
+        if before is not None and count >= before[1] and now > before[0]:
+            parts[0] += f" ({(count - before[1]) / (now - before[0]).total_seconds():.1f}/s)"
+        return ", ".join(parts), others
 
     def forget(self, key: str) -> None:
         """A row is gone."""

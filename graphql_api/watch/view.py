@@ -205,10 +205,10 @@ class View:
                 yield from self._added(change.key, change.row, cause)
             case Updated():
                 found = self._table.differences(change.previous, change.row, change.changed_fields)
-                progress = self._progress.text(change.key, change.row, found, self._now())
-                if progress is None:
-                    yield from self._updated(change.key, change.row, found)
-                else:
+                progress, others = self._progress.of(change.key, change.row, found, self._now())
+                if others or progress is None:
+                    yield from self._updated(change.key, change.row, others)
+                if progress is not None:
                     details = Span(progress)
                     yield from self._about(change.key, change.row, "~", Style.UPDATED, details)
             case Deleted():

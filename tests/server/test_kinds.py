@@ -201,6 +201,21 @@ async def test_row_that_ages_out_has_left_the_filter(database: DatabaseURL) -> N
         ]
 
 
+async def test_row_that_is_changed_over_the_edge_counts_as_deleted_or_created(
+    database: DatabaseURL,
+) -> None:
+    """The database filters by the window, and sends only that the row is gone, or is there."""
+    async with serving(database, {"id": "c", "pages": 1}, **WINDOWED) as (client, writer):
+        changes = await client.subscribe(CHANGES)
+        await changes.until_status("READY")
+        await writer.update("crawl", "c", {"ended_at": ago(days=1)})
+        gone = await changes.change()
+        assert (gone["crawlId"], gone["cause"]) == ("c", "DELETED")
+        await writer.update("crawl", "c", {"ended_at": None, "pages": 2})
+        back = await changes.change()
+        assert (back["crawl"]["id"], back["cause"]) == ("c", "CREATED")
+
+
 async def test_feed_that_begins_again_reads_the_window_as_it_is_then(database: DatabaseURL) -> None:
     table = crawls(window=Window("ended_at", 86_400.0))
     await initialise(database, (table,))

@@ -53,5 +53,12 @@ def test_progress_of_a_running_job_is_one_line_with_its_rate() -> None:
     assert line.endswith("~ News  60 items (15.0/s), 60 success, 5 errors, 0 exceptions")
     (line,) = screen.take(changed(third, paused))
     assert line.endswith("~ News  runState: RUNNING → PAUSED")
+    ended = {**job(90), "runState": "COMPLETED"}
+    state, counts = screen.take(changed(paused, ended))
+    assert state.endswith("~ News  runState: PAUSED → COMPLETED")
+    assert counts.endswith("~ News  90 items (30.0/s), 90 success, 0 errors, 0 exceptions")
+    begun = job(0)
+    _, counts = screen.take(changed(ended, begun))
+    assert counts.endswith("~ News  0 items, 0 success, 0 errors, 0 exceptions")
     (line,) = screen.take(changed(paused, {**paused, "itemCount": None}))
     assert "itemCount: 60 → none" in line
