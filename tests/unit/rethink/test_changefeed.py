@@ -156,10 +156,11 @@ async def test_feed_that_ends_is_lost(reply: Reply, reason: str) -> None:
 @pytest.mark.parametrize("reply", [b"\xff\xfe", b"{}", b"5", b'{"t":99,"r":[]}'])
 async def test_reply_that_breaks_the_driver_is_noticed(reply: bytes) -> None:
     script = feed_of(rows(READY), reply)
-    async with ScriptedServer(script) as server, source(server).changes("policy") as feed:
-        await anext(feed)
+    async with ScriptedServer(script) as server:
         with pytest.raises((FeedLostError, DatabaseUnavailableError)):
-            await anext(feed)
+            async with source(server).changes("policy") as feed:
+                assert await anext(feed) == SourceReady()
+                await anext(feed)
 
 
 async def test_feed_is_lost_when_ready_never_comes_though_changes_do() -> None:
