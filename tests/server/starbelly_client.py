@@ -207,11 +207,9 @@ async def starbelly_client(
         async with asyncio.timeout(WAIT_S):
             await client.opened
         yield client
-        if not client.closed.done():
-            await client.send(None)
-        async with asyncio.timeout(WAIT_S):
-            await client.closed
     finally:
+        if client.opened.done() and not client.closed.done():
+            await client.send(None)
         await asyncio.to_thread(thread.join)
 
 
