@@ -82,3 +82,4 @@ def _classes() -> dict[str, Any]:
 _CLASSES = _classes()
 Request: Any = _CLASSES["Request"]
 ServerMessage: Any = _CLASSES["ServerMessage"]
+EVENT: Any = _CLASSES["Event"]
