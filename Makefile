@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql client test test-long newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz check format schema lock clean
+.PHONY: help serve graphiql client test test-long newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz check format schema proto lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,7 @@ check: $(VENV)/.dev ## check format, lint, types, imports, schema.graphql and wh
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/graphql-api schema --check
 	@$(VENV)/bin/python clients/generate.py --check
+	@$(VENV)/bin/python -m tests.protobuf_code --check
 	@$(VENV)/bin/pytest --quiet tests/unit/test_imports.py tests/unit/test_breaking_changes.py
 
 format: $(VENV)/.dev ## format the code and fix what ruff can fix
@@ -89,10 +90,13 @@ schema: $(VENV)/.run ## write schema.graphql from the code, and the client packa
 	@$(VENV)/bin/graphql-api schema > schema.graphql.new && mv schema.graphql.new schema.graphql
 	@$(VENV)/bin/python clients/generate.py
 
+proto: $(VENV)/.dev ## write what is made of starbelly.proto
+	@$(VENV)/bin/python -m tests.protobuf_code
+
 # Compiled by the oldest Python that is supported: what it resolves, the newer ones can install.
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/pip-tools/bin/pip-compile --quiet --strip-extras \
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	--build-deps-for=editable
+	--build-deps-for=editable --allow-unsafe
 lock: ## write both locks from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@$(or $(PYTHON),python3.11) -m venv $(VENV)/pip-tools
 	@$(VENV)/pip-tools/bin/pip install --quiet pip-tools==7.6.2

@@ -39,8 +39,12 @@ from graphql_api.protocols.bodies import ResponseBodies
 from graphql_api.protocols.cors import CrossOrigin, CrossOriginMiddleware
 from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
-from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.protocols.starbelly.connection import PATH as STARBELLY_PATH
+from graphql_api.protocols.starbelly.connection import SUBPROTOCOL as STARBELLY_SUBPROTOCOL
+from graphql_api.protocols.starbelly.connection import StarbellyConnection, Streams
+from graphql_api.protocols.websocket import GraphQLTransportWS, WebSockets
 from graphql_api.protocols.websocket_limits import WebSocketLimits
+from graphql_api.protocols.whole_bodies import WholeBodies
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import APISchema, Context, build_schema
 from graphql_api.schema.graphiql_tabs import changes_tab, log_tab
@@ -61,6 +65,7 @@ class Application(Starlette):
         services: Services,
         http: GraphQLHTTP,
         websocket: GraphQLTransportWS,
+        starbelly: WebSockets,
         bodies: ResponseBodies,
         probes: Probes,
         guard: OriginCheck,
@@ -73,6 +78,7 @@ class Application(Starlette):
         self._services = services
         self._http = http
         self._websocket = websocket
+        self._starbelly = starbelly
         self._probes = probes
         routes: list[BaseRoute] = [
             Route("/graphql", http),
@@ -84,6 +90,8 @@ class Application(Starlette):
             redirect("/", _front_page(settings), page_headers("default-src 'none'", "no-cache")),
             *client_routes(),
         ]
+        if settings.starbelly:
+            routes.append(WebSocketRoute(STARBELLY_PATH, starbelly))
         if settings.graphiql:
             tabs = [*map(changes_tab, TABLES), *map(log_tab, LOGS)]
             routes += graphiql_routes(tabs)
@@ -115,6 +123,7 @@ class Application(Starlette):
         self._probes.is_draining = True
         await asyncio.gather(
             self._websocket.close_all(spread_s=spread_s),
+            self._starbelly.close_all(spread_s=spread_s),
             self._http.streams.close_all(spread_s=spread_s),
         )
 
@@ -220,17 +229,22 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         rates=rates,
     )
-    websocket = GraphQLTransportWS(
+    socket_limits = WebSocketLimits(
+        connection_init_timeout_s=settings.connection_init_timeout_s,
+        max_subscriptions=settings.max_subscriptions,
+        max_queries=settings.max_queries,
+        max_held_chars=settings.max_message_bytes,
+        max_operations_per_s=settings.max_operations_per_s,
+        operation_burst=settings.operation_burst,
+        send_timeout_s=settings.send_timeout_s,
+    )
+    websocket = GraphQLTransportWS(backend, limits=socket_limits)
+    streams = Streams(WholeBodies(lambda: services.bodies))
+    starbelly = WebSockets(
         backend,
-        limits=WebSocketLimits(
-            connection_init_timeout_s=settings.connection_init_timeout_s,
-            max_subscriptions=settings.max_subscriptions,
-            max_queries=settings.max_queries,
-            max_held_chars=settings.max_message_bytes,
-            max_operations_per_s=settings.max_operations_per_s,
-            operation_burst=settings.operation_burst,
-            send_timeout_s=settings.send_timeout_s,
-        ),
+        limits=socket_limits,
+        subprotocol=STARBELLY_SUBPROTOCOL,
+        connect=lambda accepted: StarbellyConnection(accepted, streams),
     )
     file_watch = FileWatch()
     file_watch.add(authenticator.refresh)
@@ -240,7 +254,7 @@ def create_app(
         tables=TABLES,
         url=url,
         broadcaster=broadcaster,
-        websocket=websocket,
+        websockets=(websocket, starbelly),
         file_watch=file_watch,
         announce=announce or log_lines,
     )
@@ -249,6 +263,7 @@ def create_app(
         services=services,
         http=http,
         websocket=websocket,
+        starbelly=starbelly,
         bodies=ResponseBodies(lambda: services.bodies, links, authenticator, rates, budgets),
         probes=Probes(
             lambda: MetricSources(
@@ -256,8 +271,9 @@ def create_app(
                 nodes=services.nodes,
                 logs=services.logs,
                 broadcaster=broadcaster,
-                websocket=websocket,
+                websockets=(websocket, starbelly),
                 streams=http.streams,
+                starbelly=streams,
             ),
             authenticator=authenticator,
             ready_stale_s=settings.ready_stale_s,

@@ -35,7 +35,7 @@ from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.log_feeds.source import LogSource
 from graphql_api.log_feeds.surroundings import LogSettings, Surroundings
 from graphql_api.machine import Machine
-from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.protocols.websocket import WebSockets
 from graphql_api.rethink.body_reader import BodyReader
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.connection import Timeouts
@@ -83,7 +83,7 @@ class Services:
         tables: Sequence[TableDeclaration[Any]],
         url: DatabaseURL | None,
         broadcaster: Broadcaster,
-        websocket: GraphQLTransportWS,
+        websockets: Sequence[WebSockets],
         file_watch: FileWatch,
         announce: Announce,
     ) -> None:
@@ -92,7 +92,7 @@ class Services:
         self._tables = tables
         self._url = url
         self._broadcaster = broadcaster
-        self._websocket = websocket
+        self._websockets = websockets
         self._file_watch = file_watch
         self._announce = announce
         self.nodes = Nodes()
@@ -139,7 +139,8 @@ class Services:
             self._logs = self._make_logs(await stack.enter_async_context(source))
             self._bodies = BodyReader(source, BODIES)
             await stack.enter_async_context(self._broadcaster)
-            await stack.enter_async_context(self._websocket)
+            for websockets in self._websockets:
+                await stack.enter_async_context(websockets)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
             self._spawn(stack, tasks, self._logs.run(), "logs")

@@ -10,7 +10,7 @@ Source: https://prometheus.io/docs/practices/naming/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,8 @@ from graphql_api.limits.traffic import Histogram
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.graphql_transport_ws import CloseCode
-from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.protocols.starbelly.connection import Streams
+from graphql_api.protocols.websocket import WebSockets
 from graphql_api.rethink.nodes import Nodes
 
 _TABLE = ("table",)
@@ -49,26 +50,28 @@ class MetricSources:
         nodes: Those of the database; None for a client that may not know them.
         logs: The insert-only tables that are followed.
         broadcaster: The server's.
-        websocket: The server's.
+        websockets: The server's, by protocol.
         streams: The server's event streams.
+        starbelly: What is offered by Starbelly's protocol.
     """
 
     feeds: Collection[Feed[Any, Any]]
     nodes: Nodes | None
     logs: LogFeeds
     broadcaster: Broadcaster
-    websocket: GraphQLTransportWS
+    websockets: Sequence[WebSockets]
     streams: EventStreams
+    starbelly: Streams
 
 
 def registry(sources: MetricSources) -> CollectorRegistry:
     """The figures of one server and of its process."""
     made = CollectorRegistry(auto_describe=False)
-    made.register(_FeedMetrics(sources.feeds))
+    made.register(_FeedMetrics(sources.feeds, sources.starbelly))
     made.register(_LogMetrics(sources.logs))
     if sources.nodes is not None:
         made.register(_NodeMetrics(sources.nodes))
-    made.register(_TransportMetrics(sources.broadcaster, sources.websocket, sources.streams))
+    made.register(_TransportMetrics(sources.broadcaster, sources.websockets, sources.streams))
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
     GCCollector(registry=made)
@@ -76,8 +79,9 @@ def registry(sources: MetricSources) -> CollectorRegistry:
 
 
 class _FeedMetrics(Collector):
-    def __init__(self, feeds: Collection[Feed[Any, Any]]) -> None:
+    def __init__(self, feeds: Collection[Feed[Any, Any]], starbelly: Streams) -> None:
         self._feeds = feeds
+        self._starbelly = starbelly
 
     def collect(self) -> Iterator[Metric]:
         feeds = self._feeds
@@ -107,6 +111,17 @@ class _FeedMetrics(Collector):
             "read, and the log names them.",
             ((feed.table.name, feed.unread_documents) for feed in feeds),
         )
+        unsayable = GaugeMetricFamily(
+            "graphql_api_starbelly_unsayable_documents",
+            "How many of the table's documents Starbelly's clients are not sent: their keys are no "
+            "UUIDs.",
+            labels=_TABLE,
+        )
+        names = {feed.table.name for feed in feeds}
+        for listed in self._starbelly.lists.values():
+            if listed.table.name in names:
+                unsayable.add_metric((listed.table.name,), len(listed.unsayable))
+        yield unsayable
         yield self._gauge(
             "subscriptions",
             "How many subscriptions to the table's changes are open.",
@@ -216,18 +231,20 @@ class _LogMetrics(Collector):
 
 class _TransportMetrics(Collector):
     def __init__(
-        self, broadcaster: Broadcaster, websocket: GraphQLTransportWS, streams: EventStreams
+        self, broadcaster: Broadcaster, websockets: Sequence[WebSockets], streams: EventStreams
     ) -> None:
         self._broadcaster = broadcaster
-        self._websocket = websocket
+        self._websockets = websockets
         self._streams = streams
 
     def collect(self) -> Iterator[Metric]:
-        websocket, broadcaster = self._websocket, self._broadcaster
+        websockets, broadcaster = self._websockets, self._broadcaster
+        sockets = sum(websocket.connections for websocket in websockets)
+        operations = sum(websocket.operations for websocket in websockets)
         traffic = broadcaster.traffic
         gauges = {
-            "sockets": ("WebSockets that are open.", websocket.connections),
-            "operations": ("Operations that are being served by them.", websocket.operations),
+            "sockets": ("WebSockets that are open.", sockets),
+            "operations": ("Operations that are being served by them.", operations),
             "event_streams": ("Event streams (SSE) that are open.", len(self._streams)),
             "groups": ("Groups of equal subscriptions, which share results.", broadcaster.groups),
             "remembered_results": (
@@ -245,7 +262,7 @@ class _TransportMetrics(Collector):
             ),
             "messages_sent": ("WebSocket messages and SSE events to them.", traffic.messages_sent),
             "sent_bytes": ("Their payloads, in bytes.", traffic.bytes_sent),
-            "executions": ("Events that were executed.", traffic.executions),
+            "executions": ("Events that were executed, or encoded.", traffic.executions),
             "execution_seconds": ("How long that took.", traffic.execution_s),
             "encoding_seconds": ("How long making JSON of it took.", traffic.encoding_s),
             "shared_results": (

@@ -31,6 +31,8 @@ def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[
         lines.insert(0, f"GraphiQL is at {at('/graphiql', 'http')}")
     if settings.live:
         lines.append(f"the tables are shown live at {at('/live', 'http')}")
+    if settings.starbelly:
+        lines.append(f"Starbelly's own protocol is at {at('/starbelly', 'ws')}")
     if embedded:
         lines += embedded_lines(settings, database, password=True)
     else:

@@ -11,6 +11,7 @@ from graphql import GraphQLError
 from graphql_api.errors import GraphQLAPIError
 from graphql_api.execution.read_feeds import Positions
 from graphql_api.feeds.view import Event
+from graphql_api.schema.errors import expose
 
 GroupKey: TypeAlias = Hashable
 """What all members of a group have in common: whatever can make their payloads differ."""
@@ -24,6 +25,16 @@ class RequestError(GraphQLAPIError):
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__(errors)
         self.errors = errors
+
+
+def exposed(error: Exception) -> RequestError:
+    """An error as its client sees it: its own mistake in words, or "Internal error".
+
+    The latter is logged.
+    """
+    made = GraphQLError(str(error), original_error=error)
+    expose(made)
+    return RequestError([made])
 
 
 class Encoded(NamedTuple):

@@ -23,7 +23,7 @@ from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request, is_request_error
 from graphql_api.execution import result_json
 from graphql_api.execution.broadcaster import Broadcaster
-from graphql_api.execution.encoder import RequestError
+from graphql_api.execution.encoder import Encoder, RequestError
 from graphql_api.execution.group import Member
 from graphql_api.execution.operation import GraphQLEncoder, SubscriptionExecution
 from graphql_api.execution.responder import Responder
@@ -97,6 +97,16 @@ class OperationRunner:
         if isinstance(source, EventSource):
             return SharedSubscription(self._broadcaster, execution, source, kept)
         return Results(_results(execution, source, kept))
+
+    def share(self, encoder: Encoder, source: EventSource[Any], responder: Responder) -> Member:
+        """Send events that a protocol encodes itself, until the member that this returns leaves.
+
+        Args:
+            encoder: Makes the payloads, once for all whose encoders are equal.
+            source: The events; it is closed with the subscription.
+            responder: Where to send them.
+        """
+        return self._broadcaster.join(encoder, source, responder)
 
     async def _own_results(self, asked: Asked) -> AsyncGenerator[bytes]:
         """What Strawberry itself makes of a subscription.

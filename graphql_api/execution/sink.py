@@ -78,6 +78,11 @@ def websocket_message(text: bytes) -> Message:
     return {"type": "websocket.send", "text": text.decode()}
 
 
+def binary_message(data: bytes) -> Message:
+    """The ASGI message that sends a binary frame of a WebSocket."""
+    return {"type": "websocket.send", "bytes": data}
+
+
 def response_message(text: bytes) -> Message:
     """The ASGI message that sends a part of a response."""
     return {"type": "http.response.body", "body": text, "more_body": True}

@@ -37,7 +37,7 @@ class Traffic:
         messages_received: WebSocket messages from clients.
         messages_sent: WebSocket messages and SSE events to clients.
         bytes_sent: Their payloads, in bytes.
-        executions: Events that were executed.
+        executions: Events that were executed, or encoded by another protocol.
         execution_s: How long that took, in seconds of the event loop.
         encoding_s: How long it took to make JSON of the results, the same.
         shared_results: How often an event's result was there already, for another subscriber.

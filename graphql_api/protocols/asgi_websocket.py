@@ -11,7 +11,7 @@ import logging
 
 from starlette.types import Receive
 
-from graphql_api.execution.sink import ASGISink
+from graphql_api.execution.sink import ASGISink, binary_message
 from graphql_api.server.receiver import Receiver
 
 _logger = logging.getLogger(__name__)
@@ -33,6 +33,10 @@ class ASGIWebSocket(ASGISink):
 
     def accept_long_texts(self) -> None:
         """Nothing: the server has its own limit."""
+
+    def write_binary(self) -> None:
+        """Send what is written from now on as binary messages."""
+        self._message = binary_message
 
     def pause_reading(self) -> None:
         """Ask the server for no more messages."""

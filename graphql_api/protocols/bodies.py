@@ -142,7 +142,7 @@ class ResponseBodies:
                 content = await self._bodies().content(body)
             if content is None or (not inflates and len(content) != body.size):
                 raise _RefusedError(404, _NO_BODY)
-            parts = _inflated(content) if inflates else _parts(content)
+            parts = inflated(content) if inflates else _parts(content)
             try:
                 part = next(parts, b"")
             except zlib.error as error:
@@ -220,19 +220,19 @@ def _parts(content: bytes) -> Iterator[bytes]:
         yield content[begin : begin + LARGE_BYTES]
 
 
-def _inflated(content: bytes) -> Iterator[bytes]:
-    """What gzip holds, in parts.
+def inflated(content: bytes, max_bytes: int = _MAX_INFLATED_BYTES) -> Iterator[bytes]:
+    """What gzip holds, in parts: so many bytes at most.
 
     Raises:
         zlib.error: It is no gzip, it ends too soon, or holds too much.
     """
     inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    left, inflated = content, 0
+    left, size = content, 0
     while not inflater.eof:
         part = inflater.decompress(left, LARGE_BYTES)
         left = inflater.unconsumed_tail
-        inflated += len(part)
-        if inflated > _MAX_INFLATED_BYTES or not (part or inflater.eof):
+        size += len(part)
+        if size > max_bytes or not (part or inflater.eof):
             raise zlib.error("it ends too soon, or holds too much")
         if part:
             yield part

@@ -45,6 +45,7 @@ from graphql import GraphQLError
 
 from graphql_api.documents.request import Members, Request
 from graphql_api.protocols import messages
+from graphql_api.protocols.close import Close
 from graphql_api.protocols.messages import (
     ClientMessage,
     Complete,
@@ -145,14 +146,6 @@ class Stop:
     """Action: free all that an operation holds, for its client has ended it."""
 
     operation: Operation
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Action: stop every operation and close the socket."""
-
-    code: int
-    reason: str
 
 
 Action: TypeAlias = Connect | Reply | Start | Stop | Close

@@ -1,7 +1,7 @@
-"""graphql-transport-ws over ASGI: the asyncio shell around `graphql_transport_ws`.
+"""WebSockets over ASGI, of one protocol each: graphql-transport-ws, or Starbelly's.
 
 ```
- GraphQLTransportWS ───── one for each server: owns the tasks
+ WebSockets ───────────── one for each protocol of a server: owns the tasks
    └─ WebSocketConnection ── one for each socket
         ├─ task ───────── one while there are messages to handle
         └─ WebSocketOperations
@@ -15,9 +15,10 @@ Whatever a socket holds ends with it: no task outlives it by more than its own c
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from starlette.types import Receive, Scope, Send
 
@@ -26,24 +27,39 @@ from graphql_api.protocols.asgi_websocket import ASGIWebSocket
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.messages import SUBPROTOCOL
+from graphql_api.protocols.socket_connection import Accepted, SocketConnection
 from graphql_api.protocols.websocket_connection import WebSocketConnection
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.server.receiver import WebSocketSink
 
+Connect: TypeAlias = Callable[[Accepted], SocketConnection]
+"""Makes the connection of a WebSocket."""
 
-class GraphQLTransportWS:
-    """An ASGI application that speaks graphql-transport-ws on every WebSocket it is given.
+
+class WebSockets:
+    """An ASGI application that speaks one protocol on every WebSocket it is given.
 
     An async context manager, which the application's lifespan enters: it owns the sockets' tasks.
 
     Args:
         backend: What stands behind it.
         limits: Of each socket.
+        subprotocol: What the protocol is called in handshakes.
+        connect: Makes a connection that speaks it.
     """
 
-    def __init__(self, backend: Backend, *, limits: WebSocketLimits | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        limits: WebSocketLimits | None = None,
+        subprotocol: str,
+        connect: Connect,
+    ) -> None:
         # In order: a shutdown closes the oldest first.
-        self._connections: dict[WebSocketConnection, None] = {}
+        self._connections: dict[SocketConnection, None] = {}
+        self._subprotocol = subprotocol
+        self._connect = connect
         self._is_draining = False
         self._empty = asyncio.Event()
         self._backend = backend
@@ -80,8 +96,9 @@ class GraphQLTransportWS:
         if self._is_draining:
             await _refuse_handshake(scope, send)
             return
-        is_ours = SUBPROTOCOL in scope.get("subprotocols", ())
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if is_ours else None})
+        is_ours = self._subprotocol in scope.get("subprotocols", ())
+        subprotocol = self._subprotocol if is_ours else None
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
         extension = (scope.get("extensions") or {}).get(EXTENSION)
         if extension is not None:
             sink: WebSocketSink = extension["sink"]
@@ -94,15 +111,21 @@ class GraphQLTransportWS:
         )
         await sink.serve(self._connected(scope, sink), receive)
 
-    def _connected(self, scope: Scope, sink: WebSocketSink) -> WebSocketConnection:
-        connection = WebSocketConnection(
-            self._backend, self.limits, scope, sink, tasks=self._tasks, on_end=self._forget
+    def _connected(self, scope: Scope, sink: WebSocketSink) -> SocketConnection:
+        accepted = Accepted(
+            backend=self._backend,
+            limits=self.limits,
+            scope=scope,
+            sink=sink,
+            tasks=self._tasks,
+            on_end=self._forget,
         )
+        connection = self._connect(accepted)
         self._connections[connection] = None
         connection.begin()
         return connection
 
-    def _forget(self, connection: WebSocketConnection) -> None:
+    def _forget(self, connection: SocketConnection) -> None:
         self._connections.pop(connection, None)
         if not self._connections:
             self._empty.set()
@@ -143,6 +166,20 @@ class GraphQLTransportWS:
             with suppress(TimeoutError):
                 async with asyncio.timeout(2 * self.limits.close_timeout_s):
                     await self._empty.wait()
+
+
+class GraphQLTransportWS(WebSockets):
+    """An ASGI application that speaks graphql-transport-ws on every WebSocket it is given.
+
+    Args:
+        backend: What stands behind it.
+        limits: Of each socket.
+    """
+
+    def __init__(self, backend: Backend, *, limits: WebSocketLimits | None = None) -> None:
+        super().__init__(
+            backend, limits=limits, subprotocol=SUBPROTOCOL, connect=WebSocketConnection
+        )
 
 
 async def _refuse_handshake(scope: Scope, send: Send) -> None:

@@ -1,10 +1,12 @@
-"""Limits on one WebSocket of graphql-transport-ws."""
+"""Limits on one WebSocket."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphql_api.execution.sink import WRITE_BUFFER_BYTES
+from graphql_api.limits.rate_limit import TokenBucket
 from graphql_api.settings.connections import ConnectionSettings
 
 _DEFAULT = ConnectionSettings.defaults()
@@ -39,3 +41,7 @@ class WebSocketLimits:
     close_timeout_s: float = 1.0
     send_timeout_s: float = _DEFAULT.send_timeout_s
     write_buffer_bytes: int = WRITE_BUFFER_BYTES
+
+    def rate(self, clock: Callable[[], float]) -> TokenBucket:
+        """Counts the operations that a socket begins."""
+        return TokenBucket(self.max_operations_per_s, self.operation_burst, clock)

@@ -17,10 +17,11 @@ from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results
 from graphql_api.execution.sink import Sink
 from graphql_api.limits.cpu_budget import ClientBudget, charged
-from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBucket, rate_limit_text
+from graphql_api.limits.rate_limit import RATE_LIMITED, rate_limit_text
 from graphql_api.protocols import messages
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import Operation, Reply, ServerProtocol, Start
+from graphql_api.protocols.socket_responder import SocketResponder
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema.errors import internal_error
 
@@ -76,7 +77,7 @@ class WebSocketOperations:
         self._traffic = backend.traffic
         self.sink = sink
         self.budget = budget
-        self._rate = TokenBucket(limits.max_operations_per_s, limits.operation_burst, backend.clock)
+        self._rate = limits.rate(backend.clock)
         # Each operation that is being served, and by whom.
         self._subscriptions: dict[Operation, _Server] = {}
         self._queries: dict[Operation, _Server] = {}
@@ -161,7 +162,8 @@ class WebSocketOperations:
 
     async def _run(self, operation: Operation, asked: Asked) -> None:
         begun = await self._backend.runner.begin(asked)
-        responder = _Responder(self, operation)
+        framing = Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
+        responder = SocketResponder(self, operation, framing)
         if isinstance(begun, Results):
             await begun.send(responder)
             return
@@ -220,31 +222,3 @@ class WebSocketOperations:
         self._traffic.messages_sent += 1
         self._traffic.bytes_sent += len(text)
         self.sink.write_text(text)
-
-
-class _Responder:
-    """Writes the results of one operation as messages."""
-
-    __slots__ = ("_operation", "_operations", "framing")
-
-    def __init__(self, operations: WebSocketOperations, operation: Operation) -> None:
-        self._operations = operations
-        self._operation = operation
-        self.framing = Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
-
-    @property
-    def sink(self) -> Sink:
-        return self._operations.sink
-
-    @property
-    def budget(self) -> ClientBudget:
-        return self._operations.budget
-
-    def next(self, payload: bytes) -> None:
-        self._operations.next(self._operation, self.framing, payload)
-
-    def fail(self, errors: Sequence[GraphQLError]) -> None:
-        self._operations.fail(self._operation, errors)
-
-    def complete(self) -> None:
-        self._operations.complete(self._operation)

@@ -60,6 +60,9 @@ class WebSocketSink(Sink, Protocol):
     def accept_long_texts(self) -> None:
         """Take messages up to the server's limit from now on: the client is known."""
 
+    def write_binary(self) -> None:
+        """Send what is written from now on as binary messages, not as texts."""
+
     def pause_reading(self) -> None:
         """Pass on no more messages than those that have been read."""
 

@@ -34,6 +34,7 @@ from websockets.frames import Close, CloseCode, Frame, Opcode
 from graphql_api.limits.connection_limits import Leave
 from graphql_api.server.flow_control import WatchedConnection
 from graphql_api.server.frames import (
+    BINARY,
     CLOSE,
     CONTINUATION,
     PING,
@@ -81,6 +82,7 @@ class WebSocketProtocol(WatchedConnection):
         "_keepalive",
         "_leaves",
         "_message",
+        "_opcode",
         "_pong",
         "_reader",
         "_receiver",
@@ -107,6 +109,7 @@ class WebSocketProtocol(WatchedConnection):
         self._reader: FrameReader | None = None  # until the handshake is accepted
         self._message: IncomingMessage | None = None
         self._accepts_long_texts = False
+        self._opcode = TEXT  # of what is written
         self._pong: bytes | None = None
         self._keepalive = Keepalive(
             self, interval_s=config.ws_ping_interval, timeout_s=config.ws_ping_timeout
@@ -224,12 +227,12 @@ class WebSocketProtocol(WatchedConnection):
         parts: list[bytes] = []
         if self._extensions:
             for middle in middles:
-                frame = Frame(Opcode.TEXT, prefix + middle + suffix)
+                frame = Frame(Opcode(self._opcode), prefix + middle + suffix)
                 parts.append(frame.serialize(mask=False, extensions=self._extensions))
         else:
             around = len(prefix) + len(suffix)
             for middle in middles:
-                parts += (frame_header(TEXT, around + len(middle)), prefix, middle, suffix)
+                parts += (frame_header(self._opcode, around + len(middle)), prefix, middle, suffix)
         self.write_frames(parts)
 
     def write_frames(self, parts: Sequence[bytes]) -> None:
@@ -244,6 +247,10 @@ class WebSocketProtocol(WatchedConnection):
     def accept_long_texts(self) -> None:
         """Take messages up to the server's limit from now on: the client is known."""
         self._accepts_long_texts = True
+
+    def write_binary(self) -> None:
+        """Send what is written from now on as binary messages."""
+        self._opcode = BINARY
 
     def close(self, code: int, reason: str, timeout_s: float) -> None:
         """Send a close frame behind everything else, and close the connection."""

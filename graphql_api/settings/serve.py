@@ -35,6 +35,9 @@ class Settings(
     live: bool = Field(
         True, description="serve a page at /live that shows the tables and their changes"
     )
+    starbelly: bool = Field(
+        True, description="serve Starbelly's own protocol, protobuf over a WebSocket, at /starbelly"
+    )
 
     @property
     def state_folder(self) -> Path | None:

@@ -14,9 +14,9 @@ from typing import Any
 from graphql import GraphQLError
 
 from graphql_api.documents.documents import Documents
+from graphql_api.protocols.close import Close
 from graphql_api.protocols.graphql_transport_ws import (
     Action,
-    Close,
     Connect,
     Operation,
     Reply,

@@ -464,13 +464,13 @@ BUGS = (
     Bug(
         "a shutdown closes all sockets at once",
         "9: a shutdown is spread",
-        "graphql_api.protocols.websocket:GraphQLTransportWS.close_all",
+        "graphql_api.protocols.websocket:WebSockets.close_all",
         _closes_all_at_once,
     ),
     Bug(
         "a shutdown closes with 1001",
         "9: a shutdown says 1012",
-        "graphql_api.protocols.websocket:GraphQLTransportWS.close_all",
+        "graphql_api.protocols.websocket:WebSockets.close_all",
         _says_going_away,
     ),
     Bug(

@@ -87,5 +87,5 @@ def test_flood_hides_no_other_kind_and_no_error() -> None:
     for _ in range(2):
         assert passed(no_flood, "a bug", name=uvicorn, level=logging.ERROR)
         assert passed(
-            no_flood, "the WebSocket ended", name="graphql_api.protocols.websocket_connection"
+            no_flood, "the WebSocket ended", name="graphql_api.protocols.socket_connection"
         )

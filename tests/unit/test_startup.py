@@ -17,6 +17,7 @@ def test_lines_name_everything_that_can_be_reached() -> None:
         "GraphiQL is at http://127.0.0.1:8001/graphiql",
         "GraphQL is at http://127.0.0.1:8001/graphql and ws://127.0.0.1:8001/graphql",
         "the tables are shown live at http://127.0.0.1:8001/live",
+        "Starbelly's own protocol is at ws://127.0.0.1:8001/starbelly",
         f"the embedded database is at {URL}; its password is in /srv/data.db.password",
         "its data is kept in /srv/data.db",
         "links to bodies are valid on this process only (no --link-key)",
@@ -26,7 +27,10 @@ def test_lines_name_everything_that_can_be_reached() -> None:
 
 
 def test_lines_name_a_database_of_ones_own() -> None:
-    settings = load(Settings, {"database": "rethinkdb://a:b@c/d", "graphiql": False, "live": False})
+    settings = load(
+        Settings,
+        {"database": "rethinkdb://a:b@c/d", "graphiql": False, "live": False, "starbelly": False},
+    )
     assert startup_lines(settings, database="rethinkdb://a:***@c:28015/d", embedded=False) == [
         "GraphQL is at http://127.0.0.1:8000/graphql and ws://127.0.0.1:8000/graphql",
         "the database is rethinkdb://a:***@c:28015/d",
@@ -66,7 +70,13 @@ def test_lines_do_not_warn_on_loopback(host: str) -> None:
 
 
 def test_lines_name_each_address_and_what_may_be_named_there() -> None:
-    given = {"host": ["::", "192.0.2.7"], "insecure": True, "graphiql": False, "live": False}
+    given = {
+        "host": ["::", "192.0.2.7"],
+        "insecure": True,
+        "graphiql": False,
+        "live": False,
+        "starbelly": False,
+    }
     page = "https://b.example"
     allowed = {"allow_host": ["a"], "allow_origin": [page]}
     lines = startup_lines(load(Settings, given | allowed), database=URL, embedded=False)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.limits.answer_memory import LARGE_BYTES
-from graphql_api.protocols.bodies import _inflated, _is_gzip
+from graphql_api.protocols.bodies import _is_gzip, inflated
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_gzip_is_taken_by_those_who_say_so(member: bytes, is_taken: bool) -> Non
 @given(st.binary(max_size=2000), st.integers(0, 300))
 def test_inflating_gives_the_content_in_bounded_parts(content: bytes, times: int) -> None:
     content *= times
-    parts = [*_inflated(gzip.compress(content))]
+    parts = [*inflated(gzip.compress(content))]
     assert b"".join(parts) == content
     assert all(0 < len(part) <= LARGE_BYTES for part in parts)
 
@@ -43,4 +43,4 @@ def test_gzip_that_ends_too_soon_is_an_error(content: bytes, data: st.DataObject
     whole = gzip.compress(content)
     end = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(zlib.error):
-        b"".join(_inflated(whole[:end]))
+        b"".join(inflated(whole[:end]))

@@ -15,9 +15,9 @@ import pytest
 from graphql import GraphQLError
 
 from graphql_api.documents.request import Request
+from graphql_api.protocols.close import Close
 from graphql_api.protocols.graphql_transport_ws import (
     Action,
-    Close,
     Connect,
     Operation,
     Reply,
