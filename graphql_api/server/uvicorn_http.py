@@ -101,6 +101,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._has_begun = False
         self.headers = []
         self._is_last = False
+        self._is_lingering = False
         self._entry: Entry | None = None
         self._refusal: Refusal | None = None
         self._spare: SparePlace | None = None
@@ -273,6 +274,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             announced_s=self._keep_alive_s,
             may_keep=self._may_keep,
             answers=self.answers,
+            linger=self._linger,
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -303,6 +305,9 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._await_no_request()
         self._may_give_way(False)
         super().on_message_complete()
+        if self._is_lingering:
+            self.transport.close()
+            return
         # A `Connection: close` among the trailers, which makes the parser skip all that follows.
         if not self.parser.should_keep_alive():
             self.cycle.keep_alive = False
@@ -341,6 +346,16 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if action is not None and not self.is_closed:
             action()
+
+    def _linger(self) -> None:
+        """Close the connection once the request that is answered has come.
+
+        It is as limited as the rest of any request whose answer comes before its body: in bytes by
+        `MAX_DRAINED_BYTES`, in time by `request_timeout_s`.
+        """
+        self._is_lingering = True
+        if not self.is_closed and self.transport.can_write_eof():
+            self.transport.write_eof()
 
     # How a connection ends that is kept between requests.
 
