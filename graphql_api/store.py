@@ -91,8 +91,8 @@ class Bodies(Protocol):
     async def find(self, sequence: int) -> StoredBody | None:
         """The body of a row, without its content; None if there is no such row, owner or body."""
 
-    async def content(self, body: StoredBody) -> bytes | None:
-        """The content of a body as it is stored; None if it is not there any more."""
+    async def part(self, body: StoredBody, begin: int, end: int) -> bytes | None:
+        """The bytes [begin, end) of a body as it is stored; None if it is not there any more."""
 
 
 class Store(Protocol):
