@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql client test test-long newest simulate simulate-bugs bench soak attack fuzz check format schema lock clean
+.PHONY: help serve graphiql client test test-long newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz check format schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,17 @@ simulate-bugs: $(VENV)/.dev ## plant bugs one by one, each of which the simulati
 bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout selects
 	@$(VENV)/bin/python -m tests.benchmarks $(ARGS)
 
+bench-jobs: $(VENV)/.dev ## measure a job that changes all the time, paced and not; ARGS=20 is for 20 s, not 60
+	@$(VENV)/bin/python -m tests.benchmarks.jobs $(ARGS)
+
+bench-results: $(VENV)/.dev ## follow 100 000 responses by 100 subscribers; ARGS="10000 20" takes fewer
+	@$(VENV)/bin/python -m tests.benchmarks.responses $(ARGS)
+
 soak: $(VENV)/.dev ## watch memory and descriptors under load for ten minutes; ARGS="--minutes 60"
 	@$(VENV)/bin/python -m tests.soak $(ARGS)
+
+rolling: $(VENV)/.dev ## replace servers under load, and count the clients that notice; ARGS="--restarts 50 --signal KILL"
+	@$(VENV)/bin/python -m tests.rolling $(ARGS)
 
 attack: $(VENV)/.dev ## send a server of its own the worst that is allowed, and see what others notice; ARGS=reader selects
 	@$(VENV)/bin/python -m tests.attacks $(ARGS)

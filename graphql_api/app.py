@@ -1,64 +1,36 @@
-"""The composition root: which database, which feeds, which routes; and who owns every task.
-
-```
-lifespan ── embedded database (with no --database) ── demo (with --demo)
-         ├─ broadcaster, which serves all subscriptions
-         ├─ WebSockets, with the tasks of their operations
-         ├─ feeds, one per table
-         ├─ file watch: looks at the files of tokens, keys and certificates
-         └─ store, for mutations
-```
-"""
+"""The composition root: what serves HTTP and WebSockets, and under which routes."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
-from datetime import datetime
-from functools import partial
-from types import TracebackType
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from graphql_api import demo, sample
-from graphql_api.auth.authenticator import Authenticator
-from graphql_api.auth.jwt import Key, Keys, allowed_algorithms, keys_of_jwks, keys_of_key_file
-from graphql_api.auth.principal import Principal, Verifier
+from graphql_api.access import make_authenticator
+from graphql_api.auth.principal import Principal
 from graphql_api.auth.signed_links import SignedLinks
-from graphql_api.auth.tokens import Tokens
 from graphql_api.documents.checked_documents import CheckedDocuments, check_document, default_rules
 from graphql_api.documents.document_limits import DocumentLimits
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.manifest import read_manifest
 from graphql_api.documents.persisted import PersistedDocuments
-from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
-from graphql_api.errors import ConfigurationError
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.query_executor import QueryExecutor
 from graphql_api.execution.runner import OperationRunner
-from graphql_api.feeds.cursor import RUN_BYTES
-from graphql_api.feeds.feed import Feed, FeedSettings
-from graphql_api.feeds.feeds import Feeds
-from graphql_api.feeds.outage_log import OutageLog
-from graphql_api.garbage import leave_out_what_stays
 from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.javascript import client_routes
+from graphql_api.lifespan import Announce, Services, log_lines
 from graphql_api.limits.connection_limits import ConnectionLimits, ConnectionLimitsMiddleware
-from graphql_api.limits.cpu_budget import CPUBudgets, charge_new_tasks
+from graphql_api.limits.cpu_budget import CPUBudgets
 from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
 from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.live import live_routes
-from graphql_api.log_feeds.log_feeds import LogFeeds
-from graphql_api.log_feeds.source import LogSource
-from graphql_api.log_feeds.surroundings import LogSettings, Surroundings
 from graphql_api.machine import Machine
+from graphql_api.metrics import MetricSources
 from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
 from graphql_api.protocols.backend import Backend
@@ -69,29 +41,14 @@ from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.protocols.websocket_limits import WebSocketLimits
-from graphql_api.rethink.body_reader import BodyReader
-from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
-from graphql_api.rethink.connection import Timeouts
-from graphql_api.rethink.init import initialise
-from graphql_api.rethink.log_source import RethinkLogSource
-from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.rethink.writer import RethinkWriter
 from graphql_api.schema import APISchema, Context, build_schema
+from graphql_api.schema.graphiql_tabs import changes_tab, log_tab
 from graphql_api.schema.page_table import page_table
 from graphql_api.settings import Settings
-from graphql_api.startup import startup_lines
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import LOGS, TABLES
-from graphql_api.tables.policy_standards import standard_policies
-from graphql_api.tables.response import BODIES
-from graphql_api.tables.starbelly import all_tables
-from graphql_api.watched_file import FileWatch, WatchedFile
-
-log = logging.getLogger(__name__)
-
-Announce = Callable[[Sequence[str]], None]
-"""Shows the operator some lines when the server has started."""
+from graphql_api.watched_file import FileWatch
 
 
 class Application(Starlette):
@@ -128,7 +85,8 @@ class Application(Starlette):
             *client_routes(),
         ]
         if settings.graphiql:
-            routes += graphiql_routes()
+            tabs = [*map(changes_tab, TABLES), *map(log_tab, LOGS)]
+            routes += graphiql_routes(tabs)
         if settings.live:
             routes += live_routes([page_table(table) for table in TABLES])
         super().__init__(
@@ -279,11 +237,12 @@ def create_app(
     services = Services(
         settings,
         machine,
+        tables=TABLES,
         url=url,
         broadcaster=broadcaster,
         websocket=websocket,
         file_watch=file_watch,
-        announce=announce or _log_lines,
+        announce=announce or log_lines,
     )
     return Application(
         settings=settings,
@@ -292,11 +251,15 @@ def create_app(
         websocket=websocket,
         bodies=ResponseBodies(lambda: services.bodies, links, authenticator, rates, budgets),
         probes=Probes(
-            lambda: services.feeds,
-            broadcaster,
-            websocket,
-            http.streams,
-            authenticator,
+            lambda: MetricSources(
+                feeds=tuple(services.feeds),
+                nodes=services.nodes,
+                logs=services.logs,
+                broadcaster=broadcaster,
+                websocket=websocket,
+                streams=http.streams,
+            ),
+            authenticator=authenticator,
             ready_stale_s=settings.ready_stale_s,
         ),
         guard=guard,
@@ -322,236 +285,3 @@ def _link_key(settings: Settings, machine: Machine) -> bytes:
     if settings.link_key is None:
         return machine.random_bytes(32)
     return settings.link_key.get_secret_value().encode()
-
-
-def make_authenticator(settings: Settings, machine: Machine | None = None) -> Authenticator:
-    """The authenticator, which decides which clients are served.
-
-    Raises:
-        ConfigurationError: A file of tokens or keys cannot be read, or is broken or too weak.
-    """
-    verifiers: list[WatchedFile[Verifier]] = []
-    if settings.tokens is not None:
-        verifiers.append(WatchedFile(settings.tokens, Tokens.parse, name="token file"))
-    allowed = allowed_algorithms(settings.jwt_algorithm)
-
-    def checked_by(read: Callable[..., Sequence[Key]]) -> Callable[[bytes], Verifier]:
-        return lambda data: Keys(
-            read(data, allowed=allowed),
-            audience=settings.jwt_audience,
-            issuer=settings.jwt_issuer,
-            leeway_s=settings.jwt_leeway_s,
-        )
-
-    if settings.jwt_key is not None:
-        parse = checked_by(keys_of_key_file)
-        verifiers.append(WatchedFile(settings.jwt_key, parse, name="JWT key file"))
-    if settings.jwt_jwks is not None:
-        parse = checked_by(keys_of_jwks)
-        verifiers.append(WatchedFile(settings.jwt_jwks, parse, name="JWKS file"))
-    machine = machine or Machine()
-    refusals = RefusalLog(clock=machine.monotonic_s)
-    return Authenticator(verifiers, clock=machine.epoch_s, refusals=refusals)
-
-
-class Services:
-    """What lives as long as the application: the embedded database, the feeds, the demo.
-
-    An async context manager, entered once. Whatever way it is left, everything ends in the reverse
-    order of its beginning.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        machine: Machine,
-        *,
-        url: DatabaseURL | None,
-        broadcaster: Broadcaster,
-        websocket: GraphQLTransportWS,
-        file_watch: FileWatch,
-        announce: Announce,
-    ) -> None:
-        self._settings = settings
-        self._machine = machine
-        self._url = url
-        self._broadcaster = broadcaster
-        self._websocket = websocket
-        self._file_watch = file_watch
-        self._announce = announce
-        self._stack = AsyncExitStack()
-        self._feeds: Feeds | None = None
-        self._store: RethinkStore | None = None
-        self._logs: LogFeeds | None = None
-        self._bodies: BodyReader | None = None
-
-    @property
-    def feeds(self) -> Feeds:
-        """The feeds, while the application runs."""
-        assert self._feeds is not None, "the lifespan has begun"
-        return self._feeds
-
-    @property
-    def store(self) -> RethinkStore:
-        """Where mutations write, while the application runs."""
-        assert self._store is not None, "the lifespan has begun"
-        return self._store
-
-    @property
-    def logs(self) -> LogFeeds:
-        """The insert-only tables, while the application runs."""
-        assert self._logs is not None, "the lifespan has begun"
-        return self._logs
-
-    @property
-    def bodies(self) -> BodyReader:
-        """The stored bodies of responses, while the application runs."""
-        assert self._bodies is not None, "the lifespan has begun"
-        return self._bodies
-
-    async def __aenter__(self) -> None:
-        charge_new_tasks(asyncio.get_running_loop())
-        async with AsyncExitStack() as stack:
-            url = self._url or await self._start_embedded(stack)
-            self._feeds = self._make_feeds(url)
-            store = RethinkStore(url, timeouts=self._timeouts)
-            self._store = await stack.enter_async_context(store)
-            source = RethinkLogSource(url, self._changefeeds)
-            self._logs = self._make_logs(await stack.enter_async_context(source))
-            self._bodies = BodyReader(source, BODIES)
-            await stack.enter_async_context(self._broadcaster)
-            await stack.enter_async_context(self._websocket)
-            tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            self._spawn(stack, tasks, self._feeds.run(), "feeds")
-            self._spawn(stack, tasks, self._logs.run(), "logs")
-            self._spawn(stack, tasks, self._file_watch.run(), "file watch")
-            if self._settings.demo:
-                self._spawn(stack, tasks, _run_demo(url, self._machine), "demo")
-            embedded = self._url is None
-            self._announce(startup_lines(self._settings, database=str(url), embedded=embedded))
-            self._stack = stack.pop_all()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        return await self._stack.__aexit__(kind, error, traceback) or False
-
-    @property
-    def _timeouts(self) -> Timeouts:
-        seconds = self._settings.database_timeout_s
-        return Timeouts(connect_s=seconds, query_s=seconds)
-
-    @property
-    def _changefeeds(self) -> ChangefeedSettings:
-        settings = self._settings
-        return ChangefeedSettings(
-            timeouts=self._timeouts,
-            ready_timeout_s=settings.database_ready_timeout_s,
-            heartbeat_s=settings.database_heartbeat_s,
-            queue_size=settings.database_queue_size,
-        )
-
-    def _make_logs(self, source: LogSource) -> LogFeeds:
-        settings, machine = self._settings, self._machine
-        return LogFeeds(
-            Surroundings(
-                source=source,
-                settings=LogSettings(
-                    bound_s=settings.response_lag_s,
-                    backoff_first_s=settings.reconnect_first_s,
-                    backoff_max_s=settings.reconnect_max_s,
-                ),
-                outages=OutageLog(),
-                clock=machine.monotonic_s,
-                epoch_s=machine.epoch_s,
-                rng=machine.rng,
-            )
-        )
-
-    def _make_feeds(self, url: DatabaseURL) -> Feeds:
-        settings = self._settings
-        source = RethinkSource(url, self._changefeeds)
-        limits = FeedSettings(
-            history_max_changes=settings.history_max_changes,
-            history_max_bytes=settings.history_max_bytes,
-            backoff_first_s=settings.reconnect_first_s,
-            backoff_max_s=settings.reconnect_max_s,
-            self_check_s=settings.self_check_s,
-        )
-        outages = OutageLog()
-        pause = self._broadcaster.scheduler.round
-        machine = self._machine
-        return Feeds(
-            [table.set_by(settings) for table in TABLES],
-            lambda table: Feed(
-                table,
-                source,
-                limits,
-                outages=outages,
-                pause=pause,
-                on_rows=leave_out_what_stays,
-                clock=machine.now,
-                turn_clock=machine.monotonic_s,
-                rng=machine.rng,
-                run=machine.random_bytes(RUN_BYTES),
-            ),
-        )
-
-    @staticmethod
-    def _spawn(
-        stack: AsyncExitStack,
-        tasks: asyncio.TaskGroup,
-        work: Coroutine[Any, Any, Any],
-        name: str,
-    ) -> None:
-        stack.callback(tasks.create_task(work, name=name).cancel)
-
-    async def _start_embedded(self, stack: AsyncExitStack) -> DatabaseURL:
-        """Start the embedded database, with sample data in a new one."""
-        settings = self._settings
-        try:
-            password = load_or_create_password(settings.password_file)
-            server = await stack.enter_async_context(
-                EmbeddedServer(settings.data_file, password=password)
-            )
-        except EmbeddedError as error:
-            raise ConfigurationError(str(error)) from error
-        except OSError as error:
-            raise ConfigurationError(f"the embedded database does not start: {error}") from error
-        url = DatabaseURL(server.host, server.port, "starbelly", password=password)
-        await initialise(
-            url, all_tables(TABLES), contents=partial(_samples, now=self._machine.now())
-        )
-        return url
-
-
-def _samples(policy_ids: Mapping[str, str], *, now: datetime) -> dict[str, list[sample.Document]]:
-    schedules = sample.schedules(
-        broad_crawl=policy_ids["Broad Crawl"],
-        deep_crawl=policy_ids["Deep Crawl"],
-        now=now,
-    )
-    policy = {"id": policy_ids["Broad Crawl"], **standard_policies(now)[0]}
-    jobs = sample.jobs(policy=policy, now=now)
-    responses, bodies = sample.responses(jobs)
-    return {
-        "job": jobs,
-        "response": responses,
-        "response_body": bodies,
-        "schedule": schedules,
-        "domain_login": sample.domain_logins(),
-        "captcha_solver": sample.captcha_solvers(now=now),
-        "rate_limit": sample.rate_limits(),
-    }
-
-
-async def _run_demo(url: DatabaseURL, machine: Machine) -> None:
-    await demo.run(RethinkWriter(url), rng=machine.rng, now=machine.now)
-
-
-def _log_lines(lines: Sequence[str]) -> None:
-    for line in lines:
-        log.info("%s", line)

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_args
 
 from pydantic.fields import FieldInfo
 
+from graphql_api.exit_codes import MISUSED
 from graphql_api.scopes import ALL_SCOPES, Scope, names
 from graphql_api.settings import (
     CommonSettings,
@@ -22,9 +23,6 @@ from graphql_api.settings import (
     environment_variable,
     flag,
 )
-
-MISUSED = 2
-"""The exit code of wrong usage or configuration."""
 
 SCHEMA_FILE = "schema.graphql"
 
@@ -150,7 +148,7 @@ def _without_values(message: str) -> str:
 def _add_settings(parser: argparse.ArgumentParser, kind: type[CommonSettings]) -> None:
     """A flag for each setting. What is not given stays absent, so that the environment counts."""
     own_first = sorted(
-        kind.model_fields.items(), key=lambda item: item[0] not in kind.__annotations__
+        kind.model_fields.items(), key=lambda item: item[0] in CommonSettings.model_fields
     )
     for name, field in own_first:
         text = f"{field.description}{_default(field)}".replace("%", "%%")

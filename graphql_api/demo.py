@@ -3,14 +3,14 @@
 The demo changes only documents of its own. Their keys say so (`demo-…`, the domain
 `demo.example.net`, and the rate limit of that domain), and there are few of them, always with the
 same keys: one that is left over from an earlier run, or was deleted by somebody, is simply made
-again.
+again. A job's responses go when it begins again, and the numbers of those that come are higher.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -18,7 +18,9 @@ from typing import Protocol, TypeAlias, assert_never
 
 from graphql_api.demo_crawl import Crawls
 from graphql_api.errors import DatabaseError
+from graphql_api.log_feeds.source import LogLayout
 from graphql_api.sample import Document, captcha_solver, in_milliseconds, rate_limit, schedule
+from graphql_api.tables.response import BODIES, RESPONSES
 
 _logger = logging.getLogger(__name__)
 
@@ -75,7 +77,29 @@ class Remove:
     key: str
 
 
-Step: TypeAlias = Put | Patch | Remove
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin a job: what it has downloaded the last time is gone."""
+
+    job: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Write what a job has downloaded, then count it.
+
+    Attributes:
+        responses: The responses.
+        bodies: The bodies that they name; the same ones again and again.
+        counted: The change of the job.
+    """
+
+    responses: Sequence[Document]
+    bodies: Sequence[Document]
+    counted: Patch
+
+
+Step: TypeAlias = Put | Patch | Remove | Begin | Download
 
 
 class Writer(Protocol):
@@ -87,8 +111,14 @@ class Writer(Protocol):
     async def update(self, table: str, key: str | bytes, patch: Document) -> bool:
         """Replace these fields of a document. Returns whether there is such a document."""
 
+    async def insert_all(self, table: str, documents: Sequence[Document]) -> None:
+        """Write some documents, in the place of those with the same keys."""
+
     async def delete(self, table: str, key: str | bytes) -> None:
         """Delete a document; that there is none is no error."""
+
+    async def delete_partition(self, log: LogLayout, partition: str) -> None:
+        """Delete the rows of one partition of a log."""
 
 
 def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
@@ -128,9 +158,11 @@ def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
         for _ in range(_CRAWL_STEPS):
             job, fields = crawls.step(rng, now())
             if fields is not None:
-                yield Patch("job", job["id"], fields, job)
+                counted = Patch("job", job["id"], fields, job)
+                responses, bodies = crawls.downloads(job["id"])
+                yield Download(responses, bodies, counted) if responses else counted
                 continue
-            yield Put("job", job)
+            yield Begin(job)
             document = schedules[job["schedule_id"]]
             count = document["job_count"] + 1
             yield _patch("schedule", "id", document, {"job_count": count})
@@ -197,6 +229,13 @@ async def _do(writer: Writer, step: Step) -> None:
                 await writer.insert(table, whole)
         case Remove(table, key):
             await writer.delete(table, key)
+        case Begin(job):
+            await writer.delete_partition(RESPONSES.layout, job["id"])
+            await writer.insert("job", job)
+        case Download(responses, bodies, counted):
+            await writer.insert_all(BODIES.body_table, bodies)
+            await writer.insert_all(RESPONSES.layout.table, responses)
+            await _do(writer, counted)
         case _:
             assert_never(step)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from random import Random
 from typing import Final
 
-from graphql_api.sample import Document, in_milliseconds, job
+from graphql_api.sample import Document, in_milliseconds, job, response
 
 _ITEMS: Final = (40, 150)
 """How many items a job downloads."""
@@ -29,6 +29,12 @@ class Crawls:
         self._jobs: dict[str, Document] = {}
         self._targets: dict[str, int] = {}
         self._runs = dict.fromkeys(schedules, 0)
+        self._sequence = 0
+        self._downloads: dict[str, tuple[list[Document], list[Document]]] = {}
+
+    def downloads(self, job: str) -> tuple[list[Document], list[Document]]:
+        """The responses that the last step of a job has brought, and their bodies."""
+        return self._downloads.pop(job, ([], []))
 
     def step(self, rng: Random, now: datetime) -> tuple[Document, Document | None]:
         """What happens next to one of the jobs.
@@ -74,6 +80,8 @@ class Crawls:
         for code in [*errors, *["200"] * (items - len(errors))]:
             codes[code] = codes.get(code, 0) + 1
         count = found["item_count"] + items + exceptions
+        statuses = [*errors, *["200"] * (items - len(errors)), *[None] * exceptions]
+        self._downloads[found["id"]] = self._responses(found, statuses, now)
         fields = {
             "item_count": count,
             "http_success_count": found["http_success_count"] + items - len(errors),
@@ -86,3 +94,21 @@ class Crawls:
             fields["completed_at"] = in_milliseconds(now)
             fields["duration"] = (now - found["started_at"]).total_seconds()
         return fields
+
+    def _responses(
+        self, found: Document, statuses: Sequence[str | None], now: datetime
+    ) -> tuple[list[Document], list[Document]]:
+        """What was downloaded: None stands for a failure.
+
+        Sequences grow over all runs of the demo on one database, whichever server it runs in.
+        """
+        self._sequence = max(self._sequence, int(now.timestamp() * 1000))
+        rows, bodies = [], {}
+        for number, status in enumerate(statuses, found["item_count"] + 1):
+            self._sequence += 1
+            page = f"{found['seeds'][0]}{number}"
+            row, body = response(self._sequence, found["id"], page, at=now, status=status)
+            rows.append(row)
+            if body is not None:
+                bodies[body["id"]] = body
+        return rows, [*bodies.values()]

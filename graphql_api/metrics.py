@@ -10,7 +10,8 @@ Source: https://prometheus.io/docs/practices/naming/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -26,33 +27,48 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.limits.traffic import Histogram
+from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.websocket import GraphQLTransportWS
+from graphql_api.rethink.nodes import Nodes
 
 _TABLE = ("table",)
+_NODE = ("node",)
 
 _FIRST_PRIVATE_CODE = 3000
 """From here on anybody may close a socket with any code (RFC 6455, 7.4.2)."""
 
 
-def registry(
-    feeds: Sequence[Feed[Any, Any]],
-    broadcaster: Broadcaster,
-    websocket: GraphQLTransportWS,
-    streams: EventStreams,
-) -> CollectorRegistry:
-    """The figures of one server and of its process.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSources:
+    """What the figures of a server are read from.
 
-    Args:
-        feeds: The feeds whose figures are given.
+    Attributes:
+        feeds: The server's, or those of them that a client may read.
+        nodes: Those of the database; None for a client that may not know them.
+        logs: The insert-only tables that are followed.
         broadcaster: The server's.
         websocket: The server's.
-        streams: The server's.
+        streams: The server's event streams.
     """
+
+    feeds: Collection[Feed[Any, Any]]
+    nodes: Nodes | None
+    logs: LogFeeds
+    broadcaster: Broadcaster
+    websocket: GraphQLTransportWS
+    streams: EventStreams
+
+
+def registry(sources: MetricSources) -> CollectorRegistry:
+    """The figures of one server and of its process."""
     made = CollectorRegistry(auto_describe=False)
-    made.register(_FeedMetrics(feeds))
-    made.register(_TransportMetrics(broadcaster, websocket, streams))
+    made.register(_FeedMetrics(sources.feeds))
+    made.register(_LogMetrics(sources.logs))
+    if sources.nodes is not None:
+        made.register(_NodeMetrics(sources.nodes))
+    made.register(_TransportMetrics(sources.broadcaster, sources.websocket, sources.streams))
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
     GCCollector(registry=made)
@@ -60,7 +76,7 @@ def registry(
 
 
 class _FeedMetrics(Collector):
-    def __init__(self, feeds: Sequence[Feed[Any, Any]]) -> None:
+    def __init__(self, feeds: Collection[Feed[Any, Any]]) -> None:
         self._feeds = feeds
 
     def collect(self) -> Iterator[Metric]:
@@ -129,12 +145,12 @@ class _FeedMetrics(Collector):
         yield self._counter(
             "self_checks",
             "How often the feed was compared with its table.",
-            ((feed.table.name, feed.self_checks) for feed in feeds),
+            ((feed.table.name, feed.consistency_check.checks) for feed in feeds),
         )
         yield self._counter(
             "self_check_differences",
             "Documents that were found to differ then: anything but 0 is a bug.",
-            ((feed.table.name, feed.self_check_differences) for feed in feeds),
+            ((feed.table.name, feed.consistency_check.differences) for feed in feeds),
         )
 
     @staticmethod
@@ -150,6 +166,52 @@ class _FeedMetrics(Collector):
         for table, value in values:
             made.add_metric((table,), value)
         return made
+
+
+class _NodeMetrics(Collector):
+    """Which nodes of the database are used; the operator names them, by the database's URL."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+
+    def collect(self) -> Iterator[Metric]:
+        connections = GaugeMetricFamily(
+            "graphql_api_database_connections",
+            "Connections that are open to each node of the database.",
+            labels=_NODE,
+        )
+        failures = CounterMetricFamily(
+            "graphql_api_database_failures",
+            "How often each node could not be reached, was lost, or could not serve a table.",
+            labels=_NODE,
+        )
+        for node, number in sorted(self._nodes.failures.items()):
+            connections.add_metric((node,), self._nodes.connections.get(node, 0))
+            failures.add_metric((node,), number)
+        yield connections
+        yield failures
+
+
+class _LogMetrics(Collector):
+    """The insert-only tables, all together: a figure for each job would be one too many."""
+
+    def __init__(self, logs: LogFeeds) -> None:
+        self._logs = logs
+
+    def collect(self) -> Iterator[Metric]:
+        logs = self._logs
+        gauges = {
+            "logs": ("Jobs whose responses are followed; each has a changefeed.", logs.partitions),
+            "log_subscriptions": ("Subscriptions that follow them.", logs.followers),
+            "log_row_bytes": ("How much memory their rows take, about.", logs.row_bytes),
+        }
+        for name, (text, value) in gauges.items():
+            yield GaugeMetricFamily(f"graphql_api_{name}", text, value=value)
+        yield CounterMetricFamily(
+            "graphql_api_log_rows_sent",
+            "Rows that these subscriptions were given.",
+            value=logs.rows_sent,
+        )
 
 
 class _TransportMetrics(Collector):

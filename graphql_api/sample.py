@@ -7,15 +7,37 @@ nothing.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
+from graphql_api.tables.policy_standards import standard_policies
 from graphql_api.tables.rate_limit import NAME_PREFIX, token_of
 
 Document: TypeAlias = dict[str, Any]
 """A document as Starbelly stores it; times are aware datetimes, in whole milliseconds."""
+
+
+def contents(policy_ids: Mapping[str, str], *, now: datetime) -> dict[str, list[Document]]:
+    """The documents of a new database, by the names of their tables.
+
+    Args:
+        policy_ids: The ids of the two standard policies, by their names.
+        now: The time they lead up to.
+    """
+    broad_crawl, deep_crawl = policy_ids["Broad Crawl"], policy_ids["Deep Crawl"]
+    ended = jobs(policy={"id": broad_crawl, **standard_policies(now)[0]}, now=now)
+    downloaded, bodies = responses(ended)
+    return {
+        "job": ended,
+        "response": downloaded,
+        "response_body": bodies,
+        "schedule": schedules(broad_crawl=broad_crawl, deep_crawl=deep_crawl, now=now),
+        "domain_login": domain_logins(),
+        "captcha_solver": captcha_solvers(now=now),
+        "rate_limit": rate_limits(),
+    }
 
 
 def schedules(*, broad_crawl: str, deep_crawl: str, now: datetime) -> list[Document]:
@@ -126,32 +148,56 @@ def responses(jobs: Sequence[Document]) -> tuple[list[Document], list[Document]]
     each_took = (crawl["completed_at"] - crawl["started_at"]) / crawl["item_count"]
     rows, bodies = [], {}
     for number in range(crawl["item_count"]):
-        url = f"https://forum.example.org/topic/{number + 1}"
-        row: Document = {
-            "sequence": number + 1,
-            "job_id": crawl["id"],
-            "url": url,
-            "canonical_url": url,
-            "started_at": in_milliseconds(crawl["started_at"] + number * each_took),
-            "completed_at": in_milliseconds(crawl["started_at"] + (number + 0.5) * each_took),
-            "duration": each_took.total_seconds() / 2,
-            "cost": 1.0,
-            "is_success": number < found,
-        }
-        if number < found + missing:
-            title = f"Topic {number + 1}" if number < found else "There is no such topic"
-            body = _body(f"<!doctype html><title>{title}</title><h1>{title}</h1>")
-            bodies[body["id"]] = body
-            row |= {
-                "status_code": 200 if number < found else 404,
-                "content_type": "text/html",
-                "headers": ["CONTENT-TYPE", "text/html; charset=utf-8", "SERVER", "example"],
-                "body_id": body["id"],
-            }
-        else:
-            row["exception"] = "TimeoutError: the server has not answered within 30 seconds"
+        row, body = response(
+            number + 1,
+            crawl["id"],
+            f"https://forum.example.org/topic/{number + 1}",
+            at=crawl["started_at"] + number * each_took,
+            took=each_took / 2,
+            status="200" if number < found else "404" if number < found + missing else None,
+        )
         rows.append(row)
+        if body is not None:
+            bodies[body["id"]] = body
     return rows, [*bodies.values()]
+
+
+def response(
+    sequence: int,
+    job: str,
+    url: str,
+    *,
+    at: datetime,
+    took: timedelta = timedelta(0),
+    status: str | None,
+) -> tuple[Document, Document | None]:
+    """A response and its body; without a status it is an exception, which has none.
+
+    Pages of the same name have the same body, and so have all errors with the same status.
+    """
+    row: Document = {
+        "sequence": sequence,
+        "job_id": job,
+        "url": url,
+        "canonical_url": url,
+        "started_at": in_milliseconds(at),
+        "completed_at": in_milliseconds(at + took),
+        "duration": took.total_seconds(),
+        "cost": 1.0,
+        "is_success": status == "200",
+    }
+    if status is None:
+        row["exception"] = "TimeoutError: the server has not answered within 30 seconds"
+        return row, None
+    title = f"Page {url.rpartition('/')[2]}" if status == "200" else f"Error {status}"
+    body = _body(f"<!doctype html><title>{title}</title><h1>{title}</h1>")
+    row |= {
+        "status_code": int(status),
+        "content_type": "text/html",
+        "headers": ["CONTENT-TYPE", "text/html; charset=utf-8", "SERVER", "example"],
+        "body_id": body["id"],
+    }
+    return row, body
 
 
 def _body(text: str) -> Document:

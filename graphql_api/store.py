@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from graphql_api.feeds.archive import Outside, Place, Wanted
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import Part
+from graphql_api.feeds.table import Document
 
 T = TypeVar("T")
-
-Document: TypeAlias = Mapping[str, Any]
-"""A stored document as JSON gives it; times are raw TIME objects."""
-
-Key: TypeAlias = str | int | bytes
-"""The key of a document, as the database's driver takes it."""
 
 Change: TypeAlias = Callable[[Document | None], Document | None]
 """What becomes of a document: from what is stored, None if nothing is, to what shall be; None

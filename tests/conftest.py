@@ -14,21 +14,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import hypothesis
 import pytest
 from rethinkdb import RethinkDB
 
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
-from tests import needs
+from tests import needs, properties
 from tests.quick_servers import quick_servers
-
-# A timing is never a test: a busy machine is no failure.
-hypothesis.settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run against this RethinkDB, rethinkdb://[user[:password]@]host[:port]/any, in "
         "databases that are made and dropped again; without it, against the embedded one",
     )
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="try properties with all their examples, and with other ones each time",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    properties.load_profile(thorough=config.getoption("--thorough"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -167,10 +169,15 @@ def _embedded_in_thread(password: str) -> Iterator[DatabaseURL]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1, and its key, in one file."""
+    return make_certificate(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
+
+
+def make_certificate(folder: Path, name: str) -> Path:
+    """A certificate for `name`, and its key, in one file."""
     openssl = needs.program("openssl")
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    file = folder / "server.pem"
     made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    names = ["-addext", f"subjectAltName={name}"]
     files = ["-keyout", str(file), "-out", str(file.with_suffix(".crt"))]
     subprocess.run([openssl, *made, *names, *files], check=True, capture_output=True)
     file.write_text(file.read_text() + file.with_suffix(".crt").read_text())

@@ -12,9 +12,11 @@ from graphql_api.embedded.term import TERMS
 FILE = Path(__file__).parents[1] / "docs" / "embedded.md"
 
 _GROUPS = {
-    "tables": "databases, tables, reading by key, permissions",
+    "tables": "databases, tables, permissions",
+    "by_key": "reading by key",
     "indexes": "secondary indexes",
-    "writes": "writing",
+    "insert": "inserting",
+    "writes": "changing",
     "changes": "changefeeds",
     "sequences": "rows of sequences, parts of sequences",
     "orders": "order",

@@ -1,12 +1,14 @@
-"""The store of a server that nobody writes to."""
+"""The store of a server that no client writes to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from graphql_api.feeds.archive import Outside, Place, Wanted
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import Part
-from graphql_api.store import Change, Document, Key, Run, Written, at_once
+from graphql_api.feeds.table import Document
+from graphql_api.store import Change, Run, Written, at_once
 
 
 class NoStore:

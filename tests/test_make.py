@@ -100,7 +100,7 @@ def test_make_serve_builds_graphiql_beside_a_server_that_does_not_wait(
             assert httpx.get(url[0], trust_env=False, timeout=50).text == "built\n"
         finally:
             os.killpg(making.pid, signal.SIGINT)  # what Ctrl-C does
-        making.stdout.read()  # until nobody is left who could write
+        making.stdout.read()  # until no process is left that could write
 
 
 @pytest.mark.long

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from graphql_api.auth.tokens import ApiToken, Tokens
+from graphql_api.auth.api_token import ApiToken, Tokens
 from graphql_api.errors import ConfigurationError
 from graphql_api.files import UnreadableFileError, read_file, shown_path
 

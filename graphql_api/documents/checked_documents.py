@@ -16,7 +16,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext
 
 from graphql_api.documents.document_limits import DocumentLimits, check_cost, check_shape
-from graphql_api.documents.documents import Document, Documents
+from graphql_api.documents.documents import Documents, ParsedDocument
 from graphql_api.documents.validation import Rules, validate
 from graphql_api.schema.number_rule import ReadableNumbers
 
@@ -36,7 +36,7 @@ class CheckedDocuments(SchemaExtension):
         self._documents = documents
         self._limits = limits
         self._introspection = introspection
-        self._document: Document | None = None
+        self._document: ParsedDocument | None = None
 
     def on_parse(self) -> Iterator[None]:
         """Take the syntax tree that is there already."""
@@ -60,7 +60,7 @@ class CheckedDocuments(SchemaExtension):
     def _errors(self, context: ExecutionContext) -> list[GraphQLError]:
         node = context.graphql_document
         assert node is not None, "validation comes after parsing"
-        document = self._document or Document(context.query or "", node)
+        document = self._document or ParsedDocument(context.query or "", node)
         schema = context.schema._schema  # noqa: SLF001 - there is no other way to it
         errors = check_document(document, schema, self._limits, context.validation_rules)
         if errors:
@@ -72,7 +72,7 @@ class CheckedDocuments(SchemaExtension):
 
 
 def check_document(
-    document: Document,
+    document: ParsedDocument,
     schema: GraphQLSchema,
     limits: DocumentLimits,
     rules: Rules,

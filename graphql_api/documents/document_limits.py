@@ -43,6 +43,7 @@ from graphql import (
 )
 
 from graphql_api.documents.operation_cost import INTROSPECTION_TYPES, CostCount, fragments
+from graphql_api.settings.documents import DocumentSettings
 
 LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 
@@ -51,6 +52,9 @@ MAX_INTROSPECTION_COMPARISONS = 20_000
 MAX_INTROSPECTION_FIELDS = 500
 """How many fields an operation may select below `__schema` and `__type`, its fragments written out.
 graphql-core lets `fields`, `interfaces` and the like stand at most twice inside each other."""
+
+
+_DEFAULT = DocumentSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +72,12 @@ class DocumentLimits:
             to be coerced and checked.
     """
 
-    max_depth: int = 30
-    max_aliases: int = 100
-    max_comparisons: int = 20_000
-    max_cost: int = 100_000
+    max_depth: int = _DEFAULT.max_document_levels
+    max_aliases: int = _DEFAULT.max_document_aliases
+    max_comparisons: int = _DEFAULT.max_document_comparisons
+    max_cost: int = _DEFAULT.max_operation_fields
     max_event_cost: int = 10_000
-    max_values: int = 10_000
+    max_values: int = _DEFAULT.max_operation_values
 
 
 def limit_exceeded(message: str, limit: int) -> GraphQLError:

@@ -31,6 +31,7 @@ from graphql import (
 from graphql_api.documents.persisted import PersistedDocuments
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.schema.links import LINK_FIELDS
+from graphql_api.settings.documents import DocumentSettings
 
 RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
 """The arguments of a subscription that decide where its events begin, and nothing else."""
@@ -39,7 +40,7 @@ LONG_TEXT = 500
 """Characters; so many are 250 tokens at most, which take some 10 ms."""
 
 
-class Document:
+class ParsedDocument:
     """A parsed document. It must not be changed.
 
     Attributes:
@@ -112,6 +113,9 @@ def _variables(root: Node, leave_out: Container[int]) -> Iterator[str]:
                 nodes += child
 
 
+_DEFAULT = DocumentSettings.defaults()
+
+
 class Documents:
     """Cache of parsed documents, of limited size: those used longest ago are dropped.
 
@@ -131,26 +135,26 @@ class Documents:
         self,
         *,
         max_chars: int = 200_000,
-        max_tokens: int = 10_000,
+        max_tokens: int = _DEFAULT.max_document_tokens,
         persisted: PersistedDocuments | None = None,
-        check: Callable[[Document], Sequence[GraphQLError]] | None = None,
+        check: Callable[[ParsedDocument], Sequence[GraphQLError]] | None = None,
     ) -> None:
         self._max_chars = max_chars
         self._max_tokens = max_tokens
         self._persisted = PersistedDocuments() if persisted is None else persisted
         self._check = check
         self._chars = 0
-        self._in_use = WeakValueDictionary[str, Document]()
+        self._in_use = WeakValueDictionary[str, ParsedDocument]()
         # Documents that are being checked: all clients that send the same one wait for one check.
-        self._checking: dict[str, asyncio.Future[tuple[Document | GraphQLError, float]]] = {}
+        self._checking: dict[str, asyncio.Future[tuple[ParsedDocument | GraphQLError, float]]] = {}
         self._thread = ThreadPoolExecutor(1, "documents")
-        self._parsed: OrderedDict[str, Document] = OrderedDict()
+        self._parsed: OrderedDict[str, ParsedDocument] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._parsed)
 
-    def find(self, text: str | None, id_: str | None) -> Document:
-        """The document that a client has sent, or named, or both: then it is registered.
+    def find(self, text: str | None, id_: str | None) -> ParsedDocument:
+        """The document that a client has sent or named; one sent with its name is registered.
 
         Args:
             text: Its text.
@@ -173,7 +177,7 @@ class Documents:
 
     async def prepare(
         self, text: str | None, id_: str | None, budget: ClientBudget
-    ) -> Document | None:
+    ) -> ParsedDocument | None:
         """Parse and check a document beside the event loop, if that would take long.
 
         Args:
@@ -217,7 +221,7 @@ class Documents:
             self._remember(document)
         return document
 
-    def _parsed_and_checked(self, text: str) -> tuple[Document | GraphQLError, float]:
+    def _parsed_and_checked(self, text: str) -> tuple[ParsedDocument | GraphQLError, float]:
         """A new document, or why there is none; and how much CPU time that took."""
         began_s = time.thread_time()
         try:
@@ -228,7 +232,7 @@ class Documents:
             return error, time.thread_time() - began_s
         return document, time.thread_time() - began_s
 
-    def parse(self, text: str) -> Document:
+    def parse(self, text: str) -> ParsedDocument:
         """The document of a text.
 
         Raises:
@@ -244,12 +248,12 @@ class Documents:
             self._remember(document)
         return document
 
-    def _new(self, text: str) -> Document:
+    def _new(self, text: str) -> ParsedDocument:
         node = parse(text, max_tokens=self._max_tokens)
         _unlink_tokens(node)
-        return Document(text, node)
+        return ParsedDocument(text, node)
 
-    def _remember(self, document: Document) -> None:
+    def _remember(self, document: ParsedDocument) -> None:
         text = document.text
         if len(text) <= self._max_chars // 10:
             self._parsed[text] = document

@@ -11,7 +11,7 @@ from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, g
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from graphql_api.documents.documents import Document, Documents
+from graphql_api.documents.documents import Documents, ParsedDocument
 from graphql_api.documents.persisted import SHA256_PREFIX
 from graphql_api.errors import BadInputError, GraphQLAPIError
 from graphql_api.limits.cpu_budget import ClientBudget
@@ -83,7 +83,9 @@ class Request:
             if document_id is not None and by_apollo not in (None, document_id):
                 raise MalformedRequestError("'documentId' and 'persistedQuery' name two documents")
             document_id = document_id or by_apollo
-        if not isinstance(query, str) and (query is not None or document_id is None):
+        if query is None and document_id is None:
+            raise MalformedRequestError("'query' is missing, and no 'documentId' is in its place")
+        if not isinstance(query, str | None):
             raise MalformedRequestError("'query' is not a string")
         operation_name = members.get("operationName")
         if operation_name is not None and not isinstance(operation_name, str):
@@ -100,8 +102,11 @@ class Request:
         )
         return cls(query, operation_name or None, variables, extensions, document_id)
 
-    async def prepared(self, documents: Documents, budget: ClientBudget) -> Document | None:
-        """What `operation` needs no time for as long as this is referred to; None if it is short.
+    async def prepared(self, documents: Documents, budget: ClientBudget) -> ParsedDocument | None:
+        """Parse and check a long document beside the event loop, so that `operation` finds it.
+
+        Returns:
+            The document, kept for as long as it is referred to; None if it is short.
 
         Raises:
             GraphQLError: As of `operation`.
@@ -113,7 +118,7 @@ class Request:
             expose(error)
             raise
 
-    def operation(self, documents: Documents) -> tuple[Document, OperationDefinitionNode]:
+    def operation(self, documents: Documents) -> tuple[ParsedDocument, OperationDefinitionNode]:
         """The operation that is asked for, and the document around it; neither is validated yet.
 
         Raises:

@@ -388,24 +388,3 @@ def _commit_of(transaction: Transaction) -> Commit:
             else:
                 commit.puts.append((table.id, key, body))
     return commit
-
-
-def config_document(table: Table) -> Datum:
-    """Return a table's configuration, as `table_create` and `table_drop` report it."""
-    return {
-        "db": table.database,
-        "durability": table.durability,
-        "id": table.id,
-        "indexes": [*sorted(table.indexes)],
-        "name": table.name,
-        "primary_key": table.primary_key,
-        "shards": [
-            {
-                "nonvoting_replicas": [],
-                "primary_replica": SERVER_NAME,
-                "replicas": [SERVER_NAME],
-            }
-        ],
-        "write_acks": "majority",
-        "write_hook": None,
-    }

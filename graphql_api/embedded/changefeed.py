@@ -204,7 +204,7 @@ class Changefeed(Feed):
     # --- what the table reports ---
 
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
-        """Take note of a committed write; see `Feed.on_change`."""
+        """Collect a committed write for the next reply; see `Feed.on_change`."""
         if not self._view.concerns(key):
             return
         if key in self._unsent:

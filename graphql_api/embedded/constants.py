@@ -1,4 +1,4 @@
-"""The JSON of a query that stands for a datum, whatever the query does."""
+"""Constants of a query: parts of its JSON that are a datum in any query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a term gives the same each time."""
+"""Determinism: whether a term gives the same value each time it is evaluated."""
 
 from __future__ import annotations
 

@@ -15,6 +15,10 @@ what to do. The last two are sent to the client, with RethinkDB's own codes and 
 from __future__ import annotations
 
 from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class EmbeddedError(Exception):
@@ -81,7 +85,6 @@ class ReqlError(EmbeddedError):
 
     Attributes:
         type: The class of error; a reply shows it for runtime errors only.
-        message: RethinkDB's text.
         backtrace: Where in the query; `None` until the term that raised it adds its own place.
         stage: Whether the client's frame, the compilation or the run is at fault.
         empty: True for `r.error()` without an argument, which `default` treats specially.
@@ -90,18 +93,28 @@ class ReqlError(EmbeddedError):
     def __init__(
         self,
         type_: ErrorType,
-        message: str,
+        message: str | Callable[[], str],
         backtrace: Backtrace | None = None,
         *,
         stage: ErrorStage = ErrorStage.RUNTIME,
         empty: bool = False,
     ) -> None:
-        super().__init__(message)
+        super().__init__()
         self.type = type_
-        self.message = message
+        self._message = message
         self.backtrace = backtrace
         self.stage = stage
         self.empty = empty
+
+    @property
+    def message(self) -> str:
+        """RethinkDB's text; made now, if it was given as what makes it."""
+        if not isinstance(self._message, str):
+            self._message = self._message()
+        return self._message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def logic_error(message: str, backtrace: Backtrace | None = None) -> ReqlError:
@@ -109,7 +122,9 @@ def logic_error(message: str, backtrace: Backtrace | None = None) -> ReqlError:
     return ReqlError(ErrorType.QUERY_LOGIC, message, backtrace)
 
 
-def non_existence_error(message: str, backtrace: Backtrace | None = None) -> ReqlError:
+def non_existence_error(
+    message: str | Callable[[], str], backtrace: Backtrace | None = None
+) -> ReqlError:
     """Return an error about something that is not there; `default` catches it."""
     return ReqlError(ErrorType.NON_EXISTENCE, message, backtrace)
 

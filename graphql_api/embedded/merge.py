@@ -18,7 +18,7 @@ _LITERAL = "LITERAL"
 
 
 class _Removed:
-    """What `r.literal()` without an argument leaves: the field goes."""
+    """Stands for `r.literal()` without an argument, which removes the field."""
 
 
 _REMOVED = _Removed()

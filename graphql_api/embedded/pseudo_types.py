@@ -103,11 +103,9 @@ def time(epoch_time: float, timezone: str = "+00:00") -> Document:
 def binary(data: bytes) -> Document:
     """Return the BINARY of some bytes."""
     text = binascii.b2a_base64(data, newline=False).decode("ascii")
-    lines = range(0, len(text), _BASE64_LINE_LENGTH)
-    return {
-        REQL_TYPE: "BINARY",
-        "data": "\r\n".join(text[start : start + _BASE64_LINE_LENGTH] for start in lines),
-    }
+    starts = range(0, len(text), _BASE64_LINE_LENGTH)
+    lines = [text[start : start + _BASE64_LINE_LENGTH] for start in starts]
+    return {REQL_TYPE: "BINARY", "data": "\r\n".join(lines)}
 
 
 def binary_bytes(value: Document) -> bytes:
@@ -188,6 +186,10 @@ def _sanitized_binary(value: Document) -> Document:
 
 
 def _decode_base64(text: str) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:  # it has white space, no padding, or a fault
+        pass
     symbols = text.translate(_BASE64_WHITE_SPACE)
     digits = symbols.rstrip("=")
     wrong = re.search(r"[^A-Za-z0-9+/]", digits)

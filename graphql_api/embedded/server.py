@@ -137,7 +137,7 @@ class EmbeddedServer:
             self._catalog.close()
 
     async def serve_forever(self) -> None:
-        """Wait until cancelled. Connections are served while it waits, as they are without it."""
+        """Wait until cancelled; connections are served with or without it."""
         await asyncio.get_running_loop().create_future()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -130,7 +130,7 @@ class OpenFeed:
         self._send()
 
     def continue_(self) -> None:
-        """Take note of a CONTINUE."""
+        """Answer a CONTINUE, now or once there is something to send."""
         self._held += 1
         squash_s = self._feed.options.squash_s
         if squash_s and not self._filled_batch:

@@ -54,7 +54,7 @@ class Bounds:
     right_open: bool = False
 
     def contains(self, key: Datum) -> bool:
-        """Return whether a key lies within."""
+        """Return whether a key lies between the bounds."""
         at, low, high = sort_key(key), sort_key(self.left), sort_key(self.right)
         above = at > low or (at == low and not self.left_open)
         below = at < high or (at == high and not self.right_open)

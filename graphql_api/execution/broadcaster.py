@@ -1,4 +1,4 @@
-"""Sends events to many subscribers: each is executed and encoded once, and written in a loop.
+"""Sends events to many subscribers: each is encoded once, and written to all in a loop.
 
 ```
  source ──wake──▶ scheduler ──turn──▶ pull ─▶ the group's payload ─▶ sink
@@ -22,9 +22,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from graphql_api.execution.encoder import Encoder, GroupKey
 from graphql_api.execution.encodings import Encodings
-from graphql_api.execution.group import Group, GroupKey, Member, call_safely, group_key
-from graphql_api.execution.operation import SubscriptionExecution
+from graphql_api.execution.group import Group, Member, call_safely
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
@@ -91,7 +91,7 @@ class Broadcaster:
 
     def join(
         self,
-        execution: SubscriptionExecution,
+        encoder: Encoder,
         source: EventSource[Any],
         responder: Responder,
         *,
@@ -100,19 +100,19 @@ class Broadcaster:
         """Serve a subscription from now on, until it leaves.
 
         Args:
-            execution: How events are executed; the first member's is the whole group's.
+            encoder: How events are encoded; the first member's is the whole group's.
             source: Its events; it is closed when the member leaves.
             responder: Where to send what they bring. Its `fail` is called when the source fails;
                 the member has left then. Its budget is charged while the member is the only one of
                 its group; what is done for several is charged to no client.
-            on_leave: Called when the execution is not needed any more; that of the first member,
+            on_leave: Called when the encoder is not needed any more; that of the first member,
                 when the last one leaves.
         """
-        key = group_key(execution)
+        key = encoder.key
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(
-                execution,
+                encoder,
                 self._encodings,
                 traffic=self.traffic,
                 create_task=self._create_task,

@@ -1,4 +1,4 @@
-"""Groups of equal subscriptions: the result of an event is made once for the whole group.
+"""Groups of equal subscriptions: the payload of an event is made once for the whole group.
 
 A group is what they have in common. A member is one of them: it pulls from its source what its
 client has room for, and the group gives it the payloads.
@@ -8,82 +8,51 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from graphql import ExecutionResult
-
-from graphql_api.execution import result_json
+from graphql_api.execution.encoder import Encoded, Encoder, RequestError
 from graphql_api.execution.encodings import Encodings
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
-from graphql_api.execution.read_feeds import Positions, ReadFeeds
 from graphql_api.execution.responder import Responder
-from graphql_api.execution.scheduler import EVENTS_AT_ONCE, Scheduler
+from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
 from graphql_api.limits.traffic import Traffic
-from graphql_api.schema.errors import internal_error
 
 log = logging.getLogger(__name__)
 
 _BYTES_AT_ONCE = 65_536
 """How many bytes one member is sent before the others have their turn."""
 
-GroupKey: TypeAlias = Hashable
-"""What all members of a group have in common: whatever can make their results differ."""
-
 CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Has something awaited on behalf of a group."""
 
-Deliver: TypeAlias = Callable[[Event[Any], bytes], None]
-"""Receives an event and its payload, when the payload was not there at once."""
-
-
-def group_key(execution: SubscriptionExecution) -> GroupKey:
-    """The key of the group to which a subscription belongs.
-
-    Values are compared by the text that JSON has for them: 1, 1.0 and true are three, and a null is
-    not the same as nothing. Where the events begin makes no difference to what they bring.
-    """
-    request, document = execution.request, execution.document
-    variables = {
-        name: value
-        for name, value in (request.variables or {}).items()
-        if name not in document.resumption_variables
-    }
-    return (
-        document.text,
-        request.operation_name,
-        result_json.to_json(variables, sort_keys=True),
-        result_json.to_json(request.extensions or {}, sort_keys=True),
-        execution.context.scopes,
-        execution.context.links.identity if document.has_links else None,
-    )
+Deliver: TypeAlias = Callable[[Event[Any], bytes | Exception], None]
+"""Receives an event and its payload, or why there is none, when that was not there at once."""
 
 
 class Group:
-    """Subscriptions that share one result of each event.
+    """Subscriptions that share one payload of each event.
 
     Args:
-        execution: How events are executed: that of the first member.
+        encoder: How payloads are made: that of the first member.
         encodings: Where payloads are remembered.
         traffic: Where to count what is done.
-        create_task: For results that are not there at once.
+        create_task: For payloads that are not there at once.
         on_empty: Called when the last member has left.
     """
 
     def __init__(
         self,
-        execution: SubscriptionExecution,
+        encoder: Encoder,
         encodings: Encodings,
         *,
         traffic: Traffic,
         create_task: CreateTask,
         on_empty: Callable[[], None],
     ) -> None:
-        self._execution = execution
+        self._encoder = encoder
         self._encodings = encodings
         self._create_task = create_task
         self._on_empty = on_empty
@@ -93,7 +62,11 @@ class Group:
         self.members = 0
 
     def payload(self, event: Event[Any], deliver: Deliver) -> bytes | None:
-        """What an event brings; None, if `deliver` is called with it later."""
+        """What an event brings; None, if `deliver` is called with it later.
+
+        Raises:
+            Exception: The event cannot be encoded.
+        """
         payload = self._encodings.get(event, self)
         if payload is not None:
             self.traffic.shared_results += 1
@@ -102,17 +75,20 @@ class Group:
         if awaited is not None:
             awaited.deliver.append(deliver)
             return None
-        try:
-            return self._execute(event, deliver)
-        except Exception as error:  # noqa: BLE001 - it is logged there
-            return self._remember(event, _failed_execution(error), {})
+        self.traffic.executions += 1
+        encoded = self._encoder.encode(event)
+        if isinstance(encoded, Encoded):
+            return self._remember(event, encoded)
+        task = self._create_task(self._await(event, encoded))
+        self._awaited[event] = _Awaited(task, [deliver])
+        return None
 
     def failed(self, error: Exception) -> RequestError:
-        """The error for a client whose source of events has failed."""
-        return self._execution.failed(error)
+        """The error for a client whose source of events, or whose event, has failed."""
+        return self._encoder.failed(error)
 
     def cancel(self) -> None:
-        """Wait for no result any more."""
+        """Wait for no payload any more."""
         for awaited in self._awaited.values():
             # Not before it has begun, or what it is to await would never be awaited.
             asyncio.get_running_loop().call_soon(awaited.task.cancel)
@@ -126,55 +102,30 @@ class Group:
                 self._encodings.forget_group(self)
             self._on_empty()
 
-    def _execute(self, event: Event[Any], deliver: Deliver) -> bytes | None:
-        self.traffic.executions += 1
-        began_at_s = time.perf_counter()
-        context = self._execution.context
-        feeds = ReadFeeds(context.feeds)
-        result = self._execution.execute(event.value, replace(context, feeds=feeds))
-        self.traffic.execution_s += time.perf_counter() - began_at_s
-        if isinstance(result, ExecutionResult):
-            return self._finish(event, result, feeds)
-        task = self._create_task(self._await(event, result, feeds))
-        self._awaited[event] = _Awaited(task, [deliver])
-        return None
-
-    async def _await(
-        self, event: Event[Any], result: Awaitable[ExecutionResult], feeds: ReadFeeds
-    ) -> None:
+    async def _await(self, event: Event[Any], encoding: Awaitable[Encoded]) -> None:
+        outcome: bytes | Exception
         try:
-            payload = self._finish(event, await result, feeds)
-        except Exception as error:  # noqa: BLE001 - it is logged there
-            payload = self._remember(event, _failed_execution(error), {})
+            outcome = self._remember(event, await encoding)
+        except Exception as error:  # noqa: BLE001 - the members' `failed` logs it
+            outcome = error
         finally:
             awaited = self._awaited.pop(event)
         for deliver in awaited.deliver:
-            deliver(event, payload)
+            deliver(event, outcome)
 
-    def _finish(self, event: Event[Any], result: ExecutionResult, feeds: ReadFeeds) -> bytes:
-        began_at_s = time.perf_counter()
-        payload = self._execution.encode(result)
-        self.traffic.encoding_s += time.perf_counter() - began_at_s
-        return self._remember(event, payload, feeds.positions)
-
-    def _remember(self, event: Event[Any], payload: bytes, positions: Positions) -> bytes:
+    def _remember(self, event: Event[Any], encoded: Encoded) -> bytes:
         if self.members > 1:
             self._has_encodings = True
-            self._encodings.put(event, self, payload, positions)
-        return payload
+            self._encodings.put(event, self, encoded.payload, encoded.positions)
+        return encoded.payload
 
 
 @dataclass(slots=True)
 class _Awaited:
-    """An event that is being executed, and the members that wait for its payload."""
+    """An event that is being encoded, and the members that wait for its payload."""
 
     task: asyncio.Task[None]
     deliver: list[Deliver]
-
-
-def _failed_execution(error: Exception) -> bytes:
-    masked = internal_error(error, "the execution of an event")
-    return result_json.execution_result(None, [masked], None)
 
 
 def call_safely(callback: Callable[[], None]) -> None:
@@ -227,7 +178,7 @@ class Member:
         self._is_queued = False
         self._is_held_up = False
         self._is_awaiting = False
-        self._payload: bytes | None = None
+        self._payload: bytes | Exception | None = None
         group.members += 1
         source.on_wake(self.wake)
         self.wake()
@@ -248,6 +199,12 @@ class Member:
         if self._on_leave is not None:
             call_safely(self._on_leave)
         group.leave()
+
+    def bookmark(self) -> None:
+        """Send what there is, and then the newest cursor, as far as the client takes it now."""
+        if self._group is not None:
+            self._source.bookmark()
+            self.serve()
 
     def serve(self) -> None:
         """Send what there is, as far as it is this member's turn."""
@@ -278,6 +235,8 @@ class Member:
             budget.spend(budget.clock() - began_s)
         if payloads:
             framing = responder.framing
+            if framing.frames is not None:
+                payloads = framing.frames(payloads)
             sink.write_texts(framing.prefix, payloads, framing.suffix)
             traffic = group.traffic
             traffic.messages_sent += len(payloads)
@@ -290,10 +249,13 @@ class Member:
             responder.complete()
 
     def _pull(self, group: Group, payloads: list[bytes]) -> None:
-        identify, around = self._responder.framing.identify, self._around
+        framing, around = self._responder.framing, self._around
+        identify = framing.identify
         size = 0
-        while len(payloads) < EVENTS_AT_ONCE and size < _BYTES_AT_ONCE:
+        while len(payloads) < framing.events_at_once and size < _BYTES_AT_ONCE:
             payload, self._payload = self._payload, None
+            if isinstance(payload, Exception):
+                raise payload
             if payload is None:
                 event = self._source.pull()
                 if event is None:
@@ -308,10 +270,12 @@ class Member:
             size += around + len(payload)
         self.wake()  # there may be more
 
-    def _deliver(self, event: Event[Any], payload: bytes) -> None:
-        """Receive the payload for which the member has been waiting."""
+    def _deliver(self, event: Event[Any], outcome: bytes | Exception) -> None:
+        """Receive the payload for which the member has been waiting, or why there is none."""
         identify = self._responder.framing.identify
-        self._payload = payload if identify is None else identify(event.value, payload)
+        if identify is not None and isinstance(outcome, bytes):
+            outcome = identify(event.value, outcome)
+        self._payload = outcome
         self._is_awaiting = False
         self.wake()
 

@@ -11,8 +11,10 @@ graphql/execution/execute.py of graphql-core 3.3, which suggests to compose the 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, Sequence
+import time
+from collections.abc import AsyncIterable, Awaitable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from graphql import (
@@ -30,22 +32,18 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
-from graphql_api.documents.documents import Document
+from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request
 from graphql_api.documents.validation import validate
-from graphql_api.errors import GraphQLAPIError
 from graphql_api.execution import result_json
+from graphql_api.execution.encoder import Encoded, GroupKey, RequestError
 from graphql_api.execution.event_executor import EventExecutor
 from graphql_api.execution.query_executor import QueryExecutor
+from graphql_api.execution.read_feeds import ReadFeeds
+from graphql_api.feeds.view import Event
+from graphql_api.limits.traffic import Traffic
 from graphql_api.schema import APISchema, Context
-
-
-class RequestError(GraphQLAPIError):
-    """A subscription cannot begin; `errors` are for the client."""
-
-    def __init__(self, errors: Sequence[GraphQLError]) -> None:
-        super().__init__(errors)
-        self.errors = errors
+from graphql_api.schema.errors import internal_error
 
 
 class SubscriptionExecution:
@@ -61,7 +59,7 @@ class SubscriptionExecution:
     """
 
     def __init__(
-        self, schema: APISchema, request: Request, document: Document, context: Context
+        self, schema: APISchema, request: Request, document: ParsedDocument, context: Context
     ) -> None:
         extensions = schema.get_extensions()
         self._schema = schema
@@ -171,6 +169,80 @@ class SubscriptionExecution:
 
     def _expose(self, errors: list[GraphQLError]) -> None:
         self._schema._process_errors(errors, self._state)  # noqa: SLF001 - as Strawberry does
+
+
+class GraphQLEncoder:
+    """Makes the payloads of one subscription, and of all that are equal to it.
+
+    An event whose execution fails is sent as an error; the subscription goes on.
+
+    Args:
+        execution: The subscription.
+        traffic: Where to count how long it takes.
+    """
+
+    def __init__(self, execution: SubscriptionExecution, traffic: Traffic) -> None:
+        self._execution = execution
+        self._traffic = traffic
+
+    @property
+    def key(self) -> GroupKey:
+        """What can make the results of two subscriptions differ.
+
+        Values are compared by the text that JSON has for them: 1, 1.0 and true are three, and a
+        null is not the same as nothing. Where the events begin makes no difference to what they
+        bring.
+        """
+        execution = self._execution
+        request, document = execution.request, execution.document
+        variables = {
+            name: value
+            for name, value in (request.variables or {}).items()
+            if name not in document.resumption_variables
+        }
+        return (
+            document.text,
+            request.operation_name,
+            result_json.to_json(variables, sort_keys=True),
+            result_json.to_json(request.extensions or {}, sort_keys=True),
+            execution.context.scopes,
+            execution.context.links.identity if document.has_links else None,
+        )
+
+    def encode(self, event: Event[Any]) -> Encoded | Awaitable[Encoded]:
+        """The result of an event as JSON."""
+        began_at_s = time.perf_counter()
+        context = self._execution.context
+        feeds = ReadFeeds(context.feeds)
+        try:
+            result = self._execution.execute(event.value, replace(context, feeds=feeds))
+            self._traffic.execution_s += time.perf_counter() - began_at_s
+            if isinstance(result, ExecutionResult):
+                return self._finish(result, feeds)
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            return _failed_event(error)
+        return self._await(result, feeds)
+
+    def failed(self, error: Exception) -> RequestError:
+        """The error for a client whose source of events has failed."""
+        return self._execution.failed(error)
+
+    async def _await(self, result: Awaitable[ExecutionResult], feeds: ReadFeeds) -> Encoded:
+        try:
+            return self._finish(await result, feeds)
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            return _failed_event(error)
+
+    def _finish(self, result: ExecutionResult, feeds: ReadFeeds) -> Encoded:
+        began_at_s = time.perf_counter()
+        payload = self._execution.encode(result)
+        self._traffic.encoding_s += time.perf_counter() - began_at_s
+        return Encoded(payload, feeds.positions)
+
+
+def _failed_event(error: Exception) -> Encoded:
+    masked = internal_error(error, "the execution of an event")
+    return Encoded(result_json.execution_result(None, [masked], None))
 
 
 def _executor_class(schema: APISchema) -> type[Executor[Any]]:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import FeedTable
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -28,7 +28,7 @@ class ReadFeeds(Feeds):
         self.positions: dict[Feed[Any, Any], object] = {}
         """The feeds that were read, and their positions then."""
 
-    def __getitem__(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
+    def __getitem__(self, table: FeedTable[RowT, EventT]) -> Feed[RowT, EventT]:
         feed = self._read[table]
         self.positions.setdefault(feed, feed.position)
         return feed

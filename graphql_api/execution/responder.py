@@ -8,6 +8,7 @@ from typing import Protocol
 
 from graphql import GraphQLError
 
+from graphql_api.execution.scheduler import EVENTS_AT_ONCE
 from graphql_api.execution.sink import Sink
 from graphql_api.limits.cpu_budget import ClientBudget
 
@@ -20,11 +21,16 @@ class Framing:
         prefix: What comes before it.
         suffix: What comes after it.
         identify: Makes of the event and its payload what is framed; the payload itself, if absent.
+        frames: Makes of some payloads what is framed, for a protocol that puts several into one
+            frame, or their lengths before them; each payload itself, if absent.
+        events_at_once: How many payloads are written at once, and given to `frames` together.
     """
 
-    prefix: bytes
-    suffix: bytes
+    prefix: bytes = b""
+    suffix: bytes = b""
     identify: Callable[[object, bytes], bytes] | None = None
+    frames: Callable[[Sequence[bytes]], list[bytes]] | None = None
+    events_at_once: int = EVENTS_AT_ONCE
 
 
 class Responder(Protocol):

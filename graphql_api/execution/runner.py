@@ -14,23 +14,22 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from graphql import OperationType, map_source_to_response_event
 from strawberry.types import ExecutionResult
 
-from graphql_api.documents.documents import Document
+from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request, is_request_error
 from graphql_api.execution import result_json
 from graphql_api.execution.broadcaster import Broadcaster
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
+from graphql_api.execution.encoder import RequestError
+from graphql_api.execution.group import Member
+from graphql_api.execution.operation import GraphQLEncoder, SubscriptionExecution
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.sink import writable
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.schema import APISchema, Context
-
-Stop: TypeAlias = Callable[[], object]
-"""Ends at once what has begun, and frees what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Asked:
     """
 
     request: Request
-    document: Document
+    document: ParsedDocument
     kind: OperationType
     context: Context
 
@@ -153,16 +152,16 @@ class SharedSubscription:
         self._operation = operation
         self._source = source
 
-    def send(self, responder: Responder) -> Stop:
-        """Send results from now on, until what this returns is called; without a task."""
+    def send(self, responder: Responder) -> Member:
+        """Send results from now on, until the member that this returns leaves; without a task."""
         on_leave: Callable[[], None] | None = None
         if self._execution.has_hooks:
             on_leave = self._operation.close
         else:
             self._operation.close()
-        return self._broadcaster.join(
-            self._execution, self._source, responder, on_leave=on_leave
-        ).leave
+        broadcaster = self._broadcaster
+        encoder = GraphQLEncoder(self._execution, broadcaster.traffic)
+        return broadcaster.join(encoder, self._source, responder, on_leave=on_leave)
 
     def close(self) -> None:
         """Free everything, in the place of `send`."""

@@ -6,22 +6,24 @@ The nearest relative is the watch cache of the Kubernetes API server.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from graphql_api.feeds import cursor as cursors
-from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
+from graphql_api.feeds.content import ContentHash
+from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Point, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.order import Order
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import WINDOW
 from graphql_api.feeds.recent import Recent
+from graphql_api.feeds.resumption import Resumption, Resumptions
 from graphql_api.feeds.rows import Rows, SortKey
 from graphql_api.feeds.subscriber import Subscriber
-from graphql_api.feeds.table import Filter, Table
-from graphql_api.feeds.view import EVERYTHING, Event, View, Watcher
+from graphql_api.feeds.table import FeedTable, Filter
+from graphql_api.feeds.view import EVERYTHING, Event, FilterView, Watcher
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -35,25 +37,6 @@ FRESH_VERSIONS = 256
 _FRESH_BYTES = 1024 * 1024
 """Of how many versions, of what size when packed, the rows stay at hand: events are made of them
 for subscribers that keep up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[RowT]):
-    """A page: some of the rows that pass a filter, in order, at one position of the feed.
-
-    Attributes:
-        rows: From an offset on, some of them at most.
-        total: How many pass.
-        looked_at: How many rows were looked at for it, as a measure of its cost.
-        cursor: Where all that pass can be watched from.
-        status: How the feed stands.
-    """
-
-    rows: list[RowT]
-    total: int
-    looked_at: int
-    cursor: str
-    status: FeedStatus
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -80,7 +63,7 @@ class WatchCache(Generic[RowT, EventT]):
 
     def __init__(
         self,
-        table: Table[RowT, EventT],
+        table: FeedTable[RowT, EventT],
         *,
         run: bytes,
         history: History[RowT],
@@ -89,9 +72,9 @@ class WatchCache(Generic[RowT, EventT]):
         self._table = table
         self._run = run
         self._queue_limit = queue_limit
-        self._views: dict[Filter[RowT], View[RowT, EventT]] = {}
+        self._views: dict[Filter[RowT], FilterView[RowT, EventT]] = {}
         self._keys: tuple[str, ...] | None = ()
-        self._rows: Rows[RowT] = Rows(table.sort_keys, table.groups)
+        self._rows = self.new_rows()
         self._snapshots: WeakValueDictionary[str, Snapshot[RowT]] = WeakValueDictionary()
         self._packer: Packer[RowT] = Packer(table.packing)
         self._fresh: deque[Version[RowT]] = deque()
@@ -100,22 +83,53 @@ class WatchCache(Generic[RowT, EventT]):
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
         self.history = history
+        self._resumptions = Resumptions(history, run)
+        self.prior = history.head_point
+        """Where the feed was before the last change."""
         self.status = FeedStatus.INITIALIZING
+        self.on_change: Callable[[Change[RowT]], None] | None = None
+        """Called for each change, before any subscriber receives it."""
         self.merged_changes = 0
         """How often a change was merged with another for one subscriber that was behind."""
 
     # What the source reports.
 
+    def new_rows(self) -> Rows[RowT]:
+        """An empty table, for a first snapshot."""
+        return Rows(self._table.sort_keys, self._table.groups)
+
+    def content_hash(self, names: Sequence[str] | None) -> ContentHash:
+        """How rows are hashed for cursors, so that other servers that do the same understand them.
+
+        Args:
+            names: What names the table in its database; without it, no other server does the same.
+        """
+        return ContentHash(*(names or (self._run.hex(),)), self._table.content_version)
+
     def take(self, rows: Rows[RowT]) -> None:
-        """Take over the first snapshot, and be INITIALIZING still."""
+        """Take over the first snapshot, which is hashed, and be INITIALIZING still."""
         assert self.status is FeedStatus.INITIALIZING, "there is one first snapshot"
+        assert rows.content_hash is not None, "cursors need the digest"
         self._rows = rows
         self._keys = None
+
+    def restore(self, rows: Rows[RowT]) -> None:
+        """Take over rows of another process, whose history is here, and be STALE."""
+        self.take(rows)
+        self._serve(FeedStatus.STALE)
+
+    def kept_version(self, packed: bytes) -> Version[RowT]:
+        """A version of which only the bytes are known."""
+        return Version.kept(packed, self._packer)
 
     def begin(self) -> None:
         """Be READY, for all subscribers that wait."""
         assert self.status is FeedStatus.INITIALIZING, "it begins once"
-        self.status = FeedStatus.READY
+        self.history.begin(self._rows.digest)
+        self._serve(FeedStatus.READY)
+
+    def _serve(self, status: FeedStatus) -> None:
+        self.status = status
         for subscriber in self._subscribers():
             subscriber.on_snapshot()
 
@@ -138,13 +152,17 @@ class WatchCache(Generic[RowT, EventT]):
             self.replace(key, row)
             return
         after = None if row is None else self.version(row)
-        change = Change(self.history.head + 1, key, before, after, stays)
+        point = Point(self.position + 1, self._rows.digest_with(key, after))
+        change = Change(point, key, before, after, stays)
         # All that can fail comes first, so that a change is made as a whole or not at all.
         seen = [(view, view.change(change)) for view in self._views.values()]
-        self._rows.set(key, after)
+        self._rows.set(key, after, point.digest)
         if before is None or after is None:
             self._keys = None
+        self.prior = self.point
         self.history.append(change)
+        if self.on_change is not None:
+            self.on_change(change)
         for view, shown in seen:
             if shown is not None:
                 for subscriber in view.subscribers:
@@ -190,6 +208,29 @@ class WatchCache(Generic[RowT, EventT]):
         return self.history.head
 
     @property
+    def point(self) -> Point:
+        """Where the last change has led to."""
+        return self.history.head_point
+
+    @property
+    def content_names(self) -> tuple[str, ...] | None:
+        """What names the table and what it is decoded to; None before a snapshot."""
+        known = self._rows.content_hash
+        return None if known is None else known.names
+
+    def rehash(self, content_hash: ContentHash) -> Iterator[None]:
+        """Hash the rows in this way from now on, a row at a time.
+
+        The table has been dropped and made again. The digest of the next change is the first of the
+        new kind: the last point stays what it was.
+        """
+        return self._rows.rehash(content_hash)
+
+    def forget_history(self) -> None:
+        """Let no one resume from before: what was kept is of another table."""
+        self.history.forget(self._rows.digest)
+
+    @property
     def subscribers(self) -> int:
         """How many subscribers there are."""
         return sum(len(view.subscribers) for view in self._views.values())
@@ -232,7 +273,7 @@ class WatchCache(Generic[RowT, EventT]):
     def cursor(self, where: Filter[RowT] | None = None) -> str:
         """The cursor of a subscriber that holds what passes `where` as of now."""
         filter_ = EVERYTHING if where is None else where
-        return cursors.encode(cursors.At(self._run, filter_.digest, self.position))
+        return cursors.encode(cursors.At(self._run, filter_.digest, self.point))
 
     def subscribe(
         self,
@@ -258,7 +299,7 @@ class WatchCache(Generic[RowT, EventT]):
         cursor = None if since is None else cursors.decode(since)
         view = self._views.get(filter_)
         if view is None:
-            view = self._views[filter_] = View(self._table, filter_, self._run, self._recent)
+            view = self._views[filter_] = FilterView(self._table, filter_, self._run, self._recent)
         subscriber = Subscriber(
             self,
             view,
@@ -307,7 +348,7 @@ class WatchCache(Generic[RowT, EventT]):
         )
 
     def next_event(
-        self, view: View[RowT, EventT], after: int, until: int
+        self, view: FilterView[RowT, EventT], after: int, until: int
     ) -> tuple[int, Event[EventT] | None]:
         """The first event of a view in the stretch (after, until] of the history.
 
@@ -329,20 +370,13 @@ class WatchCache(Generic[RowT, EventT]):
     def _set_status(self, status: FeedStatus) -> None:
         self.status = status
         for subscriber in self._subscribers():
-            subscriber.on_status(self.position, status)
+            subscriber.on_status(self.point, status)
 
-    def _resumable(
-        self, cursor: cursors.Cursor | None, where: Filter[RowT]
-    ) -> cursors.At | cursors.Within | None:
-        """The cursor, if it is of this run and filter and the history reaches back to it."""
-        if cursor is None or isinstance(cursor, cursors.Incomplete):
+    def _resumable(self, cursor: cursors.Cursor | None, where: Filter[RowT]) -> Resumption | None:
+        """Where a subscriber with a cursor goes on; None if it begins with the snapshot."""
+        if self.status is FeedStatus.INITIALIZING:
             return None
-        if cursor.run != self._run or cursor.filter != where.digest:
-            return None
-        if isinstance(cursor, cursors.At):
-            return cursor if self.history.reaches(cursor.position) else None
-        ordered = cursor.after <= cursor.until <= self.position
-        return cursor if ordered and self.history.reaches(cursor.after) else None
+        return self._resumptions.find(cursor, where.digest)
 
     def _bookmark(self) -> None:
         """Give subscribers that have long been idle a fresh cursor, before theirs is too old."""
@@ -355,4 +389,4 @@ class WatchCache(Generic[RowT, EventT]):
         old = tail + length // 2
         for subscriber in self._subscribers():
             if subscriber.is_idle and subscriber.cursor_position < old:
-                subscriber.on_status(self.position, self.status)
+                subscriber.on_status(self.point, self.status)

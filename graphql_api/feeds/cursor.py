@@ -1,4 +1,8 @@
-"""Cursors: the place of a subscriber in a feed, as text with which it can resume."""
+"""Cursors: the place of a subscriber in a feed, as text with which it can resume.
+
+A place is named twice: by its position in one run of the feed, which only that run understands, and
+by the digest of the table there, which every server of the same database understands.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from hashlib import blake2b
 from typing import TypeAlias, assert_never
 
 from graphql_api.errors import BadCursorError
+from graphql_api.feeds.events import Point
 
 RUN_BYTES = 8
 FILTER_BYTES = 8
@@ -17,8 +22,11 @@ _CHECKSUM_BYTES = 6
 _MAX_CHARACTERS = 1024
 
 _INCOMPLETE, _AT, _WITHIN = 0, 1, 2
-_AT_LAYOUT = struct.Struct(f">{RUN_BYTES}s{FILTER_BYTES}sQ")
-_WITHIN_LAYOUT = struct.Struct(f">{RUN_BYTES}s{FILTER_BYTES}sQQ")
+_AT_LAYOUT = struct.Struct(f">{RUN_BYTES}s{FILTER_BYTES}sQQ")
+_WITHIN_LAYOUT = struct.Struct(f">{RUN_BYTES}s{FILTER_BYTES}sQQQQ")
+
+NO_RUN = bytes(RUN_BYTES)
+"""The run of a place that only its digest names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,11 @@ class Incomplete:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """The place after `position`: everything up to it has been received."""
+    """The place after a point: everything up to it has been received."""
 
     run: bytes
     filter: bytes
-    position: int
+    point: Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,8 @@ class Within:
 
     run: bytes
     filter: bytes
-    after: int
-    until: int
+    after: Point
+    until: Point
     key: str
 
 
@@ -52,16 +60,16 @@ Cursor: TypeAlias = Incomplete | At | Within
 
 
 def encode(cursor: Cursor) -> str:
-    """The string for a cursor: URL-safe, about 40 characters, with a checksum."""
+    """The string for a cursor: URL-safe, with a checksum; 52 characters, but within a batch."""
     match cursor:
         case Incomplete(run):
             body = bytes([_INCOMPLETE]) + run
-        case At(run, filter_, position):
-            body = bytes([_AT]) + _AT_LAYOUT.pack(run, filter_, position)
+        case At(run, filter_, point):
+            body = bytes([_AT]) + _AT_LAYOUT.pack(run, filter_, *point)
         case Within(run, filter_, after, until, key):
             body = (
                 bytes([_WITHIN])
-                + _WITHIN_LAYOUT.pack(run, filter_, after, until)
+                + _WITHIN_LAYOUT.pack(run, filter_, *after, *until)
                 + key.encode("utf-8", "surrogatepass")
             )
         case _:
@@ -87,12 +95,13 @@ def decode(text: str) -> Cursor:
         if kind == _INCOMPLETE and len(fields) == RUN_BYTES:
             return Incomplete(fields)
         if kind == _AT:
-            return At(*_AT_LAYOUT.unpack(fields))
+            run, filter_, *place = _AT_LAYOUT.unpack(fields)
+            return At(run, filter_, Point(*place))
         if kind == _WITHIN:
             size = _WITHIN_LAYOUT.size
             key = fields[size:].decode("utf-8", "surrogatepass")
-            run, filter_, after, until = _WITHIN_LAYOUT.unpack(fields[:size])
-            return Within(run, filter_, after, until, key)
+            run, filter_, *places = _WITHIN_LAYOUT.unpack(fields[:size])
+            return Within(run, filter_, Point(*places[:2]), Point(*places[2:]), key)
     except (binascii.Error, ValueError, struct.error) as error:
         raise BadCursorError("the cursor is not one that this API gave out") from error
     raise BadCursorError("the cursor is not one that this API gave out")

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from graphql_api.feeds.depth import PartialDocument
 from graphql_api.feeds.keys import Key
-from graphql_api.feeds.table import Document, Table
+from graphql_api.feeds.table import Document, FeedTable
 
 RowT = TypeVar("RowT")
 
@@ -25,7 +25,7 @@ class DocumentDecoder(Generic[RowT]):
         table: What the documents become.
     """
 
-    def __init__(self, table: Table[RowT, Any]) -> None:
+    def __init__(self, table: FeedTable[RowT, Any]) -> None:
         self._table = table
         self._unread: set[str] = set()
         self._named: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from graphql_api.feeds.packing import Packer, facets_bytes
 
@@ -47,28 +47,47 @@ class Version(Generic[RowT]):
         packer: Packs it, and unpacks it for several readers at once.
     """
 
-    __slots__ = ("__weakref__", "_facets", "_packed", "_packer", "_row")
+    __slots__ = ("__weakref__", "_facets", "_packer", "_row", "packed")
 
     def __init__(self, row: RowT, packer: Packer[RowT]) -> None:
         self._packer = packer
         self._row: RowT | None = row
-        self._packed, self._facets = packer.pack(row)
+        self.packed, self._facets = packer.pack(row)
 
     @property
     def row(self) -> RowT:
         """The value; of a version that is packed an equal object, not always the same."""
-        return self._packer.unpack(self, self._packed) if self._row is None else self._row
+        return self._packer.unpack(self, self.packed) if self._row is None else self._row
 
     @property
     def facets(self) -> Any:
         """The row, or an object with those of its attributes that filters look at."""
-        return self._facets if self._row is None else self._row
+        if self._row is None and self._facets is not None:
+            return self._facets
+        return self.row
+
+    @classmethod
+    def kept(cls, packed: bytes, packer: Packer[RowT]) -> Version[RowT]:
+        """A version of which only the bytes are known; filters unpack it."""
+        version = cls.__new__(cls)
+        version._packer, version._row = packer, None  # noqa: SLF001 - of the same class
+        version.packed, version._facets = packed, None  # noqa: SLF001 - the same
+        return version
+
+    def keep_facets(self) -> None:
+        """Let filters look at it without unpacking it; before its size counts anywhere."""
+        self._facets = self._packer.facets(self.row)
 
     def holds(self, row: RowT) -> bool:
         """Whether a row is equal to this one; it is not unpacked if they have the same bytes."""
-        if self._row is None and self._packer.pack(row)[0] == self._packed:
+        if self._row is None and self._packer.pack(row)[0] == self.packed:
             return True
         return self.row == row
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of what is compared of the row."""
+        return self._packer.content(self.packed)
 
     def release(self) -> None:
         """Have nothing at hand but the bytes."""
@@ -77,20 +96,37 @@ class Version(Generic[RowT]):
     @property
     def packed_bytes(self) -> int:
         """The size of a version that is packed."""
-        return len(self._packed) + facets_bytes(self._facets)
+        return len(self.packed) + facets_bytes(self._facets)
+
+
+class Point(NamedTuple):
+    """A point of a feed: where it is, and what the table is there.
+
+    Attributes:
+        position: Counted from the feed's beginning: the first snapshot stands at 0, the first
+            change at 1.
+        digest: The digest of the rows as of that position: see `content`.
+    """
+
+    position: int
+    digest: int
 
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[RowT]):
-    """The step of one row from one version to the next, at one position of a feed.
+    """The step of one row from one version to the next, which leads to a point of a feed.
 
-    Positions are consecutive: the first snapshot stands at 0, the first change at 1.
     At least one of `before` and `after` is there. Where one is not, `stays` says that its document
     was, or is, in the table nevertheless, outside of the feed's window.
     """
 
-    position: int
+    point: Point
     key: str
     before: Version[RowT] | None
     after: Version[RowT] | None
     stays: bool = False
+
+    @property
+    def position(self) -> int:
+        """Where it leads to."""
+        return self.point.position

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from graphql_api.feeds.feed import Feed
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import FeedTable
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -23,8 +23,8 @@ class Feeds:
 
     def __init__(
         self,
-        tables: Iterable[Table[Any, Any]],
-        make_feed: Callable[[Table[Any, Any]], Feed[Any, Any]],
+        tables: Iterable[FeedTable[Any, Any]],
+        make_feed: Callable[[FeedTable[Any, Any]], Feed[Any, Any]],
     ) -> None:
         self._feeds = {table.name: make_feed(table) for table in tables}
         for feed in self._feeds.values():
@@ -33,16 +33,16 @@ class Feeds:
     def _read_with(self, feed: Feed[Any, Any]) -> list[Feed[Any, Any]]:
         """The feeds whose rows are parts of a feed's, or parts of these."""
         found: dict[str, Feed[Any, Any]] = {}
-        names = [*feed.table.reads]
+        names = [*feed.table.depends_on]
         while names:
             name = names.pop()
             if name not in found and name in self._feeds:
                 found[name] = self._feeds[name]
-                names += found[name].table.reads
+                names += found[name].table.depends_on
         found.pop(feed.table.name, None)
         return [*found.values()]
 
-    def __getitem__(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
+    def __getitem__(self, table: FeedTable[RowT, EventT]) -> Feed[RowT, EventT]:
         return cast("Feed[RowT, EventT]", self._feeds[table.name])
 
     def named(self, name: str) -> Feed[Any, Any]:

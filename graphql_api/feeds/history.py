@@ -1,11 +1,15 @@
-"""The last changes of a feed, for subscribers that resume."""
+"""The last changes of a feed, for subscribers that resume.
+
+A place in it is found by its position, or by the digest of the table there. The index of digests is
+made when the first cursor of another server is looked up: a server that is alone needs none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from graphql_api.feeds.events import Change
+from graphql_api.feeds.events import Change, Point
 
 RowT = TypeVar("RowT")
 
@@ -29,10 +33,21 @@ class History(Generic[RowT]):
         self._max_bytes = max_bytes
         self._changes: dict[int, Change[RowT]] = {}
         self._bytes = 0
-        self.tail = 0
+        self._by_digest: dict[int, int] | None = None
+        self.tail_point = Point(0, 0)
+        """The oldest point from which everything after it is still known."""
+        self.head_point = self.tail_point
+        """The point that the last change has led to."""
+
+    @property
+    def tail(self) -> int:
         """The oldest position from which everything after it is still known."""
-        self.head = 0
+        return self.tail_point.position
+
+    @property
+    def head(self) -> int:
         """The position of the last change."""
+        return self.head_point.position
 
     def __len__(self) -> int:
         return len(self._changes)
@@ -42,15 +57,49 @@ class History(Generic[RowT]):
         """How much memory it uses, about."""
         return self._bytes
 
+    def begin(self, digest: int) -> None:
+        """Begin at position 0, with a table that has this digest."""
+        assert not self._changes, "it begins once"
+        self.tail_point = self.head_point = Point(0, digest)
+
     def append(self, change: Change[RowT]) -> None:
         """Add the next change, whose `before` counts as its size."""
-        assert change.position == self.head + 1, "positions are consecutive"
-        self.head = change.position
-        self._changes[change.position] = change
+        position = change.position
+        assert position == self.head + 1, "positions are consecutive"
+        self.head_point = change.point
+        self._changes[position] = change
+        if self._by_digest is not None:
+            self._by_digest[change.point.digest] = position
         self._bytes += _size(change)
         while len(self._changes) > self._max_changes or self._bytes > self._max_bytes:
-            self.tail += 1
-            self._bytes -= _size(self._changes.pop(self.tail))
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        dropped = self._changes.pop(self.tail + 1)
+        if self._by_digest is not None and self._by_digest.get(self.tail_point.digest) == self.tail:
+            del self._by_digest[self.tail_point.digest]
+        self.tail_point = dropped.point
+        self._bytes -= _size(dropped)
+
+    def forget(self, digest: int) -> None:
+        """Drop all changes; the table has this digest now."""
+        while self._changes:
+            self._drop_oldest()
+        self._by_digest = None
+        self.tail_point = self.head_point = Point(self.head, digest)
+
+    def point(self, position: int) -> Point:
+        """The point at a position that is reached."""
+        return self.tail_point if position == self.tail else self._changes[position].point
+
+    def find(self, digest: int) -> int | None:
+        """The newest position at which the table had a digest; None if there is none."""
+        if self._by_digest is None:
+            self._by_digest = {
+                (point := self.point(position)).digest: point.position
+                for position in range(self.tail, self.head + 1)
+            }
+        return self._by_digest.get(digest)
 
     def reaches(self, position: int) -> bool:
         """Whether every change after `position` is known, and `position` has been."""

@@ -29,10 +29,11 @@ class OutageLog:
         self._said.setdefault(table, set()).add(reason)
 
     def found(self, what: str) -> None:
-        """What was lost is there again, or not wanted any more; nothing is said of it."""
+        """Forget what was said of it: it is there again, or not wanted any more."""
         self._said.pop(what, None)
 
     def ready(self, table: str, documents: int) -> None:
-        """A feed is in step with its table."""
+        """Log that a feed is in step with its table."""
         self._said.pop(table, None)
-        log.info("table %s: following %d documents", table, documents)
+        s = "" if documents == 1 else "s"
+        log.info("table %s: following %d document%s", table, documents, s)

@@ -21,6 +21,13 @@ class Packing(Protocol[RowT]):
     def unpack(self, packed: bytes) -> RowT:
         """An equal row."""
 
+    @property
+    def format(self) -> str:
+        """Names the encoding, the shape of the rows, and the version of their decoding."""
+
+    def content(self, packed: bytes) -> bytes:
+        """What is compared of a row, from its bytes: the same for all rows that are equal."""
+
     def facets(self, row: RowT) -> Any:
         """An object with those attributes of a row that filters look at, and no others."""
 
@@ -43,6 +50,14 @@ class Packer(Generic[RowT]):
     def pack(self, row: RowT) -> tuple[bytes, Any]:
         """The bytes of a row, and what filters look at."""
         return self._packing.pack(row), self._packing.facets(row)
+
+    def facets(self, row: RowT) -> Any:
+        """What filters look at."""
+        return self._packing.facets(row)
+
+    def content(self, packed: bytes) -> bytes:
+        """What is compared of a row, from its bytes."""
+        return self._packing.content(packed)
 
     def unpack(self, version: object, packed: bytes) -> RowT:
         """The row of a version."""

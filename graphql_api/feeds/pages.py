@@ -6,13 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from graphql_api.feeds.cache import Page, WatchCache
+from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus, Version
 from graphql_api.feeds.rows import SortKey
 from graphql_api.feeds.table import Filter
 from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[RowT]):
+    """A page: some of the rows that pass a filter, in order, at one position of the feed.
+
+    Attributes:
+        rows: From an offset on, some of them at most.
+        total: How many pass.
+        looked_at: How many rows were looked at for it, as a measure of its cost.
+        cursor: Where all that pass can be watched from.
+        status: How the feed stands.
+    """
+
+    rows: list[RowT]
+    total: int
+    looked_at: int
+    cursor: str
+    status: FeedStatus
 
 
 async def page_of_all(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from graphql_api.feeds.content import ContentHash
 from graphql_api.feeds.events import Version
 from graphql_api.feeds.order import Order
 
@@ -32,13 +33,20 @@ class Rows(Generic[RowT]):
             a group are kept in the first of the orders.
     """
 
-    __slots__ = ("_first", "_grouped_by", "_groups", "_orders", "by_key", "keys")
+    __slots__ = (
+        *("_first", "_grouped_by", "_groups", "_orders"),
+        *("by_key", "content_hash", "digest", "keys"),
+    )
 
     def __init__(
         self,
         sort_keys: Mapping[str, Callable[[RowT], SortKey]],
         groups: Mapping[str, Grouping[RowT]] = MappingProxyType({}),
     ) -> None:
+        self.content_hash: ContentHash | None = None
+        """How rows are hashed; None while they are not."""
+        self.digest = 0
+        """The digest of all rows: see `content`."""
         self._orders: dict[str, tuple[Callable[[RowT], SortKey], Order[SortKey]]] = {
             name: (sort_key, Order()) for name, sort_key in sort_keys.items()
         }
@@ -51,9 +59,33 @@ class Rows(Generic[RowT]):
     def __len__(self) -> int:
         return len(self.by_key)
 
-    def set(self, key: str, after: Version[RowT] | None) -> None:
-        """Set a row, or remove it."""
+    def digest_with(self, key: str, after: Version[RowT] | None) -> int:
+        """What the digest will be once a row is set, or removed."""
+        digest = self.digest
+        if self.content_hash is None:
+            return digest
+        for version in (self.by_key.get(key), after):
+            if version is not None:
+                digest ^= self.content_hash.row(key, version.content)
+        return digest
+
+    def rehash(self, content_hash: ContentHash) -> Iterator[None]:
+        """Hash all rows in this way from now on, a row at a time; the last step takes effect."""
+        digest, rows = None, self.by_key
+        while digest is None:
+            digest, before = content_hash.empty, self.digest
+            for key, version in list(rows.items()):
+                digest ^= content_hash.row(key, version.content)
+                yield
+                if self.digest != before:  # a row has changed
+                    digest = None
+                    break
+        self.content_hash, self.digest = content_hash, digest
+
+    def set(self, key: str, after: Version[RowT] | None, digest: int | None = None) -> None:
+        """Set a row, or remove it; `digest` is what `digest_with` says, if that is known."""
         before = self.by_key.get(key)
+        self.digest = self.digest_with(key, after) if digest is None else digest
         moves = [
             (
                 order,

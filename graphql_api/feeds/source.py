@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from graphql_api.feeds.keys import Key
@@ -25,7 +25,15 @@ class DocumentChange:
 
 @dataclass(frozen=True, slots=True)
 class SourceReady:
-    """Every document that the table holds has been sent; changes follow."""
+    """Every document that the table holds has been sent; changes follow.
+
+    Attributes:
+        names: What names the table, the same for every reader of the same database, and not the
+            same for a table that is made after one of that name was dropped: the database, and the
+            table's UUID. None if the source does not know it.
+    """
+
+    names: tuple[str, ...] | None = field(default=None, compare=False)
 
 
 class Source(Protocol):

@@ -22,10 +22,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from graphql_api.feeds.cursor import At, Within
-from graphql_api.feeds.events import FeedStatus, Version
+from graphql_api.feeds.events import FeedStatus, Point, Version
 from graphql_api.feeds.history import History
-from graphql_api.feeds.view import Event, View, ViewChange, merge_into
+from graphql_api.feeds.resumption import Resumption
+from graphql_api.feeds.view import Event, FilterView, ViewChange, merge_into
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -42,8 +42,11 @@ class Held(Protocol[RowT, EventT]):
     merged_changes: int
 
     @property
-    def position(self) -> int:
-        """The position of the last change."""
+    def point(self) -> Point:
+        """Where the last change has led to."""
+
+    prior: Point
+    """Where the feed was before the last change."""
 
     @property
     def rows(self) -> Mapping[str, Version[RowT]]:
@@ -59,19 +62,23 @@ class Held(Protocol[RowT, EventT]):
         """The event for a status; without a cursor for what comes before a snapshot."""
 
     def next_event(
-        self, view: View[RowT, EventT], after: int, until: int
+        self, view: FilterView[RowT, EventT], after: int, until: int
     ) -> tuple[int, Event[EventT] | None]:
         """The first event of a view in the stretch (after, until], and where it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Status:
-    """A status that has not been sent: due once everything up to `position` has been."""
+    """A status that has not been sent: due once everything up to `point` has been."""
 
     status: FeedStatus
-    position: int
+    point: Point
     is_kept: bool
     """Whether it must be sent even if a newer one comes."""
+
+    @property
+    def position(self) -> int:
+        return self.point.position
 
 
 @dataclass(slots=True)
@@ -104,8 +111,13 @@ class _Replay(Generic[RowT, EventT]):
     """The state of reading the history after a cursor, unmerged, as the client takes it."""
 
     position: int
-    within: Within | None
-    """The merged batch in the middle of which the client was cut off, until it is merged again."""
+    batch: tuple[Point, Point, str] | None
+    """The merged batch in the middle of which the client was cut off, until it is merged again: its
+    ends, and the key behind which it goes on."""
+    ahead: set[int]
+    """The positions of later changes that the client holds already."""
+    digest: int
+    """That of what the client holds, while there are such changes."""
     merged: dict[str, ViewChange[RowT, EventT]] = field(default_factory=dict)
     """Its changes, as far as the history has been read for it."""
 
@@ -124,11 +136,11 @@ class Subscriber(Generic[RowT, EventT]):
     def __init__(
         self,
         cache: Held[RowT, EventT],
-        view: View[RowT, EventT],
+        view: FilterView[RowT, EventT],
         *,
         queue_limit: int,
         include_initial: bool,
-        since: At | Within | None,
+        since: Resumption | None,
         wake: Callable[[], None],
     ) -> None:
         self._cache = cache
@@ -139,22 +151,24 @@ class Subscriber(Generic[RowT, EventT]):
         self._queue: list[ViewChange[RowT, EventT]] = []
         # A stretch that came to nothing is not the same as no stretch: its end has been reached.
         self._pending: dict[str, ViewChange[RowT, EventT]] | None = None
-        self._pending_after = 0
+        self._pending_after = cache.point
         self._batch: list[ViewChange[RowT, EventT]] = []  # the next one is the last
-        self._batch_stretch = (0, 0)
-        self._sent = 0
+        self._batch_stretch = (cache.point, cache.point)
+        self._sent = cache.point
         self._stage: _Waiting | _Scan[RowT] | _Replay[RowT, EventT] | None = None
         self.view = view
         self.cursor_position = 0
         """The position that the last cursor sent names."""
         if cache.status is FeedStatus.INITIALIZING:
-            self._statuses.append(_Status(FeedStatus.INITIALIZING, 0, is_kept=True))
+            self._statuses.append(_Status(FeedStatus.INITIALIZING, cache.point, is_kept=True))
             self._stage = _Waiting(include_initial)
         elif since is not None:
-            within = since if isinstance(since, Within) else None
-            self._sent = since.after if isinstance(since, Within) else since.position
-            self._stage = _Replay(self._sent, within)
-            self._statuses.append(_Status(cache.status, cache.position, is_kept=False))
+            self._sent = since.start
+            batch = None if since.batch is None else (since.start, *since.batch)
+            self._stage = _Replay(
+                since.start.position, batch, set(since.ahead), since.digest(cache.history)
+            )
+            self._statuses.append(_Status(cache.status, cache.point, is_kept=False))
         elif include_initial:
             self._start_over()
         else:
@@ -182,21 +196,31 @@ class Subscriber(Generic[RowT, EventT]):
         else:
             if self._pending is None:
                 self._pending = {}
-                self._pending_after = change.position - 1
+                self._pending_after = self._cache.prior
             merge_into(self._pending, change)
             self._cache.merged_changes += 1
         self.wake()
 
-    def on_status(self, position: int, status: FeedStatus) -> None:
-        """The feed stands otherwise, from `position` on; or the cursor has aged."""
+    def on_status(self, point: Point, status: FeedStatus) -> None:
+        """The feed stands otherwise, from `point` on; or the cursor has aged."""
         if isinstance(self._stage, _Waiting):
             return
         if self._statuses and not self._statuses[-1].is_kept:
             self._statuses.pop()
-        self._statuses.append(_Status(status, position, is_kept=False))
+        self._statuses.append(_Status(status, point, is_kept=False))
         self.wake()
 
     # What the sender asks.
+
+    def bookmark(self) -> None:
+        """Have a status sent with the newest cursor, if the client holds the table as of now.
+
+        The cursor of a subscriber whose filter lets nothing through, or of one that has long been
+        idle, names a table that another server may not remember.
+        """
+        holds_table = self._stage is None and self._pending is None and not self._batch
+        if holds_table and self.cursor_position < self._cache.point.position:
+            self.on_status(self._cache.point, self._cache.status)
 
     @property
     def is_idle(self) -> bool:
@@ -238,9 +262,10 @@ class Subscriber(Generic[RowT, EventT]):
                     return False
                 if self._queue:
                     return self._queue[0].position > status.position
-                return self._pending is None or self._pending_after >= status.position
-            case _Replay(position, within):
-                return not self._batch and within is None and position >= status.position
+                return self._pending is None or self._pending_after.position >= status.position
+            case _Replay(position, batch):
+                is_merged = not self._batch and batch is None
+                return is_merged and position >= status.position
             case _:
                 return False
 
@@ -249,8 +274,9 @@ class Subscriber(Generic[RowT, EventT]):
         if status.status is FeedStatus.INITIALIZING:
             return self._cache.state_event(status.status)
         # What was merged may reach beyond the status; its cursor must not fall behind that.
-        self._sent = max(self._sent, status.position)
-        self.cursor_position = self._sent
+        if self._sent.position <= status.position:
+            self._sent = status.point
+        self.cursor_position = self._sent.position
         return self._cache.state_event(status.status, self.view.cursor(self._sent))
 
     def _pull_row(self, scan: _Scan[RowT]) -> Event[EventT] | None:
@@ -274,28 +300,46 @@ class Subscriber(Generic[RowT, EventT]):
         if not history.reaches(replay.position):
             self._start_over()
             return None
-        within = replay.within
-        if within is not None and replay.position == within.until:
-            replay.within = None
-            self._freeze(replay.merged, within.after, within.until, behind=within.key)
+        if replay.batch is not None and replay.position == replay.batch[1].position:
+            after, until, key = replay.batch
+            replay.batch = None
+            self._freeze(replay.merged, after, until, behind=key)
             replay.merged = {}
             return None
         if replay.position == history.head:
             self._stage = None
             return None
-        if within is not None:
+        if replay.batch is not None:
             replay.position += 1
             change = self.view.change(history[replay.position])
             if change is not None:
                 merge_into(replay.merged, change)
             return None
-        until = min(history.head, replay.position + _STEPS_AT_ONCE)
+        if replay.ahead:
+            return self._pull_behind(replay)
+        limit = min(history.head, replay.position + _STEPS_AT_ONCE)
         if self._statuses:
-            until = min(until, self._statuses[0].position)
-        replay.position, event = self._cache.next_event(self.view, replay.position, until)
-        self._sent = replay.position
+            limit = min(limit, self._statuses[0].position)
+        replay.position, event = self._cache.next_event(self.view, replay.position, limit)
+        self._sent = history.point(replay.position)
         if event is not None:
-            self.cursor_position = self._sent
+            self.cursor_position = replay.position
+        return event
+
+    def _pull_behind(self, replay: _Replay[RowT, EventT]) -> Event[EventT] | None:
+        """The next change of those that the client does not hold, of which it holds later ones."""
+        history = self._cache.history
+        replay.position += 1
+        if replay.position in replay.ahead:
+            replay.ahead.remove(replay.position)
+            event = None
+        else:
+            point, before = history.point(replay.position), history.point(replay.position - 1)
+            replay.digest ^= point.digest ^ before.digest
+            event = self.view.replayed_ahead(history[replay.position], replay.digest)
+        self._sent = history.point(replay.position)
+        if event is not None:
+            self.cursor_position = replay.position
         return event
 
     def _pull_change(self) -> Event[EventT] | None:
@@ -303,17 +347,17 @@ class Subscriber(Generic[RowT, EventT]):
             return self._pull_batch()
         if self._queue:
             change = self._queue.pop(0)
-            self._sent = self.cursor_position = change.position
+            self._sent, self.cursor_position = change.point, change.position
             return change
         changes, self._pending = self._pending or {}, None
-        self._freeze(changes, self._pending_after, self._cache.position)
+        self._freeze(changes, self._pending_after, self._cache.point)
         return None
 
     def _freeze(
         self,
         changes: dict[str, ViewChange[RowT, EventT]],
-        after: int,
-        until: int,
+        after: Point,
+        until: Point,
         behind: str | None = None,
     ) -> None:
         """Make a batch of the merge of (after, until]; of its keys only those behind one."""
@@ -331,25 +375,25 @@ class Subscriber(Generic[RowT, EventT]):
         after, until = self._batch_stretch
         is_last = not self._batch
         if is_last:
-            self._sent = self.cursor_position = until
+            self._sent, self.cursor_position = until, until.position
         else:
-            self.cursor_position = after
+            self.cursor_position = after.position
         return self.view.merged(after, until, change, is_last=is_last)
 
     def _start_over(self) -> None:
         """Let the client forget what it holds, and begin with every row."""
         self._statuses.clear()
-        self._statuses.append(_Status(FeedStatus.INITIALIZING, 0, is_kept=True))
+        self._statuses.append(_Status(FeedStatus.INITIALIZING, self._cache.point, is_kept=True))
         self._scan()
 
     def _scan(self) -> None:
-        """Begin with every row, as of now."""
+        """Begin with every row, as of now; the first status says that these were all."""
         self._stage = _Scan(self._cache.keys())
-        self._sent = self._cache.position
-        self._statuses.append(_Status(self._cache.status, self._sent, is_kept=False))
+        self._sent = self._cache.point
+        self._statuses.append(_Status(self._cache.status, self._sent, is_kept=True))
 
     def _begin_live(self) -> None:
         """Begin with the next change; the first status marks from where the client holds all."""
         self._stage = None
-        self._sent = self._cache.position
+        self._sent = self._cache.point
         self._statuses.append(_Status(self._cache.status, self._sent, is_kept=True))

@@ -33,6 +33,9 @@ class EventSource(ABC, Generic[EventT_co]):
     def on_wake(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called whenever there may be an event to pull after there was none."""
 
+    def bookmark(self) -> None:
+        """Have the newest cursor sent; nothing to do where cursors do not age."""
+
     @abstractmethod
     def close(self) -> None:
         """Free everything."""
@@ -102,6 +105,10 @@ class Subscription(EventSource[EventT]):
         It must only take note: it is called in the middle of the fan-out of a change.
         """
         self._subscriber.wake = self._wake if callback is None else callback
+
+    def bookmark(self) -> None:
+        """Send a status with the newest cursor, if the client holds the table as of now."""
+        self._subscriber.bookmark()
 
     def close(self) -> None:
         """Unregister at once; a waiting `__anext__` ends the iteration."""

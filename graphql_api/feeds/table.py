@@ -31,7 +31,7 @@ class Filter(Protocol[FilteredT_contra]):
     def __hash__(self) -> int: ...
 
 
-class Table(Protocol[RowT, EventT_co]):
+class FeedTable(Protocol[RowT, EventT_co]):
     """One table: how its documents become rows, and its changes become events.
 
     Rows are values: equal when nothing that is served differs. Events are what subscribers get;
@@ -51,7 +51,7 @@ class Table(Protocol[RowT, EventT_co]):
         """How the keys of documents are served."""
 
     @property
-    def reads(self) -> tuple[str, ...]:
+    def depends_on(self) -> tuple[str, ...]:
         """The names of the tables whose rows are resolved as parts of this one's.
 
         This one's feed is not ready before theirs are read: what is missing there would seem not to
@@ -88,6 +88,10 @@ class Table(Protocol[RowT, EventT_co]):
     @property
     def packing(self) -> Packing[RowT]:
         """How rows are kept once they are no longer current."""
+
+    @property
+    def content_version(self) -> str:
+        """Another text when a document becomes another row, or a filter shows other rows."""
 
     def decode(self, key: str, document: Document) -> RowT:
         """The row that a document is served as. Never raises, whatever the document holds."""

@@ -6,9 +6,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cursor import FILTER_BYTES
-from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Version
+from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Point, Version
 from graphql_api.feeds.recent import Recent
-from graphql_api.feeds.table import Filter, Table
+from graphql_api.feeds.resumption import elsewhere
+from graphql_api.feeds.table import FeedTable, Filter
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -62,21 +63,21 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
     change is applied quickly however many views there are.
 
     Attributes:
-        position: That of the last change in it.
+        point: The one that the last change in it has led to.
         cause: Why the row crossed the filter's border, the last time that it did.
     """
 
-    __slots__ = ("_cursor", "_view", "after", "before", "cause", "key", "position")
+    __slots__ = ("_cursor", "_view", "after", "before", "cause", "key", "point")
 
     def __init__(
         self,
-        view: View[RowT, EventT],
+        view: FilterView[RowT, EventT],
         key: str,
         before: Version[RowT] | None,
         after: Version[RowT] | None,
         *,
         cause: ChangeCause | None,
-        position: int,
+        point: Point,
         cursor: str | None = None,
     ) -> None:
         super().__init__()
@@ -86,7 +87,12 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
         self.before = before
         self.after = after
         self.cause = cause
-        self.position = position
+        self.point = point
+
+    @property
+    def position(self) -> int:
+        """Where the last change in it has led to."""
+        return self.point.position
 
     def then(self, later: ViewChange[RowT, EventT]) -> ViewChange[RowT, EventT] | None:
         """This change and a later one of the same row as one; None when nothing is left of them."""
@@ -98,7 +104,7 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
             self.before,
             later.after,
             cause=later.cause or self.cause,
-            position=later.position,
+            point=later.point,
         )
 
     def with_cursor(self, cursor: str) -> ViewChange[RowT, EventT]:
@@ -109,19 +115,19 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
             self.before,
             self.after,
             cause=self.cause,
-            position=self.position,
+            point=self.point,
             cursor=cursor,
         )
 
     @property
     def is_idle(self) -> bool:
-        """Whether the row has come back to where it was."""
+        """Whether the change leaves the row as it was before."""
         if self.before is None or self.after is None:
             return self.before is self.after
         return self.before is self.after or self.before.row == self.after.row
 
     def _make(self) -> EventT:
-        table, cursor = self._view.table, self._cursor or self._view.cursor(self.position)
+        table, cursor = self._view.table, self._cursor or self._view.cursor(self.point)
         if self.before is None:
             assert self.after is not None
             assert self.cause is not None
@@ -161,11 +167,11 @@ class Watcher(Protocol[RowT, EventT]):
     def on_change(self, change: ViewChange[RowT, EventT]) -> None:
         """A row has changed in the view."""
 
-    def on_status(self, position: int, status: FeedStatus) -> None:
-        """The feed stands otherwise, from `position` on; or the cursor has aged."""
+    def on_status(self, point: Point, status: FeedStatus) -> None:
+        """The feed stands otherwise, from `point` on; or the cursor has aged."""
 
 
-class View(Generic[RowT, EventT]):
+class FilterView(Generic[RowT, EventT]):
     """The view of one filter: turns changes into events, once for all its subscribers.
 
     Equal subscriptions get the *same* objects, so that each is executed and encoded once.
@@ -179,7 +185,7 @@ class View(Generic[RowT, EventT]):
 
     def __init__(
         self,
-        table: Table[RowT, EventT],
+        table: FeedTable[RowT, EventT],
         where: Filter[RowT],
         run: bytes,
         recent: Recent[Event[EventT]],
@@ -203,13 +209,13 @@ class View(Generic[RowT, EventT]):
         elif after is None:
             deleted = change.after is None and not change.stays
             cause = ChangeCause.DELETED if deleted else ChangeCause.LEFT_FILTER
-        return ViewChange(self, change.key, before, after, cause=cause, position=change.position)
+        return ViewChange(self, change.key, before, after, cause=cause, point=change.point)
 
-    def cursor(self, position: int) -> str:
-        """The cursor of a subscriber that has received everything up to `position`."""
-        return cursors.encode(cursors.At(self._run, self.where.digest, position))
+    def cursor(self, point: Point) -> str:
+        """The cursor of a subscriber that has received everything up to `point`."""
+        return cursors.encode(cursors.At(self._run, self.where.digest, point))
 
-    def cursor_within(self, after: int, until: int, key: str) -> str:
+    def cursor_within(self, after: Point, until: Point, key: str) -> str:
         """The cursor of a subscriber that has received (after, until] merged, up to `key`."""
         return cursors.encode(cursors.Within(self._run, self.where.digest, after, until, key))
 
@@ -223,8 +229,18 @@ class View(Generic[RowT, EventT]):
             return None
         return self._recent.get_or_make((self, change.position), lambda: shown)
 
+    def replayed_ahead(self, change: Change[RowT], digest: int) -> Event[EventT] | None:
+        """The same for those that hold what is no point of this history, but has a digest."""
+        shown = self.change(change)
+        if shown is None:
+            return None
+        cursor = cursors.encode(elsewhere(self.where.digest, digest))
+        return self._recent.get_or_make(
+            (self, change.position, digest), lambda: shown.with_cursor(cursor)
+        )
+
     def merged(
-        self, after: int, until: int, change: ViewChange[RowT, EventT], *, is_last: bool
+        self, after: Point, until: Point, change: ViewChange[RowT, EventT], *, is_last: bool
     ) -> Event[EventT]:
         """The event of one key in the merge of (after, until].
 
@@ -237,7 +253,7 @@ class View(Generic[RowT, EventT]):
                 return change.with_cursor(self.cursor(until))
             return change.with_cursor(self.cursor_within(after, until, change.key))
 
-        return self._recent.get_or_make((self, after, until, change.key), make)
+        return self._recent.get_or_make((self, after.position, until.position, change.key), make)
 
     def shows(self, version: Version[RowT]) -> bool:
         """Whether a version passes; it is not unpacked for that."""

@@ -51,8 +51,8 @@ def npm_command() -> str:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         raise BuildError("npm is not installed (it comes with Node.js)")
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-    version = told.stdout.strip()
+    reported = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    version = reported.stdout.strip()
     if not is_new_enough(version):
         raise BuildError(
             f"it needs Node.js 20.19, 22.12 or newer, as Debian 13 has it, and this is {version}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path, PurePath
@@ -44,7 +46,7 @@ _MAX_FILES = 100
 _FETCH_URL = 'window.location.href.split("?")[0]'
 
 
-def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
+def graphiql_routes(tabs: Sequence[str], build: Path = _BUILD) -> list[BaseRoute]:
     """The routes of a server whose GraphQL is at `/graphql`.
 
     The page names its files by the URL by which it was asked for, with or without a last slash, so
@@ -54,9 +56,13 @@ def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
     looked for at each request, so a build that appears later needs no restart.
 
     Args:
+        tabs: The documents of its ready-made tabs, besides those of the page itself.
         build: What `page/` was built into: `index.html`, and what it loads in `graphiql/`.
     """
     assets = _Assets(build / "graphiql")
+    ready_made = StaticFile(
+        json.dumps(tabs).encode(), "application/json", page_headers(_POLICY, "no-cache")
+    )
 
     def page(request: Request) -> Response:
         has_slash = request.scope["raw_path"].endswith(b"/")  # as the browser sees the URL
@@ -69,7 +75,11 @@ def graphiql_routes(build: Path = _BUILD) -> list[BaseRoute]:
             html = html.replace('="./graphiql/', '="./')
         return HTMLResponse(html, headers=page_headers(_POLICY, "no-cache"))
 
-    return [Route("/graphiql", page), Route("/graphiql/{name}", assets.respond)]
+    return [
+        Route("/graphiql", page),
+        Route("/graphiql/tabs.json", ready_made.respond),
+        Route("/graphiql/{name}", assets.respond),
+    ]
 
 
 class _Assets:

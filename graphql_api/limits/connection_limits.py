@@ -30,6 +30,7 @@ from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.limits.traffic import Traffic
 from graphql_api.masking import mask_password
 from graphql_api.paths import without_last_slash
+from graphql_api.settings.connections import ConnectionSettings
 
 _SPARE_CONNECTIONS = 16
 """How many there may be beyond the limit, for the probes alone."""
@@ -143,6 +144,9 @@ def _nothing() -> None:
     pass
 
 
+_DEFAULT = ConnectionSettings.defaults()
+
+
 class ConnectionLimits:
     """The limits on the connections of one server.
 
@@ -162,8 +166,8 @@ class ConnectionLimits:
     def __init__(
         self,
         *,
-        max_connections: int = 10_000,
-        max_per_address: int = 1_000,
+        max_connections: int = _DEFAULT.max_connections,
+        max_per_address: int = _DEFAULT.max_connections_per_address,
         trusted_proxies: Sequence[str] = (),
         probes: Collection[str] = frozenset(),
         cross_origin: Callable[[RawHeaders], RawHeaders] = lambda _: (),

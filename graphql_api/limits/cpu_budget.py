@@ -33,6 +33,7 @@ from starlette.types import Scope
 from graphql_api.errors import OverBudgetError
 from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.turn_queue import TurnQueue
+from graphql_api.settings.connections import ConnectionSettings
 from graphql_api.turns import Turns
 
 T = TypeVar("T")
@@ -148,6 +149,9 @@ class ClientBudget:
             self.spend(self.clock() - began_s)
 
 
+_DEFAULT = ConnectionSettings.defaults()
+
+
 class CPUBudgets:
     """The budgets of all clients of one server.
 
@@ -164,10 +168,10 @@ class CPUBudgets:
     def __init__(
         self,
         *,
-        per_connection: float = 0.5,
-        per_address: float = 0.5,
-        burst_s: float = 5.0,
-        max_wait_s: float = 10.0,
+        per_connection: float = _DEFAULT.max_cpu_per_connection,
+        per_address: float = _DEFAULT.max_cpu_per_address,
+        burst_s: float = _DEFAULT.cpu_burst_s,
+        max_wait_s: float = _DEFAULT.max_cpu_wait_s,
         address_key: Callable[[str | None], Hashable | None] = lambda address: address,
         clock: Callable[[], float] = time.monotonic,
         cpu_clock: Callable[[], float] = time.thread_time,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.source import LogLayout
-from graphql_api.store import Document
 
 RowT = TypeVar("RowT")
 
@@ -42,7 +42,7 @@ class Log(Protocol[RowT]):
         """The row that a document is served as. Never raises, whatever the document holds."""
 
     def kind(self, row: RowT) -> int:
-        """The kind of a row: one bit."""
+        """The kind of a row, as a number of which one bit is set."""
 
     def owner_of(self, document: Document) -> Owner:
         """What an owner's document says. Never raises."""

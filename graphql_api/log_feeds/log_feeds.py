@@ -42,6 +42,8 @@ class LogFeeds:
         self._tasks: asyncio.TaskGroup | None = None
         self._context: Context | None = None
         self._has_new = asyncio.Event()
+        self.rows_sent = 0
+        """How many rows subscriptions have been given."""
 
     @property
     def source(self) -> LogSource:
@@ -120,7 +122,9 @@ class LogFeeds:
         if task is not None:
             task.cancel()
         if not any(name == partition.log.name for name, _ in self._partitions):
-            self._rows.pop(partition.log.name, None)
+            rows = self._rows.pop(partition.log.name, None)
+            if rows is not None:
+                rows.clear()  # what still names it is freed only by Python's search for cycles
 
     async def run(self) -> None:
         """Follow what is asked for until cancelled."""

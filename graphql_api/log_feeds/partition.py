@@ -22,6 +22,8 @@ from typing import Final, Generic, TypeVar
 
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.backoff import Backoff
+from graphql_api.feeds.cancellation import in_own_task
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.evidence import Evidence
 from graphql_api.log_feeds.follower import Follower, Page
@@ -31,7 +33,6 @@ from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.log_feeds.source import MAX_SEQUENCE
 from graphql_api.log_feeds.surroundings import Surroundings, first_error
 from graphql_api.log_feeds.window import Window
-from graphql_api.store import Document
 
 RowT = TypeVar("RowT")
 
@@ -190,7 +191,7 @@ class Partition(Generic[RowT]):
             while True:
                 began_at_s, self._ready_at_s = around.clock(), None
                 try:
-                    await self._session(name)
+                    await in_own_task(self._session(name))
                 except* DatabaseError as errors:
                     around.outages.lost(name, first_error(errors))
                 wait_s = backoff.wait_s(

@@ -9,13 +9,17 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
+from graphql_api.feeds.table import Document
 from graphql_api.feeds.view import Event
-from graphql_api.store import Document
 
 RowT = TypeVar("RowT")
 
-_ROW_BYTES: Final = 1_500
+_ROW_BYTES: Final = 700
 """About what a row takes beside the texts in it."""
+_TEXT_BYTES: Final = 60
+"""About what a text takes beside its characters."""
+_EVENT_BYTES: Final = 650
+"""About what an event takes: the row is shared."""
 _MAX_ROWS_AT_ONCE: Final = 500
 _BYTES_AT_ONCE: Final = 1_000_000
 _MAX_EVENTS: Final = 4
@@ -43,15 +47,19 @@ class HeldRow(Generic[RowT]):
         """The event that was made for a key, if it is still kept."""
         return self._events.get(key)
 
-    def keep(self, key: Hashable, event: Event[Any]) -> None:
-        """Keep an event for others with the same key."""
-        if len(self._events) == _MAX_EVENTS:
+    def keep(self, key: Hashable, event: Event[Any]) -> int:
+        """Keep an event for others with the same key; returns how much more memory that takes."""
+        before = len(self._events)
+        if before == _MAX_EVENTS:
             del self._events[next(iter(self._events))]
         self._events[key] = event
+        more = _EVENT_BYTES * (len(self._events) - before)
+        self.size += more
+        return more
 
 
 class RowCache(Generic[RowT]):
-    """Rows by sequence; the oldest are forgotten.
+    """Rows by sequence, with their events; the oldest are forgotten.
 
     Args:
         max_bytes: How much they may take together, about.
@@ -64,7 +72,7 @@ class RowCache(Generic[RowT]):
 
     @property
     def rows_at_once(self) -> int:
-        """How many rows may be read at once: a reply of the database is decoded in one go."""
+        """How many rows one read may ask for: a reply is decoded without a pause."""
         average = self.size // len(self._rows) if self._rows else _ROW_BYTES
         return max(1, min(_MAX_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(1, average)))
 
@@ -73,11 +81,21 @@ class RowCache(Generic[RowT]):
         return self._rows.get(sequence)
 
     def put(self, sequence: int, held: HeldRow[RowT]) -> None:
-        """Take a row, unless it is here."""
+        """Add a row, unless it is held already."""
         if sequence in self._rows:
             return
         self._rows[sequence] = held
         self.size += held.size
+        self._forget_oldest()
+
+    def keep(self, sequence: int, key: Hashable, event: Event[Any]) -> None:
+        """Keep an event of a row for others with the same key, if the row is here."""
+        held = self._rows.get(sequence)
+        if held is not None:
+            self.size += held.keep(key, event)
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         while self.size > self._max_bytes and len(self._rows) > 1:
             _, oldest = self._rows.popitem(last=False)
             self.size -= oldest.size
@@ -95,7 +113,7 @@ def size_of(document: Document) -> int:
 
 def _text_bytes(value: Any) -> int:
     if isinstance(value, str):
-        return len(value)
+        return _TEXT_BYTES + len(value)
     if isinstance(value, Mapping):
         return sum(map(_text_bytes, value.values()))
     if isinstance(value, list):

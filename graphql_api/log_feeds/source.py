@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from graphql_api.store import Document
+from graphql_api.feeds.table import Document
 
 MAX_SEQUENCE = 2**53 - 1
 """The highest sequence that a double holds exactly, as RethinkDB and JavaScript have numbers."""

@@ -21,7 +21,13 @@ _FRESH_S: Final = 240
 
 
 class Follows(Protocol):
-    """What has made the subscription; `LogFeeds` is that."""
+    """What has made the subscription; `LogFeeds` is that.
+
+    Attributes:
+        rows_sent: How many rows all its subscriptions have been given.
+    """
+
+    rows_sent: int
 
     @property
     def epoch_s(self) -> Callable[[], float]:
@@ -124,7 +130,8 @@ class LogSubscription(EventSource[Any]):
                 if event is None:
                     cursor = Cursor(self._digest, self._kinds, place, sequence)
                     event = Event(partition.log.added(held.row, cursors.encode(cursor)))
-                    held.keep(key, event)
+                    partition.rows.keep(sequence, key, event)
+                self._owner.rows_sent += 1
                 return event
         self._wake()  # there is more to pass
         return None

@@ -12,9 +12,13 @@ from graphql_api.errors import DatabaseError
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.source import MAX_SEQUENCE, LogSource
+from graphql_api.settings.feeds import TableSettings
 
 _MAX_READS: Final = 8
 """How many pages and rows are read at once for all partitions."""
+
+
+_DEFAULT = TableSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +30,17 @@ class LogSettings:
         owner_interval_s: How often the owners of followed partitions are read.
         backoff_first_s: How long to wait after the first failed try, about.
         backoff_max_s: How long to wait at most.
-        max_row_bytes: How much the rows of one log may take in memory.
+        max_row_bytes: How much the rows of one log may take in memory, with the events made of
+            them.
         max_partitions: How many partitions may be followed at once: each has a changefeed, on a
             connection of its own to the database.
     """
 
-    bound_s: float = 60.0
+    bound_s: float = _DEFAULT.response_lag_s
     owner_interval_s: float = 0.5
-    backoff_first_s: float = 0.1
-    backoff_max_s: float = 10.0
-    max_row_bytes: int = 32 * 1024 * 1024
+    backoff_first_s: float = _DEFAULT.reconnect_first_s
+    backoff_max_s: float = _DEFAULT.reconnect_max_s
+    max_row_bytes: int = 16 * 1024 * 1024
     max_partitions: int = 500
 
 

@@ -11,7 +11,7 @@ from graphql import OperationType
 
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.principal import Principal
-from graphql_api.documents.documents import Document, Documents
+from graphql_api.documents.documents import Documents, ParsedDocument
 from graphql_api.documents.request import Request
 from graphql_api.execution.runner import Asked, OperationRunner
 from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets
@@ -47,7 +47,7 @@ class Backend:
     def asked(
         self,
         request: Request,
-        document: Document,
+        document: ParsedDocument,
         kind: OperationType,
         *,
         principal: Principal,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,7 +23,8 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.auth.principal import Principal
 from graphql_api.execution import result_json
-from graphql_api.execution.runner import Asked, Results, SharedSubscription, Stop
+from graphql_api.execution.group import Member
+from graphql_api.execution.runner import Asked, Results, SharedSubscription
 from graphql_api.execution.sink import (
     WRITE_BUFFER_BYTES,
     ASGISink,
@@ -34,6 +35,7 @@ from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend
 from graphql_api.schema.errors import internal_error
+from graphql_api.settings.connections import ConnectionSettings
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,9 @@ _HEADERS = [
 ]
 
 
+_DEFAULT = ConnectionSettings.defaults()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
     """Limits on event streams, and how often each is kept alive.
@@ -67,10 +72,10 @@ class StreamLimits:
         write_buffer_bytes: How much may wait for a client before it is not writable, the same.
     """
 
-    keep_alive_s: float = 12.0
+    keep_alive_s: float = _DEFAULT.sse_keep_alive_s
     retry_s: float = 1.0
     close_timeout_s: float = 1.0
-    send_timeout_s: float = 10.0
+    send_timeout_s: float = _DEFAULT.send_timeout_s
     write_buffer_bytes: int = WRITE_BUFFER_BYTES
 
 
@@ -118,7 +123,8 @@ class EventStreams:
     async def close_all(self, *, spread_s: float = 0.0) -> None:
         """Begin no more streams, and end those that are open, one after the other.
 
-        They end without `complete`, so clients come again. All are gone after `spread_s` and the
+        They end without `complete`, so clients come again, with the newest cursor if they are not
+        behind. All are gone after `spread_s` and the
         time in which a connection has to take the end of its stream.
 
         Args:
@@ -131,6 +137,7 @@ class EventStreams:
         for i, stream in enumerate(streams):
             due_at_s = started_at_s + spread_s * i / len(streams)
             await asyncio.sleep(max(0.0, due_at_s - loop.time()))
+            stream.bookmark()
             stream.end()
         # Streams that have begun while this was waiting.
         for stream in self._streams:
@@ -154,6 +161,7 @@ class _Stream:
         # The reader waits until then at most: for the next comment, or no longer than now.
         self._deadline: asyncio.Timeout | None = None
         self._is_over = False
+        self._member: Member | None = None
         self.budget = budget
         self.sink = sink_of(
             self._scope,
@@ -162,6 +170,11 @@ class _Stream:
             write_buffer_bytes=limits.write_buffer_bytes,
             send_timeout_s=limits.send_timeout_s,
         )
+
+    def bookmark(self) -> None:
+        """Send the newest cursor, if the client is not behind."""
+        if self._member is not None and not self._is_over:
+            self._member.bookmark()
 
     def end(self) -> None:
         """Stop, and end the response; soon, without waiting."""
@@ -207,9 +220,9 @@ class _Stream:
             if isinstance(self.sink, ASGISink):
                 write = self._write(self.sink)
                 writer = self._tasks.create_task(write, name="event stream writer")
-            stop: Stop
             if isinstance(begun, SharedSubscription):
-                stop = begun.send(self)
+                self._member = begun.send(self)
+                stop: Callable[[], object] = self._member.leave
             else:
                 stop = self._tasks.create_task(self._send_all(begun), name="event stream").cancel
             try:

@@ -30,7 +30,7 @@ from graphql_api.auth.credentials import challenge
 from graphql_api.documents.request import Request, refusal
 from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution import result_json
-from graphql_api.execution.operation import RequestError
+from graphql_api.execution.encoder import RequestError
 from graphql_api.headers import joined_lines
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
@@ -48,6 +48,7 @@ from graphql_api.protocols.http_request import (
     read_post,
 )
 from graphql_api.schema.errors import internal_error
+from graphql_api.settings.connections import ConnectionSettings
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,9 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+_DEFAULT = ConnectionSettings.defaults()
+
+
 class GraphQLHTTP:
     """An ASGI application that answers GraphQL requests over HTTP.
 
@@ -83,11 +87,13 @@ class GraphQLHTTP:
         backend: Backend,
         *,
         stream_limits: StreamLimits | None = None,
-        max_body_bytes: int = 1_048_576,
+        max_body_bytes: int = _DEFAULT.max_body_bytes,
         rates: TokenBuckets | None = None,
     ) -> None:
         self._backend = backend
-        self._rates = TokenBuckets(100.0, 200.0) if rates is None else rates
+        if rates is None:
+            rates = TokenBuckets(_DEFAULT.max_operations_per_s, _DEFAULT.operation_burst)
+        self._rates = rates
         self._max_body_bytes = max_body_bytes
         self.streams = EventStreams(backend, stream_limits)
 

@@ -1,11 +1,12 @@
 """graphql-transport-ws over ASGI: the asyncio shell around `graphql_transport_ws`.
 
 ```
- GraphQLTransportWS ── one for each server: owns the tasks
-   └─ Connection ───── one for each socket
-        ├─ task ────── one while there are messages to handle
-        ├─ task ────── one for each query and mutation, and for each subscription until it stands
-        └─ Member ──── one for each subscription to a feed: no task, see `broadcaster`
+ GraphQLTransportWS ───── one for each server: owns the tasks
+   └─ WebSocketConnection ── one for each socket
+        ├─ task ───────── one while there are messages to handle
+        └─ WebSocketOperations
+             ├─ task ──── one for each query and mutation, and for each subscription until it stands
+             └─ Member ── one for each subscription to a feed: no task, see `broadcaster`
 ```
 
 Whatever a socket holds ends with it: no task outlives it by more than its own clean-up.
@@ -25,7 +26,7 @@ from graphql_api.protocols.asgi_websocket import ASGIWebSocket
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.messages import SUBPROTOCOL
-from graphql_api.protocols.websocket_connection import Connection
+from graphql_api.protocols.websocket_connection import WebSocketConnection
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.server.receiver import WebSocketSink
 
@@ -42,7 +43,7 @@ class GraphQLTransportWS:
 
     def __init__(self, backend: Backend, *, limits: WebSocketLimits | None = None) -> None:
         # In order: a shutdown closes the oldest first.
-        self._connections: dict[Connection, None] = {}
+        self._connections: dict[WebSocketConnection, None] = {}
         self._is_draining = False
         self._empty = asyncio.Event()
         self._backend = backend
@@ -93,15 +94,15 @@ class GraphQLTransportWS:
         )
         await sink.serve(self._connected(scope, sink), receive)
 
-    def _connected(self, scope: Scope, sink: WebSocketSink) -> Connection:
-        connection = Connection(
+    def _connected(self, scope: Scope, sink: WebSocketSink) -> WebSocketConnection:
+        connection = WebSocketConnection(
             self._backend, self.limits, scope, sink, tasks=self._tasks, on_end=self._forget
         )
         self._connections[connection] = None
         connection.begin()
         return connection
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: WebSocketConnection) -> None:
         self._connections.pop(connection, None)
         if not self._connections:
             self._empty.set()
@@ -114,6 +115,9 @@ class GraphQLTransportWS:
         spread_s: float = 0.0,
     ) -> None:
         """Accept no more sockets, and close those that are open, one after the other.
+
+        Each subscription that is not behind is sent the newest cursor before, with which its client
+        can go on at another server.
 
         All are gone after `spread_s` and the time in which a socket has to take its last frame.
 
@@ -129,6 +133,7 @@ class GraphQLTransportWS:
         for i, connection in enumerate(connections):
             due_at_s = started_at_s + spread_s * i / len(connections)
             await asyncio.sleep(max(0.0, due_at_s - loop.time()))
+            connection.bookmark()
             connection.close(code, reason)
         # Connections that have begun while this was waiting.
         for connection in [*self._connections]:

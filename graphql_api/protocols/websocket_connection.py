@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
 
-from graphql import GraphQLError, OperationType
 from starlette.types import Scope
 
 from graphql_api.auth.authenticator import Session
-from graphql_api.documents.request import Members, Request, refusal
-from graphql_api.errors import OverBudgetError, UnauthenticatedError
-from graphql_api.execution.operation import RequestError
-from graphql_api.execution.responder import Framing
-from graphql_api.execution.runner import Asked, Results
-from graphql_api.execution.sink import Sink, writable
-from graphql_api.limits.cpu_budget import ClientBudget, charged
-from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBucket, rate_limit_text
-from graphql_api.protocols import messages
+from graphql_api.documents.request import Members
+from graphql_api.errors import UnauthenticatedError
+from graphql_api.execution.sink import writable
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import (
     Action,
     Close,
     CloseCode,
     Connect,
-    Operation,
     Reply,
     ServerProtocol,
     Start,
@@ -34,15 +26,14 @@ from graphql_api.protocols.graphql_transport_ws import (
 )
 from graphql_api.protocols.messages import SUBPROTOCOL
 from graphql_api.protocols.websocket_limits import WebSocketLimits
+from graphql_api.protocols.websocket_operations import WebSocketOperations
 from graphql_api.schema.errors import internal_error
 from graphql_api.server.receiver import LongText, Message, WebSocketSink
 
 log = logging.getLogger(__name__)
 
-TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
-
-class Connection:
+class WebSocketConnection:
     """One WebSocket connection, from its handshake to its end.
 
     It is what the socket's server gives messages to. A task handles them while there are any; an
@@ -60,6 +51,7 @@ class Connection:
     __slots__ = (
         "_backend",
         "_began_at_s",
+        "_budget",
         "_client",
         "_init_timer",
         "_is_ending",
@@ -68,17 +60,14 @@ class Connection:
         "_limits",
         "_messages",
         "_on_end",
+        "_operations",
         "_protocol",
-        "_queries",
-        "_rate",
         "_reader",
         "_running",
         "_scope",
         "_session",
-        "_subscriptions",
         "_tasks",
         "_traffic",
-        "budget",
         "sink",
     )
 
@@ -90,7 +79,7 @@ class Connection:
         sink: WebSocketSink,
         *,
         tasks: asyncio.TaskGroup,
-        on_end: Callable[[Connection], None],
+        on_end: Callable[[WebSocketConnection], None],
     ) -> None:
         self._backend = backend
         self._limits = limits
@@ -103,11 +92,8 @@ class Connection:
         self._scope: Scope | None = scope  # until the client is known
         self._protocol = ServerProtocol(max_since=limits.max_since)
         self._session: Session | None = None
-        # Each operation that is being served, and how to stop it.
-        self._subscriptions: dict[Operation, Callable[[], object]] = {}
-        self._queries: dict[Operation, Callable[[], object]] = {}
-        self.budget = backend.budgets.of(scope)
-        self._rate = TokenBucket(limits.max_operations_per_s, limits.operation_burst, backend.clock)
+        self._budget = backend.budgets.of(scope)
+        self._operations = WebSocketOperations(backend, limits, self._protocol, sink, self._budget)
         self._messages: list[Message] | None = None
         self._reader: asyncio.Task[None] | None = None
         self._running = 0  # how many tasks the socket has
@@ -119,7 +105,7 @@ class Connection:
     @property
     def operations(self) -> int:
         """How many operations are being served."""
-        return len(self._subscriptions) + len(self._queries)
+        return len(self._operations)
 
     def begin(self) -> None:
         """Wait for `connection_init`."""
@@ -135,6 +121,10 @@ class Connection:
         self._end(self._protocol.init_timeout())
 
     # How it ends.
+
+    def bookmark(self) -> None:
+        """Send each subscription that is not behind the newest cursor; returns at once."""
+        self._operations.bookmark()
 
     def close(self, code: int, reason: str) -> None:
         """Free everything, send the client the reason, and close the socket; returns at once."""
@@ -155,13 +145,9 @@ class Connection:
         self._stop_init_timer()
         if self._session is not None:
             self._session.release()
-        stops = [*self._subscriptions.values(), *self._queries.values()]
+        self._operations.stop_all()
         if self._reader is not None:
-            stops.append(self._reader.cancel)
-        self._subscriptions.clear()
-        self._queries.clear()
-        for stop in stops:
-            stop()
+            self._reader.cancel()
         if last_word is not None:
             timeout_s = self._limits.close_timeout_s
             self.sink.close(int(last_word.code), last_word.reason, timeout_s)
@@ -222,9 +208,9 @@ class Connection:
     async def _read(self, messages: list[Message]) -> None:
         """Do what the client asks for, message by message."""
         try:
-            turns = self.budget.listening_turns()
+            turns = self._budget.listening_turns()
             while messages and not self._is_ending:
-                with self.budget.measured():
+                with self._budget.measured():
                     action = self._take(messages.pop(0))
                 close = await self._act(action)
                 if close is not None:
@@ -232,7 +218,7 @@ class Connection:
                     return
                 await turns.take()
                 # One that has used its budget is not listened to, either.
-                await self.budget.settle()
+                await self._budget.settle()
                 # A client that asks for more than it takes is not listened to.
                 await writable(self.sink)
         except Exception as error:  # noqa: BLE001 - it is logged there
@@ -255,24 +241,13 @@ class Connection:
             case None:
                 pass
             case Reply():
-                self._reply(action)
-            case Start(operation, request, resume_from):
-                try:
-                    # Until its document is read, this client is not listened to.
-                    prepared = await request.prepared(self._backend.documents, self.budget)
-                    if self._is_ending:
-                        return None
-                    with self.budget.measured():
-                        self._start(operation, request, resume_from)
-                    del prepared  # it is the document, or none
-                except OverBudgetError as error:
-                    self.fail(operation, [refusal(str(error), error.code)])
-                except GraphQLError as error:
-                    self.fail(operation, [error])
-                except Exception as error:  # noqa: BLE001 - it is logged there
-                    self.fail(operation, [internal_error(error, "an operation over WebSocket")])
+                self._operations.reply(action)
+            case Start():
+                # Until its document is read, this client is not listened to.
+                assert self._session is not None, "the client has been acknowledged"
+                await self._operations.begin(action, self._session.principal, self._create_task)
             case Stop(operation):
-                self._stop(operation)
+                self._operations.stop(operation)
             case Connect(payload):
                 return await self._connect(payload)
             case Close():
@@ -291,137 +266,9 @@ class Connection:
             self._stop_init_timer()
             self._scope = None
             self.sink.accept_long_texts()
-            self._reply(self._protocol.acknowledge())
+            self._operations.reply(self._protocol.acknowledge())
             self._session = self._backend.authenticator.session(principal, self._forbid)
         return None
 
     def _forbid(self, why: str) -> None:
         self._end(self._protocol.forbid(why))
-
-    # Operations.
-
-    def _start(self, operation: Operation, request: Request, resume_from: str | None) -> None:
-        """Begin to serve an operation whose id has been reserved."""
-        if not self._rate.take():
-            text = rate_limit_text(self._limits.max_operations_per_s)
-            self.fail(operation, [refusal(text, RATE_LIMITED)])
-            return
-        limit = self._limits.max_held_chars
-        if self._protocol.held_chars > limit:
-            text = f"the operations of this socket may have {limit} characters together"
-            self.fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
-            return
-        try:
-            document, definition = request.operation(self._backend.documents)
-        except GraphQLError as error:
-            self.fail(operation, [error])
-            return
-        is_subscription = definition.operation is OperationType.SUBSCRIPTION
-        if is_subscription:
-            running, limit = self._subscriptions, self._limits.max_subscriptions
-        else:
-            running, limit = self._queries, self._limits.max_queries
-        if len(running) >= limit:
-            kind = "subscriptions" if is_subscription else "queries and mutations"
-            text = f"this socket has {limit} {kind} already, and may not have more"
-            self.fail(operation, [refusal(text, TOO_MANY_OPERATIONS)])
-            return
-        assert self._session is not None, "the client has been acknowledged"
-        asked = self._backend.asked(
-            request,
-            document,
-            definition.operation,
-            principal=self._session.principal,
-            budget=self.budget,
-            resume_from=resume_from,
-        )
-        task = self._create_task(self._serve(operation, asked), f"operation {operation.id}")
-        running[operation] = task.cancel
-
-    def _stop(self, operation: Operation) -> None:
-        for running in (self._subscriptions, self._queries):
-            stop = running.pop(operation, None)
-            if stop is not None:
-                stop()
-
-    async def _serve(self, operation: Operation, asked: Asked) -> None:
-        """Serve an operation to its end; a shared subscription until it is begun."""
-        try:
-            await self.budget.pause()
-            await charged(self._run(operation, asked), self.budget)
-        except RequestError as error:
-            self.fail(operation, error.errors)
-        except OverBudgetError as error:
-            self.fail(operation, [refusal(str(error), error.code)])
-        except Exception as error:  # noqa: BLE001 - it is logged there
-            self.fail(operation, [internal_error(error, "an operation over WebSocket")])
-        finally:
-            if not self._protocol.is_active(operation):
-                self._queries.pop(operation, None)
-                self._subscriptions.pop(operation, None)
-
-    async def _run(self, operation: Operation, asked: Asked) -> None:
-        begun = await self._backend.runner.begin(asked)
-        responder = _Responder(self, operation)
-        if isinstance(begun, Results):
-            await begun.send(responder)
-            return
-        stop = begun.send(responder)
-        if self._protocol.is_active(operation):
-            self._subscriptions[operation] = stop
-        else:  # the socket is about to be closed
-            stop()
-
-    # Writing.
-
-    def next(self, operation: Operation, framing: Framing, payload: bytes) -> None:
-        """Send one result, unless the operation is over."""
-        if self._protocol.is_active(operation):
-            self._write_text(framing.prefix + payload + framing.suffix)
-
-    def fail(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
-        """End an operation, unless it is over, and send the client the reason."""
-        self._subscriptions.pop(operation, None)
-        self._reply(self._protocol.error(operation, errors))
-
-    def complete(self, operation: Operation) -> None:
-        """End an operation, unless it is over, as the client expects."""
-        self._subscriptions.pop(operation, None)
-        self._reply(self._protocol.complete(operation))
-
-    def _reply(self, reply: Reply | None) -> None:
-        if reply is not None:
-            self._write_text(reply.text)
-
-    def _write_text(self, text: bytes) -> None:
-        self._traffic.messages_sent += 1
-        self._traffic.bytes_sent += len(text)
-        self.sink.write_text(text)
-
-
-class _Responder:
-    """Writes the results of one operation as messages."""
-
-    __slots__ = ("_connection", "_operation", "framing")
-
-    def __init__(self, connection: Connection, operation: Operation) -> None:
-        self._connection = connection
-        self._operation = operation
-        self.framing = Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
-
-    @property
-    def sink(self) -> Sink:
-        return self._connection.sink
-
-    @property
-    def budget(self) -> ClientBudget:
-        return self._connection.budget
-
-    def next(self, payload: bytes) -> None:
-        self._connection.next(self._operation, self.framing, payload)
-
-    def fail(self, errors: Sequence[GraphQLError]) -> None:
-        self._connection.fail(self._operation, errors)
-
-    def complete(self) -> None:
-        self._connection.complete(self._operation)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphql_api.execution.sink import WRITE_BUFFER_BYTES
+from graphql_api.settings.connections import ConnectionSettings
+
+_DEFAULT = ConnectionSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +29,13 @@ class WebSocketLimits:
         write_buffer_bytes: How much may wait for a client before it is not writable, the same.
     """
 
-    connection_init_timeout_s: float = 3.0
-    max_subscriptions: int = 100
-    max_queries: int = 100
-    max_held_chars: int = 1_048_576
-    max_operations_per_s: float = 100.0
-    operation_burst: float = 200.0
+    connection_init_timeout_s: float = _DEFAULT.connection_init_timeout_s
+    max_subscriptions: int = _DEFAULT.max_subscriptions
+    max_queries: int = _DEFAULT.max_queries
+    max_held_chars: int = _DEFAULT.max_message_bytes
+    max_operations_per_s: float = _DEFAULT.max_operations_per_s
+    operation_burst: float = _DEFAULT.operation_burst
     max_since: int = 1000
     close_timeout_s: float = 1.0
-    send_timeout_s: float = 10.0
+    send_timeout_s: float = _DEFAULT.send_timeout_s
     write_buffer_bytes: int = WRITE_BUFFER_BYTES

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from graphql_api.errors import DatabaseError, FeedLostError
+from graphql_api.errors import DatabaseError, DatabaseRefusedError, FeedLostError
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
@@ -17,16 +17,19 @@ from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import (
     DEFAULT_TIMEOUTS,
     Connection,
-    Stream,
-    StreamEnd,
     Timeouts,
-    connect,
+    serving,
 )
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.heartbeat import Heartbeat
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
+from graphql_api.rethink.stream import Stream, StreamEnd
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.settings.database import DatabaseSettings
+
+_DEFAULT = DatabaseSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +50,10 @@ class ChangefeedSettings:
     """
 
     timeouts: Timeouts = DEFAULT_TIMEOUTS
-    ready_timeout_s: float = 60.0
-    heartbeat_s: float = 15.0
+    ready_timeout_s: float = _DEFAULT.database_ready_timeout_s
+    heartbeat_s: float = _DEFAULT.database_heartbeat_s
     max_batch_rows: int = 100
-    queue_size: int = 100_000
+    queue_size: int = _DEFAULT.database_queue_size
 
 
 DEFAULT_SETTINGS = ChangefeedSettings()
@@ -62,10 +65,17 @@ class RethinkSource:
     Each changefeed has a connection of its own: what ends one ends no other.
     """
 
-    def __init__(self, url: DatabaseURL, settings: ChangefeedSettings = DEFAULT_SETTINGS) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        settings: ChangefeedSettings = DEFAULT_SETTINGS,
+        *,
+        nodes: Nodes | None = None,
+    ) -> None:
         self._url = url
         self._settings = settings
-        self._reader = TableReader(url, timeouts=settings.timeouts)
+        self._nodes = nodes or Nodes()
+        self._reader = TableReader(url, timeouts=settings.timeouts, nodes=self._nodes)
 
     def documents(
         self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
@@ -99,13 +109,14 @@ class RethinkSource:
             squash=part.pace_s or False,
             changefeed_queue_size=self._settings.queue_size,
         )
-        async with follow(self._url, term, self._settings) as changes:
+        table_id = r.db(self._url.database).table(table).info()["id"]
+        async with follow(self._url, term, self._settings, self._nodes, table_id) as changes:
             yield changes
 
 
 @asynccontextmanager
 async def follow(
-    url: DatabaseURL, term: Any, settings: ChangefeedSettings
+    url: DatabaseURL, term: Any, settings: ChangefeedSettings, nodes: Nodes, table_id: Any = None
 ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
     """One changefeed over a connection of its own, until the context is left.
 
@@ -113,16 +124,31 @@ async def follow(
         url: The database.
         term: What it follows; with states and types.
         settings: How it is read.
+        nodes: What is known of the database's nodes.
+        table_id: Answers with the table's UUID, for `SourceReady.names`.
 
     Raises:
         DatabaseError: As from `RethinkSource.changes`, also while it is read.
     """
     options = {**RAW, "max_batch_rows": settings.max_batch_rows}
-    async with (
-        connect(url, timeouts=settings.timeouts) as connection,
-        connection.stream(term, **options) as stream,
-    ):
-        yield _Changes(connection, stream, settings)
+
+    @asynccontextmanager
+    async def ask(connection: Connection) -> AsyncIterator[_Changes]:
+        async with connection.stream(term, **options) as stream:
+            # After the changefeed: as long as that lives, the table has not been dropped.
+            names = None if table_id is None else await _names(url, connection, table_id)
+            yield _Changes(connection, stream, settings, names)
+
+    async with serving(url, ask, timeouts=settings.timeouts, nodes=nodes) as changes:
+        yield changes
+
+
+async def _names(url: DatabaseURL, connection: Connection, table_id: Any) -> tuple[str, ...] | None:
+    """What names a table; None if the user may not know it."""
+    try:
+        return url.database, str(await connection.run(table_id))
+    except DatabaseRefusedError:
+        return None
 
 
 class _Changes:
@@ -133,9 +159,14 @@ class _Changes:
     """
 
     def __init__(
-        self, connection: Connection, stream: Stream, settings: ChangefeedSettings
+        self,
+        connection: Connection,
+        stream: Stream,
+        settings: ChangefeedSettings,
+        names: tuple[str, ...] | None,
     ) -> None:
         self._stream = stream
+        self._names = names
         self._clock = asyncio.get_running_loop().time
         self._heartbeat = Heartbeat(connection, within_s=settings.heartbeat_s, clock=self._clock)
         self._ready_timeout_s = settings.ready_timeout_s
@@ -158,6 +189,7 @@ class _Changes:
             raise
         if isinstance(event, SourceReady):
             self._ready_by = math.inf
+            return SourceReady(self._names)
         return event
 
     async def _next_row(self) -> Any:

@@ -11,31 +11,45 @@ them. Three of its habits shape this file:
 - Its timeouts are asyncio.wait_for, which on Python 3.11 can swallow a cancellation. So none of
   them runs in a caller's task: connecting has a task of its own, and a stream waits without it.
 
-All that reaches for the driver's internals is in this file, marked `SLF001`, each with its reason.
+All that reaches for the driver's internals is here and in `stream`, marked `SLF001`, each with its
+reason.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from rethinkdb.errors import ReqlCursorEmpty, ReqlError
+from rethinkdb.errors import ReqlError
 
-from graphql_api.errors import DatabaseUnavailableError
+from graphql_api.errors import DatabaseError, DatabaseUnavailableError
 from graphql_api.files import UnreadableFileError, read_file
-from graphql_api.rethink.decoder import PlainDecoder
-from graphql_api.rethink.driver import r
+from graphql_api.rethink.driver_connection import DriverConnection
 from graphql_api.rethink.driver_errors import not_connected, translated
+from graphql_api.rethink.nodes import Node, Nodes, failure_of_all, says_that_node_fails
+from graphql_api.rethink.resolution import HEAD_START_S, Failures, resolved
+from graphql_api.rethink.stream import Stream
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.settings.database import DatabaseSettings
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_HANDSHAKE_V1_0 = 10
+
+_DEFAULT = DatabaseSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +62,8 @@ class Timeouts:
         close_s: For a clean end, after which the socket is aborted.
     """
 
-    connect_s: float = 10.0
-    query_s: float = 10.0
+    connect_s: float = _DEFAULT.database_timeout_s
+    query_s: float = _DEFAULT.database_timeout_s
     close_s: float = 2.0
 
 
@@ -58,12 +72,17 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 @asynccontextmanager
 async def connect(
-    url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS
+    url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, nodes: Nodes | None = None
 ) -> AsyncIterator[Connection]:
-    """A connection, until the context is left.
+    """A connection to the first node that can be reached, until the context is left.
 
     Leaving takes at most `close_s` and a little, never raises of itself, and frees the socket and
     every task of the driver, also when it is cancelled while it does.
+
+    Args:
+        url: The database.
+        timeouts: How long to wait.
+        nodes: What is known of the database's nodes, which is more afterwards.
 
     Yields:
         The connection.
@@ -72,42 +91,136 @@ async def connect(
         DatabaseUnavailableError: It does not come about within `connect_s`.
         DatabaseRefusedError: The user is not known, or the password is wrong.
     """
+    async with serving(url, nullcontext, timeouts=timeouts, nodes=nodes) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def serving(
+    url: DatabaseURL,
+    ask: Callable[[Connection], AbstractAsyncContextManager[T]],
+    *,
+    timeouts: Timeouts,
+    nodes: Nodes | None,
+) -> AsyncIterator[T]:
+    """What a query answers with, from the first node that can serve it, until the context is left.
+
+    A node on which `ask` fails is left for the next one.
+
+    Args:
+        url: The database.
+        ask: Begins the query on a connection, which is closed after it.
+        timeouts: How long to wait on each node.
+        nodes: As for `connect`.
+
+    Raises:
+        DatabaseError: As from `connect` and from `ask`, if it is so on every node.
+    """
+    known = Nodes() if nodes is None else nodes
+    found, failures = await resolved(url, timeouts.connect_s)
+    waiting = deque(known.order(found))
+    while (opened := await _first(waiting, url, timeouts, known, failures)) is not None:
+        connection, stack = opened
+        async with stack:
+            try:
+                answer = await stack.enter_async_context(ask(connection))
+            except DatabaseError as error:
+                if not says_that_node_fails(error):
+                    raise
+                known.fails(connection.node, error)
+                failures.append((connection.node, error))
+                continue
+            known.works(connection.node)
+            try:
+                yield answer
+            except DatabaseError as error:
+                if says_that_node_fails(error):
+                    known.fails(connection.node, error)
+                raise
+            return
+    raise failure_of_all(failures) from failures[-1][1]
+
+
+async def _first(
+    waiting: deque[Node], url: DatabaseURL, timeouts: Timeouts, nodes: Nodes, failures: Failures
+) -> tuple[Connection, AsyncExitStack] | None:
+    """A connection to the first node that can be reached, which is taken from `waiting`.
+
+    The next node is tried when one has failed, and besides one that is slow: a machine that has no
+    power does not refuse a connection.
+    """
+    running: dict[asyncio.Task[tuple[Connection, AsyncExitStack]], Node] = {}
+    try:
+        while waiting or running:
+            if waiting:
+                node = waiting.popleft()
+                running[asyncio.ensure_future(_open(node, url, timeouts, nodes))] = node
+            done, _ = await asyncio.wait(
+                running,
+                timeout=HEAD_START_S if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in done:
+                try:
+                    opened = task.result()
+                except DatabaseError as error:
+                    failed = running.pop(task)
+                    nodes.fails(failed, error)
+                    failures.append((failed, error))
+                else:
+                    del running[task]
+                    return opened
+        return None
+    finally:
+        if running:
+            await _to_its_end(_give_up(running))
+
+
+async def _give_up(attempts: Collection[asyncio.Task[tuple[Connection, AsyncExitStack]]]) -> None:
+    """End attempts, and close the connections that they have made."""
+    for task in attempts:
+        task.cancel()
+    await asyncio.wait(attempts)
+    for task in attempts:
+        if not task.cancelled() and task.exception() is None:
+            await task.result()[1].aclose()
+
+
+async def _open(
+    node: Node, url: DatabaseURL, timeouts: Timeouts, nodes: Nodes
+) -> tuple[Connection, AsyncExitStack]:
+    """A connection to a node, and what closes it."""
+    stack = AsyncExitStack()
+    connection = await stack.enter_async_context(_connected(node, url, timeouts))
+    nodes.opened(node)
+    stack.callback(nodes.closed, node)
+    return connection, stack
+
+
+@asynccontextmanager
+async def _connected(node: Node, url: DatabaseURL, timeouts: Timeouts) -> AsyncIterator[Connection]:
+    """A connection to one node, as `connect` has it."""
     if url.ca_certs:
         try:
             # The driver would open whatever is there by now, and wait for a FIFO for ever.
             read_file(Path(url.ca_certs))
         except UnreadableFileError as error:
-            raise not_connected(url, f": the file of ca_certs: {error}") from error
+            raise not_connected(node, f": the file of ca_certs: {error}") from error
     # Not `r.connect`: it hands out the connection only once that is up, and there would be no hold
     # on the socket of one that is cancelled half-way.
-    driver = r.connection_type(
-        url.host,
-        url.port,
-        None,  # queries name their database
-        None,
-        url.user,
-        # RethinkDB has hashed the password in UTF-8; the driver hashes it in latin-1. So it gets a
-        # text whose latin-1 is the password's UTF-8.
-        url.password.encode().decode("latin-1"),
-        timeouts.connect_s,
-        {"ca_certs": url.ca_certs} if url.ca_certs else {},
-        _HANDSHAKE_V1_0,
-        json_decoder=PlainDecoder,
-    )
-    attempt = asyncio.ensure_future(
-        driver.reconnect(noreply_wait=False, timeout=timeouts.connect_s)
-    )
-    connection = Connection(driver, attempt, url, timeouts)
+    driver = DriverConnection(node, url.password, url.ca_certs)
+    attempt = asyncio.ensure_future(driver.reconnect(noreply_wait=False))
+    connection = Connection(driver, attempt, node, timeouts)
     try:
         await asyncio.wait({attempt}, timeout=timeouts.connect_s)
         if not attempt.done():
-            raise not_connected(url, f" within {timeouts.connect_s:g} s")
+            raise not_connected(node, f" within {timeouts.connect_s:g} s")
         try:
             attempt.result()
         except ReqlError as error:
-            raise translated(error, url) from error
+            raise translated(error, node) from error
         except OSError as error:  # the driver's own clean-up can fail, and hide why it began
-            raise not_connected(url, f": {error}") from error
+            raise not_connected(node, f": {error}") from error
         yield connection
     finally:
         await _to_its_end(connection._end())  # noqa: SLF001 - a part of Connection, in its file
@@ -121,9 +234,9 @@ class Connection:
     """
 
     def __init__(
-        self, driver: Any, attempt: asyncio.Task[Any], url: DatabaseURL, timeouts: Timeouts
+        self, driver: Any, attempt: asyncio.Task[Any], node: Node, timeouts: Timeouts
     ) -> None:
-        self.url = url
+        self.node = node
         self._driver = driver
         self._timeouts = timeouts
         self._attempt = attempt
@@ -147,11 +260,11 @@ class Connection:
             async with asyncio.timeout(self._timeouts.query_s):
                 return await term.run(self._driver, **options)
         except ReqlError as error:
-            raise translated(error, self.url) from error
+            raise translated(error, self.node) from error
         except TimeoutError as error:
             self._discard()
             raise DatabaseUnavailableError(
-                f"no answer from {self.url.address} within {self._timeouts.query_s:g} s"
+                f"no answer from {self.node.address} within {self._timeouts.query_s:g} s"
             ) from error
         except asyncio.CancelledError:
             self._discard()
@@ -168,7 +281,7 @@ class Connection:
         try:
             yield stream
         finally:
-            await stream._close()  # noqa: SLF001 - a part of Connection, in its file
+            await stream.close()
 
     def ask_server(self) -> asyncio.Future[Any]:
         """Ask the server for its name, which costs it nothing: the answer shows that it lives.
@@ -189,7 +302,7 @@ class Connection:
         try:
             return await self._driver.server()
         except ReqlError as error:
-            raise translated(error, self.url) from error
+            raise translated(error, self.node) from error
 
     @property
     def is_open(self) -> bool:
@@ -203,7 +316,7 @@ class Connection:
 
     def _check_open(self) -> None:
         if not self.is_open:
-            raise DatabaseUnavailableError(f"the connection to {self.url.address} is lost")
+            raise DatabaseUnavailableError(f"the connection to {self.node.address} is lost")
 
     def _discard(self) -> None:
         # The reader task sees the end of its stream, and fails whatever else is pending.
@@ -234,75 +347,6 @@ class Connection:
                 _retrieve(task)
             else:
                 logger.error("a task of the driver does not end: %r", task)
-
-
-class Stream:
-    """The rows of one query, taken as they arrive; `Connection.stream` makes one.
-
-    The driver reads at most about three batches ahead of their reader.
-    """
-
-    def __init__(self, cursor: Any, connection: Connection) -> None:
-        self._cursor = cursor
-        self._connection = connection
-        self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    @property
-    def closed(self) -> bool:
-        """Whether the context has been left."""
-        return self._left.done()
-
-    def has_row(self) -> bool:
-        """Whether a row can be taken now. If not, more are asked for.
-
-        Raises:
-            StreamEnd: There are no more rows, or the context has been left.
-            DatabaseError: Why there are no more rows.
-        """
-        if self._left.done():
-            raise StreamEnd
-        if self._cursor.items:
-            return True
-        if self._connection.is_open:
-            # The driver does this in `next`, whose wait it cannot bound safely; see the top.
-            self._cursor._maybe_fetch_batch()  # noqa: SLF001
-        match self._cursor.error:
-            case None:
-                return False
-            case ReqlCursorEmpty():
-                raise StreamEnd
-            case error:
-                raise translated(error, self._connection.url) from error
-
-    def take_nowait(self) -> Any:
-        """The next row; only after `has_row` was true."""
-        return self._cursor.items.popleft()
-
-    async def wait(self, timeout_s: float, *others: asyncio.Future[Any]) -> None:
-        """Wait for rows, for the end of them or of the context, for `others`, or for the time.
-
-        Cancelling it loses nothing.
-        """
-        # asyncio.wait leaves the futures alone when it is cancelled; the driver needs its own.
-        await asyncio.wait(
-            {self._cursor.new_response, self._left, *others},
-            timeout=max(0.0, timeout_s),
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-
-    async def _close(self) -> None:
-        # First wake another task that waits for a row: the driver's own close does not, and
-        # that task would hang if the connection dropped before the reply to STOP.
-        if not self._left.done():
-            self._left.set_result(None)
-        if self._connection.is_open:
-            # Writes STOP and does not wait. The reply is not wanted either: the connection is
-            # closed next, and a server that no longer answers would only hold that up.
-            await self._cursor.close()
-
-
-class StreamEnd(Exception):  # noqa: N818 - no error
-    """There are no more rows to take."""
 
 
 def _abort(instance: Any) -> None:

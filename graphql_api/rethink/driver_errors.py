@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from rethinkdb import errors
 
@@ -21,7 +21,6 @@ from graphql_api.errors import (
     FeedLostError,
     TableMissingError,
 )
-from graphql_api.rethink.url import DatabaseURL
 
 _MAX_CHARACTERS: Final = 300
 
@@ -39,30 +38,43 @@ _NOT_STORED = re.compile(r"Cannot write the data file ")
 """So the embedded database begins; a RethinkDB whose disk is full ends."""
 _CONNECTION_LOST = re.compile(r"Connection is closed|Connection interrupted")
 _REFUSED = re.compile(r"Connect call failed|[Cc]onnection refused")
-_CHECK: Final = "check that RethinkDB runs, and the database URL"
+CHECK: Final = "; check that RethinkDB runs, and the database URL"
+"""So the text of an attempt to connect that failed ends."""
 _NOT_CONNECTED = re.compile(r"Could not connect to .*?(?:\. Error: |, )", re.DOTALL)
+
+
+class Named(Protocol):
+    """The node that an error is about."""
+
+    @property
+    def address(self) -> str:
+        """How messages name it."""
+
+    @property
+    def user(self) -> str:
+        """The user that is logged in there."""
 
 
 class AlreadyExistsError(DatabaseError):
     """Somebody else has created the same database, table or index."""
 
 
-def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
+def translated(error: Exception, node: Named) -> DatabaseError:
     """The error of ours that says what an error of the driver, or of its socket, means.
 
     Its text is one line, without any part of the query.
     """
     text = _one_line(error)
     if _NOT_CONNECTED.match(_message(error)) and not isinstance(error, errors.ReqlAuthError):
-        return not_connected(url, f": {_reason(text)}")
+        return not_connected(node, f": {_reason(text)}")
     if isinstance(error, OSError | EOFError):
         # Before the driver's classes: a ReqlTimeoutError of a query is a TimeoutError too.
-        return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
+        return DatabaseUnavailableError(f"the connection to {node.address} is lost: {text}")
     is_refused = isinstance(error, errors.ReqlAuthError | errors.ReqlPermissionError)
     if is_refused or _FORBIDDEN.search(text):
         reason = text.removeprefix(_UNEXPECTED)
         return DatabaseRefusedError(
-            f"the database at {url.address} refuses the user {url.user!r}: {reason}"
+            f"the database at {node.address} refuses the user {node.user!r}: {reason}"
         )
     if ambiguous := _AMBIGUOUS.match(text):
         kind, name = ambiguous[1].lower(), ambiguous[2]
@@ -81,12 +93,12 @@ def translated(error: Exception, url: DatabaseURL) -> DatabaseError:
     if _FEED_ENDED.match(text):
         return FeedLostError(f"the changefeed has ended: {text}")
     if _CONNECTION_LOST.match(text):
-        return DatabaseUnavailableError(f"the connection to {url.address} is lost: {text}")
+        return DatabaseUnavailableError(f"the connection to {node.address} is lost: {text}")
     if _NOT_STORED.match(text):
         return DatabaseStorageError(text)
     if isinstance(error, errors.ReqlAvailabilityError):
-        return DatabaseUnavailableError(f"the database at {url.address} is not available: {text}")
-    return DatabaseError(f"the database at {url.address} gave an error: {text}")
+        return DatabaseUnavailableError(f"the database at {node.address} is not available: {text}")
+    return DatabaseError(f"the database at {node.address} gave an error: {text}")
 
 
 def reason_of(result: Mapping[str, Any]) -> str:
@@ -98,14 +110,14 @@ def reason_of(result: Mapping[str, Any]) -> str:
     return reason.partition("\n")[0]
 
 
-def not_connected(url: DatabaseURL, reason: str) -> DatabaseUnavailableError:
+def not_connected(node: Named, reason: str) -> DatabaseUnavailableError:
     """The error of an attempt to connect, with what to check.
 
     Args:
-        url: What was to be reached.
+        node: What was to be reached.
         reason: Why it was not, as the text goes on after the address.
     """
-    return DatabaseUnavailableError(f"no connection to {url.address}{reason}; {_CHECK}")
+    return DatabaseUnavailableError(f"no connection to {node.address}{reason}{CHECK}")
 
 
 def _reason(text: str) -> str:

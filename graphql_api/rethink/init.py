@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 from uuid import uuid4
 
-from graphql_api.errors import DatabaseError
+from rethinkdb.errors import ReqlOpFailedError
+
+from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
 from graphql_api.rethink.connection import Connection, Timeouts, connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import AlreadyExistsError, reason_of
+from graphql_api.rethink.nodes import Nodes, says_that_node_fails
 from graphql_api.rethink.url import DatabaseURL
 
 INIT_TIMEOUTS: Final = Timeouts(query_s=60.0)
@@ -65,7 +68,8 @@ async def initialise(
 
     At most one call at a time, from anywhere: a RethinkDB that is asked by two for the same table
     at the same moment makes two of that name, and then serves neither (rethinkdb issue #4898).
-    Calls where nothing is missing do no harm.
+    Calls where nothing is missing do no harm. When a node is lost on the way, the rest is done on
+    another.
 
     Args:
         url: The database.
@@ -80,61 +84,99 @@ async def initialise(
 
     Raises:
         DatabaseUnavailableError: No connection, it is lost, or the server does not answer.
+        OutcomeUnknownError: The connection is lost while something is created; call it again.
         DatabaseRefusedError: Wrong credentials, or the `config` or `write` permission is missing.
         DatabaseError: Any other error that the server answers with.
     """
-    created: list[str] = []
     # The last one is what makes a database new: see `contents`.
     layouts = list(reversed(tables))
     layouts.sort(key=lambda layout: layout.first_documents is not None)
-    first = {
-        layout.name: layout.first_documents(r.now())
-        for layout in layouts
-        if layout.first_documents is not None
-    }
-    ids = {document["name"]: str(uuid4()) for each in first.values() for document in each}
-    async with connect(url, timeouts=timeouts) as connection:
-        database = url.database
+    creation = _Creation(url.database, layouts, contents)
+    nodes, tries = Nodes(), 0
+    while True:
+        try:
+            async with connect(url, timeouts=timeouts, nodes=nodes) as connection:
+                await creation.go_on(connection)
+                return creation.created
+        except DatabaseError as error:
+            tries += 1
+            is_over = isinstance(error, OutcomeUnknownError) or not says_that_node_fails(error)
+            if is_over or tries >= nodes.number:
+                raise
+
+
+class _Creation:
+    """What one call of `initialise` has to create, and has created on whichever node.
+
+    Attributes:
+        created: What was created, one line each.
+    """
+
+    def __init__(
+        self, database: str, layouts: Sequence[TableLayout], contents: Contents | None
+    ) -> None:
+        self.created: list[str] = []
+        self._database = database
+        self._layouts = layouts
+        self._contents = contents
+        self._first = {
+            layout.name: layout.first_documents(r.now())
+            for layout in layouts
+            if layout.first_documents is not None
+        }
+        names = (document["name"] for each in self._first.values() for document in each)
+        self._ids = {name: str(uuid4()) for name in names}
+        self._empty: set[str] = set()
+        """The tables of its own that lack their first documents."""
+
+    async def go_on(self, connection: Connection) -> None:
+        """Create what is still missing."""
+        database = self._database
         is_missing = database not in await connection.run(r.db_list())
         if is_missing and await _creates(connection, r.db_create(database)):
-            created.append(f"database {database}")
+            self.created.append(f"database {database}")
         existing = await connection.run(r.db(database).table_list())
-        for layout in layouts:
-            name = layout.name
-            table = r.db(database).table(name)
-            is_ours = False
-            if name not in existing:
-                if layout is layouts[-1] and contents is not None:
-                    for other, documents in contents(ids).items():
-                        await _insert(connection, database, other, documents)
-                term = r.db(database).table_create(name, primary_key=layout.primary_key)
-                is_ours = await _creates(connection, term)
+        for layout in self._layouts:
+            table = r.db(database).table(layout.name)
+            if layout.name not in existing:
+                await self._create_table(connection, layout)
+            if layout.name in self._empty or layout.name not in existing:
                 await connection.run(table.wait(wait_for="ready_for_writes"))
-                if is_ours:
-                    created.append(f"table {database}.{name}")
-            documents = first.get(name, ())
-            if is_ours:
-                new = [document for document in documents if layout.primary_key not in document]
-                keyed = [
-                    {layout.primary_key: ids[document["name"]], **document} for document in new
-                ]
-                await _insert(connection, database, name, keyed)
-                created += [f"{name} {document['name']}" for document in new]
-            for document in documents:
-                if layout.primary_key in document and await _puts_back(
-                    connection, table, document, document[layout.primary_key]
-                ):
-                    created.append(f"{name} {document['name']}")
-            for declared in layout.indexes:
-                index, fields = (declared, ()) if isinstance(declared, str) else declared
-                is_missing = index not in await connection.run(table.index_list())
-                term = table.index_create(
-                    index, *([[r.row[field] for field in fields]] * bool(fields))
-                )
-                if is_missing and await _creates(connection, term):
-                    created.append(f"index {database}.{name}.{index}")
-                await connection.run(table.index_wait(index))
-    return created
+            await self._insert_first(connection, table, layout)
+            await self._create_indexes(connection, table, layout)
+
+    async def _create_table(self, connection: Connection, layout: TableLayout) -> None:
+        if layout is self._layouts[-1] and self._contents is not None:
+            for other, documents in self._contents(self._ids).items():
+                await _insert(connection, self._database, other, documents)
+        term = r.db(self._database).table_create(layout.name, primary_key=layout.primary_key)
+        if await _creates(connection, term):
+            self._empty.add(layout.name)
+            self.created.append(f"table {self._database}.{layout.name}")
+
+    async def _insert_first(self, connection: Connection, table: Any, layout: TableLayout) -> None:
+        name, key = layout.name, layout.primary_key
+        documents = self._first.get(name, ())
+        if name in self._empty:
+            new = [document for document in documents if key not in document]
+            keyed = [{key: self._ids[document["name"]], **document} for document in new]
+            await _insert(connection, self._database, name, keyed)
+            self._empty.discard(name)
+            self.created += [f"{name} {document['name']}" for document in new]
+        for document in documents:
+            if key in document and await _puts_back(connection, table, document, document[key]):
+                self.created.append(f"{name} {document['name']}")
+
+    async def _create_indexes(
+        self, connection: Connection, table: Any, layout: TableLayout
+    ) -> None:
+        for declared in layout.indexes:
+            index, fields = (declared, ()) if isinstance(declared, str) else declared
+            is_missing = index not in await connection.run(table.index_list())
+            term = table.index_create(index, *([[r.row[field] for field in fields]] * bool(fields)))
+            if is_missing and await _creates(connection, term):
+                self.created.append(f"index {self._database}.{layout.name}.{index}")
+            await connection.run(table.index_wait(index))
 
 
 async def _puts_back(
@@ -150,11 +192,19 @@ async def _puts_back(
 
 
 async def _creates(connection: Connection, term: Any) -> bool:
-    """Whether it was this call that created something; if not, somebody else just has."""
+    """Whether it was this call that created something; if not, somebody else just has.
+
+    Raises:
+        OutcomeUnknownError: The connection was lost: to ask another node at once could make two.
+    """
     try:
         await connection.run(term)
     except AlreadyExistsError:
         return False
+    except DatabaseUnavailableError as error:
+        if isinstance(error.__cause__, ReqlOpFailedError):
+            raise
+        raise OutcomeUnknownError(f"{error}; what was being created may be there or not") from error
     return True
 
 

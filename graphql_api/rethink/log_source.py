@@ -10,12 +10,13 @@ from typing import Any, Final, Self
 
 from graphql_api.feeds.depth import pruned
 from graphql_api.feeds.source import DocumentChange, SourceReady
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.source import MAX_SEQUENCE, Batch, LogLayout
 from graphql_api.rethink.changefeed import DEFAULT_SETTINGS, ChangefeedSettings, follow
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Document
 
 _MAX_BATCH_ROWS: Final = 500
 """In one reply of a changefeed: many writers insert faster than replies of fewer rows come."""
@@ -27,12 +28,20 @@ class RethinkLogSource:
     Args:
         url: The database.
         settings: How changefeeds are read; reads have their time limits.
+        nodes: What is known of the database's nodes.
     """
 
-    def __init__(self, url: DatabaseURL, settings: ChangefeedSettings = DEFAULT_SETTINGS) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        settings: ChangefeedSettings = DEFAULT_SETTINGS,
+        *,
+        nodes: Nodes | None = None,
+    ) -> None:
         self._url = url
         self._settings = settings
-        self._pool = ConnectionPool(url, timeouts=settings.timeouts)
+        self._nodes = nodes or Nodes()
+        self._pool = ConnectionPool(url, timeouts=settings.timeouts, nodes=self._nodes)
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()
@@ -58,7 +67,7 @@ class RethinkLogSource:
             changefeed_queue_size=self._settings.queue_size,
         )
         settings = replace(self._settings, max_batch_rows=_MAX_BATCH_ROWS)
-        async with follow(self._url, term, settings) as changes:
+        async with follow(self._url, term, settings, self._nodes) as changes:
             async for change in changes:
                 if isinstance(change, SourceReady):
                     break
@@ -115,8 +124,7 @@ class RethinkLogSource:
 
     async def run(self, term: Any) -> Any:
         """What a query answers with, documents as they are stored."""
-        async with self._pool.connection() as connection:
-            return await connection.run(term, **RAW)
+        return await self._pool.run(lambda connection: connection.run(term, **RAW))
 
 
 class _Inserts:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
-from graphql_api.errors import DatabaseUnavailableError
+from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
 from graphql_api.rethink.connection import Connection, Timeouts, connect
+from graphql_api.rethink.nodes import Node, Nodes, says_that_node_fails
 from graphql_api.rethink.url import DatabaseURL
+
+T = TypeVar("T")
 
 MAX_CONNECTIONS: Final = 16
 MAX_IDLE_S: Final = 15.0
@@ -33,14 +36,46 @@ class ConnectionPool:
     Args:
         url: The database.
         timeouts: Those of the connections; `query_s` also for a connection to become free.
+        nodes: What is known of the database's nodes: an idle connection to one that has failed is
+            not used any more.
     """
 
-    def __init__(self, url: DatabaseURL, *, timeouts: Timeouts) -> None:
+    def __init__(self, url: DatabaseURL, *, timeouts: Timeouts, nodes: Nodes) -> None:
         self._url = url
         self._timeouts = timeouts
+        self._nodes = nodes
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._idle: list[_Kept] = []
         self._closed = False
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `work` makes of a connection, or of one to another node if the first cannot do it.
+
+        Nothing is tried again of which it is not known whether it was done, nor later than
+        `query_s` after the beginning.
+
+        Raises:
+            DatabaseError: As from `work`, and as from `connection`.
+        """
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + self._timeouts.query_s
+        tried: set[Node] = set()
+        while True:
+            async with self.connection() as connection:
+                try:
+                    return await work(connection)
+                except DatabaseError as error:
+                    node = connection.node
+                    if says_that_node_fails(error):
+                        self._nodes.fails(node, error)
+                        tried.add(node)
+                    if (
+                        node not in tried
+                        or isinstance(error, OutcomeUnknownError)
+                        or len(tried) >= self._nodes.number
+                        or clock() >= give_up_at
+                    ):
+                        raise
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -87,14 +122,17 @@ class ConnectionPool:
         now = asyncio.get_running_loop().time()
         while self._idle:
             kept = self._idle.pop()
-            if kept.connection.is_open and now - kept.since <= MAX_IDLE_S:
+            is_trusted = not self._nodes.is_failing(kept.connection.node)
+            if is_trusted and kept.connection.is_open and now - kept.since <= MAX_IDLE_S:
                 return kept
             await kept.stack.aclose()
         return None
 
     async def _open(self) -> _Kept:
         stack = AsyncExitStack()
-        connection = await stack.enter_async_context(connect(self._url, timeouts=self._timeouts))
+        connection = await stack.enter_async_context(
+            connect(self._url, timeouts=self._timeouts, nodes=self._nodes)
+        )
         return _Kept(connection, stack, since=0.0)
 
     async def _give_back(self, kept: _Kept) -> None:

@@ -16,16 +16,19 @@ from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
 from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.depth import MAX_DEPTH, has_unread, pruned
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import Part
+from graphql_api.feeds.table import Document
 from graphql_api.rethink import archive
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.driver_errors import reason_of
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Change, Document, Key, Run, Written, at_once
+from graphql_api.store import Change, Run, Written, at_once
 
 _CHANGED: Final = "graphql-api: the document has changed"
 """The error by which a write finds that somebody was faster."""
@@ -41,12 +44,19 @@ class RethinkStore:
         url: The database.
         timeouts: Those of its connections; also how long a write is tried when others change the
             same document all the time.
+        nodes: What is known of the database's nodes.
     """
 
-    def __init__(self, url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        nodes: Nodes | None = None,
+    ) -> None:
         self._url = url
         self._timeouts = timeouts
-        self._pool = ConnectionPool(url, timeouts=timeouts)
+        self._pool = ConnectionPool(url, timeouts=timeouts, nodes=nodes or Nodes())
         self._turns: WeakValueDictionary[tuple[str, Key], asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
@@ -63,38 +73,37 @@ class RethinkStore:
 
     async def get(self, table: str, key: Key) -> Document | None:
         """The document with a key, as it is stored; see `Store.get`."""
-        async with self._pool.connection() as connection:
-            return await _read(connection, self._row(table, key))
+        row = self._row(table, key)
+        return await self._pool.run(lambda connection: _read(connection, row))
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         """The documents that have a value in a field, in no order; see `Store.find`."""
         rows = self._table(table).filter({field: value}).coerce_to("array")
-        async with self._pool.connection() as connection:
-            found: list[Document] = await connection.run(rows, **RAW)
-            return [pruned(document) for document in found]
+        return await self._documents(rows)
 
     async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
         """The documents with some keys, or the part of them; see `Store.read`."""
         if not keys:
             return []
         rows = part_of(self._table(table).get_all(*keys), part).coerce_to("array")
-        async with self._pool.connection() as connection:
-            found: list[Document] = await connection.run(rows, **RAW)
-            return [pruned(document) for document in found]
+        return await self._documents(rows)
 
     async def count_outside(self, outside: Outside) -> int:
         """How many documents are outside of a window; see `Store.count_outside`."""
         term = archive.rows(self._table(outside.table), outside).count()
-        async with self._pool.connection() as connection:
-            count: int = await connection.run(term)
-            return count
+        count: int = await self._pool.run(lambda connection: connection.run(term))
+        return count
 
     async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
         """Their places, the latest first; see `Store.places_outside`."""
         table = self._table(outside.table)
         term = archive.places(table, outside, offset=offset, limit=limit)
-        async with self._pool.connection() as connection:
-            return [archive.place(row) for row in await connection.run(term)]
+        rows = await self._pool.run(lambda connection: connection.run(term))
+        return [archive.place(row) for row in rows]
+
+    async def _documents(self, rows: Any) -> list[Document]:
+        found: list[Document] = await self._pool.run(lambda connection: connection.run(rows, **RAW))
+        return [pruned(document) for document in found]
 
     async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:
         """Delete a document that meets a condition; see `Store.delete_if`."""
@@ -107,8 +116,7 @@ class RethinkStore:
         return await self._delete(rows.delete())
 
     async def _delete(self, term: Any) -> int:
-        async with self._pool.connection() as connection:
-            result = await _run_write(connection, term)
+        result = await self._pool.run(lambda connection: _run_write(connection, term))
         if result["errors"]:
             raise DatabaseError(f"documents were not deleted: {reason_of(result)}")
         deleted: int = result["deleted"]
@@ -125,7 +133,8 @@ class RethinkStore:
         clock = asyncio.get_running_loop().time
         give_up_at = clock() + self._timeouts.query_s
         row = self._row(table, key)
-        async with self._turn(table, key), self._pool.connection() as connection:
+
+        async def written_on(connection: Connection) -> Written:
             old = await _read(connection, row)
             while clock() < give_up_at:
                 new = await run(partial(change, old))
@@ -139,9 +148,13 @@ class RethinkStore:
                     reason = reason_of(result)
                     raise DatabaseError(f"a write to table `{table}` was refused: {reason}")
                 old = _pruned(written["old_val"])
-        raise DatabaseUnavailableError(
-            f"a document of table `{table}` changed all the time for {self._timeouts.query_s:g} s"
-        )
+            raise DatabaseUnavailableError(
+                f"a document of table `{table}` changed all the time for "
+                f"{self._timeouts.query_s:g} s"
+            )
+
+        async with self._turn(table, key):
+            return await self._pool.run(written_on)
 
     @asynccontextmanager
     async def _turn(self, table: str, key: Key) -> AsyncIterator[None]:

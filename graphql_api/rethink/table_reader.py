@@ -12,13 +12,13 @@ from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import (
     DEFAULT_TIMEOUTS,
-    Stream,
-    StreamEnd,
     Timeouts,
-    connect,
+    serving,
 )
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
+from graphql_api.rethink.stream import Stream, StreamEnd
 from graphql_api.rethink.url import DatabaseURL
 
 _MAX_BATCH_ROWS = 200
@@ -27,9 +27,16 @@ _MAX_BATCH_ROWS = 200
 class TableReader:
     """Reads the tables of a RethinkDB database, each time over a connection of its own."""
 
-    def __init__(self, url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        nodes: Nodes | None = None,
+    ) -> None:
         self._url = url
         self._timeouts = timeouts
+        self._nodes = nodes or Nodes()
 
     @asynccontextmanager
     async def documents(
@@ -51,10 +58,12 @@ class TableReader:
             term = term.get_all(*keys)
         term = part_of(term, part)
         options = {**RAW, "max_batch_rows": _MAX_BATCH_ROWS}
-        async with (
-            connect(self._url, timeouts=self._timeouts) as connection,
-            connection.stream(term, **options) as stream,
-        ):
+        async with serving(
+            self._url,
+            lambda connection: connection.stream(term, **options),
+            timeouts=self._timeouts,
+            nodes=self._nodes,
+        ) as stream:
             yield _Documents(table, stream, self._timeouts.query_s)
 
     async def read(self, table: str, keys: Collection[Key] | None = None) -> list[Document]:

@@ -1,4 +1,4 @@
-"""Where a document is nested too deeply to be read, as ReQL's `pluck` and `without` take paths.
+"""Paths of the parts of a document that are nested too deeply to be read, for ReQL's `without`.
 
 `{"x": True, "limits": {"y": True}}` are the field `x`, and the field `y` of `limits`. An array is
 one place: ReQL has no path to one item.

@@ -1,4 +1,4 @@
-"""Where the database is: `rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]`."""
+"""Where the database is: `rethinkdb://[user[:password]@]host[:port],…/database[?ca_certs=FILE]`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from graphql_api.files import UnreadableFileError, read_file
 DEFAULT_PORT: Final = 28015
 DEFAULT_USER: Final = "admin"
 
-_FORM = "rethinkdb://[user[:password]@]host[:port]/database[?ca_certs=FILE]"
+_FORM = "rethinkdb://[user[:password]@]host[:port][,host[:port]…]/database[?ca_certs=FILE]"
+_AUTHORITY = re.compile(
+    r"(?P<before>[^:/?#]*://(?:[^/?#]*@)?)(?P<hosts>[^/?#]*)(?P<after>.*)", re.DOTALL
+)
+_HOST = re.compile(r"[^\s\x00-\x1f\x7f,/?#@\[\]<>\"`{}|\\^]+")
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -24,12 +28,13 @@ class DatabaseURL:
     """A parsed database URL; its text forms never show the password.
 
     Attributes:
-        host: A name or an address; an IPv6 address without brackets.
-        port: The client driver port.
+        host: A name or an address of the first node; an IPv6 address without brackets.
+        port: Its client driver port.
         database: The database that holds the tables.
         user: The RethinkDB user.
         password: Its password, empty if it has none.
         ca_certs: A file of CA certificates; with one, the connection is TLS.
+        others: The hosts and ports of the cluster's other nodes, in their order.
     """
 
     host: str
@@ -38,6 +43,7 @@ class DatabaseURL:
     user: str = DEFAULT_USER
     password: str = ""
     ca_certs: str | None = None
+    others: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> DatabaseURL:
@@ -50,21 +56,29 @@ class DatabaseURL:
             ConfigurationError: What is wrong with it, in one line that quotes no part of `text`: in
                 a URL that is taken apart wrongly, any part may be the password.
         """
-        parts = _split(text)
+        parts, *others = [_split(url) for url in _with_one_host(text)]
         user, password = _credentials(parts)
+        first, *rest = [(_host(each), _port(each)) for each in (parts, *others)]
+        if len({first, *rest}) <= len(rest):
+            raise _wrong("two of its hosts are the same, with the same port")
         return cls(
-            host=_host(parts),
-            port=_port(parts),
+            *first,
             database=_database(parts),
             user=user,
             password=password,
             ca_certs=_ca_certs(parts),
+            others=tuple(rest),
         )
 
     @property
+    def hosts(self) -> tuple[tuple[str, int], ...]:
+        """The host and port of each node."""
+        return (self.host, self.port), *self.others
+
+    @property
     def address(self) -> str:
-        """`host:port`, as messages name the server."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        """`host:port`, as messages name the server; those of several nodes with commas between."""
+        return ",".join(host_and_port(*each) for each in self.hosts)
 
     def masked(self) -> str:
         """The URL with `***` in the place of the password, for people and logs."""
@@ -77,6 +91,26 @@ class DatabaseURL:
 
     def __repr__(self) -> str:
         return f"DatabaseURL({self.masked()!r})"
+
+
+def host_and_port(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _with_one_host(text: str) -> list[str]:
+    """A URL of several hosts as several URLs of one."""
+    found = _AUTHORITY.fullmatch(text)
+    if found is not None and "," in found["before"] and found["before"].count("@") > 1:
+        raise _wrong("user and password stand once, before the first host; write other '@' as %40")
+    if found is None or "," not in found["hosts"]:
+        return [text]
+    hosts = found["hosts"].split(",")
+    if "" in map(str.strip, hosts):
+        raise _wrong("between, before or after the commas a host is missing")
+    if any(" " in host for host in hosts):
+        raise _wrong("there is a space between its hosts; only a comma may be there")
+    return [f"{found['before']}{host}{found['after']}" for host in hosts]
 
 
 def _split(text: str) -> SplitResult:
@@ -115,6 +149,8 @@ def _host(parts: SplitResult) -> str:
     host = _decoded(parts.hostname, "host")
     if not host:
         raise _wrong("the host is missing")
+    if not _HOST.fullmatch(host):
+        raise _wrong("the host holds a character that no name or address has")
     return host
 
 

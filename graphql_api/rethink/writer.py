@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql_api.errors import DatabaseError
+from graphql_api.feeds.keys import Key
+from graphql_api.log_feeds.source import LogLayout
 from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Timeouts, connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import reason_of
+from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Key
 
 
 class RethinkWriter:
@@ -20,13 +22,24 @@ class RethinkWriter:
     DatabaseUnavailableError, it may have been done nevertheless.
     """
 
-    def __init__(self, url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        nodes: Nodes | None = None,
+    ) -> None:
         self._url = url
         self._timeouts = timeouts
+        self._nodes = nodes or Nodes()
 
     async def insert(self, table: str, document: Mapping[str, Any]) -> None:
         """Write a document, in the place of one with the same key. Times are aware datetimes."""
         await self._run(self._table(table).insert(dict(document), conflict="replace"))
+
+    async def insert_all(self, table: str, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Write some documents, in the place of those with the same keys; see `insert`."""
+        await self._run(self._table(table).insert([*map(dict, documents)], conflict="replace"))
 
     async def update(self, table: str, key: Key, patch: Mapping[str, Any]) -> bool:
         """Replace these fields of a document. Returns whether there is such a document."""
@@ -37,11 +50,17 @@ class RethinkWriter:
         """Delete a document; that there is none is no error."""
         await self._run(self._table(table).get(key).delete())
 
+    async def delete_partition(self, log: LogLayout, partition: str) -> None:
+        """Delete the rows of one partition of a log, by its index."""
+        bounds = [partition, r.minval], [partition, r.maxval]
+        rows = self._table(log.table).between(*bounds, index=log.index)
+        await self._run(rows.delete())
+
     def _table(self, name: str) -> Any:
         return r.db(self._url.database).table(name)
 
     async def _run(self, term: Any) -> dict[str, int]:
-        async with connect(self._url, timeouts=self._timeouts) as connection:
+        async with connect(self._url, timeouts=self._timeouts, nodes=self._nodes) as connection:
             result: dict[str, Any] = await connection.run(term)
         if result["errors"]:
             raise DatabaseError(f"a write was refused: {reason_of(result)}")

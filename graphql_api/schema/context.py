@@ -12,15 +12,19 @@ import strawberry
 
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import FeedTable
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.schema.links import Links, PlainLinks
 from graphql_api.scopes import Scope
+from graphql_api.settings.documents import DocumentSettings
 from graphql_api.store import Run, Store, at_once
 from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
+
+
+_DEFAULT = DocumentSettings.defaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Context:
     feed_wait_s: float
     scopes: frozenset[Scope]
     resume_from: str | None = None
-    max_page_rows: int = 1000
+    max_page_rows: int = _DEFAULT.max_page_rows
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     turns: Turns = field(default_factory=Turns)
     apart: Run = at_once
@@ -65,7 +69,7 @@ class Context:
         assert self.followed is not None, "a server of insert-only tables provides it"
         return self.followed
 
-    async def ready(self, table: Table[RowT, EventT]) -> Feed[RowT, EventT]:
+    async def ready(self, table: FeedTable[RowT, EventT]) -> Feed[RowT, EventT]:
         """A table's feed, once it can be read.
 
         Raises:

@@ -22,7 +22,7 @@ from graphql_api.schema.changes import FeedState, change_types
 from graphql_api.schema.columns import ForPeople
 from graphql_api.schema.document import Fields, in_words
 from graphql_api.schema.enums import ChangeCause, FeedStatus
-from graphql_api.schema.filters import RowFilter, conditions_of
+from graphql_api.schema.filters import FILTERING, RowFilter, conditions_of
 from graphql_api.schema.older import OlderRows
 from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.root_fields import query_fields, subscription_fields
@@ -56,7 +56,7 @@ class TableDeclaration(Generic[RowT]):
             their own name and several of these.
         first_documents: What a new table gets, as a function of the time: documents with names, and
             without keys.
-        reads: The names of the tables whose rows are resolved as parts of this one's.
+        depends_on: The names of the tables whose rows are resolved as parts of this one's.
         scopes: What a client needs to know of this table at all, besides `read` or `write`.
         beside: What a row carries beside its fields, as functions of its document by the names of
             attributes, which the type declares.
@@ -86,7 +86,7 @@ class TableDeclaration(Generic[RowT]):
         key_name: str | None = None,
         indexes: Sequence[Index] = (),
         first_documents: Callable[[Any], Sequence[Document]] | None = None,
-        reads: tuple[str, ...] = (),
+        depends_on: tuple[str, ...] = (),
         scopes: frozenset[Scope] = _NO_SCOPES,
         beside: Mapping[str, Callable[[Document], Sequence[str]]] | None = None,
         without: tuple[str, ...] = (),
@@ -106,7 +106,7 @@ class TableDeclaration(Generic[RowT]):
         self.key_name = key_name
         self.indexes = indexes
         self.first_documents = first_documents
-        self.reads = reads
+        self.depends_on = depends_on
         self.scopes = scopes
         self.mutation: type | None = None
         self.order = order[0]
@@ -186,6 +186,12 @@ class TableDeclaration(Generic[RowT]):
         return tuple(type_ for type_ in made if type_ is not None)
 
     # What its feed calls
+
+    @property
+    def content_version(self) -> str:
+        """Names the shape of its rows, and the versions of decoding and filtering."""
+        window = "" if self.window is None else f".{self.window.length_s:g}"
+        return f"{self.packing.format}.{FILTERING}{window}"
 
     def decode(self, key: str, document: Document) -> RowT:
         """The row that a document is served as."""

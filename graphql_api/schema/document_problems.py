@@ -17,9 +17,9 @@ import strawberry
 from strawberry.types.base import get_object_definition
 
 from graphql_api.errors import Problem
+from graphql_api.feeds.table import Document
 from graphql_api.schema.document import graphql_name, is_object
 from graphql_api.schema.problems import Path, Place, Problems
-from graphql_api.store import Document
 
 PROBLEMS: Final = (
     "What would stop the crawler if it read the document as it is stored: the rules of mutations, "

@@ -33,6 +33,10 @@ T = TypeVar("T")
 
 _CONDITION: Final = "condition"
 
+FILTERING: Final = 1
+"""The version of all filters: goes up when a filter shows other rows than it did, for then a cursor
+of another server means another content."""
+
 
 class Condition(NamedTuple):
     """What a member of a filter's input asks of a row.

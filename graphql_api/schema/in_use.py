@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from graphql_api.errors import InUseError, WriteError
-from graphql_api.feeds.table import Document, Table
+from graphql_api.feeds.table import Document, FeedTable
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.writing import delete, find, take_back
@@ -48,7 +48,7 @@ class Users(NamedTuple):
 
 async def delete_unless_used(
     info: Info,
-    table: Table[Any, Any],
+    table: FeedTable[Any, Any],
     key: str,
     users: Users,
     *,

@@ -1,4 +1,4 @@
-"""Types that are not there yet: rows of two tables lead to each other, their files must not."""
+"""Types that are named before they are imported: rows of two tables may link to each other."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar, cast
 
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.log import Owner
 from graphql_api.log_feeds.source import LogLayout
 from graphql_api.schema.changes import made_type
@@ -18,7 +19,6 @@ from graphql_api.schema.document import Fields
 from graphql_api.schema.log_fields import log_query_fields, log_subscription_fields
 from graphql_api.schema.stored import row_decoder
 from graphql_api.scopes import Scope
-from graphql_api.store import Document
 
 RowT = TypeVar("RowT")
 

@@ -24,7 +24,7 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.pages import Matching
 from graphql_api.feeds.part import Part
-from graphql_api.feeds.table import Filter, Table
+from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.schema.context import Context
 from graphql_api.schema.filters import NOTHING, Where, conditions_of
 
@@ -46,7 +46,7 @@ class OlderRows:
 
     def __init__(
         self,
-        table: Table[Any, Any],
+        table: FeedTable[Any, Any],
         filter_type: type,
         stored_names: dict[str, str],
         index: str,
@@ -87,7 +87,9 @@ def _stored(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-async def read_row(context: Context, older: OlderRows, table: Table[RowT, Any], key: str) -> Any:
+async def read_row(
+    context: Context, older: OlderRows, table: FeedTable[RowT, Any], key: str
+) -> Any:
     """A row that the feed does not hold; None if there is none.
 
     Raises:
@@ -212,7 +214,7 @@ def _backwards(place: tuple[Any, ...]) -> _Backwards:
     return _Backwards(place)
 
 
-def _unavailable(table: Table[Any, Any]) -> FeedUnavailableError:
+def _unavailable(table: FeedTable[Any, Any]) -> FeedUnavailableError:
     return FeedUnavailableError(
         f"older rows of the table `{table.name}` cannot be read from the database; try again later"
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 import strawberry
 
 from graphql_api.errors import BadInputError
-from graphql_api.feeds.table import Filter, Table
+from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.schema.context import Context
 from graphql_api.schema.enums import FeedStatus
 from graphql_api.schema.older import OlderRows, read_window
@@ -48,7 +48,7 @@ class Page(Generic[RowT]):
 
 async def read_page(
     context: Context,
-    table: Table[RowT, Any],
+    table: FeedTable[RowT, Any],
     where: Filter[RowT] | None,
     *,
     order: str,

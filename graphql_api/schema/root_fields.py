@@ -10,7 +10,7 @@ from strawberry import UNSET
 from strawberry.types.nodes import SelectedField
 
 from graphql_api.feeds.subscription import Subscription
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import FeedTable
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import in_words
@@ -25,7 +25,7 @@ OLDER_TOO = (
 )
 
 
-class ListedTable(Table[Any, Any], Protocol):
+class ListedTable(FeedTable[Any, Any], Protocol):
     """What the root fields of a table are built from: see `TableDeclaration`."""
 
     row_type: type
@@ -102,6 +102,11 @@ def subscription_fields(table: ListedTable) -> type:
     union: Any = table.changes.union
     _annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
     description = f"{_capital(in_words(table.plural))}, and every change of them."
+    if table.window is not None or table.pace_s:
+        description += (
+            " Servers see their changes differently: with a cursor of another server, it may begin "
+            "with INITIALIZING and every row."
+        )
     return _root_type(
         f"{table.row_type.__name__}Subscription",
         {
@@ -114,7 +119,7 @@ def subscription_fields(table: ListedTable) -> type:
 
 def watch(
     info: Info,
-    table: Table[Any, Any],
+    table: FeedTable[Any, Any],
     where: RowFilter[Any] | None,
     *,
     include_initial: bool = True,

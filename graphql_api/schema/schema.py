@@ -45,7 +45,7 @@ class APISchema(strawberry.Schema):
         super().__init__(**arguments)
 
     def get_fields(self, type_definition: StrawberryObjectDefinition) -> list[StrawberryField]:
-        """A type's fields, its `id` first, although the version that it inherits has none.
+        """The fields of a type, `id` first; a row's type inherits the others from its version.
 
         Those of a root type are guarded.
         """

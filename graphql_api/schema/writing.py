@@ -30,12 +30,12 @@ from graphql_api.errors import (
     WriteRefusedError,
 )
 from graphql_api.feeds.keys import TEXT
-from graphql_api.feeds.table import Table
+from graphql_api.feeds.table import Document, FeedTable
 from graphql_api.schema.context import Context
 from graphql_api.schema.document import Fields, in_words, stored_time, stored_value
 from graphql_api.schema.problems import Place
 from graphql_api.schema.row_json import as_json
-from graphql_api.store import Change, Document, Run, Written, at_once
+from graphql_api.store import Change, Run, Written, at_once
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ async def get(context: Context, table: str, key: str | None) -> Document | None:
     try:
         return await context.store.get(table, key)
     except DatabaseError as error:
-        raise told(error) from error
+        raise failed_write(error) from error
 
 
 async def find(context: Context, table: str, field: str, value: str) -> list[Document]:
@@ -84,12 +84,12 @@ async def find(context: Context, table: str, field: str, value: str) -> list[Doc
     try:
         return await context.store.find(table, field, value)
     except DatabaseError as error:
-        raise told(error) from error
+        raise failed_write(error) from error
 
 
 async def create(
     context: Context,
-    table: Table[RowT, Any],
+    table: FeedTable[RowT, Any],
     make: MakeDocument,
     *,
     confirm: Confirm | None = None,
@@ -110,7 +110,7 @@ async def create(
 
 async def update(
     context: Context,
-    table: Table[RowT, Any],
+    table: FeedTable[RowT, Any],
     key: str,
     make: MakeDocument,
     *,
@@ -139,7 +139,7 @@ async def update(
 
 async def delete(
     context: Context,
-    table: Table[RowT, Any],
+    table: FeedTable[RowT, Any],
     key: str,
     *,
     if_updated_at: datetime | None = UNSET,
@@ -168,7 +168,7 @@ async def delete(
     return await write(context, table, key, change)
 
 
-async def put(context: Context, table: Table[RowT, Any], key: str, make: MakeDocument) -> RowT:
+async def put(context: Context, table: FeedTable[RowT, Any], key: str, make: MakeDocument) -> RowT:
     """Write a document, whether or not it is there, in a table that keeps no times.
 
     `make` refuses a key that no document can have.
@@ -189,7 +189,7 @@ async def put(context: Context, table: Table[RowT, Any], key: str, make: MakeDoc
 
 async def write(
     context: Context,
-    table: Table[Any, Any],
+    table: FeedTable[Any, Any],
     key: str,
     change: Change,
     *,
@@ -206,19 +206,19 @@ async def write(
     """
     stored_key = table.key_kind.stored(key)
     assert stored_key is not None, "the caller has looked"
-    with context.feeds[table].expect(key) as sighting:
+    with context.feeds[table].expect(key) as expected:
         try:
             written = await context.store.write(table.name, stored_key, change, run=run)
         except DatabaseError as error:
-            raise told(error) from error
-        if not await sighting.of(written.old, written.new, context.feed_wait_s):
+            raise failed_write(error) from error
+        if not await expected.is_seen(written.old, written.new, context.feed_wait_s):
             log.info("table %s: a write was not seen in %g s", table.name, context.feed_wait_s)
     return written
 
 
 async def _write_confirmed(
     context: Context,
-    table: Table[Any, Any],
+    table: FeedTable[Any, Any],
     key: str,
     change: Change,
     confirm: Confirm | None,
@@ -236,7 +236,7 @@ async def _write_confirmed(
     raise error
 
 
-async def take_back(context: Context, table: Table[Any, Any], key: str, change: Change) -> None:
+async def take_back(context: Context, table: FeedTable[Any, Any], key: str, change: Change) -> None:
     """Undo a write.
 
     Raises:
@@ -251,7 +251,7 @@ async def take_back(context: Context, table: Table[Any, Any], key: str, change: 
         ) from error
 
 
-def told(error: DatabaseError) -> WriteError:
+def failed_write(error: DatabaseError) -> WriteError:
     """The error that a client gets for a failed write; the reason goes to the log."""
     log.warning("a mutation failed: %s", error)
     if isinstance(error, OutcomeUnknownError):
@@ -278,23 +278,23 @@ def _made(make: MakeDocument, stored: Document | None) -> Document:
     return document
 
 
-def _row(table: Table[RowT, Any], key: str, written: Written) -> RowT:
+def _row(table: FeedTable[RowT, Any], key: str, written: Written) -> RowT:
     assert written.new is not None, "it was not deleted"
     return table.decode(key, written.new)
 
 
-def _check_key(table: Table[Any, Any], key: str) -> None:
+def _check_key(table: FeedTable[Any, Any], key: str) -> None:
     if table.key_kind.stored(key) is None:
         raise not_found(table)
 
 
-def not_found(table: Table[Any, Any]) -> NotFoundError:
+def not_found(table: FeedTable[Any, Any]) -> NotFoundError:
     """The error of a key that no row has."""
     return NotFoundError(f"there is no {in_words(table.name)} with this key")
 
 
 def _expected(
-    table: Table[Any, Any], key: str, stored: Document | None, if_updated_at: datetime | None
+    table: FeedTable[Any, Any], key: str, stored: Document | None, if_updated_at: datetime | None
 ) -> Document:
     """The stored document, if it is there, and as the client has read it."""
     if stored is None:

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 from graphql_api.execution.sink import WRITE_BUFFER_BYTES, took_nothing
 from graphql_api.limits.connection_limits import Leave
 from graphql_api.limits.turn_queue import TurnQueue
+from graphql_api.settings.connections import ConnectionSettings
 
 if sys.platform == "linux":
     from fcntl import ioctl
@@ -44,6 +45,9 @@ many bytes, or what has been read when so many seconds are over. A byte may cost
 long body, or much, as in a frame of one."""
 
 
+_DEFAULT = ConnectionSettings.defaults()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
     """Limits on the data of a socket that waits: where, how much, and how long.
@@ -55,10 +59,10 @@ class SocketLimits:
         request_timeout_s: How long an HTTP request may take to arrive.
     """
 
-    send_timeout_s: float = 10.0
-    send_buffer_bytes: int = 65_536
+    send_timeout_s: float = _DEFAULT.send_timeout_s
+    send_buffer_bytes: int = _DEFAULT.send_buffer_bytes
     write_buffer_bytes: int = WRITE_BUFFER_BYTES
-    request_timeout_s: float = 10.0
+    request_timeout_s: float = _DEFAULT.request_timeout_s
 
 
 def ask_kernel(sock: Any, question: int) -> int:
@@ -134,7 +138,7 @@ class WatchedConnection(asyncio.Protocol):
         kernel: Kernel = ask_kernel,
         turns: TurnQueue | None = None,
     ) -> type[Self]:
-        """The same class with other limits, on another machine; uvicorn wants a class."""
+        """A subclass with these limits, for uvicorn, which makes the connections of a class."""
         members = {
             "__slots__": (),
             "limits": limits,

@@ -63,11 +63,6 @@ class Cycle(RequestResponseCycle):
         """Whether the parts of the response's body are chunks."""
         return bool(self.chunked_encoding)
 
-    @property
-    def is_under_way(self) -> bool:
-        """Whether a part of the response has been sent, and the rest has not."""
-        return self.response_started and not self.response_complete
-
     async def send(self, message: ASGISendEvent) -> None:
         """Send a part of the response; as ASGI has it."""
         if self._is_refused:

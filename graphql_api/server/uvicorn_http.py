@@ -2,8 +2,7 @@
 
 What it adds to uvicorn's, besides what `flow_control` does:
 
-- `ConnectionLimits` decide which connections are let in. One that is refused is answered at its
-  first request, so that a page of an allowed origin can read why; when many are refused, at once.
+- `ConnectionLimits` decide which connections are let in; see `uvicorn_admission`.
 - The head and the trailers of a request, of which uvicorn keeps everything, are limited, and a
   request must have come as a whole within `request_timeout_s`; uvicorn would wait for ever.
 - What comes behind a request that is not answered yet waits for its answer: another request, the
@@ -27,7 +26,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar, Self, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -36,25 +35,19 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graphql_api.execution.sink import EXTENSION
-from graphql_api.limits.answer_memory import ANSWERS, Answers
-from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits, Entry, SparePlace
+from graphql_api.limits.answer_memory import ANSWERS
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server.flow_control import WatchedConnection
-from graphql_api.server.frames import MAX_DRAINED_BYTES
 from graphql_api.server.http_refusals import (
     HEAD_TOO_LARGE,
     MAX_HEAD_BYTES,
     NOT_HTTP,
     TOO_SLOW,
-    TRAILERS_TOO_LARGE,
-    response,
 )
+from graphql_api.server.request_size import RequestSize
 from graphql_api.server.upgrade import head, head_bytes, is_handshake, without_offers
+from graphql_api.server.uvicorn_admission import AdmittedConnection
 from graphql_api.server.uvicorn_cycle import Cycle
-
-_MAX_REFUSED_HEAD_BYTES = 16 * MAX_HEAD_BYTES
-"""How far a head is looked through whose URL alone is too long, and of which nothing is kept."""
-_MAX_LINE_BYTES = 8192
 
 _CLOSING_MARGIN_S = 5.0
 """How much longer an idle connection is kept than announced: requests travel for a while."""
@@ -67,53 +60,25 @@ class _HeadTooLargeError(Exception):
     """The complete head of a request is too long; this error stops the parser."""
 
 
-class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
+class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
     """One HTTP connection, which is the sink of its current response.
 
     That is: once the application has started a response without a Content-Length, and until it ends
     it, each by its `send`.
     """
 
-    admission: ClassVar[ConnectionLimits | None] = None
-    answers: ClassVar[Answers] = Answers()
-
-    @classmethod
-    def with_admission(
-        cls, admission: ConnectionLimits, answers: Answers | None = None
-    ) -> type[Self]:
-        """The same class for one server.
-
-        Args:
-            admission: Decides which connections are let in.
-            answers: The large answers that the server sends.
-        """
-        attributes = {"admission": admission, "answers": answers or Answers()}
-        return type(cls.__name__, (cls,), attributes)
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._is_in_head = True
-        self._head_bytes = 0  # with the trailers, and what frames chunks beyond what is free
-        self._line: bytes | None = None
-        self._body_bytes = 0  # in the part that is being read
-        self._drained_bytes = 0  # of a request that is answered already
+        self._size = RequestSize()
         self._is_complete = False  # a request, in the part that is being read
         self._has_begun = False
-        self.headers = []
         self._is_last = False
         self._is_lingering = False
-        self._entry: Entry | None = None
-        self._refusal: Refusal | None = None
-        self._spare: SparePlace | None = None
         self._request_timer: asyncio.TimerHandle | None = None
         self._current: Cycle | None = None
         self._next: Callable[[], None] | None = None  # behind the answers; nothing more is read
         self._keep_alive_s = float(self.timeout_keep_alive)
         self.timeout_keep_alive = self._keep_alive_s + _CLOSING_MARGIN_S  # type: ignore[assignment]
-
-    def enter(self, entry: Entry) -> None:
-        """Take the place of a connection that has been let in already; before it is made."""
-        self._entry = entry
 
     # What uvicorn and its parser call.
 
@@ -121,18 +86,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         """Let a connection in, or refuse it."""
         super().connection_made(transport)
         self.flow = FlowControl(cast("asyncio.Transport", self))  # pauses what this one reads
-        entry: Entry | Refusal | None = self._entry
-        if entry is None and self.admission is not None:
-            entry = self.admission.admit(self._peer, len(self.connections))
-        if isinstance(entry, Refusal):
-            self._refusal = entry
-            self._refuse(entry)
-            return
-        if entry is not None:
-            self._leave, self._refusal = entry.leave, entry.refusal
-            self._spare = entry.spare
-            self._may_give_way(True)
-        self._await_request()
+        if self._is_let_in():
+            self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more, and inform the response that is under way."""
@@ -149,11 +104,11 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self._has_begun = True
         if not self._is_answering:
             self._await_request()
-        if self._line is not None:
+        if self._size.is_origin_wanted:
             self._look_for_origin(data)
             return
         self._unset_keepalive_if_required()
-        self._body_bytes = 0
+        self._size.begin_part()
         self._is_complete = False
         try:
             self._parse(data)
@@ -168,34 +123,22 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self._count(data)
 
     def _count(self, data: bytes) -> None:
-        """Count a part of a request which it does not complete, and end a request of too many.
+        """Count a part of a request which it does not complete, and end a request of too many."""
+        refusal = self._size.excess(data, has_headers=bool(self.headers))
+        if refusal is not None:
+            self._give_up(refusal)
+        elif self._is_answered_early and self._size.is_drained(data):
+            self.transport.close()
 
-        Of the bytes between the data of chunks (sizes, extensions) as many are free as there are
-        data, whose amount the application limits.
-        """
-        self._head_bytes += max(0, len(data) - 2 * self._body_bytes)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            if not self._is_in_head:
-                self._give_up(TRAILERS_TOO_LARGE)
-            elif self.headers:
-                self._give_up(HEAD_TOO_LARGE)
-            else:
-                self._line = (b"-" + data).rpartition(b"\r\n")[2]
-        elif not self._is_in_head and self.cycle.response_complete:
-            self._drained_bytes += len(data)
-            if self._drained_bytes > MAX_DRAINED_BYTES:
-                self.transport.close()
+    @property
+    def _is_answered_early(self) -> bool:
+        """Whether a request is answered of which more may come."""
+        return not self._size.is_in_head and self.cycle.response_complete
 
     def _look_for_origin(self, data: bytes) -> None:
         """Refuse a head whose URL is too long once its origin is known, which may read why."""
-        self._head_bytes += len(data)
-        *lines, line = ((self._line or b"") + data).split(b"\r\n")
-        self._line = line[:_MAX_LINE_BYTES]
-        for line in lines:
-            name, _, value = line.partition(b":")
-            if name.lower() in {b"host", b"origin"}:
-                self.headers.append((name.lower(), value.strip()))
-        is_all = b"" in lines or self._head_bytes > _MAX_REFUSED_HEAD_BYTES
+        headers, is_all = self._size.origin(data)
+        self.headers += headers
         if is_all and not self.is_closed:
             self._give_up(HEAD_TOO_LARGE)
 
@@ -228,20 +171,17 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         """Offer the sink to the application, and say which limit the connection is beyond."""
         super().on_message_begin()
         self._has_begun = True
-        self._is_in_head = True
+        self._size.is_in_head = True
         extensions: dict[str, dict[object, object]] = {
             EXTENSION: {"sink": self},
             ANSWERS: {"answers": self.answers, "cut_off": self.transport.abort},
+            **self._limit(),
         }
-        if self._refusal is not None:
-            extensions[LIMITED] = {"refusal": self._refusal}
-        elif self._spare is not None:
-            extensions[LIMITED] = {"refusal": None}
         self.scope["extensions"] = extensions
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; drop a trailer."""
-        if self._is_in_head:
+        if self._size.is_in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -260,7 +200,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         self.scope["raw_path"] = self.root_path.encode("ascii") + path
         self.scope["query_string"] = url.query or b""
         is_answering = self._is_answering
-        self._is_in_head = False  # its faults up to here are those of no cycle
+        self._size.is_in_head = False  # its faults up to here are those of no cycle
         self.cycle = self._cycle()
         if is_answering:
             self.flow.pause_reading()
@@ -269,7 +209,6 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             self._start_asgi_task(self.cycle, self.app)
 
     def _cycle(self) -> Cycle:
-        is_limited = self._refusal is not None or self._spare is not None
         return Cycle(
             announced_s=self._keep_alive_s,
             may_keep=self._may_keep,
@@ -284,13 +223,13 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=self.parser.should_keep_alive() and not is_limited,
+            keep_alive=self.parser.should_keep_alive() and not self._is_limited,
             on_response=self.on_response_complete,
         )
 
     def on_body(self, body: bytes) -> None:
         """Pass on a part of a request's body."""
-        self._body_bytes += len(body)
+        self._size.add_body(len(body))
         if not self.parser.should_upgrade():
             super().on_body(body)
 
@@ -298,9 +237,8 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
         """Another request may begin."""
         if self.parser.should_upgrade():
             return
-        self._is_in_head = True
         self._is_complete = True
-        self._head_bytes = self._drained_bytes = 0
+        self._size.end()
         self._has_begun = False
         self._await_no_request()
         self._may_give_way(False)
@@ -399,10 +337,7 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection, and the data that waits, over to its next protocol."""
-        if self.admission is not None and self._spare is not None:
-            self._refusal = self.admission.full(self._peer)
-        if self._refusal is not None:
-            self._refuse(self._refusal)
+        if self._refuse_websocket():
             return
         self.headers[:] = [*without_offers(self.headers), (b"upgrade", b"websocket")]
         super().handle_websocket_upgrade()
@@ -448,13 +383,9 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
 
     # Refusals that wait for no request, or for no more of it.
 
-    @property
-    def _peer(self) -> str | None:
-        return None if self.client is None else self.client[0]
-
     def _give_up(self, refusal: Refusal) -> None:
         """End the connection for a request, behind the answers to those before it."""
-        if not self._is_in_head:
+        if not self._size.is_in_head:
             if self.cycle.response_started:  # some answer a request before its body has come
                 self.transport.close()
                 return
@@ -466,21 +397,6 @@ class StreamingProtocol(WatchedConnection, HttpToolsProtocol):
             assert earlier is not None  # what has waited has waited for it
             self.cycle = earlier
         self._behind_answers(partial(self._refuse, refusal))
-
-    def _refuse(self, refusal: Refusal) -> None:
-        readable = [] if self.admission is None else self.admission.cross_origin(self.headers)
-        self.transport.write(response(refusal, readable))
-        self.transport.close()
-
-    def _may_give_way(self, may: bool) -> None:
-        if self._spare is not None:
-            self._spare.give_way = self._give_way if may else None
-
-    def _give_way(self, refusal: Refusal) -> None:
-        if self.scheme == "https" or self.is_closed:
-            self.abort()
-        else:
-            self._refuse(refusal)
 
     # The sink.
 

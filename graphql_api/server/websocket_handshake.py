@@ -40,7 +40,7 @@ _COMPRESSION = ServerPerMessageDeflateFactory(
 """64 KB for each socket; the default would be 300."""
 
 
-class Connection(Protocol):
+class HandshakeConnection(Protocol):
     """Interface of a connection in its handshake; `WebSocketProtocol` is one."""
 
     transport: asyncio.Transport
@@ -76,7 +76,7 @@ class Handshake:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: HandshakeConnection,
         app: ASGIApp,
         *,
         root_path: str,

@@ -8,10 +8,10 @@ from typing import Any, Final
 import strawberry
 from strawberry import UNSET
 
+from graphql_api.feeds.table import Document
 from graphql_api.schema.inputs import has_text, merged, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
 from graphql_api.schema.urls import goes_elsewhere, why_not_a_page
-from graphql_api.store import Document
 from graphql_api.tables.captcha_solver import CaptchaCharacters
 
 _DEFAULTS: Final[Document] = {

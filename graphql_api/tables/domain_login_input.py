@@ -9,6 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 from graphql_api.feeds.keys import MAX_KEY_BYTES, TEXT
+from graphql_api.feeds.table import Document
 from graphql_api.schema.filters import given
 from graphql_api.schema.inputs import (
     has_text,
@@ -19,7 +20,6 @@ from graphql_api.schema.inputs import (
 )
 from graphql_api.schema.problems import Place, is_storable
 from graphql_api.schema.urls import goes_elsewhere, why_not_a_domain, why_not_a_page
-from graphql_api.store import Document
 
 _DEFAULTS: Final[Document] = {"login_test": None, "users": []}
 

@@ -152,7 +152,7 @@ JOBS = TableDeclaration(
     ),
     is_descending=True,
     groups=("schedule_id",),
-    reads=("schedule",),
+    depends_on=("schedule",),
     # `old_urls` is a list of every URL of a job that was paused: 20 MB for a million of them.
     without=("old_urls", "policy.captcha_solver"),
     pace=(1.0, "job_pace_s"),

@@ -9,9 +9,9 @@ import strawberry
 from graphql_api.errors import DatabaseError, JobNotFinishedError, TableMissingError
 from graphql_api.feeds.archive import Relation, Wanted
 from graphql_api.feeds.part import Part
+from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
-from graphql_api.schema.writing import not_found, told
-from graphql_api.store import Document
+from graphql_api.schema.writing import failed_write, not_found
 from graphql_api.tables.job import FINISHED, JOBS
 
 JobKey: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The job's key.")]
@@ -42,16 +42,16 @@ async def delete_job(info: Info, id: JobKey) -> strawberry.ID | None:  # noqa: A
                 await context.turns.take()
         except TableMissingError:
             pass  # nothing has been crawled into this database
-        with context.feeds[JOBS].expect(id) as sighting:
+        with context.feeds[JOBS].expect(id) as expected:
             old = await _check(context, id)
             # A feed receives no change outside of its window, where queries read the database.
             is_held = context.feeds[JOBS].get(id) is not None
             if not await context.store.delete_if(JOBS.name, id, _IS_FINISHED):
                 await _check(context, id)
             if is_held:
-                await sighting.of(old, None, context.feed_wait_s)
+                await expected.is_seen(old, None, context.feed_wait_s)
     except DatabaseError as error:
-        raise told(error) from error
+        raise failed_write(error) from error
     return id
 
 

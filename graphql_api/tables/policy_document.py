@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from strawberry import UNSET
 
+from graphql_api.feeds.table import Document
 from graphql_api.schema.filters import given
 from graphql_api.schema.inputs import (
     has_text,
@@ -20,7 +21,6 @@ from graphql_api.schema.inputs import (
     with_stored_password,
 )
 from graphql_api.schema.problems import Place, is_storable
-from graphql_api.store import Document
 from graphql_api.tables.policy_input import (
     PolicyAuthenticationInput,
     PolicyInput,

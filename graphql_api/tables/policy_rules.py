@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
+from graphql_api.feeds.table import Document
 from graphql_api.schema.document import is_object
 from graphql_api.schema.inputs import has_text, is_enum_value
 from graphql_api.schema.problems import Place
 from graphql_api.schema.regular_expressions import why_not_portable
 from graphql_api.schema.templates import TemplateError, filled_in
 from graphql_api.schema.urls import PROXY_SCHEMES, is_proxy_url
-from graphql_api.store import Document
 from graphql_api.tables.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
 
 MAX_RULES: Final = 500

@@ -16,6 +16,7 @@ from typing import Final
 
 import strawberry
 
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.log import Owner
 from graphql_api.log_feeds.source import LogLayout
 from graphql_api.masking import mask_password, mask_passwords_in
@@ -25,7 +26,7 @@ from graphql_api.schema.document import Fields
 from graphql_api.schema.log_declaration import LogDeclaration
 from graphql_api.schema.sequence_number import SequenceNumber
 from graphql_api.schema.stored import key, stored
-from graphql_api.store import BodyLayout, Document
+from graphql_api.store import BodyLayout
 
 _FINISHED: Final = ("completed", "cancelled", "deleted")
 _WITH_URLS: Final = frozenset({"LOCATION", "CONTENT-LOCATION", "REFRESH"})

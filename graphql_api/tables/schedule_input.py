@@ -8,9 +8,9 @@ from typing import Any, Final
 import strawberry
 from strawberry import UNSET
 
+from graphql_api.feeds.table import Document
 from graphql_api.schema.inputs import stored_list, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
-from graphql_api.store import Document
 from graphql_api.tables.schedule_rules import check_schedule
 from graphql_api.tables.schedule_timing import ScheduleTiming, TimeUnit
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
+from graphql_api.feeds.table import Document
 from graphql_api.schema.document import is_object
 from graphql_api.schema.inputs import has_text, is_enum_value, stored_list
 from graphql_api.schema.problems import Place
 from graphql_api.schema.templates import TemplateError, filled_in
 from graphql_api.schema.urls import why_not_a_seed
-from graphql_api.store import Document
 from graphql_api.tables.schedule_timing import ScheduleTiming, TimeUnit
 
 MARGIN: Final = timedelta(days=1)

@@ -1,4 +1,4 @@
-"""How rows get on whose counts grow: a short line, not each count's old and new value."""
+"""Progress of rows whose counts grow: one short line, without the old and new values."""
 
 from __future__ import annotations
 

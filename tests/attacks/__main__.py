@@ -37,7 +37,7 @@ class Row:
     """What one attack did.
 
     Attributes:
-        name: By whom, and what.
+        name: Who attacks, and how.
         answers: How often each answer came.
         seen: What others noticed.
         cpu_s: How long the server computed.

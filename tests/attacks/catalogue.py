@@ -1,4 +1,4 @@
-"""Every attack: what it is called, by whom, on how many connections, and what it sends.
+"""Every attack: its name, the attacker, on how many connections, and what it sends.
 
 A **stranger** has no token, a **reader** one with the scope `read`, a **writer** one with all
 scopes; one who is **proxied** is a reader behind a trusted proxy.

@@ -1,7 +1,7 @@
 """How attackers speak: each client is a generator that yields the label of each answer.
 
 A client goes on for as long as it is asked for another answer. An error of the connection ends it;
-whoever runs it begins another.
+the one who runs it begins another.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class ClosedError(Exception):
 
 Variables = Mapping[str, Any]
 Arrived = Callable[[int, int], None]
-"""Told that a subscriber had so many messages before, and has so many now."""
+"""Called with how many messages a subscriber had before, and how many it has now."""
 
 
 class Subscriber:

@@ -147,7 +147,7 @@ async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) ->
                     break
             subscription.close()
         async with watch.stage("self-check"):
-            await feed._check()
+            await feed.consistency_check.check()
         async with watch.stage("read again after an outage, no difference"):
             await _lose(feed, source)
         if table is JOBS:

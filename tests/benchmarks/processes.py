@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +50,11 @@ class Program:
         """How many files and sockets it has open."""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def printed(self) -> str:
         """All that it has printed, its log included."""
         return self._output.read_text(errors="replace")
@@ -60,14 +64,11 @@ class Program:
         self._process.send_signal(number)
 
     def _address(self) -> tuple[str, int]:
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline_s:
+        while self._process.poll() is None:
             text = self._output.read_text(errors="replace")
             found = re.search(r"(?:ws|rethinkdb)://(?:admin@)?([\d.]+):(\d+)/", text)
             if found is not None:
                 return found[1], int(found[2])
-            if self._process.poll() is not None:
-                break
             time.sleep(0.02)
         text = self._output.read_text(errors="replace")
         raise ProgramError(f"{self._process.args!r} did not start:\n{text[-2000:]}")
@@ -118,7 +119,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def pinned(cores: set[int] | None) -> Iterator[None]:
-    """Keep this process, and those that it starts meanwhile, on these cores."""
+    """Keep this process, and those that it starts in the context, on these cores."""
     if cores is None:
         yield
         return

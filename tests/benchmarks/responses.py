@@ -2,20 +2,20 @@
 
 `python -m tests.benchmarks.responses [RESPONSES] [SUBSCRIBERS]` starts the embedded database and
 the server, each in a process of its own. 20 writers insert the responses out of order. It prints
-the memory of the server and what it has sent as time passes, and fails if a subscriber lacks a
-response or does not complete.
+the memory of the server at every 10 000 responses, and every minute. It fails if a subscriber lacks
+a response, has one twice on one connection, or does not complete, and if the memory grows by more
+than `MAX_GROWTH_MB` from the first response to the last subscriber's end.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql_api.rethink.url import DatabaseURL
@@ -27,6 +27,12 @@ from tests.server.results import Crawler, make_tables, response
 
 LAG_S = 3.0
 WRITERS = 20
+EVERY_ROWS = 10_000
+EVERY_S = 60.0
+CUTS = 40
+"""How often a subscriber is cut, about."""
+MAX_GROWTH_MB = 45
+"""Rows and their events 16 MB, payloads, the window, and what the allocator keeps beside them."""
 _AT_ONCE = 20
 _SEQUENCE = re.compile(rb'"sequence":(\d+)')
 _CURSOR = re.compile(rb'"cursor":"([^"]+)"')
@@ -41,37 +47,50 @@ class Subscriber:
 
     Args:
         responses: How many responses there are.
+
+    Attributes:
+        had: A byte for each sequence, 1 if it was received.
+        received: How many responses were received, repeated ones included.
+        twice: How many were received twice on one connection.
     """
 
     def __init__(self, responses: int) -> None:
         self.had = bytearray(responses + 1)
         self.received = 0
-        self.repeated = 0
+        self.twice = 0
         self.connections = 0
+        self._had_here = bytearray()
+        self._new_here = 0
+        self._most: int | None = None
         self.since: str | None = None
         self.is_complete = False
 
-    async def follow(self, host: str, port: int, *, for_s: float | None) -> None:
-        """Follow until it completes, or is cut."""
+    async def follow(self, host: str, port: int, *, most: int | None) -> None:
+        """Follow until it completes, or is cut: after so many responses that are new to it."""
         self.connections += 1
+        self._had_here = bytearray(len(self.had))
+        self._new_here, self._most = 0, most
         loop = asyncio.get_running_loop()
         transport, connection = await loop.create_connection(lambda: _Connection(self), host, port)
         transport.write(handshake(host, port))
         try:
-            async with asyncio.timeout(for_s):
-                await connection.ended.wait()
-        except TimeoutError:
-            pass
+            await connection.ended.wait()
         finally:
             transport.abort()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the connection has brought as much as it may."""
+        return self._most is not None and self._new_here >= self._most
 
     def take(self, text: bytes) -> None:
         """Note the responses of some messages."""
         for found in _SEQUENCE.finditer(text):
             sequence = int(found[1])
             self.received += 1
-            self.repeated += self.had[sequence]
-            self.had[sequence] = 1
+            self._new_here += not self.had[sequence]
+            self.twice += self._had_here[sequence]
+            self.had[sequence] = self._had_here[sequence] = 1
         cursor = _CURSOR.match(text, max(0, text.rfind(b'"cursor":"')))
         if cursor is not None:
             self.since = cursor[1].decode()
@@ -104,6 +123,8 @@ class _Connection(asyncio.Protocol):
             self.ended.set()
         self._subscriber.take(text[:end])
         self._rest = text[end:]
+        if self._subscriber.is_cut:
+            self.ended.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The subscriber comes again, if that was not the end."""
@@ -125,13 +146,15 @@ class Story:
     server: Program
     written: int = 0
     began_s: float = 0.0
+    memory_mb: list[float] = field(default_factory=list)
 
-    def row(self) -> str:
-        """One line of the table."""
+    def note(self) -> None:
+        """Print one line of the table."""
         received = sum(subscriber.received for subscriber in self.subscribers)
-        return (
+        self.memory_mb.append(self.server.resident_kb() / 1024)
+        _print(
             f"{time.monotonic() - self.began_s:>7.1f} s {self.written:>10,} written "
-            f"{received:>12,} received {self.server.resident_kb() / 1024:>7.0f} MB "
+            f"{received:>12,} received {self.memory_mb[-1]:>7.1f} MB "
             f"{self.server.cpu_s():>7.1f} s CPU"
         )
 
@@ -149,7 +172,10 @@ async def write(story: Story, url: DatabaseURL, chance: random.Random) -> None:
                 await _insert(writer, [number for number in batch if number % 97])
                 await asyncio.sleep(chance.choice((0, 0, 0, 1.0)) if late else 0)
                 await _insert(writer, late)
+                before = story.written
                 story.written += len(batch)
+                if story.written // EVERY_ROWS > before // EVERY_ROWS:
+                    story.note()
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(WRITERS):
@@ -167,24 +193,24 @@ async def _insert(writer: Writer, numbers: Sequence[int]) -> None:
 async def follow(story: Story, subscriber: Subscriber, cuts: random.Random | None) -> None:
     """Follow to the end, cut again and again, or not."""
     while not subscriber.is_complete:
-        for_s = None if cuts is None else cuts.uniform(0.5, 4)
-        await subscriber.follow(story.server.host, story.server.port, for_s=for_s)
+        most = None if cuts is None else cuts.randint(1, story.responses // CUTS * 2)
+        await subscriber.follow(story.server.host, story.server.port, most=most)
 
 
-async def tell(story: Story, every_s: float) -> None:
+async def tell(story: Story) -> None:
     """Print how it stands, now and then."""
     while True:
-        _print(story.row())
-        await asyncio.sleep(every_s)
+        story.note()
+        await asyncio.sleep(EVERY_S)
 
 
-async def run(story: Story, url: DatabaseURL, *, every_s: float = 5.0) -> None:
+async def run(story: Story, url: DatabaseURL) -> None:
     """Let everything happen, until every subscriber has completed."""
     chance = random.Random(1)
     async with writing(url) as writer:
         await Crawler(writer).begin()
     story.began_s = time.monotonic()
-    telling = asyncio.create_task(tell(story, every_s))
+    telling = asyncio.create_task(tell(story))
     half = len(story.subscribers) // 2
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(write(story, url, chance))
@@ -192,7 +218,7 @@ async def run(story: Story, url: DatabaseURL, *, every_s: float = 5.0) -> None:
             cuts = random.Random(number) if number < half else None
             tasks.create_task(follow(story, subscriber, cuts))
     telling.cancel()
-    _print(story.row())
+    story.note()
 
 
 def measure(responses: int, subscribers: int) -> Story:
@@ -222,15 +248,28 @@ async def _make_tables(url: DatabaseURL) -> None:
         await make_tables(writer)
 
 
+def lacking(subscriber: Subscriber) -> int:
+    """How many responses a subscriber has not received."""
+    return subscriber.had.count(0, 1)
+
+
+def growth_mb(story: Story) -> float:
+    """How much the server's memory has grown since the subscribers came."""
+    return max(story.memory_mb) - story.memory_mb[0]
+
+
 def check(story: Story) -> list[str]:
     """What is wrong."""
     wrong: list[str] = []
     for number, subscriber in enumerate(story.subscribers):
-        lacking = story.responses - sum(subscriber.had)
-        if lacking or not subscriber.is_complete:
-            wrong.append(f"subscriber {number} lacks {lacking} responses")
-        if subscriber.connections == 1 and subscriber.repeated:
-            wrong.append(f"subscriber {number} has {subscriber.repeated} responses twice")
+        if lacks := lacking(subscriber):
+            wrong.append(f"subscriber {number} lacks {lacks} responses")
+        if subscriber.twice:
+            wrong.append(f"subscriber {number} has {subscriber.twice} twice on a connection")
+        if not subscriber.is_complete:
+            wrong.append(f"subscriber {number} has not completed")
+    if growth_mb(story) > MAX_GROWTH_MB:
+        wrong.append(f"the server's memory has grown by {growth_mb(story):.0f} MB")
     return wrong
 
 
@@ -238,10 +277,24 @@ def main(arguments: Sequence[str]) -> int:
     """Print the measures; returns the exit code."""
     responses, subscribers = [*map(int, arguments), *(100_000, 100)[len(arguments) :]]
     story = measure(responses, subscribers)
+    people = story.subscribers
+    uncut = [each for each in people if each.connections == 1]
+    cut = [each for each in people if each.connections > 1]
+    again = [each.received - responses for each in cut]
+    _print(
+        f"lacking, at most by a subscriber: {max(map(lacking, people))}\n"
+        f"twice on one connection, at most: {max(each.twice for each in people)}\n"
+        f"again for {len(uncut)} that were not cut: "
+        f"{max((each.received - responses for each in uncut), default=0)}\n"
+        f"again for {len(cut)} that were cut {sum(each.connections - 1 for each in cut)} times: "
+        f"{sum(again)}, those of the last {LAG_S:g} s before each cut\n"
+        f"completed: {sum(each.is_complete for each in people)} of {subscribers}\n"
+        f"memory of the server: {story.memory_mb[0]:.0f} MB at the start, "
+        f"{max(story.memory_mb):.0f} MB at most, {story.memory_mb[-1]:.0f} MB at the end"
+    )
     wrong = check(story)
-    connections = sum(subscriber.connections for subscriber in story.subscribers)
-    repeated = sum(subscriber.repeated for subscriber in story.subscribers)
-    _print(json.dumps({"connections": connections, "repeated": repeated, "wrong": wrong}))
+    for each in wrong:
+        _print(f"WRONG: {each}")
     return 1 if wrong else 0
 
 

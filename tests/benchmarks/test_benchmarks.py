@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -35,3 +36,15 @@ def test_every_benchmark_runs_and_is_written_as_a_table_json_and_svg(
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fan-out"]) == 2
     assert "fan-out" in capsys.readouterr().err
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_version_is_measured_beside_another_checkout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    assert main(["--quick", "--before", str(tmp_path)]) == 0
+    table = capsys.readouterr().out
+    for work in ("one operation", "own filters", "join", "memory of an idle subscriber"):
+        assert f"\n  {work} " in table

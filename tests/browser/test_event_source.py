@@ -60,7 +60,7 @@ async def test_browser_that_is_cut_off_again_and_again_holds_the_table_by_one_sn
             while proxy.cuts <= cut:
                 number += 1
                 await write_at_random(writer, rng, number)
-            for _ in range(10):  # while nobody is there
+            for _ in range(10):  # while no server is there
                 number += 1
                 await write_at_random(writer, rng, number)
             await take()

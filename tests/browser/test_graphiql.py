@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.usefixtures("graphiql_build"), pytest.mark.timeout(300)]
 
 TABS = [
-    *("JobChanges", "JobResponses", "Policies", "PolicyChanges", "ScheduleChanges"),
-    *("DomainLoginChanges", "CaptchaSolverChanges", "RateLimitChanges", "UpdatePolicy"),
+    *("JobChanges", "PolicyChanges", "ScheduleChanges", "DomainLoginChanges"),
+    *("CaptchaSolverChanges", "RateLimitChanges", "JobResponses", "Policies", "UpdatePolicy"),
 ]
 ROWS = {
     "PolicyChanges": ("policy", {"id": "a", "name": "of the test"}),

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from graphql_api.auth.api_token import new_token
 from graphql_api.auth.token_file import add_token
-from graphql_api.auth.tokens import new_token
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import Scope

@@ -71,7 +71,7 @@ async def write_load(writer: Writer, rng: Random) -> AsyncIterator[list[str]]:
 
 
 def random_cuts(rng: Random, number: int) -> Iterator[Cut]:
-    """Cuts while the socket is opened, while it is caught up, and later; mostly amid a message."""
+    """Cuts while the socket is opened, while it is caught up, and later; most within a message."""
     for _ in range(number):
         least, most = rng.choice([(0, 400), (400, 5_000), (5_000, 100_000)])
         yield Cut(rng.randrange(least, most), reset=rng.random() < 0.5)

@@ -17,8 +17,8 @@ from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
 
+from graphql_api.auth.api_token import new_token
 from graphql_api.auth.token_file import add_token
-from graphql_api.auth.tokens import new_token
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import Scope
 from tests.clients.live_list import client_of, keep_live, may_pass
@@ -36,7 +36,7 @@ class LiveList:
 
     Attributes:
         policies: The rows by their keys.
-        snapshots: How often it was told to begin anew.
+        snapshots: How often it was to begin again.
     """
 
     def __init__(self) -> None:
@@ -152,7 +152,7 @@ async def test_list_begins_anew_with_a_server_that_does_not_know_its_cursor(
     starbelly: DatabaseURL, writer: Writer
 ) -> None:
     kept = LiveList()
-    await writer.insert("policy", policy("deleted meanwhile", "alpha beta"))
+    await writer.insert("policy", policy("deleted while away", "alpha beta"))
     async with AsyncExitStack() as stack:
         async with running(settings_for(starbelly)) as server:
             port = server.port
@@ -160,9 +160,9 @@ async def test_list_begins_anew_with_a_server_that_does_not_know_its_cursor(
             keeping = group.create_task(
                 keep_live(client_of(server.ws), {}, kept.policies, kept.on_change, wait_s=0.01)
             )
-            await kept.until_row("deleted meanwhile")
+            await kept.until_row("deleted while away")
             await kept.until_status("READY")
-        await writer.delete("policy", "deleted meanwhile")
+        await writer.delete("policy", "deleted while away")
         await writer.insert("policy", policy(FENCE, "alpha beta"))
         successor = await stack.enter_async_context(running(settings_for(starbelly), port))
         await kept.until_row(FENCE)

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.timeout(300)
 async def test_stock_client_gets_json_and_sends_a_persisted_document_once(
     server: Running, client: str
 ) -> None:
-    told = json.loads(await run(f"{client}.js", f"{server.http}/graphql"))
-    for query in told:
+    results = json.loads(await run(f"{client}.js", f"{server.http}/graphql"))
+    for query in results:
         assert [feed["table"] for feed in query["data"]["feeds"]] == [
             table.name for table in TABLES
         ]
@@ -32,7 +32,7 @@ async def test_stock_client_gets_json_and_sends_a_persisted_document_once(
             )
     plain, first, second, by_get = (
         [(request["method"], request["has_document"]) for request in query["requests"]]
-        for query in told
+        for query in results
     )
     assert plain == [("POST", True)]
     assert first == [("POST", False), ("POST", True)]

@@ -54,7 +54,7 @@ class Lists:
     Attributes:
         origin: Where the page is.
         sockets: How many sockets the page has opened.
-        snapshots: How often it was told to begin anew.
+        snapshots: How often it was to begin again.
         events: The changes of rows that it was sent, by operation, cursor and key.
         repeated: How many changes of rows were sent to it again.
     """
@@ -172,17 +172,17 @@ async def test_lists_on_a_page_begin_anew_with_a_server_that_does_not_know_their
     client: str, lists: Lists, starbelly: DatabaseURL, writer: Writer
 ) -> None:
     settings = settings_for(starbelly, allow_origin=[lists.origin])
-    await writer.insert("policy", policy("deleted meanwhile", "alpha beta"))
+    await writer.insert("policy", policy("deleted while away", "alpha beta"))
     async with AsyncExitStack() as stack:
         async with running(settings) as server:
             proxy = await stack.enter_async_context(TCPProxy(server.host, server.port))
             ws = f"ws://{proxy.host}:{proxy.port}/graphql"
             await lists.open(server, ws, client=client)
-            await lists.until_row("deleted meanwhile")
+            await lists.until_row("deleted while away")
             await lists.until_status("READY")
             snapshots = lists.snapshots
             proxy.hold()
-        await writer.delete("policy", "deleted meanwhile")
+        await writer.delete("policy", "deleted while away")
         await writer.insert("policy", policy(FENCE, "alpha beta"))
         successor = await stack.enter_async_context(running(settings))
         proxy.lead_to(successor.host, successor.port)

@@ -124,18 +124,18 @@ async def test_client_that_is_cut_off_again_and_again_holds_the_table_by_one_sna
             while watching.connections == connections:
                 await watching.take()
 
-            # The same query with the same variables, mounted anew after a reconnect.
+            # The same query with the same variables, mounted again after a reconnect.
             await watching.unsubscribe("beta")
-            watching.subscribe("beta anew", {"nameContains": "beta"})
+            watching.subscribe("beta again", {"nameContains": "beta"})
             while not proxy.is_done:
                 await watching.take()
         assert proxy.cuts == CUTS
 
         await write_and_see("last", client, writer)
         await watching.until_equal(client)
-        assert watching.replicas.keys() == {"all", "alpha", "beta anew"}
+        assert watching.replicas.keys() == {"all", "alpha", "beta again"}
         await watching.assert_silent("fence", writer)
-        assert watching.snapshots > 3, "the one mounted anew got its own"
+        assert watching.snapshots > 3, "the one mounted again got its own"
     print(  # noqa: T201 - shown by `pytest -s`
         f"{name}: {len(writes)} writes, {watching.events} events, {proxy.cuts} cuts, "
         f"{watching.connections} connections acknowledged, "

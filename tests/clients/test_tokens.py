@@ -49,7 +49,7 @@ async def test_client_whose_token_expires_goes_on_with_the_next_one(
     def made(verifiers: Sequence[WatchedFile[Verifier]], **_: object) -> Authenticator:
         return Authenticator(verifiers, clock=machine)
 
-    monkeypatch.setattr("graphql_api.app.Authenticator", made)
+    monkeypatch.setattr("graphql_api.access.Authenticator", made)
     key, token = tmp_path / "key", tmp_path / "token"
     key.write_bytes(SECRET)
     token.write_text(signed("HS256", exp=machine() + LIFETIME_S))

@@ -48,8 +48,8 @@ class Troubled:
     async def write(self, rng: Random, until_status: Callable[[str], Awaitable[None]]) -> None:
         """Change policies at random; the last change is the fence.
 
-        Meanwhile sockets are cut, mostly amid a message; the database is killed and started again;
-        at last every socket is cut, and none can be opened before a lot has changed.
+        All the time sockets are cut, mostly within a message, and the database is killed and
+        started again; at last every socket is cut, and none can be opened before a lot has changed.
 
         Args:
             rng: Decides everything.

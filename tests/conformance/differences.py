@@ -95,7 +95,7 @@ DIFFERENCES = {
         "uvicorn reads all frames of one TCP segment before the application sees the first, and "
         "closes at the one that is broken.",
     ),
-    "client closes amid a message": Difference(
+    "client closes within a message": Difference(
         "ack, close 1002",
         "The WebSocket library tells the client that a message of its was not complete; it is "
         "gone either way.",

@@ -1,4 +1,4 @@
-"""A WebSocket client that sends whatever bytes it is told to, and is strict in what it accepts.
+"""A WebSocket client that sends whatever bytes it is given, and is strict in what it accepts.
 
 Source: RFC 6455.
 """

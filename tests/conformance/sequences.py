@@ -55,7 +55,7 @@ class Sequence:
             is determined.
         subprotocols: What the client offers.
         headers: More lines of its handshake.
-        fails: Whether a resolver raises what nobody foresees, and this server logs it.
+        fails: Whether a resolver raises what is not foreseen, and this server logs it.
     """
 
     name: str
@@ -842,7 +842,7 @@ _CLOSE = [
         is_interleaved=True,
     ),
     _acked(
-        "client closes amid a message",
+        "client closes within a message",
         bytes_(frame(Opcode.TEXT, b'{"type":', fin=False), raw_websocket.close()),
         hear("close"),
         expected="close 1000",
@@ -873,7 +873,7 @@ _CLOSE = [
         is_interleaved=True,
     ),
     _acked(
-        "connection ends amid a frame", bytes_(text("{}")[:-1]), end, hear("cut"), expected="cut"
+        "connection ends within a frame", bytes_(text("{}")[:-1]), end, hear("cut"), expected="cut"
     ),
 ]
 

@@ -221,6 +221,6 @@ async def test_any_frames_leave_the_server_as_it_was(
     assert caplog.records == []
     print(  # noqa: T201 - shown by `pytest -s`
         f"\n{frames} frames on {fuzzing.result().total()} connections, which ended so: "
-        f"{dict(fuzzing.result().most_common())}; meanwhile {good.answers} answers to the good "
+        f"{dict(fuzzing.result().most_common())}; {good.answers} answers to the good "
         f"client, the slowest after {good.slowest_s:.3f} s"
     )

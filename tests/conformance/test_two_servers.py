@@ -26,7 +26,7 @@ class Switch(TCPProxy):
     """A proxy that leads every client to one server at a time, as its owner says."""
 
     def switch_to(self, server: str) -> None:
-        """Cut off everybody, and lead whoever comes to the server with this URL."""
+        """Cut off all clients, and lead those that come to the server with this URL."""
         url = urlsplit(server)
         assert url.hostname is not None
         assert url.port is not None

@@ -49,7 +49,7 @@ async def put_forward_until(clock: LoopClock, task: asyncio.Future[Any]) -> None
 
 @asynccontextmanager
 async def limit_over(clock: LoopClock, fault: Fault, fired: asyncio.Event) -> AsyncIterator[None]:
-    """`LIMIT_S` is over in the body when a fault has happened of which nobody is told."""
+    """`LIMIT_S` is over in the body when a fault has happened of which no side learns."""
 
     async def put_forward() -> None:
         await fired.wait()

@@ -17,7 +17,7 @@ class KillableDatabase:
 
     def __init__(self, file: Path) -> None:
         # Bound, and never listened to: while the database is away, the system gives the port to
-        # nobody, not even to those who connect to it in vain.
+        # no client, not even to those who connect to it in vain.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reserved.bind(("127.0.0.1", 0))

@@ -52,7 +52,7 @@ class Fault(Enum):
     RESET = auto()
     """Both sides see a reset (RST)."""
     BLACK_HOLE = auto()
-    """Nothing is forwarded any more, and nobody is told."""
+    """Nothing is forwarded any more, and neither side learns of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,7 @@ class Proxy:
         units: What has been forwarded, in order, without the contents.
         delay_s: How long each unit is held back.
         refuses: Whether new connections are reset at once.
+        swallows: Whether new connections are black holes.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class Proxy:
         self.units: list[Unit] = []
         self.delay_s = 0.0
         self.refuses = False
+        self.swallows = False
         self._server_address = (server_host, server_port)
         self._tls = tls
         self._armed: list[_Armed] = []
@@ -238,7 +240,7 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        link = _Link(len(self._links), writer)
+        link = _Link(len(self._links), writer, is_black_hole=self.swallows)
         self._links.append(link)
         try:
             if self.refuses:

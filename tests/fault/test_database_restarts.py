@@ -1,4 +1,4 @@
-"""The database is killed and started again, many times, under load: nobody loses anything."""
+"""The database is killed and started again, many times, under load: no client loses anything."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_a_database_killed_twenty_times_under_load_loses_nobody(tmp_path: 
     assert min(outages) > 0, "some outages are over before a busy client hears of them"
     print(  # noqa: T201 - the counts are asked for
         f"\n{RESTARTS} kills, {written} acknowledged writes, {len(replicas)} subscribers: all end "
-        f"equal to the table, none was disconnected. Outages told to each: {min(outages)} to "
+        f"equal to the table, none was disconnected. Outages reported to each: {min(outages)} to "
         f"{max(outages)}; events: {min(r.events for r in replicas)} to "
         f"{max(r.events for r in replicas)}"
     )

@@ -68,7 +68,7 @@ async def assert_equals_table(replica: Replica, client: Client) -> None:
 async def write_during_outage(writer: Writer) -> None:
     await writer.delete("policy", "deleted")
     await writer.update("policy", "changed", {"name": "after"})
-    await writer.update("policy", "back", {"name": "meanwhile"})
+    await writer.update("policy", "back", {"name": "in the outage"})
     await writer.update("policy", "back", {"name": "before"})
     await writer.insert("policy", {"id": "added", "name": "new"})
 

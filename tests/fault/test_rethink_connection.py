@@ -107,7 +107,6 @@ async def test_connection_that_is_never_accepted_is_given_up(
         await entering
 
 
-@pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")  # the driver's use of it
 @pytest.mark.parametrize("fault", [None, *Fault])
 async def test_tls_connection_is_left_in_time(
     fault: Fault | None, database: DatabaseURL, certificate: Path
@@ -123,7 +122,6 @@ async def test_tls_connection_is_left_in_time(
         await proxy.drained()
 
 
-@pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")
 @pytest.mark.parametrize("is_cancelled", [False, True], ids=["left", "left and cancelled"])
 async def test_connection_that_cannot_be_closed_is_aborted(
     is_cancelled: bool, database: DatabaseURL, certificate: Path, clock: LoopClock
@@ -158,7 +156,6 @@ async def test_connection_that_cannot_be_closed_is_aborted(
         task.result()
 
 
-@pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")
 async def test_server_with_another_certificate_is_not_talked_to(
     database: DatabaseURL, certificate: Path
 ) -> None:
@@ -166,14 +163,12 @@ async def test_server_with_another_certificate_is_not_talked_to(
     tls.load_cert_chain(certificate)
     async with Proxy(database.host, database.port, tls=tls) as proxy:
         url = through(proxy, database, certifi.where())
-        asyncio.get_running_loop().set_debug(False)  # it would report what the proxy's side sees
         with pytest.raises(DatabaseUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
             async with connect(url):
                 pass
         assert proxy.units == []
 
 
-@pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")
 async def test_tls_handshake_that_is_never_answered_is_given_up(clock: LoopClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
@@ -342,7 +337,7 @@ async def test_password_of_any_language_is_the_one_that_the_database_has(
     password: str, database: DatabaseURL
 ) -> None:
     users = r.db("rethinkdb").table("users")
-    user = database.database  # a name that nobody else uses
+    user = database.database  # a name that is not used otherwise
     async with connect(database) as connection:
         await connection.run(users.insert({"id": user, "password": password}))
         try:

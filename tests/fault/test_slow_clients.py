@@ -1,4 +1,4 @@
-"""A client that reads slowly, or not at all: it harms nobody, and loses nothing."""
+"""A client that reads slowly, or not at all: it harms no other, and loses nothing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def write_versions(writer: Writer, versions: range, documents: int = DOCUM
 
 
 class HesitantClient:
-    """A client with a tiny receive buffer, which reads a message only when it is told to."""
+    """A client with a tiny receive buffer, which reads a message only when it is asked to."""
 
     def __init__(self, socket_: ClientConnection) -> None:
         self.socket = socket_
@@ -137,7 +137,7 @@ async def until_version(client: Client, version: int, documents: int) -> None:
 
 
 async def until_no_subscribers(client: Client, clock: LoopClock | None = None) -> None:
-    """Wait until whoever has watched a table has been cut off.
+    """Wait until all who have watched a table have been cut off.
 
     The server looks four times in `SEND_TIMEOUT_S`, which passes by the clock, if there is one.
     """

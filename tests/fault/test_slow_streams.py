@@ -1,4 +1,4 @@
-"""A reader of an event stream that is slow, or stops: it harms nobody, and loses nothing."""
+"""A reader of an event stream that is slow, or stops: it harms no other, and loses nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def writer(starbelly: DatabaseURL) -> AsyncIterator[Writer]:
 
 
 def hesitant(server: Running, last_event_id: str | None = None) -> Any:
-    """A reader with a tiny receive buffer, which reads only when it is told to."""
+    """A reader with a tiny receive buffer, which reads only when it is asked to."""
     return event_source(
         (server.host, server.port),
         POLICIES.subscription,

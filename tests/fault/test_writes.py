@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 
 from graphql_api.errors import DatabaseUnavailableError, OutcomeUnknownError
+from graphql_api.feeds.table import Document
 from graphql_api.rethink.connection import Timeouts
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Document
 from tests.fault.clock import LIMIT_S, LoopClock, limit_over
 from tests.fault.proxy import (
     Direction,

@@ -164,7 +164,7 @@ def _check_handshake(said: bytes) -> None:
     assert messages.pop() == b"", "each ends with a NUL"
     for number, message in enumerate(map(json.loads, messages)):
         assert message["success"] is True or (message["error"] and message["error_code"] > 0)
-        assert number < 2 or not message["success"], "nobody guesses what the server has chosen"
+        assert number < 2 or not message["success"], "no client guesses what the server has chosen"
 
 
 async def _check_queries(catalog: Catalog, data: bytes) -> None:

@@ -21,7 +21,7 @@ REFUSALS = frozenset(
 
 
 def is_a_graphql_response(ctx: Any, response: Any, case: Any) -> None:
-    """The answer has the form of the specification, and no error that is nobody's."""
+    """The answer has the form of the specification, and no error that nothing explains."""
     assert response.status_code == 200, response.status_code
     assert response.headers["content-type"][0].startswith("application/")
     body = response.json()

@@ -11,7 +11,7 @@ _REGRESSIONS = Path(__file__).parent / "regressions"
 
 @dataclass(frozen=True)
 class Target:
-    """Something that is given bytes of which nobody knows what they hold.
+    """A parser that is given bytes which may hold anything.
 
     Attributes:
         name: By which it is chosen.

@@ -45,7 +45,7 @@ async def writer(starbelly: DatabaseURL) -> AsyncIterator[Writer]:
 def reserved_port() -> Iterator[int]:
     """A loopback port that refuses connections, until the test has something listen there.
 
-    The system gives it to nobody else: neither to who listens on any port, nor to a connection,
+    The system gives it to no other program: to none that listens on any port, and to no connection,
     which, if it tries again and again to reach that very port, could even become one to itself.
     """
     with socket.socket() as holder:

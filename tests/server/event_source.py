@@ -18,7 +18,7 @@ EVENT_STREAM = "text/event-stream"
 
 @dataclass(frozen=True)
 class Event:
-    """One event, as a page is told of it."""
+    """One event, as a page receives it."""
 
     type: str
     data: str
@@ -32,7 +32,7 @@ class EventSource:
         status: The response's.
         headers: The same, by lower-case names.
         last_event_id: What the stream's last id was; empty, if there was none.
-        retry_ms: The time that the stream told to wait before coming again.
+        retry_ms: The time that the stream asks to wait before coming again.
         comments: How many lines were comments.
     """
 
@@ -204,7 +204,7 @@ async def event_source(
         method: GET or POST.
         last_event_id: Where to go on.
         accept: The Accept header.
-        receive_buffer_bytes: How much the kernel is told to buffer.
+        receive_buffer_bytes: How much the kernel may buffer.
     """
     sock = socket.socket()
     if receive_buffer_bytes is not None:

@@ -23,10 +23,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from graphql_api.auth.api_token import new_token
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.principal import Verifier
 from graphql_api.auth.token_file import add_token, remove_token
-from graphql_api.auth.tokens import new_token
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import ALL_SCOPES, Scope
@@ -74,7 +74,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
             verifiers, clock=clock.time, call_later=clock.call_later, refusals=refusals
         )
 
-    monkeypatch.setattr("graphql_api.app.Authenticator", made)
+    monkeypatch.setattr("graphql_api.access.Authenticator", made)
     return clock
 
 
@@ -385,8 +385,8 @@ async def test_metrics_and_feeds_tell_of_a_table_to_those_alone_who_may_read_it(
     async with httpx.AsyncClient(trust_env=False) as http:
         metrics = (await http.get(f"{guarded.server.http}/metrics", headers=headers)).text
     for name in ("status", "documents", "changes_total", "history_bytes", "subscriptions"):
-        told = re.findall(rf'^graphql_api_feed_{name}\{{.*table="(\w+)"', metrics, re.MULTILINE)
-        assert set(told) == tables, name
+        shown = re.findall(rf'^graphql_api_feed_{name}\{{.*table="(\w+)"', metrics, re.MULTILINE)
+        assert set(shown) == tables, name
     assert ("domain_login" in metrics) == ("domain_login" in tables)
     assert "process_resident_memory_bytes" in metrics
     answer = (await over_http(guarded, "{ feeds { table documents } }", headers=headers)).json()

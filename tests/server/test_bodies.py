@@ -11,8 +11,8 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
+from graphql_api.auth.api_token import new_token
 from graphql_api.auth.token_file import add_token, remove_token
-from graphql_api.auth.tokens import new_token
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import Scope
 from tests.server.client import WAIT_S, Client, connected

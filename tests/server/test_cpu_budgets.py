@@ -66,7 +66,7 @@ async def test_connections_of_one_address_share_a_budget(starbelly: DatabaseURL)
         assert await status("203.0.113.7") == 429
         assert await status("203.0.113.8") == 200
         assert await status("2001:db8::1") == 200
-        assert await status("2001:db8::2") == 429, "whoever has one address of a /64 has all"
+        assert await status("2001:db8::2") == 429, "a client with one address of a /64 has all"
 
 
 async def test_client_that_waits_for_its_budget_is_served_then(starbelly: DatabaseURL) -> None:

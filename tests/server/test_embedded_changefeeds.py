@@ -1,4 +1,4 @@
-"""Whoever applies a changefeed's events holds the table, whatever happens meanwhile."""
+"""A reader that applies a changefeed's events holds the table, whatever else happens."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.embedded import EmbeddedServer
+from tests.properties import examples
 from tests.transcripts.wire_client import WireClient
 
 pytestmark = pytest.mark.embedded_only
@@ -28,8 +29,8 @@ class Reader:
 
     Attributes:
         held: The documents it holds.
-        gap: Whether the feed has told of one.
-        ready: Whether it was told that the initial documents are complete.
+        gap: Whether the feed has reported one.
+        ready: Whether the feed has said that the initial documents are complete.
     """
 
     client: WireClient
@@ -62,7 +63,7 @@ class Reader:
         elif "state" in event:
             self.ready = event["state"] == "ready"
         elif event["type"] == "initial":
-            assert event["new_val"]["id"] not in self.held, "told twice"
+            assert event["new_val"]["id"] not in self.held, "sent twice"
             self.held[event["new_val"]["id"]] = event["new_val"]
         else:
             key = (event["new_val"] or event["old_val"])["id"]
@@ -87,7 +88,7 @@ FENCE = "fence"
 
 
 async def write_fence(client: WireClient, number: int) -> Callable[[Reader], bool]:
-    """Make a last write; whoever has been told of it has been told of all before it."""
+    """Make a last write; a reader that has received it has received all before it."""
     fence = {"id": FENCE, "n": 0, "fence": number}
     await client.run([56, [TABLE, fence], {"conflict": "replace"}])
     return lambda reader: reader.ready and reader.held.get(FENCE) == fence
@@ -147,7 +148,7 @@ scenarios = st.builds(
 
 
 @given(scenario=scenarios)
-@settings(max_examples=100)
+@examples(100)
 def test_events_of_a_feed_applied_give_the_table(scenario: Scenario) -> None:
     asyncio.run(_run(scenario))
 
@@ -186,10 +187,10 @@ async def test_overflow_is_told_as_a_gap_and_the_feed_goes_on(queue_size: int) -
                 await client.run([56, [TABLE, [2, rows]]])
             await reader.read_until(await write_fence(client, 1))
             assert reader.gap
-            told = [event for event in reader.events if "old_val" in event]
+            changes = [event for event in reader.events if "old_val" in event]
             errors = [event["error"] for event in reader.events if "error" in event]
             skipped = sum(int(error.split("skipped ")[1].split()[0]) for error in errors)
-            assert len(told) + skipped == 301
+            assert len(changes) + skipped == 301
             assert all(set(event) == {"error"} for event in reader.events if "error" in event)
             assert errors[0] == (
                 "Changefeed cache over array size limit, "

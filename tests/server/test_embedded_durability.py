@@ -451,7 +451,7 @@ async def test_failed_commit_is_an_error_and_changes_nothing(
                 assert "disk is full" in reply["r"][0]
         assert await client.run([16, [TABLE, 1]]) == {"t": 1, "r": [{"id": 1, "n": 1}]}
         assert await client.run([62, []]) == {"t": 1, "r": [["t"]]}
-        # A fence: the failed write would have been told before this one.
+        # A fence: the failed write would have been sent before this one.
         await client.run([53, [[16, [TABLE, 1]], {"n": 3}]])
         change = {"new_val": {"id": 1, "n": 3}, "old_val": {"id": 1, "n": 1}}
         assert await reader.read() == (1, {"t": 3, "r": [change], "n": [1]})

@@ -160,7 +160,7 @@ def test_comparison_notices_every_changed_value_of_a_reply(name: str) -> None:
             if not differences(recording, _with_changed_leaf(recording.rows, at, path))
         ]
     if name == OVERFLOW:
-        # Which changes were told rather than skipped depends on timing.
+        # Which changes were sent rather than skipped depends on timing.
         unnoticed = [(at, path) for at, path in unnoticed if path[-2:] != ("new_val", "id")]
     assert unnoticed == [], json.dumps(unnoticed)
 

@@ -18,7 +18,7 @@ from graphql_api.server import uvicorn_server as server_module
 from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S, Client, connected
-from tests.server.database import Writer
+from tests.server.database import Writer, writing
 from tests.server.event_source import EventSource, event_source
 from tests.server.operations import POLICIES, WATCHES, Replica
 from tests.server.running import Running, running, settings_for
@@ -252,7 +252,7 @@ async def test_five_hundred_streams_and_sockets_share_their_executions(
 async def four_streams(
     settings: Settings,
 ) -> AsyncIterator[tuple[server_module.Server, Running, list[EventSource]]]:
-    """A server with four streams, until the context is left; by then it has been told to end."""
+    """A server with four streams, until the context is left; by then it has been asked to end."""
     with listen("127.0.0.1", 0) as listener:
         running = Running("127.0.0.1", listener.getsockname()[1])
         uvicorn = server_module.Server(create_app(settings), settings)
@@ -269,7 +269,7 @@ async def four_streams(
 async def test_streams_end_one_after_the_other_while_readyz_says_so(
     starbelly: DatabaseURL,
 ) -> None:
-    # As long as no machine takes to ask for what is asked for meanwhile.
+    # As long as no machine takes to ask for what is asked for at the same time.
     settings = settings_for(starbelly, shutdown_grace_s=600)
     async with (
         four_streams(settings) as (uvicorn, server, sources),
@@ -296,6 +296,27 @@ async def test_streams_end_within_the_grace_period_without_complete(
     async with four_streams(settings) as (uvicorn, _, sources):
         uvicorn.handle_exit(signal.SIGTERM, None)
         assert await asyncio.gather(*(source.event() for source in sources)) == [None] * 4
+
+
+async def test_last_event_before_the_end_of_a_stream_is_the_newest_cursor(
+    starbelly: DatabaseURL,
+) -> None:
+    settings = settings_for(starbelly, shutdown_grace_s=1)
+    async with (
+        four_streams(settings) as (uvicorn, server, _),
+        watching(server, variables={"where": {"nameContains": "no such name"}}) as narrow,
+        connected(server.ws) as client,
+        writing(starbelly) as writer,
+    ):
+        (*_, before) = await narrow.until_status("READY")
+        following = await client.subscribe(POLICIES.subscription)
+        await following.until_status("READY")
+        await writer.insert("policy", {"id": "new", "name": "new"})
+        await following.change()
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        (after,) = await narrow.until_status("READY")
+        assert after["cursor"] != before["cursor"]
+        assert await narrow.event() is None
 
 
 async def test_shutdown_leaves_no_task_and_no_socket(starbelly: DatabaseURL) -> None:

@@ -1,4 +1,4 @@
-"""Why a feed is not ready, told the same wherever it is asked for, and hosts only to readers."""
+"""Why a feed is not ready, said the same wherever it is asked for, and hosts only to readers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from graphql_api.auth.api_token import new_token
+from graphql_api.auth.token_file import add_token
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.scopes import Scope
 from graphql_api.tables import TABLES
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import writing
@@ -58,6 +62,44 @@ async def test_database_that_cannot_be_reached_is_the_problem(reserved_port: int
     assert "policy is not read yet: the database cannot be reached" in answer.text
     assert str(reserved_port) not in answer.text
     assert "secret" not in answer.text + feed["problem"]
+
+
+async def test_readyz_and_metrics_name_hosts_to_a_token_that_may_read(
+    reserved_port: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text('{"tokens": []}')
+
+    def make(name: str, *scopes: Scope) -> dict[str, str]:
+        token, kept = new_token(name, scopes, created=datetime.now(UTC), expires=None)
+        add_token(file, kept)
+        return {"authorization": f"Bearer {token}"}
+
+    reader, writer = make("reader", Scope.READ), make("writer", Scope.WRITE)
+    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly", password="secret word")
+    async with (
+        running(settings_for(url, tokens=file)) as server,
+        httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=WAIT_S) as http,
+        connected(server.ws, reader) as client,
+    ):
+        await policy_feed(client, lambda feed: bool(feed["problem"]))
+        host = f"127.0.0.1:{reserved_port}"
+        for headers, is_named in [
+            (reader, True),
+            (writer, False),
+            ({}, False),
+            ({"authorization": "Bearer wrong"}, False),
+        ]:
+            answer = await http.get("/readyz", headers=headers)
+            assert answer.status_code == 503
+            assert "policy is not read yet: " in answer.text
+            assert (f"no connection to {host}" in answer.text) is is_named
+            assert "secret" not in answer.text
+        failures = f'graphql_api_database_failures_total{{node="{host}"}}'
+        assert failures in (await http.get("/metrics", headers=reader)).text
+        answer = await http.get("/metrics", headers=writer)
+        assert answer.status_code == 200
+        assert str(reserved_port) not in answer.text
 
 
 async def test_missing_database_is_the_problem_and_what_creates_it(database: DatabaseURL) -> None:

@@ -94,8 +94,8 @@ async def test_self_check_leaves_out_the_same_fields(database: DatabaseURL) -> N
     async with writing(database) as writer:
         await writer.insert("crawl", WHOLE_ROW)
         async with feed_of(table, database) as feed:
-            await feed._check()
-            assert (feed.self_checks, feed.self_check_differences) == (1, 0)
+            await feed.consistency_check.check()
+            assert (feed.consistency_check.checks, feed.consistency_check.differences) == (1, 0)
 
 
 # A pace.
@@ -112,18 +112,18 @@ async def test_paced_table_tells_the_last_state_and_few_others(database: Databas
         for pages in range(1, 101):
             await writer.update("crawl", "c", {"pages": pages})
         took_s = loop.time() - began_s
-        told = [await changes.change()]
-        while told[-1]["crawl"]["pages"] != 100:
-            told.append(await changes.change())
-        assert len(told) <= took_s / 0.5 + 2
+        received = [await changes.change()]
+        while received[-1]["crawl"]["pages"] != 100:
+            received.append(await changes.change())
+        assert len(received) <= took_s / 0.5 + 2
         held = 0
-        for change in told:  # `previous` is what the client held
+        for change in received:  # `previous` is what the client held
             assert change["previous"]["pages"] == held
             held = change["crawl"]["pages"]
         resumed = await client.subscribe(CHANGES, since=ready["cursor"])
         again = await resumed.until_status("READY")
         assert [each["crawl"]["pages"] for each in again[:-1]] == [
-            each["crawl"]["pages"] for each in told
+            each["crawl"]["pages"] for each in received
         ]
 
 
@@ -133,11 +133,11 @@ async def test_write_to_a_paced_table_is_confirmed_by_its_pace(database: Databas
     async with writing(database) as writer, feed_of(table, database) as feed:
         await writer.insert("crawl", {"id": "c", "pages": 0})
         for first in (1, 10, 20):
-            with feed.expect("c") as sighting:
+            with feed.expect("c") as expected:
                 old, new = {"id": "c", "pages": first}, {"id": "c", "pages": first + 1}
                 for document in (old, new, {"id": "c", "pages": first + 2}):  # ours is in between
                     await writer.insert("crawl", document)
-                assert await sighting.of(old, new, WAIT_S)
+                assert await expected.is_seen(old, new, WAIT_S)
             row = feed.get("c")
             assert row is not None
             assert row.pages >= first + 1, "queries show the write, or what came after it"
@@ -163,7 +163,7 @@ async def test_window_holds_what_has_not_ended_long_ago(database: DatabaseURL) -
         assert held == {"new", "running", "bare", "odd"}
         changes = await client.subscribe(CHANGES)
         await changes.until_status("READY")
-        await writer.update("crawl", "old", {"pages": 1})  # is not told
+        await writer.update("crawl", "old", {"pages": 1})  # is not sent
         await writer.update("crawl", "new", {"pages": 1})
         assert (await changes.change())["crawl"]["id"] == "new"
 
@@ -190,8 +190,8 @@ async def test_row_that_ages_out_has_left_the_filter(database: DatabaseURL) -> N
         assert (await changes.change())["cause"] == "DELETED"
 
         resumed = await client.subscribe(CHANGES, since=ready["cursor"])
-        told = await resumed.until_status("READY")
-        causes = [(each["__typename"], each.get("cause")) for each in told[:-1]]
+        received = await resumed.until_status("READY")
+        causes = [(each["__typename"], each.get("cause")) for each in received[:-1]]
         assert causes == [
             ("CrawlUpdated", None),
             ("CrawlDeleted", "LEFT_FILTER"),
@@ -211,8 +211,8 @@ async def test_feed_that_begins_again_reads_the_window_as_it_is_then(database: D
             first = await until(changes, FeedStatus.READY)
             assert {event.crawl.id for event in first[1:-1]} == {"a", "b"}
             now += timedelta(days=1)
-            await feed._check()  # looks at the window as the feed has it so far
-            assert feed.self_check_differences == 0
+            await feed.consistency_check.check()  # looks at the window as the feed has it so far
+            assert feed.consistency_check.differences == 0
             await writer.run(writer.r.db(database.database).table_drop("crawl"))
             await until(changes, FeedStatus.STALE)
             await writer.run(writer.r.db(database.database).table_create("crawl"))
@@ -224,10 +224,10 @@ async def test_feed_that_begins_again_reads_the_window_as_it_is_then(database: D
 
 async def until(changes: Any, status: FeedStatus) -> list[Any]:
     """All events up to and with the next of this status."""
-    told: list[Any] = []
+    received: list[Any] = []
     async with asyncio.timeout(WAIT_S):
         async for event in changes:
-            told.append(event)
+            received.append(event)
             if getattr(event, "status", None) is status:
                 break
-    return told
+    return received

@@ -1,4 +1,4 @@
-"""/metrics, /readyz and the log, over real sockets: what whoever is on call sees."""
+"""/metrics, /readyz and the log, over real sockets: what the operator on call sees."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer
+from tests.server.results import FOLLOW, crawling, received, sequences, to_the_end
 from tests.server.running import Running, running, settings_for, until_ready
 
 CHANGES = "subscription { policyChanges { __typename ... on FeedState { status } } }"
@@ -177,3 +178,23 @@ async def test_readyz_names_a_stale_table_before_it_sends_clients_elsewhere(
             answer = await http.get("/readyz")
         assert answer.status_code == 200
         assert answer.text.startswith("ready; the table policy has been stale for ")
+
+
+async def test_followed_logs_are_counted(starbelly: DatabaseURL, server: Running) -> None:
+    async with crawling(starbelly) as crawler, connected(server.ws) as client:
+        await crawler.respond(1, 2, 3)
+        before = await scrape(server)
+        assert (of(before, "logs"), of(before, "log_subscriptions")) == (0, 0)
+        one, two = [await client.subscribe(FOLLOW, jobId="j1") for _ in range(2)]
+        for operation in (one, two):
+            assert sequences(await received(operation, 3)) == [1, 2, 3]
+        during = await scrape(server)
+        assert (of(during, "logs"), of(during, "log_subscriptions")) == (1, 2)
+        assert of(during, "log_rows_sent_total") - of(before, "log_rows_sent_total") == 6
+        assert of(during, "log_row_bytes") > 0
+        await crawler.set(run_state="completed", item_count=3)
+        for operation in (one, two):
+            assert await to_the_end(operation) == []
+        await until(server, 0, "log_subscriptions")
+        await until(server, 0, "logs")
+        await until(server, 0, "log_row_bytes")

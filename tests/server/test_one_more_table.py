@@ -46,7 +46,7 @@ async def serving_one_more_table(database: DatabaseURL) -> AsyncIterator[str]:
     assert code == 0, output
     assert f"created table {database.database}.bookmark\n" in output
     assert f"created index {database.database}.bookmark.name\n" in output
-    serve = ("serve", "--port", "0", "--no-graphiql", "--database", url)
+    serve = ("serve", "--port", "0", "--database", url)
     async with process(*serve, says="GraphQL is at ", module=MODULE) as served:
         yield served.removesuffix("/graphql")
 
@@ -67,9 +67,9 @@ async def test_one_more_table_is_one_file_and_one_entry(database: DatabaseURL) -
               ... on FeedState { status }
             } }"""
         )
-        told: list[dict[str, str]] = []
-        while not told or told[-1].get("status") != "READY":
-            told.append((await changes.next())["data"]["bookmarkChanges"])
+        received: list[dict[str, str]] = []
+        while not received or received[-1].get("status") != "READY":
+            received.append((await changes.next())["data"]["bookmarkChanges"])
         async with asyncio.timeout(30):
             while (response := await http.get("/readyz")).status_code != 200:
                 assert response.text.startswith("the table"), "it reads the other tables"
@@ -116,6 +116,8 @@ async def test_one_more_table_is_one_file_and_one_entry(database: DatabaseURL) -
         assert code == 0, output
         assert "https://page.example/" not in output
 
+        tabs = (await http.get("/graphiql/tabs.json")).json()
+        assert any("subscription BookmarkChanges(" in tab for tab in tabs)
         module = (await http.get("/live/declared.mjs")).text
         *_, shown = json.loads(module.removeprefix("export const DECLARED = ").rstrip(";\n"))
         assert shown["title"] == "Bookmarks"
@@ -154,28 +156,28 @@ async def test_table_of_each_kind_of_key_is_one_file_and_one_entry(
     ):
         changes = await client.subscribe(subscription, where={"ids": [*keys]})
 
-        async def told(count: int) -> list[Any]:
+        async def received(count: int) -> list[Any]:
             return [(await changes.next())["data"][f"{name}Changes"] for _ in range(count)]
 
         status = ""
         while status != "READY":
-            ((status, cursor),) = [(one["status"], one["cursor"]) for one in await told(1)]
+            ((status, cursor),) = [(one["status"], one["cursor"]) for one in await received(1)]
         for served, key in keys.items():
             await writer.insert(name, {primary_key: key, "page": served})
         for served in keys:
-            (added,) = await told(1)
+            (added,) = await received(1)
             assert added[name] == {"id": served, "page": served}
         first, second = keys
         await writer.update(name, keys[first], {"page": "changed"})
         await writer.delete(name, keys[second])
-        updated, deleted = await told(2)
+        updated, deleted = await received(2)
         assert updated[name] == {"id": first, "page": "changed"}
         assert updated["previous"] == {"page": first}
         assert (deleted[f"{name}Id"], deleted["previous"]) == (second, {"page": second})
         await changes.complete()
 
         changes = await client.subscribe(subscription, where={"ids": [*keys]}, since=cursor)
-        assert [one.get(name) or one.get(f"{name}Id") for one in await told(4)] == [
+        assert [one.get(name) or one.get(f"{name}Id") for one in await received(4)] == [
             {"id": first, "page": first},
             {"id": second, "page": second},
             {"id": first, "page": "changed"},

@@ -279,10 +279,10 @@ async def test_rows_that_differ_only_in_passwords_stay_in_their_order(
 
     async def pages() -> list[Any]:
         answers = [await client.execute(watch.query) for watch in WATCHES]
-        told = [
+        pages = [
             answer["data"][watch.page_field] for answer, watch in zip(answers, WATCHES, strict=True)
         ]
-        return [{name: page[name] for name in ("items", "total", "status")} for page in told]
+        return [{name: page[name] for name in ("items", "total", "status")} for page in pages]
 
     async def store(first: str, second: str) -> list[Any]:
         for key, secret in (("1", first), ("2", second)):

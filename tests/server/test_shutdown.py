@@ -16,13 +16,15 @@ import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from graphql_api.app import create_app
+from graphql_api.feeds import cursor as cursors
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server
 from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 from tests.server.client import WAIT_S, Client, connected
+from tests.server.database import Writer, writing
 from tests.server.operations import POLICIES, Replica
-from tests.server.running import Running, settings_for, until_ready
+from tests.server.running import Running, running, settings_for, until_ready
 
 
 async def closed_with(client: Client) -> int | None:
@@ -36,7 +38,7 @@ async def closed_with(client: Client) -> int | None:
 async def four_sockets(
     settings: Settings,
 ) -> AsyncIterator[tuple[server.Server, Running, list[Client]]]:
-    """A server with four sockets, until the context is left; by then it has been told to end."""
+    """A server with four sockets, until the context is left; by then it has been asked to end."""
     with listen("127.0.0.1", 0) as listener:
         running = Running("127.0.0.1", listener.getsockname()[1])
         uvicorn = server.Server(create_app(settings), settings)
@@ -52,7 +54,7 @@ async def four_sockets(
 async def test_sockets_are_closed_one_after_the_other_while_readyz_says_so(
     starbelly: DatabaseURL,
 ) -> None:
-    # As long as no machine takes to ask for what is asked for meanwhile.
+    # As long as no machine takes to ask for what is asked for at the same time.
     settings = settings_for(starbelly, shutdown_grace_s=600)
     async with (
         four_sockets(settings) as (uvicorn, running, clients),
@@ -85,27 +87,77 @@ async def test_sockets_are_closed_within_the_grace_period_with_1012(
         assert codes == [1012] * len(clients)
 
 
-async def test_cursor_of_a_server_that_is_gone_gets_a_snapshot_of_its_successor(
-    starbelly: DatabaseURL,
+async def test_last_word_before_1012_is_the_newest_cursor(starbelly: DatabaseURL) -> None:
+    settings = settings_for(starbelly, shutdown_grace_s=1)
+    async with four_sockets(settings) as (uvicorn, _, clients), writing(starbelly) as writer:
+        narrow = {"nameContains": "nothing is called so"}
+        following = await clients[0].subscribe(POLICIES.subscription)
+        operations = [
+            await client.subscribe(POLICIES.subscription, where=narrow) for client in clients
+        ]
+        first = [(await operation.until_status("READY"))[-1] for operation in operations]
+        await following.until_status("READY")
+        for number in range(3):
+            await writer.insert("policy", {"id": f"{number}", "name": "new"})
+        newest = [(await following.change()) for _ in range(3)][-1]
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        assert await asyncio.gather(*map(closed_with, clients)) == [1012] * len(clients)
+        for operation, before in zip(operations, first, strict=True):
+            ready = await operation.change()
+            assert ready["status"] == "READY"
+            assert position_of(ready["cursor"]) == position_of(newest["cursor"])
+            assert position_of(before["cursor"]) == position_of(newest["cursor"]) - 3
+            assert operation.messages.empty()
+        assert following.messages.empty(), "its cursor was the newest"
+
+
+def position_of(cursor: str) -> int:
+    """The position that a cursor names."""
+    decoded = cursors.decode(cursor)
+    assert isinstance(decoded, cursors.At)
+    return decoded.point.position
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+async def test_cursor_of_a_server_that_is_gone_means_the_same_content_to_its_successor(
+    starbelly: DatabaseURL, writer: Writer, is_changed: bool
 ) -> None:
-    cursors: list[str | None] = []
-    for _ in range(2):
-        settings = settings_for(starbelly)
-        with listen("127.0.0.1", 0) as listener:
-            url = f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql"
-            uvicorn = server.Server(create_app(settings), settings)
-            serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
-            since = {"since": {"1": cursors[-1]}} if cursors else None
-            async with connected(url, since) as client:
-                operation = await client.subscribe(POLICIES.subscription, operation_id="1")
-                replica = Replica(POLICIES)
-                for change in await operation.until_status("READY"):
-                    replica.apply(change)
-                assert replica.snapshots == 1
-                assert len(replica.rows) == 2
-                cursors.append(replica.cursor)
-            uvicorn.should_exit = True
-            await serving
+    async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
+        replica = Replica(POLICIES)
+        operation = await client.subscribe(POLICIES.subscription)
+        for change in await operation.until_status("READY"):
+            replica.apply(change)
+    if is_changed:
+        await writer.insert("policy", {"id": "of the meantime"})
+    async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
+        operation = await client.subscribe(POLICIES.subscription, since=replica.cursor)
+        for change in await operation.until_status("READY"):
+            replica.apply(change)
+    assert replica.snapshots == (2 if is_changed else 1)
+    assert len(replica.rows) == (3 if is_changed else 2)
+
+
+async def test_client_goes_on_at_another_server(starbelly: DatabaseURL, writer: Writer) -> None:
+    async with (
+        running(settings_for(starbelly)) as first,
+        running(settings_for(starbelly)) as second,
+        connected(first.ws) as of_first,
+        connected(second.ws) as of_second,
+    ):
+        operation = await of_first.subscribe(POLICIES.subscription)
+        ready = (await operation.until_status("READY"))[-1]
+        other = await of_second.subscribe(POLICIES.subscription)
+        await other.until_status("READY")
+        for n in range(3):
+            await writer.insert("policy", {"id": f"new {n}"})
+            event = await operation.change()
+            assert event["policy"]["id"] == f"new {n}"
+            assert (await other.change())["policy"]["id"] == f"new {n}"
+        for cursor, missed in ((ready["cursor"], 3), (event["cursor"], 0)):
+            resumed = await of_second.subscribe(POLICIES.subscription, since=cursor)
+            events = await resumed.until_status("READY")
+            causes = [each.get("cause") for each in events[:-1]]
+            assert causes == ["CREATED"] * missed, "nothing is repeated, nothing is missed"
 
 
 async def test_requests_have_what_sending_clients_away_leaves_of_the_grace_period(

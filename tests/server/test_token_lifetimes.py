@@ -96,7 +96,7 @@ async def follow(url: str, replica: Replica, closings: Closings, rng: Random) ->
         expires_at_s = time.time() + rng.uniform(*LIFETIME_S)
         since = {"since": {"a": replica.cursor}} if replica.cursor else {}
         init = {"type": "connection_init", "payload": {**bearer(expires_at_s), **since}}
-        # Whoever is in the middle of a snapshot begins again.
+        # A client in the middle of a snapshot begins again.
         has_all, snapshots = replica.status == "READY", replica.snapshots
         async with connect(
             url,

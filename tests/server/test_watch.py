@@ -25,8 +25,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from graphql_api.cli import FAILED, INTERRUPTED, MISUSED, OK
 from graphql_api.embedded import EmbeddedServer
+from graphql_api.exit_codes import FAILED, INTERRUPTED, MISUSED, OK
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.watch import run
 from graphql_api.watch.failures import WatchError
@@ -197,9 +197,9 @@ async def test_outage_of_the_database_is_shown_and_its_end(
         assert re.match(r"! STALE since \d\d:\d\d:\d\d: 2 p", (await watch.until("STALE"))[-1])
         async with EmbeddedServer(file, port=url.port, password=url.password):
             async with writing(url) as writer:
-                await writer.insert("policy", policy("a", "Meanwhile"))
+                await writer.insert("policy", policy("a", "Later"))
             lines = await watch.until("live again")
-    assert lines[0].startswith("+ Meanwhile ")
+    assert lines[0].startswith("+ Later ")
     assert lines[-1].endswith(": 3 policies")
 
 
@@ -294,7 +294,7 @@ async def on_terminal(
         ):
             os.close(terminal)
             async with asyncio.timeout(WAIT_S):
-                # It may come in pieces that end anywhere, amid a character or what colours it.
+                # It may come in pieces that end anywhere, within a character or what colours it.
                 while not (last := re.search(rb"%b.*\n" % re.escape(until.encode()), written)):
                     written += await asyncio.to_thread(os.read, controller, 65536)
     finally:

@@ -6,13 +6,15 @@ import argparse
 import gc
 import sys
 import time
+from pathlib import Path
 
-from tests.simulation import planting
+from tests.simulation import planting, written
 from tests.simulation.author import story_of
 from tests.simulation.bugs import BUGS
 from tests.simulation.report import report, say
 from tests.simulation.run import run
 from tests.simulation.shrink import keeping
+from tests.simulation.story import Story
 
 _PROGRESS_EVERY = 500
 
@@ -24,22 +26,34 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="run this story only, and tell all of it")
     parser.add_argument("--keep", help="which actions of that story happen: 0,4,7, or none")
+    parser.add_argument("--story", type=Path, help="run the story of this file, and tell all of it")
+    parser.add_argument("--keep-in", type=Path, help="write that story, or a seed's, to this file")
     parser.add_argument("--digest", action="store_true", help="print each story's digest only")
     parser.add_argument("--bugs", action="store_true", help="plant bugs, and see them found")
     parser.add_argument("--bug", help="plant this one only")
     arguments = parser.parse_args()
     if arguments.bugs:
         return planting.main(BUGS, arguments.bug)
-    if arguments.seed is not None:
-        return _tell(arguments.seed, arguments.keep)
+    if arguments.seed is not None or arguments.story is not None:
+        story = _story(arguments)
+        if arguments.keep_in is not None:
+            written.write(arguments.keep_in, story, "What was wrong: …")
+        return _tell(story)
     return _run_many(arguments.first, arguments.seeds, digest=arguments.digest)
 
 
-def _tell(seed: int, keep: str | None) -> int:
-    story = story_of(seed)
-    if keep is not None:
-        numbers = [] if keep == "none" else [int(number) for number in keep.split(",")]
-        story = keeping(story, numbers)
+def _story(arguments: argparse.Namespace) -> Story:
+    if arguments.story is not None:
+        story = written.read(arguments.story)
+    else:
+        story = story_of(arguments.seed)
+    if arguments.keep is None:
+        return story
+    numbers = [] if arguments.keep == "none" else map(int, arguments.keep.split(","))
+    return keeping(story, [*numbers])
+
+
+def _tell(story: Story) -> int:
     outcome = run(story)
     say(story.in_words(), "", *outcome.log, "")
     say(outcome.failure or f"No promise was broken. Digest: {outcome.digest}")

@@ -1,6 +1,7 @@
 """Stories made from their seeds.
 
-A seed enables some kinds of trouble and leaves out the others, so that rare pairs meet often.
+A seed enables some kinds of trouble and leaves out the others, and what happens, happens to few
+tables and few of their keys: so rare pairs meet often.
 """
 
 from __future__ import annotations
@@ -44,21 +45,38 @@ def story_of(seed: int) -> Story:
     latency_s = rng.choice(((0.0005, 0.002), (0.001, 0.05), (0.02, 0.25)))
     setting = Setting(
         seed=seed,
+        tables=_tables(rng, troubles),
         troubles=troubles,
         clients=rng.choice((1, 2, 2, 3)),
         latency_s=latency_s,
         history_max_changes=rng.choice((3, 8, 20)) if "short histories" in troubles else 10_000,
-        database_queue_size=rng.choice((2, 4)) if "queue overflows" in troubles else 100_000,
+        database_queue_size=rng.choice((1, 2, 4)) if "queue overflows" in troubles else 100_000,
         buffer_bytes=rng.choice((512, 1024)) if troubles & FILLS_BUFFERS else 65_536,
         queue_limit=rng.choice((1, 2, 4)) if troubles & MAKES_CLIENTS_SLOW else 64,
         token_life_s=rng.choice((5.0, 20.0, 70.0)),
-        # What it would repair must be repaired without it, too.
-        self_check_s=12.0 if "lost changes" in troubles else rng.choice((0.0, 12.0)),
+        self_check_s=_self_check_s(rng, troubles),
         client_latency_s=(0.0005, 0.002) if rng.random() < 0.5 else latency_s,
         # A server whose clock leaps lets jobs go too early or too late.
         job_window_s=7 * 86_400.0 if "clock leaps" in troubles else rng.choice((3.0, 8.0, 60.0)),
     )
     return Story(setting, tuple(_Author(setting, rng).write()))
+
+
+def _self_check_s(rng: random.Random, troubles: frozenset[str]) -> float:
+    if "lost changes" in troubles:
+        return 12.0
+    # What it would repair must be repaired without it, too.
+    return 0.0 if "queue overflows" in troubles else rng.choice((0.0, 12.0))
+
+
+def _tables(rng: random.Random, troubles: frozenset[str]) -> tuple[str, ...]:
+    if rng.random() < 0.1:
+        tables = [POLICY, SCHEDULE, JOB]  # whose rows are parts of each other's
+    else:
+        tables = rng.sample([*TABLES.values()], rng.choice((1, 1, 1, 2)))
+    if "mutations" in troubles and LOGIN not in tables:
+        tables[-1] = LOGIN
+    return tuple(table.name for table in tables)
 
 
 class _Author:
@@ -67,6 +85,11 @@ class _Author:
     def __init__(self, setting: Setting, rng: random.Random) -> None:
         self._setting = setting
         self._rng = rng
+        self._tables = [TABLES[name] for name in setting.tables]
+        self._keys = {
+            table.name: rng.sample(table.keys, rng.choice((2, 3, len(table.keys))))
+            for table in self._tables
+        }
         self._serial = 0
         self._is_large = False
         self._subscriptions = 0
@@ -74,7 +97,7 @@ class _Author:
 
     def write(self) -> list[Action]:
         rng, setting = self._rng, self._setting
-        actions = [self._contents(table) for table in TABLES.values()]
+        actions = [self._contents(table) for table in self._tables]
         for client in range(setting.clients):
             count = rng.choice((1, 1, 2, 3))
             actions += [self._subscription(client, rng.uniform(0.0, 2.0)) for _ in range(count)]
@@ -120,27 +143,28 @@ class _Author:
     # Writes.
 
     def _contents(self, table: SimulatedTable) -> Action:
-        keys = [key for key in table.keys if self._rng.random() < 0.6]
+        keys = [key for key in self._keys[table.name] if self._rng.random() < 0.6]
         writes = [(key, self._document(table, key)) for key in keys]
         return Action(0.0, "write", {"table": table.name, "writes": writes})
 
     def _write(self, at_s: float) -> Action:
         rng = self._rng
         self._at_s = at_s
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, LIMIT, JOB))
+        table = rng.choice(self._tables)
         writes = [self._one_write(table) for _ in range(rng.choice((1, 1, 1, 2, 4)))]
         return Action(at_s, "write", {"table": table.name, "writes": _each_once(writes)})
 
-    def _burst(self, at_s: float) -> Action:
+    def _burst(self, at_s: float, sizes: Sequence[int] = (3, 8, 20)) -> Action:
         rng = self._rng
         self._at_s = at_s
-        table = rng.choice((POLICY, SCHEDULE, LIMIT, JOB))
+        table = rng.choice(self._tables)
         self._is_large = bool(self._setting.troubles & FILLS_BUFFERS) and rng.random() < 0.5
         # Few keys come and go often: their changes merge for who falls behind.
-        keys = rng.sample(table.keys, rng.choice((1, 2, len(table.keys))))
+        keys = self._keys[table.name]
+        keys = rng.sample(keys, rng.choice((1, 2, len(keys))))
         writes = [
             _each_once([self._one_write(table, keys) for _ in range(4)])
-            for _ in range(rng.choice((3, 8, 20)))
+            for _ in range(rng.choice(sizes))
         ]
         self._is_large = False
         return Action(at_s, "burst", {"table": table.name, "writes": writes})
@@ -149,7 +173,7 @@ class _Author:
         self, table: SimulatedTable, keys: Sequence[Any] | None = None
     ) -> tuple[Any, Document | None]:
         rng = self._rng
-        key = rng.choice(keys or table.keys)
+        key = rng.choice(keys or self._keys[table.name])
         if "odd documents" in self._setting.troubles and rng.random() < 0.1:
             if table.key == "id":
                 return 7, {"id": 7, "name": "not served"}
@@ -211,17 +235,21 @@ class _Author:
 
     def _subscription(self, client: int, at_s: float) -> Action:
         rng = self._rng
-        table = rng.choice((POLICY, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, LIMIT, JOB))
+        table = rng.choice(self._tables)
         self._subscriptions += 1
         details = {
             "client": client,
             "name": f"s{self._subscriptions}",
             "table": table.name,
-            "where": dict(rng.choice(table.filters)),
+            "where": self._where(table),
             "include_initial": rng.random() < 0.8,
             "by_init": rng.random() < 0.4,
         }
         return Action(at_s, "subscribe", details)
+
+    def _where(self, table: SimulatedTable) -> dict[str, Any]:
+        everything, *others = table.filters
+        return dict(self._rng.choice(others) if self._rng.random() < 0.6 else everything)
 
     def _one_more_subscription(self, at_s: float) -> Action:
         return self._subscription(self._client(), at_s)
@@ -234,7 +262,8 @@ class _Author:
 
     def _going_back(self, at_s: float) -> Action:
         part = self._rng.random()
-        return self._of_client(at_s, "go_back", which=self._rng.randrange(3), part=part)
+        which, of = self._rng.randrange(3), self._rng.choice(("them", "the longest"))
+        return self._of_client(at_s, "go_back", which=which, part=part, of=of)
 
     def _other_filter(self, at_s: float) -> Action:
         which, filter_ = self._rng.randrange(3), self._rng.randrange(4)
@@ -242,8 +271,8 @@ class _Author:
 
     def _page(self, at_s: float) -> Action:
         self._subscriptions += 1
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, JOB))
-        where = dict(self._rng.choice(table.filters))
+        table = self._rng.choice(self._tables)
+        where = self._where(table)
         return self._of_client(
             at_s, "page", table=table.name, where=where, name=f"s{self._subscriptions}"
         )
@@ -271,14 +300,21 @@ class _Author:
     def _host(self) -> str:
         return self._rng.choice(self._setting.hosts)
 
-    def _database_cut(self, at_s: float) -> Action:
-        host = self._host()
-        return Action(at_s, "cut", {"hosts": [host, "db"], "ways": "both", "for_s": self._for_s()})
+    def _outage(self, at_s: float, kind: str, **details: Any) -> list[Action]:
+        """An outage of the database; somebody may join, or come back, while it lasts."""
+        rng, for_s = self._rng, self._for_s()
+        actions = [Action(at_s, kind, {**details, "for_s": for_s})]
+        makers = [self._one_more_subscription, self._client_leave]
+        chosen = [make for make in makers if rng.random() < 0.4]
+        return [*actions, *(make(at_s + for_s * rng.uniform(0.2, 0.95)) for make in chosen)]
 
-    def _one_way_cut(self, at_s: float) -> Action:
+    def _database_cut(self, at_s: float) -> list[Action]:
+        return self._outage(at_s, "cut", hosts=[self._host(), "db"], ways="both")
+
+    def _one_way_cut(self, at_s: float) -> list[Action]:
         hosts = [self._host(), "db"]
         self._rng.shuffle(hosts)
-        return Action(at_s, "cut", {"hosts": hosts, "ways": "one", "for_s": self._for_s()})
+        return self._outage(at_s, "cut", hosts=hosts, ways="one")
 
     def _client_cut(self, at_s: float) -> Action:
         hosts = [f"c{self._client()}", self._host()]
@@ -286,19 +322,17 @@ class _Author:
         ways = self._rng.choice(("one", "both"))
         return Action(at_s, "cut", {"hosts": hosts, "ways": ways, "for_s": self._for_s()})
 
-    def _database_kill(self, at_s: float) -> Action:
-        return Action(at_s, "crash_database", {"how": "killed", "for_s": self._for_s()})
+    def _database_kill(self, at_s: float) -> list[Action]:
+        return self._outage(at_s, "crash_database", how="killed")
 
-    def _database_power_cut(self, at_s: float) -> Action:
-        return Action(at_s, "crash_database", {"how": "without power", "for_s": self._for_s()})
+    def _database_power_cut(self, at_s: float) -> list[Action]:
+        return self._outage(at_s, "crash_database", how="without power")
 
-    def _drop(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, JOB)).name
-        return Action(at_s, "drop", {"table": table, "for_s": self._for_s()})
+    def _drop(self, at_s: float) -> list[Action]:
+        return self._outage(at_s, "drop", table=self._rng.choice(self._tables).name)
 
     def _lost_change(self, at_s: float) -> Action:
-        table = self._rng.choice((POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT, JOB)).name
-        return Action(at_s, "lose_change", {"table": table})
+        return Action(at_s, "lose_change", {"table": self._rng.choice(self._tables).name})
 
     def _server_kill(self, at_s: float) -> Action:
         details = {"host": self._host(), "how": "killed", "for_s": self._for_s()}
@@ -319,24 +353,29 @@ class _Author:
         return self._of_client(at_s, "leave", politely=self._rng.random() < 0.5)
 
     def _stall(self, at_s: float) -> list[Action]:
-        stall = self._of_client(at_s, "stall", for_s=self._for_s())
-        actions = [stall, *self._bursts_after(at_s)]
-        if self._rng.random() < 0.5:  # from a cursor in the middle of what was merged, perhaps
-            again_s = at_s + stall.details["for_s"] + self._rng.uniform(0.5, 2.0)
-            which, part = self._rng.randrange(3), self._rng.uniform(0.6, 1.0)
-            details = {"client": stall.details["client"], "which": which, "part": part}
-            actions.append(Action(again_s, "go_back", details))
-        return actions
+        # One of four seconds or more ends the connection: then nothing is merged.
+        for_s = self._for_s() if self._rng.random() < 0.5 else self._rng.uniform(1.0, 3.5)
+        stall = self._of_client(at_s, "stall", for_s=round(for_s, 3))
+        return [stall, *self._after_falling_behind(stall)]
 
     def _slow_reader(self, at_s: float) -> list[Action]:
         for_s = self._rng.choice((4.0, 12.0, 20.0))
         slow = self._of_client(at_s, "read_slowly", every_s=1.0, for_s=for_s)
-        return [slow, *self._bursts_after(at_s)]
+        return [slow, *self._after_falling_behind(slow)]
 
-    def _bursts_after(self, at_s: float) -> list[Action]:
-        """Enough to fill buffers with."""
-        count = self._rng.choice((0, 1, 2))
-        return [self._burst(at_s + self._rng.uniform(0.01, 2.0)) for _ in range(count)]
+    def _after_falling_behind(self, slow: Action) -> list[Action]:
+        """Enough to fill buffers; and perhaps to go back into the middle of what was merged."""
+        rng, details = self._rng, slow.details
+        longest_s = min(2.0, details["for_s"] / 2)
+        actions = [
+            self._burst(slow.at_s + rng.uniform(0.01, longest_s), sizes=(8, 20))
+            for _ in range(rng.choice((0, 1, 1, 2)))
+        ]
+        for which in range(rng.choice((0, 0, 2, 3))):
+            at_s = slow.at_s + details["for_s"] + rng.uniform(0.5, 2.0)
+            back = {"client": details["client"], "which": which, "part": rng.random()}
+            actions.append(Action(at_s, "go_back", {**back, "of": "the longest"}))
+        return actions
 
     def _leap(self, at_s: float) -> Action:
         by_s = self._rng.choice((-3600.0, -10.0, 10.0, 3600.0))

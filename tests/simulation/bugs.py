@@ -150,10 +150,13 @@ def _takes_cursors_of_other_filters(original: Function) -> Function:
 
 
 def _is_one_ahead(original: Function) -> Function:
-    def cursor(self: Any, position: int) -> Any:
-        return original(self, position + 1)
+    def resumable(self: Any, cursor: Any, where: Any) -> Any:
+        found = original(self, cursor, where)
+        if found is None or found.start.position == self.position:
+            return found
+        return replace(found, start=self.history.point(found.start.position + 1))
 
-    return cursor
+    return resumable
 
 
 def _skips_the_rest_of_a_batch(_: Function) -> Function:
@@ -241,7 +244,7 @@ async def _asleep(self: Any) -> None:
 
 
 def _ages_nothing(_: Function) -> Function:
-    async def age_out(self: Any) -> None:
+    async def age_out(self: Any, remove: Any) -> None:
         pass
 
     return age_out
@@ -259,10 +262,10 @@ def _does_not_check(_: Function) -> Function:
 
 
 def _does_not_wait_for_the_feed(_: Function) -> Function:
-    async def of(self: Any, old: Any, new: Any, timeout_s: float) -> bool:
+    async def is_seen(self: Any, old: Any, new: Any, timeout_s: float) -> bool:
         return True
 
-    return of
+    return is_seen
 
 
 def _leaves_out_a_field(original: Function) -> Function:
@@ -322,13 +325,13 @@ BUGS = (
     Bug(
         "what enters a filter is called created",
         "4: causes",
-        f"{_FEEDS}.view:View.change",
+        f"{_FEEDS}.view:FilterView.change",
         _calls_all_created,
     ),
     Bug(
         "what leaves a filter is not said",
         "4: filters",
-        f"{_FEEDS}.view:View.change",
+        f"{_FEEDS}.view:FilterView.change",
         _does_not_notice_leaving,
     ),
     Bug(
@@ -374,15 +377,15 @@ BUGS = (
         _takes_cursors_of_other_filters,
     ),
     Bug(
-        "cursors are one change ahead",
+        "a resume goes on one change too late",
         "7: a cursor means what it says",
-        f"{_FEEDS}.view:View.cursor",
+        f"{_FEEDS}.cache:WatchCache._resumable",
         _is_one_ahead,
     ),
     Bug(
         "a cursor within a batch names its end",
         "8: a cursor within a batch",
-        f"{_FEEDS}.view:View.cursor_within",
+        f"{_FEEDS}.view:FilterView.cursor_within",
         _skips_the_rest_of_a_batch,
     ),
     Bug(
@@ -466,25 +469,25 @@ BUGS = (
     Bug(
         "the feed does not check itself",
         "11: self-check",
-        f"{_FEEDS}.feed:Feed._check",
+        f"{_FEEDS}.consistency_check:ConsistencyCheck.check",
         _does_not_check,
     ),
     Bug(
         "rows never leave the window",
         "kinds: a window",
-        f"{_FEEDS}.feed:Feed._age_out",
+        f"{_FEEDS}.moving_window:MovingWindow.age_out",
         _ages_nothing,
     ),
     Bug(
         "what has left the window comes back with a change",
         "kinds: a window",
-        f"{_FEEDS}.feed:Feed._is_outside",
+        f"{_FEEDS}.moving_window:MovingWindow.is_outside",
         _finds_nothing_outside,
     ),
     Bug(
         "a mutation does not wait until it is seen",
         "writing: the next query shows it",
-        f"{_FEEDS}.sightings:Sighting.of",
+        f"{_FEEDS}.write_barrier:ExpectedWrite.is_seen",
         _does_not_wait_for_the_feed,
     ),
     Bug(

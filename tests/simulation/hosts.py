@@ -8,7 +8,7 @@ import hmac
 import json
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -104,13 +104,13 @@ class Database(EmbeddedServer):
         self.catalog = RecordedCatalog(self.disk)
         return self.catalog
 
-    def make_tables(self) -> None:
-        """Make Starbelly's tables, where they are missing."""
+    def make_tables(self, names: Iterable[str]) -> None:
+        """Make some of Starbelly's tables, where they are missing."""
         if DATABASE not in self.catalog.databases:
             self.catalog.create_database(DATABASE)
-        for table in TABLES.values():
-            if not self.has_table(table.name):
-                self.make_table(table.name)
+        for name in names:
+            if not self.has_table(name):
+                self.make_table(name)
 
     def has_table(self, name: str) -> bool:
         return name in self.catalog.database(DATABASE).tables

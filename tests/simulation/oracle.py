@@ -297,7 +297,11 @@ class Holding:
         causes = {words[history[index].row is not None] for index in outside}
         # RethinkDB tells a write that moves a row through a window's edge as one that creates or
         # deletes it; what has left by its age has left the filter.
-        return causes | {words[1] for index in outside if history[index].is_outside}
+        causes |= {words[1] for index in outside if history[index].is_outside}
+        if not crossed and not self.strictness.feed_was_never_lost:
+            # A feed that is lost lets go what is too old, also if it has been deleted since.
+            causes |= {words[1] for moment in history[start:end] if self.truth.has_left(moment)}
+        return causes
 
     def _view(self, moment: Moment) -> Served | None:
         row = moment.row

@@ -14,9 +14,16 @@ def say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201 - its output
 
 
-def report(story: Story, outcome: Outcome) -> str:
-    """The shortest story that fails alike, in plain words, and the command that replays it."""
+def report(story: Story, outcome: Outcome, source: str | None = None) -> str:
+    """The shortest story that fails alike, in plain words, and the command that replays it.
+
+    Args:
+        story: It fails.
+        outcome: That says how.
+        source: The argument of the command that names the story; its seed, if absent.
+    """
     assert outcome.failure is not None
+    source = source or f"--seed {story.setting.seed}"
     kept, shorter = shrunk(story, outcome.failure, run)
     last = shorter or outcome
     numbers = ",".join(str(number) for number in kept)
@@ -31,6 +38,6 @@ def report(story: Story, outcome: Outcome) -> str:
             *last.log[-_LAST_LINES:],
             "",
             "To see it again:",
-            f'    make simulate ARGS="--seed {story.setting.seed} --keep {numbers or "none"}"',
+            f'    make simulate ARGS="{source} --keep {numbers or "none"}"',
         ]
     )

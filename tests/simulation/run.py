@@ -9,17 +9,20 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
-from graphql_api import app
+from graphql_api import app, lifespan
 from graphql_api.documents import documents
 from graphql_api.documents.documents import Documents
 from graphql_api.feeds.feed import FeedSettings
+from graphql_api.feeds.feeds import Feeds
+from graphql_api.javascript import client_routes
 from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
 from tests.quick_servers import shared_schema
@@ -58,10 +61,23 @@ def _directory() -> Path:
     return directory
 
 
+_shared_client_routes = cache(client_routes)
+"""The same files for all servers: packing them takes long."""
+
+
 @cache
 def _shared_documents() -> Documents:
     """Clients' documents, parsed and validated once for all stories: they are always the same."""
     return Documents()
+
+
+def _feeds_of(names: Sequence[str]) -> Callable[..., Feeds]:
+    """What makes a server's feeds: of some tables only, since each takes time."""
+
+    def make_feeds(tables: Iterable[Any], make_feed: Callable[[Any], Any]) -> Feeds:
+        return Feeds([table for table in tables if table.name in names], make_feed)
+
+    return make_feeds
 
 
 @contextmanager
@@ -115,9 +131,11 @@ def run(story: Story) -> Outcome:
     with (
         entropy.simulated(chance, loop.time),
         mock.patch.object(errors, "fault_log", FaultLog(interval_s=0, clock=loop.time)),
-        mock.patch.object(app, "FeedSettings", feed_settings),
+        mock.patch.object(lifespan, "FeedSettings", feed_settings),
+        mock.patch.object(lifespan, "Feeds", _feeds_of(story.setting.tables)),
+        mock.patch.object(app, "client_routes", _shared_client_routes),
         mock.patch.object(app, "build_schema", shared_schema),
-        mock.patch.object(app, "leave_out_what_stays"),  # it would keep garbage
+        mock.patch.object(lifespan, "leave_out_what_stays"),  # it would keep garbage
         mock.patch.object(app, "_documents", return_value=_shared_documents()),
         mock.patch.object(documents, "LONG_TEXT", sys.maxsize),  # a new one would take a turn more
         _no_garbage_collection(),
@@ -136,7 +154,7 @@ def run(story: Story) -> Outcome:
         failure=failure,
         digest=world.network.digest.hexdigest(),
         log=tuple(world.log),
-        events=sum(wish.events for each in world.subscribers for wish in each.wishes.values()),
+        events=world.events,
         duration_s=loop.time(),
     )
 

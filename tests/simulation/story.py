@@ -78,10 +78,12 @@ class Setting:
     """What does not change during a simulation.
 
     Attributes:
+        tables: The names of the tables that there are, and that the servers serve.
         troubles: The kinds of trouble of this seed.
     """
 
     seed: int
+    tables: tuple[str, ...]
     troubles: frozenset[str]
     clients: int
     latency_s: tuple[float, float]
@@ -128,7 +130,8 @@ class Story:
         setting = self.setting
         troubles = ", ".join(sorted(setting.troubles)) or "none"
         lines = [
-            f"{setting.clients} clients, {len(setting.hosts)} servers; troubles: {troubles}",
+            f"{setting.clients} clients, {len(setting.hosts)} servers",
+            f"tables: {', '.join(setting.tables)}; troubles: {troubles}",
             *(action.in_words() for action in self.actions),
         ]
         return "\n".join(lines)
@@ -141,7 +144,7 @@ _WORDS = {
     "(rows first: {include_initial}; cursor in connection_init: {by_init})",
     "unsubscribe": "client c{client} ends its subscription number {which}",
     "go_back": "client c{client} subscribes again from an earlier cursor (subscription {which}, "
-    "cursor at {part:.2f} of them)",
+    "cursor at {part:.2f} of {of})",
     "page": "client c{client} queries a page of {table} where {where}, and subscribes from its "
     "cursor as {name}",
     "other_filter": "client c{client} subscribes to the table of its subscription {which} with "

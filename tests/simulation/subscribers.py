@@ -26,6 +26,9 @@ _LAG_S = 1.0
 _CALM_TOKEN_S = 3600.0
 """A token's life when all is calm: some links need longer than a short one for all questions."""
 
+_EARLY_S = 0.5
+"""How long before its end a token may be over: its life begins on the client's side."""
+
 _FORBIDDEN, _LOST = 4403, 1006
 
 
@@ -59,6 +62,17 @@ class Wish:
     is_asked: bool = False
     events: int = 0
 
+    def bookmark(self, part: float, of: str) -> Bookmark:
+        """One of the bookmarks, by its place among them, or among those of the longest cursors.
+
+        The rare cursors are the longest: those in the middle of what a server has merged.
+        """
+        marks = self.bookmarks
+        if of == "the longest":
+            length = max(len(mark.cursor) for mark in marks)
+            marks = [mark for mark in marks if len(mark.cursor) == length]
+        return marks[int(part * len(marks))]
+
     def note(self, cursor: str, *, is_of_snapshot: bool) -> None:
         self.events += 1
         if len(self.bookmarks) == _MAX_BOOKMARKS:
@@ -88,6 +102,7 @@ class Subscriber:
         self._failures = 0
         self._queries = 0
         self._awaited: dict[str, Any] = {}
+        self._resumed_by_init: set[str] = set()
         self.process = Process(world.network, name)
         self.process.spawn(self._connect(), name)
 
@@ -164,6 +179,7 @@ class Subscriber:
             for wish in self.wishes.values()
             if wish.by_init and wish.bookmarks
         }
+        self._resumed_by_init = set(since)
         if since:
             payload["since"] = since
         self._send({"type": "connection_init", "payload": payload})
@@ -189,9 +205,13 @@ class Subscriber:
         """Whether it does not read all the time."""
         return self.is_stalled or self.world.loop.time() < self.slow_until_s
 
-    def _token_is_over(self) -> bool:
-        ends_s = self.token_ends_s
-        return ends_s is not None and self.world.wall_s(self.server_host) >= ends_s
+    def _token_may_be_over(self) -> bool:
+        """Whether the server may take its token for over, also by the clock before a leap."""
+        if self.token_ends_s is None:
+            return False
+        host, world = self.server_host, self.world
+        has_just_leaped = world.loop.time() < world.leaped_at_s.get(host, -_LAG_S) + _LAG_S
+        return has_just_leaped or self.token_ends_s - world.wall_s(host) <= _EARLY_S
 
     def _judge_end(self, code: int) -> None:
         api = self.api
@@ -199,13 +219,12 @@ class Subscriber:
             return
         now_s = self.world.loop.time()
         takes_slowly = self.is_slow or self.world.setting.troubles & FILLS_BUFFERS
-        if code == _LOST and takes_slowly and self._token_is_over():
+        if code == _LOST and takes_slowly and self._token_may_be_over():
             return  # the last words found no room in time
         if code == _FORBIDDEN and self.token_ends_s is not None:
-            left_s = self.token_ends_s - self.world.wall_s(self.server_host)
-            has_just_leaped = now_s < self.world.leaped_at_s.get(self.server_host, -1.0) + _LAG_S
-            if left_s <= 0.5 or has_just_leaped:
+            if self._token_may_be_over():
                 return
+            left_s = self.token_ends_s - self.world.wall_s(self.server_host)
             raise BrokenPromise(f"{self.name} was forbidden {left_s:.1f} s before its token ended")
         if code in (_LOST, 1005, 503, 4408) and now_s <= self.excused_until_s:
             return
@@ -225,7 +244,7 @@ class Subscriber:
         if kind == "connection_ack":
             self.is_acknowledged = True
             for each in self.wishes.values():
-                self._ask(each, by_init=each.by_init and bool(each.bookmarks))
+                self._ask(each, by_init=each.id in self._resumed_by_init)
             return
         if id_ in self._awaited:
             future = self._awaited.pop(id_)
@@ -315,7 +334,7 @@ class Subscriber:
             self._send({"type": "complete", "id": id_})
         return wish
 
-    def go_back(self, id_: str, part: float) -> None:
+    def go_back(self, id_: str, part: float, of: str) -> None:
         """Subscribe again from an earlier cursor, with what was held then."""
         wish = self.unsubscribe(id_)
         if wish is None:
@@ -325,7 +344,7 @@ class Subscriber:
             f"{id_}'", wish.table, wish.where, wish.holding, by_init=wish.by_init, run=wish.run
         )
         if bookmarks:
-            mark = bookmarks[int(part * len(bookmarks))]
+            mark = wish.bookmark(part, of)
             again.holding = mark.holding.copy()
             again.bookmarks.append(mark)
         if self.is_acknowledged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,13 @@ class Moment:
     Attributes:
         serial: How many versions the table had before this one.
         is_outside: Whether the document is there, and was finished too long ago to be served.
+        leaves_at_s: When the document will be that old, if nothing happens to it.
     """
 
     serial: int
     row: Served | None
     is_outside: bool = False
+    leaves_at_s: float = math.inf
 
 
 class TableTruth:
@@ -63,7 +66,8 @@ class TableTruth:
             return  # nothing that is served has changed
         self.serial += 1
         self._times.append(at_s)
-        moments.append(Moment(self.serial, row, is_outside))
+        leaves_at_s = math.inf if row is None else self._ends.get(key, math.inf)
+        moments.append(Moment(self.serial, row, is_outside, leaves_at_s))
         self._serials.setdefault(key, []).append(self.serial)
 
     def _age(self) -> None:
@@ -72,6 +76,10 @@ class TableTruth:
         for at_s, key in due:
             del self._ends[key]
             self._note(key, None, at_s, is_outside=True)
+
+    def has_left(self, moment: Moment) -> bool:
+        """Whether a version would have left the window by now."""
+        return moment.leaves_at_s <= self._clock()
 
     def serial_at(self, at_s: float) -> int:
         """How many versions the table had at a time."""

@@ -58,7 +58,7 @@ def run(*, load_s: float, every_s: float, subscribers: int, say: Callable[[str],
         load_s: How long.
         every_s: How often it is looked at.
         subscribers: How many stay, beside those who come and go.
-        say: Told each sample as a line.
+        say: Called with each sample as a line.
 
     Raises:
         SoakError: A client was not served as it must be.
@@ -110,18 +110,20 @@ class _Look:
         self._files = files
 
     def __call__(self) -> Sample:
-        told = {name: value for file in self._files for name, value in status.read(file).items()}
+        reported = {
+            name: value for file in self._files for name, value in status.read(file).items()
+        }
         return Sample(
             at_s=time.monotonic() - self.start_s,
             server_mb=self._server.resident_kb() / 1024,
-            server_blocks=int(told.get("blocks", 0)),
+            server_blocks=int(reported.get("blocks", 0)),
             server_descriptors=self._server.descriptors(),
-            server_tasks=int(told.get("tasks", 0)),
+            server_tasks=int(reported.get("tasks", 0)),
             database_mb=self._database.resident_kb() / 1024,
             database_descriptors=self._database.descriptors(),
-            messages=int(told.get("messages", 0)),
-            writes=int(told.get("writes", 0)),
-            visits=int(told.get("visits", 0)),
+            messages=int(reported.get("messages", 0)),
+            writes=int(reported.get("writes", 0)),
+            visits=int(reported.get("visits", 0)),
         )
 
 

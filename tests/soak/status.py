@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write(file: Path, **status: float) -> None:
-    """Say how it is; whoever reads sees this or what was before, never a half of it."""
+    """Say how it is; a reader sees this or what was before, never a half of it."""
     new = file.with_suffix(".new")
     new.write_text(json.dumps(status))
     new.replace(file)

@@ -41,7 +41,7 @@ def main(host: str, port: int, status_file: Path, load_status_file: Path, number
             if time.monotonic() - told_s > _STATUS_S:
                 status.write(status_file, messages=client.messages)
                 told_s = time.monotonic()
-            time.sleep(_POLL_S)  # and take what has come meanwhile in one go
+            time.sleep(_POLL_S)  # and take what has come until then in one go
         _converge(client, int(status.read(load_status_file)["policy_writes"]))
 
 

@@ -90,7 +90,7 @@ async def resumes(place: Place) -> None:
 
 
 async def filters(place: Place) -> None:
-    """Has a filter that nobody has had before."""
+    """Has a filter that is new."""
     async with connected(place.ws) as client:
         where = {"ids": [f"nobody's {next(place.numbers)}"]}
         operation = await client.subscribe(POLICIES.subscription, where=where)
@@ -105,7 +105,7 @@ def _new_document(place: Place) -> str:
 
 
 async def asks_over_a_socket(place: Place) -> None:
-    """Sends documents that nobody has sent before; some are wrong."""
+    """Sends documents that are new; some are wrong."""
     async with connected(place.ws) as client:
         for _ in range(5):
             assert "errors" not in await client.execute(_new_document(place))

@@ -170,16 +170,16 @@ def _document_key(row: Row) -> str:
 
 
 def _without_timing_of_overflow(rows: list[Row]) -> Row:
-    """How many changes were made, told or skipped, and what was said of those skipped."""
-    told = [row for row in rows if "error" not in row]
+    """How many changes were made, sent or skipped, and what was said of those skipped."""
+    sent = [row for row in rows if "error" not in row]
     errors = [row for row in rows if "error" in row]
     skipped = [int(match[1]) for row in errors if (match := _SKIPPED.search(row["error"]))]
     return {
-        "changes": len(told) + sum(skipped),
+        "changes": len(sent) + sum(skipped),
         "errors": sorted(
             {_text({**row, "error": _SKIPPED.sub("", row["error"])}) for row in errors}
         ),
-        "told": sorted({_text({**row, "new_val": sorted(row["new_val"])}) for row in told}),
+        "sent": sorted({_text({**row, "new_val": sorted(row["new_val"])}) for row in sent}),
     }
 
 

@@ -1,4 +1,4 @@
-"""A RethinkDB client that shows every frame as it is, and sends whatever it is told to."""
+"""A RethinkDB client that shows every frame as it is, and sends whatever it is given."""
 
 from __future__ import annotations
 

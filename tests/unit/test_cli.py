@@ -8,16 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 import pytest
 
-from graphql_api.cli import FAILED, MISUSED, OK, main
+from graphql_api.cli import main
+from graphql_api.exit_codes import FAILED, MISUSED, OK
 from graphql_api.server.listening import listen
 
+Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
 
 
@@ -79,9 +82,25 @@ def stub(start: str = "pass", running: str = "await receive()") -> str:
 
 
 def run(*arguments: str, stub: str | None = None) -> subprocess.CompletedProcess[str]:
+    """A command as a process of its own."""
     return subprocess.run(
         command(*arguments, stub=stub), capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture
+def ended(capfd: pytest.CaptureFixture[str]) -> Run:
+    """A command that ends by itself, in this process: to import what it runs takes a second."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
+    return run
 
 
 @contextlib.contextmanager
@@ -212,19 +231,19 @@ def test_unfit_setting_is_one_line(
         ["watch", "app:xyzzy@db.example"],
     ],
 )
-def test_password_is_in_no_error(arguments: list[str]) -> None:
-    result = run(*arguments)
+def test_password_is_in_no_error(arguments: list[str], ended: Run) -> None:
+    result = ended(*arguments)
     assert result.returncode in {MISUSED, FAILED}
     assert "xyzzy" not in result.stdout + one_line(result.stderr)
 
 
-def test_misspelt_flag_is_named_without_its_value() -> None:
-    result = run("serve", "--databse=app:xyzzy@db.example", "--por", "1")
+def test_misspelt_flag_is_named_without_its_value(ended: Run) -> None:
+    result = ended("serve", "--databse=app:xyzzy@db.example", "--por", "1")
     assert one_line(result.stderr).startswith("graphql-api: there is no --databse, --por (see ")
 
 
-def test_init_of_a_database_that_is_away_fails_in_one_line() -> None:
-    result = run("init", "--database", "rethinkdb://127.0.0.1:1/starbelly")
+def test_init_of_a_database_that_is_away_fails_in_one_line(ended: Run) -> None:
+    result = ended("init", "--database", "rethinkdb://127.0.0.1:1/starbelly")
     assert result.returncode == FAILED
     assert "127.0.0.1:1" in one_line(result.stderr)
 
@@ -243,10 +262,10 @@ def test_init_of_a_database_that_is_away_fails_in_one_line() -> None:
     ids=" ".join,
 )
 def test_misspelt_variable_ends_every_command(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, ended: Run
 ) -> None:
     monkeypatch.setenv("GRAPHQL_API_TOKENZ", "tokens.json")
-    result = run(*arguments)
+    result = ended(*arguments)
     assert result.returncode == MISUSED
     assert one_line(result.stderr) == (
         "graphql-api: GRAPHQL_API_TOKENZ in the environment is no setting of any command; "
@@ -266,21 +285,21 @@ def test_misspelt_variable_ends_every_command(
     ],
 )
 def test_value_that_cannot_be_used_is_named_by_its_variable(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ended: Run
 ) -> None:
     monkeypatch.setenv(f"GRAPHQL_API_{name}", value)
     given = [] if name == "PORT" else ["--port", "0"]
     given += [] if name == "DATABASE" else ["--data", str(tmp_path / "x.db")]
-    result = run("serve", *given)
+    result = ended("serve", *given)
     assert result.returncode == MISUSED
     assert one_line(result.stderr).startswith(f"graphql-api: GRAPHQL_API_{name}")
 
 
 def test_port_of_a_service_of_the_cluster_is_said_and_ignored(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, ended: Run
 ) -> None:
     monkeypatch.setenv("GRAPHQL_API_EMBEDDED_PORT", "tcp://10.0.0.1:80")
-    result = run("init", "--database", "rethinkdb://127.0.0.1:1/starbelly")
+    result = ended("init", "--database", "rethinkdb://127.0.0.1:1/starbelly")
     assert "GRAPHQL_API_EMBEDDED_PORT is ignored" in result.stderr.splitlines()[0]
 
 
@@ -300,10 +319,10 @@ def test_host_that_is_not_of_this_machine_is_one_line() -> None:
 
 @pytest.mark.parametrize("name", ["serve", "embedded"])
 @pytest.mark.parametrize("host", ["..", "a" * 70 + ".example", "fe80::1%no-such-link"])
-def test_host_that_is_none_is_one_line(name: str, host: str, tmp_path: Path) -> None:
+def test_host_that_is_none_is_one_line(name: str, host: str, tmp_path: Path, ended: Run) -> None:
     open_to_all = ["--insecure"] if name == "serve" else []
     data = str(tmp_path / "x.db")
-    result = run(name, "--host", host, "--port", "0", "--data", data, *open_to_all)
+    result = ended(name, "--host", host, "--port", "0", "--data", data, *open_to_all)
     assert result.returncode == MISUSED
     assert f"annot listen on {host}" in one_line(result.stderr)
 
@@ -416,11 +435,13 @@ def test_start_takes_no_time_for_what_a_command_does_not_need() -> None:
 
 
 @pytest.mark.parametrize("name", ["serve", "embedded"])
-def test_password_file_that_others_can_read_is_one_line(name: str, tmp_path: Path) -> None:
+def test_password_file_that_others_can_read_is_one_line(
+    name: str, tmp_path: Path, ended: Run
+) -> None:
     password_file = tmp_path / "x.db.password"
     password_file.write_text("pw\n", encoding="utf-8")
     password_file.chmod(0o644)
-    result = run(name, "--port", "0", "--data", str(tmp_path / "x.db"))
+    result = ended(name, "--port", "0", "--data", str(tmp_path / "x.db"))
     assert result.returncode == MISUSED
     assert f"chmod 600 {password_file}" in one_line(result.stderr)
 
@@ -493,13 +514,13 @@ def test_embedded_runs_alone_until_a_signal(tmp_path: Path) -> None:
     assert (process.returncode, err) == (OK, "")
 
 
-def test_embedded_without_password_needs_none(tmp_path: Path) -> None:
+def test_embedded_without_password_needs_none(tmp_path: Path, ended: Run) -> None:
     with embedded("--no-password", "--data", str(tmp_path / "data.db")) as (_, url):
-        assert run("init", "--database", url).returncode == OK
+        assert ended("init", "--database", url).returncode == OK
     assert not (tmp_path / "data.db.password").exists()
 
 
-def test_embedded_tells_in_one_line_why_it_does_not_start(tmp_path: Path) -> None:
+def test_embedded_tells_in_one_line_why_it_does_not_start(tmp_path: Path, ended: Run) -> None:
     (tmp_path / "text").write_text("no database", encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
@@ -509,7 +530,7 @@ def test_embedded_tells_in_one_line_why_it_does_not_start(tmp_path: Path) -> Non
             ("--port", "0", "--data", str(tmp_path / "text" / "data.db")),
             ("--port", "0", "--host", "192.0.2.1", "--data", ":memory:", "--no-password"),
         ):
-            result = run("embedded", *arguments)
+            result = ended("embedded", *arguments)
             assert result.returncode == MISUSED
             one_line(result.stderr)
 
@@ -594,12 +615,12 @@ def test_token_that_makes_no_sense_is_not_made(
     ],
 )
 def test_server_that_would_let_in_the_wrong_ones_does_not_start(
-    arguments: list[str], reason: str, tmp_path: Path
+    arguments: list[str], reason: str, tmp_path: Path, ended: Run
 ) -> None:
     broken = tmp_path / "broken"
     broken.write_text("{")
     named = {"missing": tmp_path / "missing", "broken": broken}
-    result = run(
+    result = ended(
         "serve", "--port", "0", "--data", ":memory:", *(a.format(**named) for a in arguments)
     )
     assert result.returncode == MISUSED

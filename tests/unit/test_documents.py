@@ -154,6 +154,7 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
 
 
 OTHER_FLAGS = {
+    "--before": "python -m tests.benchmarks",
     "--expires-in": "graphql-api token create",
     "--scope": "graphql-api token create",
     "--check": "graphql-api schema",
@@ -219,9 +220,24 @@ AVOIDED = re.compile(
     r"\b(?:whoever|whom|nobody|anew|amid|heed|heeds|meanwhile|told)\b", re.IGNORECASE
 )
 """Words that a reader who learns English does not know, or that hide who does what."""
+MAX_AVOIDED_PER_LINE = 5 / 10_000
+TEXTS = {".css", ".html", ".js", ".jsx", ".md", ".mjs", ".py", ".ts", ".tsx"}
 
 
 @each_page
 def test_page_is_in_plain_words(page: Path) -> None:
     prose = re.sub(r"`[^`\n]*`", "", prose_of(page))
     assert AVOIDED.findall(prose) == []
+
+
+@pytest.mark.parametrize("folder", ["graphql_api", "docs", "tests"])
+def test_folder_is_in_plain_words(folder: str) -> None:
+    found: list[str] = []
+    lines = 0
+    for file in (ROOT / folder).rglob("*"):
+        if file.suffix in TEXTS and not {"node_modules", "dist"} & {*file.parts}:
+            text = file.read_text(encoding="utf-8")
+            lines += text.count("\n")
+            found += (f"{file.name}: {word}" for word in AVOIDED.findall(text))
+    assert lines > 1000
+    assert len(found) <= lines * MAX_AVOIDED_PER_LINE, found

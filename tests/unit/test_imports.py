@@ -1,4 +1,4 @@
-"""The import rules of the package: which place may import which, without a circle."""
+"""The shape of the package: which place may import which, no circle, and no long module."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ MAY_IMPORT = {
     "environment": set(),
     "settings": {"environment", "errors", "masking"},
     "store": {"errors", "feeds"},
-    "feeds": {"errors", "turns"},
-    "log_feeds": {"errors", "feeds", "store"},
-    "rethink": {"feeds", "log_feeds", "store", "errors", "files", "turns"},
-    "schema": {"feeds", "log_feeds", "store", "errors", "masking", "scopes", "turns"},
+    "feeds": {"errors", "settings", "turns"},
+    "state": {"errors", "feeds", "files"},
+    "log_feeds": {"settings", "errors", "feeds", "store"},
+    "rethink": {"settings", "feeds", "log_feeds", "store", "errors", "files", "turns"},
+    "schema": {"settings", "feeds", "log_feeds", "store", "errors", "masking", "scopes", "turns"},
     "tables": {"schema", "feeds", "log_feeds", "store", "errors", "masking", "scopes"},
     "auth": {"documents", "errors", "files", "headers", "limits", "scopes", "watched_file"},
-    "limits": {"errors", "headers", "masking", "paths", "turns"},
-    "documents": {"errors", "files", "limits", "schema"},
+    "limits": {"settings", "errors", "headers", "masking", "paths", "turns"},
+    "documents": {"settings", "errors", "files", "limits", "schema"},
     "execution": {"documents", "errors", "feeds", "limits", "schema", "turns"},
     "protocols": {
+        "settings",
         "auth",
         "documents",
         "errors",
@@ -64,12 +66,16 @@ MAY_IMPORT = {
 
 COMPOSITION = {
     "__main__",
+    "access",
     "app",
     "cli",
     "command_line",
+    "commands",
     "demo",
     "demo_crawl",
     "effective_settings",
+    "exit_codes",
+    "lifespan",
     "logs",
     "machine",
     "metrics",
@@ -78,6 +84,9 @@ COMPOSITION = {
     "startup",
 }
 """What puts the places together; it may import everything, and nothing else may import it."""
+
+MAX_LINES = 400
+"""How long a module may be: a longer one has several concepts."""
 
 Imports = Mapping[str, set[str]]
 """Modules, and the dotted names that each imports: `a.b` for `import a.b`, `a.b.c` for
@@ -161,6 +170,14 @@ def test_imports_go_in_one_direction() -> None:
 
 def test_imports_have_no_circle() -> None:
     assert cycle(all_imports()) is None
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {
+        module_name(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in ROOT.rglob("*.py")
+    }
+    assert {module for module, lines in lengths.items() if lines > MAX_LINES} == set()
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api import masking
 from graphql_api.masking import is_masked, mask_password, mask_passwords_in, unmask_password
+from tests.properties import examples
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def passwords(draw: st.DrawFn) -> str:
 URLS = st.tuples(STARTS, USERS, COLONS, passwords(), ATS, REST).map("".join)
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(URLS)
 def test_no_part_of_a_password_survives(url: str) -> None:
     masked = mask_password(url)

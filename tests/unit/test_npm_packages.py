@@ -1,4 +1,4 @@
-"""What npm installs is the same everywhere, and comes from whichever registry npm is told."""
+"""What npm installs is the same everywhere, and comes from the registry of its configuration."""
 
 from __future__ import annotations
 

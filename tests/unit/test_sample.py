@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from random import Random
 from typing import Any
@@ -13,12 +14,15 @@ import pytest
 
 from graphql_api import demo, sample
 from graphql_api.errors import DatabaseUnavailableError
+from graphql_api.log_feeds.source import LogLayout
 from graphql_api.tables import TABLES
 from graphql_api.tables.rate_limit import token_of
+from graphql_api.tables.response import BODIES, RESPONSES
 from tests.unit.schema.starbelly import run_captcha_solver
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123_456, tzinfo=UTC)
 KEYS = {table.name: table.primary_key for table in TABLES}
+LOGS = {RESPONSES.layout.table: RESPONSES.layout.key, BODIES.body_table: "id"}
 LIMIT = token_of("demo.example.net")
 
 
@@ -26,10 +30,18 @@ class Database:
     """Tables in memory, as the demo's writer."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, dict[str | bytes, Any]] = {table: {} for table in KEYS}
+        self.tables: dict[str, dict[Any, Any]] = {table: {} for table in (*KEYS, *LOGS)}
 
     async def insert(self, table: str, document: dict[str, Any]) -> None:
         self.tables[table][document[KEYS[table]]] = dict(document)
+
+    async def insert_all(self, table: str, documents: Sequence[dict[str, Any]]) -> None:
+        self.tables[table] |= {document[LOGS[table]]: document for document in documents}
+
+    async def delete_partition(self, log: LogLayout, partition: str) -> None:
+        rows = self.tables[log.table]
+        left = {key: row for key, row in rows.items() if row[log.partition] != partition}
+        self.tables[log.table] = left
 
     async def update(self, table: str, key: str | bytes, patch: dict[str, Any]) -> bool:
         if key not in self.tables[table]:
@@ -113,13 +125,48 @@ def test_sample_responses_are_what_their_job_counts() -> None:
         assert job["started_at"] <= row["started_at"] <= row["completed_at"] <= job["completed_at"]
 
 
+def job_of(step: demo.Step) -> dict[str, Any] | None:
+    """The job that a step writes, as it is then."""
+    match step:
+        case demo.Begin(job):
+            return job
+        case demo.Download(_, _, counted):
+            return counted.whole
+        case demo.Patch("job", _, _, whole):
+            return whole
+    return None
+
+
+async def test_demo_writes_the_responses_that_its_jobs_count() -> None:
+    database = Database()
+    await run(database, 400)
+    responses, bodies = database.tables["response"], database.tables["response_body"]
+    jobs = database.tables["job"]
+    assert {row["job_id"] for row in responses.values()} <= jobs.keys()
+    for key, job in jobs.items():
+        rows = [row for row in responses.values() if row["job_id"] == key]
+        assert len(rows) == job["item_count"]
+        assert sum(row["is_success"] for row in rows) == job["http_success_count"]
+        assert sum("exception" in row for row in rows) == job["exception_count"]
+        assert all(row["body_id"] in bodies for row in rows if "exception" not in row)
+
+
+def test_numbers_of_the_demos_responses_grow_from_run_to_run_of_the_server() -> None:
+    def sequences(seed: int, now: datetime) -> list[int]:
+        steps = islice(demo.steps(Random(seed), lambda: now), 200)
+        downloads = [step for step in steps if isinstance(step, demo.Download)]
+        return [row["sequence"] for step in downloads for row in step.responses]
+
+    first, second = sequences(1, NOW), sequences(2, NOW + timedelta(hours=1))
+    assert [*first, *second] == sorted({*first, *second})
+
+
 def test_demo_crawls() -> None:
     states: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
     for step in islice(demo.steps(Random(1), lambda: NOW), 600):
-        if step.table != "job" or isinstance(step, demo.Remove):
+        if (job := job_of(step)) is None:
             continue
-        job = step.document if isinstance(step, demo.Put) else step.whole
         parts = ("http_success_count", "http_error_count", "exception_count")
         assert job["item_count"] == sum(job[part] for part in parts)
         assert job["item_count"] >= counts.get(job["name"], 0), "counts only grow"
@@ -136,10 +183,10 @@ def test_demo_counts_a_job_in_its_schedule_when_it_starts() -> None:
     started: Counter[str] = Counter()
     counted: dict[str, int] = {}
     for step in islice(demo.steps(Random(1), lambda: NOW), 600):
-        if isinstance(step, demo.Put) and step.table == "job":
+        if isinstance(step, demo.Begin):
             assert all(counted[key] == number for key, number in started.items())
-            started[step.document["schedule_id"]] += 1
-            assert step.document["name"].endswith(f" #{started[step.document['schedule_id']]}")
+            started[step.job["schedule_id"]] += 1
+            assert step.job["name"].endswith(f" #{started[step.job['schedule_id']]}")
         elif isinstance(step, demo.Patch) and step.table == "schedule":
             counted[str(step.key)] = step.whole["job_count"]
     assert len(started) == 2
@@ -163,15 +210,25 @@ def test_demo_touches_only_its_own_documents() -> None:
                 assert KEYS[table] not in fields
             case demo.Remove(table, key):
                 pass
+            case demo.Begin(job):
+                key = job["id"]
+            case demo.Download(responses, bodies, counted):
+                key = counted.key
+                assert {row["job_id"] for row in responses} == {key}
+                assert {body["id"] for body in bodies} == {
+                    row["body_id"] for row in responses if "body_id" in row
+                }
         assert key in ("demo.example.net", LIMIT) or str(key).startswith("demo-")
 
 
 def test_demo_shows_every_kind_of_change_soon() -> None:
     kinds = {
-        (type(step), step.table) for step in islice(demo.steps(Random(3), lambda: NOW), 7, 320)
+        (type(step), getattr(step, "table", "response"))
+        for step in islice(demo.steps(Random(3), lambda: NOW), 7, 320)
     }
     assert kinds == {
-        (demo.Put, "job"),
+        (demo.Begin, "response"),
+        (demo.Download, "response"),
         (demo.Patch, "job"),
         (demo.Put, "policy"),
         (demo.Remove, "policy"),
@@ -214,7 +271,10 @@ async def test_demo_makes_anew_what_somebody_deleted() -> None:
 async def test_documents_of_the_demo_stay_few() -> None:
     database = Database()
     await run(database, 1_000)
-    assert sum(len(rows) for rows in database.tables.values()) <= 11
+    assert sum(len(database.tables[table]) for table in KEYS) <= 11
+    # Two jobs of 162 items at most; their pages, and the errors.
+    assert len(database.tables["response"]) <= 2 * 162
+    assert len(database.tables["response_body"]) <= 162 + 3
 
 
 async def test_demo_goes_on_after_a_step_that_failed(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from graphql_api import app
+from graphql_api import app, lifespan
 from graphql_api.errors import ConfigurationError
 from graphql_api.rethink.changefeed import ChangefeedSettings
 from graphql_api.rethink.connection import Timeouts
@@ -107,13 +107,36 @@ def test_the_embedded_command_has_variables_of_its_own(monkeypatch: pytest.Monke
 
 def test_a_problem_names_where_its_value_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHQL_API_PORT", "eighty")
-    with pytest.raises(ConfigurationError, match=r"^GRAPHQL_API_PORT: .*integer"):
+    with pytest.raises(ConfigurationError, match=r"^GRAPHQL_API_PORT: it is not a whole number"):
         load(Settings, {})
     with pytest.raises(ConfigurationError, match=r"^--port: .*65535"):
         load(Settings, {"port": "65536"})
 
 
-def test_every_problem_is_told_at_once() -> None:
+UNFIT = [
+    ("demo", "maybe", "it is neither true nor false"),
+    ("port", "1.5", "it is not a whole number"),
+    ("port", "70000", "it must be 65535 or less"),
+    ("job_window", "week", "it is not a number"),
+    ("job_window", "0", "it must be greater than 0.0"),
+    ("max_queries", "0", "it must be 1 or more"),
+    ("log_level", "loud", "it must be 'debug', 'info', 'warning' or 'error'"),
+    ("link_key", "short{}", "it must have 32 characters or more"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "text"), UNFIT)
+def test_an_unfit_value_is_explained_in_plain_words(
+    name: str, value: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = environment_variable(Settings, name)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as raised:
+        load(Settings, {})
+    assert str(raised.value) == f"{variable}: {text}"
+
+
+def test_every_problem_is_reported_at_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
         load(Settings, {"port": "x", "log_level": "loud"})
     assert "--port: " in str(raised.value)
@@ -166,7 +189,7 @@ def test_memory_has_no_data_file_but_a_password() -> None:
 
 def test_settings_of_the_database_reach_the_changefeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[ChangefeedSettings] = []
-    monkeypatch.setattr(app, "RethinkSource", lambda _, settings: made.append(settings))
+    monkeypatch.setattr(lifespan, "RethinkSource", lambda _, settings, **__: made.append(settings))
     url = "rethinkdb://db.example/starbelly"
     flags = {
         "database_timeout_s": 1.5,

@@ -121,8 +121,8 @@ async def test_first_read_self_check_and_repair_take_turns() -> None:
         await feed.ready(3600)
         assert len(pause.lengths) >= fewest
         pause.lengths.clear()
-        checks = feed.self_checks
-        while feed.self_checks == checks:
+        checks = feed.consistency_check.checks
+        while feed.consistency_check.checks == checks:
             await asyncio.sleep(0)
         assert len(pause.lengths) >= fewest
         subscription = feed.subscribe(include_initial=False)

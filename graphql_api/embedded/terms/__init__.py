@@ -2,11 +2,13 @@
 
 from graphql_api.embedded.terms import (
     aggregation,
+    by_key,
     changes,
     control,
     data,
     documents,
     indexes,
+    insert,
     orders,
     sequences,
     strings,
@@ -17,11 +19,13 @@ from graphql_api.embedded.terms import (
 
 __all__ = [
     "aggregation",
+    "by_key",
     "changes",
     "control",
     "data",
     "documents",
     "indexes",
+    "insert",
     "orders",
     "sequences",
     "strings",

@@ -1,4 +1,4 @@
-"""What is said of a sequence as a whole.
+"""Terms that make one value of a sequence: `count`, `contains`, `sum`, `avg`, `min`, `max`.
 
 Source: src/rdb_protocol/terms/seq.cc, shards.cc.
 """

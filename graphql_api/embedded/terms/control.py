@@ -155,11 +155,10 @@ def default(call: Call) -> Value:
         if caught.type is not ErrorType.NON_EXISTENCE:
             raise
         failure = caught
-        reason = caught.message
     try:
         alternative = call.value(1)
         if isinstance(alternative, Function):
-            return alternative.call(reason)
+            return alternative.call(reason if failure is None else failure.message)
     except ReqlError as caught:
         if not caught.empty:
             raise

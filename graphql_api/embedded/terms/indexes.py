@@ -1,4 +1,4 @@
-"""Secondary indexes.
+"""Terms on secondary indexes.
 
 An index is by the field of its name, or by a function; `multi` indexes a document under each
 element of an array. Geospatial indexes are not offered.

@@ -1,4 +1,4 @@
-"""Rows in an order, and without those that are equal.
+"""Terms that sort the rows of a sequence, or leave out equal ones: `order_by`, `distinct`.
 
 Source: src/rdb_protocol/terms/sort.cc.
 """

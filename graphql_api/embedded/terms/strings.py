@@ -1,4 +1,4 @@
-"""Strings.
+"""Terms on strings.
 
 Source: src/rdb_protocol/terms/string.cc.
 """

@@ -7,8 +7,8 @@ import { createRoot } from 'react-dom/client';
 import { createFetcher } from './fetcher.js';
 import { ownStorage } from './storage.js';
 
-// One file is one tab, in the order of their names.
-const tabs = import.meta.glob('./tabs/*.graphql', {
+// Examples: one file is one tab, in the order of their names, behind those of the tables.
+const examples = import.meta.glob('./tabs/*.graphql', {
   eager: true,
   import: 'default',
   query: '?raw',
@@ -18,9 +18,21 @@ const tabs = import.meta.glob('./tabs/*.graphql', {
 // keeps the bundler from taking the URL for a file of its own.
 const here = import.meta.url;
 
+/** The tabs that the server makes of its tables; none, if they cannot be fetched. */
+async function tabsOfTables() {
+  try {
+    const response = await fetch(new URL('tabs.json', here));
+    return response.ok ? await response.json() : [];
+  } catch {
+    return [];
+  }
+}
+
+const tabs = [...(await tabsOfTables()), ...Object.values(examples)];
+
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
-    defaultTabs={Object.values(tabs).map((query) => ({ query: query.trim() }))}
+    defaultTabs={tabs.map((query) => ({ query: query.trim() }))}
     fetcher={createFetcher(new URL('../graphql', here))}
     storage={ownStorage('graphql-api/')}
   />,

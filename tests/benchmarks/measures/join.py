@@ -24,14 +24,14 @@ def measure(setting: Setting) -> Result:
     )
     for _ in range(sizes.repeat):
         for peer in SERVERS:
-            clock_s, server_s = _of_peer(setting, peer)
+            clock_s, server_s = of_peer(setting, peer)
             result.add(peer.name, clock_s, server_s=server_s)
     result.at_least(10, STRAWBERRY.name, OURS.name, "at least 10 times as fast as Strawberry")
     result.at_least(2, GRAPHQL_WS.name, OURS.name, "at least 2 times as fast as graphql-ws")
     return result
 
 
-def _of_peer(setting: Setting, peer: Peer) -> tuple[float, float]:
+def of_peer(setting: Setting, peer: Peer) -> tuple[float, float]:
     database, sizes = setting.database, setting.sizes
     database.fill(sizes.joined_documents)
     with (

@@ -24,9 +24,9 @@ def measure(setting: Setting) -> Result:
     for _ in range(setting.sizes.repeat):
         for rate in _WRITES_PER_S:
             for peer in _PEERS:
-                values = sorted(_of_peer(setting, peer, rate))
+                values = sorted(of_peer(setting, peer, rate))
                 for percent in (50, 99):
-                    result.add(_label(peer, rate, percent), _percentile(values, percent))
+                    result.add(_label(peer, rate, percent), percentile(values, percent))
     for rate in _WRITES_PER_S:
         theirs, ours = (_label(peer, rate, 99) for peer in (GRAPHQL_WS, OURS))
         result.at_least(1, theirs, ours, f"{rate} writes/s: p99 of graphql-ws, of ours")
@@ -37,7 +37,7 @@ def _label(peer: Peer, writes_per_s: int, percent: int) -> str:
     return f"{peer.name}, {writes_per_s} writes/s, p{percent}"
 
 
-def _of_peer(setting: Setting, peer: Peer, writes_per_s: int) -> list[float]:
+def of_peer(setting: Setting, peer: Peer, writes_per_s: int) -> list[float]:
     """Each write's latency, from the moment at which it was due."""
     database, sizes = setting.database, setting.sizes
     database.fill(DOCUMENTS)
@@ -72,5 +72,5 @@ def _of_peer(setting: Setting, peer: Peer, writes_per_s: int) -> list[float]:
     ]
 
 
-def _percentile(ascending: Sequence[float], percent: int) -> float:
+def percentile(ascending: Sequence[float], percent: int) -> float:
     return ascending[min(len(ascending) * percent // 100, len(ascending) - 1)]

@@ -13,7 +13,7 @@ from tests.benchmarks.results import Result
 from tests.benchmarks.setting import Setting
 
 _FIRST = 100
-"""So many are there before the others are counted, to whom is not charged what the first bring."""
+"""So many are there before the others are counted, which are not charged with what these bring."""
 _DOCUMENTS = 10
 _LIMIT_KB = 18
 
@@ -24,13 +24,13 @@ def measure(setting: Setting) -> Result:
     result = Result("memory", f"memory for each of {number} idle subscribers", "KB")
     for _ in range(setting.sizes.repeat):
         for peer in SERVERS:
-            result.add(peer.name, _of_peer(setting, peer))
+            result.add(peer.name, of_peer(setting, peer))
     result.at_most(_LIMIT_KB, OURS.name, f"at most {_LIMIT_KB} KB")
     result.at_least(2, STRAWBERRY.name, OURS.name, "stock Strawberry's is at least 2 times ours")
     return result
 
 
-def _of_peer(setting: Setting, peer: Peer) -> float:
+def of_peer(setting: Setting, peer: Peer) -> float:
     database, number = setting.database, setting.sizes.idle
     database.fill(_DOCUMENTS)
     with (

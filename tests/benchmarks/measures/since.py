@@ -15,7 +15,7 @@ _SINCE = ", since"
 
 
 def measure(setting: Setting) -> Result:
-    """Messages a second after everybody resumed from another position, and after nobody did.
+    """Messages a second after all resumed from other positions, and after none did.
 
     At the pace of the fan-out, where the server waits for the writer by turns, and which client is
     the last to be served decides how often; and in bulk, where it never waits.

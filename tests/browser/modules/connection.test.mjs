@@ -4,7 +4,7 @@ import { beforeEach, mock, test } from 'node:test';
 import { Connection, waitMs } from '../../../graphql_api/live/connection.mjs';
 
 let sockets;
-let told;
+let calls;
 
 class FakeWebSocket {
   sent = [];
@@ -43,9 +43,9 @@ const error = (id, code) => ({
 
 function opened(options = {}) {
   const listener = {
-    state: (state) => told.push(state),
-    event: (id, { cursor }) => told.push(`${id} ${cursor}`),
-    problem: (id, { code }) => told.push(`${id} ${code}`),
+    state: (state) => calls.push(state),
+    event: (id, { cursor }) => calls.push(`${id} ${cursor}`),
+    problem: (id, { code }) => calls.push(`${id} ${code}`),
   };
   const subscriptions = new Map([
     ['a', 'subscription A'],
@@ -61,7 +61,7 @@ function opened(options = {}) {
 
 beforeEach(() => {
   sockets = [];
-  told = [];
+  calls = [];
   mock.timers.reset();
   mock.timers.enable({ apis: ['setTimeout', 'Date'] });
 });
@@ -81,7 +81,7 @@ test('it subscribes once it is let in', () => {
     { type: 'subscribe', id: 'a', payload: { query: 'subscription A' } },
     { type: 'subscribe', id: 'b', payload: { query: 'subscription B' } },
   ]);
-  assert.deepEqual(told, ['connecting', 'connected']);
+  assert.deepEqual(calls, ['connecting', 'connected']);
 });
 
 test('after a loss it goes on behind the last event of each subscription', () => {
@@ -89,7 +89,7 @@ test('after a loss it goes on behind the last event of each subscription', () =>
   sockets[0].accept();
   sockets[0].receive(next('a', '1'), next('b', '2'), next('a', '3'));
   sockets[0].onclose({ code: 1006 });
-  assert.equal(told.at(-1), 'lost');
+  assert.equal(calls.at(-1), 'lost');
   mock.timers.tick(500);
   sockets[1].accept();
   assert.deepEqual(sockets[1].sent[0].payload, { since: { a: '3', b: '2' } });
@@ -132,7 +132,7 @@ test('a server that is silent is asked, and left if it does not answer', () => {
   assert.equal(sockets[0].isClosed, false);
   mock.timers.tick(SILENCE_MS);
   assert.equal(sockets[0].isClosed, true);
-  assert.equal(told.at(-1), 'lost');
+  assert.equal(calls.at(-1), 'lost');
 });
 
 test('a server that does not let it in is left', () => {
@@ -140,7 +140,7 @@ test('a server that does not let it in is left', () => {
   sockets[0].onopen();
   mock.timers.tick(SILENCE_MS);
   assert.equal(sockets[0].isClosed, true);
-  assert.equal(told.at(-1), 'lost');
+  assert.equal(calls.at(-1), 'lost');
 });
 
 test('a ping is answered', () => {
@@ -158,7 +158,7 @@ for (const code of [4401, 4403]) {
     sockets[0].onclose({ code });
     mock.timers.tick(600_000);
     assert.equal(sockets.length, 1);
-    assert.equal(told.at(-1), 'refused');
+    assert.equal(calls.at(-1), 'refused');
     assert.equal(connection.isWaiting, false);
     token = 'secret';
     connection.open();
@@ -167,11 +167,11 @@ for (const code of [4401, 4403]) {
   });
 }
 
-test('what is not allowed is told, and neither begun again nor resumed', () => {
+test('what is not allowed is reported, and neither begun again nor resumed', () => {
   opened();
   sockets[0].accept();
   sockets[0].receive(next('a', '1'), next('b', '2'), error('b', 'FORBIDDEN'));
-  assert.equal(told.at(-1), 'b FORBIDDEN');
+  assert.equal(calls.at(-1), 'b FORBIDDEN');
   const sent = sockets[0].sent.length;
   mock.timers.tick(10_000);
   assert.equal(sockets[0].sent.length, sent);
@@ -185,7 +185,7 @@ test('a subscription that ends otherwise is begun again, on the same connection 
   opened();
   sockets[0].accept();
   sockets[0].receive(error('a', 'INTERNAL'), { id: 'b', type: 'complete' });
-  assert.deepEqual(told.slice(-2), ['a INTERNAL', 'b ']);
+  assert.deepEqual(calls.slice(-2), ['a INTERNAL', 'b ']);
   mock.timers.tick(5_000);
   assert.deepEqual(
     sockets[0].sent
@@ -208,7 +208,7 @@ test('a result without data ends the subscription', () => {
   sockets[0].accept();
   const errors = [{ message: 'no', extensions: { code: 'FORBIDDEN' } }];
   sockets[0].receive({ id: 'a', type: 'next', payload: { data: null, errors } });
-  assert.equal(told.at(-1), 'a FORBIDDEN');
+  assert.equal(calls.at(-1), 'a FORBIDDEN');
   assert.deepEqual(sockets[0].sent.at(-1), { type: 'complete', id: 'a' });
 });
 
@@ -217,7 +217,7 @@ test('what comes behind the end of a subscription ends it no second time', () =>
   sockets[0].accept();
   const failed = { id: 'a', type: 'next', payload: { data: null, errors: [{ message: 'no' }] } };
   sockets[0].receive(next('a', '1'), failed, failed, next('a', '3'), { id: 'a', type: 'complete' });
-  assert.deepEqual(told.slice(-2), ['a 1', 'a ']);
+  assert.deepEqual(calls.slice(-2), ['a 1', 'a ']);
   const sent = sockets[0].sent.length;
   mock.timers.tick(10_000);
   assert.deepEqual(

@@ -22,7 +22,7 @@ test('changes are counted by table and kind', () => {
   assert.equal(sentences(counts), 'Policies: 1 new, 2 changed. Schedules: 3 deleted.');
 });
 
-test('a flood of changes is told every ten seconds', () => {
+test('a flood of changes is announced every ten seconds', () => {
   const element = region();
   const summary = new Summary(element);
   for (let number = 0; number < 300; number++) {
@@ -33,7 +33,7 @@ test('a flood of changes is told every ten seconds', () => {
   assert.match(element.said[1], /Policies: 100 changed\.$/);
 });
 
-test('one change is told soon, and once', () => {
+test('one change is announced soon, and once', () => {
   const element = region();
   const summary = new Summary(element);
   summary.count('Policies', 'added');

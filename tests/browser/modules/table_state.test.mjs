@@ -158,7 +158,7 @@ test('a domain is its key', () => {
   assert.equal(state.rows.size, 0);
 });
 
-test('rows that show what has changed elsewhere are drawn anew, and keep their marks', () => {
+test('rows that show what has changed elsewhere are drawn again, and keep their marks', () => {
   const state = ready('a', 'b', 'c');
   taken(state);
   state.apply(updated('a', 'A', 'name'));

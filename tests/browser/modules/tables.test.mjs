@@ -11,7 +11,7 @@ function shown(table, row, look = { policyName: () => undefined }) {
   );
 }
 
-test('durations are told by their two greatest units', () => {
+test('durations are shown by their two greatest units', () => {
   assert.equal(duration(0), '0 s');
   assert.equal(duration(90), '1 min 30 s');
   assert.equal(duration(3600), '1 h');
@@ -19,7 +19,7 @@ test('durations are told by their two greatest units', () => {
   assert.equal(duration(0.5), '0.5 s');
 });
 
-test('field names are told as words', () => {
+test('field names are shown as words', () => {
   assert.equal(words('mimeTypeRules'), 'mime type rules');
 });
 
@@ -52,7 +52,7 @@ test('a row of nulls is shown, by its key', () => {
   assert.deepEqual(shown(LOGINS, login), { Domain: ['d'], 'Login page': ['–'], Users: ['–'] });
 });
 
-test('no limit is told apart from an unknown one', () => {
+test('no limit is shown otherwise than an unknown one', () => {
   const row = { limits: { maxItems: null, maxDuration: null, maxCost: null } };
   const { lines } = POLICIES.columns[1];
   assert.deepEqual(lines(row), [{ text: 'none', tone: 'quiet' }]);
@@ -64,7 +64,7 @@ test('a schedule names its policy as it is called now, or else its key', () => {
   assert.equal(lines({ policyId: 'p' }, { policyName: () => null })[0].text, 'p');
 });
 
-test('users are told by how their login works', () => {
+test('users are shown by how their login works', () => {
   const { lines } = LOGINS.columns[2];
   const users = [
     { username: 'ann', hasPassword: true, working: true },

@@ -23,13 +23,13 @@ const persisted = (options) => new PersistedQueryLink({ sha256, ...options }).co
 const links = [
   http,
   persisted(),
-  persisted(), // another client, which has not been told yet that the server knows the document
+  persisted(), // another client, which does not know yet that the server knows the document
   persisted({ useGETForHashedQueries: true }),
 ];
-const told = [];
+const results = [];
 for (const link of links) {
   const client = new ApolloClient({ link, cache: new InMemoryCache() });
   const { data } = await client.query({ query, fetchPolicy: 'network-only' });
-  told.push({ data, requests: takeRequests() });
+  results.push({ data, requests: takeRequests() });
 }
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(results));

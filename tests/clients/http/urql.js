@@ -26,7 +26,7 @@ const exchanges = [
   [persisted({ preferGetForPersistedQueries: false }), fetchExchange],
   [persisted({ preferGetForPersistedQueries: true }), fetchExchange],
 ];
-const told = [];
+const results = [];
 for (const [index, each] of exchanges.entries()) {
   const client = createClient({
     url,
@@ -35,6 +35,6 @@ for (const [index, each] of exchanges.entries()) {
     preferGetMethod: index === 0 ? false : undefined,
   });
   const { data, error } = await client.query(query, {});
-  told.push({ data, error: error?.message, requests: takeRequests() });
+  results.push({ data, error: error?.message, requests: takeRequests() });
 }
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(results));

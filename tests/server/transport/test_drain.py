@@ -1,4 +1,4 @@
-"""The end of a server: clients are told, one after the other, and nobody holds it up."""
+"""The end of a server: clients are sent away one after the other, and none holds it up."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def stream(server: Running, query: str, **arguments: Any) -> Any:
 
 
 async def nothing_left(server: Running) -> None:
-    """Wait until nobody is served; nothing is left of anybody."""
+    """Wait until no client is served, and nothing is left of any."""
     await server.toys.wait_for(lambda: not len(server.app.streams))
     await server.toys.wait_for(lambda: not server.toys.open)
     broadcaster = server.broadcaster
@@ -214,7 +214,7 @@ async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
                 server.toys.topic.publish(LARGE)
         await server.toys.wait_for(lambda: not len(server.app.streams))
         await nothing_left(server)
-    # A plain server cannot be told to abort; it says that the response is incomplete.
+    # A plain server cannot be asked to abort; it says that the response is incomplete.
     logged = [record.name for record in caplog.records if record.levelno >= logging.ERROR]
     assert logged == (["uvicorn.error"] if options is PLAIN else [])
 

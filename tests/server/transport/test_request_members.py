@@ -122,7 +122,7 @@ async def websocket() -> AsyncIterator[Client]:
         yield client
 
 
-def told(payload: Any) -> str:
+def shown(payload: Any) -> str:
     """What a result says: its data, or the code of its only error."""
     if "errors" in payload:
         (error,) = payload["errors"]
@@ -144,7 +144,7 @@ async def test_members_by_post(http: httpx.AsyncClient, case: Case) -> None:
     body = json.dumps(case.members)
     headers = {"content-type": "application/json", "accept": JSON}
     response = await http.post("/", content=body, headers=headers)
-    assert told(response.json()) == case.expected
+    assert shown(response.json()) == case.expected
     assert response.status_code == status(case.expected)
 
 
@@ -153,7 +153,7 @@ async def test_members_by_get(http: httpx.AsyncClient, name: str) -> None:
     case = CASES[name]
     parameters = case.parameters
     response = await http.get("/", params=parameters, headers={"accept": JSON})
-    assert told(response.json()) == case.expected
+    assert shown(response.json()) == case.expected
     assert response.status_code == status(case.expected)
 
 
@@ -166,7 +166,7 @@ async def test_members_by_event_stream(http: httpx.AsyncClient, case: Case) -> N
         payload = json.loads(first.partition("data: ")[2])
     else:
         payload = response.json()
-    assert told(payload) == case.expected
+    assert shown(payload) == case.expected
 
 
 @CASES_PARAMETER
@@ -174,9 +174,9 @@ async def test_members_by_websocket(websocket: Client, case: Case) -> None:
     await websocket.send({"type": "subscribe", "id": "a", "payload": case.members})
     answer = await websocket.receive()
     if answer["type"] == "error":
-        assert told({"errors": answer["payload"]}) == case.expected
+        assert shown({"errors": answer["payload"]}) == case.expected
     else:
-        assert told(answer["payload"]) == case.expected
+        assert shown(answer["payload"]) == case.expected
         assert await websocket.receive() == {"type": "complete", "id": "a"}
     assert await websocket.fence() == []
 
@@ -200,4 +200,4 @@ async def test_members_by_websocket(websocket: Client, case: Case) -> None:
 )
 async def test_what_only_a_url_can_say(http: httpx.AsyncClient, query: str, expected: str) -> None:
     response = await http.get(f"/?{query}", headers={"accept": JSON})
-    assert told(response.json()) == expected
+    assert shown(response.json()) == expected

@@ -53,7 +53,7 @@ def public_pem(algorithm: str) -> bytes:
 
 
 def private_pem(algorithm: str) -> bytes:
-    """The private key, which is nobody's but the issuer's."""
+    """The private key, which only the issuer has."""
     return private_key(algorithm).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from graphql_api.auth.api_token import ApiToken, Tokens, new_token
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.jwt import Keys, keys_of_key_file
 from graphql_api.auth.principal import ANYBODY, Principal, Verifier
-from graphql_api.auth.tokens import ApiToken, Tokens, new_token
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.scopes import Scope
 from graphql_api.watched_file import WatchedFile
 from tests.unit.auth.signing import public_pem, signed
-from tests.unit.auth.test_tokens import NOW, NOW_S
+from tests.unit.auth.test_api_token import NOW, NOW_S
 
 
 class Clock:

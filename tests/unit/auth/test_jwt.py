@@ -161,7 +161,7 @@ def test_token_of_the_future_is_taken_within_the_leeway_only(claim: str) -> None
     verify(Keys(keys_of_key_file(public_pem("ES256")), leeway_s=60), token)
 
 
-# For whom, and from whom.
+# Audience and issuer.
 
 
 def test_audience_and_issuer_must_be_those_that_are_asked_for() -> None:
@@ -211,7 +211,7 @@ def test_public_key_is_never_a_shared_secret(algorithm: str) -> None:
 def test_public_key_without_the_lines_of_pem_is_no_secret(
     algorithm: str, encode: Callable[[bytes], bytes]
 ) -> None:
-    """As identity providers show it: whoever has read it there could sign with it."""
+    """As identity providers show it: all who have read it there could sign with it."""
     key = private_key(algorithm).public_key()
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     with pytest.raises(ConfigurationError, match="neither a public key in PEM"):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from graphql_api.auth.api_token import ApiToken, new_token
 from graphql_api.auth.token_file import add_token, read_tokens, remove_token
-from graphql_api.auth.tokens import ApiToken, new_token
 from graphql_api.errors import ConfigurationError
 from graphql_api.scopes import Scope
 

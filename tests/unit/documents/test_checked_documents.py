@@ -98,6 +98,6 @@ async def test_number_of_a_document_has_a_value(number: str, is_readable: bool) 
     ):
         result = await schema().execute(query)
         messages = [error.message for error in result.errors or []]
-        told = [m for m in messages if "digits" in m or "range of Float" in m]
-        assert bool(told) != is_readable
+        found = [m for m in messages if "digits" in m or "range of Float" in m]
+        assert bool(found) != is_readable
         assert messages

@@ -10,7 +10,7 @@ import weakref
 import pytest
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from graphql_api.documents.documents import LONG_TEXT, Document, Documents
+from graphql_api.documents.documents import LONG_TEXT, Documents, ParsedDocument
 from graphql_api.limits.cpu_budget import ClientBudget
 from tests.unit.limits.test_cpu_budget import World
 
@@ -98,7 +98,7 @@ LONG = f"{{ {' '.join(f'a{number}' for number in range(LONG_TEXT))} }}"
 async def test_long_document_is_parsed_and_checked_in_another_thread() -> None:
     threads: list[int] = []
 
-    def check(document: Document) -> list[GraphQLError]:
+    def check(document: ParsedDocument) -> list[GraphQLError]:
         threads.append(threading.get_ident())
         document.errors = [GraphQLError("wrong")]
         return document.errors
@@ -133,7 +133,7 @@ async def test_document_that_is_too_long_to_remember_is_parsed_once_for_its_oper
 async def test_event_loop_goes_on_while_a_document_is_checked() -> None:
     went_on = threading.Event()
 
-    def check(_: Document) -> list[GraphQLError]:
+    def check(_: ParsedDocument) -> list[GraphQLError]:
         assert went_on.wait(60)
         return []
 
@@ -153,7 +153,7 @@ async def test_syntax_error_of_a_long_document_costs_its_client() -> None:
 async def test_many_who_send_the_same_long_document_wait_for_one_check() -> None:
     checked: list[str] = []
 
-    def check(document: Document) -> list[GraphQLError]:
+    def check(document: ParsedDocument) -> list[GraphQLError]:
         checked.append(document.text)
         return []
 

@@ -1,4 +1,4 @@
-"""The pure changefeed against a model: whoever applies its rows holds the table."""
+"""The pure changefeed against a model: a reader that applies its rows holds the table."""
 
 from __future__ import annotations
 

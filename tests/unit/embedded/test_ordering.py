@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import Any
 
 import pytest
@@ -93,6 +94,21 @@ def test_texts_of_primary_keys_sort_as_the_keys_do(left: Datum, right: Datum) ->
     if sort_key(left) < sort_key(right):
         assert a < b
     assert (a == b) is equal(left, right)
+
+
+values = st.recursive(
+    st.one_of(st.none(), scalars),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(values, values)
+def test_equality_is_that_of_sort_keys(left: Datum, right: Datum) -> None:
+    assert equal(left, right) is (sort_key(left) == sort_key(right))
+    assert equal([left, right], copy.deepcopy([left, right]))
 
 
 keys = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=4)

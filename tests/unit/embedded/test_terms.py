@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from graphql_api.embedded import datum
 from graphql_api.embedded.errors import ErrorStage
 from tests.unit.embedded.reql import NOW, Reql, r
 
@@ -28,6 +29,25 @@ async def rows(reql: Reql) -> Reql:
 
 def ids(result: Any) -> list[Any]:
     return [row["id"] for row in result]
+
+
+async def test_text_about_a_missing_field_is_made_for_those_who_read_it_only(
+    rows: Reql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a document of 20 MB it takes longer than all else."""
+    printed: list[object] = []
+
+    def pretty_print(value: object) -> str:
+        printed.append(value)
+        return "a text"
+
+    monkeypatch.setattr(datum, "pretty_print", pretty_print)
+    assert await rows.run(T.get("a")["missing"].default(1)) == 1
+    assert await rows.run(T.filter(r.row["missing"].eq(1)).coerce_to("array")) == []
+    assert printed == []
+    missing = "No attribute `missing` in object:\na text"
+    assert await rows.run(T.get("a")["missing"].default(lambda error: error)) == missing
+    assert len(printed) == 1
 
 
 # --- control ---

@@ -1,4 +1,4 @@
-"""One execution for all who are equal, written by one loop, fair to all and held up by nobody."""
+"""One execution for all who are equal, written by one loop, fair to all and held up by none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from graphql import GraphQLError
 from graphql_api.errors import BadCursorError
 from graphql_api.execution import scheduler as scheduler_module
 from graphql_api.execution.broadcaster import Broadcaster
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
+from graphql_api.execution.encoder import RequestError
+from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.execution.scheduler import EVENTS_AT_ONCE
 from graphql_api.feeds.feed import STEPS_IN_A_ROW
 from graphql_api.feeds.view import Event
@@ -316,10 +317,10 @@ async def test_sink_that_fails_keeps_nobody_waiting(broadcaster: Broadcaster, to
     await join(broadcaster, context(topic), BrokenSink())
     await join(broadcaster, context(topic), healthy := FakeSink())
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    loop.set_exception_handler(lambda *_: told.set())
+    reported = asyncio.Event()
+    loop.set_exception_handler(lambda *_: reported.set())
     topic.publish(Row(value=1))
-    await told.wait()
+    await reported.wait()
     await asyncio.sleep(0)
     assert healthy.data == [{"rows": {"value": 1}}]
 

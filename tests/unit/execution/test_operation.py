@@ -16,7 +16,8 @@ from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Request
 from graphql_api.documents.validation import validate
 from graphql_api.errors import BadCursorError
-from graphql_api.execution.operation import RequestError, SubscriptionExecution
+from graphql_api.execution.encoder import RequestError
+from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.schema import Context
 from graphql_api.scopes import ALL_SCOPES, Scope
+from tests.properties import examples
 from tests.unit.execution.toy import FakeSink, join, served
 from tests.unit.schema import documents
 from tests.unit.schema.harness import Server, serve
@@ -130,7 +131,7 @@ async def alone(server: Server, subscriber: Subscriber, results: list[Any]) -> N
 
 
 @given(st.lists(SUBSCRIBERS, min_size=1, max_size=8), WRITES)
-@settings(deadline=None, max_examples=40)
+@examples(40)
 async def test_everybody_is_sent_what_they_would_be_sent_alone(
     subscribers: list[Subscriber], writes: list[tuple[str, str | None]]
 ) -> None:

@@ -16,7 +16,7 @@ from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Request
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.group import Member
-from graphql_api.execution.operation import SubscriptionExecution
+from graphql_api.execution.operation import GraphQLEncoder, SubscriptionExecution
 from graphql_api.execution.responder import Framing
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.subscription import EventSource
@@ -215,7 +215,8 @@ async def join(
     assert isinstance(source, EventSource)
     framing = framing or Framing(messages.next_prefix(id_), messages.NEXT_SUFFIX)
     responder = FakeResponder(sink, framing, budget, [] if failures is None else failures)
-    return broadcaster.join(execution, source, responder, on_leave=on_leave)
+    encoder = GraphQLEncoder(execution, broadcaster.traffic)
+    return broadcaster.join(encoder, source, responder, on_leave=on_leave)
 
 
 async def served(broadcaster: Broadcaster) -> None:

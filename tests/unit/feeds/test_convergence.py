@@ -4,7 +4,7 @@ The oracle is stronger than convergence. A cursor names a position; after each e
 client holds must be the table *as it was at that position*, and in the middle of a merged batch
 the table at its end for the keys that were sent, and at its beginning for those that were not.
 
-`FEED_EXAMPLES=10000` tries so many examples instead of 200.
+`FEED_EXAMPLES=10000 pytest --thorough` tries so many examples instead of 200.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.subscriber import Subscriber, _Scan
 from graphql_api.feeds.view import EVERYTHING
+from tests.properties import examples
 from tests.unit.feeds.toy import (
     Added,
     Below,
@@ -38,7 +39,7 @@ from tests.unit.feeds.toy import (
 KEYS = "abcdefgh"
 QUEUE_LIMIT = 2
 
-Table = dict[str, int]
+HeldRows = dict[str, int]
 
 
 @dataclass
@@ -49,9 +50,9 @@ class Client:
     subscriber: Subscriber[Number, Event]
     gets_rows: bool
     """Whether it asked for the rows that are there, or resumes."""
-    holds: Table | None
+    holds: HeldRows | None
     """The rows it has; None while it does not claim to know."""
-    resumable: list[tuple[str, Table]] = field(default_factory=list)
+    resumable: list[tuple[str, HeldRows]] = field(default_factory=list)
     statuses: list[FeedStatus] = field(default_factory=list)
     is_woken: bool = True
 
@@ -65,14 +66,14 @@ class FeedMachine(RuleBasedStateMachine):
     clients = Bundle("clients")
 
     @initialize(max_changes=st.sampled_from([1, 3, 8, 100]), rows=st.dictionaries(keys, numbers))
-    def start(self, max_changes: int, rows: Table) -> None:
+    def start(self, max_changes: int, rows: HeldRows) -> None:
         self.history: History[Number] = History(max_changes=max_changes, max_bytes=10**9)
         self.cache = WatchCache(
             Numbers(), run=b"the run.", history=self.history, queue_limit=QUEUE_LIMIT
         )
         self.database = dict(rows)
         self.is_connected = False
-        self.tables: list[Table] = []
+        self.tables: list[HeldRows] = []
         """The served table at each position."""
         self.log: dict[int, tuple[str, int | None, bool]] = {}
         """The change that led to each position: the key, what it is now, and whether its document
@@ -244,19 +245,19 @@ class FeedMachine(RuleBasedStateMachine):
         is_first = client.statuses[:-1] in ([], [FeedStatus.INITIALIZING])
         if is_first and not client.gets_rows:
             # Without initial rows, the first status says from where the client holds the table.
-            client.holds = self.shown(client.where, cursor.position)
+            client.holds = self.shown(client.where, cursor.point.position)
 
-    def shown(self, where: Below | None, position: int) -> Table:
+    def shown(self, where: Below | None, position: int) -> HeldRows:
         table = self.tables[position]
         return {k: n for k, n in table.items() if where is None or n < where.limit}
 
     def check(self, client: Client, cursor: cursors.Cursor) -> None:
         """What the client holds is the table at the position that its cursor names."""
         match cursor:
-            case cursors.At(_, digest, position):
+            case cursors.At(_, digest, (position, _)):
                 assert digest == (client.where or EVERYTHING).digest
                 assert client.holds == self.shown(client.where, position)
-            case cursors.Within(_, _, after, until, key):
+            case cursors.Within(_, _, (after, _), (until, _), key):
                 old, new = self.shown(client.where, after), self.shown(client.where, until)
                 expected = {k: n for k, n in new.items() if k <= key}
                 expected |= {k: n for k, n in old.items() if k > key}
@@ -267,7 +268,7 @@ class FeedMachine(RuleBasedStateMachine):
     ) -> ChangeCause | None:
         """Why the row last entered or left the filter, up to the position of a cursor."""
         assert not isinstance(cursor, cursors.Incomplete)
-        until = cursor.position if isinstance(cursor, cursors.At) else cursor.until
+        until = cursor.point.position if isinstance(cursor, cursors.At) else cursor.until.position
         for position in range(until, 0, -1):
             before, after = self.tables[position - 1].get(key), self.tables[position].get(key)
             was = key in self.shown(where, position - 1)
@@ -318,8 +319,7 @@ class FeedMachine(RuleBasedStateMachine):
 
 TestFeedConverges = FeedMachine.TestCase
 TestFeedConverges.settings = settings(
-    max_examples=int(os.environ.get("FEED_EXAMPLES", "200")),
+    examples(int(os.environ.get("FEED_EXAMPLES", "200"))),
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

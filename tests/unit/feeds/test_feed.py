@@ -204,7 +204,7 @@ async def test_an_outage_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
         await feed.ready(3600)
     said = [record.getMessage() for record in caplog.records]
     assert sum("nobody is there" in text for text in said) == 1
-    assert sum("following 1 documents" in text for text in said) == 1
+    assert sum("following 1 document" in text for text in said) == 1
 
 
 async def test_subscription_ends_when_it_is_closed_while_it_waits() -> None:
@@ -256,7 +256,7 @@ async def test_self_check_finds_and_repairs_what_the_changefeed_kept_back(
         source.write(d, 1, silently=True)
         await until(subscription, FeedStatus.STALE)
         assert len(await until(subscription, FeedStatus.READY)) == 4
-        assert feed.self_check_differences == 3
+        assert feed.consistency_check.differences == 3
     assert "3 documents differ" in caplog.text
 
 
@@ -264,10 +264,10 @@ async def test_self_check_finds_nothing_where_nothing_is() -> None:
     source = ScriptedSource(a=1)
     async with following(source, SELF_CHECKED) as feed:
         await feed.ready(3600)
-        while feed.self_checks < 5:
-            source.write("a", feed.self_checks)
+        while feed.consistency_check.checks < 5:
+            source.write("a", feed.consistency_check.checks)
             await asyncio.sleep(0)
-        assert feed.self_check_differences == 0
+        assert feed.consistency_check.differences == 0
         assert source.opened == 1
 
 
@@ -292,10 +292,10 @@ async def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() ->
     source = LateSource(a=1)
     async with following(source, replace(SELF_CHECKED, self_check_confirm_s=5.0)) as feed:
         await feed.ready(3600)
-        while feed.self_checks < 5:
+        while feed.consistency_check.checks < 5:
             clock.forward(1.0)
             await some_steps()
-        assert feed.self_check_differences == 0
+        assert feed.consistency_check.differences == 0
         assert source.reads >= 10, "each check had to look twice"
 
 
@@ -305,10 +305,10 @@ async def test_self_check_waits_for_what_a_pace_holds_back(monkeypatch: pytest.M
     source = LateSource(a=1)
     async with following(source, SELF_CHECKED) as feed:
         await feed.ready(3600)
-        while feed.self_checks < 5:
+        while feed.consistency_check.checks < 5:
             clock.forward(1.0)
             await some_steps()
-        assert feed.self_check_differences == 0
+        assert feed.consistency_check.differences == 0
 
 
 async def test_what_is_no_change_is_taken_over_after_an_outage_too() -> None:
@@ -485,21 +485,35 @@ async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None
     source = ScriptedSource(a=1)
     async with following(source) as feed:
         await feed.ready(3600)
-        with feed.expect("a") as sighting:
+        with feed.expect("a") as expected:
             old = source.stored["a"]
             source.write("a", 2)
-            assert await sighting.of(old, source.stored["a"], timeout_s=5)
+            assert await expected.is_seen(old, source.stored["a"], timeout_s=5)
             row = feed.get("a")
             assert row is not None
             assert row.n == 2
         source.lose(reachable=False)
-        with feed.expect("a") as sighting:
+        with feed.expect("a") as expected:
             old = source.stored["a"]
             source.write("a", None)
             source.write("a", 4)
-            waiting = asyncio.create_task(sighting.of(old, None, timeout_s=5))
+            waiting = asyncio.create_task(expected.is_seen(old, None, timeout_s=5))
             await asyncio.sleep(0)
             assert not waiting.done()
             source.is_reachable = True
             assert await waiting
             assert feed.get("a") == Number("a", 4)
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_feed_that_is_cancelled_while_it_loses_its_changefeed_ends(steps: int) -> None:
+    source = ScriptedSource(a=1)
+    feed: Feed[Number, Event] = Feed(Numbers(), source, QUICK)
+    running = asyncio.create_task(feed.run())
+    await feed.ready(1000)
+    source.lose()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    running.cancel()
+    await some_steps()
+    assert running.cancelled()

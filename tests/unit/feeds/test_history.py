@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from graphql_api.feeds.events import Change, Version
+from graphql_api.feeds.events import Change, Point, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.packing import Packer
 from tests.unit.feeds.toy import Below, Number, PackedNumbers
@@ -23,6 +23,11 @@ class AsItIs:
     def unpack(self, packed: bytes) -> bytes:
         return packed
 
+    format = "as it is"
+
+    def content(self, packed: bytes) -> bytes:
+        return packed
+
     def facets(self, row: bytes) -> tuple[int]:
         return (len(row),)
 
@@ -35,7 +40,7 @@ def fill(history: History[bytes], changes: int) -> None:
     before = None
     for _ in range(changes):
         after = Version(bytes(ROW_BYTES), PACKER)
-        history.append(Change(history.head + 1, "key", before, after))
+        history.append(Change(Point(history.head + 1, history.head % 7), "key", before, after))
         before = after
 
 
@@ -49,6 +54,18 @@ def test_it_reaches_back_as_far_as_its_count_allows(max_changes: int, changes: i
     assert not history.reaches(history.head + 1)
     positions = [change.position for change in history.between(history.tail, history.head)]
     assert positions == list(range(changes - len(history) + 1, changes + 1))
+
+
+@given(st.integers(1, 20), st.integers(0, 30), st.integers(0, 30))
+def test_it_finds_the_newest_point_with_a_digest(max_changes: int, before: int, after: int) -> None:
+    history: History[bytes] = History(max_changes=max_changes, max_bytes=10**9)
+    fill(history, before)
+    history.find(0)  # from here on, the index is kept in step
+    fill(history, after)
+    points = [history.point(position) for position in range(history.tail, history.head + 1)]
+    for digest in range(8):
+        there = [point.position for point in points if point.digest == digest]
+        assert history.find(digest) == max(there, default=None)
 
 
 @pytest.mark.parametrize("kilobytes", [2, 10, 50])
@@ -86,7 +103,7 @@ def test_unpacked_rows_are_bounded_by_their_size(reads: list[int], max_bytes: in
         version.release()
     for n in reads:
         assert versions[n].row.n == n
-        kept = [version._packed for version in versions if version in packer._unpacked]
+        kept = [version.packed for version in versions if version in packer._unpacked]
         assert sum(map(len, kept)) == packer._bytes
         assert packer._bytes <= max_bytes or len(kept) == 1
 

@@ -290,7 +290,7 @@ def test_a_cursor_from_elsewhere_gets_the_snapshot(which: str) -> None:
         history=History[Number](max_changes=9, max_bytes=10**6),
         queue_limit=0,
     )
-    other.take(rows_of({}))
+    other.take(rows_of({"other": Number("other", 1)}))
     other.begin()
     cursor = {
         "another run": drain(subscribe(other))[-1].cursor,
@@ -324,6 +324,66 @@ def test_an_idle_subscriber_gets_a_fresh_cursor_before_the_history_forgets_its_o
         cache.unsubscribe(resumed)
 
 
+def test_bookmark_names_the_table_as_of_now_once() -> None:
+    cache = make_cache({"a": 5})
+    subscriber = subscribe(cache, Below(1))
+    drain(subscriber)
+    subscriber.bookmark()
+    assert drain(subscriber) == [], "its cursor is the newest"
+    write(cache, "a", [6, 7])
+    subscriber.bookmark()
+    (event,) = drain(subscriber)
+    assert short([event]) == [("READY",)]
+    assert event.cursor == cache.cursor(Below(1))
+    subscriber.bookmark()
+    assert drain(subscriber) == []
+
+
+def test_bookmark_comes_behind_the_changes_that_wait() -> None:
+    cache = make_cache({"a": 0}, queue_limit=8)
+    subscriber = subscribe(cache)
+    drain(subscriber)
+    write(cache, "a", [1, 2])
+    subscriber.bookmark()
+    events = drain(subscriber)
+    assert short(events) == [("~", "a", 0, 1), ("~", "a", 1, 2), ("READY",)]
+    assert events[-1].cursor == cache.cursor()
+
+
+def test_bookmark_says_how_the_feed_stands() -> None:
+    cache = make_cache({"a": 5})
+    subscriber = subscribe(cache, Below(1))
+    write(cache, "a", [6])
+    cache.lose()
+    drain(subscriber)
+    subscriber.bookmark()
+    assert short(drain(subscriber)) == []
+    write(cache, "a", [7])
+    subscriber.bookmark()
+    assert short(drain(subscriber)) == [("STALE",)]
+
+
+def test_client_that_does_not_hold_the_table_gets_no_bookmark() -> None:
+    cache = make_cache()
+    waiting = subscribe(cache)
+    drain(waiting)
+    waiting.bookmark()
+    assert drain(waiting) == []
+
+    cache = make_cache({"a": 0, "b": 0})
+    reading = subscribe(cache)
+    assert short([pull(reading), pull(reading)]) == [("INITIALIZING",), ("+", "INITIAL", "a", 0)]
+    write(cache, "c", [1])
+    reading.bookmark()
+    assert short(drain(reading)) == [("+", "INITIAL", "b", 0), ("READY",), ("+", "CREATED", "c", 1)]
+
+    behind = subscribe(cache)
+    drain(behind)
+    write(cache, "a", [1, 2])  # they are merged, and their batch ends with the newest cursor
+    behind.bookmark()
+    assert short(drain(behind)) == [("~", "a", 0, 2)]
+
+
 def test_equal_filters_are_sent_the_same_objects() -> None:
     cache = make_cache({"a": 1})
     one, two, other = subscribe(cache, Below(5)), subscribe(cache, Below(5)), subscribe(cache)
@@ -354,7 +414,7 @@ def test_those_who_replay_at_the_same_time_are_sent_the_same_objects() -> None:
     for _ in range(0, 399, 21):
         for replay in replays:
             for _ in range(21):
-                # It is not kept here: whoever is slower gets it nevertheless.
+                # It is not kept here: a slower one gets it nevertheless.
                 assert isinstance(pull(replay), Updated)
     assert table.made == 399
     assert table.packing.unpacked == 399 - FRESH_VERSIONS

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from graphql_api.feeds.comparison import Comparison
+from graphql_api.feeds.content import ContentHash
 from graphql_api.feeds.events import ChangeCause, FeedStatus, Version
 from graphql_api.feeds.keys import TEXT, KeyKind
 from graphql_api.feeds.packing import Packer
@@ -74,6 +75,8 @@ class Below:
 class PackedNumbers:
     """Packs numbers, and counts how often one is unpacked; filters look at `n`."""
 
+    format = "numbers"
+
     def __init__(self) -> None:
         self.unpacked = 0
 
@@ -83,6 +86,9 @@ class PackedNumbers:
     def unpack(self, packed: bytes) -> Number:
         self.unpacked += 1
         return Number(*orjson.loads(packed))
+
+    def content(self, packed: bytes) -> bytes:
+        return orjson.dumps(orjson.loads(packed)[:2])
 
     def facets(self, row: Number) -> Any:
         return _Facets(row.n)
@@ -100,8 +106,9 @@ class Numbers:
     """
 
     name = "numbers"
+    content_version = "1"
     primary_key = "id"
-    reads: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     pace_s = 0.0
     window: Window | None = None
@@ -133,9 +140,15 @@ class Numbers:
         return State(status, cursor)
 
 
-def rows_of(table: Mapping[str, Number]) -> Rows[Number]:
+HASH = ContentHash("toy")
+"""That of all toy servers, which have the same table."""
+
+
+def rows_of(table: Mapping[str, Number], content_hash: ContentHash = HASH) -> Rows[Number]:
     """Rows as a feed collects them."""
     rows = Rows(Numbers.sort_keys, Numbers.groups)
+    for _ in rows.rehash(content_hash):
+        pass
     packer = Packer(PackedNumbers())
     for key, number in table.items():
         rows.set(key, Version(number, packer))

@@ -215,7 +215,7 @@ def test_it_ends_with_the_server_however_that_ends(
         wait_until(pids.exists)
         server.kill()
         assert server.stdout is not None
-        assert server.stdout.read() == ""  # the end of it, so nobody is left who could write
+        assert server.stdout.read() == ""  # the end of it, so no process is left that could write
     assert_gone(pids)
     assert names(package) == {"build.py", "page"}
 

@@ -44,7 +44,7 @@ def make(build: Path) -> None:
 
 @pytest.fixture
 async def http(build: Path) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(Starlette(routes=graphiql_routes(build)))
+    transport = httpx.ASGITransport(Starlette(routes=graphiql_routes(["{ a }"], build)))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
@@ -59,6 +59,13 @@ async def test_page_is_that_of_the_cdn_until_there_is_a_build(
     after = await http.get("/graphiql")
     assert after.text == FILES["index.html"]
     assert (await http.get("/graphiql/index-1a2b.js")).status_code == 200
+
+
+async def test_tabs_of_the_tables_are_served_beside_the_files(http: httpx.AsyncClient) -> None:
+    response = await http.get("/graphiql/tabs.json")
+    assert response.json() == ["{ a }"]
+    assert response.headers["content-type"].startswith("application/json")
+    assert response.headers["cache-control"] == "no-cache"
 
 
 async def test_page_is_asked_for_each_time_and_its_files_once(

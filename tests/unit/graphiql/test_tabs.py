@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from graphql import (
-    DocumentNode,
     FieldNode,
     GraphQLSchema,
     GraphQLUnionType,
@@ -21,10 +20,17 @@ from graphql import (
 )
 
 from graphql_api.schema import export
+from graphql_api.schema.graphiql_tabs import changes_tab, log_tab
 from graphql_api.tables import LOGS, TABLES
 
-TABS = Path(__file__).parents[3] / "graphql_api/graphiql/page/tabs"
-FILES = sorted(TABS.glob("*.graphql"))
+EXAMPLES = Path(__file__).parents[3] / "graphql_api/graphiql/page/tabs"
+TABS = [
+    *map(changes_tab, TABLES),
+    *map(log_tab, LOGS),
+    *(file.read_text(encoding="utf-8") for file in sorted(EXAMPLES.glob("*.graphql"))),
+]
+MAX_LINE = 52
+"""How many characters of a comment a tab shows on a screen of usual width."""
 
 
 @pytest.fixture(scope="module")
@@ -32,31 +38,28 @@ def schema() -> GraphQLSchema:
     return build_schema(export(TABLES, LOGS))
 
 
-def document(file: Path) -> DocumentNode:
-    return parse(file.read_text(encoding="utf-8"))
-
-
 def root_fields(operation: OperationType) -> dict[str, FieldNode]:
     """The fields of one kind of operation that tabs select, by name."""
     return {
         field.name.value: field
-        for file in FILES
-        for definition in document(file).definitions
+        for tab in TABS
+        for definition in parse(tab).definitions
         if isinstance(definition, OperationDefinitionNode) and definition.operation is operation
         for field in definition.selection_set.selections
         if isinstance(field, FieldNode)
     }
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_tab_is_valid_and_named(file: Path, schema: GraphQLSchema) -> None:
-    assert validate(schema, document(file)) == []
+@pytest.mark.parametrize("tab", TABS)
+def test_tab_is_valid_and_named(tab: str, schema: GraphQLSchema) -> None:
+    assert validate(schema, parse(tab)) == []
     (operation,) = (
         definition
-        for definition in document(file).definitions
+        for definition in parse(tab).definitions
         if isinstance(definition, OperationDefinitionNode)
     )
     assert operation.name is not None, "its name is the tab's title"
+    assert max(len(line) for line in tab.splitlines() if line.startswith("#")) <= MAX_LINE
 
 
 def test_every_subscription_has_a_tab_with_every_member_of_its_union(schema: GraphQLSchema) -> None:

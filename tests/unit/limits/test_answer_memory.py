@@ -1,4 +1,4 @@
-"""How much large HTTP answers hold together, and who waits for whom."""
+"""How much large HTTP answers hold together, and which wait for others."""
 
 from __future__ import annotations
 

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.errors import FeedUnavailableError, NotFoundError
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.log_feeds.subscription import LogSubscription
+from tests.properties import examples
 from tests.simulation.loop import SimulatedLoop
 from tests.unit.log_feeds.toy import Added, FakeDatabase, ToyLog, feeds_of
 
@@ -104,7 +105,7 @@ async def watch_memory(servers: list[LogFeeds], row_bytes: int) -> None:
         assert all(server.row_bytes <= row_bytes for server in servers)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     seed=st.integers(0, 2**32),
     rows=st.integers(0, 400),

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from graphql_api.errors import DatabaseUnavailableError, FeedLostError
 from graphql_api.feeds.outage_log import OutageLog
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.log import Owner
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.log_feeds.source import Batch, LogLayout
 from graphql_api.log_feeds.surroundings import LogSettings, Surroundings
-from graphql_api.store import Document
 
 LAYOUT = LogLayout("event", "number", "stream", "by_stream", "stream", ("is_over", "events"))
 

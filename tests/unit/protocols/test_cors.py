@@ -1,4 +1,4 @@
-"""What a browser is told, by the headers of its request."""
+"""What the answer says to a browser, by the headers of its request."""
 
 from __future__ import annotations
 

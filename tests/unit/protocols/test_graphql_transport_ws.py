@@ -33,6 +33,7 @@ ESTABLISHED = (INIT, "connect", "allow", ACK)
 INVALID = "close 4400 Invalid message received"
 UNAUTHORIZED = "close 4401 Unauthorized"
 TOO_MANY = "close 4429 Too many initialisation requests"
+NO_QUERY = "'query' is missing, and no 'documentId' is in its place"
 NO_INIT = "close 4408 Connection initialisation timeout"
 
 
@@ -254,8 +255,8 @@ SCRIPTS: dict[str, tuple[str | None, ...]] = {
         subscribe_raw("{a}"),
         refused("'payload' is not an object"),
     ),
-    "no query": (*ESTABLISHED, subscribe_raw({}), refused("'query' is not a string")),
-    "null as query": (*ESTABLISHED, subscribe(query=None), refused("'query' is not a string")),
+    "no query": (*ESTABLISHED, subscribe_raw({}), refused(NO_QUERY)),
+    "null as query": (*ESTABLISHED, subscribe(query=None), refused(NO_QUERY)),
     "a number as query": (*ESTABLISHED, subscribe(query=1), refused("'query' is not a string")),
     "a number as operation name": (
         *ESTABLISHED,

@@ -38,7 +38,7 @@ async def _server(named: str | None) -> AsyncIterator[DatabaseURL]:
     """The server that `--database` names, or an embedded one in this event loop.
 
     Not the session's embedded one, which has an event loop and sockets of its own: what a test
-    leaves behind could not be told from what that one has not closed yet.
+    leaves behind could not be distinguished from what that one has not closed yet.
     """
     if named is not None:
         yield DatabaseURL.parse(named)

@@ -32,7 +32,6 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     loop's exception handler once the garbage is collected; unclosed sockets are warnings.
     """
     loop = asyncio.get_running_loop()
-    loop.set_debug(True)
     reports: list[dict[str, Any]] = []
     handler = loop.get_exception_handler()
     loop.set_exception_handler(lambda _, context: reports.append(context))

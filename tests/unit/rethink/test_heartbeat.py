@@ -47,7 +47,7 @@ async def heartbeat(server: FakeServer, clock: FakeClock) -> Heartbeat:
 
 
 def wait(heartbeat: Heartbeat, clock: FakeClock) -> None:
-    """As a reader that nobody wakes."""
+    """As a reader that is never woken."""
     clock.now = heartbeat.wake_at
     heartbeat.check()
 

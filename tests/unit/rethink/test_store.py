@@ -1,4 +1,4 @@
-"""Writes that are one atomic step, whoever else writes, and whatever becomes of the connection."""
+"""Writes that are one atomic step, whatever others write, and however the connection ends."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from graphql_api.errors import (
     OutcomeUnknownError,
     TableMissingError,
 )
+from graphql_api.feeds.table import Document
 from graphql_api.rethink import pool
 from graphql_api.rethink.connection import Timeouts, connect
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Document
 from graphql_api.tables import TABLES
 from tests.fault.clock import LIMIT_S, LoopClock
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer

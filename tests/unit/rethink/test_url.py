@@ -25,6 +25,23 @@ from graphql_api.rethink.url import DatabaseURL
         ("rethinkdb://app:€@h/d", DatabaseURL("h", 28015, "d", "app", "€")),
         ("rethinkdb://app%3D@h/d", DatabaseURL("h", 28015, "d", "app=")),
         ("RethinkDB://h/d", DatabaseURL("h", 28015, "d")),
+        ("rethinkdb://h,g/d", DatabaseURL("h", 28015, "d", others=(("g", 28015),))),
+        (
+            "rethinkdb://a:x%2C%40@h:1,[::1],[fe80::1]:5,10.0.0.1/d",
+            DatabaseURL(
+                "h",
+                1,
+                "d",
+                "a",
+                "x,@",
+                others=(("::1", 28015), ("fe80::1", 5), ("10.0.0.1", 28015)),
+            ),
+        ),
+        ("rethinkdb://h:1,h:2/d", DatabaseURL("h", 1, "d", others=(("h", 2),))),
+        (
+            "rethinkdb://a:b,c@h,g/d",
+            DatabaseURL("h", 28015, "d", "a", "b,c", None, (("g", 28015),)),
+        ),
     ],
 )
 def test_url_is_taken_apart(text: str, expected: DatabaseURL) -> None:
@@ -70,6 +87,21 @@ def test_ca_certs_are_read_from_the_query() -> None:
         ("rethinkdb://h/d?ca_certs=a&ca_certs=b", "only ca_certs=FILE"),
         ("rethinkdb://h/d?ca_certs=/no/such/file", "No such file"),
         ("rethinkdb://h/d?ca_certs", "only ca_certs=FILE"),
+        ("rethinkdb://app:hunter2@h,/d", "commas a host is missing"),
+        ("rethinkdb://app:hunter2@,h/d", "commas a host is missing"),
+        ("rethinkdb://app:hunter2@h,,g/d", "commas a host is missing"),
+        ("rethinkdb://app:hunter2@h, ,g/d", "commas a host is missing"),
+        ("rethinkdb://app:hunter2@h, g/d", "a space between its hosts"),
+        ("rethinkdb://app:hunter2@h,:5/d", "the host is missing"),
+        ("rethinkdb://app:hunter2@h,g:0/d", "port is 0"),
+        ("rethinkdb://app:hunter2@h,g:x/d", "port is not a number"),
+        ("rethinkdb://app:hunter2@h,[::1/d", "an IPv6 one stands in []"),
+        ("rethinkdb://app:hunter2@h,::1/d", "the host is missing"),
+        ("rethinkdb://app:hunter2@h,g,H:28015/d", "two of its hosts are the same"),
+        ("rethinkdb://app:hunter2@h,app:hunter2@g/d", "user and password stand once"),
+        ("rethinkdb://app:hunter2@h,%2C/d", "no name or address has"),
+        ("rethinkdb://app:hunter2@%20/d", "no name or address has"),
+        ("rethinkdb://app:1,hunter2/x@h,g/d", "name may hold only"),
     ],
 )
 def test_wrong_url_is_one_line_that_says_what_and_never_the_password(
@@ -96,6 +128,12 @@ def test_no_text_form_shows_the_password() -> None:
     for text in (str(url), repr(url), f"{url}", f"{url!r}", f"{(url,)}"):
         assert "hunter2" not in text
         assert "***" in text
+
+
+def test_url_of_several_nodes_is_masked_once_and_parsed_again() -> None:
+    url = DatabaseURL.parse("rethinkdb://app:hunter2@h1,[::1]:5,h2:7/d")
+    assert url.masked() == "rethinkdb://app:***@h1:28015,[::1]:5,h2:7/d"
+    assert DatabaseURL.parse(url.masked()).hosts == url.hosts
 
 
 def test_masked_url_without_password_is_the_url() -> None:

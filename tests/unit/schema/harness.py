@@ -22,12 +22,13 @@ from graphql_api.errors import TableMissingError
 from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
 from graphql_api.schema.document import stored_value
 from graphql_api.scopes import ALL_SCOPES, Scope
-from graphql_api.store import Change, Key, Run, Written, at_once
+from graphql_api.store import Change, Run, Written, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
@@ -181,12 +182,12 @@ async def serve(
 ) -> AsyncIterator[Server]:
     """A running server, whose feeds are ready if their tables are in `documents`.
 
-    A table that one of them reads is empty if it is absent.
+    A table that one of them depends on is empty if it is absent.
     """
-    reads = {table.name: table.reads for table in tables}
+    depends_on = {table.name: table.depends_on for table in tables}
     there = list(documents)
     for name in there:  # which grows
-        there += [read for read in reads.get(name, ()) if read not in there]
+        there += [other for other in depends_on.get(name, ()) if other not in there]
     source = FakeSource({**dict.fromkeys(there, ()), **documents})
     feeds = Feeds(tables, lambda table: Feed(table, source))
     running = asyncio.create_task(feeds.run())

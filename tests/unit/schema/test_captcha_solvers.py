@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.store import Change, Key, Written
+from graphql_api.feeds.keys import Key
+from graphql_api.store import Change, Written
+from tests.properties import examples
 from tests.unit.schema.documents import CAPTCHA_SOLVER, POLICY
 from tests.unit.schema.harness import Server, serve
 from tests.unit.schema.starbelly import run_captcha_solver
@@ -67,7 +69,7 @@ async def problems(server: Server, mutation: str, **variables: Any) -> list[tupl
 
 
 @given(VALUES.filter(fits))
-@settings(max_examples=60)
+@examples(60)
 async def test_solver_by_the_rules_can_be_used_and_is_unchanged_when_written_back(
     values: dict[str, Any],
 ) -> None:

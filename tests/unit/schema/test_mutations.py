@@ -21,7 +21,9 @@ from graphql_api.errors import (
     OutcomeUnknownError,
     TableMissingError,
 )
-from graphql_api.store import Change, Document, Key, Run, Written, at_once
+from graphql_api.feeds.keys import Key
+from graphql_api.feeds.table import Document
+from graphql_api.store import Change, Run, Written, at_once
 from tests.no_store import NoStore
 from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE, time
 from tests.unit.schema.harness import Server, serve

@@ -7,11 +7,12 @@ from hashlib import blake2b
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.schema.document import stored_value
 from graphql_api.tables.rate_limit import RATE_LIMITS, token_of
+from tests.properties import examples
 from tests.unit.schema.harness import Server, serve
 
 SET = """
@@ -47,7 +48,7 @@ def stored(server: Server) -> list[Any]:
 
 
 @given(st.none() | DOMAIN, st.floats(min_value=0, exclude_min=True, allow_infinity=False))
-@settings(max_examples=50)
+@examples(50)
 async def test_limit_is_stored_as_starbelly_stores_it_and_deleted_by_its_domain(
     domain: str | None, delay: float
 ) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.masking import mask_password
+from tests.properties import examples
 from tests.server.mutations import (
     CREATE_POLICY,
     CREATE_SCHEDULE,
@@ -20,7 +21,7 @@ from tests.unit.schema.harness import serve
 
 Values = dict[str, Any]
 
-FEW = settings(max_examples=40)
+FEW = examples(40)
 NOT_WRITTEN = {"id", "createdAt", "updatedAt", "invalidFields", "jobCount", "policy", "domain"}
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

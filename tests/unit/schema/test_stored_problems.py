@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.schema.problems import MAX_PROBLEMS, Place
@@ -18,6 +18,7 @@ from graphql_api.tables import policy as policy_module
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.policy_rules import check_policy
 from graphql_api.tables.schedule import SCHEDULES, read_schedule_problems
+from tests.properties import examples
 from tests.unit.schema.documents import FIELDS, ODD_VALUES, POLICY, SCHEDULE, Field, with_value
 from tests.unit.schema.harness import serve
 from tests.unit.schema.test_rules import SCHEMES, says
@@ -274,7 +275,7 @@ JSON = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=150)
+@examples(150)
 async def test_problems_of_any_document_are_told_without_an_error(data: st.DataObject) -> None:
     policy = with_odd_values(data, POLICY)
     schedule = with_odd_values(data, SCHEDULE)

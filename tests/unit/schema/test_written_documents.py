@@ -8,9 +8,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from tests.unit.schema.harness import Server, serve
 from tests.unit.schema.starbelly import run_domain_login, run_policy, run_schedule
 from tests.unit.schema.test_round_trips import LOGINS, POLICIES, SCHEDULES
@@ -115,7 +116,7 @@ def empty() -> dict[str, list[Any]]:
 
 
 @given(POLICIES, SCHEDULES, LOGINS)
-@settings(max_examples=40)
+@examples(40)
 async def test_documents_by_the_rules_are_written_and_run(
     policy: Values, schedule: Values, login: Values
 ) -> None:
@@ -127,7 +128,7 @@ async def test_documents_by_the_rules_are_written_and_run(
 
 
 @given(st.data())
-@settings(max_examples=200)
+@examples(200)
 async def test_no_input_makes_a_document_that_cannot_be_run(data: st.DataObject) -> None:
     policy = with_odd_values(data, POLICY)
     schedule = with_odd_values(data, {**SCHEDULE, "enabled": True, "tags": ["news"]})
@@ -138,7 +139,7 @@ async def test_no_input_makes_a_document_that_cannot_be_run(data: st.DataObject)
 
 
 @given(TEXT)
-@settings(max_examples=300)
+@examples(300)
 async def test_no_text_with_braces_or_expressions_ends_the_crawler(text: str) -> None:
     rule = {"pattern": text, "match": "MATCHES"}
     last = {"action": "ADD", "amount": 1}
@@ -155,7 +156,7 @@ async def test_no_text_with_braces_or_expressions_ends_the_crawler(text: str) ->
 
 
 @given(URL, st.sampled_from(["", "http://", "https://"]))
-@settings(max_examples=300)
+@examples(300)
 async def test_no_url_ends_the_crawler(rest: str, start: str) -> None:
     url = start + rest
     async with serve(empty()) as server:

@@ -24,7 +24,7 @@ from graphql_api.server.frames import (
 )
 from tests.conformance.raw_websocket import close, frame
 
-Told = list[tuple[int, bytes]]
+Seen = list[tuple[int, bytes]]
 """What frames say: messages, and the control frames between their fragments in their places."""
 
 
@@ -33,8 +33,8 @@ def in_pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(places)]
 
 
-def told(parts: Iterable[Part]) -> Told:
-    said: Told = []
+def seen(parts: Iterable[Part]) -> Seen:
+    said: Seen = []
     message, opcode = b"", -1
     for part in parts:
         if part.opcode >= Opcode.CLOSE:
@@ -50,15 +50,15 @@ def told(parts: Iterable[Part]) -> Told:
     return said
 
 
-def ours(pieces: Iterable[bytes], *extensions: Extension) -> tuple[Told, int | None, str]:
+def ours(pieces: Iterable[bytes], *extensions: Extension) -> tuple[Seen, int | None, str]:
     """What our reader reads, and the code and the reason with which it stops."""
     reader = FrameReader(extensions)
     parts = [part for piece in pieces for part in reader.feed(piece)]
     code, reason = reader.failure or (None, "")
-    return told(parts), code, reason
+    return seen(parts), code, reason
 
 
-def theirs(data: bytes, *extensions: Extension) -> tuple[Told, int | None, str]:
+def theirs(data: bytes, *extensions: Extension) -> tuple[Seen, int | None, str]:
     """What the websockets package reads, and the same."""
     protocol = Protocol(SERVER, state=OPEN, max_size=None)
     protocol.extensions = list(extensions)
@@ -66,9 +66,9 @@ def theirs(data: bytes, *extensions: Extension) -> tuple[Told, int | None, str]:
     frames = [event for event in protocol.events_received() if isinstance(event, Frame)]
     parts = [Part(frame.opcode, bytes(frame.data), frame.fin) for frame in frames]
     if protocol.parser_exc is None:
-        return told(parts), None, ""
+        return seen(parts), None, ""
     assert protocol.close_sent is not None
-    return told(parts), protocol.close_sent.code, protocol.close_sent.reason
+    return seen(parts), protocol.close_sent.code, protocol.close_sent.reason
 
 
 def client(*extensions: Extension) -> ClientProtocol:
@@ -98,7 +98,7 @@ def test_messages_of_a_client_arrive_whole_however_they_are_cut(
     compress: bool,
 ) -> None:
     sender = client(*([compression()] if compress else []))
-    expected: Told = []
+    expected: Seen = []
     for opcode, (first, *rest), control in messages:
         begin = sender.send_text if opcode is Opcode.TEXT else sender.send_binary
         begin(first, fin=not rest)

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits
 from graphql_api.limits.origin_check import Refusal
-from graphql_api.server import uvicorn_http
+from graphql_api.server import request_size
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.listening import listen, listening
 from graphql_api.server.receiver import Message, WebSocketSink
@@ -316,7 +316,7 @@ async def test_connection_that_is_refused_is_answered_at_its_first_request_and_e
     server = await asyncio.get_running_loop().create_server(served.make, sock=listener)
     async with asyncio.timeout(WAIT_S):
         many = [await asyncio.open_connection(*listener.getsockname()) for _ in range(9)]
-        # There is room for eight that are answered in time; the last one is told at once.
+        # There is room for eight that are answered in time; the last one is answered at once.
         last, writer = many.pop()
         assert (await last.read()).startswith(b"HTTP/1.1 429 ")
         writer.close()
@@ -462,7 +462,7 @@ async def test_trailers_and_small_chunks_of_a_good_client_are_taken() -> None:
 async def test_rest_of_a_request_that_is_answered_is_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(uvicorn_http, "MAX_DRAINED_BYTES", 100_000)
+    monkeypatch.setattr(request_size, "MAX_DRAINED_BYTES", 100_000)
 
     async def early(scope: Any, receive: Any, send: Any) -> None:
         await ok(send)

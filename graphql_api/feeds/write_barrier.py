@@ -1,4 +1,4 @@
-"""Waiting until a feed has seen a write, so that the next query of the same client shows it.
+"""Write barrier: waits until a feed has seen a write, so that its author's next query shows it.
 
 A changefeed sends every change with the documents before and after it, and those of one document in
 their order. So a write is seen when a change with the same two documents has been applied, even if
@@ -22,21 +22,21 @@ from graphql_api.feeds.depth import pruned
 from graphql_api.feeds.part import left_out
 from graphql_api.feeds.table import Document
 
-Step: TypeAlias = tuple[Document | None, Document | None]
+Transition: TypeAlias = tuple[Document | None, Document | None]
 """A document before and after a change."""
 
 _ARRIVAL_S = 0.2
 """How long after its pace a change may take to arrive."""
 
-_MAX_STEPS = 1000
+_MAX_TRANSITIONS = 1000
 """How many changes of one document are remembered for a write that has not been answered yet. If
 there are more, its own may be forgotten; then its author waits in vain, for a limited time."""
 
 
-class Sightings:
-    """The writes to one feed that mutations wait for.
+class WriteBarrier:
+    """The writes to one table that mutations wait for.
 
-    The feed calls `begin` before a changefeed is opened, `saw` for each document that it sends,
+    The reflector calls `begin` before a changefeed is opened, `saw` for each document that comes,
     and `serve` when queries see the snapshot. From then on they see each change, too.
 
     Args:
@@ -47,21 +47,21 @@ class Sightings:
     def __init__(self, *, pace_s: float = 0.0, without: Collection[str] = ()) -> None:
         self.pace_s = pace_s
         self._without = without
-        self._expected: dict[str, list[Sighting]] = {}
+        self._expected: dict[str, list[ExpectedWrite]] = {}
         self._changefeeds = 0
         self._is_serving = False
 
     @contextmanager
-    def expect(self, key: str) -> Iterator[Sighting]:
+    def expect(self, key: str) -> Iterator[ExpectedWrite]:
         """Take note of what happens to a document from now on; before it is written."""
-        sighting = Sighting(self)
-        sightings = self._expected.setdefault(key, [])
-        sightings.append(sighting)
+        write = ExpectedWrite(self)
+        writes = self._expected.setdefault(key, [])
+        writes.append(write)
         try:
-            yield sighting
+            yield write
         finally:
-            sightings.remove(sighting)
-            if not sightings:
+            writes.remove(write)
+            if not writes:
                 del self._expected[key]
 
     @property
@@ -82,42 +82,42 @@ class Sightings:
         """A changefeed is about to be opened."""
         self._changefeeds += 1
         self._is_serving = False
-        for sightings in self._expected.values():
-            for sighting in sightings:
-                sighting.unserved.clear()
+        for writes in self._expected.values():
+            for write in writes:
+                write.unserved.clear()
 
     def saw(self, key: str, old: Document | None, new: Document | None) -> None:
         """A document has been sent: initially, without `old`, or because it changed."""
-        sightings = self._expected.get(key)
-        if not sightings:
+        writes = self._expected.get(key)
+        if not writes:
             return
-        step = (self.comparable(old), self.comparable(new))
-        for sighting in sightings:
-            sighting.unserved.append(step)
+        transition = (self.comparable(old), self.comparable(new))
+        for write in writes:
+            write.unserved.append(transition)
             if self._is_serving:
-                sighting.serve()
+                write.serve()
 
     def serve(self, keys: Container[str]) -> None:
         """What has been sent is what queries see: these keys, and no others."""
         self._is_serving = True
-        for key, sightings in self._expected.items():
-            for sighting in sightings:
-                sighting.serve_snapshot(self._changefeeds, is_there=key in keys)
+        for key, writes in self._expected.items():
+            for write in writes:
+                write.serve_snapshot(self._changefeeds, is_there=key in keys)
 
 
-class Sighting:
-    """What a feed sees of one document, for its writer; `Sightings.expect` makes one."""
+class ExpectedWrite:
+    """What a feed sees of one document, for its writer; `WriteBarrier.expect` makes one."""
 
-    def __init__(self, sightings: Sightings) -> None:
-        self._sightings = sightings
-        self._steps: deque[Step] = deque(maxlen=_MAX_STEPS)
-        self._write: Step | None = None
+    def __init__(self, barrier: WriteBarrier) -> None:
+        self._barrier = barrier
+        self._transitions: deque[Transition] = deque(maxlen=_MAX_TRANSITIONS)
+        self._write: Transition | None = None
         self._not_before = 0
         self._seen = asyncio.Event()
-        self.unserved: deque[Step] = deque(maxlen=_MAX_STEPS)
+        self.unserved: deque[Transition] = deque(maxlen=_MAX_TRANSITIONS)
         """What has been sent, and is not yet what queries see."""
 
-    async def of(self, old: Document | None, new: Document | None, timeout_s: float) -> bool:
+    async def is_seen(self, old: Document | None, new: Document | None, timeout_s: float) -> bool:
         """Wait until a write is seen.
 
         Call it as soon as the database has answered: a changefeed that is opened later includes
@@ -131,17 +131,17 @@ class Sighting:
         Returns:
             Whether it is seen by now.
         """
-        sightings = self._sightings
-        self._write = (sightings.comparable(old), sightings.comparable(new))
-        self._not_before = self._sightings.changefeeds + 1
+        barrier = self._barrier
+        self._write = (barrier.comparable(old), barrier.comparable(new))
+        self._not_before = barrier.changefeeds + 1
         if self._write[0] == self._write[1] or self._has_seen():
             return True
-        pace_s = sightings.pace_s + _ARRIVAL_S
-        if sightings.pace_s and pace_s < timeout_s:
-            changefeed, is_serving = sightings.changefeeds, sightings.is_serving
+        pace_s = barrier.pace_s + _ARRIVAL_S
+        if barrier.pace_s and pace_s < timeout_s:
+            changefeed, is_serving = barrier.changefeeds, barrier.is_serving
             if await self._is_seen_within(pace_s):
                 return True
-            if is_serving and changefeed == sightings.changefeeds:
+            if is_serving and changefeed == barrier.changefeeds:
                 return True  # the database has sent all that it had merged
             timeout_s -= pace_s
         return await self._is_seen_within(timeout_s)
@@ -156,7 +156,7 @@ class Sighting:
 
     def serve(self) -> None:
         """What has been sent is what queries see."""
-        self._steps.extend(self.unserved)
+        self._transitions.extend(self.unserved)
         self.unserved.clear()
         if self._has_seen():
             self._seen.set()
@@ -173,7 +173,7 @@ class Sighting:
         """Whether the write is among the changes, or what it made was sent initially."""
         if self._write is None:
             return False
-        if self._sightings.pace_s:
-            return any(new == self._write[1] for _, new in self._steps)
-        steps = (self._write, (None, self._write[1]))
-        return any(step in steps for step in self._steps)
+        if self._barrier.pace_s:
+            return any(new == self._write[1] for _, new in self._transitions)
+        sought = (self._write, (None, self._write[1]))
+        return any(transition in sought for transition in self._transitions)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from graphql_api.auth.api_token import ApiToken, Tokens, new_token
 from graphql_api.auth.principal import InvalidTokenError
-from graphql_api.auth.tokens import ApiToken, Tokens, new_token
 from graphql_api.errors import ConfigurationError
 from graphql_api.scopes import Scope
 

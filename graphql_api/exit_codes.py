@@ -1,0 +1,9 @@
+"""How a command ends, for the program that has started it."""
+
+OK = 0
+"""It is done; or a signal stopped a server, or a watch has no reader any more."""
+FAILED = 1
+MISUSED = 2
+"""Wrong usage or configuration."""
+INTERRUPTED = 130
+"""A signal stopped a command that is no server, as it usually does a watch."""

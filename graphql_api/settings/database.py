@@ -1,0 +1,40 @@
+"""Settings of `serve`: the database, and how long it may take."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from graphql_api.settings.group import Group
+
+DATABASE_FORM = "rethinkdb://[user[:password]@]host[:port][,host[:port]…]/database[?ca_certs=FILE]"
+
+
+class DatabaseSettings(Group):
+    """Which database, and its time limits."""
+
+    database: SecretStr | None = Field(
+        None,
+        description=f"{DATABASE_FORM}, with the hosts of all nodes of a cluster; if absent, the "
+        "server starts an embedded database with sample data",
+        json_schema_extra={"metavar": "URL"},
+    )
+    database_timeout_s: float = Field(
+        10.0, gt=0, description="how long the database may take to answer, in seconds"
+    )
+    database_ready_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        description="how long a feed may take to read its whole table before it starts again, in "
+        "seconds",
+    )
+    database_heartbeat_s: float = Field(
+        15.0,
+        gt=0,
+        description="how soon the server notices a silently dead connection to the database, in"
+        " seconds",
+    )
+    database_queue_size: int = Field(
+        100_000,
+        ge=1,
+        description="how many changes the database queues for a feed that is behind",
+    )

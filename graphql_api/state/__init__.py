@@ -1,0 +1,1 @@
+"""What a server keeps in a folder, so that its clients go on after it was started again."""

@@ -1,0 +1,36 @@
+"""Servers are replaced under load, on a small scale; `make rolling` has 1 000 clients."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests import needs
+from tests.rolling.run import Load, Outcome, restart, roll
+
+LOAD = Load(clients=30, grace_s=2.0)
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("packages"),
+]
+
+
+def assert_nobody_lost_anything(outcome: Outcome) -> None:
+    assert outcome.faults == []
+    assert outcome.equal == LOAD.clients
+    assert outcome.reconnects >= LOAD.clients
+
+
+async def test_two_servers_are_replaced_in_turn_and_no_client_loses_or_repeats_an_event() -> None:
+    needs.program("nginx")
+    assert_nobody_lost_anything(await roll(LOAD, 1, print))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_server_is_restarted_and_no_client_loses_or_repeats_an_event(
+    number: signal.Signals,
+) -> None:
+    assert_nobody_lost_anything(await restart(LOAD, 3, number, print, keeps_state=False))

@@ -1,0 +1,100 @@
+"""A server that is killed and started again goes on where its clients are."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from graphql_api.rethink.url import DatabaseURL
+from tests.server.client import WAIT_S, Operation, connected
+from tests.server.database import Writer
+from tests.server.operations import POLICIES, Replica
+from tests.server.running import running, settings_for
+
+
+@asynccontextmanager
+async def server_process(database: DatabaseURL, state: Path) -> AsyncIterator[tuple[Process, str]]:
+    """A server as a process, and where it listens, until the context is left."""
+    login = f"{database.user}:{quote(database.password)}"
+    place = f"{database.address}/{database.database}"
+    environment = {name: os.environ[name] for name in os.environ if "GRAPHQL_API" not in name}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "graphql_api", "serve", "--port", "0", "--state", str(state)),
+        stdout=PIPE,
+        stderr=DEVNULL,
+        env=environment | {"GRAPHQL_API_DATABASE": f"rethinkdb://{login}@{place}"},
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(WAIT_S):
+            line = ""
+            while "GraphQL is at " not in line:
+                line = (await process.stdout.readline()).decode()
+                assert line, "the process has ended"
+        url = line.partition("GraphQL is at ")[2].split()[0].rstrip(";")
+        yield process, url.replace("http", "ws", 1)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def follow(operation: Operation, replica: Replica, until: int) -> None:
+    """Apply events until a row of that number is there, and all before it."""
+    while replica.status != "READY" or f"n{until}" not in replica.rows:
+        replica.apply(await operation.change())
+
+
+@pytest.mark.parametrize("how", ["kill", "terminate"])
+async def test_client_goes_on_after_its_server_has_ended(
+    starbelly: DatabaseURL, writer: Writer, tmp_path: Path, how: str
+) -> None:
+    replica, rng, number = Replica(POLICIES), random.Random(how), 0
+    for _ in range(3):
+        async with server_process(starbelly, tmp_path) as (process, url), connected(url) as client:
+            operation = await client.subscribe(POLICIES.subscription, since=replica.cursor)
+            for _ in range(rng.randrange(1, 5)):
+                number += 1
+                await writer.insert("policy", {"id": f"n{number}"})
+            async with asyncio.timeout(WAIT_S):
+                await follow(operation, replica, number)
+                while not (tmp_path / "policy.feed").exists():  # the first time, just after READY
+                    await asyncio.sleep(0.01)
+            getattr(process, how)()
+            await process.wait()
+        number += 1
+        await writer.insert("policy", {"id": f"n{number}"})
+        await writer.update("policy", "n1", {"name": f"changed {number}"})
+    assert replica.snapshots == 1, "it was sent all rows once"
+    assert len(replica.rows) == 2 + number - 1
+
+
+async def test_table_that_was_dropped_and_made_again_is_another(
+    starbelly: DatabaseURL, writer: Writer, tmp_path: Path
+) -> None:
+    replica = Replica(POLICIES)
+    settings = settings_for(starbelly, state=tmp_path)
+    async with running(settings) as server, connected(server.ws) as client:
+        operation = await client.subscribe(POLICIES.subscription)
+        for event in await operation.until_status("READY"):
+            replica.apply(event)
+    table = writer.r.db(starbelly.database)
+    await writer.run(table.table_drop("policy"))
+    await writer.run(table.table_create("policy"))
+    async with running(settings) as server, connected(server.ws) as client:
+        fresh = await client.subscribe(POLICIES.subscription)
+        await fresh.until_status("READY")
+        operation = await client.subscribe(POLICIES.subscription, since=replica.cursor)
+        for event in await operation.until_status("READY"):
+            replica.apply(event)
+    assert replica.snapshots == 2
+    assert replica.rows == {}
