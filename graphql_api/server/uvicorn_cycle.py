@@ -35,7 +35,6 @@ class Cycle(RequestResponseCycle):
         announced_s: How long, by the header, the connection is kept after the response.
         may_keep: Whether it is kept, at the time of the response.
         answers: The large answers of the server.
-        linger: Ends the connection once the request has come as a whole, or too much of it.
         options: As in uvicorn.
     """
 
@@ -45,11 +44,11 @@ class Cycle(RequestResponseCycle):
         announced_s: float,
         may_keep: Callable[[], bool],
         answers: Answers,
-        linger: Callable[[], None],
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._linger = linger
+        self.is_lingering = False
+        """Whether the connection ends once the request has come as a whole, or too much of it."""
         self._answers = answers
         self._held_start: ASGISendEvent | None = None
         self._is_refused = False
@@ -83,7 +82,9 @@ class Cycle(RequestResponseCycle):
             if not (message.get("more_body", False) or self.keep_alive) and self.more_body:
                 self.keep_alive = True  # or uvicorn closes it at once
                 await super().send(message)
-                self._linger()
+                self.is_lingering = True
+                if not self.transport.is_closing() and self.transport.can_write_eof():
+                    self.transport.write_eof()
                 return
         await super().send(message)
 

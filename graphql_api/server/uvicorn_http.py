@@ -73,7 +73,6 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         self._is_complete = False  # a request, in the part that is being read
         self._has_begun = False
         self._is_last = False
-        self._is_lingering = False
         self._request_timer: asyncio.TimerHandle | None = None
         self._current: Cycle | None = None
         self._next: Callable[[], None] | None = None  # behind the answers; nothing more is read
@@ -213,7 +212,6 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
             announced_s=self._keep_alive_s,
             may_keep=self._may_keep,
             answers=self.answers,
-            linger=self._linger,
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -243,7 +241,7 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         self._await_no_request()
         self._may_give_way(False)
         super().on_message_complete()
-        if self._is_lingering:
+        if self._current is not None and self._current.is_lingering:
             self.transport.close()
             return
         # A `Connection: close` among the trailers, which makes the parser skip all that follows.
@@ -284,16 +282,6 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if action is not None and not self.is_closed:
             action()
-
-    def _linger(self) -> None:
-        """Close the connection once the request that is answered has come.
-
-        It is as limited as the rest of any request whose answer comes before its body: in bytes by
-        `MAX_DRAINED_BYTES`, in time by `request_timeout_s`.
-        """
-        self._is_lingering = True
-        if not self.is_closed and self.transport.can_write_eof():
-            self.transport.write_eof()
 
     # How a connection ends that is kept between requests.
 

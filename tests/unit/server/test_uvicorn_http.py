@@ -484,7 +484,7 @@ async def test_answer_before_the_end_of_a_body_is_not_lost_when_the_connection_e
     head: bytes, is_whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     length = 500_000
-    monkeypatch.setattr(uvicorn_http, "MAX_DRAINED_BYTES", length if is_whole else 100_000)
+    monkeypatch.setattr(request_size, "MAX_DRAINED_BYTES", length if is_whole else 100_000)
 
     async def early(scope: Any, receive: Any, send: Any) -> None:
         await ok(send)
