@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from graphql_api.feeds.archive import Outside, Place, Wanted
 from graphql_api.feeds.keys import Key
@@ -81,14 +81,18 @@ class StoredBody:
     content_type: str | None
 
 
+PART_BYTES: Final = 524_288
+"""How much of a body is read at once: decoding the database's reply takes some milliseconds."""
+
+
 class Bodies(Protocol):
     """The bodies of an insert-only table's rows. Each method raises DatabaseError."""
 
     async def find(self, sequence: int) -> StoredBody | None:
         """The body of a row, without its content; None if there is no such row, owner or body."""
 
-    async def content(self, body: StoredBody) -> bytes | None:
-        """The content of a body as it is stored; None if it is not there any more."""
+    async def part(self, body: StoredBody, begin: int, end: int) -> bytes | None:
+        """The bytes [begin, end) of a body as it is stored; None if it is not there any more."""
 
 
 class Store(Protocol):

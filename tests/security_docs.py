@@ -1,10 +1,16 @@
-"""The table of limits in `SECURITY.md`, made of the settings: `python -m tests.security_docs`."""
+"""The limits in `SECURITY.md`, made of the code: `python -m tests.security_docs`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from graphql_api.documents.json_input import MAX_LEVELS, MAX_PARTS, MAX_SLOW_PARTS
+from graphql_api.documents.value_count import LITERAL_VALUES, OBJECT_VALUES
+from graphql_api.schema.problems import MAX_PROBLEMS
+from graphql_api.server.frames import MAX_DRAINED_BYTES
+from graphql_api.server.http_refusals import MAX_HEAD_BYTES
+from graphql_api.server.incoming_message import MAX_BYTES_BEFORE_ACK
 from graphql_api.settings import Settings, flag
 
 FILE = Path(__file__).parents[1] / "SECURITY.md"
@@ -36,7 +42,26 @@ LIMITS = {
 }
 """What each limit counts, by its setting."""
 
+_KB_BEFORE_ACK = MAX_BYTES_BEFORE_ACK // 1024
+
+FIXED = f"""\
+Some limits have no setting:
+
+- The head of an HTTP request has at most {MAX_HEAD_BYTES // 1024} KB. Of a body that is refused,
+  {MAX_DRAINED_BYTES // 1024**2} MB are read and dropped at most.
+- Before a client is acknowledged, its WebSocket messages have at most {_KB_BEFORE_ACK} KB.
+- JSON is at most {MAX_LEVELS} levels deep, and has {MAX_PARTS:_} parts at most: commas, and three
+  for each object or list. JSON that only Python's own reader takes has {MAX_SLOW_PARTS:_} at most.
+- In the arguments of an operation, an object counts as {OBJECT_VALUES} values, and what stands in
+  the document itself as {LITERAL_VALUES}.
+- At most {MAX_PROBLEMS} problems of an input are listed.
+- Introspection has limits of its own, which the queries of the usual tools respect.
+""".replace("_", " ")
+"""The limits that no setting changes."""
+
 _ROWS = re.compile(r"(?<=\| limit \| default \| setting \|\n\|---\|---\|---\|\n)(?:\|.*\n)*")
+
+_FIXED = re.compile(r"Some limits have no setting[.:](?:.*\n)*?(?=\n\[`docs/settings.md`\])")
 
 
 def rows() -> str:
@@ -53,6 +78,13 @@ def written() -> str:
     return found[0]
 
 
+def written_fixed() -> str:
+    """The limits without a setting, as they stand in the file."""
+    found = _FIXED.search(FILE.read_text(encoding="utf-8"))
+    assert found is not None, "the file has them"
+    return found[0]
+
+
 def _default(name: str) -> str:
     return f"{Settings.model_fields[name].default:g}" if _is_small(name) else _grouped(name)
 
@@ -66,5 +98,5 @@ def _grouped(name: str) -> str:
 
 
 if __name__ == "__main__":
-    text = FILE.read_text(encoding="utf-8")
+    text = _FIXED.sub(lambda _: FIXED, FILE.read_text(encoding="utf-8"))
     FILE.write_text(_ROWS.sub(rows(), text), encoding="utf-8")

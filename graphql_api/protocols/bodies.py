@@ -3,8 +3,8 @@
 They are what strangers' servers have sent. So a body is never shown by a browser as if it came from
 here: it is an attachment, whose type is not guessed, in a sandbox without scripts and origin.
 
-A body that is stored as gzip is passed on as it is to clients that accept gzip. For others it is
-inflated part by part, so that a small body which inflates to a huge one takes no memory.
+A body is read part by part, as its client takes it, so that a huge one takes no memory. One that is
+stored as gzip is passed on as it is to clients that accept gzip. For others it is inflated.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import asyncio
 import logging
 import re
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -28,8 +28,9 @@ from graphql_api.headers import list_members
 from graphql_api.limits.answer_memory import ANSWERS, LARGE_BYTES, Sending
 from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets, charged
 from graphql_api.limits.rate_limit import TokenBuckets, rate_limit_text
+from graphql_api.protocols.inflater import Inflater
 from graphql_api.scopes import Scope as Permission
-from graphql_api.store import Bodies, StoredBody
+from graphql_api.store import PART_BYTES, Bodies, StoredBody
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ PATH: Final = "/responses/{sequence}/body"
 
 _MAX_INFLATED_BYTES: Final = 1024 * 1024 * 1024
 _MAX_READS: Final = 2
-"""How many bodies are read at once: the reply of the database takes several times a body's size."""
+"""Of how many bodies parts are read at once."""
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,80}/[\w.+-]{1,80}(?:; ?charset=[\w-]{1,40})?", re.ASCII)
 _MAX_DIGITS: Final = 16
 _NO_BODY: Final = "there is no stored body of this response"
@@ -137,14 +138,13 @@ class ResponseBodies:
             await send(start)
             await send({"type": "http.response.body", "body": b""})
             return
-        async with _place(scope, body.size) as sending:
-            async with self._reads:
-                content = await self._bodies().content(body)
-            if content is None or (not inflates and len(content) != body.size):
-                raise _RefusedError(404, _NO_BODY)
-            parts = inflated(content) if inflates else _parts(content)
+        inflater = Inflater(_MAX_INFLATED_BYTES) if inflates else None
+        async with (
+            _place(scope, body.size) as sending,
+            aclosing(self._parts(body, inflater)) as parts,
+        ):
             try:
-                part = next(parts, b"")
+                part = await anext(parts, b"")
             except zlib.error as error:
                 raise _RefusedError(500, "the stored body is damaged") from error
             await send(start)
@@ -156,12 +156,35 @@ class ResponseBodies:
                         sending.sent += len(part)
                     await turns.take()
                     await budget.settle()
-                    part = next(parts, b"")
-            except zlib.error:
-                log.warning("the stored body of response %d is damaged", sequence)
+                    part = await anext(parts, b"")
+            except (zlib.error, _RefusedError, DatabaseError) as error:
+                log.warning("the stored body of response %d ends too soon: %s", sequence, error)
                 _cut_off(scope)
                 return
             await send({"type": "http.response.body", "body": b""})
+
+    async def _parts(self, body: StoredBody, inflater: Inflater | None) -> AsyncGenerator[bytes]:
+        """The parts of a body as they are sent.
+
+        Raises:
+            _RefusedError: It is not there, or not any more.
+            DatabaseError: The database cannot be read.
+            zlib.error: It is no gzip, it ends too soon, or holds too much.
+        """
+        for begin in range(0, body.size, PART_BYTES):
+            end = min(begin + PART_BYTES, body.size)
+            async with self._reads:
+                part = await self._bodies().part(body, begin, end)
+            if part is None or len(part) != end - begin:
+                raise _RefusedError(404, _NO_BODY)
+            if inflater is None:
+                for at in range(0, len(part), LARGE_BYTES):
+                    yield part[at : at + LARGE_BYTES]
+            else:
+                for inflated in inflater.parts(part):
+                    yield inflated
+        if inflater is not None:
+            inflater.end()
 
 
 @asynccontextmanager
@@ -213,29 +236,6 @@ def _headers(sequence: int, body: StoredBody, *, inflates: bool) -> list[tuple[b
         if body.is_compressed:
             headers["content-encoding"] = "gzip"
     return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-
-def _parts(content: bytes) -> Iterator[bytes]:
-    for begin in range(0, len(content), LARGE_BYTES):
-        yield content[begin : begin + LARGE_BYTES]
-
-
-def inflated(content: bytes, max_bytes: int = _MAX_INFLATED_BYTES) -> Iterator[bytes]:
-    """What gzip holds, in parts: so many bytes at most.
-
-    Raises:
-        zlib.error: It is no gzip, it ends too soon, or holds too much.
-    """
-    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    left, size = content, 0
-    while not inflater.eof:
-        part = inflater.decompress(left, LARGE_BYTES)
-        left = inflater.unconsumed_tail
-        size += len(part)
-        if size > max_bytes or not (part or inflater.eof):
-            raise zlib.error("it ends too soon, or holds too much")
-        if part:
-            yield part
 
 
 async def _send_text(send: Send, status: int, text: str, headers: dict[str, str]) -> None:

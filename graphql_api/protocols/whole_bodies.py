@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from graphql_api.errors import DatabaseError
-from graphql_api.protocols.bodies import inflated
-from graphql_api.store import Bodies
+from graphql_api.protocols.inflater import Inflater
+from graphql_api.store import PART_BYTES, Bodies, StoredBody
 
 log = logging.getLogger(__name__)
 
@@ -74,18 +74,28 @@ class WholeBodies:
         if body is None:
             return None
         if body.size <= MAX_BYTES:
-            content = await self._bodies().content(body)
-            if content is None:
-                return None
-            if compression_ok or not body.is_compressed:
-                return Body(content, body.is_compressed)
+            inflates = body.is_compressed and not compression_ok
             try:
-                return Body(await asyncio.to_thread(_inflated, content), is_compressed=False)
+                content = await self._content(body, Inflater(MAX_BYTES) if inflates else None)
             except zlib.error:
                 pass
+            else:
+                is_compressed = body.is_compressed and not inflates
+                return None if content is None else Body(content, is_compressed)
         log.warning("response %d is sent without its body: damaged, or too large", sequence)
         return NO_BODY
 
-
-def _inflated(content: bytes) -> bytes:
-    return b"".join(inflated(content, MAX_BYTES))
+    async def _content(self, body: StoredBody, inflater: Inflater | None) -> bytes | None:
+        parts: list[bytes] = []
+        for begin in range(0, body.size, PART_BYTES):
+            end = min(begin + PART_BYTES, body.size)
+            part = await self._bodies().part(body, begin, end)
+            if part is None or len(part) != end - begin:
+                return None
+            if inflater is None:
+                parts.append(part)
+            else:
+                parts += await asyncio.to_thread(list, inflater.parts(part))
+        if inflater is not None:
+            inflater.end()
+        return b"".join(parts)

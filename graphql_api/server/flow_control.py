@@ -66,7 +66,7 @@ class SocketLimits:
 
 
 def ask_kernel(sock: Any, question: int) -> int:
-    """What the kernel says of a socket's queues, in bytes; 0 if it does not.
+    """What the kernel says of a socket's queues, in bytes; 0 if it does not, or it is closed.
 
     Args:
         sock: The socket.
@@ -75,7 +75,7 @@ def ask_kernel(sock: Any, question: int) -> int:
     """
     try:
         (amount,) = struct.unpack("i", ioctl(sock.fileno(), question, bytes(4)))
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a closed socket has no descriptor
         return 0
     return int(amount)
 

@@ -3,6 +3,8 @@
 - HTTP/1.0 has no transfer codings: a response of unknown length ends with its connection.
 - A connection that is kept is announced, with the time, so that a client which obeys it sends
   nothing at the moment at which the connection ends.
+- A connection that ends with a response is not closed while its request's body still comes: the
+  kernel would reset it, and a client that has not read the response would lose it.
 - A large body is written in parts as the client takes them, and has a place among the large answers
   of the server; see `limits.answer_memory`.
 
@@ -45,6 +47,8 @@ class Cycle(RequestResponseCycle):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self.is_lingering = False
+        """Whether the connection ends once the request has come as a whole, or too much of it."""
         self._answers = answers
         self._held_start: ASGISendEvent | None = None
         self._is_refused = False
@@ -75,6 +79,13 @@ class Cycle(RequestResponseCycle):
             if self._ends_with_connection:
                 # For uvicorn, what is not chunked has a length: each part has its own.
                 self.expected_content_length = len(message.get("body", b""))
+            if not (message.get("more_body", False) or self.keep_alive) and self.more_body:
+                self.keep_alive = True  # or uvicorn closes it at once
+                await super().send(message)
+                self.is_lingering = True
+                if not self.transport.is_closing() and self.transport.can_write_eof():
+                    self.transport.write_eof()
+                return
         await super().send(message)
 
     async def _send_held_start(self) -> None:

@@ -236,6 +236,9 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         self._await_no_request()
         self._may_give_way(False)
         super().on_message_complete()
+        if self._current is not None and self._current.is_lingering:
+            self.transport.close()
+            return
         # A `Connection: close` among the trailers, which makes the parser skip all that follows.
         if not self.parser.should_keep_alive():
             self.cycle.keep_alive = False

@@ -23,27 +23,35 @@ from tests.attacks.target import Target
 MAX_ANSWERS = 200_000
 """How many one client asks for at most."""
 
+_FIRST_ANSWER_S = 60.0
+"""How long the first answer of all may take; a longer one than the attack counts, too."""
+
 
 def attack(it: Attack, target: Target, seconds: float) -> Counter[str]:
     """Run all clients of an attack for some time; how often each answer came."""
     counts = [Counter[str]() for _ in range(it.connections)]
+    has_answer = threading.Event()
     until_s = time.monotonic() + seconds
     threads = [
-        threading.Thread(target=_client, args=(it, target, until_s, count), daemon=True)
+        threading.Thread(target=_client, args=(it, target, until_s, count, has_answer), daemon=True)
         for count in counts
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0, until_s + 2 - time.monotonic()))  # a longer answer does not matter
+    has_answer.wait(_FIRST_ANSWER_S)
     return sum((Counter(count) for count in counts), Counter())
 
 
-def _client(it: Attack, target: Target, until_s: float, count: Counter[str]) -> None:
+def _client(
+    it: Attack, target: Target, until_s: float, count: Counter[str], has_answer: threading.Event
+) -> None:
     while time.monotonic() < until_s and count.total() < MAX_ANSWERS:
         try:
             for label in it.session(target):
                 count[label] += 1
+                has_answer.set()
                 if time.monotonic() >= until_s or count.total() >= MAX_ANSWERS:
                     break
         except (OSError, HTTPException, WebSocketException) as error:

@@ -192,7 +192,7 @@ class LosableSource(RethinkSource):
     """A database whose changefeed can be lost at will."""
 
     def __init__(self, url: DatabaseURL) -> None:
-        super().__init__(url, ChangefeedSettings(ready_timeout_s=3600))
+        super().__init__(url, ChangefeedSettings(ready_timeout_s=3600, heartbeat_s=3600))
         self.is_lost = asyncio.Event()
         self.is_held = False
         """Whether nothing that comes is passed on, until the changefeed is lost."""

@@ -156,11 +156,15 @@ async def test_feed_that_ends_is_lost(reply: Reply, reason: str) -> None:
 @pytest.mark.parametrize("reply", [b"\xff\xfe", b"{}", b"5", b'{"t":99,"r":[]}'])
 async def test_reply_that_breaks_the_driver_is_noticed(reply: bytes) -> None:
     script = feed_of(rows(READY), reply)
+
+    async def read(server: ScriptedServer) -> None:
+        async with source(server).changes("policy") as feed:
+            assert await anext(feed) == SourceReady()
+            await anext(feed)
+
     async with ScriptedServer(script) as server:
         with pytest.raises((FeedLostError, DatabaseUnavailableError)):
-            async with source(server).changes("policy") as feed:
-                assert await anext(feed) == SourceReady()
-                await anext(feed)
+            await read(server)
 
 
 async def test_feed_is_lost_when_ready_never_comes_though_changes_do() -> None:

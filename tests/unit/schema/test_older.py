@@ -8,10 +8,10 @@ from typing import Any
 from graphql_api.feeds.archive import Place
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.pages import Matching
-from graphql_api.schema.older import read_window
+from graphql_api.schema.older import ROWS_AT_ONCE, read_window
 from graphql_api.turns import Turns
 
-ROWS = 20
+ROWS = 2 * ROWS_AT_ONCE + 1
 
 
 async def test_other_work_has_its_turn_between_two_older_rows() -> None:
@@ -29,6 +29,7 @@ async def test_other_work_has_its_turn_between_two_older_rows() -> None:
             return [Place(float(-n), str(n)) for n in range(ROWS)][offset : offset + limit]
 
         async def read(self, _: str, keys: list[str], __: Any) -> list[dict[str, str]]:
+            assert len(keys) <= ROWS_AT_ONCE
             return [{"id": key} for key in keys]
 
     table: Any = SimpleNamespace(name="job", primary_key="id", decode=decode)

@@ -478,6 +478,32 @@ async def test_rest_of_a_request_that_is_answered_is_limited(
         assert sent >= 100_000
 
 
+@pytest.mark.parametrize("head", [b"HTTP/1.0\r\n", b"HTTP/1.1\r\nConnection: close\r\n"])
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_answer_before_the_end_of_a_body_is_not_lost_when_the_connection_ends(
+    head: bytes, is_whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length = 500_000
+    monkeypatch.setattr(request_size, "MAX_DRAINED_BYTES", length if is_whole else 100_000)
+
+    async def early(scope: Any, receive: Any, send: Any) -> None:
+        await ok(send)
+
+    async with serving(early) as (served, reader, writer):
+        writer.write(b"POST / " + head + b"Host: localhost\r\nContent-Length: %d\r\n\r\n" % length)
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 "), "the server has sent its end"
+        assert not served.protocol.is_closed
+        sent = 0
+        while sent < length and not served.protocol.is_closed:
+            writer.write(b"x" * 4096)
+            sent += 4096
+            await some_steps()
+        while not served.protocol.is_closed:
+            await some_steps()
+        assert (sent >= length) == is_whole
+        assert sent >= 100_000
+
+
 async def test_trailers_that_do_not_end_are_given_up_in_the_time_of_a_request() -> None:
     clock = LoopClock(asyncio.get_running_loop())
     async with serving(echo_headers, request_timeout_s=20) as (_, reader, writer):
