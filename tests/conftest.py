@@ -32,7 +32,7 @@ def fresh_fault_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "fault_log", FaultLog())
 
 
-LONG_FOLDERS = {"attacks", "benchmarks", "browser", "examples", "fuzz", "soak"}
+LONG_FOLDERS = {"attacks", "benchmarks", "browser", "examples", "fuzz", "rolling", "soak"}
 LONG_FIXTURES = {"http_packages", "packages", "page_origin", "typed_documents"}
 """Fixtures that install packages of npm."""
 
