@@ -19,7 +19,10 @@ async def delayed(url: DatabaseURL) -> AsyncIterator[DatabaseURL]:
     chance = Random()
     tasks: set[asyncio.Task[None]] = set()
 
+    clients: set[asyncio.StreamWriter] = set()
+
     def take(reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        clients.add(client)
         task = asyncio.ensure_future(_forward(url, reader, client, chance))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -32,6 +35,8 @@ async def delayed(url: DatabaseURL) -> AsyncIterator[DatabaseURL]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for client in clients:
+            client.transport.abort()
         await listener.wait_closed()
 
 

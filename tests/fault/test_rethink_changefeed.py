@@ -53,8 +53,11 @@ every_fault = pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fa
 
 @pytest.fixture
 async def write(starbelly: DatabaseURL) -> AsyncIterator[Write]:
-    """Runs a term on a table, on a connection that is not through the proxy."""
-    async with connect(starbelly) as connection:
+    """Runs a term on a table, on a connection that is not through the proxy.
+
+    It waits for answers while a test lets the limit of the others be over.
+    """
+    async with connect(starbelly, timeouts=Timeouts(query_s=100 * LIMIT_S)) as connection:
 
         async def write(table: str, term: Callable[[Any], Any]) -> Any:
             return await connection.run(term(r.db(starbelly.database).table(table)), **RAW)
