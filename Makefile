@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql client test test-long newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz check format schema proto lock clean
+.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz check format schema proto lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,12 +27,17 @@ graphiql: $(VENV)/bin/pip ## build GraphiQL's page, which needs npm; `make serve
 client: schema ## pack the client package for npm as it would be published, into dist/
 	@mkdir -p dist && npm pack --silent --pack-destination dist ./clients/javascript
 
-# A process for each core. The tests of a file share what takes long to make, so they stay together.
+# A process for each core, which takes over tests of another one when it has none left.
 test: $(VENV)/.dev ## run the tests; ARGS="-k name" selects, ARGS="--database rethinkdb://…" uses that server
-	@$(VENV)/bin/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(VENV)/bin/pytest -m "not long" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-test-long: $(VENV)/.dev ## run the tests that take long
-	@$(VENV)/bin/pytest -m long -n auto --maxprocesses 2 --dist loadfile $(ARGS)
+# The tests of a file share what takes long to make, so they stay together.
+test-long: $(VENV)/.dev ## run the tests that take long, and those of properties with all their examples
+	@$(VENV)/bin/pytest -m "long or hypothesis" --thorough -n auto --maxprocesses 2 --dist loadfile $(ARGS)
+
+# They wait most of the time.
+test-delayed: $(VENV)/.dev ## run the tests of a database, whose answers come up to 0.2 s late
+	@$(VENV)/bin/pytest -m "not long" --delayed -n 8 --dist worksteal $(ARGS)
 
 NEWEST = uvicorn starlette websockets
 newest: $(VENV)/.dev ## run the transport's tests on the newest releases of uvicorn, starlette and websockets

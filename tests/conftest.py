@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
 from tests import needs, properties
+from tests.delays import delayed
+from tests.patience import patient_clients
 from tests.quick_servers import quick_servers
 
 
@@ -30,12 +32,22 @@ def fresh_fault_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "fault_log", FaultLog())
 
 
+LONG_FOLDERS = {"attacks", "benchmarks", "browser", "examples", "fuzz", "rolling", "soak"}
+LONG_FIXTURES = {"http_packages", "packages", "page_origin", "typed_documents"}
+"""Fixtures that install packages of npm."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
         metavar="URL",
         help="run against this RethinkDB, rethinkdb://[user[:password]@]host[:port]/any, in "
         "databases that are made and dropped again; without it, against the embedded one",
+    )
+    parser.addoption(
+        "--delayed",
+        action="store_true",
+        help="run the tests of a database, whose answers come up to 0.2 s late",
     )
     parser.addoption(
         "--thorough",
@@ -49,6 +61,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name in LONG_FOLDERS or LONG_FIXTURES.intersection(
+            getattr(item, "fixturenames", ())
+        ):
+            item.add_marker(pytest.mark.long)
+    if config.getoption("--delayed"):
+        kept = [item for item in items if "database" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
     if config.getoption("--database") is None:
         return
     skip = pytest.mark.skip(reason="needs what only the embedded server can do")
@@ -99,6 +120,13 @@ def servers_are_quick() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def clients_are_patient() -> Iterator[None]:
+    """A busy machine is no failure."""
+    with patient_clients():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def usual_umask() -> Iterator[None]:
     """Files are made as on most machines: the server trusts none that everybody can change."""
     before = os.umask(0o022)
@@ -110,10 +138,11 @@ def usual_umask() -> Iterator[None]:
 def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
     """A RethinkDB for the whole session; its URL names no database that tests should use."""
     named = request.config.getoption("--database")
+    is_delayed = request.config.getoption("--delayed")
     if named is not None:
         yield DatabaseURL.parse(named)
     else:
-        with _embedded_in_thread(password="a password of tests") as url:
+        with _embedded_in_thread("a password of tests", is_delayed=is_delayed) as url:
             yield url
 
 
@@ -132,7 +161,7 @@ def database(database_server: DatabaseURL) -> Iterator[DatabaseURL]:
 
 
 @contextmanager
-def _embedded_in_thread(password: str) -> Iterator[DatabaseURL]:
+def _embedded_in_thread(password: str, *, is_delayed: bool) -> Iterator[DatabaseURL]:
     """An embedded server on an event loop of its own, as if it were another process.
 
     A test that blocks its own loop, or that has none, meets the same database as the others.
@@ -143,8 +172,11 @@ def _embedded_in_thread(password: str) -> Iterator[DatabaseURL]:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with EmbeddedServer(None, password=password) as server:
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(EmbeddedServer(None, password=password))
             url = DatabaseURL(server.host, server.port, "none", password=password)
+            if is_delayed:
+                url = await stack.enter_async_context(delayed(url))
             started.set_result((asyncio.get_running_loop(), stop, url))
             await stop.wait()
 

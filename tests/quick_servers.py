@@ -2,7 +2,7 @@
 
 None of it changes what a server does. Made once is what each would make alike; and uvicorn, which
 looks ten times a second whether it is to end, and waits as long three times when it does, looks
-more often.
+more often. Clients of httpx, of which there are more, share what they know of certificates.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+import httpx
+import httpx._transports.default as httpx_transport
 import uvicorn.server
 
 from graphql_api import app
@@ -28,6 +30,10 @@ _TIMES_AS_OFTEN = 20
 
 # A pure function, and the dearest one: each login at a database computes it twice.
 hashed = functools.lru_cache(maxsize=256)(hashlib.pbkdf2_hmac)
+
+
+# It reads every certificate authority of the world, which takes 30 ms.
+_tls_of_clients = functools.cache(httpx.create_ssl_context)
 
 
 @functools.cache
@@ -54,6 +60,9 @@ def quick_servers() -> Iterator[None]:
     attentive = types.SimpleNamespace(**{**vars(asyncio), "sleep": _sleep})
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(app, "build_schema", shared_schema))
+        stack.enter_context(
+            mock.patch.object(httpx_transport, "create_ssl_context", _tls_of_clients)
+        )
         stack.enter_context(mock.patch.object(uvicorn.server, "asyncio", attentive))
         stack.enter_context(mock.patch.object(hashlib, "pbkdf2_hmac", hashed))
         yield

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-WAIT_S = 60.0
+from tests.patience import LONGEST_S
+
+WAIT_S = LONGEST_S
 """How long a test waits for what must come; it fails then."""
 PACKAGE = Path(__file__).parent
 LISTS = PACKAGE / "lists"

@@ -59,6 +59,7 @@ class TCPProxy:
         self._server_address = (server_host, server_port)
         self._links: set[_Link] = set()
         self._planned: deque[Cut] = deque()
+        self._clients: set[StreamWriter] = set()
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._was_cut = asyncio.Event()
@@ -86,6 +87,11 @@ class TCPProxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # What a client has not read would keep its connection until the loop ends, and longer.
+        for client in self._clients:
+            client.transport.abort()
+            with suppress(OSError):
+                await client.wait_closed()
         await self._listener.wait_closed()
 
     def plan(self, cuts: Iterable[Cut]) -> None:
@@ -131,6 +137,7 @@ class TCPProxy:
             await self._was_cut.wait()
 
     def _take(self, reader: StreamReader, client: StreamWriter) -> None:
+        self._clients.add(client)
         task = asyncio.create_task(self._forward(reader, client))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

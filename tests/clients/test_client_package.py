@@ -15,6 +15,8 @@ from tests.clients import npm
 from tests.clients.program import LISTS, PACKAGE
 from tests.server.running import Running
 
+pytestmark = pytest.mark.long
+
 MODULES = sorted((PACKAGE / "javascript").glob("*.test.js"))
 MOST_BYTES = 4096
 

@@ -16,7 +16,7 @@ from tests.server.client import WAIT_S
 from tests.server.database import Writer
 from tests.server.running import Running
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 PROBE = Path(__file__).parent / "http/Probe.java"
 TOTAL = json.dumps({"query": "{ policies { total } }"})

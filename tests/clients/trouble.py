@@ -13,6 +13,7 @@ from graphql_api.tables import TABLES
 from tests.clients.load import policy, write_at_random
 from tests.clients.tcp_proxy import Cut, TCPProxy
 from tests.fault.killable_database import KillableDatabase
+from tests.patience import LONGEST_S
 from tests.server.client import Client, connected
 from tests.server.database import writing
 from tests.server.operations import POLICIES
@@ -23,7 +24,7 @@ FENCE = "zzz"
 changes are in the order of the keys."""
 NAMES = ["", "alpha", "beta"]
 """What names contain in the lists that are kept; all of them have the fence."""
-WAIT_S = 60.0
+WAIT_S = LONGEST_S
 """How long a test waits for what must come; it fails then."""
 CHANGES, CUTS = 500, 10
 """How much befalls the lists."""

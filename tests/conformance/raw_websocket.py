@@ -15,7 +15,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 
-WAIT_S = 30.0
+from tests.patience import LONGEST_S
+
+WAIT_S = LONGEST_S
 """How long a test waits for what must come; it fails then."""
 
 _LENGTH_FORMATS = {126: "!H", 127: "!Q"}

@@ -21,6 +21,8 @@ from tests.server.database import Writer, writing
 from tests.server.operations import POLICIES, Replica
 from tests.server.process import process
 
+pytestmark = pytest.mark.long
+
 
 class Switch(TCPProxy):
     """A proxy that leads every client to one server at a time, as its owner says."""

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.clients import npm
+from tests.patience import LONGEST_S
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PAGES = ["react-apollo", "react-urql", "react-tanstack-db", "plain"]
-WAIT_S = 60.0
+WAIT_S = LONGEST_S
 
 _NOT_COUNTED = re.compile(r"\s*(?://.*|/\*.*\*/)?$")
 

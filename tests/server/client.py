@@ -13,7 +13,9 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-WAIT_S = 30.0
+from tests.patience import LONGEST_S
+
+WAIT_S = LONGEST_S
 """How long a test waits for what must come; it fails then."""
 
 

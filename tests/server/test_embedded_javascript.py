@@ -10,7 +10,7 @@ import pytest
 from graphql_api.embedded import EmbeddedServer
 from tests.clients import npm
 
-pytestmark = [pytest.mark.embedded_only, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.embedded_only, pytest.mark.timeout(300)]
 
 FOLDER = Path(__file__).parents[1] / "clients" / "rethinkdb-js"
 PASSWORD = "pässword, with = and ,"

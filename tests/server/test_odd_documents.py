@@ -122,7 +122,17 @@ async def test_odd_documents_are_there_before_the_feed_begins_too(
 
 
 @pytest.mark.parametrize(
-    ("watch", "depth"), [*product(WATCHES, DEPTHS), (POLICIES, 3000)], ids=table_or_depth
+    ("watch", "depth"),
+    [
+        *((POLICIES, depth) for depth in DEPTHS),
+        *(
+            pytest.param(watch, depth, marks=pytest.mark.long)
+            for watch, depth in product(WATCHES, DEPTHS)
+            if watch is not POLICIES
+        ),
+        pytest.param(POLICIES, 3000, marks=pytest.mark.long),
+    ],
+    ids=table_or_depth,
 )
 async def test_document_of_any_depth_delays_no_other(
     watch: Watch, depth: int, client: Client, writer: Writer
@@ -186,7 +196,11 @@ async def test_deep_document_is_counted_and_named_once_and_the_next_start_surviv
     ]
 
 
-@pytest.mark.parametrize("place", [("unknown",), ("limits", "unknown")], ids=".".join)
+@pytest.mark.parametrize(
+    "place",
+    [pytest.param(("unknown",), marks=pytest.mark.long), ("limits", "unknown")],
+    ids=".".join,
+)
 @pytest.mark.parametrize("depth", DEPTHS)
 async def test_mutation_keeps_an_unknown_field_of_any_depth(
     place: tuple[str, ...], depth: int, client: Client, writer: Writer

@@ -18,6 +18,8 @@ from tests.server.client import connected
 from tests.server.database import writing
 from tests.server.process import process
 
+pytestmark = pytest.mark.long
+
 MODULE = "tests.server.one_more_table"
 BOOKMARK = {
     "id": "c1",
@@ -54,7 +56,7 @@ async def serving_one_more_table(database: DatabaseURL) -> AsyncIterator[str]:
 async def test_one_more_table_is_one_file_and_one_entry(database: DatabaseURL) -> None:
     async with (
         serving_one_more_table(database) as url,
-        httpx.AsyncClient(base_url=url, timeout=30) as http,
+        httpx.AsyncClient(base_url=url) as http,
         connected(url.replace("http", "ws") + "/graphql") as client,
         writing(database) as writer,
     ):
@@ -150,7 +152,7 @@ async def test_table_of_each_kind_of_key_is_one_file_and_one_entry(
     }}"""
     async with (
         serving_one_more_table(database) as url,
-        httpx.AsyncClient(base_url=url, timeout=30) as http,
+        httpx.AsyncClient(base_url=url) as http,
         connected(url.replace("http", "ws") + "/graphql") as client,
         writing(database) as writer,
     ):

@@ -42,7 +42,7 @@ WAYS = pytest.mark.parametrize("named", [by_id, by_apollo])
 
 @asynccontextmanager
 async def requesting(server: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as http:
         yield http
 
 

@@ -25,6 +25,7 @@ TOTAL = "{ policies { total } }"
 ANSWER = {"data": {"policies": {"total": 2}}}
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.parametrize("program", FILES),
     pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"]),
     pytest.mark.parametrize("path", ["/", PATH]),

@@ -153,6 +153,11 @@ async def test_cursor_moves_on_once_rows_are_older_than_the_bound(
         await resumed.complete()
 
 
+def altered(cursor: str) -> str:
+    """Another text, whatever the cursor begins with."""
+    return ("b" if cursor[0] == "a" else "a") + cursor[1:]
+
+
 async def test_kinds_are_filtered_and_a_cursor_of_fewer_kinds_is_refused(
     crawler: Crawler, client: Client
 ) -> None:
@@ -169,7 +174,7 @@ async def test_kinds_are_filtered_and_a_cursor_of_fewer_kinds_is_refused(
     for variables in (
         {"jobId": "j1", "since": cursor},
         {"jobId": "j2", "since": cursor, "kinds": ["ERROR"]},
-        {"jobId": "j1", "since": "x" + cursor[1:], "kinds": ["ERROR"]},
+        {"jobId": "j1", "since": altered(cursor), "kinds": ["ERROR"]},
     ):
         refused = await client.subscribe(FOLLOW, **variables)
         with pytest.raises(GraphQLErrors) as error:

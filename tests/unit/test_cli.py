@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import signal
 import socket
@@ -32,6 +33,18 @@ def handlers_of_signals() -> Iterator[None]:
     yield
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> Iterator[None]:
+    """`main` lets them write to what is standard error here, and no more afterwards."""
+    named = [logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict)]
+    before = [(each, each.level, each.handlers[:], each.propagate, each.disabled) for each in named]
+    yield
+    for each, level, handlers, propagate, disabled in before:
+        each.setLevel(level)
+        each.handlers[:] = handlers
+        each.propagate, each.disabled = propagate, disabled
 
 
 STUB = """

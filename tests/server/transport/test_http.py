@@ -31,9 +31,7 @@ GRAPHQL = "application/graphql-response+json"
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with (
         serve(GraphQLHTTP, max_body_bytes=10_000) as running,
-        httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{running.port}", trust_env=False, timeout=10
-        ) as client,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", trust_env=False) as client,
     ):
         yield client
 

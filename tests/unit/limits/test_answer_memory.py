@@ -16,8 +16,9 @@ from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
 from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.server.listening import listen
 from graphql_api.server.uvicorn_http import StreamingProtocol
+from tests.patience import LONGEST_S
 
-WAIT_S = 60.0
+WAIT_S = LONGEST_S
 SIZE = 3_000_001
 BODY = bytes(range(256)) * (SIZE // 256) + bytes(SIZE % 256)
 

@@ -14,6 +14,7 @@ from graphql_api.embedded import EmbeddedServer
 from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.url import DatabaseURL
+from tests.delays import delayed
 from tests.fault.clock import LoopClock
 from tests.unit.rethink.leaks import nothing_left_behind
 
@@ -34,18 +35,23 @@ async def _leaves_nothing(
 
 
 @asynccontextmanager
-async def _server(named: str | None) -> AsyncIterator[DatabaseURL]:
+async def _server(config: pytest.Config) -> AsyncIterator[DatabaseURL]:
     """The server that `--database` names, or an embedded one in this event loop.
 
     Not the session's embedded one, which has an event loop and sockets of its own: what a test
     leaves behind could not be distinguished from what that one has not closed yet.
     """
-    if named is not None:
+    if (named := config.getoption("--database")) is not None:
         yield DatabaseURL.parse(named)
         return
 
     async with EmbeddedServer(None) as server:
-        yield DatabaseURL(server.host, server.port, "none")
+        url = DatabaseURL(server.host, server.port, "none")
+        if config.getoption("--delayed"):
+            async with delayed(url) as url:
+                yield url
+        else:
+            yield url
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ async def database(
     _leaves_nothing: None, request: pytest.FixtureRequest
 ) -> AsyncIterator[DatabaseURL]:
     """A database name that does not exist yet; what it comes to hold is dropped afterwards."""
-    async with _server(request.config.getoption("--database")) as server:
+    async with _server(request.config) as server:
         url = replace(server, database=f"test_{uuid.uuid4().hex[:12]}")
         yield url
         async with connect(url) as connection:

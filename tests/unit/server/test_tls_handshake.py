@@ -25,8 +25,9 @@ from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.certificates import Authority
+from tests.patience import LONGEST_S
 
-WAIT_S = 60.0
+WAIT_S = LONGEST_S
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]

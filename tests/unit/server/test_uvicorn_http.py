@@ -22,6 +22,7 @@ from graphql_api.server.receiver import Message, WebSocketSink
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.fault.clock import LoopClock, some_steps
+from tests.patience import LONGEST_S
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\na body"
@@ -29,7 +30,7 @@ HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-WAIT_S = 60.0
+WAIT_S = LONGEST_S
 
 
 class Served:

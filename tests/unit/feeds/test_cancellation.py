@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from graphql_api.feeds.cancellation import in_own_task
+from tests.fault.clock import some_steps
+
+
+async def fails() -> None:
+    await asyncio.sleep(0)
+    raise ValueError
+
+
+async def group_that_fails() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(fails())
+        tasks.create_task(asyncio.sleep(1000))
+
+
+async def tries_again() -> None:
+    while True:
+        try:
+            await in_own_task(group_that_fails())
+        except* ValueError:
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("steps", range(20))
+async def test_what_tries_again_and_again_ends_whenever_it_is_cancelled(steps: int) -> None:
+    task = asyncio.create_task(tries_again())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await some_steps()
+    assert task.cancelled()
+
+
+async def test_it_gives_what_the_work_gives() -> None:
+    async def work() -> int:
+        return 7
+
+    assert await in_own_task(work()) == 7
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no message
+        await in_own_task(fails())
+
+
+async def test_work_that_is_cancelled_has_ended_before_and_nothing_is_left() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            await asyncio.sleep(0)
+            ended.set()
+
+    task = asyncio.create_task(in_own_task(work()))
+    await some_steps()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
