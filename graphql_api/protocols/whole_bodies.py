@@ -58,12 +58,14 @@ class WholeBodies:
             ended_at: When it was downloaded, if that is known.
             compression_ok: Whether the body may be gzip.
         """
+        now = datetime.now(UTC)
+        # A crawler's clock may be ahead, and a document may say any time.
+        late_at = now if ended_at is None else min(ended_at, now) + _LAG
         while True:
             try:
                 async with self._reads:
                     body = await self._read(sequence, compression_ok=compression_ok)
-                is_late = ended_at is None or datetime.now(UTC) > ended_at + _LAG
-                if body is not None or is_late:
+                if body is not None or datetime.now(UTC) >= late_at:
                     return body or NO_BODY
             except DatabaseError:
                 log.debug("a body cannot be read now", exc_info=True)

@@ -150,6 +150,7 @@ async def _first(
     power does not refuse a connection.
     """
     running: dict[asyncio.Task[tuple[Connection, AsyncExitStack]], Node] = {}
+    opened = None
     try:
         while waiting or running:
             if waiting:
@@ -172,8 +173,13 @@ async def _first(
                     return opened
         return None
     finally:
-        if running:
-            await _to_its_end(_give_up(running))
+        try:
+            if running:
+                await _to_its_end(_give_up(running))
+        except asyncio.CancelledError:
+            if opened is not None:  # the caller does not get it
+                await _to_its_end(opened[1].aclose())
+            raise
 
 
 async def _give_up(attempts: Collection[asyncio.Task[tuple[Connection, AsyncExitStack]]]) -> None:

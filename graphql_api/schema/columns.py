@@ -95,13 +95,18 @@ class ForPeople:
     counted_too: tuple[str, ...] = ()
 
 
-def selections(row_type: type) -> dict[str, str]:
-    """The fields of a row that are no keys, in GraphQL's names, with what to select in each."""
+def selections(row_type: type, *, resolved: bool = False) -> dict[str, str]:
+    """The fields of a row that are no keys, in GraphQL's names, with what to select in each.
+
+    Args:
+        row_type: The type of the row.
+        resolved: Whether those that a resolver answers are wanted too.
+    """
     hints = get_type_hints(row_type)
     return {
         graphql_name(field.python_name): _selection(hints[field.python_name])
         for field in get_object_definition(row_type, strict=True).fields
-        if field.is_basic_field and field.python_name != "id"
+        if (resolved or field.is_basic_field) and field.python_name != "id"
     }
 
 

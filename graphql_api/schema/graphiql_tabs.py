@@ -47,7 +47,8 @@ def changes_tab(table: TableDeclaration[Any]) -> str:
 def log_tab(log: LogDeclaration[Any]) -> str:
     """A subscription to the rows of one partition of a log."""
     owner_id = graphql_name(f"{log.owner}_id")
-    fields = " ".join(f"{name} {inner}" for name, inner in selections(log.row_type).items())
+    selected = selections(log.row_type, resolved=True)
+    fields = " ".join(f"{name} {inner}" for name, inner in selected.items())
     text = f"""
         subscription {log.owner.title()}{log.plural.title()}(
           ${owner_id}: ID!, $kinds: [{log.kind_type.__name__}!]

@@ -95,6 +95,7 @@ class FileKeeper:
 
     async def run(self, take: Callable[[], Kept]) -> Never:
         """Write the whole whenever that is due."""
+        self._file = None  # what was loaded has been used by now, or cannot be
         try:
             while True:
                 await self._is_due.wait()
@@ -165,6 +166,7 @@ def _write_new(path: Path, table: str, kept: Kept) -> tuple[int, int]:
         return descriptor, sum(_write_all(descriptor, piece) for piece in pieces)
     except BaseException:
         os.close(descriptor)
+        path.unlink(missing_ok=True)  # a part of it would keep a full disk full
         raise
 
 

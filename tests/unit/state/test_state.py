@@ -290,6 +290,21 @@ async def test_a_disk_that_fails_leaves_nothing_with_a_gap(
     assert table(await restored(path.read_bytes(), 2, 100)) == {"a": 1}
 
 
+async def test_a_disk_that_is_full_keeps_no_part_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def write_a_part(descriptor: int, data: bytes) -> int:
+        os.write(descriptor, data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("graphql_api.state.keeper._write_all", write_a_part)
+    async with keeping(tmp_path / "numbers.feed", Kept({"a": 1}, 1, 100).cache) as keeper:
+        keeper.begin_again()
+        while not caplog.records:
+            await asyncio.sleep(0.001)
+        assert [*tmp_path.iterdir()] == []
+
+
 def test_two_servers_cannot_share_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     with open_folder(folder):

@@ -1,0 +1,32 @@
+"""Bodies that are sent in one piece are waited for, and not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from graphql_api.protocols import whole_bodies
+from graphql_api.protocols.whole_bodies import NO_BODY, WholeBodies
+
+
+class NoBodies:
+    async def find(self, sequence: int) -> None:
+        return None
+
+
+@pytest.mark.parametrize("ahead", ["a year", "to the end of time"])
+async def test_a_missing_body_of_a_response_from_the_future_is_given_up(
+    ahead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_bodies, "_LAG", timedelta(seconds=0.01))
+    monkeypatch.setattr(whole_bodies, "_RETRY_S", 0.001)
+    ended_at = datetime.max.replace(tzinfo=UTC)
+    if ahead == "a year":
+        ended_at = datetime.now(UTC) + timedelta(days=365)
+    bodies: Any = NoBodies()
+    async with asyncio.timeout(5):
+        body = await WholeBodies(lambda: bodies).of(1, ended_at, compression_ok=False)
+    assert body == NO_BODY
