@@ -49,6 +49,7 @@ class WholeBodies:
     def __init__(self, bodies: Callable[[], Bodies]) -> None:
         self._bodies = bodies
         self._reads = asyncio.Semaphore(_MAX_READS)
+        self._is_lost = False
 
     async def of(self, sequence: int, ended_at: datetime | None, *, compression_ok: bool) -> Body:
         """The body of a response; an outage of the database is waited for, and so is a new body.
@@ -65,10 +66,13 @@ class WholeBodies:
             try:
                 async with self._reads:
                     body = await self._read(sequence, compression_ok=compression_ok)
+                self._is_lost = False
                 if body is not None or datetime.now(UTC) >= late_at:
                     return body or NO_BODY
-            except DatabaseError:
-                log.debug("a body cannot be read now", exc_info=True)
+            except DatabaseError as error:
+                if not self._is_lost:
+                    log.warning("stored bodies cannot be read: %s; trying until it works", error)
+                self._is_lost = True
             await asyncio.sleep(_RETRY_S)
 
     async def _read(self, sequence: int, *, compression_ok: bool) -> Body | None:
