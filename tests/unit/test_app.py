@@ -40,7 +40,7 @@ def is_file(field: FieldInfo) -> bool:
 FILES = [
     name
     for name, field in Settings.model_fields.items()
-    if is_file(field) and name not in DataSettings.model_fields
+    if is_file(field) and name not in {*DataSettings.model_fields, "state"}
 ]
 
 
