@@ -18,7 +18,7 @@ from graphql import GraphQLList, GraphQLOutputType, GraphQLResolveInfo
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import AwaitableOrValue, Path
 
-from graphql_api.execution.event_executor import EventExecutor
+from graphql_api.execution.event_executor import EventExecutor, is_sequence
 from graphql_api.turns import Turns
 
 LONG_LIST = 100
@@ -40,7 +40,7 @@ class QueryExecutor(EventExecutor):
         position_context: Any,
     ) -> AwaitableOrValue[list[Any]]:
         """Complete a list; a long one as an asynchronous iterable."""
-        is_long = len(result) > LONG_LIST if isinstance(result, list | tuple) else False
+        is_long = is_sequence(result) and len(result) > LONG_LIST
         if is_long or info.parent_type.name == "__Schema":  # its few types have long lists
             result = in_turns(result, self.context_value.turns)
         return super().complete_list_value(
