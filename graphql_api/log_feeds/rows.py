@@ -23,7 +23,7 @@ _PACKED_BYTES: Final = 4
 _EVENT_BYTES: Final = 650
 """About what an event takes: the row is shared."""
 _MAX_ROWS_AT_ONCE: Final = 500
-_BYTES_AT_ONCE: Final = 1_000_000
+_BYTES_AT_ONCE: Final = 500_000
 _MAX_EVENTS: Final = 4
 """Of how many places the events of one row are kept."""
 

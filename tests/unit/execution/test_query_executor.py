@@ -14,7 +14,7 @@ import strawberry
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graphql_api import turns
-from graphql_api.execution.query_executor import LONG_LIST, QueryExecutor, in_turns
+from graphql_api.execution.query_executor import LONG_LIST, QueryExecutor
 from graphql_api.schema.packed_pairs import PackedPairs
 from tests.unit.limits.test_refusal_log import Clock
 
@@ -129,7 +129,7 @@ async def test_turn_ends_when_its_time_is_over() -> None:
     async def pause() -> None:
         taken.append([])
 
-    async for item in in_turns(range(10), turns.Turns(pause, clock=clock)):
+    async for item in turns.in_turns(range(10), turns.Turns(pause, clock=clock)):
         taken[-1].append(item)
         clock.now_s += turns.TURN_S / 4
     assert [len(turn) for turn in taken] == [4, 4, 2]
