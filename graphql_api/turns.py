@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 TURN_S: Final = 0.005
 """How long a piece of work holds the event loop before everything else has a turn."""
@@ -78,3 +80,14 @@ class Turns:
 
     def _end_watch(self) -> None:
         self._is_watched = False
+
+
+async def in_turns(items: Sequence[T], turns: Turns | None = None) -> AsyncIterator[T]:
+    """The items, with a pause between two of them whenever a turn is over.
+
+    What the reader does with an item counts: it is done before the next item is asked for.
+    """
+    turns = turns or Turns()
+    for item in items:
+        yield item
+        await turns.take()

@@ -29,6 +29,7 @@ from graphql import (
 )
 
 from graphql_api.documents.persisted import PersistedDocuments
+from graphql_api.documents.source import IndexedSource
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.schema.links import LINK_FIELDS
 from graphql_api.settings.documents import DocumentSettings
@@ -249,7 +250,7 @@ class Documents:
         return document
 
     def _new(self, text: str) -> ParsedDocument:
-        node = parse(text, max_tokens=self._max_tokens)
+        node = parse(IndexedSource(text), max_tokens=self._max_tokens)
         _unlink_tokens(node)
         return ParsedDocument(text, node)
 

@@ -13,8 +13,8 @@ Source: graphql/execution/executor.py of graphql-core 3.3, `execute_operation`, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar, TypeAlias, TypeGuard
 from weakref import WeakMethod
 
 from graphql import (
@@ -231,6 +231,13 @@ def _completion(
     return _non_null(complete) if is_non_null_type(type_) else _nullable(complete)
 
 
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether a value is completed as a list whose items may be counted first."""
+    if isinstance(value, list | tuple):  # most are, and this is quick
+        return True
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
 def _attribute(name: str, complete: Read) -> Read:
     return lambda source: complete(getattr(source, name))
 
@@ -249,7 +256,7 @@ def _leaf(type_: GraphQLLeafType) -> Read:
 
 def _list(item: Read, longest: int | None) -> Read:
     def complete(value: Any) -> list[Any]:
-        if not isinstance(value, list | tuple):
+        if not is_sequence(value):
             raise _OutOfTheOrdinaryError
         if longest is not None and len(value) > longest:
             raise _OutOfTheOrdinaryError

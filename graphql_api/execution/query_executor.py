@@ -11,15 +11,14 @@ items of an asynchronous iterable.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from graphql import GraphQLList, GraphQLOutputType, GraphQLResolveInfo
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import AwaitableOrValue, Path
 
-from graphql_api.execution.event_executor import EventExecutor
-from graphql_api.turns import Turns
+from graphql_api.execution.event_executor import EventExecutor, is_sequence
+from graphql_api.turns import in_turns
 
 LONG_LIST = 100
 """Items; a row with all its fields takes some 70 microseconds."""
@@ -40,19 +39,9 @@ class QueryExecutor(EventExecutor):
         position_context: Any,
     ) -> AwaitableOrValue[list[Any]]:
         """Complete a list; a long one as an asynchronous iterable."""
-        is_long = len(result) > LONG_LIST if isinstance(result, list | tuple) else False
+        is_long = is_sequence(result) and len(result) > LONG_LIST
         if is_long or info.parent_type.name == "__Schema":  # its few types have long lists
             result = in_turns(result, self.context_value.turns)
         return super().complete_list_value(
             return_type, field_details_list, info, path, result, position_context
         )
-
-
-async def in_turns(items: Sequence[Any], turns: Turns) -> AsyncIterator[Any]:
-    """The items, with a pause between two of them whenever a turn is over.
-
-    What the reader does with an item counts: it is done before the next item is asked for.
-    """
-    for item in items:
-        yield item
-        await turns.take()

@@ -7,6 +7,7 @@ to store an unknown pseudo-type, so no stored value looks like the marker.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from graphql_api.feeds.table import Document
@@ -17,6 +18,9 @@ MAX_DEPTH: Final = 100
 UNREAD: Final = {"$reql_type$": "UNREAD"}
 """Stands for an array or object that is nested too deeply."""
 
+_NESTED: Final = (dict, list)
+"""What has parts. Most values have none, and cost no call."""
+
 
 class PartialDocument(dict[str, Any]):
     """A stored document, some parts of which a source has replaced by `UNREAD`."""
@@ -24,17 +28,24 @@ class PartialDocument(dict[str, Any]):
 
 def pruned(document: Document) -> dict[str, Any]:
     """A copy of a document in which what is deeper than `MAX_DEPTH` levels is `UNREAD`."""
-    return {name: _pruned(value, MAX_DEPTH - 1) for name, value in document.items()}
+    return _pruned_members(document, MAX_DEPTH - 1)
 
 
-def _pruned(value: Any, levels: int) -> Any:
-    if not isinstance(value, dict | list) or not value or value == UNREAD:
+def _pruned(value: dict[str, Any] | list[Any], levels: int) -> Any:
+    if not value or value == UNREAD:
         return value
     if levels == 0:
         return UNREAD
-    if isinstance(value, list):
-        return [_pruned(item, levels - 1) for item in value]
-    return {name: _pruned(item, levels - 1) for name, item in value.items()}
+    if isinstance(value, dict):
+        return _pruned_members(value, levels - 1)
+    return [_pruned(each, levels - 1) if isinstance(each, _NESTED) else each for each in value]
+
+
+def _pruned_members(members: Mapping[str, Any], levels: int) -> dict[str, Any]:
+    return {
+        name: _pruned(value, levels) if isinstance(value, _NESTED) else value
+        for name, value in members.items()
+    }
 
 
 def has_unread(value: Any) -> bool:

@@ -33,6 +33,7 @@ from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.log_feeds.source import MAX_SEQUENCE
 from graphql_api.log_feeds.surroundings import Surroundings, first_error
 from graphql_api.log_feeds.window import Window
+from graphql_api.turns import in_turns
 
 RowT = TypeVar("RowT")
 
@@ -262,7 +263,7 @@ class Partition(Generic[RowT]):
                 limit=self.rows.rows_at_once,
                 whole=True,
             )
-            for document in batch.documents:
+            async for document in in_turns(batch.documents):
                 self._arrive(document)
             part[0] = max(part[0], batch.upto)
             if batch.is_last or part[0] >= part[1]:
@@ -368,7 +369,7 @@ class Partition(Generic[RowT]):
             limit=self.rows.rows_at_once,
             whole=True,
         )
-        for document in reversed(batch.documents):  # the first ones stay longest
+        async for document in in_turns(batch.documents[::-1]):  # the first ones stay longest
             self._hold(self.log.sequence(document), document)
         sequences = array("q", map(self.log.sequence, batch.documents))
         page = Page(after, upto if batch.is_last else batch.upto, sequences)
@@ -381,7 +382,7 @@ class Partition(Generic[RowT]):
     async def _read_rows(self, sequences: list[int]) -> None:
         documents = await self._around.source.rows(self.log.layout, sequences)
         found = {self.log.sequence(document): document for document in documents}
-        for sequence in reversed(sequences):
+        async for sequence in in_turns(sequences[::-1]):
             if sequence in found:
                 self._hold(sequence, found[sequence])
             else:  # it has been deleted

@@ -18,10 +18,12 @@ _ROW_BYTES: Final = 700
 """About what a row takes beside the texts in it."""
 _TEXT_BYTES: Final = 60
 """About what a text takes beside its characters."""
+_PACKED_BYTES: Final = 4
+"""About what a text of a list takes beside its characters."""
 _EVENT_BYTES: Final = 650
 """About what an event takes: the row is shared."""
 _MAX_ROWS_AT_ONCE: Final = 500
-_BYTES_AT_ONCE: Final = 1_000_000
+_BYTES_AT_ONCE: Final = 500_000
 _MAX_EVENTS: Final = 4
 """Of how many places the events of one row are kept."""
 
@@ -116,6 +118,6 @@ def _text_bytes(value: Any) -> int:
         return _TEXT_BYTES + len(value)
     if isinstance(value, Mapping):
         return sum(map(_text_bytes, value.values()))
-    if isinstance(value, list):
-        return sum(map(_text_bytes, value))
+    if isinstance(value, list):  # it is held packed
+        return sum(_PACKED_BYTES + len(each) for each in value if isinstance(each, str))
     return 0

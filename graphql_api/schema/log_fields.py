@@ -21,7 +21,8 @@ from graphql_api.schema.filters import given
 
 RowT = TypeVar("RowT")
 
-_ROWS_AT_ONCE: Final = 500
+_ROWS_AT_ONCE: Final = 100
+"""How many rows are read by one query, whose reply is looked through in one go."""
 _MAX_ROWS_READ: Final = 5_000
 """How many rows are looked at for one page: of rare kinds it may hold fewer than were asked for."""
 

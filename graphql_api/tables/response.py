@@ -24,6 +24,7 @@ from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.context import Info
 from graphql_api.schema.document import Fields
 from graphql_api.schema.log_declaration import LogDeclaration
+from graphql_api.schema.packed_pairs import PackedPairs
 from graphql_api.schema.sequence_number import SequenceNumber
 from graphql_api.schema.stored import key, stored
 from graphql_api.store import BodyLayout
@@ -58,12 +59,17 @@ def _kind(fields: Fields, _: str) -> ResponseKind:
 
 def _headers(fields: Fields, name: str) -> Sequence[ResponseHeader] | None:
     """The pairs of a flat list: NAME, value, NAME, value."""
-    return fields.pairs(name, _header)
+    pairs = fields.pairs(name, _masked)
+    return None if pairs is None else PackedPairs(pairs, _header)
+
+
+def _masked(name: str, value: str) -> tuple[str, str]:
+    mask = mask_password if name.upper() in _WITH_URLS else mask_passwords_in
+    return name, mask(value)
 
 
 def _header(name: str, value: str) -> ResponseHeader:
-    mask = mask_password if name.upper() in _WITH_URLS else mask_passwords_in
-    return ResponseHeader(name=name, value=mask(value))
+    return ResponseHeader(name=name, value=value)
 
 
 def _exception(fields: Fields, name: str) -> str | None:

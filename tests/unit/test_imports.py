@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "store": {"errors", "feeds"},
     "feeds": {"errors", "settings", "turns"},
     "state": {"errors", "feeds", "files"},
-    "log_feeds": {"settings", "errors", "feeds", "store"},
+    "log_feeds": {"settings", "errors", "feeds", "store", "turns"},
     "rethink": {"settings", "feeds", "log_feeds", "store", "errors", "files", "turns"},
     "schema": {"settings", "feeds", "log_feeds", "store", "errors", "masking", "scopes", "turns"},
     "tables": {"schema", "feeds", "log_feeds", "store", "errors", "masking", "scopes"},

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import strawberry
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graphql_api import turns
-from graphql_api.execution.query_executor import LONG_LIST, QueryExecutor, in_turns
+from graphql_api.execution.query_executor import LONG_LIST, QueryExecutor
+from graphql_api.schema.packed_pairs import PackedPairs
 from tests.unit.limits.test_refusal_log import Clock
 
 LONG = 3 * LONG_LIST
@@ -32,6 +34,22 @@ class Item:
 
 
 @strawberry.type
+class Pair:
+    name: str
+    value: str
+
+
+@strawberry.type
+class Holder:
+    pairs: Sequence[Pair]
+
+
+def packed(length: int) -> PackedPairs[Pair]:
+    pairs = ((str(number), "v") for number in range(length))
+    return PackedPairs(pairs, lambda name, value: Pair(name=name, value=value))
+
+
+@strawberry.type
 class Page:
     items: list[Item]
 
@@ -45,6 +63,14 @@ class Query:
     @strawberry.field
     def numbers(self, length: int) -> list[int]:
         return list(range(length))
+
+    @strawberry.field
+    def pairs(self, length: int) -> list[Pair]:
+        return cast("list[Pair]", packed(length))
+
+    @strawberry.field
+    def holders(self, length: int) -> list[Holder]:
+        return [Holder(pairs=packed(length)), Holder(pairs=packed(0))]
 
 
 class Context:
@@ -70,6 +96,8 @@ def schema(executor: Any) -> strawberry.Schema:
         "page(length: L) { items { number texts } }",
         "page(length: L) { items { odd } }",
         "numbers(length: L)",
+        "pairs(length: L) { name value }",
+        "holders(length: L) { pairs { name value } }",
         "a: numbers(length: L) b: page(length: L) { items { __typename n: number } }",
     ],
 )
@@ -101,7 +129,7 @@ async def test_turn_ends_when_its_time_is_over() -> None:
     async def pause() -> None:
         taken.append([])
 
-    async for item in in_turns(range(10), turns.Turns(pause, clock=clock)):
+    async for item in turns.in_turns(range(10), turns.Turns(pause, clock=clock)):
         taken[-1].append(item)
         clock.now_s += turns.TURN_S / 4
     assert [len(turn) for turn in taken] == [4, 4, 2]

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.errors import FeedUnavailableError, NotFoundError
+from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.log_feeds.subscription import LogSubscription
+from graphql_api.turns import Turns
 from tests.properties import examples
 from tests.simulation.loop import SimulatedLoop
-from tests.unit.log_feeds.toy import Added, FakeDatabase, ToyLog, feeds_of
+from tests.unit.log_feeds.toy import Added, Event, FakeDatabase, ToyLog, feeds_of
 
 BOUND_S = 5.0
 LOG = ToyLog()
@@ -246,3 +248,42 @@ def test_stream_that_is_not_there_is_not_found_and_one_that_goes_completes() -> 
         await asyncio.wait([running])
 
     simulated(story)
+
+
+class WatchedLog(ToyLog):
+    """Notes in which turn of the event loop each row is decoded."""
+
+    def __init__(self) -> None:
+        self.turn = 0
+        self.turns: list[int] = []
+
+    def count(self) -> None:
+        """Count this turn of the loop, and the next ones."""
+        self.turn += 1
+        asyncio.get_running_loop().call_soon(self.count)
+
+    def decode(self, document: Document) -> Event:
+        self.turns.append(self.turn)
+        return super().decode(document)
+
+
+async def test_others_have_turns_between_the_rows_of_a_reply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    defaults = Turns.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "turn_s", 0.0)
+    database, log = FakeDatabase(random.Random(1)), WatchedLog()
+    database.streams["s"] = {"is_over": True, "events": 20}
+    database.insert("s", *range(1, 21))
+    feeds = feeds_of(database, chance=random.Random(1), max_row_bytes=10**6)
+    running = asyncio.create_task(feeds.run())
+    async with feeds.subscribe(log, "s", kinds=ALL, since=None, words="stream") as subscription:
+        log.count()
+        for _ in range(20):
+            await anext(subscription)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert database.most_rows_at_once == 20
+    assert len(set(log.turns)) == len(log.turns) == 20
