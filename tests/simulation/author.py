@@ -397,6 +397,11 @@ class _Author:
             self._burst(slow.at_s + rng.uniform(0.01, longest_s), sizes=(8, 20))
             for _ in range(rng.choice((0, 1, 1, 2)))
         ]
+        for _ in range(rng.choice((0, 1, 2))):  # snapshots that wait for room while rows change
+            at_s = slow.at_s + rng.uniform(longest_s / 2, longest_s)
+            joining = self._subscription(details["client"], at_s)
+            joining.details["include_initial"] = True
+            actions += [joining, self._burst(at_s + rng.uniform(0.01, 0.5), sizes=(2, 8))]
         for which in range(rng.choice((0, 0, 2, 3))):
             at_s = slow.at_s + details["for_s"] + rng.uniform(0.5, 2.0)
             back = {"client": details["client"], "which": which, "part": rng.random()}
