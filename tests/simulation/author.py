@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.simulation.entropy import EPOCH_S
+from tests.simulation.log_author import LogActions, number
 from tests.simulation.story import (
     FILLS_BUFFERS,
     LOSES_FEEDS,
@@ -33,6 +34,8 @@ from tests.simulation.tables import (
 )
 
 _FIRST_ACTION_S = 0.3
+_FOLLOWING = 0.2
+"""How many of the stories are about following jobs."""
 
 
 def story_of(seed: int) -> Story:
@@ -40,12 +43,17 @@ def story_of(seed: int) -> Story:
     rng = random.Random(f"story {seed}")
     share = rng.choice((0.0, 0.1, 0.2, 0.3, 0.45))
     troubles = frozenset(trouble for trouble in TROUBLES if rng.random() < share)
+    jobs = ("job-1", "job-2")[: rng.choice((1, 1, 2))] if rng.random() < _FOLLOWING else ()
+    if jobs:
+        troubles -= {"clock leaps"}  # a server takes a cursor's age by its clock
+        if rng.random() < 0.4:  # who repeats what is judged where nothing is held up
+            troubles = (troubles - LOSES_FEEDS - MAKES_CLIENTS_SLOW) | {"going back"}
     if rng.random() < 0.3:  # much is checked more strictly where no feed is ever lost
         troubles -= LOSES_FEEDS
     latency_s = rng.choice(((0.0005, 0.002), (0.001, 0.05), (0.02, 0.25)))
     setting = Setting(
         seed=seed,
-        tables=_tables(rng, troubles),
+        tables=() if jobs else _tables(rng, troubles),
         troubles=troubles,
         clients=rng.choice((1, 2, 2, 3)),
         latency_s=latency_s,
@@ -58,8 +66,11 @@ def story_of(seed: int) -> Story:
         client_latency_s=(0.0005, 0.002) if rng.random() < 0.5 else latency_s,
         # A server whose clock leaps lets jobs go too early or too late.
         job_window_s=7 * 86_400.0 if "clock leaps" in troubles else rng.choice((3.0, 8.0, 60.0)),
+        jobs=jobs,
+        response_lag_s=rng.choice((1.0, 2.0, 5.0)),
     )
-    actions = [*_Author(setting, rng).write(), *_hops(setting)]
+    author = _LogAuthor if jobs else _Author
+    actions = [*author(setting, rng).write(), *_hops(setting)]
     return Story(setting, tuple(sorted(actions, key=lambda action: action.at_s)))
 
 
@@ -108,11 +119,12 @@ class _Author:
 
     def write(self) -> list[Action]:
         rng, setting = self._rng, self._setting
-        actions = [self._contents(table) for table in self._tables]
+        actions = []
         for client in range(setting.clients):
             count = rng.choice((1, 1, 2, 3))
             actions += [self._subscription(client, rng.uniform(0.0, 2.0)) for _ in range(count)]
         last_s = rng.choice((8.0, 15.0, 25.0))
+        actions += self._beginning(last_s)
         makers = self._makers()
         for _ in range(rng.choice((6, 10, 16))):
             at_s = rng.uniform(_FIRST_ACTION_S, last_s)
@@ -121,6 +133,9 @@ class _Author:
         for _ in range(rng.choice((6, 12, 20))):
             actions.append(self._write(rng.uniform(_FIRST_ACTION_S, last_s)))
         return sorted(actions, key=lambda action: action.at_s)
+
+    def _beginning(self, _: float) -> list[Action]:
+        return [self._contents(table) for table in self._tables]
 
     def _makers(self) -> list[Any]:
         makers = {
@@ -391,6 +406,46 @@ class _Author:
     def _leap(self, at_s: float) -> Action:
         by_s = self._rng.choice((-3600.0, -10.0, 10.0, 3600.0))
         return Action(at_s, "leap", {"host": self._host(), "by_s": by_s})
+
+
+class _LogAuthor(LogActions, _Author):
+    """Makes up the actions of a story about jobs and those who follow them."""
+
+    def write(self) -> list[Action]:
+        actions = super().write()
+        number(actions)
+        return actions
+
+    def _beginning(self, last_s: float) -> list[Action]:
+        return self._jobs(last_s)
+
+    def _makers(self) -> list[Any]:
+        about_tables = {self._drop, self._lost_change, self._page, self._mutations}
+        about_tables |= {self._bad_cursor, self._other_filter}
+        makers = [each for each in super()._makers() if each not in about_tables]
+        return [*makers, self._move] if len(self._setting.hosts) > 1 else makers
+
+    def _subscription(self, client: int, at_s: float) -> Action:
+        return self._follow(client, at_s)
+
+    def _write(self, at_s: float) -> Action:
+        return self._crawl(at_s)
+
+    def _burst(self, at_s: float, sizes: Sequence[int] = ()) -> Action:
+        return self._crawl(at_s)
+
+    def _unsubscription(self, at_s: float) -> Action:
+        return self._of_client(at_s, "unfollow", which=self._rng.randrange(3))
+
+    def _going_back(self, at_s: float) -> Action:
+        which, part = self._rng.randrange(3), self._rng.random()
+        return self._of_client(at_s, "go_back_following", which=which, part=part)
+
+    def _move(self, at_s: float) -> Action:
+        return self._of_client(at_s, "move")
+
+    def _after_falling_behind(self, slow: Action) -> list[Action]:
+        return [self._crawl(slow.at_s + self._rng.uniform(0.0, 2.0)) for _ in range(4)]
 
 
 def _time(epoch_s: float) -> Document:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphql_api.feeds.events import ChangeCause
+from tests.simulation.log_bugs import LOG_BUGS
 from tests.simulation.planting import Bug, Function
 
 # The feed: cache, views, subscribers.
@@ -509,4 +510,5 @@ BUGS = (
         "graphql_api.auth.authenticator:Session._watch",
         _does_nothing,
     ),
+    *LOG_BUGS,
 )

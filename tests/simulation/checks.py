@@ -265,6 +265,14 @@ def _leftover(world: World) -> str | None:
             )
             if feed.subscribers != wanted:
                 return f"clause 9: {feed.subscribers} subscribers of {name}, and {wanted} are there"
+        asked = [job for each in subscribers for job in each.follows.asked_jobs]
+        followed = api.followed
+        assert followed is not None
+        if (followed.partitions, followed.followers) != (len({*asked}), len(asked)):
+            return (
+                f"results: {followed.followers} follow {followed.partitions} jobs on {api.host}, "
+                f"and {asked} are asked for"
+            )
     setting = world.setting
     if setting.feeds_are_never_lost and "server power cuts" not in setting.troubles:
         assert world.database is not None

@@ -8,7 +8,7 @@ import hmac
 import json
 import random
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from graphql_api.embedded.terms.indexes import build_index
 from graphql_api.embedded.transaction import Transaction
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.feed import Feed
+from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.machine import Machine
 from graphql_api.rethink.connection import Connection, connect
 from graphql_api.rethink.driver import r
@@ -33,6 +34,7 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as product
 from graphql_api.settings import Settings
 from tests.simulation.entropy import EPOCH_S
+from tests.simulation.log_truth import RESPONSES
 from tests.simulation.network import Network, Process
 from tests.simulation.tables import TABLES, Document
 from tests.simulation.tcp import FakeSocket, Transport, ask_kernel
@@ -44,11 +46,18 @@ API_PORT = 8000
 _SECRET = b"the secret of simulated tokens, which are worth nothing"
 
 
+_ROW: list[Any] = [10, [1]]  # the terms VAR, BRACKET, MAKE_ARRAY and FUNC
+_OF_BOTH: list[Any] = [2, [[170, [_ROW, "job_id"]], [170, [_ROW, "sequence"]]]]
+_BY_JOB: dict[str, Any] = {"function": [69, [[2, [1]], _OF_BOTH]], "multi": False}
+
+
 class Disk:
     """What survives the database: its file, in memory, and the record of every commit."""
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, truth: Truth, tables: Collection[str]) -> None:
         self.truth = truth
+        self.tables = tables
+        """The tables that are served; jobs and responses are followed if they are none of them."""
         self.storage: Storage | None = None
         self.losing: set[str] = set()
         """Tables of which the next commit reaches no changefeed."""
@@ -71,11 +80,14 @@ class RecordedCatalog(Catalog):
         deaf = []
         for write in transaction.writes:
             table = write.table
+            document = write.new if write.new is not None else write.old
+            assert document is not None
+            key = document[table.primary_key]
             truth = self.disk.truth.get(table.name)
-            if truth is not None:
-                document = write.new if write.new is not None else write.old
-                assert document is not None
-                truth.commit(document[table.primary_key], write.new)
+            if truth is not None and table.name in self.disk.tables:
+                truth.commit(key, write.new)
+            else:
+                self.disk.truth.logs.commit(table.name, key, write.old, write.new)
             if table.name in self.disk.losing:
                 self.disk.losing.discard(table.name)
                 deaf.append((table, dict(table.changefeeds)))
@@ -117,6 +129,11 @@ class Database(EmbeddedServer):
 
     def make_table(self, name: str) -> None:
         database = self.catalog.database(DATABASE)
+        if name == RESPONSES:
+            self.catalog.create_table(database, name, "sequence", "hard")
+            by_job = build_index("job_sync", _BY_JOB, self.catalog)
+            self.catalog.create_index(database.tables[name], by_job)
+            return
         self.catalog.create_table(database, name, TABLES[name].key, "hard")
         for index in TABLES[name].indexes:
             definition: dict[str, Any] = {"function": None, "multi": False}
@@ -256,6 +273,16 @@ class API:
     @property
     def is_up(self) -> bool:
         return self.process.is_alive and not self.task.done() and not self.is_stopping
+
+    @property
+    def followed(self) -> LogFeeds | None:
+        """The jobs that are followed, once it has started."""
+        services = getattr(getattr(self, "app", None), "_services", None)
+        return None if services is None else services._logs
+
+    @property
+    def has_started(self) -> bool:
+        return self.followed is not None
 
     @property
     def feeds(self) -> list[Feed[Any, Any]]:

@@ -288,7 +288,9 @@ class Holding:
                     return index
             elif sees_all and view != before:
                 return None
-        return None
+        # What is held is too old; the change that makes it young again is on its way.
+        is_too_old = cause == "LEFT_FILTER" and self.truth.has_left(history[start])
+        return start if is_too_old and not self.strictness.feed_was_never_lost else None
 
     def _fitting(self, key: str, row: Served | None) -> tuple[int, ...]:
         """The versions that a snapshot may show as this row."""
@@ -312,9 +314,10 @@ class Holding:
         # RethinkDB tells a write that moves a row through a window's edge as one that creates or
         # deletes it; what has left by its age has left the filter.
         causes |= {words[1] for index in outside if history[index].is_outside}
-        if not crossed and not self.strictness.feed_was_never_lost:
-            # A feed that is lost lets go what is too old, also if it has been deleted since.
-            causes |= {words[1] for moment in history[start:end] if self.truth.has_left(moment)}
+        if not self.strictness.feed_was_never_lost:
+            # A feed lets go what is too old, also if it has changed since, and that is on its way.
+            had_left = any(self.truth.has_left(moment) for moment in history[start:end])
+            causes |= {*(words if crossed else words[1:])} if had_left else set()
         return causes
 
     def _view(self, moment: Moment) -> Served | None:

@@ -95,6 +95,9 @@ class Setting:
     client_latency_s: tuple[float, float]
     token_life_s: float
     job_window_s: float
+    jobs: tuple[str, ...] = ()
+    """The jobs whose responses are written and followed."""
+    response_lag_s: float = 60.0
 
     @property
     def feeds_are_never_lost(self) -> bool:
@@ -132,6 +135,7 @@ class Story:
         lines = [
             f"{setting.clients} clients, {len(setting.hosts)} servers",
             f"tables: {', '.join(setting.tables)}; troubles: {troubles}",
+            *([f"responses lag by {setting.response_lag_s:g} s at most"] if setting.jobs else []),
             *(action.in_words() for action in self.actions),
         ]
         return "\n".join(lines)
@@ -162,5 +166,14 @@ _WORDS = {
     "read_slowly": "client c{client} reads only every {every_s} s, for {for_s} s",
     "drop": "the table {table} is dropped, and made again after {for_s} s",
     "lose_change": "the database loses the next change to {table} on its way to the changefeeds",
+    "crawl": "responses of the job {job} are written, each after some seconds: {rows}",
+    "set_job": "the job {job} is {state}, and counts {more} more responses than there are",
+    "delete_job": "the job {job} is deleted, its responses first",
+    "follow": "client c{client} follows the job {job} for {kinds} as {name} (cursor in "
+    "connection_init: {by_init})",
+    "unfollow": "client c{client} ends its following number {which}",
+    "go_back_following": "client c{client} follows again from an earlier cursor ({which}, "
+    "cursor at {part:.2f} of them)",
+    "move": "client c{client} goes to the next server",
     "leap": "the clock of {host} leaps by {by_s} s",
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation import hosts
 from tests.simulation.client import Message, Socket
+from tests.simulation.followers import Follows
 from tests.simulation.network import Process
 from tests.simulation.oracle import BrokenPromise, Holding, Strictness
 from tests.simulation.story import FILLS_BUFFERS, shortened
@@ -103,6 +104,7 @@ class Subscriber:
         self._queries = 0
         self._awaited: dict[str, Any] = {}
         self._resumed_by_init: set[str] = set()
+        self.follows = Follows(self)
         self.process = Process(world.network, name)
         self.process.spawn(self._connect(), name)
 
@@ -153,6 +155,7 @@ class Subscriber:
         self.is_acknowledged = self.is_stalled = False
         for wish in self.wishes.values():
             wish.is_asked = False
+        self.follows.lose()
         for future in self._awaited.values():
             if not future.done():
                 future.cancel()
@@ -179,12 +182,13 @@ class Subscriber:
             for wish in self.wishes.values()
             if wish.by_init and wish.bookmarks
         }
+        since |= self.follows.since()
         self._resumed_by_init = set(since)
         if since:
             payload["since"] = since
-        self._send({"type": "connection_init", "payload": payload})
+        self.send({"type": "connection_init", "payload": payload})
 
-    def _send(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         if self.socket is not None:
             self.socket.send(message)
 
@@ -245,6 +249,7 @@ class Subscriber:
             self.is_acknowledged = True
             for each in self.wishes.values():
                 self._ask(each, by_init=each.id in self._resumed_by_init)
+            self.follows.ask(self._resumed_by_init)
             return
         if id_ in self._awaited:
             future = self._awaited.pop(id_)
@@ -252,6 +257,8 @@ class Subscriber:
                 future.set_result(message["payload"])
             elif kind == "error" and not future.done():
                 future.set_result({"errors": message["payload"]})
+            return
+        if self.follows.act(message):
             return
         wish = self.wishes.get(str(id_))
         if wish is None or not wish.is_asked:
@@ -283,7 +290,7 @@ class Subscriber:
             socket.transport.abort()
             return
         heard = self._heard
-        self._send({"type": "ping"})
+        self.send({"type": "ping"})
         self._ping_later(socket, heard)
 
     def _must_have_ended(self, id_: str) -> bool:
@@ -331,7 +338,7 @@ class Subscriber:
         self._ended_at_s[id_] = self.world.loop.time()
         wish = self.wishes.pop(id_, None)
         if wish is not None and wish.is_asked:
-            self._send({"type": "complete", "id": id_})
+            self.send({"type": "complete", "id": id_})
         return wish
 
     def go_back(self, id_: str, part: float, of: str) -> None:
@@ -387,7 +394,7 @@ class Subscriber:
         wish.run = self.api
         wish.is_asked = True
         payload = {"query": wish.table.subscription(), "variables": variables}
-        self._send({"type": "subscribe", "id": wish.id, "payload": payload})
+        self.send({"type": "subscribe", "id": wish.id, "payload": payload})
 
     async def execute(self, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
         """The result of a query or mutation; None if the socket is lost before it comes."""
@@ -396,7 +403,7 @@ class Subscriber:
         self._queries += 1
         id_ = f"{self.name}-query-{self._queries}"
         future = self._awaited[id_] = self.world.loop.create_future()
-        self._send(
+        self.send(
             {"type": "subscribe", "id": id_, "payload": {"query": query, "variables": variables}}
         )
         try:
@@ -433,7 +440,8 @@ class Subscriber:
             difference = wish.holding.difference()
             if difference is not None:
                 return f"{self.name}, {wish.id}: {difference}"
-        return None
+        difference = self.follows.difference()
+        return None if difference is None else f"{self.name}, {difference}"
 
 
 def _said(event: dict[str, Any]) -> str:

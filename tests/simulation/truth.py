@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.simulation.entropy import EPOCH_S
+from tests.simulation.log_truth import LogTruth
 from tests.simulation.tables import TABLES, Document, Served, SimulatedTable, Where
 
 
@@ -125,6 +126,7 @@ class Truth:
 
     def __init__(self, clock: Callable[[], float], window_s: float) -> None:
         self._tables = {name: TableTruth(table, clock, window_s) for name, table in TABLES.items()}
+        self.logs = LogTruth(clock)
 
     def __getitem__(self, name: str) -> TableTruth:
         return self._tables[name]

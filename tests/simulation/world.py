@@ -11,6 +11,8 @@ from typing import Any
 from tests.simulation import checks
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.hosts import API, Crawler, Database, Disk, key_file
+from tests.simulation.log_oracle import Following
+from tests.simulation.log_truth import JOBS, RESPONSES, response
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Network, Process
 from tests.simulation.oracle import BrokenPromise, Strictness
@@ -61,7 +63,7 @@ class World:
         self.network.clients = {f"c{number}" for number in range(self.setting.clients)}
         self.network.receive_buffer_bytes = self.setting.buffer_bytes
         self.truth = Truth(loop.time, self.setting.job_window_s)
-        self.disk = Disk(self.truth)
+        self.disk = Disk(self.truth, self.setting.tables)
         self.apis: dict[str, API] = {}
         self.database: Database | None = None
         self.database_process: Process | None = None
@@ -79,6 +81,8 @@ class World:
         self._crawler = Crawler()
         self._crawler_process = Process(self.network, "crawler")
         self._writing: asyncio.Task[Any] | None = None
+        self._ended: set[str] = set()
+        """Jobs that are ended or deleted, and are not changed any more."""
         self._later: dict[asyncio.Task[Any], None] = {}
 
     # What clients and checks ask.
@@ -101,7 +105,10 @@ class World:
     @property
     def events(self) -> int:
         """How many events the clients were sent."""
-        return sum(wish.events for each in self.subscribers for wish in each.wishes.values())
+        wishes = (wish for each in self.subscribers for wish in each.wishes.values())
+        return sum(wish.events for wish in wishes) + sum(
+            each.follows.events for each in self.subscribers
+        )
 
     def history_reaches(self, table: str) -> bool:
         """Whether a server must still know every change that it has seen."""
@@ -245,6 +252,8 @@ class World:
         async def serve() -> None:
             async with Database(self.disk) as database:
                 database.make_tables(self.setting.tables)
+                if self.setting.jobs:
+                    database.make_tables((JOBS, RESPONSES))
                 self.database = database
                 up.set()
                 await asyncio.Event().wait()
@@ -261,6 +270,7 @@ class World:
             "reconnect_max_s": 2.0,
             "self_check_s": self.setting.self_check_s,
             "job_window": self.setting.job_window_s / 86_400,
+            "response_lag_s": self.setting.response_lag_s,
             "send_buffer_bytes": self.setting.buffer_bytes,
             "send_timeout_s": _SEND_TIMEOUT_S,
             "shutdown_grace_s": _GRACE_S,
@@ -391,7 +401,7 @@ class World:
 
     def _do_stop_server(self, host: str, for_s: float) -> None:
         api = self.apis[host]
-        if not api.is_up or not api.feeds:
+        if not api.is_up or not api.has_started:
             return
         for subscriber in self._of(host):
             subscriber.excuse(_GRACE_S + 3.0)
@@ -449,6 +459,61 @@ class World:
                 await asyncio.sleep(0)
 
         self._in_background(read())
+
+    # Jobs and their responses.
+
+    def _do_crawl(self, job: str, rows: list[tuple[float, int, str]]) -> None:
+        crawler = Crawler()
+
+        async def write() -> None:
+            began_s = self.loop.time()
+            for after_s, sequence, kind in sorted(rows):
+                await asyncio.sleep(max(0.0, began_s + after_s - self.loop.time()))
+                await crawler.write(RESPONSES, [(sequence, response(job, sequence, kind))])
+            await crawler.close()
+
+        self._crawling(write())
+
+    def _do_set_job(self, job: str, state: str, more: int) -> None:
+        if job in self._ended:
+            return
+        if state not in ("running", "paused"):
+            self._ended.add(job)
+        count = len(self.truth.logs[job].rows) + more
+        document = {"id": job, "run_state": state, "item_count": count}
+        self._crawling(self._crawler.write(JOBS, [(job, document)]))
+
+    def _do_delete_job(self, job: str) -> None:
+        self._ended.add(job)
+
+        async def delete() -> None:
+            if rows := self.truth.logs[job].rows:
+                await self._crawler.write(RESPONSES, [(sequence, None) for sequence in rows])
+            await self._crawler.write(JOBS, [(job, None)])
+
+        self._crawling(delete())
+
+    def _crawling(self, work: Coroutine[Any, Any, None]) -> None:
+        self._in_background(work, self._crawler_process)
+
+    def _do_follow(
+        self, client: int, name: str, job: str, kinds: tuple[str, ...] | None, by_init: bool
+    ) -> None:
+        is_steady = self.setting.feeds_are_never_lost and self.setting.clients_are_never_slow
+        truth, bound_s = self.truth.logs, self.setting.response_lag_s
+        holding = Following(job, truth[job], kinds, truth.clock, bound_s, is_steady)
+        self.subscribers[client].follows.begin(name, holding, by_init=by_init)
+
+    def _do_unfollow(self, client: int, which: int) -> None:
+        self.subscribers[client].follows.end(which)
+
+    def _do_go_back_following(self, client: int, which: int, part: float) -> None:
+        self.subscribers[client].follows.go_back(which, part)
+
+    def _do_move(self, client: int) -> None:
+        subscriber, hosts = self.subscribers[client], self.setting.hosts
+        subscriber.server_host = hosts[(hosts.index(subscriber.server_host) + 1) % len(hosts)]
+        subscriber.leave(politely=True)
 
     def _do_drop(self, table: str, for_s: float) -> None:
         assert self.database is not None
