@@ -434,7 +434,7 @@ class World:
             return  # it is on its way to a server, and would not know to which
         hosts = self.setting.hosts
         subscriber.server_host = hosts[1 - hosts.index(subscriber.server_host)]
-        subscriber.leave(politely=True)
+        subscriber.leave(politely=not subscriber.is_stalled)
 
     def _do_stall(self, client: int, for_s: float) -> None:
         subscriber = self.subscribers[client]
