@@ -73,6 +73,10 @@ class ReconnectingClient(ABC):
     def _send_ping(self) -> None:
         """Ask for a sign of life."""
 
+    @abstractmethod
+    def difference(self) -> str | None:
+        """What is not as it should be, when all is calm."""
+
     # The socket.
 
     async def _connect(self) -> None:
