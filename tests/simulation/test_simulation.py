@@ -91,8 +91,9 @@ def test_internal_error_of_one_story_does_not_change_the_next_one() -> None:
         return page
 
     bug = planting.Bug("pages fail", "0", "graphql_api.feeds.feed:Feed.page", fails)
+    with_pages = [seed for seed in range(SEEDS) if story_of(seed).setting.tables]
     with planting.planted(bug):
-        first, second = run_seed(0).failure, run_seed(1).failure
+        first, second = (run_seed(seed).failure for seed in with_pages[:2])
     assert first is not None
     assert "requestId" in first
     assert first != second, "each has logged an error of its own"
