@@ -68,6 +68,11 @@ def test_same_seeds_have_the_same_digests_in_two_processes() -> None:
     assert len(set(printed[0].split())) == 24  # no two stories are the same
 
 
+@pytest.mark.parametrize("seed", [5, 45])
+def test_story_is_the_same_after_others(seed: int) -> None:
+    assert run_seed(seed).digest == run_seed(seed).digest
+
+
 def test_failure_is_reported_by_a_short_story_that_can_be_replayed() -> None:
     with planting.planted(EASY):
         seed = next(
