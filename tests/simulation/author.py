@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.log_author import LogActions, number
+from tests.simulation.starbelly_author import UUIDS, clients_of, starbelly_actions
 from tests.simulation.story import (
     FILLS_BUFFERS,
     LOSES_FEEDS,
@@ -51,9 +52,11 @@ def story_of(seed: int) -> Story:
     if rng.random() < 0.3:  # much is checked more strictly where no feed is ever lost
         troubles -= LOSES_FEEDS
     latency_s = rng.choice(((0.0005, 0.002), (0.001, 0.05), (0.02, 0.25)))
+    tables = () if jobs else _tables(rng, troubles)
+    starbelly = clients_of(seed, tables, jobs)
     setting = Setting(
         seed=seed,
-        tables=() if jobs else _tables(rng, troubles),
+        tables=tables,
         troubles=troubles,
         clients=rng.choice((1, 2, 2, 3)),
         latency_s=latency_s,
@@ -66,11 +69,13 @@ def story_of(seed: int) -> Story:
         client_latency_s=(0.0005, 0.002) if rng.random() < 0.5 else latency_s,
         # A server whose clock leaps lets jobs go too early or too late.
         job_window_s=7 * 86_400.0 if "clock leaps" in troubles else rng.choice((3.0, 8.0, 60.0)),
-        jobs=jobs,
+        jobs=UUIDS[: len(jobs)] if starbelly else jobs,
         response_lag_s=rng.choice((1.0, 2.0, 5.0)),
+        starbelly=starbelly,
     )
     author = _LogAuthor if jobs else _Author
-    actions = [*author(setting, rng).write(), *_hops(setting)]
+    actions = author(setting, rng).write()
+    actions += [*_hops(setting), *starbelly_actions(setting, actions)]
     return Story(setting, tuple(sorted(actions, key=lambda action: action.at_s)))
 
 

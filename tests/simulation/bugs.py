@@ -11,6 +11,7 @@ from typing import Any
 from graphql_api.feeds.events import ChangeCause
 from tests.simulation.log_bugs import LOG_BUGS
 from tests.simulation.planting import Bug, Function
+from tests.simulation.starbelly_bugs import STARBELLY_BUGS
 
 # The feed: cache, views, subscribers.
 
@@ -511,4 +512,5 @@ BUGS = (
         _does_nothing,
     ),
     *LOG_BUGS,
+    *STARBELLY_BUGS,
 )

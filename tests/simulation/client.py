@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.simulation.tcp import Transport
 
-_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
+_TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
 _MASK = bytes(4)
 
 Message = dict[str, Any]
@@ -23,12 +23,13 @@ class Socket(asyncio.Protocol):
     """One WebSocket connection, from the handshake to its end.
 
     Attributes:
-        on_message: Called with every message.
+        on_message: Called with every message; with its bytes, if it is binary, and with none of
+            them for a pong.
         on_end: Called once, with the close code; 1006 if there was none.
     """
 
     on_open: Callable[[], None]
-    on_message: Callable[[Message], None]
+    on_message: Callable[[Any], None]
     on_end: Callable[[int], None]
     transport: Transport = field(init=False)
     received: bytearray = field(default_factory=bytearray)
@@ -36,16 +37,17 @@ class Socket(asyncio.Protocol):
     is_over: bool = False
     close_code: int = 1006
     fragments: bytearray = field(default_factory=bytearray)
+    path: str = "/graphql"
+    headers: str = "Sec-WebSocket-Protocol: graphql-transport-ws\r\n"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, Transport)
         self.transport = transport
         key = base64.b64encode(bytes(16)).decode()
         transport.write(
-            b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n"
-            b"Sec-WebSocket-Key: " + key.encode() + b"\r\n\r\n"
+            f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"{self.headers}Sec-WebSocket-Key: {key}\r\n\r\n".encode()
         )
 
     def data_received(self, data: bytes) -> None:
@@ -87,6 +89,8 @@ class Socket(asyncio.Protocol):
             self.close_code = int.from_bytes(payload[:2], "big") if payload else 1005
             self._send(_CLOSE, payload[:2])
             self.transport.close()
+        elif opcode in (_BINARY, _PONG):
+            self.on_message(payload)
         elif opcode == _TEXT:
             message = json.loads(payload)
             if message["type"] == "ping":
@@ -104,6 +108,14 @@ class Socket(asyncio.Protocol):
         else:
             header = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, length)
         self.transport.write(header + _MASK + payload)
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send a binary message."""
+        self._send(_BINARY, data)
+
+    def send_ping(self) -> None:
+        """Ask for a pong."""
+        self._send(_PING, b"")
 
     def eof_received(self) -> bool:
         return False

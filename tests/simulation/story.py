@@ -98,6 +98,8 @@ class Setting:
     jobs: tuple[str, ...] = ()
     """The jobs whose responses are written and followed."""
     response_lag_s: float = 60.0
+    starbelly: int = 0
+    """How many clients of Starbelly's protocol there are, besides; their numbers come last."""
 
     @property
     def feeds_are_never_lost(self) -> bool:
@@ -134,6 +136,7 @@ class Story:
         troubles = ", ".join(sorted(setting.troubles)) or "none"
         lines = [
             f"{setting.clients} clients, {len(setting.hosts)} servers",
+            *([f"{setting.starbelly} more by Starbelly's protocol"] if setting.starbelly else []),
             f"tables: {', '.join(setting.tables)}; troubles: {troubles}",
             *([f"responses lag by {setting.response_lag_s:g} s at most"] if setting.jobs else []),
             *(action.in_words() for action in self.actions),
@@ -174,6 +177,12 @@ _WORDS = {
     "unfollow": "client c{client} ends its following number {which}",
     "go_back_following": "client c{client} follows again from an earlier cursor ({which}, "
     "cursor at {part:.2f} of them)",
+    "starbelly_list": "client c{client} subscribes to the list of {table} as {name}, by "
+    "Starbelly's protocol (job status: every {min_interval} s)",
+    "starbelly_sync": "client c{client} syncs the job {job} as {name}, by Starbelly's protocol",
+    "starbelly_end": "client c{client} ends its stream number {which}",
+    "starbelly_again": "client c{client} asks again for its stream number {which} (of a job: from "
+    "its token at {part:.2f} of them)",
     "move": "client c{client} goes to the next server",
     "leap": "the clock of {host} leaps by {by_s} s",
 }

@@ -7,30 +7,17 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import hosts
 from tests.simulation.client import Message, Socket
 from tests.simulation.followers import Follows
-from tests.simulation.network import Process
-from tests.simulation.oracle import BrokenPromise, Holding, Strictness
-from tests.simulation.story import FILLS_BUFFERS, shortened
+from tests.simulation.oracle import BrokenPromise, Holding
+from tests.simulation.reconnecting import LAG_S, ReconnectingClient
+from tests.simulation.story import shortened
 from tests.simulation.tables import SimulatedTable, Where
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_FIRST_WAIT_S, _LAST_WAIT_S = 0.2, 2.0
 _MAX_BOOKMARKS = 60
-_PING_EVERY_S = 8.0
-_LAG_S = 1.0
-"""How old what the server knows may be, when nothing is in its way."""
-
-_CALM_TOKEN_S = 3600.0
-"""A token's life when all is calm: some links need longer than a short one for all questions."""
-
-_EARLY_S = 0.5
-"""How long before its end a token may be over: its life begins on the client's side."""
-
-_FORBIDDEN, _LOST = 4403, 1006
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,78 +68,24 @@ class Wish:
         self.bookmarks.append(Bookmark(cursor, self.holding.copy(), self.run, is_of_snapshot))
 
 
-class Subscriber:
-    """A client with some subscriptions, which comes back whenever it is sent away."""
+class Subscriber(ReconnectingClient):
+    """A client with some subscriptions."""
 
     def __init__(self, world: World, name: str, host: str, rng: random.Random) -> None:
-        self.world = world
-        self.name = name
-        self.server_host = host
-        self.rng = rng
         self.wishes: dict[str, Wish] = {}
-        self.socket: Socket | None = None
-        self.api: hosts.API | None = None
-        self.is_acknowledged = False
-        self.is_stalled = False
-        self.excused_until_s = 0.0
-        self.slow_until_s = 0.0
-        self.token_ends_s: float | None = None
-        self.ends: list[tuple[float, int]] = []
-        self._heard = 0
         self._ended_at_s: dict[str, float] = {}
-        self._failures = 0
         self._queries = 0
         self._awaited: dict[str, Any] = {}
         self._resumed_by_init: set[str] = set()
         self.follows = Follows(self)
-        self.process = Process(world.network, name)
-        self.process.spawn(self._connect(), name)
-
-    @property
-    def strictness(self) -> Strictness:
-        return self.world.strictness
-
-    def excuse(self, seconds: float) -> None:
-        """Something has been done to its connection: it may be lost for some time."""
-        self.excused_until_s = max(self.excused_until_s, self.world.loop.time() + seconds)
+        super().__init__(world, name, host, rng)
 
     # The socket.
 
-    async def _connect(self) -> None:
-        world = self.world
-        try:
-            _, socket = await world.network.connect(
-                lambda: Socket(self._opened, self._received, self._ended),
-                self.server_host,
-                hosts.API_PORT,
-            )
-        except OSError:
-            if self.process.is_alive:
-                self._come_back()
-            return
-        assert isinstance(socket, Socket)
-        self.socket = socket
-        self._ping_later(socket, self._heard)
+    def _make_socket(self) -> Socket:
+        return Socket(self._opened, self._received, self._ended)
 
-    def _come_back(self) -> None:
-        wait_s = min(_LAST_WAIT_S, _FIRST_WAIT_S * 2 ** min(self._failures, 5))
-        self._failures += 1
-        wait_s *= self.rng.uniform(0.5, 1.0)
-        process = self.process
-        self.world.loop.call_later(wait_s, self._again, process, context=process.context)
-
-    def _again(self, process: Process) -> None:
-        if process.is_alive:
-            process.spawn(self._connect(), self.name)
-
-    def crash(self, *, power: bool) -> None:
-        """Be killed, or lose the power."""
-        self.process.kill(power=power)
-        self._lose_socket()
-
-    def _lose_socket(self) -> None:
-        self.socket = None
-        self.is_acknowledged = self.is_stalled = False
+    def _forget_socket(self) -> None:
         for wish in self.wishes.values():
             wish.is_asked = False
         self.follows.lose()
@@ -161,22 +94,16 @@ class Subscriber:
                 future.cancel()
         self._awaited.clear()
 
-    def restart(self) -> None:
-        """Begin again after a crash, with what was kept of the subscriptions."""
-        self.process = Process(self.world.network, self.name)
-        self._failures = 0
-        self.process.spawn(self._connect(), self.name)
+    def _send_ping(self) -> None:
+        self.send({"type": "ping"})
 
     def _opened(self) -> None:
         self.api = self.world.apis.get(self.server_host)
         self._failures = 0
         self.is_acknowledged = False
         payload: dict[str, Any] = {}
-        if self.world.setting.has_tokens:
-            life_s = _CALM_TOKEN_S if self.world.is_calm else self.world.setting.token_life_s
-            ends_s = self.world.wall_s(self.server_host) + life_s
-            self.token_ends_s = ends_s
-            payload["authorization"] = f"Bearer {hosts.token(ends_s)}"
+        if (token := self._new_token()) is not None:
+            payload["authorization"] = f"Bearer {token}"
         since = {
             wish.id: wish.bookmarks[-1].cursor
             for wish in self.wishes.values()
@@ -191,48 +118,6 @@ class Subscriber:
     def send(self, message: Message) -> None:
         if self.socket is not None:
             self.socket.send(message)
-
-    def _ended(self, code: int) -> None:
-        self.ends.append((self.world.loop.time(), code))
-        self._lose_socket()
-        self.world.note(f"{self.name}'s socket is closed: {code}")
-        if not self.process.is_alive or self.world.is_over:
-            return
-        try:
-            self._judge_end(code)
-        except BrokenPromise as error:
-            self.world.fail(str(error))
-        self._come_back()
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether it does not read all the time."""
-        return self.is_stalled or self.world.loop.time() < self.slow_until_s
-
-    def _token_may_be_over(self) -> bool:
-        """Whether the server may take its token for over, also by the clock before a leap."""
-        if self.token_ends_s is None:
-            return False
-        host, world = self.server_host, self.world
-        has_just_leaped = world.loop.time() < world.leaped_at_s.get(host, -_LAG_S) + _LAG_S
-        return has_just_leaped or self.token_ends_s - world.wall_s(host) <= _EARLY_S
-
-    def _judge_end(self, code: int) -> None:
-        api = self.api
-        if api is not None and (api.is_stopping or not api.process.is_alive):
-            return
-        now_s = self.world.loop.time()
-        takes_slowly = self.is_slow or self.world.setting.troubles & FILLS_BUFFERS
-        if code == _LOST and takes_slowly and self._token_may_be_over():
-            return  # the last words found no room in time
-        if code == _FORBIDDEN and self.token_ends_s is not None:
-            if self._token_may_be_over():
-                return
-            left_s = self.token_ends_s - self.world.wall_s(self.server_host)
-            raise BrokenPromise(f"{self.name} was forbidden {left_s:.1f} s before its token ended")
-        if code in (_LOST, 1005, 503, 4408) and now_s <= self.excused_until_s:
-            return
-        raise BrokenPromise(f"clause 8: {self.name} was cut off without a reason: {code}")
 
     def _received(self, message: Message) -> None:
         if self.world.is_over:
@@ -273,30 +158,10 @@ class Subscriber:
         (event,) = payload["data"].values()
         self._take(wish, event)
 
-    def _ping_later(self, socket: Socket | None, heard: int) -> None:
-        self.world.loop.call_later(
-            _PING_EVERY_S, self._ping, socket, heard, context=self.process.context
-        )
-
-    def _ping(self, socket: Socket | None, heard: int) -> None:
-        """Ask whether the server is there; if it has said nothing since the last time, it is not.
-
-        Otherwise a client would never hear of a server that has lost its power.
-        """
-        if socket is None or self.socket is not socket or self.world.is_over:
-            return
-        if self._heard == heard and not self.is_stalled:
-            self.world.note(f"{self.name} hears nothing, and goes away")
-            socket.transport.abort()
-            return
-        heard = self._heard
-        self.send({"type": "ping"})
-        self._ping_later(socket, heard)
-
     def _must_have_ended(self, id_: str) -> bool:
         """Whether the server has known for long that a subscription is over."""
         now_s = self.world.loop.time()
-        is_late = now_s > self._ended_at_s.get(id_, now_s) + _LAG_S
+        is_late = now_s > self._ended_at_s.get(id_, now_s) + LAG_S
         return is_late and self.strictness.sees_every_change
 
     def _take(self, wish: Wish, event: dict[str, Any]) -> None:
@@ -376,7 +241,7 @@ class Subscriber:
         if wish.foreign_cursor is not None:
             variables["since"], wish.foreign_cursor = wish.foreign_cursor, None
         variables["initial"] = wish.include_initial
-        serial = wish.holding.truth.serial_at(self.world.loop.time() - _LAG_S)
+        serial = wish.holding.truth.serial_at(self.world.loop.time() - LAG_S)
         if mark is None or mark.is_of_snapshot:
             wish.holding.begin(
                 include_initial=wish.include_initial or mark is not None,
@@ -413,24 +278,6 @@ class Subscriber:
                 raise
             return None
         return result
-
-    def stall(self) -> None:
-        """Read nothing more."""
-        if self.socket is not None and not self.is_stalled:
-            self.is_stalled = True
-            self.socket.transport.pause_reading()
-
-    def read_on(self) -> None:
-        """Read again."""
-        if self.socket is not None and self.is_stalled:
-            self.is_stalled = False
-            self.socket.transport.resume_reading()
-
-    def leave(self, *, politely: bool) -> None:
-        """Close the socket, and come back."""
-        self.excuse(1.0)
-        if self.socket is not None:
-            self.socket.leave(politely=politely)
 
     def difference(self) -> str | None:
         """What is not as it should be, when all is calm."""

@@ -16,6 +16,9 @@ from tests.simulation.log_truth import JOBS, RESPONSES, response
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Network, Process
 from tests.simulation.oracle import BrokenPromise, Strictness
+from tests.simulation.reconnecting import ReconnectingClient
+from tests.simulation.starbelly_clients import StarbellyClient, Stream
+from tests.simulation.starbelly_oracle import HeldList
 from tests.simulation.story import Story
 from tests.simulation.subscribers import Subscriber, Wish
 from tests.simulation.tables import TABLES, SimulatedTable
@@ -60,7 +63,7 @@ class World:
             client_latency_s=self.setting.client_latency_s,
             fragment=0.3 if "fragments" in self.setting.troubles else 0.0,
         )
-        self.network.clients = {f"c{number}" for number in range(self.setting.clients)}
+        self.network.clients = {f"c{number}" for number in range(self._client_count)}
         self.network.receive_buffer_bytes = self.setting.buffer_bytes
         self.truth = Truth(loop.time, self.setting.job_window_s)
         self.disk = Disk(self.truth, self.setting.tables)
@@ -68,6 +71,7 @@ class World:
         self.database: Database | None = None
         self.database_process: Process | None = None
         self.subscribers: list[Subscriber] = []
+        self.starbelly_clients: list[StarbellyClient] = []
         self.strictness = Strictness(
             sees_every_change=self.setting.clients_are_never_slow,
             feed_was_never_lost=self.setting.feeds_are_never_lost,
@@ -88,6 +92,15 @@ class World:
     # What clients and checks ask.
 
     @property
+    def clients(self) -> list[ReconnectingClient]:
+        """All clients, by their numbers."""
+        return [*self.subscribers, *self.starbelly_clients]
+
+    @property
+    def _client_count(self) -> int:
+        return self.setting.clients + self.setting.starbelly
+
+    @property
     def has_two_servers(self) -> bool:
         return len(self.setting.hosts) > 1
 
@@ -106,14 +119,18 @@ class World:
     def events(self) -> int:
         """How many events the clients were sent."""
         wishes = (wish for each in self.subscribers for wish in each.wishes.values())
-        return sum(wish.events for wish in wishes) + sum(
-            each.follows.events for each in self.subscribers
-        )
+        others = [each.follows.events for each in self.subscribers]
+        others += [each.events for each in self.starbelly_clients]
+        return sum(wish.events for wish in wishes) + sum(others)
+
+    def most_keys(self, table: str) -> int:
+        """How many rows a table may have had."""
+        return max(len(TABLES[table].keys), len([*self.truth[table].keys]))
 
     def history_reaches(self, table: str) -> bool:
         """Whether a server must still know every change that it has seen."""
         truth = self.truth[table]
-        return truth.serial + len(TABLES[table].keys) <= self.setting.history_max_changes
+        return truth.serial + self.most_keys(table) <= self.setting.history_max_changes
 
     def note(self, line: str) -> None:
         """Remember what happened, to be read when something fails."""
@@ -140,10 +157,14 @@ class World:
         await self._start_database()
         for host in self.setting.hosts:
             self._start_server(host)
-        for number in range(self.setting.clients):
+        for number in range(self._client_count):
             host = self.setting.hosts[number % len(self.setting.hosts)]
             rng = random.Random(f"client {number} {self.setting.seed}")
-            self.subscribers.append(Subscriber(self, f"c{number}", host, rng))
+            if number < self.setting.clients:
+                self.subscribers.append(Subscriber(self, f"c{number}", host, rng))
+            else:
+                client = StarbellyClient(self, f"c{number}", host, rng)
+                self.starbelly_clients.append(client)
         course = asyncio.ensure_future(self._course())
         await asyncio.wait({course, self._failed}, return_when=asyncio.FIRST_COMPLETED)
         if self.failure is not None:
@@ -189,8 +210,8 @@ class World:
         """What is not as it should be when all is calm."""
         if self._writing is not None and not self._writing.done():
             return "a write has not ended"
-        for subscriber in self.subscribers:
-            difference = subscriber.difference()
+        for client in self.clients:
+            difference = client.difference()
             if difference is not None:
                 return difference
         return None
@@ -285,8 +306,8 @@ class World:
             write_buffer_bytes=self.setting.buffer_bytes,
         )
 
-    def _of(self, host: str) -> list[Subscriber]:
-        return [each for each in self.subscribers if each.server_host == host]
+    def _of(self, host: str) -> list[ReconnectingClient]:
+        return [each for each in self.clients if each.server_host == host]
 
     # What the actions do. Their arguments are those of `story`.
 
@@ -347,7 +368,7 @@ class World:
         links = [(source, target)] if ways == "one" else [(source, target), (target, source)]
         for link in links:
             self.network.cut(*link)
-        for subscriber in self.subscribers:
+        for subscriber in self.clients:
             if subscriber.name in hosts and subscriber.server_host in hosts:
                 subscriber.excuse(for_s + _PING_S)
 
@@ -414,7 +435,7 @@ class World:
         self._in_background(stop_and_start())
 
     def _do_crash_client(self, client: int, how: str, for_s: float) -> None:
-        subscriber = self.subscribers[client]
+        subscriber = self.clients[client]
         if not subscriber.process.is_alive:
             return
         subscriber.crash(power=how == "without power")
@@ -426,10 +447,10 @@ class World:
         self._afterwards(for_s, restart)
 
     def _do_leave(self, client: int, politely: bool) -> None:
-        self.subscribers[client].leave(politely=politely)
+        self.clients[client].leave(politely=politely)
 
     def _do_hop(self, client: int) -> None:
-        subscriber = self.subscribers[client]
+        subscriber = self.clients[client]
         if not subscriber.is_acknowledged:
             return  # it is on its way to a server, and would not know to which
         hosts = self.setting.hosts
@@ -437,7 +458,7 @@ class World:
         subscriber.leave(politely=not subscriber.is_stalled)
 
     def _do_stall(self, client: int, for_s: float) -> None:
-        subscriber = self.subscribers[client]
+        subscriber = self.clients[client]
         if for_s > 0.9 * _SEND_TIMEOUT_S or not subscriber.is_acknowledged:
             subscriber.excuse(for_s + 1.0)  # what comes before the acknowledgement has a limit, too
         subscriber.slow_until_s = max(
@@ -447,7 +468,7 @@ class World:
         self._afterwards(for_s, subscriber.read_on)
 
     def _do_read_slowly(self, client: int, every_s: float, for_s: float) -> None:
-        subscriber = self.subscribers[client]
+        subscriber = self.clients[client]
 
         async def read() -> None:
             until_s = self.loop.time() + for_s
@@ -499,10 +520,31 @@ class World:
     def _do_follow(
         self, client: int, name: str, job: str, kinds: tuple[str, ...] | None, by_init: bool
     ) -> None:
+        holding = self._following(job, kinds)
+        self.subscribers[client].follows.begin(name, holding, by_init=by_init)
+
+    def _following(self, job: str, kinds: tuple[str, ...] | None) -> Following:
         is_steady = self.setting.feeds_are_never_lost and self.setting.clients_are_never_slow
         truth, bound_s = self.truth.logs, self.setting.response_lag_s
-        holding = Following(job, truth[job], kinds, truth.clock, bound_s, is_steady)
-        self.subscribers[client].follows.begin(name, holding, by_init=by_init)
+        return Following(job, truth[job], kinds, truth.clock, bound_s, is_steady)
+
+    # Clients of Starbelly's protocol: their numbers come after those of the others.
+
+    def _starbelly(self, client: int) -> StarbellyClient:
+        return self.starbelly_clients[client - self.setting.clients]
+
+    def _do_starbelly_list(self, client: int, name: str, table: str, min_interval: float) -> None:
+        held = HeldList(self.truth[table], self.strictness_for(TABLES[table]))
+        self._starbelly(client).subscribe(Stream(name, held, min_interval))
+
+    def _do_starbelly_sync(self, client: int, name: str, job: str) -> None:
+        self._starbelly(client).subscribe(Stream(name, self._following(job, None)))
+
+    def _do_starbelly_end(self, client: int, which: int) -> None:
+        self._starbelly(client).unsubscribe(which)
+
+    def _do_starbelly_again(self, client: int, which: int, part: float) -> None:
+        self._starbelly(client).go_back(which, part)
 
     def _do_unfollow(self, client: int, which: int) -> None:
         self.subscribers[client].follows.end(which)
