@@ -18,7 +18,7 @@ from unittest import mock
 from tests.simulation.report import say
 from tests.simulation.run import run_seed
 
-MAX_SEEDS = 200
+MAX_SEEDS = 300
 
 Function = Callable[..., Any]
 

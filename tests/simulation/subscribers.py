@@ -169,7 +169,9 @@ class Subscriber(ReconnectingClient):
         world.note(f"{self.name} {wish.id}: {_said(event)}")
         is_first = wish.must_replay
         wish.must_replay = False
-        if is_first and event.get("status") == "INITIALIZING":
+        # What has come since the cursor was sent may have driven it out of a short history.
+        is_known = is_first and world.history_reaches(wish.table.name)
+        if is_known and event.get("status") == "INITIALIZING":
             raise BrokenPromise(
                 "clause 7: a cursor of this run was answered with a snapshot, "
                 f"though the history reaches back ({wish.id})"
