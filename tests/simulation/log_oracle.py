@@ -32,6 +32,7 @@ class Following:
         held: The sequences that it has.
         seen: Those that it was sent by this subscription, of which none comes twice.
         settled_s: What became visible before is not repeated after a resume.
+        first_s: When this subscription was sent its first response.
     """
 
     job: str
@@ -44,6 +45,7 @@ class Following:
     seen: set[int] = field(default_factory=set)
     settled_s: float = -math.inf
     began_s: float = 0.0
+    first_s: float = 0.0
     is_over: bool = False
 
     def copy(self) -> Following:
@@ -77,10 +79,12 @@ class Following:
                 f"{sequence} was repeated, which has been visible since {logged.visible_s:.3f} s; "
                 f"the cursor was given when all up to {self.settled_s:.3f} s was settled",
             )
+        if not self.seen:  # only now is it certain that the server has read the job
+            self.first_s = self.clock()
         self.seen.add(sequence)
         self.held.add(sequence)
         slack_s = self.bound_s * (1 + _SETTLES) + _SETTLES_S
-        if self.is_steady and self.clock() - slack_s > self.began_s:
+        if self.is_steady and self.clock() - slack_s > self.first_s:
             self.settled_s = max(self.settled_s, self.clock() - slack_s)
 
     def complete(self) -> None:
