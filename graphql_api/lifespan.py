@@ -143,6 +143,7 @@ class Services:
                 await stack.enter_async_context(websockets)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
+            await self._feeds.restored.wait()
             self._spawn(stack, tasks, self._logs.run(), "logs")
             self._spawn(stack, tasks, self._file_watch.run(), "file watch")
             if self._settings.demo:

@@ -321,12 +321,13 @@ class Feed(Generic[RowT, EventT]):
         """Keep the cache in step with the table, for ever; ends by being cancelled."""
         async with asyncio.TaskGroup() as tasks:
             if self._keeper is not None:
-                await self._restore(self._keeper)
                 tasks.create_task(self._keeper.run(lambda: take(self._cache, self._kept_since)))
             tasks.create_task(self._follow_for_ever())
 
-    async def _restore(self, keeper: Keeper) -> None:
-        """Go on with what was kept, as if there had been an outage."""
+    async def restore(self) -> None:
+        """Go on with what was kept, if something was, as if there had been an outage."""
+        if (keeper := self._keeper) is None:
+            return
         self._cache.on_change = lambda change: keeper.append(kept_change(change))
         if (kept := await keeper.load(self.table.content_version)) is None:
             return

@@ -19,6 +19,10 @@ class Feeds:
     Args:
         tables: The tables to serve.
         make_feed: Makes the feed of one of them.
+
+    Attributes:
+        restored: Set once every feed has what was kept of it. A client that comes earlier with its
+            cursor would begin again.
     """
 
     def __init__(
@@ -29,6 +33,7 @@ class Feeds:
         self._feeds = {table.name: make_feed(table) for table in tables}
         for feed in self._feeds.values():
             feed.follow_after(self._read_with(feed))
+        self.restored = asyncio.Event()
 
     def _read_with(self, feed: Feed[Any, Any]) -> list[Feed[Any, Any]]:
         """The feeds whose rows are parts of a feed's, or parts of these."""
@@ -54,6 +59,10 @@ class Feeds:
 
     async def run(self) -> None:
         """Run every feed until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for feed in self:
+                tasks.create_task(feed.restore(), name=f"restore {feed.table.name}")
+        self.restored.set()
         async with asyncio.TaskGroup() as tasks:
             for feed in self:
                 tasks.create_task(feed.run(), name=f"feed {feed.table.name}")

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.server import uvicorn_server
+from graphql_api.server.listening import listen
+from graphql_api.state.keeper import FileKeeper
 from tests.server.client import WAIT_S, Operation, connected
 from tests.server.database import Writer
 from tests.server.operations import POLICIES, Replica
-from tests.server.running import running, settings_for
+from tests.server.running import Running, running, settings_for, until_ready
 
 
 @asynccontextmanager
@@ -98,3 +104,26 @@ async def test_table_that_was_dropped_and_made_again_is_another(
             replica.apply(event)
     assert replica.snapshots == 2
     assert replica.rows == {}
+
+
+async def test_no_client_is_served_before_what_was_kept_is_there(
+    starbelly: DatabaseURL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, entered, go_on = FileKeeper.load, asyncio.Event(), asyncio.Event()
+
+    async def load_slowly(self: FileKeeper, version: str) -> Any:
+        entered.set()
+        await go_on.wait()
+        return await load(self, version)
+
+    monkeypatch.setattr(FileKeeper, "load", load_slowly)
+    settings = settings_for(starbelly, state=tmp_path)
+    with listen("127.0.0.1", 0) as listener:
+        uvicorn = uvicorn_server.Server(create_app(settings), settings)
+        serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+        await entered.wait()
+        assert not uvicorn.started
+        go_on.set()
+        await until_ready(Running("127.0.0.1", listener.getsockname()[1]))
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        await serving
