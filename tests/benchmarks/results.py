@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -77,7 +78,8 @@ class Result:
     def ratio(self, above: str, below: str) -> float:
         """How many times as large one row is as another: the median of each repetition's ratio."""
         samples = {row.label: row.samples for row in self.rows}
-        return median(a / b for a, b in zip(samples[above], samples[below], strict=True))
+        pairs = zip(samples[above], samples[below], strict=True)
+        return median(a / b if b else math.inf for a, b in pairs)
 
     def at_least(self, factor: float, above: str, below: str, text: str) -> None:
         """Hold a ratio against a bar."""

