@@ -67,7 +67,7 @@ _CONNECTION = f"{_STARBELLY}.connection:StarbellyConnection"
 
 STARBELLY_BUGS = (
     Bug(
-        "Starbelly's clients are not told what was deleted in an outage",
+        "what was deleted in an outage is not sent to Starbelly's clients",
         "starbelly: after an outage the difference",
         f"{_STARBELLY}.listing:Listing._shown",
         _forgets_deletions_of_an_outage,
