@@ -250,12 +250,10 @@ class Member:
 
     def _pull(self, group: Group, payloads: list[bytes]) -> None:
         framing, around = self._responder.framing, self._around
-        identify = framing.identify
+        identify, at_once = framing.identify, framing.events_at_once
         size = 0
-        while len(payloads) < framing.events_at_once and size < _BYTES_AT_ONCE:
+        while len(payloads) < at_once and size < _BYTES_AT_ONCE:
             payload, self._payload = self._payload, None
-            if isinstance(payload, Exception):
-                raise payload
             if payload is None:
                 event = self._source.pull()
                 if event is None:
@@ -266,6 +264,8 @@ class Member:
                     return
                 if identify is not None:
                     payload = identify(event.value, payload)
+            elif isinstance(payload, Exception):
+                raise payload
             payloads.append(payload)
             size += around + len(payload)
         self.wake()  # there may be more

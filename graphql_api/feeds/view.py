@@ -64,10 +64,11 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
 
     Attributes:
         point: The one that the last change in it has led to.
+        position: That of the point; every subscriber looks at it.
         cause: Why the row crossed the filter's border, the last time that it did.
     """
 
-    __slots__ = ("_cursor", "_view", "after", "before", "cause", "key", "point")
+    __slots__ = ("_cursor", "_view", "after", "before", "cause", "key", "point", "position")
 
     def __init__(
         self,
@@ -88,11 +89,7 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
         self.after = after
         self.cause = cause
         self.point = point
-
-    @property
-    def position(self) -> int:
-        """Where the last change in it has led to."""
-        return self.point.position
+        self.position = point.position
 
     def then(self, later: ViewChange[RowT, EventT]) -> ViewChange[RowT, EventT] | None:
         """This change and a later one of the same row as one; None when nothing is left of them."""
