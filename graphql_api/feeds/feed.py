@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Never, TypeVar, cast
 
+from graphql_api.cancellation import in_own_task
 from graphql_api.errors import DatabaseError, FeedLostError, FeedUnavailableError
 from graphql_api.feeds.backoff import Backoff
 from graphql_api.feeds.cache import WatchCache
-from graphql_api.feeds.cancellation import in_own_task
 from graphql_api.feeds.consistency_check import ConsistencyCheck
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.decoding import DocumentDecoder

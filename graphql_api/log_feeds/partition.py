@@ -20,9 +20,9 @@ from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from graphql_api.cancellation import in_own_task
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.backoff import Backoff
-from graphql_api.feeds.cancellation import in_own_task
 from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.cursor import NOTHING, Place
 from graphql_api.log_feeds.evidence import Evidence

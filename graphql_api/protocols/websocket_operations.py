@@ -78,7 +78,7 @@ class WebSocketOperations:
         self.sink = sink
         self.budget = budget
         self._rate = limits.rate(backend.clock)
-        # Each operation that is being served, and by whom.
+        # Each operation that is being served, and what serves it.
         self._subscriptions: dict[Operation, _Server] = {}
         self._queries: dict[Operation, _Server] = {}
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -34,6 +34,7 @@ from typing import Any, TypeVar
 
 from rethinkdb.errors import ReqlError
 
+from graphql_api.cancellation import to_its_end
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError
 from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.rethink.driver_connection import DriverConnection
@@ -175,10 +176,10 @@ async def _first(
     finally:
         try:
             if running:
-                await _to_its_end(_give_up(running))
+                await to_its_end(_give_up(running))
         except asyncio.CancelledError:
             if opened is not None:  # the caller does not get it
-                await _to_its_end(opened[1].aclose())
+                await to_its_end(opened[1].aclose())
             raise
 
 
@@ -229,7 +230,7 @@ async def _connected(node: Node, url: DatabaseURL, timeouts: Timeouts) -> AsyncI
             raise not_connected(node, f": {error}") from error
         yield connection
     finally:
-        await _to_its_end(connection._end())  # noqa: SLF001 - a part of Connection, in its file
+        await to_its_end(connection._end())  # noqa: SLF001 - a part of Connection, in its file
 
 
 class Connection:
@@ -368,17 +369,3 @@ def _retrieve(task: asyncio.Task[Any]) -> None:
     """Look at the exception of a task, so that asyncio does not report it as never retrieved."""
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.debug("a connection's task ended with %r", type(error))
-
-
-async def _to_its_end(cleanup: Coroutine[Any, Any, None]) -> None:
-    """Run clean-up that is itself bounded to its end; a cancellation is raised only then."""
-    task = asyncio.ensure_future(cleanup)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled

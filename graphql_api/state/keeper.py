@@ -41,6 +41,9 @@ class FileKeeper:
         path: The file; `.new` beside it is written first.
         table: The table's name.
         database: The name of the database.
+
+    Attributes:
+        is_whole: Set while the file has all that is to be kept, and need not be written again.
     """
 
     def __init__(self, path: Path, *, table: str, database: str) -> None:
@@ -52,6 +55,7 @@ class FileKeeper:
         self._size = 0
         self._limit = 0
         self._is_due = asyncio.Event()
+        self.is_whole = asyncio.Event()
         self._late: list[KeptChange] | None = None
         """The changes since the whole was taken, while it is written."""
 
@@ -87,10 +91,11 @@ class FileKeeper:
         if self._descriptor is not None:
             self._write(encoded_change(change))
             if self._size > self._limit:
-                self._is_due.set()
+                self.begin_again()
 
     def begin_again(self) -> None:
         """Write the whole as soon as possible."""
+        self.is_whole.clear()
         self._is_due.set()
 
     async def run(self, take: Callable[[], Kept]) -> Never:
@@ -105,7 +110,7 @@ class FileKeeper:
                 except OSError as error:
                     self._give_up(error)
                     await asyncio.sleep(_RETRY_S)
-                    self._is_due.set()
+                    self.begin_again()
         finally:
             self._close()
 
@@ -121,6 +126,8 @@ class FileKeeper:
             self._close()
             self._descriptor, descriptor = descriptor, None
             self._size, self._limit = size, 2 * size + _MIN_BYTES
+            if not self._is_due.is_set():
+                self.is_whole.set()
         finally:
             self._late = None
             if descriptor is not None:
@@ -132,7 +139,7 @@ class FileKeeper:
             self._size += _write_all(self._descriptor, data)
         except OSError as error:
             self._give_up(error)
-            self._is_due.set()
+            self.begin_again()
 
     def _give_up(self, error: OSError) -> None:
         """Keep nothing rather than something with a gap."""

@@ -55,7 +55,7 @@ def story_of(seed: int) -> Story:
     tables = () if jobs else _tables(rng, troubles)
     starbelly = clients_of(seed, tables, jobs)
     if not jobs and {"going back", "stalls"} <= troubles:
-        starbelly = 0  # the rare cursors of what is merged are met where nobody else disturbs
+        starbelly = 0  # these clients would hide the rare cursors of what is merged
     setting = Setting(
         seed=seed,
         tables=tables,

@@ -96,7 +96,7 @@ class Client {
         break;
       case 'PolicyAdded':
         if (this.rows.has(event.policy.id)) this.fault('added again', event);
-        if (event.cause === 'INITIAL' && !this.#isReading) this.fault('a row amid changes', event);
+        if (event.cause === 'INITIAL' && !this.#isReading) this.fault('a row of a snapshot among changes', event);
         this.rows.set(event.policy.id, event.policy.name);
         break;
       case 'PolicyUpdated': {

@@ -220,12 +220,6 @@ async def keeping(path: Path, cache: WatchCache[Number, Event]) -> AsyncIterator
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(keeper: FileKeeper) -> None:
-    async with asyncio.timeout(30):
-        while keeper._descriptor is None or keeper._is_due.is_set() or keeper._late is not None:
-            await asyncio.sleep(0.001)
-
-
 async def test_the_whole_is_written_again_while_changes_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,7 +229,7 @@ async def test_the_whole_is_written_again_while_changes_come(
     kept.cache.on_change = None
     async with keeping(path, kept.cache) as keeper:
         keeper.begin_again()
-        await until(keeper)
+        await keeper.is_whole.wait()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         sizes: deque[int] = deque(maxlen=50)
         for n in range(400):
@@ -244,8 +238,8 @@ async def test_the_whole_is_written_again_while_changes_come(
             if n % 7 == 0:
                 await asyncio.sleep(0)
             if n % 50 == 0:
-                await until(keeper)
-        await until(keeper)
+                await keeper.is_whole.wait()
+        await keeper.is_whole.wait()
         assert max(sizes) < 400 * 20, "it does not grow without end"
     cache = await restored(path.read_bytes(), 2, 20)
     assert table(cache) == {"a": 398, "b": 399}
@@ -258,7 +252,7 @@ async def test_changes_are_in_the_file_before_any_subscriber_has_them(tmp_path: 
     kept = Kept({}, 1, 100)
     async with keeping(path, kept.cache) as keeper:
         keeper.begin_again()
-        await until(keeper)
+        await keeper.is_whole.wait()
         seen: list[int] = []
         kept.cache.subscribe(wake=lambda: seen.append(path.stat().st_size))
         sizes = []
@@ -276,7 +270,7 @@ async def test_a_disk_that_fails_leaves_nothing_with_a_gap(
     kept = Kept({}, 1, 100)
     async with keeping(path, kept.cache) as keeper:
         keeper.begin_again()
-        await until(keeper)
+        await keeper.is_whole.wait()
 
         def fail(descriptor: int, data: bytes) -> int:
             raise OSError(28, "No space left on device")
@@ -288,23 +282,22 @@ async def test_a_disk_that_fails_leaves_nothing_with_a_gap(
         assert [r.message for r in caplog.records] == [
             "table numbers is not kept for a restart: No space left on device"
         ]
-        await until(keeper)  # it is written as a whole again
+        await keeper.is_whole.wait()  # it is written as a whole again
     assert table(await restored(path.read_bytes(), 2, 100)) == {"a": 1}
 
 
 async def test_a_disk_that_is_full_keeps_no_part_of_the_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write_a_part(descriptor: int, data: bytes) -> int:
         os.write(descriptor, data[:10])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("graphql_api.state.keeper._write_all", write_a_part)
-    async with keeping(tmp_path / "numbers.feed", Kept({"a": 1}, 1, 100).cache) as keeper:
-        keeper.begin_again()
-        while not caplog.records:
-            await asyncio.sleep(0.001)
-        assert [*tmp_path.iterdir()] == []
+    keeper = FileKeeper(tmp_path / "numbers.feed", table="numbers", database="db")
+    with pytest.raises(OSError, match="No space left"):
+        await keeper._write_whole(take(Kept({"a": 1}, 1, 100).cache, 0))
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_two_servers_cannot_share_a_folder(tmp_path: Path) -> None:

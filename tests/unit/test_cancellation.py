@@ -1,10 +1,12 @@
+"""Whatever moment a task is cancelled in, its work ends in order."""
+
 from __future__ import annotations
 
 import asyncio
 
 import pytest
 
-from graphql_api.feeds.cancellation import in_own_task
+from graphql_api.cancellation import in_own_task, to_its_end
 from tests.fault.clock import some_steps
 
 
@@ -13,10 +15,14 @@ async def fails() -> None:
     raise ValueError
 
 
+async def never_ends() -> None:
+    await asyncio.Event().wait()
+
+
 async def group_that_fails() -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(fails())
-        tasks.create_task(asyncio.sleep(1000))
+        tasks.create_task(never_ends())
 
 
 async def tries_again() -> None:
@@ -52,7 +58,7 @@ async def test_work_that_is_cancelled_has_ended_before_and_nothing_is_left() -> 
 
     async def work() -> None:
         try:
-            await asyncio.sleep(1000)
+            await never_ends()
         finally:
             await asyncio.sleep(0)
             ended.set()
@@ -60,6 +66,24 @@ async def test_work_that_is_cancelled_has_ended_before_and_nothing_is_left() -> 
     task = asyncio.create_task(in_own_task(work()))
     await some_steps()
     task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+
+
+async def test_clean_up_is_not_cut_short_by_a_cancellation() -> None:
+    may_end, ended = asyncio.Event(), asyncio.Event()
+
+    async def clean_up() -> None:
+        await may_end.wait()
+        ended.set()
+
+    task = asyncio.create_task(to_its_end(clean_up()))
+    await some_steps()
+    task.cancel()
+    await some_steps()
+    assert not task.done()
+    may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended.is_set()
