@@ -16,7 +16,7 @@ from tests.server.running import Running
 from tests.server.test_http import BODIES, HEADERS, JSON, URLS, answer, request
 
 POST = [("Content-Type", JSON)]
-UPDATE = "mutation ($i: PolicyInput!) { updatePolicy(id: %s, input: $i) { id } }"
+UPDATE = "mutation ($i: UpdatePolicyInput!) { updatePolicy(id: %s, input: $i) { id } }"
 
 
 def posted(query: str, **variables: Any) -> bytes:
