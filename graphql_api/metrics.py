@@ -261,7 +261,7 @@ class _TransportMetrics(Collector):
                 traffic.refused,
             ),
             "messages_sent": ("WebSocket messages and SSE events to them.", traffic.messages_sent),
-            "sent_bytes": ("Their payloads, in bytes.", traffic.bytes_sent),
+            "sent_bytes": ("Their payloads before compression, in bytes.", traffic.bytes_sent),
             "executions": ("Events that were executed, or encoded.", traffic.executions),
             "execution_seconds": ("How long that took.", traffic.execution_s),
             "encoding_seconds": ("How long making JSON of it took.", traffic.encoding_s),

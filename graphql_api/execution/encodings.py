@@ -11,11 +11,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from graphql_api.execution.payload import Payload
 from graphql_api.execution.read_feeds import Positions, still_stand
 from graphql_api.feeds.view import Event
 
-_ENCODING_BYTES = 400
-"""About what an encoding costs beside its payload: itself, its places in two dicts."""
+_ENCODING_BYTES = 700
+"""About what an encoding costs beside its payload: itself, its places in two dicts, and what the
+payload's compressed form is kept in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,13 @@ class _Encoding:
         positions: Where the feeds stood that the result was made from, besides its own.
     """
 
-    payload: bytes
+    payload: Payload
     positions: Positions | None
 
     @property
     def size(self) -> int:
-        return _ENCODING_BYTES + len(self.payload)
+        # The compressed form of a payload is shorter than half of it, most often.
+        return _ENCODING_BYTES + len(self.payload) * 3 // 2
 
 
 class Encodings:
@@ -52,14 +55,16 @@ class Encodings:
     def __len__(self) -> int:
         return sum(len(event.encodings or ()) for event in self._oldest_first)
 
-    def get(self, event: Event[Any], group: Hashable) -> bytes | None:
+    def get(self, event: Event[Any], group: Hashable) -> Payload | None:
         """The payload of an event for a group, if it is known and still true."""
         encoding: _Encoding | None = event.encodings.get(group) if event.encodings else None
         if encoding is None or (encoding.positions and not still_stand(encoding.positions)):
             return None
         return encoding.payload
 
-    def put(self, event: Event[Any], group: Hashable, payload: bytes, positions: Positions) -> None:
+    def put(
+        self, event: Event[Any], group: Hashable, payload: Payload, positions: Positions
+    ) -> None:
         """Remember the payload of an event for a group.
 
         Args:
@@ -71,8 +76,7 @@ class Encodings:
         self._forget(event, group)
         if event.encodings is None:
             event.encodings = {}
-        # orjson's own bytes keep 4 KB, however short they are.
-        encoding = _Encoding(bytes(memoryview(payload)), positions or None)
+        encoding = _Encoding(payload, positions or None)
         event.encodings[group] = encoding
         self._oldest_first[event] = None
         self._bytes += encoding.size

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from graphql_api.execution.encoder import Encoded, Encoder, RequestError
 from graphql_api.execution.encodings import Encodings
+from graphql_api.execution.payload import Payload
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
@@ -114,10 +115,11 @@ class Group:
             deliver(event, outcome)
 
     def _remember(self, event: Event[Any], encoded: Encoded) -> bytes:
+        payload = Payload(encoded.payload)
         if self.members > 1:
             self._has_encodings = True
-            self._encodings.put(event, self, encoded.payload, encoded.positions)
-        return encoded.payload
+            self._encodings.put(event, self, payload, encoded.positions)
+        return payload
 
 
 @dataclass(slots=True)
