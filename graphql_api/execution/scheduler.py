@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Protocol
 
-from graphql_api.feeds.feed import STEPS_IN_A_ROW
+from graphql_api.feeds.feed_settings import STEPS_IN_A_ROW
 from graphql_api.limits.traffic import Histogram
 
 EVENTS_AT_ONCE = 32

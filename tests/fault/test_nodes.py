@@ -25,7 +25,8 @@ from graphql_api.errors import (
     TableMissingError,
 )
 from graphql_api.feeds.events import FeedStatus
-from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.rethink.changefeed import RethinkSource
 from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import r

@@ -181,11 +181,11 @@ def _has_no_checksum(_: Function) -> Function:
 
 def _queues_without_end(_: Function) -> Function:
     def on_change(self: Any, change: Any) -> None:
-        from graphql_api.feeds.subscriber import _Replay, _Scan
+        from graphql_api.feeds.stages import Replay, Scan
 
-        if isinstance(self._stage, _Replay):
+        if isinstance(self._stage, Replay):
             return
-        if isinstance(self._stage, _Scan):
+        if isinstance(self._stage, Scan):
             self._stage.keep(change.key, change.before)
         self._queue.append(change)
         self.wake()
@@ -298,7 +298,7 @@ BUGS = (
     Bug(
         "a snapshot forgets what its unsent rows were",
         "1: no seam between snapshot and changes",
-        f"{_FEEDS}.subscriber:_Scan.keep",
+        f"{_FEEDS}.stages:Scan.keep",
         _forgets_older_rows,
     ),
     Bug(

@@ -20,7 +20,8 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.history import History
-from graphql_api.feeds.subscriber import Subscriber, _Scan
+from graphql_api.feeds.stages import Scan
+from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.view import EVERYTHING
 from tests.properties import examples
 from tests.unit.feeds.toy import (
@@ -293,7 +294,7 @@ class FeedMachine(RuleBasedStateMachine):
             assert len(subscriber._pending or ()) <= len(KEYS)
             assert len(subscriber._batch) <= len(KEYS)
             assert len(subscriber._statuses) <= 3
-            if isinstance(subscriber._stage, _Scan):
+            if isinstance(subscriber._stage, Scan):
                 assert len(subscriber._stage.before) <= len(subscriber._stage.keys)
 
     @invariant()
