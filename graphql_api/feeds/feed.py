@@ -55,8 +55,7 @@ class Feed(Generic[RowT, EventT]):
             for its subscribers there is as fast as they are, before it has to merge for them. A
             turn of the event loop, if absent.
         clock: Returns the time, for `last_change_at`, and for what leaves the table's window.
-        on_rows: Called again and again during the first read, and after it: there are more rows,
-            which will stay.
+        on_rows: Called again and again while rows are loaded, or read, that will stay.
         turn_clock: Returns the time in seconds, by which long work is divided into turns.
         rng: Gives the jitter.
         sleep: Waits for so many seconds between two tries.
@@ -89,6 +88,7 @@ class Feed(Generic[RowT, EventT]):
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._sleep = sleep
         self._keeper = keeper
+        self._on_rows = on_rows
         self._kept_names: tuple[str, ...] | None = None
         self._kept_since = 0
         self._is_ready = asyncio.Event()
@@ -296,7 +296,8 @@ class Feed(Generic[RowT, EventT]):
         if (kept := await keeper.load(self.table.content_version)) is None:
             return
         try:
-            right = await restore(self._cache, kept, Turns(clock=self._turn_clock))
+            turns = Turns(clock=self._turn_clock)
+            right = await restore(self._cache, kept, turns, self._on_rows)
         except Exception as error:  # noqa: BLE001 - it costs the history, and nothing else
             log.warning("what was kept of table %s is not used: %r", self.table.name, error)
             self._cache.history.forget(0)

@@ -30,6 +30,9 @@ _PIECE_BYTES: Final = 1 << 20
 _MIN_BYTES: Final = 4 << 20
 """How much may be appended before the whole is written again; or as much as the whole takes."""
 
+_LATE_AT_ONCE: Final = 200
+"""How many changes are written after the whole before everything else has a turn."""
+
 _RETRY_S: Final = 60.0
 """How long to wait after the disk has failed."""
 
@@ -120,14 +123,19 @@ class FileKeeper:
         descriptor = None
         try:
             descriptor, size = await asyncio.to_thread(_write_new, path, self._table, kept)
-            for change in self._late:
-                size += _write_all(descriptor, encoded_change(change))
+            while late := self._late[:_LATE_AT_ONCE]:
+                del self._late[:_LATE_AT_ONCE]
+                size += _write_all(descriptor, b"".join(map(encoded_change, late)))
+                if self._late:
+                    await asyncio.sleep(0)
             path.replace(self._path)
-            self._close()
-            self._descriptor, descriptor = descriptor, None
+            old, self._descriptor, descriptor = self._descriptor, descriptor, None
             self._size, self._limit = size, 2 * size + _MIN_BYTES
+            self._late = None
             if not self._is_due.is_set():
                 self.is_whole.set()
+            if old is not None:
+                await asyncio.to_thread(os.close, old)  # which frees all that was in the file
         finally:
             self._late = None
             if descriptor is not None:

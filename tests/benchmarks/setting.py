@@ -24,6 +24,7 @@ class Sizes:
         growing_subscribers: The sizes between which the cost of a change is compared.
         growing_documents: The same, of the table.
         growing_changes: How many changes it is measured by, at least.
+        kept: Numbers of changes that are kept for a restart, and their sizes in bytes, about.
     """
 
     repeat: int = 3
@@ -37,6 +38,7 @@ class Sizes:
     growing_subscribers: tuple[int, ...] = (10, 100, 1000, 5000)
     growing_documents: tuple[int, ...] = (100, 1000, 10_000)
     growing_changes: int = 300
+    kept: tuple[tuple[int, int], ...] = ((10_000, 6000), (80_000, 0))
 
 
 QUICK = Sizes(
@@ -51,6 +53,7 @@ QUICK = Sizes(
     growing_subscribers=(2, 4),
     growing_documents=(10, 20),
     growing_changes=5,
+    kept=((100, 1000),),
 )
 
 

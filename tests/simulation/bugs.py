@@ -12,6 +12,7 @@ from graphql_api.feeds.events import ChangeCause
 from tests.simulation.log_bugs import LOG_BUGS
 from tests.simulation.planting import Bug, Function
 from tests.simulation.starbelly_bugs import STARBELLY_BUGS
+from tests.simulation.state_bugs import STATE_BUGS
 
 # The feed: cache, views, subscribers.
 
@@ -513,4 +514,5 @@ BUGS = (
     ),
     *LOG_BUGS,
     *STARBELLY_BUGS,
+    *STATE_BUGS,
 )

@@ -8,12 +8,13 @@ import hmac
 import json
 import random
 import signal
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import SecretStr
@@ -225,7 +226,10 @@ class API:
         rng: random.Random,
         options: dict[str, Any],
         write_buffer_bytes: int,
+        goes_on_from: Mapping[str, frozenset[API]] = MappingProxyType({}),
     ) -> None:
+        self.goes_on_from = goes_on_from
+        """By table, the runs of which it has all that was kept, up to their end."""
         self.network = network
         self.process = Process(network, host)
         self.host = host

@@ -100,10 +100,13 @@ class Setting:
     response_lag_s: float = 60.0
     starbelly: int = 0
     """How many clients of Starbelly's protocol there are, besides; their numbers come last."""
+    keeps_state: bool = False
+    """Whether each server has a folder in which its feeds outlive it."""
 
     @property
     def feeds_are_never_lost(self) -> bool:
-        return not self.troubles & LOSES_FEEDS
+        """Whether no feed has an outage; a restart is one for a feed that is kept."""
+        return not self.troubles & LOSES_FEEDS and not self.keeps_state
 
     @property
     def clients_are_never_slow(self) -> bool:
@@ -138,6 +141,7 @@ class Story:
             f"{setting.clients} clients, {len(setting.hosts)} servers",
             *([f"{setting.starbelly} more by Starbelly's protocol"] if setting.starbelly else []),
             f"tables: {', '.join(setting.tables)}; troubles: {troubles}",
+            *(["the servers keep their state"] if setting.keeps_state else []),
             *([f"responses lag by {setting.response_lag_s:g} s at most"] if setting.jobs else []),
             *(action.in_words() for action in self.actions),
         ]
@@ -162,6 +166,8 @@ _WORDS = {
     "crash_database": "the database is {how} for {for_s} s",
     "crash_server": "the server {host} is {how} for {for_s} s",
     "stop_server": "the server {host} is stopped by SIGTERM, and started again after {for_s} s",
+    "restart_server": "the server {host} is {how}, and started again after {for_s} s with {state} "
+    "(at {part:.2f})",
     "crash_client": "client c{client} is {how} for {for_s} s",
     "leave": "client c{client} closes its socket (politely: {politely}), and comes back",
     "hop": "client c{client} closes its socket, and goes to the other server",

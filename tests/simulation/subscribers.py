@@ -68,6 +68,10 @@ class Wish:
         self.bookmarks.append(Bookmark(cursor, self.holding.copy(), self.run, is_of_snapshot))
 
 
+_PLAIN_CURSOR = 56
+"""How many characters a cursor has at most that is not within a merged batch."""
+
+
 class Subscriber(ReconnectingClient):
     """A client with some subscriptions."""
 
@@ -173,7 +177,7 @@ class Subscriber(ReconnectingClient):
         is_known = is_first and world.history_reaches(wish.table.name)
         if is_known and event.get("status") == "INITIALIZING":
             raise BrokenPromise(
-                "clause 7: a cursor of this run was answered with a snapshot, "
+                "clause 7: a cursor that this run must know was answered with a snapshot, "
                 f"though the history reaches back ({wish.id})"
             )
         if self.token_ends_s is not None:
@@ -254,14 +258,33 @@ class Subscriber(ReconnectingClient):
             wish.holding.begin(include_initial=True, resumes=True, serial=0)
             wish.holding.goes_by_content = mark.run is not self.api
         assert self.api is not None
-        is_same_run = mark is not None and not mark.is_of_snapshot and mark.run is self.api
-        wish.must_replay = is_same_run and self.world.history_reaches(wish.table.name)
+        wish.must_replay = (
+            mark is not None
+            and not mark.is_of_snapshot
+            and (mark.run is self.api or self._is_kept(mark, wish.table.name))
+            and self.world.history_reaches(wish.table.name)
+        )
         if wish.run is not None and wish.run is not self.api:
-            wish.holding.has_moved = self.world.has_two_servers
+            setting = self.world.setting
+            wish.holding.has_moved = self.world.has_two_servers or setting.keeps_state
         wish.run = self.api
         wish.is_asked = True
         payload = {"query": wish.table.subscription(), "variables": variables}
         self.send({"type": "subscribe", "id": wish.id, "payload": payload})
+
+    def _is_kept(self, mark: Bookmark, table: str) -> bool:
+        """Whether a cursor of an earlier run is one that the server has kept.
+
+        One within a merged batch needs both ends, whose content may have come again since.
+        """
+        setting = self.world.setting
+        assert self.api is not None
+        return (
+            mark.run in self.api.goes_on_from.get(table, ())
+            and len(mark.cursor) <= _PLAIN_CURSOR
+            and not self.world.has_two_servers
+            and "dropped tables" not in setting.troubles
+        )
 
     async def execute(self, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
         """The result of a query or mutation; None if the socket is lost before it comes."""

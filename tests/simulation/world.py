@@ -17,6 +17,7 @@ from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Network, Process
 from tests.simulation.oracle import BrokenPromise, Strictness
 from tests.simulation.reconnecting import ReconnectingClient
+from tests.simulation.restarts import OLDER, StateFolders
 from tests.simulation.starbelly_clients import StarbellyClient, Stream
 from tests.simulation.starbelly_oracle import HeldList
 from tests.simulation.story import Story
@@ -82,6 +83,9 @@ class World:
         self.failure: str | None = None
         self._failed: asyncio.Future[None] = loop.create_future()
         self._key_file = key_file(directory) if self.setting.has_tokens else None
+        self._state = StateFolders(directory / "state") if self.setting.keeps_state else None
+        self._kept: dict[str, dict[str, frozenset[API]]] = {}
+        """By host and table, the runs of which the next one has all that was kept."""
         self._crawler = Crawler()
         self._crawler_process = Process(self.network, "crawler")
         self._writing: asyncio.Task[Any] | None = None
@@ -298,13 +302,28 @@ class World:
         }
         if self._key_file is not None:
             options["jwt_key"] = self._key_file
+        if self._state is not None:
+            options["state"] = self._state.of(host)
         self.apis[host] = API(
             self.network,
             host,
             rng=self.rng,
             options=options,
             write_buffer_bytes=self.setting.buffer_bytes,
+            goes_on_from=self._kept.get(host, {}),
         )
+
+    def _keep_state(self, api: API, *, power: bool, part: float = 0.7) -> None:
+        """A run has ended: its successor starts with what it has written."""
+        if (state := self._state) is None:
+            return
+        tables = state.end(api.host)
+        before = api.goes_on_from
+        self._kept[api.host] = {
+            table: before.get(table, frozenset()) | {api} for table in tables if not power
+        }
+        if power:
+            state.damage(api.host, part)
 
     def _of(self, host: str) -> list[ReconnectingClient]:
         return [each for each in self.clients if each.server_host == host]
@@ -406,21 +425,46 @@ class World:
         self._afterwards(for_s, restart)
         self._expect_stale([*self.setting.hosts], for_s, says_so=how == "killed")
 
-    def _do_crash_server(self, host: str, how: str, for_s: float) -> None:
+    def _do_restart_server(
+        self, host: str, how: str, for_s: float, state: str, part: float
+    ) -> None:
+        def put_back() -> None:
+            if state == OLDER and self._state is not None:
+                self._state.put_back(host, part)
+                self._kept[host] = {}
+
+        if how == "stopped":
+            self._do_stop_server(host, for_s, put_back)
+        else:
+            self._do_crash_server(host, how, for_s, put_back, part)
+
+    def _do_crash_server(
+        self,
+        host: str,
+        how: str,
+        for_s: float,
+        put_back: Callable[[], None] = lambda: None,
+        part: float = 0.7,
+    ) -> None:
         api = self.apis[host]
         if not api.is_up:
             return
-        api.process.kill(power=how == "without power")
+        power = how == "without power"
+        api.process.kill(power=power)
+        self._keep_state(api, power=power, part=part)
         for subscriber in self._of(host):
             subscriber.excuse(for_s + _PING_S)
 
         def restart() -> None:
             self.network.power_up(host)
+            put_back()
             self._start_server(host)
 
         self._afterwards(for_s, restart)
 
-    def _do_stop_server(self, host: str, for_s: float) -> None:
+    def _do_stop_server(
+        self, host: str, for_s: float, put_back: Callable[[], None] = lambda: None
+    ) -> None:
         api = self.apis[host]
         if not api.is_up or not api.has_started:
             return
@@ -429,7 +473,9 @@ class World:
 
         async def stop_and_start() -> None:
             await checks.shutdown(self, api, grace_s=_GRACE_S)
+            self._keep_state(api, power=False)
             await asyncio.sleep(for_s)
+            put_back()
             self._start_server(host)
 
         self._in_background(stop_and_start())

@@ -11,6 +11,7 @@ from tests.benchmarks.measures import (
     filters,
     growth,
     join,
+    kept,
     latency,
     memory,
     pace,
@@ -33,6 +34,7 @@ MEASURES: Mapping[str, Measure] = {
     "changefeeds": changefeeds.measure,
     "subscribers": growth.of_subscribers,
     "documents": growth.of_documents,
+    "kept": kept.measure,
 }
 """By the names that the command line takes, in the order in which they are made."""
 
