@@ -21,8 +21,9 @@ from graphql_api.schema.filters import given
 
 RowT = TypeVar("RowT")
 
-_ROWS_AT_ONCE: Final = 100
-"""How many rows are read by one query, whose reply is looked through in one go."""
+_ROWS_AT_ONCE: Final = 25
+"""How many rows are read by one query, whose reply is looked through in one go: a row with a
+hundred headers takes a tenth of a millisecond of that."""
 _MAX_ROWS_READ: Final = 5_000
 """How many rows are looked at for one page: of rare kinds it may hold fewer than were asked for."""
 
@@ -200,6 +201,7 @@ async def _rows(
         )
         is_last = batch.is_last
         looked_at += len(batch.documents)
+        await context.turns.pause()  # the replies of several clients may have come at once
         for document in batch.documents:
             await context.turns.take()
             row = log.decode(document)
