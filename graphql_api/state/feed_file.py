@@ -92,7 +92,10 @@ class FeedFile:
             self.ends = [end]
             said = json.loads(bytes(body))
             return Header(str(said["table"]), tuple(map(str, said["names"])), int(said["rows"]))
-        except (StopIteration, ValueError, KeyError, TypeError) as error:
+        except (
+            *(StopIteration, ValueError, KeyError, TypeError),
+            *(OverflowError, RecursionError),  # an infinite number of rows, a thousand brackets
+        ) as error:
             raise BrokenFileError("its beginning is broken") from error
 
     def check(self, table: str, database: str, content_version: str) -> None:
