@@ -7,6 +7,8 @@ from pathlib import Path
 
 from graphql_api.documents.json_input import MAX_LEVELS, MAX_PARTS, MAX_SLOW_PARTS
 from graphql_api.documents.value_count import LITERAL_VALUES, OBJECT_VALUES
+from graphql_api.log_feeds.surroundings import LogSettings
+from graphql_api.schema.older import ROW_S
 from graphql_api.schema.problems import MAX_PROBLEMS
 from graphql_api.server.frames import MAX_DRAINED_BYTES
 from graphql_api.server.http_refusals import MAX_HEAD_BYTES
@@ -42,6 +44,7 @@ LIMITS = {
 }
 """What each limit counts, by its setting."""
 
+_LOGS = LogSettings()
 _KB_BEFORE_ACK = MAX_BYTES_BEFORE_ACK // 1024
 
 FIXED = f"""\
@@ -55,6 +58,10 @@ Some limits have no setting:
 - In the arguments of an operation, an object counts as {OBJECT_VALUES} values, and what stands in
   the document itself as {LITERAL_VALUES}.
 - At most {MAX_PROBLEMS} problems of an input are listed.
+- An older job or a response that the database looks at for a page counts as {ROW_S * 1e6:g}
+  microseconds of a processor.
+- {_LOGS.max_partitions} jobs' responses are followed at a time,
+  {_LOGS.max_partitions_per_client} of them at most for clients of one address.
 - Introspection has limits of its own, which the queries of the usual tools respect.
 """.replace("_", " ")
 """The limits that no setting changes."""

@@ -93,7 +93,10 @@ class FeedFile:
         try:
             said = json.loads(self._record())
             return Header(str(said["table"]), tuple(map(str, said["names"])), int(said["rows"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (
+            *(ValueError, KeyError, TypeError),
+            *(OverflowError, RecursionError),  # an infinite number of rows, a thousand brackets
+        ) as error:
             raise BrokenFileError("its beginning is broken") from error
 
     def check(self, table: str, database: str, content_version: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.errors import FeedUnavailableError, NotFoundError
+from graphql_api.errors import FeedUnavailableError, NotFoundError, OverBudgetError
 from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.log_feeds.subscription import LogSubscription
@@ -199,6 +199,35 @@ def test_no_more_changefeeds_are_opened_than_are_allowed() -> None:
         again.close()
         follow("c")
         assert feeds.partitions == 2
+        running.cancel()
+        await asyncio.wait([running])
+
+    simulated(story)
+
+
+def test_one_client_leaves_changefeeds_for_others() -> None:
+    async def story() -> None:
+        chance = random.Random(5)
+        database = FakeDatabase(chance)
+        feeds = feeds_of(database, chance=chance, max_row_bytes=10**7, max_partitions_per_client=2)
+        running = asyncio.create_task(feeds.run())
+
+        def follow(name: str, client: str | None = "greedy") -> LogSubscription:
+            return feeds.subscribe(LOG, name, kinds=ALL, since=None, words="stream", client=client)
+
+        for _ in range(3):
+            first, second, again = follow("a"), follow("b"), follow("a")
+            with pytest.raises(OverBudgetError, match="end a subscription first"):
+                follow("c")
+            others = [follow("c", "other"), follow("c"), follow("d", None), follow("e", None)]
+            first.close()
+            with pytest.raises(OverBudgetError):
+                follow("f")
+            again.close()
+            again = follow("f")
+            for subscription in (second, again, *others):
+                subscription.close()
+            assert feeds.partitions == 0
         running.cancel()
         await asyncio.wait([running])
 
