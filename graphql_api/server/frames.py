@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from websockets.exceptions import ProtocolError
@@ -220,8 +221,9 @@ class FrameReader:
         parts.append(Part(opcode, data, is_last))
 
 
+@lru_cache(maxsize=256)
 def frame_header(opcode: int, length: int, *, is_compressed: bool = False) -> bytes:
-    """The header of a whole, unmasked frame.
+    """The header of a whole, unmasked frame; remembered, for a change makes many of one length.
 
     Args:
         opcode: What the frame is.
