@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterable, Awaitable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     ExecutionResult,
@@ -184,6 +184,8 @@ class GraphQLEncoder:
     def __init__(self, execution: SubscriptionExecution, traffic: Traffic) -> None:
         self._execution = execution
         self._traffic = traffic
+        self._context: Context | None = None
+        """A context that no execution uses; the next one need not make its own."""
 
     @property
     def key(self) -> GroupKey:
@@ -212,13 +214,15 @@ class GraphQLEncoder:
     def encode(self, event: Event[Any]) -> Encoded | Awaitable[Encoded]:
         """The result of an event as JSON."""
         began_at_s = time.perf_counter()
-        context = self._execution.context
-        feeds = ReadFeeds(context.feeds)
+        context, self._context = self._context or self._new_context(), None
+        feeds = cast("ReadFeeds", context.feeds)
         try:
-            result = self._execution.execute(event.value, replace(context, feeds=feeds))
+            result = self._execution.execute(event.value, context)
             self._traffic.execution_s += time.perf_counter() - began_at_s
             if isinstance(result, ExecutionResult):
-                return self._finish(result, feeds)
+                encoded = self._finish(result, feeds)
+                self._context = context
+                return encoded
         except Exception as error:  # noqa: BLE001 - it is logged there
             return _failed_event(error)
         return self._await(result, feeds)
@@ -237,7 +241,11 @@ class GraphQLEncoder:
         began_at_s = time.perf_counter()
         payload = self._execution.encode(result)
         self._traffic.encoding_s += time.perf_counter() - began_at_s
-        return Encoded(payload, feeds.positions)
+        return Encoded(payload, feeds.take_positions())
+
+    def _new_context(self) -> Context:
+        context = self._execution.context
+        return replace(context, feeds=ReadFeeds(context.feeds))
 
 
 def _failed_event(error: Exception) -> Encoded:

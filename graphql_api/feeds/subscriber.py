@@ -131,10 +131,12 @@ class Subscriber(Generic[RowT, EventT]):
 
     def on_change(self, change: ViewChange[RowT, EventT]) -> None:
         """A row has changed in the view."""
-        if isinstance(self._stage, Replay):
-            return  # it reads the history by itself
-        if isinstance(self._stage, Scan):
-            self._stage.keep(change.key, change.before)
+        stage = self._stage
+        if stage is not None:
+            if isinstance(stage, Replay):
+                return  # it reads the history by itself
+            if isinstance(stage, Scan):
+                stage.keep(change.key, change.before)
         if self._pending is None and len(self._queue) < self._queue_limit:
             self._queue.append(change)
         else:
@@ -174,6 +176,12 @@ class Subscriber(Generic[RowT, EventT]):
 
     def pull(self) -> Event[EventT] | None:
         """The next event; None if there is none for now, until `wake` is called."""
+        if self._stage is None and not (self._statuses or self._batch):
+            # As most are at most times: this is the shortest way through what follows.
+            if self._queue:
+                return self._pull_queue()
+            if self._pending is None:
+                return None
         steps = 0
         while steps < _STEPS_AT_ONCE:
             steps += 1
@@ -290,12 +298,15 @@ class Subscriber(Generic[RowT, EventT]):
         if self._batch:
             return self._pull_batch()
         if self._queue:
-            change = self._queue.pop(0)
-            self._sent, self.cursor_position = change.point, change.position
-            return change
+            return self._pull_queue()
         changes, self._pending = self._pending or {}, None
         self._freeze(changes, self._pending_after, self._cache.point)
         return None
+
+    def _pull_queue(self) -> Event[EventT]:
+        change = self._queue.pop(0)
+        self._sent, self.cursor_position = change.point, change.position
+        return change
 
     def _freeze(
         self,

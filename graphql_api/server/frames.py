@@ -11,6 +11,7 @@ Source: RFC 6455, 5.2 (frames), 5.4 (fragments), 5.5 (control frames), 7.4 (clos
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from websockets.frames import CloseCode, Opcode
@@ -211,8 +212,9 @@ class FrameReader:
         self._is_in_message = not is_last
 
 
+@lru_cache(maxsize=256)
 def frame_header(opcode: int, length: int, *, is_compressed: bool = False) -> bytes:
-    """The header of a whole, unmasked frame.
+    """The header of a whole, unmasked frame; remembered, for a change makes many of one length.
 
     Args:
         opcode: What the frame is.
