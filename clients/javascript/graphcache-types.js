@@ -55,5 +55,5 @@ export const types = {
   SchedulePage: "items!]! total! cursor! status!",
   ScheduleUpdated: "schedule! previous! changedFields!]! cursor!",
   ScheduleVersion: "scheduleName createdAt updatedAt enabled timeUnit numUnits timing jobName jobCount seeds!] tags!] policyId invalidFields!]!",
-  Subscription: "jobChanges! policyChanges! scheduleChanges! domainLoginChanges! captchaSolverChanges! rateLimitChanges! jobResponseAdded!",
+  Subscription: "jobChanges! liveJobs! policyChanges! livePolicies! scheduleChanges! liveSchedules! domainLoginChanges! liveDomainLogins! captchaSolverChanges! liveCaptchaSolvers! rateLimitChanges! liveRateLimits! jobResponseAdded!",
 };

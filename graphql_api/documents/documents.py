@@ -35,8 +35,9 @@ from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.schema.links import LINK_FIELDS
 from graphql_api.settings.documents import DocumentSettings
 
-RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
-"""The arguments of a subscription that decide where its events begin, and nothing else."""
+DELIVERY_ARGUMENTS = frozenset({"since", "includeInitial", "everyMs"})
+"""The arguments of a subscription that decide where its events begin and when they are sent, and
+nothing else."""
 
 LONG_TEXT = 500
 """Characters; so many are 250 tokens at most, which take some 10 ms."""
@@ -64,10 +65,10 @@ class ParsedDocument:
         return any(name in self.text for name in LINK_FIELDS)
 
     @cached_property
-    def resumption_variables(self) -> frozenset[str]:
-        """The variables that only say where events begin.
+    def delivery_variables(self) -> frozenset[str]:
+        """The variables that only say where events begin and when they are sent.
 
-        They are used nowhere but as the value of a resumption argument of an operation's own field;
+        They are used nowhere but as the value of a delivery argument of an operation's own field;
         whatever a fragment does with a variable makes it another one.
         """
         resuming = [
@@ -77,7 +78,7 @@ class ParsedDocument:
             for field in definition.selection_set.selections
             if isinstance(field, FieldNode)
             for argument in field.arguments or ()
-            if argument.name.value in RESUMPTION_ARGUMENTS
+            if argument.name.value in DELIVERY_ARGUMENTS
             if isinstance(argument.value, VariableNode)
         ]
         elsewhere = _variables(self.node, leave_out={id(node) for node in resuming})

@@ -23,6 +23,7 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed_settings import APPLY_TURN_S, STEPS_IN_A_ROW, FeedSettings
 from graphql_api.feeds.history import History
 from graphql_api.feeds.keeping import Keeper, kept_change, restore, take
+from graphql_api.feeds.live_pages import LivePage, LivePages, Wanted
 from graphql_api.feeds.moving_window import MovingWindow
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.feeds.pages import Matching, Page, filtered_page, matching, page_of_all
@@ -104,6 +105,7 @@ class Feed(Generic[RowT, EventT]):
             ),
             queue_limit=settings.queue_limit,
         )
+        self._live_pages = LivePages(cache, table)
         self._window = MovingWindow(table, cache, clock=clock, make_turns=self._turns)
         self._reflector = Reflector(
             table,
@@ -155,7 +157,7 @@ class Feed(Generic[RowT, EventT]):
     @property
     def subscribers(self) -> int:
         """How many subscriptions are open."""
-        return self._cache.subscribers
+        return self._cache.subscribers + self._live_pages.more
 
     @property
     def stale_s(self) -> float:
@@ -258,6 +260,7 @@ class Feed(Generic[RowT, EventT]):
         *,
         include_initial: bool = True,
         since: str | None = None,
+        every_s: float = 0.0,
     ) -> Subscription[EventT]:
         """Watch the rows that pass `where`, from now until the subscription is closed.
 
@@ -265,11 +268,37 @@ class Feed(Generic[RowT, EventT]):
             where: Which rows; all, if absent.
             include_initial: Whether to begin with the rows that are there.
             since: The cursor of the last event received; `include_initial` is ignored then.
+            every_s: The least time between two batches of changes; 0 for each change at once.
 
         Raises:
             BadCursorError: `since` is not a cursor.
         """
-        return Subscription(self._cache, where, include_initial=include_initial, since=since)
+        return Subscription(
+            self._cache,
+            where,
+            include_initial=include_initial,
+            since=since,
+            every_s=every_s,
+        )
+
+    def watch_page(self, wanted: Wanted, *, every_s: float) -> LivePage:
+        """Watch a page from now on, until the source is closed: its pages as it changes.
+
+        The first one comes with the first snapshot, or at once.
+
+        Args:
+            wanted: Which page.
+            every_s: The least time between two pages of one status, in seconds.
+        """
+        return self._live_pages.open(wanted, every_s=every_s)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have something called after each change of a row; it only takes note."""
+        self._cache.listeners[listener] = None
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._cache.listeners.pop(listener, None)
 
     def expect(self, key: str) -> AbstractContextManager[ExpectedWrite]:
         """Take note of what happens to the document with a key, to wait for a write to it."""

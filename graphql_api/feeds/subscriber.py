@@ -13,6 +13,8 @@ Live, changes queue one by one while there are few, and merge per key when there
 ```
  sent ─▶ batch (frozen) ─▶ queue (at most `queue_limit`) ─▶ pending (one change for each key)
 ```
+
+A subscriber in batches has no queue: its changes merge until `release`.
 """
 
 from __future__ import annotations
@@ -86,9 +88,12 @@ class Subscriber(Generic[RowT, EventT]):
         include_initial: bool,
         since: Resumption | None,
         wake: Callable[[], None],
+        in_batches: bool = False,
     ) -> None:
         self._cache = cache
-        self._queue_limit = queue_limit
+        self._queue_limit = 0 if in_batches else queue_limit
+        self._in_batches = in_batches
+        self._is_released = False
         self.wake = wake
         # Lists, though they are queues: they are short, and an empty deque takes half a kilobyte.
         self._statuses: list[Status] = []
@@ -144,7 +149,8 @@ class Subscriber(Generic[RowT, EventT]):
                 self._pending = {}
                 self._pending_after = self._cache.prior
             merge_into(self._pending, change)
-            self._cache.merged_changes += 1
+            if not self._in_batches:
+                self._cache.merged_changes += 1
         self.wake()
 
     def on_status(self, point: Point, status: FeedStatus) -> None:
@@ -153,10 +159,31 @@ class Subscriber(Generic[RowT, EventT]):
             return
         if self._statuses and not self._statuses[-1].is_kept:
             self._statuses.pop()
+        self.release()  # a status does not wait, nor does what comes before it
         self._statuses.append(Status(status, point, is_kept=False))
         self.wake()
 
     # What the sender asks.
+
+    @property
+    def is_due(self) -> bool:
+        """Whether `pull` may have something now."""
+        if self._pending is not None and (self._is_released or not self._in_batches):
+            return True
+        return bool(self._statuses or self._stage or self._batch or self._queue)
+
+    @property
+    def awaits_tick(self) -> bool:
+        """Whether there are changes of which `release` would make a batch."""
+        return self._in_batches and self._pending is not None and not self._is_released
+
+    def release(self) -> None:
+        """Make a batch of the changes that have merged; of those to come too, if it must wait."""
+        if not self.awaits_tick:
+            return
+        self._is_released = True
+        if not (self._stage or self._batch or self._statuses):
+            self._freeze_pending()  # now, so that all who are released together get the same
 
     def bookmark(self) -> None:
         """Have a status sent with the newest cursor, if the client holds the table as of now.
@@ -197,7 +224,7 @@ class Subscriber(Generic[RowT, EventT]):
                     event = self._pull_history(replay)
                     steps += replay.position - position
                 case None:
-                    if self.is_idle:
+                    if not self.is_due:
                         return None
                     event = self._pull_change()
             if event is not None:
@@ -299,14 +326,18 @@ class Subscriber(Generic[RowT, EventT]):
             return self._pull_batch()
         if self._queue:
             return self._pull_queue()
-        changes, self._pending = self._pending or {}, None
-        self._freeze(changes, self._pending_after, self._cache.point)
+        self._freeze_pending()
         return None
 
     def _pull_queue(self) -> Event[EventT]:
         change = self._queue.pop(0)
         self._sent, self.cursor_position = change.point, change.position
         return change
+
+    def _freeze_pending(self) -> None:
+        changes, self._pending = self._pending or {}, None
+        self._is_released = False
+        self._freeze(changes, self._pending_after, self._cache.point)
 
     def _freeze(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from graphql_api.feeds import cursor as cursors
@@ -38,6 +39,16 @@ class Event(Generic[EventT]):
         if value is None:
             value = self._value = self._make()
         return value
+
+    def content(self, payload: bytes) -> bytes | None:  # noqa: ARG002
+        """What stands for a payload when it is compared with that of another event.
+
+        None, if every event must be sent.
+        """
+        return None
+
+    def was_read_with(self, positions: Mapping[Any, object]) -> None:
+        """A payload was made of it and of feeds at these positions."""
 
     def _make(self) -> EventT:
         raise NotImplementedError("an event has a value")
@@ -149,6 +160,9 @@ def merge_into(
 
 class Watcher(Protocol[RowT, EventT]):
     """Interface of a subscriber, as the cache calls it."""
+
+    view: FilterView[RowT, EventT]
+    """The view that it is in."""
 
     @property
     def is_idle(self) -> bool:

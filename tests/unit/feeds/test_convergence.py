@@ -83,7 +83,12 @@ class FeedMachine(RuleBasedStateMachine):
         self.alive: list[Client] = []
 
     def join(
-        self, where: Below | None, *, include_initial: bool = True, since: str | None = None
+        self,
+        where: Below | None,
+        *,
+        include_initial: bool = True,
+        since: str | None = None,
+        in_batches: bool = False,
     ) -> Client:
         client: Client
 
@@ -91,7 +96,11 @@ class FeedMachine(RuleBasedStateMachine):
             client.is_woken = True
 
         subscriber = self.cache.subscribe(
-            where, include_initial=include_initial, since=since, wake=wake
+            where,
+            include_initial=include_initial,
+            since=since,
+            in_batches=in_batches,
+            wake=wake,
         )
         client = Client(where, subscriber, include_initial, None)
         self.alive.append(client)
@@ -173,17 +182,23 @@ class FeedMachine(RuleBasedStateMachine):
 
     # Clients.
 
-    @rule(target=clients, where=filters, include_initial=st.booleans())
-    def subscribe(self, where: Below | None, include_initial: bool) -> Client:
-        return self.join(where, include_initial=include_initial)
+    @rule(target=clients, where=filters, include_initial=st.booleans(), in_batches=st.booleans())
+    def subscribe(self, where: Below | None, include_initial: bool, in_batches: bool) -> Client:
+        return self.join(where, include_initial=include_initial, in_batches=in_batches)
 
-    @rule(target=clients, old=clients, which=st.floats(0, 1), other=st.none() | filters)
-    def resume(self, old: Client, which: float, other: Below | None) -> Client:
+    @rule(
+        target=clients,
+        old=clients,
+        which=st.floats(0, 1),
+        other=st.none() | filters,
+        in_batches=st.booleans(),
+    )
+    def resume(self, old: Client, which: float, other: Below | None, in_batches: bool) -> Client:
         if not old.resumable:
             return old
         cursor, holds = old.resumable[round(which * (len(old.resumable) - 1))]
         where = other if other is not None else old.where
-        client = self.join(where, since=cursor)
+        client = self.join(where, since=cursor, in_batches=in_batches)
         client.holds = dict(holds)
         return client
 
@@ -192,6 +207,12 @@ class FeedMachine(RuleBasedStateMachine):
         self.cache.unsubscribe(client.subscriber)
         if client in self.alive:
             self.alive.remove(client)
+
+    @rule(client=clients)
+    def release(self, client: Client) -> None:
+        if client in self.alive:
+            client.subscriber.release()
+            client.is_woken = True
 
     @rule(client=clients, events=st.integers(1, 5))
     def read(self, client: Client, events: int) -> None:
@@ -301,7 +322,9 @@ class FeedMachine(RuleBasedStateMachine):
     def who_sleeps_has_nothing_to_read(self) -> None:
         for client in self.alive:
             if not client.is_woken:
-                assert client.subscriber.is_idle or client.subscriber.pull() is None
+                subscriber = client.subscriber
+                assert subscriber.is_idle or subscriber.pull() is None
+                assert not subscriber.awaits_tick or not subscriber._statuses
 
     def teardown(self) -> None:
         """Whatever happened: once the database is back and clients read on, all hold the table."""
@@ -309,8 +332,8 @@ class FeedMachine(RuleBasedStateMachine):
             return
         self.connect()
         for client in list(self.alive):
-            while self.pull(client):
-                pass
+            while self.pull(client) or client.subscriber.awaits_tick:
+                client.subscriber.release()
             assert client.holds == self.shown(client.where, self.cache.position)
             assert client.statuses[-1] is FeedStatus.READY
             self.leave(client)

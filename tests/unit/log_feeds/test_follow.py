@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
@@ -17,7 +16,7 @@ from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.log_feeds.subscription import LogSubscription
 from graphql_api.turns import Turns
 from tests.properties import examples
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import simulated
 from tests.unit.log_feeds.toy import Added, Event, FakeDatabase, ToyLog, feeds_of
 
 BOUND_S = 5.0
@@ -25,18 +24,6 @@ LOG = ToyLog()
 ALL, LOUD = 3, 2
 SMALL = 20_000
 """Bytes for rows in memory: a dozen of them."""
-
-
-def simulated(work: Callable[[], Awaitable[None]]) -> None:
-    """Run something on a simulated clock."""
-    loop = SimulatedLoop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(work())
-        assert loop.failures == []
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
 
 
 class Client:

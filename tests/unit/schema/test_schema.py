@@ -246,7 +246,8 @@ def test_root_fields_are_those_of_the_design() -> None:
         "setRateLimit": "(domain: String, delayS: Float!): RateLimit",
         "deleteRateLimit": "(domain: String!): ID",
     }
-    watch = "(where: {0}Filter, includeInitial: Boolean!, since: String): {0}Change!"
+    watch = "(where: {0}Filter, includeInitial: Boolean!, since: String, everyMs: Int!): {0}Change!"
+    live = "(where: {0}Filter, limit: Int!, offset: Int!, everyMs: Int!): {0}Page!"
     assert signatures(SCHEMA.subscription_type) == {
         "jobChanges": watch.format("Job"),
         "policyChanges": watch.format("Policy"),
@@ -254,5 +255,11 @@ def test_root_fields_are_those_of_the_design() -> None:
         "domainLoginChanges": watch.format("DomainLogin"),
         "captchaSolverChanges": watch.format("CaptchaSolver"),
         "rateLimitChanges": watch.format("RateLimit"),
+        "liveJobs": live.format("Job"),
+        "livePolicies": live.format("Policy"),
+        "liveSchedules": live.format("Schedule"),
+        "liveDomainLogins": live.format("DomainLogin"),
+        "liveCaptchaSolvers": live.format("CaptchaSolver"),
+        "liveRateLimits": live.format("RateLimit"),
         "jobResponseAdded": ("(jobId: ID!, kinds: [ResponseKind!], since: String): ResponseAdded!"),
     }
