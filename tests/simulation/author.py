@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.log_author import LogActions, number
+from tests.simulation.nodes import has_two_nodes, node_faults
 from tests.simulation.restarts import keeps_state, restarts
 from tests.simulation.starbelly_author import UUIDS, clients_of, starbelly_actions
 from tests.simulation.story import (
@@ -76,10 +77,12 @@ def story_of(seed: int) -> Story:
         response_lag_s=rng.choice((1.0, 2.0, 5.0)),
         starbelly=starbelly,
         keeps_state=keeps_state(seed) and not jobs,
+        has_two_nodes=has_two_nodes(seed) and not jobs,
     )
     author = _LogAuthor if jobs else _Author
     actions = author(setting, rng).write()
-    actions += [*_hops(setting), *restarts(setting), *starbelly_actions(setting, actions)]
+    actions += [*_hops(setting), *restarts(setting), *node_faults(setting)]
+    actions += starbelly_actions(setting, actions)
     return Story(setting, tuple(sorted(actions, key=lambda action: action.at_s)))
 
 

@@ -1,4 +1,4 @@
-"""The bugs that are planted in what is kept over a restart."""
+"""The bugs that are planted in what is kept over a restart, and in the choice of a node."""
 
 from __future__ import annotations
 
@@ -78,6 +78,14 @@ def _keeps_the_broken_end(original: Function) -> Function:
     return resume
 
 
+def _tries_the_first_node_only(original: Function) -> Function:
+    def order(self: Any, nodes: Any) -> Any:
+        original(self, nodes)
+        return [*nodes][:1]
+
+    return order
+
+
 _KEEPER = "graphql_api.state.keeper:FileKeeper"
 
 STATE_BUGS = (
@@ -116,5 +124,11 @@ STATE_BUGS = (
         "restart: goes on behind what is right",
         f"{_KEEPER}.resume",
         _keeps_the_broken_end,
+    ),
+    Bug(
+        "only the first node is tried",
+        "nodes: on the other one soon",
+        "graphql_api.rethink.nodes:Nodes.order",
+        _tries_the_first_node_only,
     ),
 )

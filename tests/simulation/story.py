@@ -102,11 +102,14 @@ class Setting:
     """How many clients of Starbelly's protocol there are, besides; their numbers come last."""
     keeps_state: bool = False
     """Whether each server has a folder in which its feeds outlive it."""
+    has_two_nodes: bool = False
+    """Whether the database has a second node, which nothing happens to."""
 
     @property
     def feeds_are_never_lost(self) -> bool:
         """Whether no feed has an outage; a restart is one for a feed that is kept."""
-        return not self.troubles & LOSES_FEEDS and not self.keeps_state
+        has_outages = self.keeps_state or self.has_two_nodes
+        return not self.troubles & LOSES_FEEDS and not has_outages
 
     @property
     def clients_are_never_slow(self) -> bool:
@@ -142,6 +145,7 @@ class Story:
             *([f"{setting.starbelly} more by Starbelly's protocol"] if setting.starbelly else []),
             f"tables: {', '.join(setting.tables)}; troubles: {troubles}",
             *(["the servers keep their state"] if setting.keeps_state else []),
+            *(["the database has two nodes"] if setting.has_two_nodes else []),
             *([f"responses lag by {setting.response_lag_s:g} s at most"] if setting.jobs else []),
             *(action.in_words() for action in self.actions),
         ]
@@ -164,6 +168,7 @@ _WORDS = {
     "mutate": "client c{client} sets the login of {domain} to {url} by a mutation (none: deletes)",
     "cut": "the link {hosts} is cut ({ways} way) for {for_s} s",
     "crash_database": "the database is {how} for {for_s} s",
+    "serve_no_tables": "the node db knows no table for {for_s} s",
     "crash_server": "the server {host} is {how} for {for_s} s",
     "stop_server": "the server {host} is stopped by SIGTERM, and started again after {for_s} s",
     "restart_server": "the server {host} is {how}, and started again after {for_s} s with {state} "

@@ -8,13 +8,14 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tests.simulation import checks
+from tests.simulation import checks, nodes
 from tests.simulation.entropy import EPOCH_S
-from tests.simulation.hosts import API, Crawler, Database, Disk, key_file
+from tests.simulation.hosts import API, TWO_NODES, Crawler, Database, Disk, key_file
 from tests.simulation.log_oracle import Following
 from tests.simulation.log_truth import JOBS, RESPONSES, response
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Network, Process
+from tests.simulation.nodes import FIRST, SECOND
 from tests.simulation.oracle import BrokenPromise, Strictness
 from tests.simulation.reconnecting import ReconnectingClient
 from tests.simulation.restarts import OLDER, StateFolders
@@ -86,7 +87,7 @@ class World:
         self._state = StateFolders(directory / "state") if self.setting.keeps_state else None
         self._kept: dict[str, dict[str, frozenset[API]]] = {}
         """By host and table, the runs of which the next one has all that was kept."""
-        self._crawler = Crawler()
+        self._crawler = Crawler(self._writable)
         self._crawler_process = Process(self.network, "crawler")
         self._writing: asyncio.Task[Any] | None = None
         self._ended: set[str] = set()
@@ -107,6 +108,11 @@ class World:
     @property
     def has_two_servers(self) -> bool:
         return len(self.setting.hosts) > 1
+
+    @property
+    def _writable(self) -> str:
+        """The node of the database by which the crawler writes: one that stays."""
+        return SECOND if self.setting.has_two_nodes else FIRST
 
     def wall_s(self, host: str) -> float:
         """The time of day on a host."""
@@ -271,20 +277,26 @@ class World:
     # The hosts.
 
     async def _start_database(self) -> None:
-        process = self.database_process = Process(self.network, "db")
-        up = asyncio.Event()
+        if self.setting.has_two_nodes and self.disk.catalog is None:
+            _, second = await self._start_node(SECOND)
+            self.disk.catalog = second.catalog
+        self.database_process, self.database = await self._start_node(FIRST)
+
+    async def _start_node(self, host: str, *, has_tables: bool = True) -> tuple[Process, Database]:
+        process = Process(self.network, host)
+        started: asyncio.Future[Database] = self.loop.create_future()
 
         async def serve() -> None:
-            async with Database(self.disk) as database:
-                database.make_tables(self.setting.tables)
-                if self.setting.jobs:
-                    database.make_tables((JOBS, RESPONSES))
-                self.database = database
-                up.set()
+            async with Database(self.disk, host, has_tables=has_tables) as database:
+                if has_tables:
+                    database.make_tables(self.setting.tables)
+                    if self.setting.jobs:
+                        database.make_tables((JOBS, RESPONSES))
+                started.set_result(database)
                 await asyncio.Event().wait()
 
         process.spawn(serve(), "database")
-        await up.wait()
+        return process, await started
 
     def _start_server(self, host: str) -> None:
         options: dict[str, Any] = {
@@ -302,6 +314,8 @@ class World:
         }
         if self._key_file is not None:
             options["jwt_key"] = self._key_file
+        if self.setting.has_two_nodes:
+            options["database"] = TWO_NODES
         if self._state is not None:
             options["state"] = self._state.of(host)
         self.apis[host] = API(
@@ -407,10 +421,11 @@ class World:
             for_s: How long the outage lasts.
             says_so: Whether the database's machine closes its connections.
         """
+        looks = nodes.moves if self.setting.has_two_nodes else checks.stale
         for host in hosts:
             is_said = says_so and self.network.passes("db", host)
             notice_s = _RESET_S if is_said else 2 * _HEARTBEAT_S
-            self._in_background(checks.stale(self, host, for_s, notice_s=notice_s))
+            self._in_background(looks(self, host, for_s, notice_s=notice_s))
 
     def _do_crash_database(self, how: str, for_s: float) -> None:
         process = self.database_process
@@ -424,6 +439,21 @@ class World:
 
         self._afterwards(for_s, restart)
         self._expect_stale([*self.setting.hosts], for_s, says_so=how == "killed")
+
+    def _do_serve_no_tables(self, for_s: float) -> None:
+        process = self.database_process
+        if process is None or not process.is_alive:
+            return
+        process.kill(power=False)
+
+        async def serve_none() -> None:
+            empty, _ = await self._start_node(FIRST, has_tables=False)
+            await asyncio.sleep(for_s)
+            empty.kill(power=False)
+            await self._start_database()
+
+        self._in_background(serve_none())
+        self._expect_stale([*self.setting.hosts], for_s, says_so=True)
 
     def _do_restart_server(
         self, host: str, how: str, for_s: float, state: str, part: float
@@ -530,7 +560,7 @@ class World:
     # Jobs and their responses.
 
     def _do_crawl(self, job: str, rows: list[tuple[float, int, str]]) -> None:
-        crawler = Crawler()
+        crawler = Crawler(self._writable)
 
         async def write() -> None:
             began_s = self.loop.time()
