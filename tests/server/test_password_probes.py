@@ -24,6 +24,7 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import Settings, load
 from graphql_api.tables import TABLES
+from tests.patience import LONGEST_S
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import Writer, writing
 from tests.server.mutations import (
@@ -516,7 +517,7 @@ async def logging_server(url: DatabaseURL, log: Path) -> AsyncIterator[str]:
     assert process.stdout is not None
     said = b""
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LONGEST_S):
             while b"/graphiql" not in said:
                 line = await process.stdout.readline()
                 assert line, log.read_text()

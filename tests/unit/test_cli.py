@@ -20,6 +20,7 @@ import pytest
 from graphql_api.cli import main
 from graphql_api.exit_codes import FAILED, MISUSED, OK
 from graphql_api.server.listening import listen
+from tests.patience import LONGEST_S
 
 Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
@@ -359,7 +360,7 @@ def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
     patient = "--shutdown-grace-s", "1000"
     with running("serve", "--port", "0", *patient, stub=stub()) as process:
         port = read_port(process)
-        with socket.create_connection(("127.0.0.1", port), timeout=50) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_S) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
             process.send_signal(number)
@@ -388,7 +389,9 @@ def test_client_that_connects_early_is_served() -> None:
     ) as process:
         assert process.stdin is not None
         try:
-            with socket.create_connection(("127.0.0.1", read_port(process)), timeout=50) as client:
+            with socket.create_connection(
+                ("127.0.0.1", read_port(process)), timeout=LONGEST_S
+            ) as client:
                 client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 process.stdin.write("go on\n")
                 process.stdin.close()
@@ -473,7 +476,7 @@ def test_new_embedded_database_of_serve_has_samples_and_is_its_owners_alone(tmp_
         assert process.stdout is not None
         url = re.search(r"http://\S+/graphql\b", process.stdout.readline())
         assert url is not None
-        page = httpx.post(url[0], json=query, trust_env=False, timeout=50).json()["data"]
+        page = httpx.post(url[0], json=query, trust_env=False, timeout=LONGEST_S).json()["data"]
     names = {schedule["policy"]["name"] for schedule in page["schedules"]["items"]}
     assert data.parent.stat().st_mode & 0o777 == 0o700
     assert names == {"Broad Crawl", "Deep Crawl"}
