@@ -61,9 +61,10 @@ async def test_clients_read_what_is_compressed_for_all_of_them(
         name = "".join(chr(0x20 + i * i * number % 0x700) for i in range(3**number % 20_000))
         await writer.insert("policy", POLICY | {"id": f"policy {number:02}", "name": name})
     settings = settings_for(starbelly)
-    async with running(settings) as server, running(
-        settings.model_copy(update={"compress_messages": False})
-    ) as plain:
+    async with (
+        running(settings) as server,
+        running(settings.model_copy(update={"compress_messages": False})) as plain,
+    ):
         options = {"id": ID, "query": POLICIES.subscription, "until": "READY"}
         expected = await python(options | {"url": plain.ws})
         assert expected["extensions"] == ""
