@@ -57,8 +57,8 @@ Some limits have no setting:
 - In the arguments of an operation, an object counts as {OBJECT_VALUES} values, and what stands in
   the document itself as {LITERAL_VALUES}.
 - At most {MAX_PROBLEMS} problems of an input are listed.
-- {MAX_RESERVATIONS} reservations of event streams may wait at a time, for {RESERVED_S:.0f} seconds each. An id of an
-  operation has {MAX_ID_CHARS} characters at most.
+- {MAX_RESERVATIONS} reservations of event streams may wait at a time, for {RESERVED_S:.0f}
+  seconds each. The id of an operation has {MAX_ID_CHARS} characters at most.
 - Introspection has limits of its own, which the queries of the usual tools respect.
 """.replace("_", " ")
 """The limits that no setting changes."""

@@ -66,11 +66,12 @@ async def said(source: EventSource) -> tuple[str, Any, Any]:
 async def test_operations_send_their_results_into_one_stream() -> None:
     async with serve(GraphQLHTTP) as server:
         async with opened(server) as (requests, source):
-            for id_, query, results in [
+            operations: list[tuple[str, str, list[Any]]] = [
                 ("a", "{ hello }", [{"hello": "hello world"}]),
                 ("ä", "subscription { count(to: 2) }", [{"count": 0}, {"count": 1}]),
                 ("a", "mutation { set(value: 1) }", [{"set": 1}]),
-            ]:
+            ]
+            for id_, query, results in operations:
                 assert (await requests.post(query, id_)).status_code == 202
                 for result in results:
                     assert await said(source) == ("next", id_, {"data": result})
