@@ -44,6 +44,7 @@ from typing import TypeAlias, assert_never
 from graphql import GraphQLError
 
 from graphql_api.documents.request import Members, Request
+from graphql_api.execution.responder import Framing
 from graphql_api.protocols import messages
 from graphql_api.protocols.close import Close
 from graphql_api.protocols.messages import (
@@ -252,6 +253,10 @@ class ServerProtocol:
     def is_active(self, operation: Operation) -> bool:
         """Whether an operation is not over; its server must ask again whenever it has waited."""
         return self._operations.get(operation.id) is operation
+
+    def framing(self, operation: Operation) -> Framing:
+        """How the results of an operation are written."""
+        return Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
 
     def error(self, operation: Operation, errors: Sequence[GraphQLError]) -> Reply | None:
         """End an operation that has failed; no `complete` follows. Its id is free again."""

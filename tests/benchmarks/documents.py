@@ -27,6 +27,28 @@ fragment Row on Policy {
 """
 """Ten fields of a policy. Only this server has cursors; the peers' `since` does nothing."""
 
+_WHOLE = """
+  name createdAt updatedAt captchaSolverId authentication { enabled }
+  limits { maxCost maxDuration maxItems } mimeTypeRules { pattern match save }
+  proxyRules { pattern match proxyUrl } robotsTxt { usage readSitemaps obeyCrawlDelay }
+  urlNormalization { enabled stripParameters } urlRules { pattern match action amount }
+  userAgents { name } invalidFields
+"""
+WHOLE_POLICIES = f"""
+subscription {{
+  policyChanges(includeInitial: false) {{
+    __typename
+    ... on FeedState {{ status cursor }}
+    ... on PolicyAdded {{ cause cursor policy {{ id {_WHOLE} }} }}
+    ... on PolicyUpdated {{
+      changedFields cursor policy {{ id {_WHOLE} }} previous {{ {_WHOLE} }}
+    }}
+    ... on PolicyDeleted {{ cause cursor policyId }}
+  }}
+}}
+"""
+"""Everything of a policy, and what it was before."""
+
 _NAME = "Weekly broad crawl of news archives, journals and their mirrors"
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -26,7 +26,7 @@ REFUSED = {
     **{f"body {i}": request("POST", "/graphql", POST, body) for i, body in enumerate(BODIES)},
     **{f"headers {i}": request("POST", "/graphql", h, b"{}") for i, h in enumerate(HEADERS)},
     **{f"URL {i}": request("GET", url) for i, url in enumerate(URLS)},
-    "a method": request("PUT", "/graphql"),
+    "a method": request("PATCH", "/graphql"),
     "a body that is too long": request("POST", "/graphql", POST, b"", length=5_000_000),
     "a variable": posted("query ($l: Int!) { policies(limit: $l) { total } }", l="x"),
     "an argument": posted("{ policies(limit: -1) { total } }"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from tests.benchmarks.measures import (
     capacity,
     changefeeds,
+    compression,
     fanout,
     filters,
     growth,
@@ -28,6 +29,7 @@ MEASURES: Mapping[str, Measure] = {
     "since": since.measure,
     "single": pace.single,
     "bulk": pace.bulk,
+    "compression": compression.measure,
     "latency": latency.measure,
     "join": join.measure,
     "memory": memory.measure,
