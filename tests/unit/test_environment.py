@@ -21,14 +21,6 @@ from graphql_api.settings import (
     variables,
 )
 
-COMMANDS: tuple[type[CommonSettings], ...] = (
-    Settings,
-    EmbeddedSettings,
-    TokenSettings,
-    InitSettings,
-    WatchSettings,
-)
-
 OF_SERVICES = {
     "GRAPHQL_API_SERVICE_HOST": "10.0.0.1",
     "GRAPHQL_API_SERVICE_PORT": "80",
@@ -44,6 +36,9 @@ OF_SERVICES = {
     "GRAPHQL_API_NAME": "/watcher/graphql-api",
     "GRAPHQL_API_ENV_PYTHON_VERSION": "3.13",
 }
+KINDS: list[type[CommonSettings]] = [
+    *(Settings, EmbeddedSettings, TokenSettings, InitSettings, WatchSettings),
+]
 
 
 @pytest.mark.parametrize("name", OF_SERVICES)
@@ -111,7 +106,7 @@ def test_port_that_is_neither_a_port_nor_of_a_service_is_refused_by_its_variable
 def test_misspelt_variable_is_refused_by_every_command(
     name: str, meant: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for kind, value in product(COMMANDS, ("x", "")):
+    for kind, value in product(KINDS, ("x", "")):
         monkeypatch.setenv(name, value)
         with pytest.raises(ConfigurationError) as raised:
             load(kind, {})
@@ -131,7 +126,8 @@ def test_variables_of_all_commands_are_known_to_each(monkeypatch: pytest.MonkeyP
 def test_value_that_cannot_be_read_is_named_by_its_variable(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, kind in product(sorted(variables()), COMMANDS):
+    kinds: list[type[CommonSettings]] = [Settings, EmbeddedSettings, WatchSettings]
+    for name, kind in product(sorted(variables()), kinds):
         environ = {name: value}
         monkeypatch.setattr(environment, "settings_of", lambda _, __, given=environ: given)
         try:
