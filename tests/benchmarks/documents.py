@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 Document = dict[str, Any]
@@ -65,6 +66,7 @@ def policy(number: int, write: int = 0) -> Document:
         number: Which one of the table's.
         write: The number of the write that it is for; its name ends with that.
     """
+    rng = Random(number)  # each policy has its own rules
     return {
         "id": key(number),
         "name": f"{_NAME} {marker(write)}",
@@ -77,19 +79,24 @@ def policy(number: int, write: int = 0) -> Document:
             {"match": "MATCHES", "pattern": "^text/", "save": True},
             {"save": False},
         ],
-        "proxy_rules": [{}],
+        "proxy_rules": [{"proxy_url": f"socks5://proxy-{rng.randrange(100)}.example:1080"}],
         "robots_txt": {"usage": "OBEY"},
         "url_normalization": {"enabled": True, "strip_parameters": ["JSESSIONID", "sid"]},
         "url_rules": [
-            {
-                "match": "MATCHES",
-                "pattern": "^https?://({SEED_DOMAINS})/",
-                "action": "ADD",
-                "amount": 1,
-            },
+            *(
+                {
+                    "match": "MATCHES",
+                    "pattern": f"^https?://(www\\.)?{rng.randbytes(6).hex()}\\.example/",
+                    "action": rng.choice(["ADD", "MULTIPLY"]),
+                    "amount": rng.randrange(10),
+                }
+                for _ in range(4)
+            ),
             {"action": "MULTIPLY", "amount": 0},
         ],
-        "user_agents": [{"name": "Starbelly/{VERSION}"}],
+        "user_agents": [
+            {"name": f"Starbelly/{{VERSION}} (+https://{rng.randbytes(4).hex()}.example)"}
+        ],
     }
 
 
