@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.log_author import LogActions, number
+from tests.simulation.pace_author import paced_actions
 from tests.simulation.starbelly_author import UUIDS, clients_of, starbelly_actions
 from tests.simulation.story import (
     FILLS_BUFFERS,
@@ -77,7 +78,7 @@ def story_of(seed: int) -> Story:
     )
     author = _LogAuthor if jobs else _Author
     actions = author(setting, rng).write()
-    actions += [*_hops(setting), *starbelly_actions(setting, actions)]
+    actions += [*_hops(setting), *starbelly_actions(setting, actions), *paced_actions(setting)]
     return Story(setting, tuple(sorted(actions, key=lambda action: action.at_s)))
 
 
