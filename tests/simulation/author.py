@@ -14,6 +14,7 @@ from typing import Any
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.log_author import LogActions, number
 from tests.simulation.nodes import has_two_nodes, node_faults
+from tests.simulation.pace_author import paced_actions
 from tests.simulation.restarts import keeps_state, restarts
 from tests.simulation.starbelly_author import UUIDS, clients_of, starbelly_actions
 from tests.simulation.story import (
@@ -87,7 +88,7 @@ def story_of(seed: int) -> Story:
     author = _LogAuthor if jobs else _Author
     actions = author(setting, rng).write()
     actions += [*_hops(setting), *restarts(setting), *node_faults(setting)]
-    actions += starbelly_actions(setting, actions)
+    actions += [*starbelly_actions(setting, actions), *paced_actions(setting)]
     return Story(setting, tuple(sorted(actions, key=lambda action: action.at_s)))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from graphql_api.feeds.events import ChangeCause
 from tests.simulation.log_bugs import LOG_BUGS
+from tests.simulation.pace_bugs import PACE_BUGS
 from tests.simulation.planting import Bug, Function
 from tests.simulation.starbelly_bugs import STARBELLY_BUGS
 from tests.simulation.state_bugs import STATE_BUGS
@@ -512,6 +513,7 @@ BUGS = (
         "graphql_api.auth.authenticator:Session._watch",
         _does_nothing,
     ),
+    *PACE_BUGS,
     *LOG_BUGS,
     *STARBELLY_BUGS,
     *STATE_BUGS,

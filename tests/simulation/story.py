@@ -70,6 +70,8 @@ class Action:
     def in_words(self) -> str:
         """The action in plain words."""
         words = shortened(_WORDS[self.kind].format(**self.details))
+        if self.kind == "subscribe" and "every_ms" in self.details:
+            words += f", every {self.details['every_ms']} ms"
         return f"{self.at_s:7.3f} s  {words}"
 
 
@@ -157,6 +159,11 @@ _WORDS = {
     "burst": "somebody makes a burst of writes to {table}: {writes}",
     "subscribe": "client c{client} subscribes to {table} where {where} as {name} "
     "(rows first: {include_initial}; cursor in connection_init: {by_init})",
+    "look": "client c{client} looks at a live page of {table} where {where} as {name}, {limit} "
+    "rows from {offset} on, every {every_ms} ms (with policies: {with_policy})",
+    "stop_looking": "client c{client} ends its live page number {which}",
+    "watch_from_look": "client c{client} subscribes from the cursor of its live page number "
+    "{which} as {name}",
     "unsubscribe": "client c{client} ends its subscription number {which}",
     "go_back": "client c{client} subscribes again from an earlier cursor (subscription {which}, "
     "cursor at {part:.2f} of {of})",

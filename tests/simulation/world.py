@@ -17,13 +17,14 @@ from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Network, Process
 from tests.simulation.nodes import FIRST, SECOND
 from tests.simulation.oracle import BrokenPromise, Strictness
+from tests.simulation.page_oracle import ShownPage
 from tests.simulation.reconnecting import ReconnectingClient
 from tests.simulation.restarts import OLDER, StateFolders
 from tests.simulation.starbelly_clients import StarbellyClient, Stream
 from tests.simulation.starbelly_oracle import HeldList
-from tests.simulation.story import Story
+from tests.simulation.story import MAKES_CLIENTS_SLOW, Story
 from tests.simulation.subscribers import Subscriber, Wish
-from tests.simulation.tables import TABLES, SimulatedTable
+from tests.simulation.tables import POLICY, TABLES, SimulatedTable
 from tests.simulation.truth import Truth
 
 _HEARTBEAT_S, _DATABASE_TIMEOUT_S = 4.0, 3.0
@@ -126,10 +127,22 @@ class World:
         return self.strictness
 
     @property
+    def pace_tolerance_s(self) -> float | None:
+        """How much a client's messages may come nearer to each other on their way.
+
+        None, where a message waits for a client that is slow, or may be cut in pieces.
+        """
+        setting = self.setting
+        if setting.troubles & {*MAKES_CLIENTS_SLOW, "fragments", "one-way cuts"}:
+            return None
+        least_s, most_s = setting.client_latency_s
+        return most_s - least_s + 0.002
+
+    @property
     def events(self) -> int:
         """How many events the clients were sent."""
         wishes = (wish for each in self.subscribers for wish in each.wishes.values())
-        others = [each.follows.events for each in self.subscribers]
+        others = [each.follows.events + each.views.events for each in self.subscribers]
         others += [each.events for each in self.starbelly_clients]
         return sum(wish.events for wish in wishes) + sum(others)
 
@@ -359,9 +372,33 @@ class World:
         self._writing = self._crawler_process.spawn(write(), "crawler")
 
     def _do_subscribe(
-        self, client: int, name: str, table: str, where: dict[str, Any], **options: bool
+        self, client: int, name: str, table: str, where: dict[str, Any], **options: Any
     ) -> None:
         self.subscribers[client].subscribe(name, TABLES[table], where, **options)
+
+    def _do_look(
+        self,
+        *,
+        client: int,
+        name: str,
+        table: str,
+        every_ms: int,
+        with_policy: bool,
+        **wanted: Any,
+    ) -> None:
+        shown = ShownPage(
+            self.truth[table],
+            strictness=self.strictness_for(TABLES[table]),
+            policies=self.truth[POLICY.name] if with_policy else None,
+            **wanted,
+        )
+        self.subscribers[client].views.begin(name, TABLES[table], shown, every_ms)
+
+    def _do_stop_looking(self, client: int, which: int) -> None:
+        self.subscribers[client].views.end(which)
+
+    def _do_watch_from_look(self, client: int, which: int, name: str) -> None:
+        checks.watch_from_view(self.subscribers[client], which, name)
 
     def _do_unsubscribe(self, client: int, which: int) -> None:
         wish = self._wish(client, which)
