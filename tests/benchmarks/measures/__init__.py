@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from tests.benchmarks.measures import (
     capacity,
     changefeeds,
+    every,
     fanout,
     filters,
     growth,
@@ -25,6 +26,7 @@ MEASURES: Mapping[str, Measure] = {
     "fanout": fanout.measure,
     "filters": filters.measure,
     "since": since.measure,
+    "every": every.measure,
     "single": pace.single,
     "bulk": pace.bulk,
     "latency": latency.measure,
