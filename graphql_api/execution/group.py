@@ -233,6 +233,11 @@ class Member:
             self._enqueue()
         return True
 
+    def _await_tick(self, group: Group) -> None:
+        """Have part in the next tick, if something has come while this one was in the queue."""
+        if group.pace is not None and self._source.awaits_tick:
+            group.pace.wait(self, self._sent_s)
+
     def _enqueue(self) -> None:
         self._is_queued = True
         self._scheduler.enqueue(self)
@@ -307,6 +312,7 @@ class Member:
             if self._outcome is None:
                 event = self._source.pull()
                 if event is None:
+                    self._await_tick(group)
                     return
                 outcome = group.payload(event, self._deliver, budget)
                 if outcome is None:

@@ -145,10 +145,13 @@ class Subscriber(Generic[RowT, EventT]):
         if self._pending is None and len(self._queue) < self._queue_limit:
             self._queue.append(change)
         else:
+            is_first = self._pending is None
             if self._pending is None:
                 self._pending = {}
                 self._pending_after = self._cache.prior
             merge_into(self._pending, change)
+            if self._in_batches and not is_first:
+                return  # it has been woken, and awaits a tick
             if not self._in_batches:
                 self._cache.merged_changes += 1
         self.wake()

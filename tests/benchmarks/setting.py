@@ -21,6 +21,7 @@ class Sizes:
         seconds: How long a throughput is measured.
         bulk: How many documents a write in bulk changes.
         latency_writes: How many writes' latency is measured.
+        paced: How many subscribers with a pace there are.
         growing_subscribers: The sizes between which the cost of a change is compared.
         growing_documents: The same, of the table.
         growing_changes: How many changes it is measured by, at least.
@@ -35,6 +36,7 @@ class Sizes:
     seconds: float = 3.0
     bulk: int = 64
     latency_writes: int = 250
+    paced: int = 5000
     growing_subscribers: tuple[int, ...] = (10, 100, 1000, 5000)
     growing_documents: tuple[int, ...] = (100, 1000, 10_000)
     growing_changes: int = 300
@@ -50,6 +52,7 @@ QUICK = Sizes(
     seconds=0.2,
     bulk=8,
     latency_writes=5,
+    paced=5,
     growing_subscribers=(2, 4),
     growing_documents=(10, 20),
     growing_changes=5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from graphql_api.execution.broadcaster import Broadcaster
@@ -277,6 +278,20 @@ async def test_status_takes_what_came_before_it_along() -> None:
         await world.at(9)
         changes = [(round(time, 2), what) for time, what in sink.changes]
         assert changes == [(0.0, "READY"), (0.5, "b"), (0.8, "c"), (0.8, "STALE"), (1.5, "d")]
+
+
+@on_simulated_clock
+async def test_change_that_comes_while_a_status_is_queued_awaits_a_tick() -> None:
+    async with world_of(p="a") as world:
+        await world.join(sink := TimedSink(), CHANGES)
+        await world.join(page := TimedSink())
+        await world.at(2)
+        cache = world.server.feed("policy")._cache
+        cache.lose()  # the members are in the queue now
+        cache.apply("p", replace(cache.rows["p"].row, name="b"))
+        await world.at(9)
+        assert [what for _, what in sink.changes] == ["READY", "STALE", "b"]
+        assert [names for _, names, *_ in page.pages][-1] == ["b"]
 
 
 @on_simulated_clock
