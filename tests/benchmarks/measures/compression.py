@@ -46,4 +46,6 @@ def _of(setting: Setting, peer: Peer, offer: str | None) -> Throughput:
         client.send_operation(WHOLE_POLICIES)
         client.until(1)
         reads = peer is not PER_SOCKET_DEFLATE
-        return throughput.measure(client, database, program, sizes.seconds, reads_last=reads, window=setting.sizes.bulk)
+        return throughput.measure(
+            client, database, program, sizes.seconds, reads_last=reads, window=setting.sizes.bulk
+        )
