@@ -22,6 +22,8 @@ npm's graphql-ws 6. What this server, with its shell, does otherwise, and why:
 - So is whatever else keeps an operation from coming about: variables that do not fit, a resolver
   that refuses. There it is a `next` without data and a `complete`, as after a success.
 - An empty `operationName` is none.
+- The id of an operation has 1024 characters at most, for it stands in each message; a longer one is
+  an `error` of its operation. There it may be of any length.
 - Messages other than `subscribe` are at most 64 KB long, and before the acknowledgement there are
   32 of them at most.
 - Messages that only a server sends, and binary frames, are invalid (4400). There the former are an

@@ -9,7 +9,9 @@ from tests.clients.program import PACKAGE
 from tests.server.operations import POLICIES
 from tests.server.running import Running
 
-READ, _, _ = (PACKAGE / "programs/read.js").read_text().replace("export ", "").partition("if (")
+READ, _, _ = (
+    (PACKAGE / "programs/read.js").read_text().replace("export ", "").partition("if (globalThis")
+)
 
 
 async def test_browser_reads_what_is_compressed_for_all_clients(
