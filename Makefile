@@ -11,7 +11,7 @@ PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz check format schema proto lock clean
+.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz shots check format schema proto lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ fuzz: $(VENV)/.dev ## look for what breaks a parser or HTTP, five minutes for ea
 	@for target in messages frames http; do \
 		$(VENV)/bin/python -m tests.fuzz $$target $(ARGS) || exit; \
 	done
+
+shots: $(VENV)/.dev ## take pictures of /live in each of its states; ARGS="--folder FOLDER dark" selects
+	@$(VENV)/bin/python -m tests.browser.shots $(ARGS)
 
 check: $(VENV)/.dev ## check format, lint, types, imports, schema.graphql and what is made of it
 	@$(VENV)/bin/ruff format --check .

@@ -48,7 +48,7 @@ from graphql_api.protocols.whole_bodies import WholeBodies
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import APISchema, Context, build_schema
 from graphql_api.schema.graphiql_tabs import changes_tab, log_tab
-from graphql_api.schema.page_table import page_table
+from graphql_api.schema.page_table import page_tables
 from graphql_api.settings import Settings
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import LOGS, TABLES
@@ -96,7 +96,7 @@ class Application(Starlette):
             tabs = [*map(changes_tab, TABLES), *map(log_tab, LOGS)]
             routes += graphiql_routes(tabs)
         if settings.live:
-            routes += live_routes([page_table(table) for table in TABLES])
+            routes += live_routes(page_tables(TABLES), graphiql=settings.graphiql)
         super().__init__(
             routes=routes,
             middleware=[
@@ -203,6 +203,7 @@ def create_app(
             store=services.store,
             feed_wait_s=settings.feed_wait_s,
             scopes=principal.scopes,
+            database=services.database,
             max_page_rows=settings.max_page_rows,
             now=machine.now,
             links=links.of(principal),

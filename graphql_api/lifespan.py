@@ -109,6 +109,11 @@ class Services:
         return self._feeds
 
     @property
+    def database(self) -> str:
+        """How people call the database: its URL without the password, if it has one."""
+        return "embedded" if self._url is None else str(self._url)
+
+    @property
     def store(self) -> RethinkStore:
         """Where mutations write, while the application runs."""
         assert self._store is not None, "the lifespan has begun"

@@ -38,7 +38,7 @@ export const types = {
   PolicyUrlRule: "pattern match action amount",
   PolicyUserAgent: "name",
   PolicyVersion: "name createdAt updatedAt captchaSolverId authentication limits mimeTypeRules!] proxyRules!] robotsTxt urlNormalization urlRules!] userAgents!] invalidFields!]!",
-  Query: "jobs! job policies! policy schedules! schedule domainLogins! domainLogin captchaSolvers! captchaSolver rateLimits! rateLimit jobResponses! feeds!]!",
+  Query: "jobs! job policies! policy schedules! schedule domainLogins! domainLogin captchaSolvers! captchaSolver rateLimits! rateLimit jobResponses! feeds!]! server!",
   RateLimit: "id! name domain delayS isGlobal! invalidFields!]!",
   RateLimitAdded: "cause! rateLimit! cursor!",
   RateLimitDeleted: "cause! rateLimitId! previous! cursor!",
@@ -55,5 +55,6 @@ export const types = {
   SchedulePage: "items!]! total! cursor! status!",
   ScheduleUpdated: "schedule! previous! changedFields!]! cursor!",
   ScheduleVersion: "scheduleName createdAt updatedAt enabled timeUnit numUnits timing jobName jobCount seeds!] tags!] policyId invalidFields!]!",
+  Server: "version! database! scopes!]!",
   Subscription: "jobChanges! policyChanges! scheduleChanges! domainLoginChanges! captchaSolverChanges! rateLimitChanges! jobResponseAdded!",
 };

@@ -1,6 +1,6 @@
-"""The page that shows the tables as they are, and marks what changes in them.
+"""The page that shows the tables as they are, and what changes in them.
 
-It is the tables in plain HTML, with a style sheet and a few modules of JavaScript that speak
+It is plain HTML, with a style sheet and small modules of JavaScript, one concept each, which speak
 graphql-transport-ws themselves. `main.mjs` puts the modules together.
 """
 
@@ -30,7 +30,7 @@ _HEADERS = page_headers(_POLICY, "no-cache")  # the files of one version fit eac
 _MEDIA_TYPES = {".css": "text/css", ".mjs": "text/javascript"}
 
 
-def live_routes(tables: Sequence[Mapping[str, Any]]) -> list[BaseRoute]:
+def live_routes(tables: Sequence[Mapping[str, Any]], *, graphiql: bool) -> list[BaseRoute]:
     """The page at `/live`, and its files below that.
 
     The page names its files by the URL by which it was asked for, with or without a last slash, so
@@ -38,8 +38,12 @@ def live_routes(tables: Sequence[Mapping[str, Any]]) -> list[BaseRoute]:
 
     Args:
         tables: What it shows, each as the type `Declared` of `tables.mjs`.
+        graphiql: Whether there is GraphiQL beside it, to which it links.
     """
-    declared = f"export const DECLARED = {json.dumps(tables)};\n".encode()
+    declared = (
+        f"export const DECLARED = {json.dumps(tables)};\n"
+        f"export const HAS_GRAPHIQL = {json.dumps(graphiql)};\n"
+    ).encode()
     module = StaticFile(declared, _MEDIA_TYPES[".mjs"], _HEADERS)
     made: list[BaseRoute] = [
         Route(PATH, _page()),

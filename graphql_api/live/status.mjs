@@ -1,22 +1,23 @@
 /** What is said of a table and of the connection, in words. */
 
 import { isNotAllowed } from './connection.mjs';
+import { clock, sentence } from './formats.mjs';
 
-const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+/** @typedef {'good' | 'old' | 'wait' | 'bad'} Tone */
 
 /**
  * How a table stands: in a word or two, and in a sentence if there is something to explain.
  *
  * @param {import('./table_state.mjs').TableState} state
  * @param {boolean} isConnected
- * @returns {{tone: 'good' | 'old' | 'wait' | 'bad', label: string, detail: string}}
+ * @returns {{tone: Tone, label: string, detail: string, isForbidden?: boolean}}
  */
 export function tableStatus(state, isConnected) {
   if (state.problem) {
     const { message } = state.problem;
     return isNotAllowed(state.problem)
-      ? { tone: 'bad', label: 'not allowed', detail: message }
-      : { tone: 'bad', label: 'interrupted', detail: `${message} It is tried again.` };
+      ? { tone: 'bad', label: 'not allowed', detail: sentence(message), isForbidden: true }
+      : { tone: 'bad', label: 'interrupted', detail: `${sentence(message)} It is tried again.` };
   }
   const hasRows = state.rows.size > 0;
   const reason = state.reason ? sentence(state.reason) : '';
@@ -33,11 +34,11 @@ export function tableStatus(state, isConnected) {
         tone: 'old',
         label: 'stale',
         detail:
-          `Since ${timeOfDay.format(state.statusSince)} the server cannot follow the table. ` +
-          (reason || 'It tries again until it can, and then shows what has changed.'),
+          `Since ${clock(state.statusSince)} the server cannot follow the table; the rows are as ` +
+          `they were then. ${reason || 'It tries again until it can, and then shows what has changed.'}`,
       };
     default:
-      return hasRows
+      return hasRows && !state.isFirstReading
         ? { tone: 'wait', label: 'reading again', detail: 'The rows may be old until all are read.' }
         : { tone: reason ? 'bad' : 'wait', label: reason ? 'waiting' : 'reading', detail: reason };
   }
@@ -47,9 +48,13 @@ export function tableStatus(state, isConnected) {
  * How all is, connection and tables together: the worst of them, in a word or two.
  *
  * @param {Iterable<import('./table_state.mjs').TableState>} states
- * @returns {{tone: 'good' | 'old' | 'wait' | 'bad', label: string}} while it is connected
+ * @param {'connecting' | 'connected' | 'lost' | 'refused'} connection
+ * @returns {{tone: Tone, label: string}}
  */
-export function overallStatus(states) {
+export function overallStatus(states, connection) {
+  if (connection === 'lost') return { tone: 'old', label: 'Reconnecting…' };
+  if (connection === 'connecting') return { tone: 'wait', label: 'Connecting…' };
+  if (connection === 'refused') return { tone: 'bad', label: 'Token needed' };
   const all = [...states].filter(({ problem }) => !problem || !isNotAllowed(problem));
   if (all.some(({ problem }) => problem)) return { tone: 'bad', label: 'Interrupted' };
   if (all.some(({ status, reason }) => reason && status === 'INITIALIZING')) {
@@ -58,8 +63,4 @@ export function overallStatus(states) {
   if (all.some(({ status }) => status === 'STALE')) return { tone: 'old', label: 'Stale' };
   if (all.some(({ status }) => status !== 'READY')) return { tone: 'wait', label: 'Reading…' };
   return { tone: 'good', label: 'Live' };
-}
-
-function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }

@@ -1,17 +1,27 @@
-/** The rows of one table, by the events of its subscription, and which of them to draw again. */
+/** The rows of one table, by the events of its subscription. */
+
+import { differences } from './differences.mjs';
 
 /**
- * What has happened to a row since it was last drawn.
+ * What an event has done to a row.
  *
- * @typedef {object} Mark
- * @property {'added' | 'updated' | 'deleted'} kind
+ * @typedef {object} Change
+ * @property {'read' | 'added' | 'updated' | 'deleted'} kind `read` is a row of the first snapshot
+ * @property {string} key
+ * @property {object} row as it is now, or as it last was
  * @property {Set<string>} fields those that were changed, if it was updated
- * @property {Date} at when it was last heard of
+ * @property {import('./differences.mjs').Difference[]} differences
+ * @property {Date} at when the page received it
  */
 
+const UNCHANGED = { fields: new Set(), differences: [] };
+
 export class TableState {
-  /** The rows to show, by their keys. Those of a snapshot come all at once, with its end. */
-  rows = new Map();
+  /**
+   * The rows to show, by their keys. Those of the first snapshot are shown as they come; those of a
+   * later one all at once, with its end, because until then there are the old ones.
+   */
+  rows;
   /** What the server last said of the table: INITIALIZING, READY or STALE. */
   status = 'INITIALIZING';
   /** When it said so first. */
@@ -21,13 +31,11 @@ export class TableState {
   /** Why the server cannot follow the table, as far as it is known. */
   reason = null;
   /**
-   * What is to be drawn again, by the rows' keys; the view removes what it draws. It is the mark of a
-   * row that an event has changed, and null for one that is to be shown as it is, or to be taken
-   * away if there is none.
+   * The last change of each row that has had one, by its key.
    *
-   * @type {Map<string, Mark | null>}
+   * @type {Map<string, Change>}
    */
-  pending = new Map();
+  lastChanges = new Map();
 
   #type;
   #entity;
@@ -40,6 +48,12 @@ export class TableState {
     this.#entity = entity;
     this.#deletedKey = deletedKey;
     this.statusSince = at;
+    this.rows = this.#snapshot;
+  }
+
+  /** Whether the first snapshot is not complete. */
+  get isFirstReading() {
+    return this.rows === this.#snapshot;
   }
 
   /** How many rows there are; while a first snapshot is read, how many of them have come. */
@@ -50,39 +64,31 @@ export class TableState {
   /**
    * Take an event.
    *
-   * @returns {'added' | 'updated' | 'deleted' | null} what happened to a row, unless the event is
-   *   a status or belongs to a snapshot
+   * @returns {Change | 'replaced' | null} what happened to a row; `replaced` if all rows are others;
+   *   null if no row that is shown has changed
    */
   apply(event, at = new Date()) {
     this.problem = null;
     const kind = event.__typename.replace(this.#type, '').toLowerCase();
-    if (kind === 'feedstate') {
-      this.#applyStatus(event.status, at);
-      return null;
-    }
+    if (kind === 'feedstate') return this.#applyStatus(event.status, at);
     const rows = this.#snapshot ?? this.rows;
     const key = kind === 'deleted' ? event[this.#deletedKey] : event[this.#entity].id;
+    const before = rows.get(key);
     if (kind === 'deleted') rows.delete(key);
     else rows.set(key, event[this.#entity]);
+    if (this.isFirstReading) return { ...UNCHANGED, kind: 'read', key, row: rows.get(key), at };
     if (this.#snapshot) return null;
-    this.#mark(key, { kind, fields: new Set(event.changedFields), at });
-    return kind;
+    return this.#changed(key, kind, before, new Set(event.changedFields), at);
   }
 
   /** The server has ended the subscription. What may not be read any more is forgotten. */
   fail(problem, { forget }) {
     this.problem = problem;
-    if (forget) {
-      this.#replaceRows(new Map());
-      this.#applyStatus('INITIALIZING', new Date());
-    }
-  }
-
-  /** Have the rows drawn again that have not changed, but show something else that has. */
-  touch(isConcerned) {
-    for (const [key, row] of this.rows) {
-      if (isConcerned(row) && !this.pending.has(key)) this.pending.set(key, null);
-    }
+    if (!forget) return null;
+    this.rows = new Map();
+    this.lastChanges.clear();
+    this.#applyStatus('INITIALIZING', new Date());
+    return 'replaced';
   }
 
   #applyStatus(status, at) {
@@ -90,29 +96,26 @@ export class TableState {
     this.status = status;
     if (status === 'INITIALIZING') {
       this.#snapshot = new Map();
+      if (!this.rows.size) this.rows = this.#snapshot;
     } else if (this.#snapshot) {
-      this.#replaceRows(this.#snapshot);
+      const isFirst = this.isFirstReading;
+      this.rows = this.#snapshot;
       this.#snapshot = null;
+      if (isFirst) return null;
+      for (const key of this.lastChanges.keys()) {
+        if (!this.rows.has(key)) this.lastChanges.delete(key);
+      }
+      return 'replaced';
     }
+    return null;
   }
 
-  #replaceRows(rows) {
-    for (const key of [...this.rows.keys(), ...rows.keys()]) this.pending.set(key, null);
-    this.rows = rows;
-  }
-
-  /** Merge a change with what is pending, as the server does for those who read slowly. */
-  #mark(key, { kind, fields, at }) {
-    const earlier = this.pending.get(key);
-    if (earlier?.kind === 'added' && kind === 'deleted') {
-      this.pending.delete(key);
-    } else if (earlier !== undefined && kind !== 'deleted') {
-      // A row without a mark may be on the page already, also if a snapshot had none.
-      const merged = earlier?.kind === 'added' ? 'added' : 'updated';
-      const all = new Set([...(earlier?.fields ?? []), ...fields]);
-      this.pending.set(key, { kind: merged, fields: all, at });
-    } else {
-      this.pending.set(key, { kind, fields, at });
-    }
+  #changed(key, kind, before, fields, at) {
+    const row = this.rows.get(key) ?? before ?? { id: key, invalidFields: [] };
+    const found = differences(before, this.rows.get(key), fields);
+    const change = { kind, key, row, fields, differences: found, at };
+    if (kind === 'deleted') this.lastChanges.delete(key);
+    else this.lastChanges.set(key, change);
+    return change;
   }
 }

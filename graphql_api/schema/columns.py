@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from strawberry.types.base import get_object_definition, has_object_definition
+from strawberry.types.base import (
+    StrawberryContainer,
+    StrawberryList,
+    get_object_definition,
+    has_object_definition,
+)
+from strawberry.types.lazy_type import LazyType
 
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.filters import conditions_of
@@ -31,6 +37,13 @@ class Look(Enum):
     INTERVAL = "interval"
     POLICY = "policy"
     USERS = "users"
+    JOB_STATE = "jobState"
+    PROGRESS = "progress"
+    """How many items a job has, and of how many at most."""
+    RATE = "rate"
+    """How fast a job's items come, by the number of them."""
+    STATUS_CODES = "statusCodes"
+    """The shares of the HTTP statuses that a job's items had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,28 @@ def _selection(hint: Any) -> str:
         return ""
     parts = (f"{name} {inner}".strip() for name, inner in selections(type_).items())
     return f"{{ {' '.join(parts)} }}"
+
+
+class Resolved(NamedTuple):
+    """A field of a row that a resolver answers, in GraphQL's name."""
+
+    name: str
+    type_: Any
+    is_list: bool
+
+
+def resolved_fields(row_type: type) -> Iterator[Resolved]:
+    """The fields of a row that a resolver answers: those that lead to other rows among them."""
+    for field in get_object_definition(row_type, strict=True).fields:
+        if not field.is_basic_field:
+            type_: Any = field.type
+            is_list = False
+            while isinstance(type_, StrawberryContainer):
+                is_list = is_list or isinstance(type_, StrawberryList)
+                type_ = type_.of_type
+            if isinstance(type_, LazyType):
+                type_ = type_.resolve_type()
+            yield Resolved(graphql_name(field.python_name), type_, is_list)
 
 
 def filter_keys(filter_type: type) -> Mapping[str, tuple[str, type, tuple[str, ...]]]:

@@ -37,6 +37,7 @@ class Context:
         feed_wait_s: How long a query waits for a feed's first snapshot, and a mutation until its
             feed has seen what it wrote, in seconds.
         scopes: What the client may do.
+        database: The database's URL, without its password; or that it is the embedded one.
         resume_from: The cursor that the connection gave for this operation, if it did; it wins over
             the operation's own `since`, which a client that reconnects sends as it first was.
         max_page_rows: How many rows a page may have.
@@ -54,6 +55,7 @@ class Context:
     store: Store
     feed_wait_s: float
     scopes: frozenset[Scope]
+    database: str = ""
     resume_from: str | None = None
     max_page_rows: int = _DEFAULT.max_page_rows
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

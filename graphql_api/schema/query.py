@@ -1,4 +1,4 @@
-"""The root type `Query`: the fields of all tables, and of the feeds."""
+"""The root type `Query`: the fields of all tables, of the feeds, and of the server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import strawberry
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.feed import feed_query
 from graphql_api.schema.log_declaration import LogDeclaration
+from graphql_api.schema.server_field import ServerQuery
 
 
 def query_type(
@@ -20,6 +21,7 @@ def query_type(
         *(table.query for table in tables),
         *(log.query for log in logs),
         feed_query(tables),
+        ServerQuery,
     )
     return strawberry.type(
         type("Query", bases, {}), description="What there is now. Nothing here waits for changes."

@@ -8,17 +8,61 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from graphql import build_schema, parse, validate
 
-from graphql_api.schema.page_table import page_table
-from graphql_api.tables import TABLES
+import graphql_api.live
+from graphql_api.schema import export
+from graphql_api.schema.page_table import page_tables
+from graphql_api.tables import LOGS, TABLES
 from tests import needs
 
+LIVE = Path(graphql_api.live.__file__).parent
 TESTS = sorted(Path(__file__).parent.glob("modules/*.test.mjs"))
+DOCUMENTS = """
+const documents = await import(`${process.env.LIVE}/documents.mjs`);
+const edits = await import(`${process.env.LIVE}/edits.mjs`);
+const tables = JSON.parse(process.env.DECLARED);
+const row = { id: 'a', updatedAt: null };
+const domain = { ...row, domain: 'a' };
+const requests = tables.flatMap((table) => {
+  const isOfDomain = ['DomainLogin', 'RateLimit'].includes(table.type);
+  const { update, remove } = edits.editsOf(table);
+  return [
+    ...(update ? [edits.updateRequest(table, isOfDomain ? domain : row, {})] : []),
+    ...(remove ? [edits.removeRequest(table, isOfDomain ? domain : row)] : []),
+  ];
+});
+const { subscription, wholeRow, rowForPeople, SERVER, FEEDS } = documents;
+console.log(JSON.stringify([
+  ...tables.flatMap((table) => [subscription(table), wholeRow(table), rowForPeople(table)]),
+  ...requests.map(({ query }) => query),
+  SERVER,
+  FEEDS,
+]));
+"""
+"""Writes all documents that the page sends, or gives to GraphiQL."""
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
 def test_module_does_what_its_tests_say(path: Path) -> None:
     needs.npm()  # which asks how old Node.js is
-    declared = json.dumps([page_table(table) for table in TABLES])
+    declared = json.dumps(page_tables(TABLES))
     environment = {**os.environ, "DECLARED": declared}
     subprocess.run(["node", "--test", path], check=True, env=environment)
+
+
+def test_every_document_of_the_page_fits_the_schema() -> None:
+    needs.npm()
+    tables = json.dumps(page_tables(TABLES))
+    made = subprocess.run(
+        ["node", "--input-type=module", "--eval", DOCUMENTS],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DECLARED": tables, "LIVE": LIVE.as_uri()},
+    )
+    schema = build_schema(export(TABLES, LOGS))
+    documents = json.loads(made.stdout)
+    assert len(documents) > 4 * len(TABLES)
+    for document in documents:
+        assert validate(schema, parse(document)) == [], document

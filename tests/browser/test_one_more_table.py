@@ -13,8 +13,8 @@ async def test_one_more_table_is_shown_on_the_page(
 ) -> None:
     async with serving_one_more_table(database) as url, writing(database) as writer:
         await writer.insert("bookmark", BOOKMARK)
-        await browser_page.page.goto(f"{url}/live")
-        cells = browser_page.expect("#bookmarks tbody tr > *")
+        await browser_page.page.goto(f"{url}/live?table=bookmarks")
+        cells = browser_page.expect("#scroller tbody tr > *")
         await cells.to_have_text(
             [
                 "Friendly pageunfit: rating",

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.browser_page import BrowserPage, browser_page_in
 from tests.browser.test_graphiql import GraphiQL
-from tests.browser.test_live import expect_status
+from tests.browser.test_live import expect_health
 from tests.proxies import FILES, PATH, Proxied, proxy
 from tests.server.conftest import reserved_port
 from tests.server.database import Writer
@@ -46,10 +46,10 @@ async def trusting_page(chromium: str, proxied: Proxied) -> AsyncIterator[Browse
 async def test_live_follows_the_tables_behind_the_documented_proxies(
     path: str, proxied: Proxied, trusting_page: BrowserPage, writer: Writer
 ) -> None:
-    await trusting_page.page.goto(f"{proxied.http}/{path}")
-    await expect_status(trusting_page, "live")
+    await trusting_page.page.goto(f"{proxied.http}/{path}?table=policies")
+    await expect_health(trusting_page, "Live")
     await writer.insert("policy", {"id": "new", "name": "of the test"})
-    await trusting_page.expect("#policies tbody tr", "of the test").to_have_count(1)
+    await trusting_page.expect("#scroller tbody tr", "of the test").to_have_count(1)
 
 
 @pytest.mark.usefixtures("graphiql_build")

@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from graphql_api.live import live_routes
-from graphql_api.schema.page_table import page_table
+from graphql_api.schema.page_table import page_tables
 from graphql_api.tables import TABLES
 
 FILES = {
@@ -20,9 +20,7 @@ FILES = {
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = httpx.ASGITransport(
-        Starlette(routes=live_routes([page_table(table) for table in TABLES]))
-    )
+    app = httpx.ASGITransport(Starlette(routes=live_routes(page_tables(TABLES), graphiql=True)))
     async with httpx.AsyncClient(transport=app, base_url="http://test") as client:
         yield client
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { noticeOf } from '../../../graphql_api/live/notice.mjs';
 import { overallStatus, tableStatus } from '../../../graphql_api/live/status.mjs';
 
 const state = (status, rows = 1, problem = null) => ({
@@ -33,18 +34,21 @@ test('why rows may be old is said wherever there are any', () => {
 
 test('all is live only if every table is, and else as the worst of them', () => {
   const ready = state('READY');
-  const overall = (...states) => overallStatus(states).label;
+  const overall = (...states) => overallStatus(states, 'connected').label;
   assert.equal(overall(ready, ready), 'Live');
   assert.equal(overall(ready, state('INITIALIZING', 0)), 'Reading…');
   assert.equal(overall(state('INITIALIZING', 0), state('STALE')), 'Stale');
   const missing = { ...state('INITIALIZING', 0), reason: 'the database x does not exist' };
   assert.equal(overall(state('STALE'), missing), 'Waiting for the database');
   assert.equal(overall(missing, state('READY', 1, { code: 'X', message: 'no' })), 'Interrupted');
+  for (const connection of ['connecting', 'lost', 'refused']) {
+    assert.notEqual(overallStatus([ready], connection).tone, 'good');
+  }
 });
 
 test('a table that a token does not allow says nothing of the others', () => {
   const forbidden = state('INITIALIZING', 0, { code: 'FORBIDDEN', message: 'no' });
-  assert.equal(overallStatus([state('READY'), forbidden]).label, 'Live');
+  assert.equal(overallStatus([state('READY'), forbidden], 'connected').label, 'Live');
 });
 
 test('the reason of the server is shown where a table is waited for', () => {
@@ -53,4 +57,12 @@ test('the reason of the server is shown where a table is waited for', () => {
   assert.equal(shown.tone, 'bad');
   assert.equal(shown.detail, `T${reason.slice(1)}.`);
   assert.match(tableStatus({ ...state('STALE'), reason }, true).detail, /does not exist/);
+});
+
+test('one notice says the worst: the connection, or why the rows in view may be old', () => {
+  const stale = tableStatus(state('STALE'), true);
+  assert.equal(noticeOf('connected', null, tableStatus(state('READY'), true), true), null);
+  assert.equal(noticeOf('connected', null, stale, true).text, stale.detail);
+  assert.equal(noticeOf('connected', null, stale, false), null); // its place says it
+  assert.equal(noticeOf('lost', new Date(), stale, true).action, 'try');
 });

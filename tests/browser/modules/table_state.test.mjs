@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { tableOf } from '../../../graphql_api/live/tables.mjs';
 import { TableState } from '../../../graphql_api/live/table_state.mjs';
 
-const [, POLICIES, , LOGINS] = JSON.parse(process.env.DECLARED).map(tableOf);
+const [, POLICIES, , LOGINS] = JSON.parse(process.env.DECLARED).map((declared) => tableOf(declared));
 
 const status = (status) => ({ __typename: 'FeedState', status });
 const added = (id, name) => ({ __typename: 'PolicyAdded', policy: { id, name } });
@@ -24,128 +24,88 @@ function after(...events) {
 const ready = (...rows) =>
   after(status('INITIALIZING'), ...rows.map((id) => added(id, id)), status('READY'));
 
-/** What is pending, as it is when it has been drawn. */
-function taken(state) {
-  const pending = new Map(state.pending);
-  state.pending.clear();
-  return pending;
-}
+const keys = (state) => [...state.rows.keys()];
 
-const kinds = (state) => [...taken(state)].map(([key, mark]) => [key, mark?.kind ?? null]);
-
-test('rows of a snapshot are shown with its end, and without marks', () => {
-  const state = after(status('INITIALIZING'), added('a', 'A'), added('b', 'B'));
-  assert.equal(state.rows.size, 0);
-  assert.equal(state.count, 2);
-  assert.deepEqual(kinds(state), []);
-  state.apply(status('READY'));
-  assert.deepEqual([...state.rows.keys()], ['a', 'b']);
-  assert.deepEqual(kinds(state), [
-    ['a', null],
-    ['b', null],
-  ]);
+test('rows of the first snapshot are shown as they come, and are no changes', () => {
+  const state = after(status('INITIALIZING'));
+  assert.equal(state.apply(added('a', 'A')).kind, 'read');
+  assert.equal(state.apply(added('b', 'B')).kind, 'read');
+  assert.deepEqual(keys(state), ['a', 'b']);
+  assert.ok(state.isFirstReading);
+  assert.equal(state.apply(status('READY')), null);
+  assert.deepEqual(keys(state), ['a', 'b']);
+  assert.ok(!state.isFirstReading);
+  assert.equal(state.lastChanges.size, 0);
 });
 
 test('a snapshot may end stale', () => {
   const state = after(status('INITIALIZING'), added('a', 'A'), status('STALE'));
-  assert.deepEqual([...state.rows.keys()], ['a']);
+  assert.deepEqual(keys(state), ['a']);
   assert.equal(state.status, 'STALE');
 });
 
 test('a second snapshot replaces the first, whose rows stay until it is complete', () => {
   const state = ready('a', 'b');
-  taken(state);
+  state.apply(updated('a', 'A', 'name'));
   state.apply(status('INITIALIZING'));
   state.apply(added('b', 'B'));
-  assert.deepEqual([...state.rows.keys()], ['a', 'b']);
-  state.apply(status('READY'));
-  assert.deepEqual([...state.rows.keys()], ['b']);
-  assert.deepEqual(kinds(state), [
-    ['a', null],
-    ['b', null],
-  ]);
+  assert.deepEqual(keys(state), ['a', 'b']);
+  assert.equal(state.apply(status('READY')), 'replaced');
+  assert.deepEqual(keys(state), ['b']);
+  assert.deepEqual([...state.lastChanges.keys()], []);
 });
 
 test('a snapshot that begins again forgets what it had', () => {
   const state = after(status('INITIALIZING'), added('a', 'A'), status('INITIALIZING'));
-  state.apply(added('b', 'B'));
-  state.apply(status('READY'));
-  assert.deepEqual([...state.rows.keys()], ['b']);
+  assert.equal(state.apply(added('b', 'B')), null);
+  assert.deepEqual(keys(state), ['a']);
+  assert.equal(state.apply(status('READY')), 'replaced');
+  assert.deepEqual(keys(state), ['b']);
 });
 
-test('changes are marked, and named', () => {
+test('a change says what it has changed, from what to what', () => {
   const state = ready('a', 'b');
-  taken(state);
-  assert.equal(state.apply(added('c', 'C')), 'added');
-  assert.equal(state.apply(updated('a', 'A2', 'name', 'limits')), 'updated');
-  assert.equal(state.apply(deleted('b')), 'deleted');
+  const change = state.apply(updated('a', 'A2', 'name', 'urlRules'));
+  assert.equal(change.kind, 'updated');
+  assert.deepEqual(change.differences, [{ path: 'name', from: 'a', to: 'A2' }, { path: 'urlRules' }]);
+  assert.equal(state.apply(added('c', 'C')).kind, 'added');
   assert.equal(state.apply(status('STALE')), null);
-  assert.equal(state.rows.get('a').name, 'A2');
-  assert.deepEqual([...state.rows.keys()], ['a', 'c']);
-  const pending = taken(state);
-  assert.deepEqual([...pending.get('a').fields], ['name', 'limits']);
-  assert.deepEqual([...pending].map(([key, { kind }]) => [key, kind]).sort(), [
-    ['a', 'updated'],
-    ['b', 'deleted'],
-    ['c', 'added'],
-  ]);
-  assert.equal(taken(state).size, 0);
+  assert.deepEqual([...state.lastChanges.keys()], ['a', 'c']);
 });
 
-test('changes that were not drawn yet become one mark', () => {
+test('a deletion has the row as it was', () => {
   const state = ready('a');
-  taken(state);
-  state.apply(updated('a', 'A', 'name'));
-  state.apply(updated('a', 'A', 'limits'));
-  state.apply(added('b', 'B'));
-  state.apply(updated('b', 'B2', 'name'));
-  const pending = taken(state);
-  assert.deepEqual([...pending.get('a').fields].sort(), ['limits', 'name']);
-  assert.equal(pending.get('b').kind, 'added');
+  const change = state.apply(deleted('a'));
+  assert.equal(change.kind, 'deleted');
+  assert.deepEqual(change.row, { id: 'a', name: 'a' });
+  assert.deepEqual([keys(state), state.lastChanges.size], [[], 0]);
 });
 
-test('a row that was deleted and made again has changed', () => {
+test('what is kept of changes stays as small as the table', () => {
   const state = ready('a');
-  taken(state);
-  state.apply(deleted('a'));
-  state.apply(added('a', 'A'));
-  assert.deepEqual(kinds(state), [['a', 'updated']]);
-});
-
-test('a row that came again and went again, all of it unseen, leaves the page', () => {
-  const state = ready('a');
-  taken(state);
-  for (const event of [status('INITIALIZING'), status('READY'), added('a', 'A'), deleted('a')]) {
-    state.apply(event);
-  }
-  assert.deepEqual(kinds(state), [['a', 'deleted']]);
-});
-
-test('what is pending stays as small as the table', () => {
-  const state = ready('a');
-  taken(state);
   for (let number = 0; number < 1000; number++) {
     state.apply(updated('a', `${number}`, 'name'));
     state.apply(added(`passing ${number}`, ''));
     state.apply(deleted(`passing ${number}`));
   }
-  assert.deepEqual([...state.pending.keys()], ['a']);
+  assert.deepEqual([...state.lastChanges.keys()], ['a']);
 });
 
 test('of a table that may not be read nothing is kept', () => {
   const state = ready('a');
-  taken(state);
-  state.fail({ code: 'FORBIDDEN', message: 'no' }, { forget: true });
+  state.apply(updated('a', 'A', 'name'));
+  const problem = { code: 'FORBIDDEN', message: 'no' };
+  assert.equal(state.fail(problem, { forget: true }), 'replaced');
   assert.equal(state.rows.size, 0);
-  assert.deepEqual(kinds(state), [['a', null]]);
+  assert.equal(state.lastChanges.size, 0);
   state.apply(status('INITIALIZING'));
   assert.equal(state.problem, null);
 });
 
 test('another problem leaves the rows until the next event', () => {
   const state = ready('a');
-  state.fail({ code: 'INTERNAL', message: 'sorry' }, { forget: false });
-  assert.deepEqual([...state.rows.keys()], ['a']);
+  assert.equal(state.fail({ code: 'INTERNAL', message: 'sorry' }, { forget: false }), null);
+  assert.deepEqual(keys(state), ['a']);
 });
 
 test('a domain is its key', () => {
@@ -153,18 +113,7 @@ test('a domain is its key', () => {
   const domainLogin = { id: 'example.com' };
   state.apply(status('READY'));
   state.apply({ __typename: 'DomainLoginAdded', domainLogin });
-  assert.deepEqual([...state.rows.keys()], ['example.com']);
+  assert.deepEqual(keys(state), ['example.com']);
   state.apply({ __typename: 'DomainLoginDeleted', domain: 'example.com' });
   assert.equal(state.rows.size, 0);
-});
-
-test('rows that show what has changed elsewhere are drawn again, and keep their marks', () => {
-  const state = ready('a', 'b', 'c');
-  taken(state);
-  state.apply(updated('a', 'A', 'name'));
-  state.touch(({ id }) => id !== 'c');
-  assert.deepEqual(kinds(state), [
-    ['a', 'updated'],
-    ['b', null],
-  ]);
 });

@@ -1,27 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { duration, tableOf, words } from '../../../graphql_api/live/tables.mjs';
+import { tableOf } from '../../../graphql_api/live/tables.mjs';
 
-const [JOBS, POLICIES, SCHEDULES, LOGINS] = JSON.parse(process.env.DECLARED).map(tableOf);
+const policies = new Map([['deep', 'Deep']]);
+const running = [40, 80];
+const beside = { policyName: (id) => policies.get(id), rates: () => running };
+const [JOBS, POLICIES, SCHEDULES, LOGINS] = JSON.parse(process.env.DECLARED).map((declared) =>
+  tableOf(declared, beside),
+);
 
-function shown(table, row, look = { policyName: () => undefined }) {
+function shown(table, row) {
   return Object.fromEntries(
-    table.columns.map(({ title, lines }) => [title, lines(row, look).map(({ text }) => text)]),
+    table.columns.map(({ title, lines }) => [title, lines(row).map(({ text }) => text)]),
   );
 }
-
-test('durations are shown by their two greatest units', () => {
-  assert.equal(duration(0), '0 s');
-  assert.equal(duration(90), '1 min 30 s');
-  assert.equal(duration(3600), '1 h');
-  assert.equal(duration(93_784), '1 d 2 h');
-  assert.equal(duration(0.5), '0.5 s');
-});
-
-test('field names are shown as words', () => {
-  assert.equal(words('mimeTypeRules'), 'mime type rules');
-});
 
 test('a row of nulls is shown, by its key', () => {
   const policy = {
@@ -60,8 +53,8 @@ test('no limit is shown otherwise than an unknown one', () => {
 
 test('a schedule names its policy as it is called now, or else its key', () => {
   const { lines } = SCHEDULES.columns[3];
-  assert.equal(lines({ policyId: 'p' }, { policyName: () => 'Deep' })[0].text, 'Deep');
-  assert.equal(lines({ policyId: 'p' }, { policyName: () => null })[0].text, 'p');
+  assert.equal(lines({ policyId: 'deep' })[0].text, 'Deep');
+  assert.equal(lines({ policyId: 'p' })[0].text, 'p');
 });
 
 test('users are shown by how their login works', () => {
@@ -77,24 +70,52 @@ test('users are shown by how their login works', () => {
   );
 });
 
+const job = {
+  id: 'j',
+  name: 'News #1',
+  runState: 'RUNNING',
+  itemCount: 1234,
+  durationS: null,
+  exceptionCount: 5,
+  httpStatusCounts: [
+    { statusCode: 200, count: 90 },
+    { statusCode: 404, count: 5 },
+  ],
+  policy: { limits: { maxItems: 2468 } },
+  startedAt: '2026-11-29T10:00:00Z',
+  completedAt: null,
+  invalidFields: [],
+};
+
 test('jobs are ordered by their start, and show how far they have come', () => {
-  const job = {
-    id: 'j',
-    name: 'News #1',
-    runState: 'RUNNING',
-    itemCount: 1234,
-    httpSuccessCount: 1200,
-    httpErrorCount: 34,
-    exceptionCount: 0,
-    startedAt: '2026-11-29T10:00:00Z',
-    completedAt: null,
-    invalidFields: [],
-  };
   assert.equal(JOBS.newestBy, 'startedAt');
   assert.equal(JOBS.order(job), job.startedAt);
-  assert.deepEqual(shown(JOBS, job).Name, ['News #1']);
-  assert.deepEqual(shown(JOBS, job).State, ['running']);
-  assert.deepEqual(shown(JOBS, job).Ended, ['–']);
-  assert.equal(POLICIES.newestBy, null);
-  assert.equal(POLICIES.order({ name: 'Deep' }), 'Deep');
+  const cells = shown(JOBS, job);
+  assert.deepEqual(cells.State, ['running']);
+  assert.deepEqual(cells.Items[0], '1,234 of 2,468');
+  assert.deepEqual(cells['Items/s'][0], '80/s');
+  assert.deepEqual(cells.Responses[0], '90 % ok · 5 refused');
+  assert.deepEqual(cells.Ended, ['–']);
+  const [, bar] = JOBS.columns.find(({ title }) => title === 'Items').lines(job);
+  assert.equal(bar.part, 0.5);
+  const [, { shares }] = JOBS.columns.find(({ title }) => title === 'Responses').lines(job);
+  assert.deepEqual(shares.map(({ share }) => share), [0.9, 0.05, 0.05]);
+  const over = shown(JOBS, { ...job, runState: 'COMPLETED', durationS: 100, policy: null });
+  assert.deepEqual([over.Items, over['Items/s']], [['1,234'], ['12/s']]);
+});
+
+test('a job of which nothing is known is shown all the same', () => {
+  const unknown = Object.fromEntries(Object.keys(job).map((name) => [name, null]));
+  const cells = shown(JOBS, { ...unknown, id: 'j', invalidFields: [] });
+  assert.deepEqual(Object.values(cells).slice(1).flat(), Array(6).fill('–'));
+});
+
+test('every column is found and ordered by what it shows', () => {
+  for (const { columns } of [JOBS, POLICIES, SCHEDULES, LOGINS]) {
+    assert.equal(new Set(columns.map(({ slug }) => slug)).size, columns.length);
+  }
+  const column = (title) => JOBS.columns.find((each) => each.title === title);
+  assert.equal(column('Items').order(job), 1234);
+  assert.equal(column('Responses').order(job), 0.1);
+  assert.equal(column('Items/s').order({ ...job, durationS: 10 }), 123.4);
 });

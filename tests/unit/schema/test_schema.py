@@ -198,6 +198,7 @@ def test_root_fields_are_those_of_the_design() -> None:
             "(jobId: ID!, kinds: [ResponseKind!], first: Int!, after: String): ResponsePage!"
         ),
         "feeds": "(): [Feed!]!",
+        "server": "(): Server!",
     }
     assert SCHEMA.mutation_type is not None
     assert signatures(SCHEMA.mutation_type) == {
