@@ -94,7 +94,7 @@ class Application(Starlette):
             routes.append(WebSocketRoute(STARBELLY_PATH, starbelly))
         if settings.graphiql:
             tabs = [*map(changes_tab, TABLES), *map(log_tab, LOGS)]
-            routes += graphiql_routes(tabs)
+            routes += graphiql_routes(tabs, has_live=settings.live)
         if settings.live:
             routes += live_routes(page_tables(TABLES), graphiql=settings.graphiql)
         super().__init__(

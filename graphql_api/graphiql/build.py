@@ -190,7 +190,7 @@ def _beside(parent: int) -> None:
     try:
         build_page(run_quietly(lambda: os.getppid() == parent))
     except (BuildError, OSError) as error:
-        instead = "is as it was before" if BUILD.exists() else "comes from a CDN"
+        instead = "is as it was before" if BUILD.exists() else "only says so"
         print(f"GraphiQL is not built: {error}. Its page {instead}; `make graphiql` shows more")
     else:
         print("GraphiQL is built, and needs no internet any more: load it again")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path, PurePath
 
@@ -26,12 +28,6 @@ _POLICY = (
 )
 """Nothing from anywhere else. The editor sets styles in the page, so these may be inline."""
 
-_CDN_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; "
-    "style-src 'unsafe-inline' https://unpkg.com; img-src data:; font-src data:; "
-    "connect-src 'self'"
-)
-
 _IMMUTABLE = "public, max-age=31536000, immutable"
 """For files whose names hold a hash of what they are."""
 
@@ -43,23 +39,28 @@ _MAX_FILE_BYTES = 32 * 1024 * 1024
 _MAX_FILES = 100
 """How many files are kept in memory; a build has twenty."""
 
-_FETCH_URL = 'window.location.href.split("?")[0]'
+_INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
+_LINK_TO_LIVE = re.compile(r' *<p id="live">.*?</p>\n', re.DOTALL)
 
 
-def graphiql_routes(tabs: Sequence[str], build: Path = _BUILD) -> list[BaseRoute]:
+def graphiql_routes(
+    tabs: Sequence[str], build: Path = _BUILD, *, has_live: bool = True
+) -> list[BaseRoute]:
     """The routes of a server whose GraphQL is at `/graphql`.
 
     The page names its files by the URL by which it was asked for, with or without a last slash, so
     a proxy may serve it below any path.
 
-    As long as there is no build the page is Strawberry's, which loads GraphiQL from a CDN. It is
-    looked for at each request, so a build that appears later needs no restart.
+    As long as there is no build the page says so. It is looked for at each request, so a build that
+    appears later needs no restart.
 
     Args:
         tabs: The documents of its ready-made tabs, besides those of the page itself.
         build: What `page/` was built into: `index.html`, and what it loads in `graphiql/`.
+        has_live: Whether there is the page /live beside it, to which it links.
     """
     assets = _Assets(build / "graphiql")
+    unbuilt = _Unbuilt(has_live=has_live)
     ready_made = StaticFile(
         json.dumps(tabs).encode(), "application/json", page_headers(_POLICY, "no-cache")
     )
@@ -69,8 +70,9 @@ def graphiql_routes(tabs: Sequence[str], build: Path = _BUILD) -> list[BaseRoute
         try:
             html = (build / "index.html").read_text(encoding="utf-8")
         except FileNotFoundError:
-            html = _cdn_page("../graphql" if has_slash else "graphql")
-            return HTMLResponse(html, headers=page_headers(_CDN_POLICY, "no-cache"))
+            return unbuilt.respond(has_slash=has_slash)
+        if has_live:
+            html = html.replace("<html ", "<html data-live ", 1)
         if has_slash:
             html = html.replace('="./graphiql/', '="./')
         return HTMLResponse(html, headers=page_headers(_POLICY, "no-cache"))
@@ -122,9 +124,25 @@ def _read(path: Path) -> StaticFile:
     return StaticFile(content, _MEDIA_TYPES[path.suffix], page_headers(_POLICY, _IMMUTABLE))
 
 
-@cache
-def _cdn_page(graphql: str) -> str:
-    html = files("strawberry").joinpath("static/graphiql.html").read_text(encoding="utf-8")
-    assert _FETCH_URL in html, "Strawberry's page is as we know it"
-    url = f'new URL("{graphql}", window.location.href).href'
-    return html.replace(_FETCH_URL, url).replace("{{ SUBSCRIPTION_ENABLED }}", "true")
+class _Unbuilt:
+    """The page as long as there is no build: it says so, and loads itself again when there is one.
+
+    Args:
+        has_live: Whether there is the page /live beside it.
+    """
+
+    def __init__(self, *, has_live: bool) -> None:
+        html = files(__package__).joinpath("unbuilt.html").read_text(encoding="utf-8")
+        self._html = html if has_live else _LINK_TO_LIVE.sub("", html)
+        inside = [f"'sha256-{_hash(text)}'" for _, text in _INLINE.findall(html)]
+        policy = "default-src 'none'; style-src {}; script-src {}; connect-src 'self'"
+        self._headers = page_headers(policy.format(*inside), "no-cache")
+
+    def respond(self, *, has_slash: bool) -> Response:
+        """The page, for a URL with or without a last slash."""
+        html = self._html.replace('href="live"', 'href="../live"') if has_slash else self._html
+        return HTMLResponse(html, headers=self._headers)
+
+
+def _hash(text: str) -> str:
+    return b64encode(sha256(text.encode()).digest()).decode()

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
+from graphql_api import app
+from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.rethink.url import DatabaseURL
 from tests.browser.browser_page import BrowserPage
 from tests.proxies import Proxied
@@ -111,17 +117,90 @@ async def test_ready_made_query_shows_rows(
     browser_page.assert_well()
 
 
-async def test_ready_made_mutation_changes_a_policy(
+async def test_ready_made_mutation_has_its_variables_and_changes_a_policy(
     server: Running, writer: Writer, graphiql: GraphiQL, browser_page: BrowserPage
 ) -> None:
-    await writer.insert("policy", {"id": "a", "name": "of the test"})
     await graphiql.open(server)
     await graphiql.choose("UpdatePolicy")
-    await graphiql.type_into("Variables", '{"id": "a", "input": {"limits": {"maxItems": 7}}}')
     await graphiql.execute()
-    await graphiql.shows('"maxItems": 7')
+    await graphiql.shows('"maxItems": 1000')
+    limits = await writer.run(writer.table("policy")["limits"]["max_items"].coerce_to("array"))
+    assert 1000 in limits
     browser_page.assert_local(server)
     browser_page.assert_well()
+
+
+async def test_subscription_lives_on_while_another_tab_is_in_view(
+    server: Running, writer: Writer, graphiql: GraphiQL, browser_page: BrowserPage
+) -> None:
+    await graphiql.open(server)
+    await graphiql.choose("PolicyChanges")
+    await graphiql.execute()
+    await graphiql.shows('"status": "READY"')
+    await graphiql.choose("Policies")
+    await graphiql.execute()
+    await graphiql.shows('"total": 2')
+    await writer.insert("policy", {"id": "a", "name": "of the test"})
+    await graphiql.choose("PolicyChanges")
+    await graphiql.shows('"cause": "CREATED"')
+    await writer.delete("policy", "a")
+    await graphiql.shows('"cause": "DELETED"')
+    sockets = [url for url in browser_page.requests if url.startswith("ws:")]
+    assert len(sockets) == 1
+    await graphiql.execute()
+    await feeds_have_no_subscribers(server)
+    browser_page.assert_well()
+
+
+async def test_operation_of_the_url_is_opened_beside_the_tabs_that_there_are(
+    server: Running, graphiql: GraphiQL
+) -> None:
+    await graphiql.open(server)
+    given = urlencode({"query": "query Given { policies { total } }", "variables": "{}"})
+    await graphiql.page.goto("about:blank")
+    await graphiql.open(server, f"/graphiql#{given}")
+    assert await graphiql.tabs() == [*TABS, "Given"]
+    await graphiql.execute()
+    await graphiql.shows('"total": 2')
+    assert graphiql.page.url == f"{server.http}/graphiql"
+    await graphiql.page.get_by_role("link", name="Live tables").click()
+    await graphiql.page.wait_for_url("**/live*")
+
+
+async def test_panes_stand_one_above_the_other_on_a_narrow_screen(
+    server: Running, graphiql: GraphiQL
+) -> None:
+    await graphiql.open(server)
+    await graphiql.page.set_viewport_size({"width": 390, "height": 844})
+    boxes = [
+        await graphiql.page.locator(pane).bounding_box()
+        for pane in (".graphiql-editors", ".graphiql-response")
+    ]
+    above, below = (box for box in boxes if box is not None)
+    assert above["x"] == below["x"]
+    assert above["width"] > 250
+    assert above["y"] + above["height"] <= below["y"]
+    assert await graphiql.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+async def test_page_without_a_build_becomes_graphiql_when_there_is_one(
+    starbelly: DatabaseURL,
+    browser_page: BrowserPage,
+    graphiql_build: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    build = tmp_path / "dist"
+    monkeypatch.setattr(app, "graphiql_routes", partial(graphiql_routes, build=build))
+    async with running(settings_for(starbelly)) as server:
+        await browser_page.page.goto(f"{server.http}/graphiql")
+        await browser_page.expect("h1").to_have_text("GraphiQL is not built yet")
+        await browser_page.expect("#live a").to_have_attribute("href", "live")
+        shutil.copytree(graphiql_build, tmp_path / "new")
+        (tmp_path / "new").rename(build)
+        await browser_page.page.get_by_role("tab", name="PolicyChanges").wait_for()
+        browser_page.assert_local(server)
+        browser_page.assert_well()
 
 
 @pytest.mark.parametrize("tab", ROWS)

@@ -7,15 +7,16 @@ import { subscribe } from './subscribe.js';
  * graphql-transport-ws. What the headers editor holds goes with both.
  *
  * @param {URL} url
+ * @param {import('./kept_subscriptions.js').KeptSubscriptions} kept
  * @returns {import('@graphiql/toolkit').Fetcher}
  */
-export function createFetcher(url) {
+export function createFetcher(url, kept) {
   return (request, { headers } = {}) => {
     const operation = operationOf(request);
     // For a moment after the change of a tab, GraphiQL gives the name of the one before.
     const named = { ...request, operationName: operation?.name?.value };
     return operation?.operation === 'subscription'
-      ? subscribe(url, named, headers)
+      ? kept.keep(JSON.stringify([named, headers]), subscribe(url, named, headers))
       : post(url, named, headers);
   };
 }

@@ -202,7 +202,7 @@ def test_beside_a_server_a_failure_is_one_line(
         said += server.stdout.read()
     assert said.count("\n") == 1
     assert reason in said
-    assert "Its page comes from a CDN" in said
+    assert "Its page only says so" in said
     assert "make graphiql" in said
 
 

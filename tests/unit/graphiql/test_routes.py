@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -49,11 +51,12 @@ async def http(build: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_page_is_that_of_the_cdn_until_there_is_a_build(
+async def test_page_says_that_there_is_no_build_until_there_is_one(
     http: httpx.AsyncClient, build: Path
 ) -> None:
     before = await http.get("/graphiql")
-    assert "https://unpkg.com/graphiql" in before.text
+    assert "GraphiQL is not built yet" in before.text
+    assert 'href="live"' in before.text
     assert (await http.get("/graphiql/index-1a2b.js")).status_code == 404
     make(build)
     after = await http.get("/graphiql")
@@ -144,15 +147,27 @@ async def test_every_response_lets_the_browser_load_from_here_only(
     assert headers["referrer-policy"] == "no-referrer"
 
 
-async def test_page_of_the_cdn_may_load_from_there_and_nowhere_else(
+async def test_page_without_a_build_runs_its_own_script_and_loads_nothing(
     http: httpx.AsyncClient,
 ) -> None:
     page = await http.get("/graphiql")
-    assert 'new URL("graphql"' in page.text, "where the server's GraphQL is, below any path"
     policy = page.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; ")
-    assert policy.count("https://") == policy.count("https://unpkg.com") == 2
-    assert page.headers["x-content-type-options"] == "nosniff"
+    for kind in ("style", "script"):
+        inside = page.text.partition(f"<{kind}>")[2].partition(f"</{kind}>")[0]
+        digest = b64encode(sha256(inside.encode()).digest()).decode()
+        assert f"; {kind}-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert "http" not in policy
+    assert "unsafe" not in policy
+
+
+async def test_pages_link_to_live_only_if_it_is_there(build: Path) -> None:
+    app = Starlette(routes=graphiql_routes([], build, has_live=False))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        assert "/live" not in (await http.get("/graphiql")).text
+        make(build)
+        assert "data-live" not in (await http.get("/graphiql")).text
 
 
 @pytest.mark.parametrize(
