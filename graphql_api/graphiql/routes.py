@@ -39,7 +39,7 @@ _MAX_FILE_BYTES = 32 * 1024 * 1024
 _MAX_FILES = 100
 """How many files are kept in memory; a build has twenty."""
 
-_INLINE = re.compile(r"<(?:style|script)>(.*?)</", re.DOTALL)
+_INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 _LINK_TO_LIVE = re.compile(r' *<p id="live">.*?</p>\n', re.DOTALL)
 
 
@@ -134,7 +134,7 @@ class _Unbuilt:
     def __init__(self, *, has_live: bool) -> None:
         html = files(__package__).joinpath("unbuilt.html").read_text(encoding="utf-8")
         self._html = html if has_live else _LINK_TO_LIVE.sub("", html)
-        inside = [f"'sha256-{_hash(text)}'" for text in _INLINE.findall(html)]
+        inside = [f"'sha256-{_hash(text)}'" for _, text in _INLINE.findall(html)]
         policy = "default-src 'none'; style-src {}; script-src {}; connect-src 'self'"
         self._headers = page_headers(policy.format(*inside), "no-cache")
 

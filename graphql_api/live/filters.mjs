@@ -1,6 +1,6 @@
 /** Which rows a view has: what is searched for, and the conditions of the schema's filters. */
 
-import { words } from './formats.mjs';
+import { isTime, words } from './formats.mjs';
 
 /**
  * A condition that a table can be filtered by, as the schema's filter has it.
@@ -63,7 +63,7 @@ export function matcher(table, { query, where }) {
 
 const texts = new WeakMap();
 
-/** All that a row holds, to search in. */
+/** All texts and numbers that a row holds, to search in. Times are shown in other words. */
 function textOf(row) {
   let text = texts.get(row);
   if (text === undefined) {
@@ -76,5 +76,5 @@ function textOf(row) {
 function leaves(value) {
   if (value === null || value === undefined) return [];
   if (typeof value === 'object') return Object.values(value).flatMap(leaves);
-  return typeof value === 'boolean' ? [] : [value];
+  return typeof value === 'boolean' || isTime(value) ? [] : [value];
 }

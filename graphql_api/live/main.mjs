@@ -106,12 +106,14 @@ function takeProblem(id, problem) {
 /** @param {import('./table_state.mjs').Change | 'replaced' | null} change */
 function takeChange(table, change) {
   if (change === 'replaced') {
-    for (const [key, row] of states.get(table.id).rows) countItems(table, key, row, new Date());
+    for (const [key, row] of states.get(table.id).rows) countItems(key, row, new Date());
+  } else if (change?.kind === 'read') {
+    countItems(change.key, change.row, change.at);
   } else if (change) {
     summary.count(table.title, change.kind);
     activity.add(table, change);
     tabs.countChange(table.id);
-    countItems(table, change.key, change.row, change.at);
+    countItems(change.key, change.row, change.at);
     if (change.kind === 'deleted') rates.delete(change.key);
     if (table.id === view.table) setTimeout(settle, MARK_MS + 50);
   }
@@ -122,7 +124,7 @@ function takeChange(table, change) {
   scheduleDrawing();
 }
 
-function countItems(table, key, row, at) {
+function countItems(key, row, at) {
   if ('itemCount' in row && row.runState === 'RUNNING') rates.add(key, row.itemCount, at);
 }
 
@@ -187,9 +189,11 @@ function sortBy(slug) {
 /** Show a row wherever it is, and give it the focus. */
 function goTo(id, key, name = key) {
   if (id !== view.table) setView(viewOf(id, view), true);
+  draw(); // what is not shown takes no focus
   if (grid.focus(key)) return;
   if (states.get(id).rows.has(key)) {
     setView({ ...view, query: '', where: [], isPaused: false }); // a filter or the pause hides it
+    draw();
     grid.focus(key);
   } else {
     setText(byId('summary'), `${name} is deleted: there is no row to show.`);

@@ -46,7 +46,7 @@ export class ShownRows {
 
   /** @param {import('./table_state.mjs').Change | 'replaced'} change of the table's state */
   take(change) {
-    if (this.#isPaused) {
+    if (this.#isPaused && change.kind !== 'read') {
       this.waiting += 1;
     } else if (change === 'replaced') {
       this.#deleted.clear();

@@ -38,7 +38,7 @@ export function tableStatus(state, isConnected) {
           `they were then. ${reason || 'It tries again until it can, and then shows what has changed.'}`,
       };
     default:
-      return hasRows
+      return hasRows && !state.isFirstReading
         ? { tone: 'wait', label: 'reading again', detail: 'The rows may be old until all are read.' }
         : { tone: reason ? 'bad' : 'wait', label: reason ? 'waiting' : 'reading', detail: reason };
   }

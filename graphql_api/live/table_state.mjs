@@ -6,7 +6,7 @@ import { differences } from './differences.mjs';
  * What an event has done to a row.
  *
  * @typedef {object} Change
- * @property {'added' | 'updated' | 'deleted'} kind
+ * @property {'read' | 'added' | 'updated' | 'deleted'} kind `read` is a row of the first snapshot
  * @property {string} key
  * @property {object} row as it is now, or as it last was
  * @property {Set<string>} fields those that were changed, if it was updated
@@ -14,9 +14,14 @@ import { differences } from './differences.mjs';
  * @property {Date} at when the page received it
  */
 
+const UNCHANGED = { fields: new Set(), differences: [] };
+
 export class TableState {
-  /** The rows to show, by their keys. Those of a snapshot come all at once, with its end. */
-  rows = new Map();
+  /**
+   * The rows to show, by their keys. Those of the first snapshot are shown as they come; those of a
+   * later one all at once, with its end, because until then there are the old ones.
+   */
+  rows;
   /** What the server last said of the table: INITIALIZING, READY or STALE. */
   status = 'INITIALIZING';
   /** When it said so first. */
@@ -43,6 +48,12 @@ export class TableState {
     this.#entity = entity;
     this.#deletedKey = deletedKey;
     this.statusSince = at;
+    this.rows = this.#snapshot;
+  }
+
+  /** Whether the first snapshot is not complete. */
+  get isFirstReading() {
+    return this.rows === this.#snapshot;
   }
 
   /** How many rows there are; while a first snapshot is read, how many of them have come. */
@@ -65,6 +76,7 @@ export class TableState {
     const before = rows.get(key);
     if (kind === 'deleted') rows.delete(key);
     else rows.set(key, event[this.#entity]);
+    if (this.isFirstReading) return { ...UNCHANGED, kind: 'read', key, row: rows.get(key), at };
     if (this.#snapshot) return null;
     return this.#changed(key, kind, before, new Set(event.changedFields), at);
   }
@@ -73,9 +85,9 @@ export class TableState {
   fail(problem, { forget }) {
     this.problem = problem;
     if (!forget) return null;
-    this.#applyStatus('INITIALIZING', new Date());
-    this.lastChanges.clear();
     this.rows = new Map();
+    this.lastChanges.clear();
+    this.#applyStatus('INITIALIZING', new Date());
     return 'replaced';
   }
 
@@ -84,9 +96,12 @@ export class TableState {
     this.status = status;
     if (status === 'INITIALIZING') {
       this.#snapshot = new Map();
+      if (!this.rows.size) this.rows = this.#snapshot;
     } else if (this.#snapshot) {
+      const isFirst = this.isFirstReading;
       this.rows = this.#snapshot;
       this.#snapshot = null;
+      if (isFirst) return null;
       for (const key of this.lastChanges.keys()) {
         if (!this.rows.has(key)) this.lastChanges.delete(key);
       }

@@ -575,18 +575,18 @@ async def test_search_filters_order_and_pause_are_in_the_url(
     await expect_names(live, ["Nightly 2", "Nightly 0"])
     await live.expect("#matches").to_have_text("2 of 3 rows")
     await live.expect("[aria-sort=ascending]").to_have_text("Jobs")
-    await live.find("#search").fill("2")
+    await live.find("#search").fill("s2")
     await expect_names(live, ["Nightly 2"])
     await live.find("#pause").click()
     await writer.update("schedule", "s2", {"schedule_name": "Weekly 2"})
     await live.expect("#pause").to_have_text(re.compile(r"Resume \(1\)"))
     await expect_names(live, ["Nightly 2"])
     assert urlsplit(live.page.url).query == (
-        "table=schedules&q=2&where=enabled%3Dtrue&sort=jobs&paused=1"
+        "table=schedules&q=s2&where=enabled%3Dtrue&sort=jobs&paused=1"
     )
     await live.page.reload()
     await live.expect("#pause").to_have_attribute("aria-pressed", "true")
-    await live.expect("#search").to_have_value("2")
+    await live.expect("#search").to_have_value("s2")
     await live.find("#pause").click()
     await expect_names(live, ["Weekly 2"])
     await live.find("#clear").click()
@@ -758,6 +758,7 @@ async def test_of_ten_thousand_rows_the_page_has_elements_for_those_in_sight(
     )
     assert scrolled < most
     await writer.update("policy", "policy-4321", {"name": "aardvark"})
+    await browser_page.expect("#activity-list li").to_contain_text("aardvark")
     await browser_page.page.keyboard.press("Home")
     await browser_page.expect(f"{ROWS}:focus").to_contain_text("aardvark")
     browser_page.assert_well()

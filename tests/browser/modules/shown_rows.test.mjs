@@ -101,6 +101,15 @@ test('thousands of random changes leave what sorting anew gives', () => {
   );
 });
 
+test('a page that is opened in a pause has the rows of the first snapshot', () => {
+  const state = new TableState(SCHEDULES);
+  const made = new ShownRows(SCHEDULES, state, readView('?table=schedules', TABLES));
+  made.pause(true);
+  state.apply({ __typename: 'FeedState', status: 'INITIALIZING' });
+  made.take(state.apply(event('Added', schedule('a'))));
+  assert.deepEqual([made.length, made.waiting], [1, 0]);
+});
+
 test('another table is seen without the search and filters of the one before', () => {
   const view = viewOf('jobs', readView('?table=schedules&q=x&paused=1&row=a', TABLES));
   assert.deepEqual(view, { table: 'jobs', query: '', where: [], sort: null, isPaused: true, row: null });

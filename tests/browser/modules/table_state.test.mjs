@@ -26,14 +26,15 @@ const ready = (...rows) =>
 
 const keys = (state) => [...state.rows.keys()];
 
-test('rows of a snapshot are shown with its end, and are no changes', () => {
+test('rows of the first snapshot are shown as they come, and are no changes', () => {
   const state = after(status('INITIALIZING'));
-  assert.equal(state.apply(added('a', 'A')), null);
-  assert.equal(state.apply(added('b', 'B')), null);
-  assert.equal(state.rows.size, 0);
-  assert.equal(state.count, 2);
-  assert.equal(state.apply(status('READY')), 'replaced');
+  assert.equal(state.apply(added('a', 'A')).kind, 'read');
+  assert.equal(state.apply(added('b', 'B')).kind, 'read');
   assert.deepEqual(keys(state), ['a', 'b']);
+  assert.ok(state.isFirstReading);
+  assert.equal(state.apply(status('READY')), null);
+  assert.deepEqual(keys(state), ['a', 'b']);
+  assert.ok(!state.isFirstReading);
   assert.equal(state.lastChanges.size, 0);
 });
 
@@ -56,8 +57,9 @@ test('a second snapshot replaces the first, whose rows stay until it is complete
 
 test('a snapshot that begins again forgets what it had', () => {
   const state = after(status('INITIALIZING'), added('a', 'A'), status('INITIALIZING'));
-  state.apply(added('b', 'B'));
-  state.apply(status('READY'));
+  assert.equal(state.apply(added('b', 'B')), null);
+  assert.deepEqual(keys(state), ['a']);
+  assert.equal(state.apply(status('READY')), 'replaced');
   assert.deepEqual(keys(state), ['b']);
 });
 
