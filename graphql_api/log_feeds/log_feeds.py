@@ -34,7 +34,7 @@ _MAX_KEY_BYTES: Final = 100
 class LogFeeds:
     """Follows partitions of logs for as long as they have followers.
 
-    A partition without followers costs nothing: it has no changefeed, and nothing is kept of it.
+    A partition without followers costs nothing: it has no changefeed, and no row is kept of it.
 
     Args:
         surroundings: What all of them share.
@@ -45,6 +45,9 @@ class LogFeeds:
         self._partitions: dict[tuple[str, str], Partition[Any]] = {}
         self._clients: dict[Partition[Any], Hashable | None] = {}
         """For whom each partition was begun."""
+        self._finished_at_s: dict[tuple[str, str], float] = {}
+        """When the owners of partitions that are not followed now were seen to be finished: those
+        who come back again and again need not wait for the bound each time."""
         self._running: dict[Partition[Any], asyncio.Task[None]] = {}
         self._rows: dict[str, RowCache[Any]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -142,6 +145,10 @@ class LogFeeds:
         if self._partitions.get(where) is partition:
             del self._partitions[where]
             del self._clients[partition]
+            if partition.finished_at_s is not None:
+                self._finished_at_s[where] = partition.finished_at_s
+                if len(self._finished_at_s) > self.settings.max_partitions:
+                    del self._finished_at_s[next(iter(self._finished_at_s))]
         task = self._running.pop(partition, None)
         if task is not None:
             task.cancel()
@@ -164,6 +171,7 @@ class LogFeeds:
         max_bytes = self._around.settings.max_row_bytes
         rows = self._rows.setdefault(table.name, RowCache(max_bytes))
         partition = Partition(table, key, rows, self._around, place)
+        partition.finished_at_s = self._finished_at_s.pop((table.name, key), None)
         self._clients[partition] = client
         self._partitions[table.name, key] = partition
         self._has_new.set()

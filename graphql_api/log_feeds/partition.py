@@ -75,6 +75,8 @@ class Partition(Generic[RowT]):
         """What its owner says; None before it was read."""
         self.is_gone = False
         """Whether there is no owner."""
+        self.finished_at_s: float | None = None
+        """When its owner was first seen to be finished, in seconds of the clock."""
         self.followers: dict[Follower, Callable[[], None]] = {}
         """The followers, and what wakes each."""
         self.window = Window(floor)
@@ -88,7 +90,6 @@ class Partition(Generic[RowT]):
         self._verified_end = 0
         self._verified_at_s: deque[tuple[int, float]] = deque()
         self._finished = asyncio.Event()
-        self._finished_at_s = 0.0
         self._is_checked = False
         self._is_read_to_end = False
         self._tasks: asyncio.TaskGroup | None = None
@@ -178,7 +179,8 @@ class Partition(Generic[RowT]):
         if owner is None:
             self.is_gone = True
         elif owner.is_finished and not self._finished.is_set():
-            self._finished_at_s = self._around.clock()
+            if self.finished_at_s is None:
+                self.finished_at_s = self._around.clock()
             self._finished.set()
         if owner is None or owner != self.owner:
             self.owner = owner or self.owner
@@ -306,7 +308,8 @@ class Partition(Generic[RowT]):
         await self._verify(self.window.floor, MAX_SEQUENCE)
         self._is_checked = True
         self._wake()
-        await asyncio.sleep(self._finished_at_s + around.settings.bound_s - around.clock())
+        assert self.finished_at_s is not None, "it is finished"
+        await asyncio.sleep(self.finished_at_s + around.settings.bound_s - around.clock())
         await self._verify(self.window.floor, MAX_SEQUENCE)
         self._is_read_to_end = True
         self._wake()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from tests.simulation.entropy import EPOCH_S
@@ -81,10 +80,6 @@ def story_of(seed: int) -> Story:
         keeps_state=keeps_state(seed) and not jobs,
         has_two_nodes=has_two_nodes(seed) and not jobs,
     )
-    # A server that begins to follow a job knows after the lag at the latest that it is at its end.
-    # A client whose sockets all close sooner never gets the end of its subscription.
-    longest_lag_s = setting.token_life_s / 2
-    setting = replace(setting, response_lag_s=min(setting.response_lag_s, longest_lag_s))
     author = _LogAuthor if jobs else _Author
     actions = author(setting, rng).write()
     actions += [*_hops(setting), *restarts(setting), *node_faults(setting)]

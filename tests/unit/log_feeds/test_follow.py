@@ -266,6 +266,31 @@ def test_stream_that_is_not_there_is_not_found_and_one_that_goes_completes() -> 
     simulated(story)
 
 
+def test_client_that_is_cut_off_sooner_than_the_bound_comes_to_the_end_all_the_same() -> None:
+    async def story() -> None:
+        chance = random.Random(6)
+        database = FakeDatabase(chance)
+        database.streams["s"] = {"is_over": True, "events": None}
+        database.insert("s", *range(3))
+        feeds = feeds_of(database, chance=chance, max_row_bytes=10**7)
+        running = asyncio.create_task(feeds.run())
+        connections, is_complete = 0, False
+        while not is_complete:
+            connections += 1
+            assert connections <= 5, "it would wait for the bound for ever"
+            with suppress(TimeoutError):
+                async with (
+                    asyncio.timeout(BOUND_S / 2),
+                    feeds.subscribe(LOG, "s", kinds=ALL, since=None, words="stream") as followed,
+                ):
+                    assert len([event async for event in followed]) == 3
+                    is_complete = True
+        running.cancel()
+        await asyncio.wait([running])
+
+    simulated(story)
+
+
 class WatchedLog(ToyLog):
     """Notes in which turn of the event loop each row is decoded."""
 
