@@ -43,10 +43,13 @@ class Encoded(NamedTuple):
     Attributes:
         payload: What each member is sent, before it is framed.
         positions: Where the feeds stood that it was made from, besides the event's own.
+        is_remembered: Whether members that come to the event later are given it; otherwise it is
+            made again for them.
     """
 
     payload: bytes
     positions: Positions = _NO_FEEDS
+    is_remembered: bool = True
 
 
 class Encoder(Protocol):

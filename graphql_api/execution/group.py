@@ -114,7 +114,7 @@ class Group:
             deliver(event, outcome)
 
     def _remember(self, event: Event[Any], encoded: Encoded) -> bytes:
-        if self.members > 1:
+        if self.members > 1 and encoded.is_remembered:
             self._has_encodings = True
             self._encodings.put(event, self, encoded.payload, encoded.positions)
         return encoded.payload

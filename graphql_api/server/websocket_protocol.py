@@ -31,6 +31,7 @@ from websockets.exceptions import ProtocolError
 from websockets.extensions import Extension
 from websockets.frames import Close, CloseCode, Frame, Opcode
 
+from graphql_api.limits.answer_memory import LARGE_BYTES
 from graphql_api.limits.connection_limits import Leave
 from graphql_api.server.flow_control import WatchedConnection
 from graphql_api.server.frames import (
@@ -233,7 +234,9 @@ class WebSocketProtocol(WatchedConnection):
             around = len(prefix) + len(suffix)
             for middle in middles:
                 parts += (frame_header(self._opcode, around + len(middle)), prefix, middle, suffix)
-        self.write_frames(parts)
+        is_copied = len(middles) > 1 or len(middles[0]) <= LARGE_BYTES
+        for data in (b"".join(parts),) if is_copied else parts:
+            self._write(data)
 
     def write_frames(self, parts: Sequence[bytes]) -> None:
         """Send frames that are ready, in one piece: headers and payloads, as they are.
