@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import socket as socket_module
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +16,7 @@ import pytest
 from graphql_api.protocols import whole_bodies
 from graphql_api.protocols.whole_bodies import Body, WholeBodies
 from graphql_api.rethink.url import DatabaseURL
-from tests.server.client import WAIT_S, Client
+from tests.server.client import Client
 from tests.server.results import Crawler, crawling
 from tests.server.running import Running, running, settings_for
 from tests.server.starbelly_client import (
@@ -232,34 +233,32 @@ async def test_bodies_wait_in_the_database_for_a_socket_that_takes_none(
     for sequence, job in enumerate(jobs):
         async with crawling(starbelly, str(job)) as other:
             await other.respond(sequence, body_id=body)
-    reader, writer = await stalled(server, jobs)
-    subscription = await follow(socket, crawler)
-    await items(subscription, 10)  # those before them in the queue of reads are behind
-    assert len([sequence for sequence in read if sequence < 100]) == 1
-    received = 0
-    async with asyncio.timeout(WAIT_S):
-        while received < len(jobs) * 2**21:
-            received += len(await reader.read(2**16))
+    async with stalled(server, jobs) as reader:
+        subscription = await follow(socket, crawler)
+        await items(subscription, 10)  # those before them in the queue of reads are behind
+        assert len([sequence for sequence in read if sequence < 100]) == 1
+        await reader.readexactly(len(jobs) * 2**21)
     assert sorted(sequence for sequence in read if sequence < 100) == [0, 1, 2, 3, 4]
-    writer.transport.abort()
 
 
-async def stalled(
-    server: Running, jobs: list[UUID]
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+@asynccontextmanager
+async def stalled(server: Running, jobs: list[UUID]) -> AsyncIterator[asyncio.StreamReader]:
     """A client that follows jobs on one socket, and has read nothing but the first answers."""
     sock = socket_module.socket()
     sock.setsockopt(socket_module.SOL_SOCKET, socket_module.SO_RCVBUF, 4096)
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", server.port))
     reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
-    writer.write(
-        b"GET /starbelly HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade"
-        b"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n"
-    )
-    await reader.readuntil(b"\r\n\r\n")
-    for number, job in enumerate(jobs):
-        asked = Request(request_id=number, subscribe_job_sync={"job_id": job.bytes})
-        data = asked.SerializeToString()
-        writer.write(bytes((0x82, 0x80 | len(data), 0, 0, 0, 0)) + data)
-    return reader, writer
+    try:
+        writer.write(
+            b"GET /starbelly HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade"
+            b"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        for number, job in enumerate(jobs):
+            asked = Request(request_id=number, subscribe_job_sync={"job_id": job.bytes})
+            data = asked.SerializeToString()
+            writer.write(bytes((0x82, 0x80 | len(data), 0, 0, 0, 0)) + data)
+        yield reader
+    finally:
+        writer.transport.abort()
