@@ -251,8 +251,9 @@ async def stalled(server: Running, jobs: list[UUID]) -> AsyncIterator[asyncio.St
     reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
     try:
         writer.write(
-            b"GET /starbelly HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade"
-            b"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n"
+            b"GET /starbelly HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n"
         )
         await reader.readuntil(b"\r\n\r\n")
         for number, job in enumerate(jobs):
