@@ -29,6 +29,8 @@ from graphql_api.embedded.errors import ReqlError, logic_error, non_existence_er
 _TIMEZONE = re.compile(r"[+-](?:[01][0-9]|2[0-4])(?::?[0-5][0-9])?", re.ASCII)
 _BASE64_WHITE_SPACE = str.maketrans("", "", "\r\n \t")
 _BASE64_LINE_LENGTH = 76
+_LINE_BREAK = "\r\n"
+_BYTES_PER_LINE = _BASE64_LINE_LENGTH // 4 * 3
 
 _STRAY_LITERAL = (
     "Stray literal keyword found: literal is only legal inside of the object passed to merge or "
@@ -105,12 +107,29 @@ def binary(data: bytes) -> Document:
     text = binascii.b2a_base64(data, newline=False).decode("ascii")
     starts = range(0, len(text), _BASE64_LINE_LENGTH)
     lines = [text[start : start + _BASE64_LINE_LENGTH] for start in starts]
-    return {REQL_TYPE: "BINARY", "data": "\r\n".join(lines)}
+    return {REQL_TYPE: "BINARY", "data": _LINE_BREAK.join(lines)}
 
 
 def binary_bytes(value: Document) -> bytes:
     """Return the bytes of a valid BINARY."""
     return binascii.a2b_base64(as_string(value["data"]))
+
+
+def binary_size(value: Document) -> int:
+    """Return how many bytes a valid BINARY has, without decoding them."""
+    text = as_string(value["data"])
+    lines = -(-len(text) // (_BASE64_LINE_LENGTH + len(_LINE_BREAK)))
+    digits = len(text) - max(0, lines - 1) * len(_LINE_BREAK)
+    return digits // 4 * 3 - text.count("=", max(0, len(text) - 2))
+
+
+def binary_part(value: Document, begin: int, end: int) -> bytes:
+    """Return the bytes [begin, end) of a valid BINARY; only their lines are decoded."""
+    first, last = begin // _BYTES_PER_LINE, -(-end // _BYTES_PER_LINE)
+    line_length = _BASE64_LINE_LENGTH + len(_LINE_BREAK)
+    lines = as_string(value["data"])[first * line_length : last * line_length]
+    at = first * _BYTES_PER_LINE
+    return binascii.a2b_base64(lines)[begin - at : end - at]
 
 
 def literal_error() -> ReqlError:

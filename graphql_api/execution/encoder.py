@@ -45,11 +45,14 @@ class Encoded(NamedTuple):
         positions: Where the feeds stood that it was made from, besides the event's own.
         content: Equal for payloads of which a member need not be sent one after the other; None for
             one that is always sent.
+        is_remembered: Whether members that come to the event later are given it; otherwise it is
+            made again for them.
     """
 
     payload: bytes
     positions: Positions = _NO_FEEDS
     content: bytes | None = None
+    is_remembered: bool = True
 
 
 class Encoder(Protocol):

@@ -131,8 +131,10 @@ class Group:
 
     def _remember(self, event: Event[Any], encoded: Encoded) -> Encoded:
         event.was_read_with(encoded.positions)
+        if not encoded.is_remembered:
+            return encoded
         # Also because orjson's own bytes keep 4 KB, however short they are.
-        encoded = Encoded(Payload(encoded.payload), encoded.positions, encoded.content)
+        encoded = encoded._replace(payload=Payload(encoded.payload))
         if self.members > 1:
             self._has_encodings = True
             self._encodings.put(event, self, encoded)

@@ -49,6 +49,10 @@ class Sink(Protocol):
     def is_closed(self) -> bool:
         """Whether nothing that is written now would be sent."""
 
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of what was written the client's side has not taken from this process."""
+
     def on_writable(self, callback: Callable[[], None]) -> None:
         """Have `callback` called once, as soon as the sink is empty again, or closed."""
 
@@ -115,7 +119,7 @@ class ASGISink:
         self._write_buffer_bytes = write_buffer_bytes
         self._send_timeout_s = send_timeout_s
         self._texts: deque[bytes] = deque()
-        self._unsent_bytes = 0
+        self.unsent_bytes = 0
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._emptied.set()
@@ -126,7 +130,7 @@ class ASGISink:
     @property
     def is_writable(self) -> bool:
         """As in `Sink`."""
-        return self._unsent_bytes < self._write_buffer_bytes and not self.is_closed
+        return self.unsent_bytes < self._write_buffer_bytes and not self.is_closed
 
     def on_writable(self, callback: Callable[[], None]) -> None:
         """As in `Sink`."""
@@ -137,7 +141,7 @@ class ASGISink:
         if self.is_closed:
             return
         self._texts.append(text)
-        self._unsent_bytes += len(text)
+        self.unsent_bytes += len(text)
         self._filled.set()
         self._emptied.clear()
 
@@ -154,7 +158,7 @@ class ASGISink:
         """As in `Sink`, as far as possible: what the server holds already may still be sent."""
         self.is_closed = True
         self._texts.clear()
-        self._unsent_bytes = 0
+        self.unsent_bytes = 0
         self._emptied.set()
         self._call_back()
 
@@ -175,7 +179,7 @@ class ASGISink:
                     except TimeoutError:
                         self.lost_because = took_nothing(self._send_timeout_s)
                         raise
-                    self._unsent_bytes -= len(text)
+                    self.unsent_bytes -= len(text)
                 self._filled.clear()
                 self._emptied.set()
                 self._call_back()

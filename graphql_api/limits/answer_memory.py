@@ -1,4 +1,4 @@
-"""Limit on the memory of all large HTTP answers that are being sent.
+"""Limit on the memory of all large answers that are being sent.
 
 ```
             16 MB, 5 s        16 MB, 1 s       32 MB
@@ -10,6 +10,9 @@
 
 A client that reads fast does not wait for slow ones, which leave the quick places after a second.
 Answers of up to `LARGE_BYTES` are not counted: the kernel takes most of each at once.
+
+An answer that is written as a whole has a place from before it is made. It stays quick as long as
+it does not wait for its client, or no other answer waits for its place.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ class Sending:
     Attributes:
         size: How long it is, in bytes.
         cut_off: Ends its connection.
+        unsent: How much waits for its client, if it is written as a whole; otherwise see `sent`.
         began_at_s: When it got its place.
         sent: How much of it has been written.
         timer: Goes off when it is no longer quick.
@@ -43,13 +47,15 @@ class Sending:
 
     size: int
     cut_off: Callable[[], None]
+    unsent: Callable[[], int] | None = None
     began_at_s: float = 0.0
     sent: int = 0
     timer: asyncio.TimerHandle | None = None
 
     def rate(self, now_s: float) -> float:
         """How fast it is taken, in bytes per second."""
-        return self.sent / max(now_s - self.began_at_s, 1e-3)
+        sent = self.sent if self.unsent is None else self.size - self.unsent()
+        return sent / max(now_s - self.began_at_s, 1e-3)
 
 
 @dataclass(slots=True, eq=False)
@@ -66,7 +72,7 @@ class Answers:
         slow_bytes: How many bytes of answers may take longer; one answer always may.
         waiting_bytes: How many bytes of answers may wait; one answer always may.
         quick_s: How long an answer counts as quick.
-        wait_s: How long an answer may wait.
+        wait_s: How long an answer may wait; as long as it must, if None.
     """
 
     def __init__(
@@ -76,7 +82,7 @@ class Answers:
         slow_bytes: int = 32 * _MEGABYTE,
         waiting_bytes: int = 16 * _MEGABYTE,
         quick_s: float = 1.0,
-        wait_s: float = 5.0,
+        wait_s: float | None = 5.0,
     ) -> None:
         self._quick_bytes = quick_bytes
         self._slow_bytes = slow_bytes
@@ -93,17 +99,20 @@ class Answers:
         waiting = [waiting.sending for waiting in self._waiting]
         return _total(self._quick) + _total(self._slow) + _total(waiting)
 
-    async def begin(self, size: int, cut_off: Callable[[], None]) -> Sending | None:
+    async def begin(
+        self, size: int, cut_off: Callable[[], None], unsent: Callable[[], int] | None = None
+    ) -> Sending | None:
         """Wait until a large answer may be sent; then `end` is to be called.
 
         Args:
             size: How long it is.
             cut_off: Ends its connection, if it is too slow to be kept.
+            unsent: Returns how many bytes wait for its client, if it is written as a whole.
 
         Returns:
             Its place; None if it cannot have one.
         """
-        sending = Sending(size, cut_off)
+        sending = Sending(size, cut_off, unsent)
         if not self._waiting and self._fits(sending):
             self._let_in(sending)
             return sending
@@ -137,10 +146,13 @@ class Answers:
         return not self._quick or _total(self._quick) + sending.size <= self._quick_bytes
 
     def _let_in(self, sending: Sending) -> None:
-        loop = asyncio.get_running_loop()
-        sending.began_at_s = loop.time()
-        sending.timer = loop.call_later(self._quick_s, self._is_slow, sending)
+        sending.began_at_s = asyncio.get_running_loop().time()
         self._quick.add(sending)
+        self._look_later(sending)
+
+    def _look_later(self, sending: Sending) -> None:
+        loop = asyncio.get_running_loop()
+        sending.timer = loop.call_later(self._quick_s, self._is_late, sending)
 
     def _let_in_next(self) -> None:
         while self._waiting and self._fits(self._waiting[0].sending):
@@ -148,7 +160,10 @@ class Answers:
             self._let_in(waiting.sending)
             waiting.turn.set_result(None)
 
-    def _is_slow(self, sending: Sending) -> None:
+    def _is_late(self, sending: Sending) -> None:
+        if sending.unsent is not None and not (self._waiting and sending.unsent()):
+            self._look_later(sending)
+            return
         now_s = asyncio.get_running_loop().time()
         self._quick.discard(sending)
         self._slow.add(sending)

@@ -176,7 +176,12 @@ class WatchedConnection(asyncio.Protocol):
         """As in `Sink`."""
         if self.is_closed:
             return False
-        return self.transport.get_write_buffer_size() < self.limits.write_buffer_bytes
+        return self.unsent_bytes < self.limits.write_buffer_bytes
+
+    @property
+    def unsent_bytes(self) -> int:
+        """As in `Sink`."""
+        return self.transport.get_write_buffer_size()
 
     @property
     def is_closed(self) -> bool:
@@ -295,7 +300,7 @@ class WatchedConnection(asyncio.Protocol):
     @property
     def taken_bytes(self) -> int:
         """How much the other side has taken of what was written, as far as can be known."""
-        return self._written - self.transport.get_write_buffer_size() - self._kernel_bytes()
+        return self._written - self.unsent_bytes - self._kernel_bytes()
 
     def _kernel_bytes(self) -> int:
         """How much the kernel holds that has not been acknowledged."""

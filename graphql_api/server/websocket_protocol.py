@@ -31,6 +31,7 @@ from uvicorn.server import ServerState
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close, CloseCode
 
+from graphql_api.limits.answer_memory import LARGE_BYTES
 from graphql_api.limits.connection_limits import Leave
 from graphql_api.server.compression import compressed_frames
 from graphql_api.server.flow_control import WatchedConnection
@@ -229,10 +230,12 @@ class WebSocketProtocol(WatchedConnection):
         if bits:
             parts = compressed_frames(opcode, prefix, middles, suffix, bits)
         else:
-            parts = [
-                part for middle in middles for part in message_frame(opcode, prefix, middle, suffix)
-            ]
-        self._write(b"".join(parts))
+            parts = []
+            for middle in middles:
+                parts += message_frame(opcode, prefix, middle, suffix)
+        is_copied = len(middles) > 1 or len(middles[0]) <= LARGE_BYTES
+        for data in (b"".join(parts),) if is_copied else parts:
+            self._write(data)
 
     def accept_long_texts(self) -> None:
         """Take messages up to the server's limit from now on: the client is known."""

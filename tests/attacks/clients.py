@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
+from uuid import UUID
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.attacks.target import TIMEOUT_S, Target
+from tests.starbelly_numbers import Request
 
 Session = Callable[[Target], Iterator[str]]
 Body = Callable[[Target, int], bytes]
@@ -99,6 +101,28 @@ def slow_readers(body: Body) -> Session:
                 while sock.recv(4096):
                     time.sleep(0.1)
                     yield "4 KB"
+
+    return session
+
+
+def slow_syncs(job: UUID, streams: int) -> Session:
+    """A client of Starbelly's protocol that follows a job so many times, and takes 0.6 MB/s."""
+
+    def session(target: Target) -> Iterator[str]:
+        with target.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+            key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ=="
+            sock.sendall(_head(target, "GET", *upgrade, key, path="/starbelly"))
+            yield sock.recv(4096)[9:12].decode()
+            for number in range(streams):
+                asked = {"job_id": job.bytes}
+                request = Request(request_id=number, subscribe_job_sync=asked).SerializeToString()
+                sock.sendall(bytes([0x82, 0x80 | len(request), 0, 0, 0, 0]) + request)
+            while sock.recv(65_536):
+                time.sleep(0.1)
+                yield "64 KB"
+            yield "closed"
 
     return session
 
@@ -269,7 +293,7 @@ def control_pings(_: Target, sock: ClientConnection) -> Iterator[str]:
         yield "sent"
 
 
-def _head(target: Target, method: str, *more: str) -> bytes:
+def _head(target: Target, method: str, *more: str, path: str = "/graphql") -> bytes:
     headers = [f"{name}: {text}" for name, text in target.headers().items()]
-    lines = [f"{method} /graphql HTTP/1.1", f"Host: {target.address}", *headers, *more, "", ""]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {target.address}", *headers, *more, "", ""]
     return "\r\n".join(lines).encode()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import zlib
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from tests.benchmarks import jobs
 from tests.benchmarks.database import Database
 from tests.server.results import crawling
 
 JOB = "j1"
+BODIES_JOB = UUID(int=1)
+"""A job of which every response has a body that is as large as Starbelly's clients get one."""
+
 JOBS = 500
 """How many jobs the feed holds, and how many older ones there are besides."""
 
@@ -42,6 +46,9 @@ async def _responses(stored: Database) -> None:
         for first in range(LARGE + 1, RESPONSES, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, RESPONSES))
             await crawler.respond(*numbers, headers=_HEADERS)
+    async with crawling(stored.url, str(BODIES_JOB)) as crawler:
+        body = await crawler.body(bytes(_LARGE_BYTES), is_compressed=False)
+        await crawler.respond(*range(RESPONSES, RESPONSES + 20), body_id=body)
 
 
 def _bomb() -> bytes:

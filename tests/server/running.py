@@ -51,7 +51,8 @@ def settings_for(url: DatabaseURL, **settings: object) -> Settings:
     tls = f"?ca_certs={quote(url.ca_certs, safe='')}" if url.ca_certs else ""
     text = f"rethinkdb://{user}:{password}@{url.address}/{url.database}{tls}"
     # Tests ask as fast as they can, on a machine that may be as slow as it likes.
-    patient = {"feed_wait_s": WAIT_S, "connection_init_timeout_s": WAIT_S}
+    limits = ("feed_wait_s", "connection_init_timeout_s", "request_timeout_s", "send_timeout_s")
+    patient = dict.fromkeys(limits, WAIT_S)
     fast = dict.fromkeys(("max_operations_per_s", *CPU_LIMITS), 1e6)
     settings = {**fast, **patient, "job_pace_s": 0.0} | settings
     return Settings(database=SecretStr(text), **settings)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, open_websocket_url
 
+from tests.patience import LONGEST_S
 from tests.server.client import WAIT_S
 from tests.starbelly_numbers import ADDED, DELETED, ERROR, Request, ServerMessage
 
@@ -92,9 +93,16 @@ class StarbellyClient:
         """How many events have come."""
 
     async def send(self, data: bytes | str | None) -> None:
-        """Send a message as it is; None closes the connection."""
+        """Send a message as it is; None closes the connection.
+
+        Raises:
+            Closed: The connection is over.
+        """
         assert self._token is not None
-        self._token.run_sync_soon(self._outgoing.send_nowait, data)
+        try:
+            self._token.run_sync_soon(self._outgoing.send_nowait, data)
+        except trio.RunFinishedError:
+            raise await self.closed from None
 
     async def ask(self, request_id: int | None = None, **command: Any) -> Any:
         """The response to a request.
@@ -138,7 +146,7 @@ class StarbellyClient:
         extra = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._token = trio.lowlevel.current_trio_token()
         self._outgoing, outgoing = trio.open_memory_channel[bytes | str | None](1000)
-        end = Closed(1006, "")
+        end, failure = Closed(1006, ""), None
         try:
             async with (
                 open_websocket_url(
@@ -146,6 +154,8 @@ class StarbellyClient:
                     extra_headers=extra,
                     subprotocols=subprotocols or None,
                     max_message_size=2**25,
+                    connect_timeout=LONGEST_S,  # as in `tests.patience`
+                    disconnect_timeout=LONGEST_S,
                 ) as socket,
                 trio.open_nursery() as nursery,
             ):
@@ -164,10 +174,9 @@ class StarbellyClient:
         except BaseException as error:  # noqa: BLE001 - it is raised in the other thread
             if isinstance(error, ConnectionRejected):
                 end = Closed(error.status_code, "")
-            elif not self.opened.done():
-                self._loop.call_soon_threadsafe(self.opened.set_exception, error)
-                return
-        self._loop.call_soon_threadsafe(self._ended, end)
+            else:
+                failure = error
+        self._loop.call_soon_threadsafe(self._ended, end, failure)
 
     async def _send(self, socket: Any, outgoing: Any) -> None:
         try:
@@ -187,10 +196,14 @@ class StarbellyClient:
             self.events += 1
             self._events[message.event.subscription_id].put_nowait(message.event)
 
-    def _ended(self, end: Closed) -> None:
+    def _ended(self, end: Closed, failure: BaseException | None) -> None:
         self.closed.set_result(end)
-        if not self.opened.done():
+        if self.opened.done():
+            return
+        if failure is None:
             self.opened.set_result(None)
+        else:
+            self.opened.set_exception(failure)
 
 
 @asynccontextmanager
@@ -209,7 +222,8 @@ async def starbelly_client(
         yield client
     finally:
         if client.opened.done() and not client.closed.done():
-            await client.send(None)
+            with suppress(Closed):
+                await client.send(None)
         await asyncio.to_thread(thread.join)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import socket as socket_module
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,6 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from graphql_api.protocols import whole_bodies
+from graphql_api.protocols.whole_bodies import Body, WholeBodies
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Client
 from tests.server.results import Crawler, crawling
@@ -23,7 +27,7 @@ from tests.server.starbelly_client import (
     starbelly_client,
 )
 from tests.server.test_starbelly import executions, url_of
-from tests.starbelly_numbers import COMPLETE, ERROR
+from tests.starbelly_numbers import COMPLETE, ERROR, Request
 
 LAG_S = 0.6
 
@@ -206,3 +210,56 @@ async def test_unsubscribe_while_a_body_is_awaited_leaves_nothing(
     await subscription.unsubscribe()
     await client.execute("{ feeds { table } }")
     assert socket.events == before
+
+
+async def test_bodies_wait_in_the_database_for_a_socket_that_takes_none(
+    socket: StarbellyClient,
+    crawler: Crawler,
+    server: Running,
+    starbelly: DatabaseURL,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[int] = []
+
+    async def counted(self: WholeBodies, sequence: int, *args: Any, **options: Any) -> Body:
+        read.append(sequence)
+        return await of(self, sequence, *args, **options)
+
+    of = WholeBodies.of
+    monkeypatch.setattr(WholeBodies, "of", counted)
+    body = await crawler.body(bytes(2**21), is_compressed=False)
+    await crawler.respond(*range(100, 110), body_id=body)
+    jobs = [uuid4() for _ in range(5)]
+    for sequence, job in enumerate(jobs):
+        async with crawling(starbelly, str(job)) as other:
+            await other.respond(sequence, body_id=body)
+    async with stalled(server, jobs) as reader:
+        subscription = await follow(socket, crawler)
+        await items(subscription, 10)  # those before them in the queue of reads are behind
+        assert len([sequence for sequence in read if sequence < 100]) == 1
+        await reader.readexactly(len(jobs) * 2**21)
+    assert sorted(sequence for sequence in read if sequence < 100) == [0, 1, 2, 3, 4]
+
+
+@asynccontextmanager
+async def stalled(server: Running, jobs: list[UUID]) -> AsyncIterator[asyncio.StreamReader]:
+    """A client that follows jobs on one socket, and has read nothing but the first answers."""
+    sock = socket_module.socket()
+    sock.setsockopt(socket_module.SOL_SOCKET, socket_module.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", server.port))
+    reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
+    try:
+        writer.write(
+            b"GET /starbelly HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        for number, job in enumerate(jobs):
+            asked = Request(request_id=number, subscribe_job_sync={"job_id": job.bytes})
+            data = asked.SerializeToString()
+            writer.write(bytes((0x82, 0x80 | len(data), 0, 0, 0, 0)) + data)
+        yield reader
+    finally:
+        writer.transport.abort()

@@ -20,7 +20,7 @@ from graphql_api.embedded.datum import (
 from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, non_existence_error
 from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ordering import equal, sort_key
-from graphql_api.embedded.pseudo_types import binary_bytes
+from graphql_api.embedded.pseudo_types import binary_size
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.streams import table_stream
 from graphql_api.embedded.table import Table
@@ -60,7 +60,7 @@ def count(call: Call) -> Value:
         datum = to_datum(value)
         if pseudo_type(datum) == "BINARY":
             assert isinstance(datum, dict)
-            return len(binary_bytes(datum))
+            return binary_size(datum)
         if isinstance(datum, (str, dict)):
             return len(datum)
     return sum(1 for _ in call.to_stream(0, value).rows())

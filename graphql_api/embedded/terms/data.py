@@ -29,7 +29,13 @@ from graphql_api.embedded.datum import (
 )
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import logic_error
-from graphql_api.embedded.pseudo_types import binary, binary_bytes, literal_error, sanitized
+from graphql_api.embedded.pseudo_types import (
+    binary,
+    binary_bytes,
+    binary_size,
+    literal_error,
+    sanitized,
+)
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.streams import array_stream, collect, to_stream
 from graphql_api.embedded.table import Database, Table
@@ -308,7 +314,7 @@ def _info(value: Value, catalog: Catalog, access: Access) -> Document:
         result["value"] = pretty_print(value)
         if pseudo_type(value) == "BINARY":
             assert isinstance(value, dict)
-            result["count"] = len(binary_bytes(value))
+            result["count"] = binary_size(value)
     return result
 
 

@@ -20,7 +20,7 @@ from graphql_api.embedded.datum import (
 )
 from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, non_existence_error
 from graphql_api.embedded.ordering import equal
-from graphql_api.embedded.pseudo_types import binary, binary_bytes
+from graphql_api.embedded.pseudo_types import binary, binary_part, binary_size
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.values import (
@@ -196,21 +196,19 @@ def _slice(call: Call, left: int, right: int, *, left_open: bool, right_open: bo
     value = call.value(0)
     if type(value) in DATUM_TYPES or isinstance(value, SingleSelection):
         datum = to_datum(value)
-        content: list[Datum] | str | bytes
+
+        def bounds(size: int) -> tuple[int, int]:
+            start = _canonical(left, size, adjust=left_open)
+            return start, max(start, _canonical(right, size, adjust=not right_open))
+
         if pseudo_type(datum) == "BINARY":
             assert isinstance(datum, dict)
-            content = binary_bytes(datum)
-        elif isinstance(datum, (list, str)):
-            content = datum
-        else:
-            raise call.at(
-                0,
-                logic_error(f"Expected ARRAY, BINARY, or STRING, but found {type_name(datum)}."),
-            )
-        size = len(content)
-        start = _canonical(left, size, adjust=left_open)
-        part = content[start : max(start, _canonical(right, size, adjust=not right_open))]
-        return binary(part) if isinstance(part, bytes) else part
+            return binary(binary_part(datum, *bounds(binary_size(datum))))
+        if isinstance(datum, (list, str)):
+            return datum[slice(*bounds(len(datum)))]
+        raise call.at(
+            0, logic_error(f"Expected ARRAY, BINARY, or STRING, but found {type_name(datum)}.")
+        )
     stream, selection = stream_and_selection(call, value)
     if left < 0:
         raise logic_error("Cannot use a negative left index on a stream.")

@@ -2,7 +2,7 @@
 
 ```
  feed ─▶ Listing ─▶ (Paced) ─▶ Member ─ ListEncoder ─▶ framing ─▶ binary messages
- job  ─▶ LogSubscription ────▶ Member ─ SyncEncoder ─▶ framing ─▶ binary messages
+ job  ─▶ LogSubscription ─▶ BodiesInTurn ─▶ Member ─ SyncEncoder ─▶ framing ─▶ binary messages
 ```
 
 What all WebSockets have in common is `protocols.websocket` and `protocols.socket_connection`; what

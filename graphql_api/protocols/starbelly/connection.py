@@ -25,7 +25,7 @@ from graphql_api.protocols.starbelly import messages
 from graphql_api.protocols.starbelly import starbelly_pb2 as pb
 from graphql_api.protocols.starbelly.job_sync import SyncEncoder
 from graphql_api.protocols.starbelly.listing import Listed, Listing
-from graphql_api.protocols.whole_bodies import WholeBodies
+from graphql_api.protocols.whole_bodies import BodiesInTurn, SocketBodies, WholeBodies
 from graphql_api.schema import Context
 from graphql_api.schema.scopes import require
 from graphql_api.server.receiver import LongText, Message
@@ -63,12 +63,13 @@ class Streams:
 class StarbellyConnection(SocketConnection):
     """One WebSocket connection: a socket, and what is offered on it."""
 
-    __slots__ = ("_ids", "_rate", "_scope", "_streams", "_subscriptions")
+    __slots__ = ("_bodies", "_ids", "_rate", "_scope", "_streams", "_subscriptions")
 
     def __init__(self, accepted: Accepted, streams: Streams) -> None:
         super().__init__(accepted)
         self._scope: Scope = accepted.scope  # until the client is known
         self._streams = streams
+        self._bodies = SocketBodies(streams.bodies, self.sink, self._create_task)
         self._rate = accepted.limits.rate(accepted.backend.clock)
         self._ids = count(1)
         self._subscriptions: dict[int, Callable[[], object]] = {}
@@ -138,13 +139,11 @@ class StarbellyConnection(SocketConnection):
             raise BadInputError(f"this socket has {limit} subscriptions, and may not have more")
         assert self._session is not None, "the client has been admitted"
         context = self._backend.make_context(self._session.principal)
-        framing = messages.one_by_one
         if isinstance(asked, pb.RequestSubscribeJobSync):
             source, encoder = self._job_sync(asked, context)
         else:
             source, encoder = self._list(command, asked, context)
-            if isinstance(source, Paced):
-                framing = messages.in_lists
+        framing = messages.in_lists if isinstance(source, Paced) else messages.one_by_one
         id_ = response.new_subscription.subscription_id = next(self._ids)
         responder = SocketResponder(self, id_, framing(id_))
         member = self._backend.runner.share(encoder, source, responder)
@@ -152,13 +151,12 @@ class StarbellyConnection(SocketConnection):
 
     def _list(self, command: str, asked: Any, context: Context) -> _Stream:
         listed = self._streams.lists[command]
-        table = listed.table
-        require(table.needed_to_read, command, context.scopes)
+        require(listed.table.needed_to_read, command, context.scopes)
         if not isinstance(asked, pb.RequestSubscribeJobStatus):
-            return Listing(listed, context.feeds[table].subscribe()), listed
+            return Listing(listed, context.feeds[listed.table].subscribe()), listed
         if not 0 <= asked.min_interval <= _MAX_INTERVAL_S:
             raise BadInputError(f"min_interval must be from 0 to {_MAX_INTERVAL_S:.0f} seconds")
-        source = Listing(listed, context.feeds[table].subscribe(), says_when_complete=True)
+        source = Listing(listed, context.feeds[listed.table].subscribe(), says_when_complete=True)
         return Paced(source, asked.min_interval, listed.key_of), listed
 
     def _job_sync(self, asked: pb.RequestSubscribeJobSync, context: Context) -> _Stream:
@@ -169,16 +167,12 @@ class StarbellyConnection(SocketConnection):
             raise BadCursorError("the sync_token is not one that this server gave out")
         job_id, kinds = str(UUID(bytes=asked.job_id)), RESPONSES.kinds(None)
         since = asked.sync_token.decode() if asked.HasField("sync_token") else None
-        source = context.logs.subscribe(
-            RESPONSES,
-            job_id,
-            kinds=kinds,
-            since=since,
-            words="job",
-            client=self.budget.address,
+        all_of_job = context.logs.subscribe(
+            RESPONSES, job_id, kinds=kinds, since=since, words="job", client=self.budget.address
         )
-        is_ok = asked.compression_ok
-        return source, SyncEncoder(job_id, self._streams.bodies, compression_ok=is_ok)
+        is_ok, bodies = asked.compression_ok, self._streams.bodies
+        encoder = SyncEncoder(job_id, bodies, compression_ok=is_ok)
+        return BodiesInTurn(all_of_job, self._bodies, compression_ok=is_ok), encoder
 
     def next(self, operation: int, framing: Framing, payload: bytes) -> None:
         """Send one event; but all are shared."""
@@ -186,17 +180,17 @@ class StarbellyConnection(SocketConnection):
 
     def fail(self, operation: int, errors: Sequence[GraphQLError]) -> None:
         """End a subscription, unless it is over, and send the client the reason."""
-        end = pb.SubscriptionClosed(reason="ERROR", message=errors[0].message)
-        self._end_of(operation, end)
+        self._end_of(operation, pb.SubscriptionClosed(reason="ERROR", message=errors[0].message))
 
     def complete(self, operation: int) -> None:
         """End a subscription, unless it is over: there is nothing more."""
         self._end_of(operation, pb.SubscriptionClosed(reason="COMPLETE"))
 
-    def _end_of(self, id_: int, closed: pb.SubscriptionClosed) -> None:
+    def _end_of(self, id_: int, end: pb.SubscriptionClosed) -> None:
         if self._subscriptions.pop(id_, None) is not None:
-            event = pb.Event(subscription_id=id_, subscription_closed=closed)
-            self._send(pb.ServerMessage(event=event))
+            self._send(
+                pb.ServerMessage(event=pb.Event(subscription_id=id_, subscription_closed=end))
+            )
 
     def _send(self, message: pb.ServerMessage) -> None:
         self.write(message.SerializeToString())

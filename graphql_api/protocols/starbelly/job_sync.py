@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql_api.execution.encoder import Encoded, exposed
 from graphql_api.feeds.view import Event
+from graphql_api.limits.answer_memory import LARGE_BYTES
 from graphql_api.protocols.starbelly.messages import sync_item
 from graphql_api.protocols.whole_bodies import NO_BODY, Body, WholeBodies
 
@@ -23,15 +24,14 @@ class SyncEncoder:
 
     def encode(self, event: Event[Any]) -> Encoded | Awaitable[Encoded]:
         """The message of a response; later, if it has a body."""
-        if event.value.response.has_body:
-            return self._with_body(event.value)
-        return _item(event.value, NO_BODY)
+        is_later = event.value.response.has_body
+        return self._with_body(event.value) if is_later else _item(event.value, NO_BODY)
 
     async def _with_body(self, added: Any) -> Encoded:
-        sequence, ended_at = added.response.sequence, added.response.completed_at
-        is_ok = self._compression_ok
-        return _item(added, await self._bodies.of(sequence, ended_at, compression_ok=is_ok))
+        asked = added.response.sequence, added.response.completed_at
+        return _item(added, await self._bodies.of(*asked, compression_ok=self._compression_ok))
 
 
 def _item(added: Any, body: Body) -> Encoded:
-    return Encoded(sync_item(added.response, added.cursor.encode(), body))
+    payload = sync_item(added.response, added.cursor.encode(), body)
+    return Encoded(payload, is_remembered=len(payload) <= LARGE_BYTES)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from graphql_api.execution.responder import Framing
+from graphql_api.protocols.protobuf_fields import field
 from graphql_api.protocols.starbelly import starbelly_pb2 as pb
 from graphql_api.protocols.whole_bodies import Body
 from graphql_api.tables.response import Response, ResponseKind
@@ -44,9 +45,8 @@ def domain_login(kind: str, key: str, _: Any) -> bytes:
 
 
 def sync_item(response: Response, token: bytes, body: Body) -> bytes:
-    """A response of a job, with its body, and the token of what follows."""
+    """A response of a job, with its body, which is copied once, and the token of what follows."""
     item = pb.CrawlResponse(
-        body=body.content,
         is_compressed=None if body.content is None else body.is_compressed,
         completed_at=_time(response.completed_at),
         content_type=response.content_type,
@@ -61,7 +61,9 @@ def sync_item(response: Response, token: bytes, body: Body) -> bytes:
         url=response.url,
         url_can=response.canonical_url,
     )
-    return _body(sync_item=pb.SyncItem(item=item, token=token))
+    content = () if body.content is None else field(pb.CrawlResponse, "body", *body.content)
+    whole = field(pb.SyncItem, "item", item.SerializeToString(), *content)
+    return b"".join(field(pb.Event, "sync_item", *whole, *field(pb.SyncItem, "token", token)))
 
 
 def job(kind: str, key: str, row: Any) -> bytes:
@@ -103,13 +105,10 @@ def one_by_one(id_: int) -> Framing:
 
 def in_lists(id_: int) -> Framing:
     """All jobs that there are at a time are a message of the subscription."""
-
-    def frames(jobs: Sequence[bytes]) -> list[bytes]:
-        return [_message(id_, pb.RawEvent(job_list=b"".join(jobs)).SerializeToString())]
-
-    return Framing(frames=frames, events_at_once=256)
+    return Framing(
+        frames=lambda jobs: [_message(id_, *field(pb.Event, "job_list", *jobs))], events_at_once=256
+    )
 
 
-def _message(id_: int, body: bytes) -> bytes:
-    event = pb.RawEvent(subscription_id=id_).SerializeToString() + body
-    return pb.RawServerMessage(event=event).SerializeToString()
+def _message(id_: int, *body: bytes) -> bytes:
+    return b"".join(field(pb.ServerMessage, "event", _body(subscription_id=id_), *body))

@@ -272,17 +272,3 @@ class SubscriptionClosed(_message.Message):
     reason: SubscriptionClosed.Reason
     message: str
     def __init__(self, reason: _Optional[_Union[SubscriptionClosed.Reason, str]] = ..., message: _Optional[str] = ...) -> None: ...
-
-class RawServerMessage(_message.Message):
-    __slots__ = ("event",)
-    EVENT_FIELD_NUMBER: _ClassVar[int]
-    event: bytes
-    def __init__(self, event: _Optional[bytes] = ...) -> None: ...
-
-class RawEvent(_message.Message):
-    __slots__ = ("subscription_id", "job_list")
-    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
-    JOB_LIST_FIELD_NUMBER: _ClassVar[int]
-    subscription_id: int
-    job_list: bytes
-    def __init__(self, subscription_id: _Optional[int] = ..., job_list: _Optional[bytes] = ...) -> None: ...

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from graphql_api.embedded.datum import REQL_TYPE
 from graphql_api.embedded.errors import ReqlError
-from graphql_api.embedded.pseudo_types import binary, binary_bytes, from_json, sanitized, time
+from graphql_api.embedded.pseudo_types import (
+    binary,
+    binary_bytes,
+    binary_part,
+    binary_size,
+    from_json,
+    sanitized,
+    time,
+)
 from graphql_api.embedded.times import parse_iso8601, to_iso8601
 
 
@@ -68,6 +76,13 @@ def test_binaries_keep_their_bytes(data: bytes) -> None:
     text = value["data"]
     assert isinstance(text, str)
     assert all(len(line) <= 76 for line in text.split("\r\n"))
+
+
+@given(st.binary(max_size=200), st.integers(0, 210), st.integers(0, 210))
+def test_parts_of_a_binary_are_those_of_its_bytes(data: bytes, begin: int, end: int) -> None:
+    value = binary(data)
+    assert binary_size(value) == len(data)
+    assert binary_part(value, begin, end) == data[begin:end]
 
 
 def test_binary_is_kept_in_one_form() -> None:

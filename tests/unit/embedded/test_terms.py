@@ -279,6 +279,7 @@ async def test_which_documents(rows: Reql, query: Any, expected: list[str]) -> N
         (r.expr([1, 2, 3])[-3], 1),
         (r.expr("héllo").slice(1, 3), "él"),
         (r.expr([1, 2, 3]).slice(-9, 2), [1, 2]),
+        (r.binary(b"x" * 56 + b"abc").slice(-3, 1000).coerce_to("string"), "abc"),
         (r.expr([1, 2, 3]).slice(-2, -1), [2]),
         (r.expr([1, 2, 3]).skip(5), []),
         (r.expr([1, 2, 3]).is_empty(), False),

@@ -140,6 +140,10 @@ class FakeSink:
     def is_writable(self) -> bool:
         return self.room and not self.is_closed
 
+    @property
+    def unsent_bytes(self) -> int:
+        return 0 if self.room else len(self.frames[-1])
+
     def on_writable(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections import deque
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +16,10 @@ from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
 from graphql_api.protocols.starbelly import messages
-from graphql_api.protocols.starbelly import starbelly_pb2 as pb
 from graphql_api.protocols.starbelly.listing import Listed, Listing
+from graphql_api.protocols.whole_bodies import Body
 from graphql_api.tables.policy import POLICIES
+from graphql_api.tables.response import Response, ResponseKind
 from tests.server.starbelly_client import HeldNames
 from tests.starbelly_numbers import ServerMessage
 
@@ -100,12 +103,19 @@ def test_any_run_of_snapshots_and_changes_leaves_the_table() -> None:
     assert held.names == {key(number): name for number, name in table.items()}
 
 
-def test_raw_messages_are_the_same_on_the_wire() -> None:
-    event = pb.Event(subscription_id=70_000, domain_login_event=pb.DomainLoginEvent(domain="d"))
-    raw = pb.RawEvent(subscription_id=70_000).SerializeToString()
-    body = pb.Event(domain_login_event=event.domain_login_event).SerializePartialToString()
-    message = pb.RawServerMessage(event=raw + body).SerializeToString()
-    assert message == pb.ServerMessage(event=event).SerializeToString()
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 20_000, 3_000_000])
+def test_what_is_put_around_a_body_is_what_protobuf_reads(length: int) -> None:
+    parts = (b"a" * (length // 2), b"b" * (length - length // 2))
+    fields = dict.fromkeys(field.name for field in dataclasses.fields(Response))
+    stored: Any = SimpleNamespace(**fields | {"url": "u", "kind": ResponseKind.SUCCESS})
+    made = messages.sync_item(stored, b"token", Body(parts, is_compressed=False))
+    frames = messages.one_by_one(70_000).frames
+    assert frames is not None
+    (message,) = frames([made])
+    event = ServerMessage.FromString(message).event
+    assert (event.subscription_id, event.sync_item.token) == (70_000, b"token")
+    item = event.sync_item.item
+    assert (item.body, item.is_compressed, item.url) == (b"".join(parts), False, "u")
 
 
 @pytest.mark.parametrize("text", ["p", "", key(1).upper(), "{" + key(10**30) + "}", "a" * 32, "é"])
