@@ -44,6 +44,7 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "rateLimits": {READ},
         "rateLimit": {READ},
         "feeds": {READ},
+        "server": {READ},
         "jobResponses": {READ},
     },
     "Subscription": {
