@@ -9,6 +9,8 @@ GRAPHIQL = graphql_api/graphiql/build.py
 PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# What is compiled is kept: the tests start many processes, and each would compile all it imports.
+export PYTHONDONTWRITEBYTECODE =
 
 .DELETE_ON_ERROR:
 .PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz shots check format schema proto lock clean

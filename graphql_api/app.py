@@ -37,11 +37,11 @@ from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.bodies import PATH as BODY_PATH
 from graphql_api.protocols.bodies import ResponseBodies
 from graphql_api.protocols.cors import CrossOrigin, CrossOriginMiddleware
-from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.starbelly.connection import PATH as STARBELLY_PATH
 from graphql_api.protocols.starbelly.connection import SUBPROTOCOL as STARBELLY_SUBPROTOCOL
 from graphql_api.protocols.starbelly.connection import StarbellyConnection, Streams
+from graphql_api.protocols.stream_response import StreamLimits
 from graphql_api.protocols.websocket import GraphQLTransportWS, WebSockets
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.protocols.whole_bodies import WholeBodies
@@ -222,14 +222,6 @@ def create_app(
         budgets=budgets,
         clock=machine.monotonic_s,
     )
-    http = GraphQLHTTP(
-        backend,
-        stream_limits=StreamLimits(
-            keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
-        ),
-        max_body_bytes=settings.max_body_bytes,
-        rates=rates,
-    )
     socket_limits = WebSocketLimits(
         connection_init_timeout_s=settings.connection_init_timeout_s,
         max_subscriptions=settings.max_subscriptions,
@@ -238,6 +230,15 @@ def create_app(
         max_operations_per_s=settings.max_operations_per_s,
         operation_burst=settings.operation_burst,
         send_timeout_s=settings.send_timeout_s,
+    )
+    http = GraphQLHTTP(
+        backend,
+        stream_limits=StreamLimits(
+            keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
+        ),
+        operation_limits=socket_limits,
+        max_body_bytes=settings.max_body_bytes,
+        rates=rates,
     )
     websocket = GraphQLTransportWS(backend, limits=socket_limits)
     streams = Streams(WholeBodies(lambda: services.bodies))
@@ -273,7 +274,7 @@ def create_app(
                 logs=services.logs,
                 broadcaster=broadcaster,
                 websockets=(websocket, starbelly),
-                streams=http.streams,
+                http=http,
                 starbelly=streams,
             ),
             authenticator=authenticator,

@@ -111,18 +111,23 @@ def look_at_file(path: Path) -> FileVersion | None:
 
 
 def read_file(
-    path: Path, *, max_bytes: int = MAX_BYTES, spare: SpareDescriptor | None = None
+    path: Path,
+    *,
+    max_bytes: int = MAX_BYTES,
+    begins_with: bytes = b"",
+    spare: SpareDescriptor | None = None,
 ) -> FileContent:
     """Read a regular file as a whole, without waiting for anything but the disk.
 
     Args:
         path: The file, or a link to it.
         max_bytes: The largest size that is read.
+        begins_with: What the file begins with: nothing more is read of another one.
         spare: Given up while the file is open, if there is no other descriptor.
 
     Raises:
         UnreadableFileError: There is no regular file that this process may read, it is larger than
-            `max_bytes`, or it was changed while it was read.
+            `max_bytes`, begins with something else, or was changed while it was read.
     """
     try:
         _check_kind(path.stat().st_mode)
@@ -133,7 +138,7 @@ def read_file(
                 raise
             descriptor = os.open(path, _FLAGS)
         try:
-            return _read(descriptor, max_bytes)
+            return _read(descriptor, max_bytes, begins_with)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -145,11 +150,13 @@ def read_file(
             spare.take()
 
 
-def _read(descriptor: int, max_bytes: int) -> FileContent:
+def _read(descriptor: int, max_bytes: int, begins_with: bytes) -> FileContent:
     status = os.fstat(descriptor)
     _check_kind(status.st_mode)
     if status.st_size > max_bytes:
         raise UnreadableFileError(f"it has {status.st_size} bytes, and {max_bytes} are the limit")
+    if os.pread(descriptor, len(begins_with), 0) != begins_with:
+        raise UnreadableFileError("it is of another version, or no such file")
     parts: list[bytes] = []
     left = max_bytes + 1
     while left and (part := os.read(descriptor, left)):

@@ -26,7 +26,8 @@ from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_p
 from graphql_api.errors import ConfigurationError
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.feeds.cursor import RUN_BYTES
-from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.garbage import leave_out_what_stays

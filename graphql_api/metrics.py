@@ -28,8 +28,8 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.limits.traffic import Histogram
 from graphql_api.log_feeds.log_feeds import LogFeeds
-from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.graphql_transport_ws import CloseCode
+from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.starbelly.connection import Streams
 from graphql_api.protocols.websocket import WebSockets
 from graphql_api.rethink.nodes import Nodes
@@ -51,7 +51,7 @@ class MetricSources:
         logs: The insert-only tables that are followed.
         broadcaster: The server's.
         websockets: The server's, by protocol.
-        streams: The server's event streams.
+        http: The server's GraphQL over HTTP, with its event streams.
         starbelly: What is offered by Starbelly's protocol.
     """
 
@@ -60,7 +60,7 @@ class MetricSources:
     logs: LogFeeds
     broadcaster: Broadcaster
     websockets: Sequence[WebSockets]
-    streams: EventStreams
+    http: GraphQLHTTP
     starbelly: Streams
 
 
@@ -71,7 +71,7 @@ def registry(sources: MetricSources) -> CollectorRegistry:
     made.register(_LogMetrics(sources.logs))
     if sources.nodes is not None:
         made.register(_NodeMetrics(sources.nodes))
-    made.register(_TransportMetrics(sources.broadcaster, sources.websockets, sources.streams))
+    made.register(_TransportMetrics(sources.broadcaster, sources.websockets, sources.http))
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
     GCCollector(registry=made)
@@ -231,11 +231,11 @@ class _LogMetrics(Collector):
 
 class _TransportMetrics(Collector):
     def __init__(
-        self, broadcaster: Broadcaster, websockets: Sequence[WebSockets], streams: EventStreams
+        self, broadcaster: Broadcaster, websockets: Sequence[WebSockets], http: GraphQLHTTP
     ) -> None:
         self._broadcaster = broadcaster
         self._websockets = websockets
-        self._streams = streams
+        self._http = http
 
     def collect(self) -> Iterator[Metric]:
         websockets, broadcaster = self._websockets, self._broadcaster
@@ -245,7 +245,14 @@ class _TransportMetrics(Collector):
         gauges = {
             "sockets": ("WebSockets that are open.", sockets),
             "operations": ("Operations that are being served by them.", operations),
-            "event_streams": ("Event streams (SSE) that are open.", len(self._streams)),
+            "event_streams": (
+                "Event streams (SSE) and multipart responses that are open.",
+                len(self._http.streams),
+            ),
+            "stream_reservations": (
+                "Event streams that are reserved, and not open yet.",
+                self._http.single_connections.reservations,
+            ),
             "groups": ("Groups of equal subscriptions, which share results.", broadcaster.groups),
             "remembered_results": (
                 "Results that are kept for those who share.",
@@ -261,7 +268,7 @@ class _TransportMetrics(Collector):
                 traffic.refused,
             ),
             "messages_sent": ("WebSocket messages and SSE events to them.", traffic.messages_sent),
-            "sent_bytes": ("Their payloads, in bytes.", traffic.bytes_sent),
+            "sent_bytes": ("Their payloads before compression, in bytes.", traffic.bytes_sent),
             "executions": ("Events that were executed, or encoded.", traffic.executions),
             "execution_seconds": ("How long that took.", traffic.execution_s),
             "encoding_seconds": ("How long making JSON of it took.", traffic.encoding_s),

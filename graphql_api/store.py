@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypeVar
 
-from graphql_api.feeds.archive import Outside, Place, Wanted
+from graphql_api.feeds.archive import Look, Outside, Place, Spot, Wanted
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import Part
 from graphql_api.feeds.table import Document
@@ -121,20 +121,20 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def count_outside(self, outside: Outside) -> int:
-        """How many documents are outside of a window.
+    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Look:
+        """Look at some documents, the latest first, for those outside of a window.
+
+        Args:
+            outside: Which documents are looked for.
+            spot: Where to go on, from the look before; None to begin with the latest.
+            limit: How many are looked at, at most.
 
         Raises:
             DatabaseError: As from `get`.
         """
 
-    async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
-        """The places of documents outside of a window, the latest first.
-
-        Args:
-            outside: Which documents.
-            offset: How many to leave out at the beginning.
-            limit: How many at most.
+    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[Place]:
+        """The places, in no order, of the documents outside of a window that have some keys.
 
         Raises:
             DatabaseError: As from `get`.

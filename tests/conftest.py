@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
@@ -22,8 +22,11 @@ from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
 from tests import needs, properties
 from tests.delays import delayed
+from tests.needs import pytest_runtest_makereport, pytest_terminal_summary
 from tests.patience import patient_clients
 from tests.quick_servers import quick_servers
+
+__all__ = ["pytest_runtest_makereport", "pytest_terminal_summary"]
 
 
 @pytest.fixture(autouse=True)
@@ -77,29 +80,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("embedded_only"):
             item.add_marker(skip)
             item.add_marker(pytest.mark.optional)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where CI=true nothing is skipped for something missing: it has to be installed there."""
-    report = yield
-    is_skipped = report.skipped and not hasattr(report, "wasxfail")
-    if is_skipped and os.environ.get("CI") == "true" and not item.get_closest_marker("optional"):
-        report.outcome = "failed"
-        report.longrepr = f"skipped, where CI=true: {report.longreprtext}"
-    return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end what was skipped, and which package to install to run it."""
-    reports = terminalreporter.stats.get("skipped", [])
-    reasons = [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
-    if reasons:
-        terminalreporter.section("what was skipped")
-        for line in needs.skipped_in_words(reasons):
-            terminalreporter.line(line)
 
 
 @pytest.fixture(autouse=True)

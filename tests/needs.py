@@ -1,15 +1,16 @@
 """What some tests need beside Python.
 
-Where it is missing such a test is skipped, with the reason; `conftest.py` lets it fail in CI, and
-says at the end of a run what was skipped.
+Where it is missing such a test is skipped, with the reason. The hooks at the end, which
+`conftest.py` passes on to pytest, let it fail in CI, and say at the end of a run what was skipped.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -70,3 +71,26 @@ def skipped_in_words(reasons: Iterable[str]) -> list[str]:
         remedy = f"; install it to run {them}" if " package " in reason else ""
         lines.append(f"{tests} skipped: {reason.removeprefix('Skipped: ')}{remedy}.")
     return lines
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where CI=true nothing is skipped for something missing: it has to be installed there."""
+    report = yield
+    is_skipped = report.skipped and not hasattr(report, "wasxfail")
+    if is_skipped and os.environ.get("CI") == "true" and not item.get_closest_marker("optional"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where CI=true: {report.longreprtext}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was skipped, and which package to install to run it."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
+    if reasons:
+        terminalreporter.section("what was skipped")
+        for line in skipped_in_words(reasons):
+            terminalreporter.line(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphql_api.feeds.archive import Outside, Place, Wanted
+from graphql_api.feeds.archive import Look, Outside, Place, Spot, Wanted
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import Part
 from graphql_api.feeds.table import Document
@@ -21,10 +21,10 @@ class NoStore:
     async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
         raise NotImplementedError
 
-    async def count_outside(self, outside: Outside) -> int:
+    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Look:
         raise NotImplementedError
 
-    async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
+    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[Place]:
         raise NotImplementedError
 
     async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:

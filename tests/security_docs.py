@@ -7,6 +7,10 @@ from pathlib import Path
 
 from graphql_api.documents.json_input import MAX_LEVELS, MAX_PARTS, MAX_SLOW_PARTS
 from graphql_api.documents.value_count import LITERAL_VALUES, OBJECT_VALUES
+from graphql_api.log_feeds.surroundings import LogSettings
+from graphql_api.protocols.messages import MAX_ID_CHARS
+from graphql_api.protocols.single_connection import MAX_RESERVATIONS, RESERVED_S
+from graphql_api.schema.older import ROW_S
 from graphql_api.schema.problems import MAX_PROBLEMS
 from graphql_api.server.frames import MAX_DRAINED_BYTES
 from graphql_api.server.http_refusals import MAX_HEAD_BYTES
@@ -42,6 +46,7 @@ LIMITS = {
 }
 """What each limit counts, by its setting."""
 
+_LOGS = LogSettings()
 _KB_BEFORE_ACK = MAX_BYTES_BEFORE_ACK // 1024
 
 FIXED = f"""\
@@ -55,6 +60,12 @@ Some limits have no setting:
 - In the arguments of an operation, an object counts as {OBJECT_VALUES} values, and what stands in
   the document itself as {LITERAL_VALUES}.
 - At most {MAX_PROBLEMS} problems of an input are listed.
+- An older job or a response that the database looks at for a page counts as {ROW_S * 1e6:g}
+  microseconds of a processor.
+- {_LOGS.max_partitions} jobs' responses are followed at a time,
+  {_LOGS.max_partitions_per_client} of them at most for clients of one address.
+- {MAX_RESERVATIONS} reservations of event streams may wait at a time, for {RESERVED_S:.0f}
+  seconds each. The id of an operation has {MAX_ID_CHARS} characters at most.
 - Introspection has limits of its own, which the queries of the usual tools respect.
 """.replace("_", " ")
 """The limits that no setting changes."""

@@ -56,5 +56,5 @@ export const types = {
   ScheduleUpdated: "schedule! previous! changedFields!]! cursor!",
   ScheduleVersion: "scheduleName createdAt updatedAt enabled timeUnit numUnits timing jobName jobCount seeds!] tags!] policyId invalidFields!]!",
   Server: "version! database! scopes!]!",
-  Subscription: "jobChanges! policyChanges! scheduleChanges! domainLoginChanges! captchaSolverChanges! rateLimitChanges! jobResponseAdded!",
+  Subscription: "jobChanges! liveJobs! policyChanges! livePolicies! scheduleChanges! liveSchedules! domainLoginChanges! liveDomainLogins! captchaSolverChanges! liveCaptchaSolvers! rateLimitChanges! liveRateLimits! jobResponseAdded!",
 };

@@ -20,13 +20,14 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLSyntaxError,
+    Lexer,
     Node,
     OperationDefinitionNode,
     Token,
     VariableDefinitionNode,
     VariableNode,
-    parse,
 )
+from graphql.language.parser import Parser, nested_too_deeply_error
 
 from graphql_api.documents.persisted import PersistedDocuments
 from graphql_api.documents.source import IndexedSource
@@ -34,8 +35,9 @@ from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.schema.links import LINK_FIELDS
 from graphql_api.settings.documents import DocumentSettings
 
-RESUMPTION_ARGUMENTS = frozenset({"since", "includeInitial"})
-"""The arguments of a subscription that decide where its events begin, and nothing else."""
+DELIVERY_ARGUMENTS = frozenset({"since", "includeInitial", "everyMs"})
+"""The arguments of a subscription that decide where its events begin and when they are sent, and
+nothing else."""
 
 LONG_TEXT = 500
 """Characters; so many are 250 tokens at most, which take some 10 ms."""
@@ -63,10 +65,10 @@ class ParsedDocument:
         return any(name in self.text for name in LINK_FIELDS)
 
     @cached_property
-    def resumption_variables(self) -> frozenset[str]:
-        """The variables that only say where events begin.
+    def delivery_variables(self) -> frozenset[str]:
+        """The variables that only say where events begin and when they are sent.
 
-        They are used nowhere but as the value of a resumption argument of an operation's own field;
+        They are used nowhere but as the value of a delivery argument of an operation's own field;
         whatever a fragment does with a variable makes it another one.
         """
         resuming = [
@@ -76,25 +78,35 @@ class ParsedDocument:
             for field in definition.selection_set.selections
             if isinstance(field, FieldNode)
             for argument in field.arguments or ()
-            if argument.name.value in RESUMPTION_ARGUMENTS
+            if argument.name.value in DELIVERY_ARGUMENTS
             if isinstance(argument.value, VariableNode)
         ]
         elsewhere = _variables(self.node, leave_out={id(node) for node in resuming})
         return frozenset(node.name.value for node in resuming).difference(elsewhere)
 
 
-def _unlink_tokens(document: DocumentNode) -> None:
-    """Free the tokens of a document, whose places its nodes know without them.
+def _parse(text: str, max_tokens: int) -> DocumentNode:
+    """Parse a document, and free its tokens, whose places its nodes know without them.
 
     Each token refers to the one before and the one behind it: only a search for cycles would find
-    them, and it would hold up everything else.
+    them, and it would hold up everything else. `parse` of graphql-core does the same without that.
+
+    Raises:
+        GraphQLSyntaxError: It has an error, or too many tokens, or is nested too deeply.
     """
-    assert document.loc is not None, "documents are parsed with their locations"
-    token: Token | None = document.loc.start_token
-    while token is not None:
-        following = token.next
-        token.prev = token.next = None
-        token = following
+    source = IndexedSource(text)
+    lexer = Lexer(source)
+    token: Token | None = lexer.token
+    parser = Parser(source, max_tokens=max_tokens, lexer=lexer)
+    try:
+        return parser.parse_document()
+    except RecursionError:
+        raise nested_too_deeply_error(parser) from None
+    finally:
+        while token is not None:
+            following = token.next
+            token.prev = token.next = None
+            token = following
 
 
 def _variables(root: Node, leave_out: Container[int]) -> Iterator[str]:
@@ -250,9 +262,7 @@ class Documents:
         return document
 
     def _new(self, text: str) -> ParsedDocument:
-        node = parse(IndexedSource(text), max_tokens=self._max_tokens)
-        _unlink_tokens(node)
-        return ParsedDocument(text, node)
+        return ParsedDocument(text, _parse(text, self._max_tokens))
 
     def _remember(self, document: ParsedDocument) -> None:
         text = document.text

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from graphql_api.embedded.feed import Feed, FeedOptions
+from graphql_api.embedded.feed import Feed, FeedOptions, skipped_row
 from graphql_api.embedded.ordering import equal
 from graphql_api.embedded.permissions import EVERYTHING, Access
 from graphql_api.embedded.primary_key import primary_key
@@ -249,9 +249,8 @@ class Changefeed(Feed):
             self._send_initial(batch, sink)
             return
         if self._skipped:
-            text = f"Changefeed cache over array size limit, skipped {self._skipped} elements."
+            sink(skipped_row(self._skipped))
             self._skipped = 0
-            sink({"error": text})
             return
         self._announce_state(sink)
         self._send_changes(batch, sink)

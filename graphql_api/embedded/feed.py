@@ -169,3 +169,8 @@ class Feed(ABC):
     def _change_row(self, old_val: Datum, new_val: Datum) -> Document:
         kind = "add" if old_val is None else "remove" if new_val is None else "change"
         return self._row({"new_val": new_val, "old_val": old_val}, kind)
+
+
+def skipped_row(number: int) -> Document:
+    """Return the row that says how many elements were dropped because the reader was too slow."""
+    return {"error": f"Changefeed cache over array size limit, skipped {number} elements."}

@@ -4,6 +4,10 @@ A row that enters the window pushes the last one out, and one that leaves it let
 each such pair is one change, whose `old_val` and `new_val` may be different documents. The window
 follows each written row by itself.
 
+What waits for a reader is bounded by `changefeed_queue_size`, as the reference of `changes` says:
+beyond it all is dropped, and the reader receives the error of a feed of a table. RethinkDB
+itself does not keep to that here, and lets the queue of a window grow until its memory is full.
+
 Source: src/rdb_protocol/changefeed.cc, `limit_manager_t` and `limit_sub_t`.
 """
 
@@ -15,7 +19,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
-from graphql_api.embedded.feed import Feed, FeedOptions
+from graphql_api.embedded.feed import Feed, FeedOptions, skipped_row
 from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ordering import equal, sort_key
 from graphql_api.embedded.permissions import EVERYTHING, Access
@@ -69,7 +73,10 @@ class WindowFeed(Feed):
         access: What its user may do.
     """
 
-    __slots__ = ("_following", "_limit", "_places", "_queue", "_rows", "_shown")
+    __slots__ = (
+        *("_first", "_following", "_limit", "_places", "_queue", "_rows"),
+        *("_shown", "_skipped"),
+    )
 
     def __init__(
         self, following: Following, options: FeedOptions, access: Access = EVERYTHING
@@ -79,7 +86,9 @@ class WindowFeed(Feed):
         self._following = following
         self._limit = following.limit
         self._queue: list[tuple[_Entry | None, _Entry | None]] = []
+        self._first: deque[Document] = deque()  # the rows before any change
         self._rows: deque[Document] = deque()
+        self._skipped = 0
         entries = [
             entry
             for key, document in following.table.documents.items()
@@ -93,14 +102,14 @@ class WindowFeed(Feed):
         options = self.options
         if options.include_initial:
             if options.include_states:
-                self._rows.append(self._row({"state": "initializing"}, "state"))
+                self._first.append(self._row({"state": "initializing"}, "state"))
             for offset in range(min(self._limit, len(self._places))):
                 row: Document = {"new_val": self._at(offset)}
                 if options.include_offsets:
                     row["new_offset"] = offset
-                self._rows.append(self._row(row, "initial"))
+                self._first.append(self._row(row, "initial"))
         if options.include_states:
-            self._rows.append(self._row({"state": "ready"}, "state"))
+            self._first.append(self._row({"state": "ready"}, "state"))
 
     def _entries(self, key: str, document: Document | None) -> list[_Entry]:
         following = self._following
@@ -132,13 +141,24 @@ class WindowFeed(Feed):
         changes.extend(zip_longest((gone[id_] for id_ in sorted(gone)), rest))
         if self.options.squash:
             self._queue.extend(changes)
-            return
-        for before_entry, after_entry in changes:
-            step = self._apply(before_entry, after_entry)
-            if step is not None:
-                self._rows.append(self._step_row(step))
+        else:
+            for before_entry, after_entry in changes:
+                step = self._apply(before_entry, after_entry)
+                if step is not None:
+                    self._rows.append(self._step_row(step))
+        if len(self._queue) + len(self._rows) > self.options.queue_size:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Drop what waits: the window itself stays what the table says."""
+        for gone, come in self._queue:
+            self._apply(gone, come)
+        self._skipped += len(self._queue) + len(self._rows)
+        self._rows.clear()
+        self._queue.clear()
 
     def _clear(self) -> None:
+        self._first.clear()
         self._rows.clear()
         self._queue.clear()
 
@@ -221,9 +241,15 @@ class WindowFeed(Feed):
 
     @property
     def _has_rows(self) -> bool:
-        return bool(self._rows or self._queue)
+        return bool(self._first or self._rows or self._queue or self._skipped)
 
     def _send(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
+        while self._first and not batch.full:
+            sink(self._first.popleft())
+        if self._skipped and not batch.full:
+            sink(skipped_row(self._skipped))
+            self._skipped = 0
+            return
         if self._queue:
             self._squash()
         while self._rows and not batch.full:

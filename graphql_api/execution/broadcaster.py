@@ -25,9 +25,11 @@ from typing import Any, Self
 from graphql_api.execution.encoder import Encoder, GroupKey
 from graphql_api.execution.encodings import Encodings
 from graphql_api.execution.group import Group, Member, call_safely
+from graphql_api.execution.pace import Pace
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
+from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.traffic import Traffic
 
 
@@ -53,7 +55,7 @@ class Broadcaster:
         traffic: Traffic | None = None,
     ) -> None:
         self._context = Context()
-        self._groups: dict[GroupKey, Group] = {}
+        self._groups: dict[tuple[GroupKey, float], Group] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._encodings = Encodings(max_bytes=max_encoding_bytes, max_events=max_encoded_events)
         self.traffic = Traffic() if traffic is None else traffic
@@ -108,7 +110,7 @@ class Broadcaster:
             on_leave: Called when the encoder is not needed any more; that of the first member,
                 when the last one leaves.
         """
-        key = encoder.key
+        key = encoder.key, source.every_s
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(
@@ -116,13 +118,16 @@ class Broadcaster:
                 self._encodings,
                 traffic=self.traffic,
                 create_task=self._create_task,
+                pace=Pace(source.every_s, self._context) if source.every_s else None,
                 on_empty=partial(self._disband, key, on_leave),
             )
             on_leave = None
         return Member(self.scheduler, group, source, responder, on_leave)
 
-    def _create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Await something on behalf of a group.
+    def _create_task(
+        self, work: Coroutine[Any, Any, None], budget: ClientBudget | None
+    ) -> asyncio.Task[None]:
+        """Await something on behalf of a group, and charge a budget for it, if there is one.
 
         Raises:
             RuntimeError: The context manager has not been entered, or has been left.
@@ -130,9 +135,12 @@ class Broadcaster:
         if self._tasks is None:
             work.close()
             raise RuntimeError("a result is to be awaited, and the broadcaster is not running")
-        return self._tasks.create_task(work, name="shared execution", context=self._context)
+        if budget is not None:
+            work = charged(work, budget)
+        context = self._context.copy()  # a budget is in force in one task
+        return self._tasks.create_task(work, name="shared execution", context=context)
 
-    def _disband(self, key: GroupKey, on_leave: Callable[[], None] | None) -> None:
+    def _disband(self, key: tuple[GroupKey, float], on_leave: Callable[[], None] | None) -> None:
         del self._groups[key]
         if on_leave is not None:
             call_safely(on_leave)

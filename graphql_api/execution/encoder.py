@@ -43,10 +43,13 @@ class Encoded(NamedTuple):
     Attributes:
         payload: What each member is sent, before it is framed.
         positions: Where the feeds stood that it was made from, besides the event's own.
+        content: Equal for payloads of which a member need not be sent one after the other; None for
+            one that is always sent.
     """
 
     payload: bytes
     positions: Positions = _NO_FEEDS
+    content: bytes | None = None
 
 
 class Encoder(Protocol):

@@ -8,31 +8,15 @@ forgotten here is encoded again for each group that still asks for it.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
-from graphql_api.execution.read_feeds import Positions, still_stand
+from graphql_api.execution.encoder import Encoded
+from graphql_api.execution.read_feeds import still_stand
 from graphql_api.feeds.view import Event
 
-_ENCODING_BYTES = 400
-"""About what an encoding costs beside its payload: itself, its places in two dicts."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoding:
-    """The payload of an event for one group.
-
-    Attributes:
-        payload: The result as JSON.
-        positions: Where the feeds stood that the result was made from, besides its own.
-    """
-
-    payload: bytes
-    positions: Positions | None
-
-    @property
-    def size(self) -> int:
-        return _ENCODING_BYTES + len(self.payload)
+_ENCODING_BYTES = 700
+"""About what an encoding costs beside its payload: itself, its places in two dicts, and what the
+payload's compressed form is kept in."""
 
 
 class Encodings:
@@ -52,30 +36,21 @@ class Encodings:
     def __len__(self) -> int:
         return sum(len(event.encodings or ()) for event in self._oldest_first)
 
-    def get(self, event: Event[Any], group: Hashable) -> bytes | None:
+    def get(self, event: Event[Any], group: Hashable) -> Encoded | None:
         """The payload of an event for a group, if it is known and still true."""
-        encoding: _Encoding | None = event.encodings.get(group) if event.encodings else None
+        encoding: Encoded | None = event.encodings.get(group) if event.encodings else None
         if encoding is None or (encoding.positions and not still_stand(encoding.positions)):
             return None
-        return encoding.payload
+        return encoding
 
-    def put(self, event: Event[Any], group: Hashable, payload: bytes, positions: Positions) -> None:
-        """Remember the payload of an event for a group.
-
-        Args:
-            event: The event.
-            group: Whose it is.
-            payload: The payload.
-            positions: Where the feeds stand that it was made from, besides its own.
-        """
+    def put(self, event: Event[Any], group: Hashable, encoded: Encoded) -> None:
+        """Remember the payload of an event for a group."""
         self._forget(event, group)
         if event.encodings is None:
             event.encodings = {}
-        # orjson's own bytes keep 4 KB, however short they are.
-        encoding = _Encoding(bytes(memoryview(payload)), positions or None)
-        event.encodings[group] = encoding
+        event.encodings[group] = encoded
         self._oldest_first[event] = None
-        self._bytes += encoding.size
+        self._bytes += _size(encoded)
         while self._bytes > self._max_bytes or len(self._oldest_first) > self._max_events:
             oldest = next(iter(self._oldest_first))
             for each in [*(oldest.encodings or ())]:
@@ -89,7 +64,12 @@ class Encodings:
     def _forget(self, event: Event[Any], group: Hashable) -> None:
         encoding = event.encodings.pop(group, None) if event.encodings else None
         if encoding is not None:
-            self._bytes -= encoding.size
+            self._bytes -= _size(encoding)
             if not event.encodings:
                 event.encodings = None
                 del self._oldest_first[event]
+
+
+def _size(encoded: Encoded) -> int:
+    # The compressed form of a payload is shorter than half of it, most often.
+    return _ENCODING_BYTES + len(encoded.payload) * 3 // 2

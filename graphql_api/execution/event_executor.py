@@ -14,7 +14,7 @@ Source: graphql/execution/executor.py of graphql-core 3.3, `execute_operation`, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar, TypeAlias, TypeGuard
+from typing import Any, ClassVar, Self, TypeAlias, TypeGuard
 from weakref import WeakMethod
 
 from graphql import (
@@ -63,6 +63,12 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
         self._shared = _Shared()
         manager = self.middleware_manager  # Strawberry always passes one
         self._has_middleware = manager is not None and bool(manager.middlewares)
+
+    def __copy__(self) -> Self:
+        """A copy, by a shorter way than that of `copy`: each event has one."""
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
 
     def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[Any]:
         """As in graphql-core, with the root's fields collected once."""

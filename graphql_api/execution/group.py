@@ -10,14 +10,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeAlias
 
 from graphql_api.execution.encoder import Encoded, Encoder, RequestError
 from graphql_api.execution.encodings import Encodings
+from graphql_api.execution.pace import Pace
+from graphql_api.execution.payload import Payload
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
+from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.limits.traffic import Traffic
 
 log = logging.getLogger(__name__)
@@ -25,10 +29,12 @@ log = logging.getLogger(__name__)
 _BYTES_AT_ONCE = 65_536
 """How many bytes one member is sent before the others have their turn."""
 
-CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-"""Has something awaited on behalf of a group."""
+CreateTask: TypeAlias = Callable[
+    [Coroutine[Any, Any, None], ClientBudget | None], asyncio.Task[None]
+]
+"""Has something awaited on behalf of a group, and a budget charged for it, if there is one."""
 
-Deliver: TypeAlias = Callable[[Event[Any], bytes | Exception], None]
+Deliver: TypeAlias = Callable[[Event[Any], Encoded | Exception], None]
 """Receives an event and its payload, or why there is none, when that was not there at once."""
 
 
@@ -40,6 +46,7 @@ class Group:
         encodings: Where payloads are remembered.
         traffic: Where to count what is done.
         create_task: For payloads that are not there at once.
+        pace: Its ticks; None, if everything is sent at once.
         on_empty: Called when the last member has left.
     """
 
@@ -50,6 +57,7 @@ class Group:
         *,
         traffic: Traffic,
         create_task: CreateTask,
+        pace: Pace | None = None,
         on_empty: Callable[[], None],
     ) -> None:
         self._encoder = encoder
@@ -58,19 +66,27 @@ class Group:
         self._on_empty = on_empty
         self._has_encodings = False
         self._awaited: dict[Event[Any], _Awaited] = {}
+        self.pace = pace
         self.traffic = traffic
         self.members = 0
 
-    def payload(self, event: Event[Any], deliver: Deliver) -> bytes | None:
+    def payload(
+        self, event: Event[Any], deliver: Deliver, budget: ClientBudget | None = None
+    ) -> Encoded | None:
         """What an event brings; None, if `deliver` is called with it later.
+
+        Args:
+            event: The event.
+            deliver: Receives what is not there at once.
+            budget: What is charged for the work that is done later; nothing, if absent.
 
         Raises:
             Exception: The event cannot be encoded.
         """
-        payload = self._encodings.get(event, self)
-        if payload is not None:
+        known = self._encodings.get(event, self)
+        if known is not None:
             self.traffic.shared_results += 1
-            return payload
+            return known
         awaited = self._awaited.get(event)
         if awaited is not None:
             awaited.deliver.append(deliver)
@@ -79,7 +95,7 @@ class Group:
         encoded = self._encoder.encode(event)
         if isinstance(encoded, Encoded):
             return self._remember(event, encoded)
-        task = self._create_task(self._await(event, encoded))
+        task = self._create_task(self._await(event, encoded), budget)
         self._awaited[event] = _Awaited(task, [deliver])
         return None
 
@@ -103,7 +119,7 @@ class Group:
             self._on_empty()
 
     async def _await(self, event: Event[Any], encoding: Awaitable[Encoded]) -> None:
-        outcome: bytes | Exception
+        outcome: Encoded | Exception
         try:
             outcome = self._remember(event, await encoding)
         except Exception as error:  # noqa: BLE001 - the members' `failed` logs it
@@ -113,11 +129,14 @@ class Group:
         for deliver in awaited.deliver:
             deliver(event, outcome)
 
-    def _remember(self, event: Event[Any], encoded: Encoded) -> bytes:
+    def _remember(self, event: Event[Any], encoded: Encoded) -> Encoded:
+        event.was_read_with(encoded.positions)
+        # Also because orjson's own bytes keep 4 KB, however short they are.
+        encoded = Encoded(Payload(encoded.payload), encoded.positions, encoded.content)
         if self.members > 1:
             self._has_encodings = True
-            self._encodings.put(event, self, encoded.payload, encoded.positions)
-        return encoded.payload
+            self._encodings.put(event, self, encoded)
+        return encoded
 
 
 @dataclass(slots=True)
@@ -149,14 +168,16 @@ class Member:
 
     __slots__ = (
         "_around",
+        "_content",
         "_group",
         "_is_awaiting",
         "_is_held_up",
         "_is_queued",
         "_on_leave",
-        "_payload",
+        "_outcome",
         "_responder",
         "_scheduler",
+        "_sent_s",
         "_source",
     )
 
@@ -178,22 +199,56 @@ class Member:
         self._is_queued = False
         self._is_held_up = False
         self._is_awaiting = False
-        self._payload: bytes | Exception | None = None
+        self._outcome: tuple[Event[Any], Encoded | Exception] | None = None
+        self._content: bytes | None = None  # of what was sent last
+        self._sent_s = -inf
         group.members += 1
         source.on_wake(self.wake)
         self.wake()
 
     def wake(self) -> None:
-        """Look soon whether there is something to send."""
-        if not (self._is_queued or self._is_held_up):
-            self._is_queued = True
-            self._scheduler.enqueue(self)
+        """Look soon, or at the next tick, whether there is something to send."""
+        if self._is_queued or self._is_held_up or self._group is None:
+            return
+        pace, source = self._group.pace, self._source
+        if pace is not None and not source.is_due and self._outcome is None:
+            if source.awaits_tick:
+                pace.wait(self, self._sent_s)
+            return
+        if pace is not None and source.is_whole and source.is_due:
+            self._sent_s = pace.now_s
+        self._enqueue()
+
+    def tick(self, now_s: float) -> bool:
+        """Send soon what has awaited a tick; False, if it is too early for that."""
+        group = self._group
+        if group is None or self._is_held_up:
+            return True
+        assert group.pace is not None, "it has ticked"
+        if self._is_awaiting or group.pace.is_early(self._sent_s, now_s):
+            return False
+        self._sent_s = now_s
+        self._source.release()
+        if not self._is_queued:
+            self._enqueue()
+        return True
+
+    def _await_tick(self, group: Group) -> None:
+        """Have part in the next tick, if something has come while this one was in the queue."""
+        if group.pace is not None and self._source.awaits_tick:
+            group.pace.wait(self, self._sent_s)
+
+    def _enqueue(self) -> None:
+        self._is_queued = True
+        self._scheduler.enqueue(self)
 
     def leave(self) -> None:
         """Free everything at once; nothing happens the second time."""
         if self._group is None:
             return
         group, self._group = self._group, None
+        if group.pace is not None:
+            group.pace.forget(self)
         self._source.on_wake(None)
         call_safely(self._source.close)
         if self._on_leave is not None:
@@ -203,6 +258,7 @@ class Member:
     def bookmark(self) -> None:
         """Send what there is, and then the newest cursor, as far as the client takes it now."""
         if self._group is not None:
+            self._source.release()
             self._source.bookmark()
             self.serve()
 
@@ -226,7 +282,7 @@ class Member:
         failure, has_ended = None, False
         began_s = 0.0 if budget is None else budget.clock()
         try:
-            self._pull(group, payloads)
+            self._pull(group, payloads, budget)
         except StopAsyncIteration:
             has_ended = True
         except Exception as error:  # noqa: BLE001 - `failed` logs it
@@ -248,37 +304,47 @@ class Member:
             self.leave()
             responder.complete()
 
-    def _pull(self, group: Group, payloads: list[bytes]) -> None:
+    def _pull(self, group: Group, payloads: list[bytes], budget: ClientBudget | None) -> None:
         framing, around = self._responder.framing, self._around
         identify, at_once = framing.identify, framing.events_at_once
         size = 0
         while len(payloads) < at_once and size < _BYTES_AT_ONCE:
-            payload, self._payload = self._payload, None
-            if payload is None:
+            if self._outcome is None:
                 event = self._source.pull()
                 if event is None:
+                    self._await_tick(group)
                     return
-                payload = group.payload(event, self._deliver)
-                if payload is None:
+                outcome = group.payload(event, self._deliver, budget)
+                if outcome is None:
                     self._is_awaiting = True
                     return
-                if identify is not None:
-                    payload = identify(event.value, payload)
-            elif isinstance(payload, Exception):
-                raise payload
+            else:
+                (event, awaited), self._outcome = self._outcome, None
+                if isinstance(awaited, Exception):
+                    raise awaited
+                outcome = awaited
+            payload, content = outcome.payload, outcome.content
+            if content is not None:
+                if content == self._content:
+                    continue  # the client has just this
+                self._content = content
+            if identify is not None:
+                payload = identify(event.value, payload)
             payloads.append(payload)
             size += around + len(payload)
         self.wake()  # there may be more
 
-    def _deliver(self, event: Event[Any], outcome: bytes | Exception) -> None:
+    def _deliver(self, event: Event[Any], outcome: Encoded | Exception) -> None:
         """Receive the payload for which the member has been waiting, or why there is none."""
-        identify = self._responder.framing.identify
-        if identify is not None and isinstance(outcome, bytes):
-            outcome = identify(event.value, outcome)
-        self._payload = outcome
+        self._outcome = event, outcome
         self._is_awaiting = False
         self.wake()
 
     def _go_on(self) -> None:
         self._is_held_up = False
+        group, source = self._group, self._source
+        if group is not None and group.pace is not None and source.is_due:
+            self._sent_s = group.pace.now_s  # what has been held up is sent now
+            if source.is_whole:
+                source.release()  # or rather the newest
         self.wake()

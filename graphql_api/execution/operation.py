@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterable, Awaitable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     ExecutionResult,
@@ -38,12 +38,12 @@ from graphql_api.documents.validation import validate
 from graphql_api.execution import result_json
 from graphql_api.execution.encoder import Encoded, GroupKey, RequestError
 from graphql_api.execution.event_executor import EventExecutor
-from graphql_api.execution.query_executor import QueryExecutor
 from graphql_api.execution.read_feeds import ReadFeeds
 from graphql_api.feeds.view import Event
 from graphql_api.limits.traffic import Traffic
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.errors import internal_error
+from graphql_api.turns import Turns
 
 
 class SubscriptionExecution:
@@ -184,21 +184,23 @@ class GraphQLEncoder:
     def __init__(self, execution: SubscriptionExecution, traffic: Traffic) -> None:
         self._execution = execution
         self._traffic = traffic
+        self._context: Context | None = None
+        """A context that no execution uses; the next one need not make its own."""
 
     @property
     def key(self) -> GroupKey:
         """What can make the results of two subscriptions differ.
 
         Values are compared by the text that JSON has for them: 1, 1.0 and true are three, and a
-        null is not the same as nothing. Where the events begin makes no difference to what they
-        bring.
+        null is not the same as nothing. Where the events begin, and when they are sent, makes no
+        difference to what they bring.
         """
         execution = self._execution
         request, document = execution.request, execution.document
         variables = {
             name: value
             for name, value in (request.variables or {}).items()
-            if name not in document.resumption_variables
+            if name not in document.delivery_variables
         }
         return (
             document.text,
@@ -212,32 +214,41 @@ class GraphQLEncoder:
     def encode(self, event: Event[Any]) -> Encoded | Awaitable[Encoded]:
         """The result of an event as JSON."""
         began_at_s = time.perf_counter()
-        context = self._execution.context
-        feeds = ReadFeeds(context.feeds)
+        context, self._context = self._context or self._new_context(), None
+        feeds = cast("ReadFeeds", context.feeds)
         try:
-            result = self._execution.execute(event.value, replace(context, feeds=feeds))
+            result = self._execution.execute(event.value, context)
             self._traffic.execution_s += time.perf_counter() - began_at_s
             if isinstance(result, ExecutionResult):
-                return self._finish(result, feeds)
+                encoded = self._finish(event, result, feeds)
+                self._context = context
+                return encoded
         except Exception as error:  # noqa: BLE001 - it is logged there
             return _failed_event(error)
-        return self._await(result, feeds)
+        return self._await(event, result, feeds)
 
     def failed(self, error: Exception) -> RequestError:
         """The error for a client whose source of events has failed."""
         return self._execution.failed(error)
 
-    async def _await(self, result: Awaitable[ExecutionResult], feeds: ReadFeeds) -> Encoded:
+    async def _await(
+        self, event: Event[Any], result: Awaitable[ExecutionResult], feeds: ReadFeeds
+    ) -> Encoded:
         try:
-            return self._finish(await result, feeds)
+            return self._finish(event, await result, feeds)
         except Exception as error:  # noqa: BLE001 - it is logged there
             return _failed_event(error)
 
-    def _finish(self, result: ExecutionResult, feeds: ReadFeeds) -> Encoded:
+    def _finish(self, event: Event[Any], result: ExecutionResult, feeds: ReadFeeds) -> Encoded:
         began_at_s = time.perf_counter()
         payload = self._execution.encode(result)
         self._traffic.encoding_s += time.perf_counter() - began_at_s
-        return Encoded(payload, feeds.positions)
+        return Encoded(payload, feeds.take_positions(), event.content(payload))
+
+    def _new_context(self) -> Context:
+        # What is done for all is not divided into turns of the first member's client.
+        context = self._execution.context
+        return replace(context, feeds=ReadFeeds(context.feeds), turns=Turns())
 
 
 def _failed_event(error: Exception) -> Encoded:
@@ -246,7 +257,7 @@ def _failed_event(error: Exception) -> Encoded:
 
 
 def _executor_class(schema: APISchema) -> type[Executor[Any]]:
-    if schema.execution_context_class in (StrawberryGraphQLCoreExecutionContext, QueryExecutor):
+    if schema.execution_context_class is StrawberryGraphQLCoreExecutionContext:
         return EventExecutor
     return schema.execution_context_class
 

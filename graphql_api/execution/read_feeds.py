@@ -25,23 +25,27 @@ class ReadFeeds(Feeds):
     def __init__(self, feeds: Feeds) -> None:
         self._read = feeds
         super().__init__((), lambda _: cast("Any", None))
-        self.positions: dict[Feed[Any, Any], object] = {}
-        """The feeds that were read, and their positions then."""
+        self._positions: dict[Feed[Any, Any], object] = {}
+
+    def take_positions(self) -> Positions:
+        """The feeds that were read, and their positions then; the record begins again."""
+        positions, self._positions = self._positions, {}
+        return positions
 
     def __getitem__(self, table: FeedTable[RowT, EventT]) -> Feed[RowT, EventT]:
         feed = self._read[table]
-        self.positions.setdefault(feed, feed.position)
+        self._positions.setdefault(feed, feed.position)
         return feed
 
     def named(self, name: str) -> Feed[Any, Any]:
         """The feed of the table with a name, which is read by that."""
         feed = self._read.named(name)
-        self.positions.setdefault(feed, feed.position)
+        self._positions.setdefault(feed, feed.position)
         return feed
 
     def __iter__(self) -> Iterator[Feed[Any, Any]]:
         for feed in self._read:
-            self.positions.setdefault(feed, feed.position)
+            self._positions.setdefault(feed, feed.position)
             yield feed
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Protocol
 
-from graphql_api.feeds.feed import STEPS_IN_A_ROW
+from graphql_api.feeds.feed_settings import STEPS_IN_A_ROW
 from graphql_api.limits.traffic import Histogram
 
 EVENTS_AT_ONCE = 32
@@ -63,7 +63,8 @@ class Scheduler:
         self._queued += 1
         if self._lag_began_at_s is None:
             self._lag_began_at_s = self._clock()
-        self._schedule()
+        if not self._is_scheduled:
+            self._schedule()
 
     async def round(self) -> None:
         """Give the event loop its turn, and every subscription that has something to send a few.
@@ -82,9 +83,8 @@ class Scheduler:
             await served.wait()
 
     def _schedule(self) -> None:
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn, context=self._context)
+        self._is_scheduled = True
+        asyncio.get_running_loop().call_soon(self._turn, context=self._context)
 
     def _turn(self) -> None:
         until_s = self._clock() + _TURN_S

@@ -20,7 +20,7 @@ class Relation(Enum):
     """It is a text that has another one in it, in upper or lower case."""
     EQUALS = "equals"
     AFTER = "after"
-    """It is a time after another one, which is given in seconds since 1970."""
+    """It is a time after another one."""
 
 
 class Wanted(NamedTuple):
@@ -29,7 +29,8 @@ class Wanted(NamedTuple):
     Attributes:
         field: The stored field.
         relation: What is asked of its value.
-        value: What it is compared with: as stored, alternatives as a list.
+        value: What it is compared with: as stored, alternatives as a set, text casefolded, a time
+            in seconds since 1970.
     """
 
     field: str
@@ -48,6 +49,7 @@ class Outside:
             is not among them.
         edge: The window that they are outside of.
         wanted: The conditions, all of which must hold.
+        keys: The keys that they may have; any, if absent.
     """
 
     table: str
@@ -55,6 +57,7 @@ class Outside:
     index: str
     edge: Edge
     wanted: tuple[Wanted, ...] = ()
+    keys: tuple[str, ...] | None = None
 
 
 class Place(NamedTuple):
@@ -62,3 +65,30 @@ class Place(NamedTuple):
 
     time: float
     key: str
+
+
+class Spot(NamedTuple):
+    """How far the documents of an index have been looked at, the latest first.
+
+    Attributes:
+        time: The time of the last one, in seconds since 1970.
+        number: How many with this very time have been looked at.
+    """
+
+    time: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at some documents of an index has found.
+
+    Attributes:
+        places: The places of those that were looked for, the latest first.
+        looked_at: How many documents were looked at.
+        spot: Where the next look begins; None if no documents are left.
+    """
+
+    places: list[Place]
+    looked_at: int
+    spot: Spot | None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -20,7 +19,7 @@ from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import WINDOW
 from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.resumption import Resumption, Resumptions
-from graphql_api.feeds.rows import Rows, SortKey
+from graphql_api.feeds.rows import Rows, Snapshot, SortKey
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.feeds.view import EVERYTHING, Event, FilterView, Watcher
@@ -37,15 +36,6 @@ FRESH_VERSIONS = 256
 _FRESH_BYTES = 1024 * 1024
 """Of how many versions, of what size when packed, the rows stay at hand: events are made of them
 for subscribers that keep up."""
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Snapshot(Generic[RowT]):
-    """All rows in an order, as they are at one position; holds references, and copies no row."""
-
-    keys: list[SortKey]
-    rows: dict[str, Version[RowT]]
-    position: int
 
 
 class WatchCache(Generic[RowT, EventT]):
@@ -89,6 +79,8 @@ class WatchCache(Generic[RowT, EventT]):
         self.status = FeedStatus.INITIALIZING
         self.on_change: Callable[[Change[RowT]], None] | None = None
         """Called for each change, before any subscriber receives it."""
+        self.listeners: dict[Callable[[], None], None] = {}
+        """Called after each change; they only take note."""
         self.merged_changes = 0
         """How often a change was merged with another for one subscriber that was behind."""
 
@@ -167,6 +159,8 @@ class WatchCache(Generic[RowT, EventT]):
             if shown is not None:
                 for subscriber in view.subscribers:
                     subscriber.on_change(shown)
+        for listener in self.listeners:
+            listener()
         self._bookmark()
 
     def version(self, row: RowT) -> Version[RowT]:
@@ -242,13 +236,14 @@ class WatchCache(Generic[RowT, EventT]):
 
     def part(self, order: str, *, offset: int, limit: int) -> list[Version[RowT]]:
         """Some of all rows, in an order."""
-        return self._part(self._rows.order(order), offset, limit)
+        return self.part_of(self._rows.order(order), offset, limit)
 
     def group(self, name: str, value: str, *, limit: int) -> list[Version[RowT]]:
         """The first rows of a group, in the order of pages."""
-        return self._part(self._rows.group(name, value), 0, limit)
+        return self.part_of(self._rows.group(name, value), 0, limit)
 
-    def _part(self, order: Order[SortKey], offset: int, limit: int) -> list[Version[RowT]]:
+    def part_of(self, order: Order[SortKey], offset: int, limit: int) -> list[Version[RowT]]:
+        """Some of the rows with these sort keys, in the order of pages."""
         part = order.last_part if self._table.is_descending else order.part
         return [self.rows[key[-1]] for key in part(offset, limit)]
 
@@ -281,6 +276,7 @@ class WatchCache(Generic[RowT, EventT]):
         *,
         include_initial: bool = True,
         since: str | None = None,
+        in_batches: bool = False,
         wake: Callable[[], None],
     ) -> Subscriber[RowT, EventT]:
         """Register a subscriber; `unsubscribe` it when it is done.
@@ -289,29 +285,36 @@ class WatchCache(Generic[RowT, EventT]):
             where: Which rows it wants; all, if absent.
             include_initial: Whether it wants the rows that are there; ignored with `since`.
             since: The cursor of the last event that it has.
+            in_batches: Whether its changes merge until it is released.
             wake: Called whenever `pull` may have something after it had nothing. It only takes
                 note: the change that it is called for has not reached every subscriber yet.
 
         Raises:
             BadCursorError: `since` is not a cursor.
         """
-        filter_ = EVERYTHING if where is None else where
         cursor = None if since is None else cursors.decode(since)
-        view = self._views.get(filter_)
-        if view is None:
-            view = self._views[filter_] = FilterView(self._table, filter_, self._run, self._recent)
+        view = self.view(where)
         subscriber = Subscriber(
             self,
             view,
             queue_limit=self._queue_limit,
             include_initial=include_initial or since is not None,
-            since=self._resumable(cursor, filter_),
+            since=self._resumable(cursor, view.where),
             wake=wake,
+            in_batches=in_batches,
         )
         view.subscribers[subscriber] = None
         return subscriber
 
-    def unsubscribe(self, subscriber: Subscriber[RowT, EventT]) -> None:
+    def view(self, where: Filter[RowT] | None) -> FilterView[RowT, EventT]:
+        """The view of a filter, for a subscriber that is put into it at once."""
+        filter_ = EVERYTHING if where is None else where
+        view = self._views.get(filter_)
+        if view is None:
+            view = self._views[filter_] = FilterView(self._table, filter_, self._run, self._recent)
+        return view
+
+    def unsubscribe(self, subscriber: Watcher[RowT, EventT]) -> None:
         """Forget a subscriber; nothing happens the second time."""
         view = subscriber.view
         view.subscribers.pop(subscriber, None)

@@ -8,6 +8,7 @@ which the changes came.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
@@ -26,14 +27,15 @@ class ContentHash:
             the version of the decoding. Digests with different names have nothing in common.
     """
 
-    __slots__ = ("_salt", "empty", "names")
+    __slots__ = ("_begun", "empty", "names")
 
     def __init__(self, *names: str) -> None:
         self.names = names
         named = blake2b(
             json.dumps(names).encode(), digest_size=DIGEST_BYTES + _SALT_BYTES, person=b"feed-table"
         ).digest()
-        self._salt = named[DIGEST_BYTES:]
+        # Copied for each row: to begin takes as long as to hash one.
+        self._begun = blake2b(digest_size=DIGEST_BYTES, salt=named[DIGEST_BYTES:])
         self.empty = int.from_bytes(named[:DIGEST_BYTES], "big")
         """The digest of the table without a row: not 0, or all empty tables would be the same."""
 
@@ -44,8 +46,28 @@ class ContentHash:
             key: Its key.
             content: The bytes that stand for its value; see `Packing.content`.
         """
+        return _finished(self._of_key(key), content)
+
+    def of_rows(self) -> Callable[[str, bytes], int]:
+        """What does the same as `row`, and remembers each key: for many values of the same rows."""
+        of_keys: dict[str, blake2b] = {}
+
+        def row(key: str, content: bytes) -> int:
+            of_key = of_keys.get(key)
+            if of_key is None:
+                of_key = of_keys[key] = self._of_key(key)
+            return _finished(of_key, content)
+
+        return row
+
+    def _of_key(self, key: str) -> blake2b:
         name = key.encode("utf-8", "surrogatepass")
-        hashed = blake2b(
-            b"%d:%b%b" % (len(name), name, content), digest_size=DIGEST_BYTES, salt=self._salt
-        )
-        return int.from_bytes(hashed.digest(), "big")
+        begun = self._begun.copy()
+        begun.update(b"%d:%b" % (len(name), name))
+        return begun
+
+
+def _finished(of_key: blake2b, content: bytes) -> int:
+    hashed = of_key.copy()
+    hashed.update(content)
+    return int.from_bytes(hashed.digest(), "big")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -96,7 +95,8 @@ class Version(Generic[RowT]):
     @property
     def packed_bytes(self) -> int:
         """The size of a version that is packed."""
-        return len(self.packed) + facets_bytes(self._facets)
+        size = len(self.packed)
+        return size if self._facets is None else size + facets_bytes(self._facets)
 
 
 class Point(NamedTuple):
@@ -112,8 +112,7 @@ class Point(NamedTuple):
     digest: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change(Generic[RowT]):
+class Change(NamedTuple, Generic[RowT]):
     """The step of one row from one version to the next, which leads to a point of a feed.
 
     At least one of `before` and `after` is there. Where one is not, `stays` says that its document

@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Never, TypeVar, cast
 
@@ -21,8 +20,10 @@ from graphql_api.feeds.consistency_check import ConsistencyCheck
 from graphql_api.feeds.cursor import RUN_BYTES
 from graphql_api.feeds.decoding import DocumentDecoder
 from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.feed_settings import APPLY_TURN_S, STEPS_IN_A_ROW, FeedSettings
 from graphql_api.feeds.history import History
 from graphql_api.feeds.keeping import Keeper, kept_change, restore, take
+from graphql_api.feeds.live_pages import LivePage, LivePages, Wanted
 from graphql_api.feeds.moving_window import MovingWindow
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.feeds.pages import Matching, Page, filtered_page, matching, page_of_all
@@ -32,48 +33,12 @@ from graphql_api.feeds.source import Source
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.feeds.write_barrier import ExpectedWrite, WriteBarrier
-from graphql_api.settings.feeds import TableSettings
 from graphql_api.turns import Pause, Turns, turn_of_the_loop
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
 log = logging.getLogger(__name__)
-
-STEPS_IN_A_ROW = 64
-"""How many documents are decoded or changes applied at most before everything else has a turn."""
-
-APPLY_TURN_S = 0.02
-"""How long that takes at most, in seconds. What is applied in one turn is sent to each client by
-one write, and is executed in one go for a client with a filter of its own."""
-
-
-_DEFAULT = TableSettings.defaults()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedSettings:
-    """Settings of a feed: its history, its queues, and its retries.
-
-    Attributes:
-        history_max_changes: How many changes can be resumed from.
-        history_max_bytes: How much memory they may take, about.
-        queue_limit: How many changes a subscriber holds one by one before it merges them: no fewer
-            than are applied before it has its turn, or every flood would be merged.
-        backoff_first_s: How long to wait before the first new try.
-        backoff_max_s: How long to wait at most; see `backoff`.
-        self_check_s: How long to wait between two comparisons with the table; 0 for never.
-        self_check_confirm_s: How long a change may take from the database to here, on a machine
-            that has far too much to do: documents that differ are read again after it.
-    """
-
-    history_max_changes: int = _DEFAULT.history_max_changes
-    history_max_bytes: int = _DEFAULT.history_max_bytes
-    queue_limit: int = STEPS_IN_A_ROW
-    backoff_first_s: float = _DEFAULT.reconnect_first_s
-    backoff_max_s: float = _DEFAULT.reconnect_max_s
-    self_check_s: float = _DEFAULT.self_check_s
-    self_check_confirm_s: float = 10.0
 
 
 class Feed(Generic[RowT, EventT]):
@@ -91,8 +56,7 @@ class Feed(Generic[RowT, EventT]):
             for its subscribers there is as fast as they are, before it has to merge for them. A
             turn of the event loop, if absent.
         clock: Returns the time, for `last_change_at`, and for what leaves the table's window.
-        on_rows: Called again and again during the first read, and after it: there are more rows,
-            which will stay.
+        on_rows: Called again and again while rows are loaded, or read, that will stay.
         turn_clock: Returns the time in seconds, by which long work is divided into turns.
         rng: Gives the jitter.
         sleep: Waits for so many seconds between two tries.
@@ -125,6 +89,7 @@ class Feed(Generic[RowT, EventT]):
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._sleep = sleep
         self._keeper = keeper
+        self._on_rows = on_rows
         self._kept_names: tuple[str, ...] | None = None
         self._kept_since = 0
         self._is_ready = asyncio.Event()
@@ -140,6 +105,7 @@ class Feed(Generic[RowT, EventT]):
             ),
             queue_limit=settings.queue_limit,
         )
+        self._live_pages = LivePages(cache, table)
         self._window = MovingWindow(table, cache, clock=clock, make_turns=self._turns)
         self._reflector = Reflector(
             table,
@@ -191,7 +157,7 @@ class Feed(Generic[RowT, EventT]):
     @property
     def subscribers(self) -> int:
         """How many subscriptions are open."""
-        return self._cache.subscribers
+        return self._cache.subscribers + self._live_pages.more
 
     @property
     def stale_s(self) -> float:
@@ -294,6 +260,7 @@ class Feed(Generic[RowT, EventT]):
         *,
         include_initial: bool = True,
         since: str | None = None,
+        every_s: float = 0.0,
     ) -> Subscription[EventT]:
         """Watch the rows that pass `where`, from now until the subscription is closed.
 
@@ -301,11 +268,37 @@ class Feed(Generic[RowT, EventT]):
             where: Which rows; all, if absent.
             include_initial: Whether to begin with the rows that are there.
             since: The cursor of the last event received; `include_initial` is ignored then.
+            every_s: The least time between two batches of changes; 0 for each change at once.
 
         Raises:
             BadCursorError: `since` is not a cursor.
         """
-        return Subscription(self._cache, where, include_initial=include_initial, since=since)
+        return Subscription(
+            self._cache,
+            where,
+            include_initial=include_initial,
+            since=since,
+            every_s=every_s,
+        )
+
+    def watch_page(self, wanted: Wanted, *, every_s: float) -> LivePage:
+        """Watch a page from now on, until the source is closed: its pages as it changes.
+
+        The first one comes with the first snapshot, or at once.
+
+        Args:
+            wanted: Which page.
+            every_s: The least time between two pages of one status, in seconds.
+        """
+        return self._live_pages.open(wanted, every_s=every_s)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have something called after each change of a row; it only takes note."""
+        self._cache.listeners[listener] = None
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._cache.listeners.pop(listener, None)
 
     def expect(self, key: str) -> AbstractContextManager[ExpectedWrite]:
         """Take note of what happens to the document with a key, to wait for a write to it."""
@@ -332,7 +325,8 @@ class Feed(Generic[RowT, EventT]):
         if (kept := await keeper.load(self.table.content_version)) is None:
             return
         try:
-            right = await restore(self._cache, kept, Turns(clock=self._turn_clock))
+            turns = Turns(clock=self._turn_clock)
+            right = await restore(self._cache, kept, turns, self._on_rows)
         except Exception as error:  # noqa: BLE001 - it costs the history, and nothing else
             log.warning("what was kept of table %s is not used: %r", self.table.name, error)
             self._cache.history.forget(0)

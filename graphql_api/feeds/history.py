@@ -64,12 +64,13 @@ class History(Generic[RowT]):
 
     def append(self, change: Change[RowT]) -> None:
         """Add the next change, whose `before` counts as its size."""
-        position = change.position
-        assert position == self.head + 1, "positions are consecutive"
-        self.head_point = change.point
+        point = change.point
+        position = point.position
+        assert position == self.head_point.position + 1, "positions are consecutive"
+        self.head_point = point
         self._changes[position] = change
         if self._by_digest is not None:
-            self._by_digest[change.point.digest] = position
+            self._by_digest[point.digest] = position
         self._bytes += _size(change)
         while len(self._changes) > self._max_changes or self._bytes > self._max_bytes:
             self._drop_oldest()

@@ -6,7 +6,7 @@ STALE until the table has been read, and cursors of the time before are found in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Never, Protocol, TypeVar
 
@@ -14,6 +14,9 @@ from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.content import ContentHash
 from graphql_api.feeds.events import Change, Point, Version
 from graphql_api.turns import Turns
+
+_STEPS = 64
+"""How many changes are loaded before the clock is looked at: it takes about a millisecond."""
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -87,64 +90,81 @@ def take(cache: WatchCache[RowT, EventT], since: int) -> Kept:
         since: The oldest position from which the history is wanted.
     """
     history = cache.history
-    tail = max(history.tail, since)
-    changes = list(history.between(tail, history.head))
-    rows = dict(cache.rows)
+    changes = list(history.between(max(history.tail, since), history.head))
+    assert cache.content_names is not None, "it has been served"
+    rows = _rows_before(dict(cache.rows), changes)
+    return Kept(cache.content_names, rows, map(kept_change, changes))
+
+
+def _rows_before(
+    rows: dict[str, Version[RowT]], changes: Sequence[Change[RowT]]
+) -> Iterator[tuple[str, bytes]]:
+    """The rows as they were before some changes: made where they are read."""
     for change in reversed(changes):
         if change.before is None:
             rows.pop(change.key, None)
         else:
             rows[change.key] = change.before
-    assert cache.content_names is not None, "it has been served"
-    return Kept(
-        cache.content_names,
-        ((key, version.packed) for key, version in rows.items()),
-        map(kept_change, changes),
-    )
+    for key, version in rows.items():
+        yield key, version.packed
 
 
-async def restore(cache: WatchCache[RowT, EventT], kept: Kept, turns: Turns) -> int:
+async def restore(
+    cache: WatchCache[RowT, EventT],
+    kept: Kept,
+    turns: Turns,
+    on_rows: Callable[[], None] = lambda: None,
+) -> int:
     """Let a cache that has no snapshot so far go on with what was kept.
 
     Args:
         cache: It is STALE afterwards, if that succeeds.
         kept: What was kept.
         turns: Divides the work.
+        on_rows: Called again and again: there are more rows and changes, which will stay.
 
     Returns:
         How many of the changes are right: all that are used.
     """
     content_hash = ContentHash(*kept.names)
-    rows: dict[str, Version[RowT]] = {}
     digest = content_hash.empty
+    held: dict[str, tuple[Version[RowT], int]] = {}
+    """The rows, and the hash of each: two changes need it."""
+    hash_of = content_hash.of_rows()
     for key, packed in kept.rows:
-        version = rows[key] = cache.kept_version(packed)
-        digest ^= content_hash.row(key, version.content)
+        version = cache.kept_version(packed)
+        hashed = hash_of(key, version.content)
+        held[key] = version, hashed
+        digest ^= hashed
         await turns.take()
     history = cache.history
     history.begin(digest)
     right = 0
-    for kept_one in kept.changes:
-        key, before = kept_one.key, rows.pop(kept_one.key, None)
-        after = None if kept_one.after is None else cache.kept_version(kept_one.after)
-        for each in (before, after):
-            if each is not None:
-                digest ^= content_hash.row(key, each.content)
-        if digest != kept_one.digest or before is after:
-            if before is not None:
-                rows[key] = before
+    for key, packed_after, stays, expected in kept.changes:
+        before, was = held.get(key, (None, 0))
+        after, is_now = None, 0
+        if packed_after is not None:
+            after = cache.kept_version(packed_after)
+            is_now = hash_of(key, after.content)
+        digest ^= was ^ is_now
+        if digest != expected or before is after:
             digest = history.head_point.digest
             break
         if after is not None:
-            rows[key] = after
+            held[key] = after, is_now
+        else:
+            del held[key]
         right += 1
-        history.append(Change(Point(right, digest), key, before, after, kept_one.stays))
-        await turns.take()
+        history.append(Change(Point(right, digest), key, before, after, stays))
+        if right % _STEPS == 0:
+            on_rows()
+            await turns.take()
     whole = cache.new_rows()
-    for key, version in rows.items():
+    for key, (version, _) in held.items():
         version.keep_facets()
         whole.set(key, version, digest)
         await turns.take()
     whole.content_hash, whole.digest = content_hash, digest
     cache.restore(whole)
+    on_rows()
     return right

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -27,7 +27,7 @@ class Page(Generic[RowT]):
         status: How the feed stands.
     """
 
-    rows: list[RowT]
+    rows: Sequence[RowT]
     total: int
     looked_at: int
     cursor: str

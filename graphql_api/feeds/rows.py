@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -139,3 +140,12 @@ class Rows(Generic[RowT]):
     def group(self, name: str, value: str) -> Order[SortKey]:
         """The sort keys of the rows of a group, in the first declared order."""
         return self._groups.get((name, value)) or Order()
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Snapshot(Generic[RowT]):
+    """All rows in an order, as they are at one position; holds references, and copies no row."""
+
+    keys: list[SortKey]
+    rows: dict[str, Version[RowT]]
+    position: int

@@ -2,10 +2,10 @@
 
 ```
             no snapshot yet                 rows, one at a time, as of one position
- subscribe ──▶ _Waiting ──first snapshot──▶ _Scan ──────────────────────▶ live ──▶
+ subscribe ──▶ Waiting ──first snapshot──▶ Scan ──────────────────────▶ live ──▶
      │                                        ▲   history's tail overtook      ▲
      ├──────────── snapshot is there ─────────┘◀──────────────┐                │
-     └──────────── since ──────────────────────────────▶ _Replay ──caught up───┘
+     └──────────── since ──────────────────────────────▶ Replay ──caught up───┘
 ```
 
 Live, changes queue one by one while there are few, and merge per key when there are many:
@@ -13,18 +13,19 @@ Live, changes queue one by one while there are few, and merge per key when there
 ```
  sent ─▶ batch (frozen) ─▶ queue (at most `queue_limit`) ─▶ pending (one change for each key)
 ```
+
+A subscriber in batches has no queue: its changes merge until `release`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from graphql_api.feeds.events import FeedStatus, Point, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.resumption import Resumption
+from graphql_api.feeds.stages import Replay, Scan, Status, Waiting
 from graphql_api.feeds.view import Event, FilterView, ViewChange, merge_into
 
 RowT = TypeVar("RowT")
@@ -67,61 +68,6 @@ class Held(Protocol[RowT, EventT]):
         """The first event of a view in the stretch (after, until], and where it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Status:
-    """A status that has not been sent: due once everything up to `point` has been."""
-
-    status: FeedStatus
-    point: Point
-    is_kept: bool
-    """Whether it must be sent even if a newer one comes."""
-
-    @property
-    def position(self) -> int:
-        return self.point.position
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """The state in which the feed has no snapshot yet."""
-
-    include_initial: bool
-
-
-@dataclass(slots=True)
-class _Scan(Generic[RowT]):
-    """The state of reading a snapshot, one row at a time as the client takes them.
-
-    The table changes during the scan: `before` keeps what an unsent row was when it began, for
-    those rows that have changed since. Nothing else is copied.
-    """
-
-    keys: tuple[str, ...]
-    sent: int = 0
-    before: dict[str, Version[RowT] | None] = field(default_factory=dict)
-
-    def keep(self, key: str, before: Version[RowT] | None) -> None:
-        index = bisect_left(self.keys, key, self.sent)
-        if index < len(self.keys) and self.keys[index] == key:
-            self.before.setdefault(key, before)
-
-
-@dataclass(slots=True)
-class _Replay(Generic[RowT, EventT]):
-    """The state of reading the history after a cursor, unmerged, as the client takes it."""
-
-    position: int
-    batch: tuple[Point, Point, str] | None
-    """The merged batch in the middle of which the client was cut off, until it is merged again: its
-    ends, and the key behind which it goes on."""
-    ahead: set[int]
-    """The positions of later changes that the client holds already."""
-    digest: int
-    """That of what the client holds, while there are such changes."""
-    merged: dict[str, ViewChange[RowT, EventT]] = field(default_factory=dict)
-    """Its changes, as far as the history has been read for it."""
-
-
 class Subscriber(Generic[RowT, EventT]):
     """Decides which events one subscriber is sent. `WatchCache.subscribe` makes it.
 
@@ -142,12 +88,15 @@ class Subscriber(Generic[RowT, EventT]):
         include_initial: bool,
         since: Resumption | None,
         wake: Callable[[], None],
+        in_batches: bool = False,
     ) -> None:
         self._cache = cache
-        self._queue_limit = queue_limit
+        self._queue_limit = 0 if in_batches else queue_limit
+        self._in_batches = in_batches
+        self._is_released = False
         self.wake = wake
         # Lists, though they are queues: they are short, and an empty deque takes half a kilobyte.
-        self._statuses: list[_Status] = []
+        self._statuses: list[Status] = []
         self._queue: list[ViewChange[RowT, EventT]] = []
         # A stretch that came to nothing is not the same as no stretch: its end has been reached.
         self._pending: dict[str, ViewChange[RowT, EventT]] | None = None
@@ -155,20 +104,20 @@ class Subscriber(Generic[RowT, EventT]):
         self._batch: list[ViewChange[RowT, EventT]] = []  # the next one is the last
         self._batch_stretch = (cache.point, cache.point)
         self._sent = cache.point
-        self._stage: _Waiting | _Scan[RowT] | _Replay[RowT, EventT] | None = None
+        self._stage: Waiting | Scan[RowT] | Replay[RowT, EventT] | None = None
         self.view = view
         self.cursor_position = 0
         """The position that the last cursor sent names."""
         if cache.status is FeedStatus.INITIALIZING:
-            self._statuses.append(_Status(FeedStatus.INITIALIZING, cache.point, is_kept=True))
-            self._stage = _Waiting(include_initial)
+            self._statuses.append(Status(FeedStatus.INITIALIZING, cache.point, is_kept=True))
+            self._stage = Waiting(include_initial)
         elif since is not None:
             self._sent = since.start
             batch = None if since.batch is None else (since.start, *since.batch)
-            self._stage = _Replay(
+            self._stage = Replay(
                 since.start.position, batch, set(since.ahead), since.digest(cache.history)
             )
-            self._statuses.append(_Status(cache.status, cache.point, is_kept=False))
+            self._statuses.append(Status(cache.status, cache.point, is_kept=False))
         elif include_initial:
             self._start_over()
         else:
@@ -178,7 +127,7 @@ class Subscriber(Generic[RowT, EventT]):
 
     def on_snapshot(self) -> None:
         """The feed's first snapshot has come."""
-        assert isinstance(self._stage, _Waiting)
+        assert isinstance(self._stage, Waiting)
         if self._stage.include_initial:
             self._scan()
         else:
@@ -187,30 +136,57 @@ class Subscriber(Generic[RowT, EventT]):
 
     def on_change(self, change: ViewChange[RowT, EventT]) -> None:
         """A row has changed in the view."""
-        if isinstance(self._stage, _Replay):
-            return  # it reads the history by itself
-        if isinstance(self._stage, _Scan):
-            self._stage.keep(change.key, change.before)
+        stage = self._stage
+        if stage is not None:
+            if isinstance(stage, Replay):
+                return  # it reads the history by itself
+            if isinstance(stage, Scan):
+                stage.keep(change.key, change.before)
         if self._pending is None and len(self._queue) < self._queue_limit:
             self._queue.append(change)
         else:
+            is_first = self._pending is None
             if self._pending is None:
                 self._pending = {}
                 self._pending_after = self._cache.prior
             merge_into(self._pending, change)
-            self._cache.merged_changes += 1
+            if self._in_batches and not is_first:
+                return  # it has been woken, and awaits a tick
+            if not self._in_batches:
+                self._cache.merged_changes += 1
         self.wake()
 
     def on_status(self, point: Point, status: FeedStatus) -> None:
         """The feed stands otherwise, from `point` on; or the cursor has aged."""
-        if isinstance(self._stage, _Waiting):
+        if isinstance(self._stage, Waiting):
             return
         if self._statuses and not self._statuses[-1].is_kept:
             self._statuses.pop()
-        self._statuses.append(_Status(status, point, is_kept=False))
+        self.release()  # a status does not wait, nor does what comes before it
+        self._statuses.append(Status(status, point, is_kept=False))
         self.wake()
 
     # What the sender asks.
+
+    @property
+    def is_due(self) -> bool:
+        """Whether `pull` may have something now."""
+        if self._pending is not None and (self._is_released or not self._in_batches):
+            return True
+        return bool(self._statuses or self._stage or self._batch or self._queue)
+
+    @property
+    def awaits_tick(self) -> bool:
+        """Whether there are changes of which `release` would make a batch."""
+        return self._in_batches and self._pending is not None and not self._is_released
+
+    def release(self) -> None:
+        """Make a batch of the changes that have merged; of those to come too, if it must wait."""
+        if not self.awaits_tick:
+            return
+        self._is_released = True
+        if not (self._stage or self._batch or self._statuses):
+            self._freeze_pending()  # now, so that all who are released together get the same
 
     def bookmark(self) -> None:
         """Have a status sent with the newest cursor, if the client holds the table as of now.
@@ -230,22 +206,28 @@ class Subscriber(Generic[RowT, EventT]):
 
     def pull(self) -> Event[EventT] | None:
         """The next event; None if there is none for now, until `wake` is called."""
+        if self._stage is None and not (self._statuses or self._batch):
+            # As most are at most times: this is the shortest way through what follows.
+            if self._queue:
+                return self._pull_queue()
+            if self._pending is None:
+                return None
         steps = 0
         while steps < _STEPS_AT_ONCE:
             steps += 1
             if self._statuses and self._is_due(self._statuses[0]):
                 return self._pull_status()
             match self._stage:
-                case _Waiting():
+                case Waiting():
                     return None
-                case _Scan() as scan:
+                case Scan() as scan:
                     event = self._pull_row(scan)
-                case _Replay() as replay:
+                case Replay() as replay:
                     position = replay.position
                     event = self._pull_history(replay)
                     steps += replay.position - position
                 case None:
-                    if self.is_idle:
+                    if not self.is_due:
                         return None
                     event = self._pull_change()
             if event is not None:
@@ -253,7 +235,7 @@ class Subscriber(Generic[RowT, EventT]):
         self.wake()
         return None
 
-    def _is_due(self, status: _Status) -> bool:
+    def _is_due(self, status: Status) -> bool:
         if status.status is FeedStatus.INITIALIZING:
             return True
         match self._stage:
@@ -263,7 +245,7 @@ class Subscriber(Generic[RowT, EventT]):
                 if self._queue:
                     return self._queue[0].position > status.position
                 return self._pending is None or self._pending_after.position >= status.position
-            case _Replay(position, batch):
+            case Replay(position, batch):
                 is_merged = not self._batch and batch is None
                 return is_merged and position >= status.position
             case _:
@@ -279,7 +261,7 @@ class Subscriber(Generic[RowT, EventT]):
         self.cursor_position = self._sent.position
         return self._cache.state_event(status.status, self.view.cursor(self._sent))
 
-    def _pull_row(self, scan: _Scan[RowT]) -> Event[EventT] | None:
+    def _pull_row(self, scan: Scan[RowT]) -> Event[EventT] | None:
         if scan.sent == len(scan.keys):
             self._stage = None
             return None
@@ -293,7 +275,7 @@ class Subscriber(Generic[RowT, EventT]):
                 version = None
         return None if version is None else self._cache.initial_event(version)
 
-    def _pull_history(self, replay: _Replay[RowT, EventT]) -> Event[EventT] | None:
+    def _pull_history(self, replay: Replay[RowT, EventT]) -> Event[EventT] | None:
         if self._batch:
             return self._pull_batch()
         history = self._cache.history
@@ -326,7 +308,7 @@ class Subscriber(Generic[RowT, EventT]):
             self.cursor_position = replay.position
         return event
 
-    def _pull_behind(self, replay: _Replay[RowT, EventT]) -> Event[EventT] | None:
+    def _pull_behind(self, replay: Replay[RowT, EventT]) -> Event[EventT] | None:
         """The next change of those that the client does not hold, of which it holds later ones."""
         history = self._cache.history
         replay.position += 1
@@ -346,12 +328,19 @@ class Subscriber(Generic[RowT, EventT]):
         if self._batch:
             return self._pull_batch()
         if self._queue:
-            change = self._queue.pop(0)
-            self._sent, self.cursor_position = change.point, change.position
-            return change
-        changes, self._pending = self._pending or {}, None
-        self._freeze(changes, self._pending_after, self._cache.point)
+            return self._pull_queue()
+        self._freeze_pending()
         return None
+
+    def _pull_queue(self) -> Event[EventT]:
+        change = self._queue.pop(0)
+        self._sent, self.cursor_position = change.point, change.position
+        return change
+
+    def _freeze_pending(self) -> None:
+        changes, self._pending = self._pending or {}, None
+        self._is_released = False
+        self._freeze(changes, self._pending_after, self._cache.point)
 
     def _freeze(
         self,
@@ -383,17 +372,17 @@ class Subscriber(Generic[RowT, EventT]):
     def _start_over(self) -> None:
         """Let the client forget what it holds, and begin with every row."""
         self._statuses.clear()
-        self._statuses.append(_Status(FeedStatus.INITIALIZING, self._cache.point, is_kept=True))
+        self._statuses.append(Status(FeedStatus.INITIALIZING, self._cache.point, is_kept=True))
         self._scan()
 
     def _scan(self) -> None:
         """Begin with every row, as of now; the first status says that these were all."""
-        self._stage = _Scan(self._cache.keys())
+        self._stage = Scan(self._cache.keys())
         self._sent = self._cache.point
-        self._statuses.append(_Status(self._cache.status, self._sent, is_kept=True))
+        self._statuses.append(Status(self._cache.status, self._sent, is_kept=True))
 
     def _begin_live(self) -> None:
         """Begin with the next change; the first status marks from where the client holds all."""
         self._stage = None
         self._sent = self._cache.point
-        self._statuses.append(_Status(self._cache.status, self._sent, is_kept=True))
+        self._statuses.append(Status(self._cache.status, self._sent, is_kept=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, Self, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
@@ -19,7 +19,16 @@ _EVENTS_IN_A_ROW = 32
 
 
 class EventSource(ABC, Generic[EventT_co]):
-    """A source of events, which gives equal subscriptions the same event objects."""
+    """A source of events, which gives equal subscriptions the same event objects.
+
+    What a source with a pace has is of two kinds. Some of it is due: `pull` gives it at once. The
+    rest awaits a tick: `release` makes it due.
+    """
+
+    every_s: float = 0.0
+    """The least time between two ticks, in seconds; 0 for a source of which everything is due."""
+    is_whole: bool = False
+    """Whether each event takes the place of the one before it."""
 
     @abstractmethod
     def pull(self) -> Event[Any] | None:
@@ -33,6 +42,19 @@ class EventSource(ABC, Generic[EventT_co]):
     def on_wake(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called whenever there may be an event to pull after there was none."""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `pull` may have something now."""
+        return True
+
+    @property
+    def awaits_tick(self) -> bool:
+        """Whether there is something that `release` would make due."""
+        return False
+
+    def release(self) -> None:
+        """Make due what there is: a tick has come."""
+
     def bookmark(self) -> None:
         """Have the newest cursor sent; nothing to do where cursors do not age."""
 
@@ -41,35 +63,21 @@ class EventSource(ABC, Generic[EventT_co]):
         """Free everything."""
 
 
-class Subscription(EventSource[EventT]):
-    """The events of one subscriber, without end.
+class FeedSource(EventSource[EventT], AsyncIterator[EventT]):
+    """A source that can be iterated over, too: what a GraphQL subscription resolver returns.
 
     It is registered when it is made, and until `close` (or `aclose`, or the end of the context):
     no task, no queue and no lock belong to it. At most one `__anext__` at a time. Cancelling one
     loses nothing.
 
     A loop that serves many of them calls `pull` instead, whenever `on_wake` says so.
-
-    Raises:
-        BadCursorError: `since` is not a cursor.
     """
 
-    def __init__(
-        self,
-        cache: WatchCache[Any, EventT],
-        where: Filter[Any] | None,
-        *,
-        include_initial: bool,
-        since: str | None,
-    ) -> None:
-        self._cache = cache
+    def __init__(self) -> None:
         # Only for those who iterate: there are many who do not.
         self._woken: asyncio.Event | None = None
         self._in_a_row = 0
         self._is_closed = False
-        self._subscriber = cache.subscribe(
-            where, include_initial=include_initial, since=since, wake=self._wake
-        )
 
     def __aiter__(self) -> Self:
         return self
@@ -83,38 +91,30 @@ class Subscription(EventSource[EventT]):
             woken = self._woken = asyncio.Event()
         while not self._is_closed:
             woken.clear()
-            event = self._subscriber.pull()
+            event = self.pull()
             if event is not None:
                 self._in_a_row += 1
-                return event.value
+                value: EventT = event.value
+                return value
             self._in_a_row = 0
-            if woken.is_set():
+            if self.awaits_tick:
+                await asyncio.sleep(self.every_s)
+                self.release()
+            elif woken.is_set():
                 await asyncio.sleep(0)  # there is more history to look through
             else:
                 await woken.wait()
         raise StopAsyncIteration
 
-    def pull(self) -> Event[EventT] | None:
-        """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
-        return None if self._is_closed else self._subscriber.pull()
-
-    def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """Have `callback` called whenever there may be an event to pull after there was none.
-
-        It is called instead of waking the task that waits for `__anext__`.
-        It must only take note: it is called in the middle of the fan-out of a change.
-        """
-        self._subscriber.wake = self._wake if callback is None else callback
-
-    def bookmark(self) -> None:
-        """Send a status with the newest cursor, if the client holds the table as of now."""
-        self._subscriber.bookmark()
-
     def close(self) -> None:
         """Unregister at once; a waiting `__anext__` ends the iteration."""
         self._is_closed = True
-        self._cache.unsubscribe(self._subscriber)
+        self._unregister()
         self._wake()
+
+    @abstractmethod
+    def _unregister(self) -> None:
+        """Leave the feed; nothing happens the second time."""
 
     async def aclose(self) -> None:
         """The same, for those who close async iterators."""
@@ -129,3 +129,67 @@ class Subscription(EventSource[EventT]):
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+
+
+class Subscription(FeedSource[EventT]):
+    """The events of one subscriber, without end.
+
+    With a pace its changes merge, and each tick makes them a batch. Its statuses, its first rows
+    and what it resumes from await no tick.
+
+    Raises:
+        BadCursorError: `since` is not a cursor.
+    """
+
+    def __init__(
+        self,
+        cache: WatchCache[Any, EventT],
+        where: Filter[Any] | None,
+        *,
+        include_initial: bool,
+        since: str | None,
+        every_s: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.every_s = every_s
+        self._cache = cache
+        self._subscriber = cache.subscribe(
+            where,
+            include_initial=include_initial,
+            since=since,
+            in_batches=every_s > 0,
+            wake=self._wake,
+        )
+
+    def pull(self) -> Event[EventT] | None:
+        """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
+        return None if self._is_closed else self._subscriber.pull()
+
+    def on_wake(self, callback: Callable[[], None] | None) -> None:
+        """Have `callback` called whenever there may be an event to pull after there was none.
+
+        It is called instead of waking the task that waits for `__anext__`.
+        It must only take note: it is called in the middle of the fan-out of a change.
+        """
+        self._subscriber.wake = self._wake if callback is None else callback
+
+    @property
+    def is_due(self) -> bool:
+        """As in `EventSource`."""
+        return self._subscriber.is_due
+
+    @property
+    def awaits_tick(self) -> bool:
+        """As in `EventSource`."""
+        return self._subscriber.awaits_tick
+
+    def release(self) -> None:
+        """Make a batch of the changes that have merged."""
+        self._subscriber.release()
+
+    def bookmark(self) -> None:
+        """Send a status with the newest cursor, if the client holds the table as of now."""
+        self._subscriber.bookmark()
+
+    def _unregister(self) -> None:
+        self._cache.unsubscribe(self._subscriber)

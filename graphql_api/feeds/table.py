@@ -107,3 +107,6 @@ class FeedTable(Protocol[RowT, EventT_co]):
 
     def state(self, status: FeedStatus, cursor: str) -> EventT_co:
         """The event with the status of the feed."""
+
+    def page(self, page: Any) -> Any:
+        """What a subscription to a page is sent for a `pages.Page`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from graphql_api.feeds import cursor as cursors
@@ -39,6 +40,16 @@ class Event(Generic[EventT]):
             value = self._value = self._make()
         return value
 
+    def content(self, payload: bytes) -> bytes | None:  # noqa: ARG002
+        """What stands for a payload when it is compared with that of another event.
+
+        None, if every event must be sent.
+        """
+        return None
+
+    def was_read_with(self, positions: Mapping[Any, object]) -> None:
+        """A payload was made of it and of feeds at these positions."""
+
     def _make(self) -> EventT:
         raise NotImplementedError("an event has a value")
 
@@ -68,7 +79,10 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
         cause: Why the row crossed the filter's border, the last time that it did.
     """
 
-    __slots__ = ("_cursor", "_view", "after", "before", "cause", "key", "point", "position")
+    __slots__ = (
+        *("_cursor", "_earlier", "_view", "_whole"),
+        *("after", "before", "cause", "key", "point", "position"),
+    )
 
     def __init__(
         self,
@@ -84,6 +98,8 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
         super().__init__()
         self._view = view
         self._cursor = cursor
+        self._earlier: ViewChange[RowT, EventT] | None = None
+        self._whole: ViewChange[RowT, EventT] | None = None
         self.key = key
         self.before = before
         self.after = after
@@ -92,10 +108,16 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
         self.position = point.position
 
     def then(self, later: ViewChange[RowT, EventT]) -> ViewChange[RowT, EventT] | None:
-        """This change and a later one of the same row as one; None when nothing is left of them."""
+        """This change and a later one of the same row as one; None when nothing is left of them.
+
+        It is made once for all subscribers that merge the two.
+        """
         if self.before is None and later.after is None:
             return None
-        return ViewChange(
+        if later._earlier is self:
+            return later._whole
+        later._earlier = self
+        later._whole = whole = ViewChange(
             self._view,
             self.key,
             self.before,
@@ -103,6 +125,7 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
             cause=later.cause or self.cause,
             point=later.point,
         )
+        return whole
 
     def with_cursor(self, cursor: str) -> ViewChange[RowT, EventT]:
         """The same, with another cursor than that of its position."""
@@ -149,6 +172,9 @@ def merge_into(
 
 class Watcher(Protocol[RowT, EventT]):
     """Interface of a subscriber, as the cache calls it."""
+
+    view: FilterView[RowT, EventT]
+    """The view that it is in."""
 
     @property
     def is_idle(self) -> bool:

@@ -52,9 +52,10 @@ class ClientBudget:
         queue: The turns of all clients.
         thread: Where `apart` calls functions, those of all clients one after the other.
         clock: Measures what work takes, in seconds of CPU time.
+        address: What stands for the client's address; None, if that has no limits.
     """
 
-    __slots__ = ("_buckets", "_max_wait_s", "_queue", "_thread", "clock", "long_work")
+    __slots__ = ("_buckets", "_max_wait_s", "_queue", "_thread", "address", "clock", "long_work")
 
     def __init__(
         self,
@@ -63,7 +64,9 @@ class ClientBudget:
         queue: TurnQueue,
         thread: Executor | None = None,
         clock: Callable[[], float] = time.thread_time,
+        address: Hashable | None = None,
     ) -> None:
+        self.address = address
         self._queue = queue
         self._thread = thread
         self.long_work = asyncio.Lock()
@@ -195,6 +198,7 @@ class CPUBudgets:
             queue=self._queue,
             thread=self._thread,
             clock=self._cpu_clock,
+            address=address,
         )
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextvars import Context, copy_context
 from typing import Any, Final
 
-from graphql_api.errors import BadCursorError, DatabaseError, FeedUnavailableError, NotFoundError
+from graphql_api.errors import (
+    BadCursorError,
+    DatabaseError,
+    FeedUnavailableError,
+    NotFoundError,
+    OverBudgetError,
+)
 from graphql_api.feeds.keys import is_text
 from graphql_api.log_feeds import cursor as cursors
 from graphql_api.log_feeds.cursor import START, Cursor, Place, partition_digest
@@ -37,6 +43,8 @@ class LogFeeds:
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
         self._partitions: dict[tuple[str, str], Partition[Any]] = {}
+        self._clients: dict[Partition[Any], Hashable | None] = {}
+        """For whom each partition was begun."""
         self._running: dict[Partition[Any], asyncio.Task[None]] = {}
         self._rows: dict[str, RowCache[Any]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -81,7 +89,14 @@ class LogFeeds:
         return sum(rows.size for rows in self._rows.values())
 
     def subscribe(
-        self, table: Log[Any], key: str, *, kinds: int, since: str | None, words: str
+        self,
+        table: Log[Any],
+        key: str,
+        *,
+        kinds: int,
+        since: str | None,
+        words: str,
+        client: Hashable | None = None,
     ) -> LogSubscription:
         """Follow a partition; registered now, and until it is closed.
 
@@ -91,11 +106,13 @@ class LogFeeds:
             kinds: Which kinds of rows, a bit for each.
             since: The cursor of the last event that the client has; None to begin with the first.
             words: What people call the owner of a partition.
+            client: The address for which it is; None, if that has no limit.
 
         Raises:
             BadCursorError: `since` is no cursor of this partition, or of fewer kinds.
             NotFoundError: There can be no such partition.
             FeedUnavailableError: Too many others are followed.
+            OverBudgetError: This client alone has begun so many that others could have none.
         """
         if not self.may_be_key(key):
             raise NotFoundError(f"there is no {words} with this key")
@@ -108,7 +125,13 @@ class LogFeeds:
                     f"as many {words}s as may be at a time are followed already, "
                     f"{self.settings.max_partitions}; try again later"
                 )
-            partition = self._begin(table, key, place)
+            limit = self.settings.max_partitions_per_client
+            if client is not None and [*self._clients.values()].count(client) >= limit:
+                raise OverBudgetError(
+                    f"from this address {limit} {words}s are followed already, as many as may "
+                    "be: end a subscription first"
+                )
+            partition = self._begin(table, key, place, client)
         return LogSubscription(self, partition, digest, kinds=kinds, place=place, words=words)
 
     def left(self, partition: Partition[Any]) -> None:
@@ -118,6 +141,7 @@ class LogFeeds:
         where = (partition.log.name, partition.key)
         if self._partitions.get(where) is partition:
             del self._partitions[where]
+            del self._clients[partition]
         task = self._running.pop(partition, None)
         if task is not None:
             task.cancel()
@@ -134,10 +158,13 @@ class LogFeeds:
                 self._start(partition)
             await self._read_owners()
 
-    def _begin(self, table: Log[Any], key: str, place: Place) -> Partition[Any]:
+    def _begin(
+        self, table: Log[Any], key: str, place: Place, client: Hashable | None
+    ) -> Partition[Any]:
         max_bytes = self._around.settings.max_row_bytes
         rows = self._rows.setdefault(table.name, RowCache(max_bytes))
         partition = Partition(table, key, rows, self._around, place)
+        self._clients[partition] = client
         self._partitions[table.name, key] = partition
         self._has_new.set()
         self._start(partition)

@@ -34,6 +34,7 @@ class LogSettings:
             them.
         max_partitions: How many partitions may be followed at once: each has a changefeed, on a
             connection of its own to the database.
+        max_partitions_per_client: How many of them the clients of one address may have begun.
     """
 
     bound_s: float = _DEFAULT.response_lag_s
@@ -42,6 +43,7 @@ class LogSettings:
     backoff_max_s: float = _DEFAULT.reconnect_max_s
     max_row_bytes: int = 16 * 1024 * 1024
     max_partitions: int = 500
+    max_partitions_per_client: int = 125
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

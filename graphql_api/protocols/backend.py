@@ -68,6 +68,8 @@ class Backend:
             self.make_context(principal),
             resume_from=resume_from,
             turns=budget.turns(),
+            address=budget.address,
+            spend=budget.spend,
             apart=budget.apart,
             long_work=budget.long_work,
         )

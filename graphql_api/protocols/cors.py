@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graphql_api.headers import RawHeaders, list_members
 from graphql_api.limits.origin_check import Origin
 
-_METHODS = ("GET", "POST")
+_METHODS = ("GET", "POST", "PUT", "DELETE")
 _MAX_AGE_S = 600
 _EXPOSED = b"Allow, Date, Retry-After, WWW-Authenticate"
 """Headers of a response that a page may read, besides those that it always may."""
@@ -78,7 +78,7 @@ class CrossOrigin:
             headers.append((b"access-control-allow-private-network", b"true"))
         if asked_method.decode("latin-1") in (*_METHODS, "HEAD"):
             return Preflight(200, b"OK", headers)
-        return Preflight(400, b"this server has GET and POST only\n", headers)
+        return Preflight(400, b"this server has GET, POST, PUT and DELETE only\n", headers)
 
     def _allowed(self, request: RawHeaders) -> bytes | None:
         values = [value for name, value in request if name == b"origin"]

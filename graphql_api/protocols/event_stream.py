@@ -1,4 +1,4 @@
-"""Subscriptions as event streams: the asyncio shell around `sse`.
+"""Subscriptions as responses that go on: the asyncio shell around `sse` and `multipart`.
 
 ```
  EventStreams ──── all of one server
@@ -12,70 +12,46 @@ Whatever a stream holds ends with it, and before its handler returns.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Protocol
 
 from graphql import GraphQLError
-from starlette.types import Receive, Scope, Send
 
 from graphql_api.auth.principal import Principal
+from graphql_api.documents.request import refusal
+from graphql_api.errors import UnauthenticatedError
 from graphql_api.execution import result_json
 from graphql_api.execution.group import Member
+from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results, SharedSubscription
-from graphql_api.execution.sink import WRITE_BUFFER_BYTES, ASGISink, response_message, sink_of
+from graphql_api.execution.sink import Sink
 from graphql_api.limits.cpu_budget import ClientBudget
-from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend
+from graphql_api.protocols.stream_response import (
+    Exchange,
+    StreamFormat,
+    StreamLimits,
+    StreamResponse,
+)
 from graphql_api.schema.errors import internal_error
-from graphql_api.settings.connections import ConnectionSettings
 
-log = logging.getLogger(__name__)
-
-
-class Exchange(NamedTuple):
-    """One request and its response, as ASGI has them; the request's body has been read."""
-
-    scope: Scope
-    receive: Receive
-    send: Send
+SHUTTING_DOWN = "SHUTTING_DOWN"
 
 
-_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),  # nginx would keep events back until its buffer is full
-    (b"x-content-type-options", b"nosniff"),
-]
+class Stream(Protocol):
+    """A response that goes on, as its server ends it."""
 
+    @property
+    def response(self) -> StreamResponse:
+        """What is written."""
 
-_DEFAULT = ConnectionSettings.defaults()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamLimits:
-    """Limits on event streams, and how often each is kept alive.
-
-    Attributes:
-        keep_alive_s: How often a comment is sent, that proxies do not take a stream for dead.
-        retry_s: How long a browser is to wait before it comes again.
-        close_timeout_s: How long to wait until the connection takes the end of a stream.
-        send_timeout_s: How long a client may take nothing, on a server without sinks; on others
-            the sink's own limit counts.
-        write_buffer_bytes: How much may wait for a client before it is not writable, the same.
-    """
-
-    keep_alive_s: float = _DEFAULT.sse_keep_alive_s
-    retry_s: float = 1.0
-    close_timeout_s: float = 1.0
-    send_timeout_s: float = _DEFAULT.send_timeout_s
-    write_buffer_bytes: int = WRITE_BUFFER_BYTES
+    def bookmark(self) -> None:
+        """Send each subscription that is not behind the newest cursor."""
 
 
 class EventStreams:
-    """The event streams of one server.
+    """The responses of one server that go on.
 
     Args:
         backend: What stands behind them.
@@ -84,7 +60,7 @@ class EventStreams:
 
     def __init__(self, backend: Backend, limits: StreamLimits | None = None) -> None:
         self._backend = backend
-        self._streams: set[_Stream] = set()
+        self._streams: dict[Stream, None] = {}  # in order: a shutdown ends the oldest first
         self._empty = asyncio.Event()
         self.limits = limits or StreamLimits()
         self.is_draining = False
@@ -94,24 +70,39 @@ class EventStreams:
         return len(self._streams)
 
     async def serve(
-        self, asked: Asked, principal: Principal, budget: ClientBudget, exchange: Exchange
+        self,
+        asked: Asked,
+        principal: Principal,
+        budget: ClientBudget,
+        exchange: Exchange,
+        format: StreamFormat,  # noqa: A002
     ) -> None:
-        """Answer a request by an event stream, until that is over or the client has gone.
-
-        When the client's token ends, so does the stream, without `complete`: clients come again,
-        with their next token if they have one.
+        """Answer a request by the results of its operation, until that is over.
 
         Raises:
             RequestError: The subscription did not come about; nothing has been sent.
         """
-        stream = _Stream(exchange, budget, self.limits)
-        self._streams.add(stream)
-        session = self._backend.authenticator.session(principal, lambda _: stream.end())
-        try:
+        stream = _Stream(StreamResponse(exchange, format, self.limits), budget)
+        with self.held(stream, principal):
             await stream.run(await self._backend.runner.begin(asked))
+
+    @contextmanager
+    def held(self, stream: Stream, principal: Principal) -> Iterator[None]:
+        """Count a stream, and end it with its client's token or its server.
+
+        It ends without `complete` then: clients come again, with their next token if they have one.
+        """
+        self._streams[stream] = None
+
+        def forbid(why: str) -> None:
+            stream.response.cut_off(refusal(why, UnauthenticatedError.code))
+
+        session = self._backend.authenticator.session(principal, forbid)
+        try:
+            yield
         finally:
             session.release()
-            self._streams.discard(stream)
+            del self._streams[stream]
             if not self._streams:
                 self._empty.set()
 
@@ -126,17 +117,19 @@ class EventStreams:
             spread_s: Over what time, that clients do not all come back at once.
         """
         self.is_draining = True
+        why = shutting_down()
         loop = asyncio.get_running_loop()
         started_at_s = loop.time()
         streams = [*self._streams]
         for i, stream in enumerate(streams):
             due_at_s = started_at_s + spread_s * i / len(streams)
             await asyncio.sleep(max(0.0, due_at_s - loop.time()))
-            stream.bookmark()
-            stream.end()
+            if not stream.response.is_over:
+                stream.bookmark()
+                stream.response.cut_off(why)
         # Streams that have begun while this was waiting.
         for stream in self._streams:
-            stream.end()
+            stream.response.cut_off(why)
         if self._streams:
             self._empty.clear()
             with suppress(TimeoutError):
@@ -144,44 +137,37 @@ class EventStreams:
                     await self._empty.wait()
 
 
+def shutting_down() -> GraphQLError:
+    """Why clients are sent away."""
+    return refusal("this server is shutting down", SHUTTING_DOWN)
+
+
 class _Stream:
-    """One response that is an event stream; writes the results of its operation as events."""
+    """One response that holds the results of one operation."""
 
-    framing = sse.NEXT
-
-    def __init__(self, exchange: Exchange, budget: ClientBudget, limits: StreamLimits) -> None:
-        self._scope, self._receive, self._send = exchange
-        self._limits = limits
-        self._tasks = asyncio.TaskGroup()
-        # The reader waits until then at most: for the next comment, or no longer than now.
-        self._deadline: asyncio.Timeout | None = None
-        self._is_over = False
+    def __init__(self, response: StreamResponse, budget: ClientBudget) -> None:
         self._member: Member | None = None
+        self.response = response
         self.budget = budget
-        self.sink = sink_of(
-            self._scope,
-            self._send,
-            response_message,
-            write_buffer_bytes=limits.write_buffer_bytes,
-            send_timeout_s=limits.send_timeout_s,
-        )
+
+    @property
+    def sink(self) -> Sink:
+        """As in `Responder`."""
+        return self.response.sink
+
+    @property
+    def framing(self) -> Framing:
+        """As in `Responder`."""
+        return self.response.format.framing
 
     def bookmark(self) -> None:
-        """Send the newest cursor, if the client is not behind."""
-        if self._member is not None and not self._is_over:
+        """As in `Stream`."""
+        if self._member is not None:
             self._member.bookmark()
-
-    def end(self) -> None:
-        """Stop, and end the response; soon, without waiting."""
-        self._is_over = True
-        if self._deadline is not None and not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time())
-
-    # What is sent.
 
     def next(self, payload: bytes) -> None:
         """Send one result."""
-        self.sink.write_text(sse.next_event(payload))
+        self.sink.write_text(self.response.format.next(payload))
 
     def fail(self, errors: Sequence[GraphQLError]) -> None:
         """Send the client what is wrong, and end the response."""
@@ -190,84 +176,27 @@ class _Stream:
 
     def complete(self) -> None:
         """End the response, as the client expects."""
-        self.sink.write_text(sse.COMPLETE)
-        self.end()
-
-    async def _send_all(self, results: Results) -> None:
-        try:
-            await results.send(self)
-        except Exception as error:  # noqa: BLE001 - it is logged there
-            self.fail([internal_error(error, "an event stream")])
-
-    # The response.
+        self.sink.write_text(self.response.format.complete)
+        self.response.end()
 
     async def run(self, begun: Results | SharedSubscription) -> None:
         """Send what an operation brings, until that is over or the client has gone."""
         with ExitStack() as stack:
             if isinstance(begun, SharedSubscription):
                 stack.callback(begun.close)
-            await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await self.response.start()
             stack.pop_all()
-        if self._scope["method"] == "GET":  # a browser; older clients of graphql-sse fail at it
-            self.sink.write_text(sse.retry(self._limits.retry_s))
-        async with self._tasks:
-            writer = None
-            if isinstance(self.sink, ASGISink):
-                write = self._write(self.sink)
-                writer = self._tasks.create_task(write, name="event stream writer")
+
+        def serve(tasks: asyncio.TaskGroup) -> Callable[[], object]:
             if isinstance(begun, SharedSubscription):
                 self._member = begun.send(self)
-                stop: Callable[[], object] = self._member.leave
-            else:
-                stop = self._tasks.create_task(self._send_all(begun), name="event stream").cancel
-            try:
-                has_gone = await self._listen()
-            finally:
-                stop()
-            if not has_gone:
-                await self._finish()
-            if writer is not None:
-                writer.cancel()
+                return self._member.leave
+            return tasks.create_task(self._send_all(begun), name="event stream").cancel
 
-    async def _listen(self) -> bool:
-        """Keep the stream alive until it is over (False), or the client has gone (True)."""
+        await self.response.run(serve)
+
+    async def _send_all(self, results: Results) -> None:
         try:
-            while not self._is_over:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._limits.keep_alive_s) as self._deadline:
-                        await self._gone()
-                        return True
-                self._keep_alive()
-        finally:
-            self._deadline = None
-        return False
-
-    def _keep_alive(self) -> None:
-        if self.sink.is_writable and not self._is_over:
-            self.sink.write_text(sse.KEEP_ALIVE)
-
-    async def _gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-
-    async def _finish(self) -> None:
-        """End the response, if the connection takes that in time."""
-        limit_s = self._limits.close_timeout_s
-        try:
-            async with asyncio.timeout(limit_s):
-                await self.sink.flush()
-                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        except OSError:  # it takes nothing any more (TimeoutError is an OSError)
-            self.sink.abort()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(limit_s):
-                    await self._gone()
-
-    async def _write(self, sink: ASGISink) -> None:
-        try:
-            await sink.run()
-        except OSError:
-            pass  # the client has gone, or takes nothing
-        except Exception:
-            log.exception("an event stream ends, since its server does not send")
-        self.end()
+            await results.send(self)
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self.fail([internal_error(error, "an event stream")])

@@ -22,6 +22,8 @@ npm's graphql-ws 6. What this server, with its shell, does otherwise, and why:
 - So is whatever else keeps an operation from coming about: variables that do not fit, a resolver
   that refuses. There it is a `next` without data and a `complete`, as after a success.
 - An empty `operationName` is none.
+- The id of an operation has 1024 characters at most, for it stands in each message; a longer one is
+  an `error` of its operation. There it may be of any length.
 - Messages other than `subscribe` are at most 64 KB long, and before the acknowledgement there are
   32 of them at most.
 - Messages that only a server sends, and binary frames, are invalid (4400). There the former are an
@@ -44,6 +46,7 @@ from typing import TypeAlias, assert_never
 from graphql import GraphQLError
 
 from graphql_api.documents.request import Members, Request
+from graphql_api.execution.responder import Framing
 from graphql_api.protocols import messages
 from graphql_api.protocols.close import Close
 from graphql_api.protocols.messages import (
@@ -252,6 +255,10 @@ class ServerProtocol:
     def is_active(self, operation: Operation) -> bool:
         """Whether an operation is not over; its server must ask again whenever it has waited."""
         return self._operations.get(operation.id) is operation
+
+    def framing(self, operation: Operation) -> Framing:
+        """How the results of an operation are written."""
+        return Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
 
     def error(self, operation: Operation, errors: Sequence[GraphQLError]) -> Reply | None:
         """End an operation that has failed; no `complete` follows. Its id is free again."""

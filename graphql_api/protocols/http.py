@@ -5,11 +5,14 @@ Queries come by GET or POST, mutations by POST. A client that accepts
 executed. One that accepts `application/json`, or anything, gets 200 whenever the request was
 GraphQL at all, as it was before.
 
-Subscriptions come by GET or POST from clients that accept `text/event-stream`, and are answered by
-one: see `event_stream`. Queries are answered by JSON, if that is acceptable too: urql accepts event
-streams for everything. A client that accepts nothing else gets the results and the errors of an
-operation in an event stream, as graphql-sse's protocol has it; others get 400 for a subscription
-that cannot begin.
+Subscriptions come by GET or POST from clients that accept `text/event-stream`, or Apollo's
+`multipart/mixed;subscriptionSpec=1.0`, and are answered by that: see `event_stream`. Queries are
+answered by JSON, if that is acceptable too: urql accepts event streams for everything. A client
+that accepts nothing else gets the results and the errors of an operation in a stream, as
+graphql-sse's protocol has it; others get 400 for a subscription that cannot begin.
+
+In graphql-sse's single connection mode, requests name an event stream by its token: see
+`single_connection`.
 
 Sources: https://graphql.github.io/graphql-over-http/draft/, and the audit of npm's graphql-http;
 PROTOCOL.md of github.com/enisdenjo/graphql-sse.
@@ -21,38 +24,54 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from typing import NamedTuple
 
 from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from graphql_api.auth.credentials import challenge
+from graphql_api.auth.principal import Principal
 from graphql_api.documents.request import Request, refusal
 from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution import result_json
 from graphql_api.execution.encoder import RequestError
+from graphql_api.execution.runner import Asked
 from graphql_api.headers import joined_lines
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
-from graphql_api.protocols import sse
+from graphql_api.protocols import multipart, sse
 from graphql_api.protocols.backend import Backend
-from graphql_api.protocols.event_stream import EventStreams, Exchange, StreamLimits
+from graphql_api.protocols.event_stream import EventStreams, shutting_down
 from graphql_api.protocols.http_request import (
     MediaType,
     RefusedError,
     accepted,
-    accepts_event_stream,
+    accepted_stream,
     check_body_type,
     check_operation,
     read_get,
     read_post,
 )
+from graphql_api.protocols.single_connection import (
+    SingleConnections,
+    operation_id,
+    stopped_id,
+    stream_token,
+)
+from graphql_api.protocols.stream_response import Exchange, StreamFormat, StreamLimits
+from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema.errors import internal_error
 from graphql_api.settings.connections import ConnectionSettings
 
 log = logging.getLogger(__name__)
 
-SHUTTING_DOWN = "SHUTTING_DOWN"
+_FORMATS: Mapping[MediaType, StreamFormat] = {
+    MediaType.EVENT_STREAM: sse.FORMAT,
+    MediaType.MULTIPART: multipart.FORMAT,
+}
+
+_METHODS = ("GET", "POST", "PUT", "DELETE")
 
 LONG_BODY_BYTES = 8192
 """The values of a shorter body are read and coerced within a few milliseconds."""
@@ -68,6 +87,18 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class _Wanted(NamedTuple):
+    """What a client accepts: for one result, and for the results of a subscription."""
+
+    result: MediaType | None
+    stream: MediaType | None
+
+    @property
+    def single(self) -> MediaType:
+        """The media type of one result; a stream of one, if nothing else is accepted."""
+        return self.result or self.stream or MediaType.JSON
+
+
 _DEFAULT = ConnectionSettings.defaults()
 
 
@@ -77,6 +108,7 @@ class GraphQLHTTP:
     Args:
         backend: What stands behind it.
         stream_limits: Of each event stream.
+        operation_limits: Of the operations of an event stream that has several.
         max_body_bytes: How long a request's body may be.
         rates: How many operations may begin in a second on a connection; those that come by a
             trusted proxy count by their client's address.
@@ -87,6 +119,7 @@ class GraphQLHTTP:
         backend: Backend,
         *,
         stream_limits: StreamLimits | None = None,
+        operation_limits: WebSocketLimits | None = None,
         max_body_bytes: int = _DEFAULT.max_body_bytes,
         rates: TokenBuckets | None = None,
     ) -> None:
@@ -96,6 +129,7 @@ class GraphQLHTTP:
         self._rates = rates
         self._max_body_bytes = max_body_bytes
         self.streams = EventStreams(backend, stream_limits)
+        self.single_connections = SingleConnections(backend, self.streams, operation_limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
@@ -129,42 +163,54 @@ class GraphQLHTTP:
 
     async def _respond(self, exchange: Exchange, budget: ClientBudget) -> Response | None:
         """What to send; None, if it has been sent, or the client has gone."""
-        scope, receive, _ = exchange
+        scope = exchange.scope
         headers = Headers(scope=scope)
         method = scope["method"]
-        if method not in ("GET", "POST"):
-            raise RefusedError(405, "GraphQL needs GET or POST", headers={"allow": "GET, POST"})
+        if method not in _METHODS:
+            allow = ", ".join(_METHODS)
+            raise RefusedError(405, "GraphQL needs GET or POST", headers={"allow": allow})
         accept = joined_lines(headers, "accept")
-        media_type = accepted(accept)
-        streams = accepts_event_stream(accept)
-        if media_type is None and not streams:
-            types = " or ".join(media_type.value for media_type in MediaType)
+        wanted = _Wanted(accepted(accept), accepted_stream(accept))
+        if wanted == (None, None):
+            types = "application/json, application/graphql-response+json or text/event-stream"
             raise RefusedError(406, f"the response can be {types}, and Accept names none of them")
         if not self._rates.take(scope.get("client")):
             text = rate_limit_text(self._rates.per_s)
             raise RefusedError(429, text, code=RATE_LIMITED, headers={"retry-after": "1"})
         # Before anything else is read of it.
         principal = self._backend.authenticator.principal(scope)
+        token = stream_token(scope, headers)
+        if method == "PUT":
+            return self._reserve(principal)
+        if method == "DELETE":
+            self.single_connections.find(token or "", principal).stop(stopped_id(scope))
+            return Response(200, b"", MediaType.TEXT)
+        if token is not None:
+            if method == "GET" and wanted.stream is MediaType.EVENT_STREAM:
+                await self.single_connections.serve(token, principal, budget, exchange)
+                return None
+            self.single_connections.find(token, principal)  # before its body is read
         if method == "GET":
-            request = read_get(scope["query_string"])
+            request, length = read_get(scope["query_string"]), len(scope["query_string"])
         else:
             check_body_type(headers)
-            body = await self._read_body(headers, receive)
+            body = await self._read_body(headers, exchange.receive)
             if body is None:
                 return None
-            request = await _read_in_turns(body, budget)
-        media_type = media_type or MediaType.EVENT_STREAM
+            request, length = await _read_in_turns(body, budget), len(body)
         try:
             prepared = await request.prepared(self._backend.documents, budget)
             document, operation = request.operation(self._backend.documents)
             del prepared  # it is the document, or none
         except GraphQLError as error:
-            return _not_executed([error], media_type)
+            return _not_executed([error], wanted.single, is_for_stream=token is not None)
         kind = operation.operation
-        check_operation(method, kind, streams=streams)
+        check_operation(method, kind, streams=bool(wanted.stream or token))
+        if token is not None:
+            stream = self.single_connections.find(token, principal)
+            await stream.begin(operation_id(request), request, length)
+            return Response(202, b"", MediaType.TEXT)
         is_subscription = kind is OperationType.SUBSCRIPTION
-        if is_subscription and self.streams.is_draining:
-            return self._send_away(method)
         asked = self._backend.asked(
             request,
             document,
@@ -174,13 +220,28 @@ class GraphQLHTTP:
             # What a browser sends by itself when it comes again; its URL is the first one still.
             resume_from=headers.get("last-event-id") or None if is_subscription else None,
         )
+        return await self._execute(asked, wanted, principal, budget, exchange)
+
+    async def _execute(
+        self,
+        asked: Asked,
+        wanted: _Wanted,
+        principal: Principal,
+        budget: ClientBudget,
+        exchange: Exchange,
+    ) -> Response | None:
+        """As `_respond`, for one operation that has a response of its own."""
+        is_subscription = asked.kind is OperationType.SUBSCRIPTION
+        if is_subscription and self.streams.is_draining:
+            return self._send_away(exchange.scope["method"], wanted.stream)
         try:
-            if is_subscription:
-                await self.streams.serve(asked, principal, budget, exchange)
+            if is_subscription and wanted.stream is not None:
+                format_ = _FORMATS[wanted.stream]
+                await self.streams.serve(asked, principal, budget, exchange, format_)
                 return None
-            return _single(200, await self._backend.runner.execute(asked), media_type)
+            return _single(200, await self._backend.runner.execute(asked), wanted.single)
         except RequestError as error:
-            return _not_executed(error.errors, media_type, is_subscription=is_subscription)
+            return _not_executed(error.errors, wanted.single, is_for_stream=is_subscription)
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body; None if the client has gone before its end."""
@@ -202,13 +263,19 @@ class GraphQLHTTP:
     def _too_long(self) -> RefusedError:
         return RefusedError(413, f"the body is longer than {self._max_body_bytes} bytes")
 
-    def _send_away(self, method: str) -> Response:
+    def _reserve(self, principal: Principal) -> Response:
+        if self.streams.is_draining:
+            return self._send_away("PUT", None)
+        token = self.single_connections.reserve(principal)
+        return Response(201, token.encode(), MediaType.TEXT)
+
+    def _send_away(self, method: str, stream_type: MediaType | None) -> Response:
         """Have the client of a stream come again later: this server is about to end."""
         retry_s = self.streams.limits.retry_s
-        if method == "GET":  # a browser; it would take any other status for an answer, for good
+        if method == "GET" and stream_type is MediaType.EVENT_STREAM:
+            # A browser; it would take any other status for an answer, for good.
             return Response(200, sse.retry(retry_s), MediaType.EVENT_STREAM)
-        error = refusal("this server is shutting down", SHUTTING_DOWN)
-        body = result_json.errors([error])
+        body = result_json.errors([shutting_down()])
         return Response(503, body, headers={"retry-after": str(ceil(retry_s))})
 
 
@@ -230,10 +297,10 @@ async def _read_in_turns(body: bytes, budget: ClientBudget) -> Request:
 
 
 def _not_executed(
-    errors: Sequence[GraphQLError], media_type: MediaType, *, is_subscription: bool = False
+    errors: Sequence[GraphQLError], media_type: MediaType, *, is_for_stream: bool
 ) -> Response:
     """The response for a request that is GraphQL, and wrong."""
-    is_old = media_type is MediaType.JSON and not is_subscription
+    is_old = media_type is MediaType.JSON and not is_for_stream
     return _single(200 if is_old else 400, result_json.errors(errors), media_type)
 
 
@@ -241,12 +308,17 @@ def _single(status: int, payload: bytes, media_type: MediaType) -> Response:
     """The response for one result."""
     if media_type is MediaType.EVENT_STREAM:
         return Response(200, sse.next_event(payload) + sse.COMPLETE, media_type)
+    if media_type is MediaType.MULTIPART:
+        return Response(200, multipart.single(payload), media_type)
     return Response(status, payload, media_type)
 
 
 async def _send(send: Send, response: Response) -> None:
+    content_type = f"{response.media_type.value}; charset=utf-8"
+    if response.media_type is MediaType.MULTIPART:
+        content_type = multipart.FORMAT.content_type.decode()
     headers = {
-        "content-type": f"{response.media_type.value}; charset=utf-8",
+        "content-type": content_type,
         "content-length": str(len(response.body)),
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",

@@ -34,6 +34,8 @@ class MediaType(Enum):
     JSON = "application/json"
     GRAPHQL = "application/graphql-response+json"
     EVENT_STREAM = "text/event-stream"
+    MULTIPART = "multipart/mixed"
+    TEXT = "text/plain"
 
 
 class RefusedError(GraphQLAPIError):
@@ -63,39 +65,50 @@ def accepted(accept: str | None) -> MediaType | None:
     if it likes neither kind of JSON.
     """
     best: tuple[float, MediaType] | None = None
-    for name, quality in _preferences(accept):
+    for name, parameters in _media_types(accept):
         for media_type in _SINGLE:
             if name in (media_type.value, "application/*", "*/*"):
+                quality = _quality(parameters)
                 if quality > (best[0] if best else 0.0):
                     best = quality, media_type
                 break
     return best[1] if best else None
 
 
-def accepts_event_stream(accept: str | None) -> bool:
-    """Whether a client says that it can read an event stream; a wildcard does not say so."""
-    return any(
-        name == MediaType.EVENT_STREAM.value and quality > 0
-        for name, quality in _preferences(accept)
-    )
+def accepted_stream(accept: str | None) -> MediaType | None:
+    """The media type that a client likes best for the results of a subscription.
+
+    A wildcard names none, and so does a multipart response that is not of the protocol for
+    subscriptions: urql names that for incremental delivery.
+    """
+    best: tuple[float, MediaType] | None = None
+    for name, parameters in _media_types(accept):
+        quality = _quality(parameters)
+        if quality <= (best[0] if best else 0.0):
+            continue
+        if name == MediaType.EVENT_STREAM.value:
+            best = quality, MediaType.EVENT_STREAM
+        elif name == MediaType.MULTIPART.value and parameters.get("subscriptionspec") == "1.0":
+            best = quality, MediaType.MULTIPART
+    return best[1] if best else None
 
 
-def _preferences(accept: str | None) -> Iterator[tuple[str, float]]:
-    """The media types of an Accept header, and how much the client likes each."""
+def _media_types(accept: str | None) -> Iterator[tuple[str, dict[str, str]]]:
+    """The media types of an Accept header, each with its parameters."""
     for part in (accept or "*/*").split(","):
-        name, *parameters = (text.strip().lower() for text in part.split(";"))
-        yield name, _quality(parameters)
+        name, *texts = (text.strip().lower() for text in part.split(";"))
+        parameters: dict[str, str] = {}
+        for text in texts:
+            key, _, value = text.partition("=")
+            parameters.setdefault(key.strip(), value.strip().strip("\"'"))
+        yield name, parameters
 
 
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+def _quality(parameters: Mapping[str, str]) -> float:
+    try:
+        return float(parameters.get("q", 1.0))
+    except ValueError:
+        return 0.0
 
 
 def read_get(query_string: bytes) -> Request:
@@ -162,7 +175,7 @@ def check_operation(method: str, operation: OperationType, *, streams: bool) -> 
     Args:
         method: By which it comes.
         operation: What it is.
-        streams: Whether the client accepts an event stream.
+        streams: Whether the client accepts a response that goes on.
 
     Raises:
         RefusedError: It may not.
@@ -170,8 +183,8 @@ def check_operation(method: str, operation: OperationType, *, streams: bool) -> 
     if operation is OperationType.SUBSCRIPTION and not streams:
         raise RefusedError(
             406,
-            "a subscription needs a WebSocket that speaks graphql-transport-ws, or Server-Sent "
-            "Events: an Accept header that names text/event-stream",
+            "a subscription needs a WebSocket that speaks graphql-transport-ws, or an Accept "
+            "header that names text/event-stream or multipart/mixed;subscriptionSpec=1.0",
             code=OPERATION_NOT_ALLOWED,
         )
     if operation is OperationType.MUTATION and method == "GET":

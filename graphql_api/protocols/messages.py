@@ -35,6 +35,9 @@ SUBPROTOCOL = "graphql-transport-ws"
 
 MESSAGE_TOO_LONG = "MESSAGE_TOO_LONG"
 
+MAX_ID_CHARS = 1024
+"""How long the id of an operation may be: it stands in each message of the operation."""
+
 
 class InvalidMessageError(GraphQLAPIError):
     """A text of a client is no message of the protocol; the error says why, for the log."""
@@ -187,6 +190,9 @@ def _checked(message: Members, max_since: int) -> ClientMessage:
 
 
 def _operation(id_: str, payload: object) -> Subscribe | Refused:
+    if len(id_) > MAX_ID_CHARS:
+        text = f"an id may have {MAX_ID_CHARS} characters"
+        return Refused(id_, refusal(text, LIMIT_EXCEEDED))
     if not isinstance(payload, dict):
         return Refused(id_, refusal("'payload' is not an object", BAD_REQUEST))
     try:

@@ -1,10 +1,10 @@
-"""The operations of one WebSocket: begun within its limits, answered, and stopped."""
+"""The operations of one connection: begun within its limits, answered, and stopped."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from graphql import GraphQLError, OperationType
 
@@ -18,9 +18,8 @@ from graphql_api.execution.runner import Asked, Results
 from graphql_api.execution.sink import Sink
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.rate_limit import RATE_LIMITED, rate_limit_text
-from graphql_api.protocols import messages
 from graphql_api.protocols.backend import Backend
-from graphql_api.protocols.graphql_transport_ws import Operation, Reply, ServerProtocol, Start
+from graphql_api.protocols.graphql_transport_ws import Operation, Reply, Start
 from graphql_api.protocols.socket_responder import SocketResponder
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema.errors import internal_error
@@ -33,6 +32,26 @@ _Server: TypeAlias = asyncio.Task[None] | Member
 """What serves an operation."""
 
 
+class States(Protocol):
+    """The ids that are in use on a connection, and what its protocol says at an end."""
+
+    @property
+    def held_chars(self) -> int:
+        """How many characters the messages have that began the operations which are not over."""
+
+    def is_active(self, operation: Operation) -> bool:
+        """Whether an operation is not over."""
+
+    def framing(self, operation: Operation) -> Framing:
+        """How its results are written."""
+
+    def error(self, operation: Operation, errors: Sequence[GraphQLError]) -> Reply | None:
+        """End an operation that has failed; None, if it is over."""
+
+    def complete(self, operation: Operation) -> Reply | None:
+        """End an operation that has no more results; None, if it is over."""
+
+
 def _stop(server: _Server) -> None:
     if isinstance(server, Member):
         server.leave()
@@ -41,11 +60,11 @@ def _stop(server: _Server) -> None:
 
 
 class WebSocketOperations:
-    """What is being served on one WebSocket.
+    """What is being served on one WebSocket, or one event stream that has several operations.
 
     Args:
         backend: What stands behind it.
-        limits: What the socket may use.
+        limits: What the connection may use.
         protocol: The state of the connection, which knows the ids in use.
         sink: What messages are written to.
         budget: What the client's operations are charged to.
@@ -67,7 +86,7 @@ class WebSocketOperations:
         self,
         backend: Backend,
         limits: WebSocketLimits,
-        protocol: ServerProtocol,
+        protocol: States,
         sink: Sink,
         budget: ClientBudget,
     ) -> None:
@@ -162,8 +181,7 @@ class WebSocketOperations:
 
     async def _run(self, operation: Operation, asked: Asked) -> None:
         begun = await self._backend.runner.begin(asked)
-        framing = Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
-        responder = SocketResponder(self, operation, framing)
+        responder = SocketResponder(self, operation, self._protocol.framing(operation))
         if isinstance(begun, Results):
             await begun.send(responder)
             return

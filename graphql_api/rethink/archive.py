@@ -1,84 +1,134 @@
-"""Reading the documents outside of a feed's window, by an index."""
+"""Reading the documents outside of a feed's window, by an index.
+
+The database only orders and sends the fields that matter: which documents are looked for is found
+out here. Its evaluation of a filter takes longer than sending them, above all if a document is
+compared with many values.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from graphql_api.feeds.archive import Outside, Place, Relation, Wanted
+from graphql_api.feeds.archive import Look, Outside, Place, Relation, Spot, Wanted
+from graphql_api.feeds.keys import TEXT
+from graphql_api.feeds.table import Document
 from graphql_api.rethink.driver import r
-from graphql_api.rethink.part import is_inside
 
 _FIRST_S: Final = -17_987_443_200
 _LAST_S: Final = 253_402_300_799
 """The times that RethinkDB can make: from the year 1400 to 9999."""
 
 
-def rows(table: Any, outside: Outside) -> Any:
-    """The documents, in no order."""
-    return _filtered(_times(table, outside), outside)
-
-
-def _times(table: Any, outside: Outside) -> Any:
-    """The documents that have a time in the index."""
-    bounds = r.epoch_time(_FIRST_S), r.epoch_time(_LAST_S)
-    return table.between(*bounds, index=outside.index, right_bound="closed")
-
-
 def delete_if(row: Any, wanted: Wanted) -> Any:
-    """Delete a document that meets a condition.
+    """Delete a document of which a field is one of some values.
 
     A `filter` before `delete` would be evaluated before the write, and not again in it.
     """
+    assert wanted.relation is Relation.ONE_OF
+    values = r.expr(sorted(wanted.value))
+
+    def meets(stored: Any) -> Any:
+        return values.contains(stored[wanted.field].default(None))
+
     return row.replace(
-        lambda stored: r.branch((stored == None) | _meets(stored, wanted), None, stored)  # noqa: E711
+        lambda stored: r.branch((stored == None) | meets(stored), None, stored)  # noqa: E711
     )
 
 
-def places(table: Any, outside: Outside, *, offset: int, limit: int) -> Any:
-    """The places of some of the documents, the latest first."""
-    ordered = _times(table, outside).order_by(index=r.desc(outside.index))
+def look(table: Any, outside: Outside, spot: Spot | None, limit: int) -> Any:
+    """What there is to know of some documents by the index, the latest first.
+
+    Args:
+        table: Their table.
+        outside: Which are looked for.
+        spot: Where to go on; None to begin with the latest.
+        limit: How many are looked at, at most.
+    """
+    first = max([_FIRST_S, *_after(outside)])
+    last = _LAST_S if spot is None else spot.time
+    bounds = r.epoch_time(first), r.epoch_time(last)
     return (
-        _filtered(ordered, outside)
-        .skip(offset)
+        table.between(*bounds, index=outside.index, right_bound="closed")
+        .order_by(index=r.desc(outside.index))
+        .skip(0 if spot is None else spot.number)
         .limit(limit)
-        .map(lambda row: [row[outside.index].to_epoch_time(), row[outside.key]])
+        .pluck(*_fields(outside))
         .coerce_to("array")
     )
 
 
-def place(row: list[Any]) -> Place:
-    """A place, as `places` gives it."""
-    time, key = row
-    return Place(time, key)
+def look_at_keys(table: Any, outside: Outside, keys: Sequence[str]) -> Any:
+    """The same of the documents with some keys, in no order."""
+    return table.get_all(*keys).pluck(*_fields(outside)).coerce_to("array")
 
 
-def _filtered(documents: Any, outside: Outside) -> Any:
-    def matches(row: Any) -> Any:
+def _after(outside: Outside) -> list[float]:
+    """After which times by the index the documents must be; it can be any number of them."""
+    return [
+        wanted.value
+        for wanted in outside.wanted
+        if wanted.field == outside.index and wanted.relation is Relation.AFTER
+    ]
+
+
+def _fields(outside: Outside) -> list[str]:
+    wanted = {wanted.field for wanted in outside.wanted}
+    return sorted({outside.key, outside.index, outside.edge.field, *wanted})
+
+
+def looked(documents: Sequence[Document], outside: Outside, spot: Spot | None, limit: int) -> Look:
+    """What the answer to `look` says."""
+    found = places(documents, outside)
+    if len(documents) < limit:
+        return Look(found, len(documents), None)
+    times = [_time(document.get(outside.index)) for document in documents]
+    last = times[-1]
+    assert last is not None, "the index has times only between two times"
+    number = times.count(last)
+    if spot is not None and spot.time == last:
+        number += spot.number
+    return Look(found, len(documents), Spot(last, number))
+
+
+def places(documents: Sequence[Document], outside: Outside) -> list[Place]:
+    """The places of those documents that are looked for."""
+    tests = [(wanted.field, _test(wanted)) for wanted in outside.wanted]
+    found: list[Place] = []
+    for document in documents:
+        key, time = document.get(outside.key), _time(document.get(outside.index))
+        ended = _time(document.get(outside.edge.field))
+        is_outside = ended is not None and ended < outside.edge.since_s
         # A feed does not serve a document whose key is no text either.
-        found = (row[outside.key].type_of() == "STRING") & ~is_inside(row, outside.edge)
-        for wanted in outside.wanted:
-            found &= _meets(row, wanted)
-        return found
+        if time is None or not is_outside or (served := TEXT.served(key)) is None:
+            continue
+        if all(meets(document.get(field)) for field, meets in tests):
+            found.append(Place(time, served))
+    return found
 
-    return documents.filter(matches)
+
+def _time(value: object) -> float | None:
+    """A TIME in seconds since 1970; None if it is something else."""
+    if isinstance(value, dict) and value.get("$reql_type$") == "TIME":
+        seconds = value.get("epoch_time")
+        return seconds if isinstance(seconds, int | float) else None
+    return None
 
 
-def _meets(row: Any, wanted: Wanted) -> Any:
-    """Whether a document meets a condition; one with a value of another type does not."""
-    value, given = row[wanted.field].default(None), wanted.value
+def _test(wanted: Wanted) -> Callable[[Any], bool]:
+    """Whether a stored value meets a condition, as its row would; one of another type does not."""
+    given = wanted.value
     match wanted.relation:
         case Relation.ONE_OF:
-            return r.expr(given).contains(value)
+            return lambda value: isinstance(value, str) and value in given
         case Relation.EQUALS:
-            return value == given
+            return lambda value: type(value) is type(given) and value == given
         case Relation.ANY_OF:
-            has_one = value.contains(lambda item: r.expr(given).contains(item))
-            return r.branch(value.type_of() == "ARRAY", has_one, False)
+            return lambda value: (
+                isinstance(value, list)
+                and any(isinstance(item, str) and item in given for item in value)
+            )
         case Relation.CONTAINS:
-            # It folds letter by letter: unlike in the feed's filter, ß is not ss.
-            is_found = value.match(f"(?i){re.escape(given)}") != None  # noqa: E711 - ReQL's
-            return r.branch(value.type_of() == "STRING", is_found, False)
+            return lambda value: isinstance(value, str) and given in value.casefold()
         case Relation.AFTER:
-            is_later = value > r.epoch_time(given)
-            return r.branch(value.type_of() == "PTYPE<TIME>", is_later, False)
+            return lambda value: (time := _time(value)) is not None and time > given

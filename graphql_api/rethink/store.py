@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
-from graphql_api.feeds.archive import Outside, Place, Wanted
+from graphql_api.feeds.archive import Look, Outside, Place, Spot, Wanted
 from graphql_api.feeds.depth import MAX_DEPTH, has_unread, pruned
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import Part
@@ -88,18 +88,17 @@ class RethinkStore:
         rows = part_of(self._table(table).get_all(*keys), part).coerce_to("array")
         return await self._documents(rows)
 
-    async def count_outside(self, outside: Outside) -> int:
-        """How many documents are outside of a window; see `Store.count_outside`."""
-        term = archive.rows(self._table(outside.table), outside).count()
-        count: int = await self._pool.run(lambda connection: connection.run(term))
-        return count
+    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Look:
+        """Look at some documents for those outside of a window; see `Store.look_outside`."""
+        term = archive.look(self._table(outside.table), outside, spot, limit)
+        documents = await self._pool.run(lambda connection: connection.run(term, **RAW))
+        return archive.looked(documents, outside, spot, limit)
 
-    async def places_outside(self, outside: Outside, *, offset: int, limit: int) -> list[Place]:
-        """Their places, the latest first; see `Store.places_outside`."""
-        table = self._table(outside.table)
-        term = archive.places(table, outside, offset=offset, limit=limit)
-        rows = await self._pool.run(lambda connection: connection.run(term))
-        return [archive.place(row) for row in rows]
+    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[Place]:
+        """Look at documents with some keys; see `Store.look_at_keys`."""
+        term = archive.look_at_keys(self._table(outside.table), outside, keys)
+        documents = await self._pool.run(lambda connection: connection.run(term, **RAW))
+        return archive.places(documents, outside)
 
     async def _documents(self, rows: Any) -> list[Document]:
         found: list[Document] = await self._pool.run(lambda connection: connection.run(rows, **RAW))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
@@ -27,6 +27,10 @@ EventT = TypeVar("EventT")
 _DEFAULT = DocumentSettings.defaults()
 
 
+def _free(_: float) -> None:
+    """Charge nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One operation's context.
@@ -44,6 +48,8 @@ class Context:
         now: Returns the time at which mutations write.
         turns: Divides the operation's work into turns: between two of them others have theirs, and
             the client waits if it has used more than its budget.
+        address: Stands for the client's address; None, if that has no limits.
+        spend: Charges the client for what the database does for it, in seconds.
         apart: Calls a function that may take long without holding up the event loop.
         links: Makes links for this client.
         followed: The insert-only tables; absent where there are none.
@@ -60,6 +66,8 @@ class Context:
     max_page_rows: int = _DEFAULT.max_page_rows
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     turns: Turns = field(default_factory=Turns)
+    address: Hashable | None = None
+    spend: Callable[[float], None] = _free
     apart: Run = at_once
     links: Links = field(default_factory=PlainLinks)
     followed: LogFeeds | None = None

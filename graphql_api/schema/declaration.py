@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import strawberry
 
 from graphql_api.feeds.keys import TEXT, KeyKind
+from graphql_api.feeds.pages import Page
 from graphql_api.feeds.part import WINDOW, Window
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import FeedState, change_types
@@ -25,6 +26,7 @@ from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import FILTERING, RowFilter, conditions_of
 from graphql_api.schema.older import OlderRows
 from graphql_api.schema.packed_rows import PackedRows
+from graphql_api.schema.pages import served_page
 from graphql_api.schema.root_fields import query_fields, subscription_fields
 from graphql_api.schema.stored import row_decoder, stored_names
 from graphql_api.scopes import Scope
@@ -223,3 +225,7 @@ class TableDeclaration(Generic[RowT]):
     def state(self, status: FeedStatus, cursor: str) -> Any:
         """The event with the status of the feed."""
         return FeedState(status=status, cursor=cursor)
+
+    def page(self, page: Page[RowT]) -> Any:
+        """What a subscription to a page is sent for a page of the feed."""
+        return served_page(page)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any, TypeGuard
 
+import strawberry
 from strawberry import UNSET
 
 from graphql_api.masking import is_masked, unmask_password
@@ -21,6 +22,17 @@ def has_text(value: object) -> TypeGuard[str]:
 def is_enum_value(value: object, values: type[Enum]) -> bool:
     """Whether a stored value is the name of an enum's value."""
     return isinstance(value, str) and value in values.__members__
+
+
+def required(update: Any, name: str) -> Any:
+    """A member that a new document needs: not null in the input that creates one.
+
+    Args:
+        update: The input that updates, which has the member with its description.
+        name: The member's name in Python.
+    """
+    fields = {field.python_name: field for field in update.__strawberry_definition__.fields}
+    return strawberry.field(description=fields[name].description)
 
 
 def stored_object(value: object) -> dict[str, Any]:

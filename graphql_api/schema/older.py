@@ -1,27 +1,30 @@
 """Pages of a table with a window: the rows that the feed holds, and older ones of the database.
 
-Both are in the order of one time, the latest first. Most of what is held is later than all that is
-not, so a first page takes one look at the database, for the latest place that is not held:
+Both are in the order of one time, the latest first, and most of what is held is later than all that
+is not:
 
-    held, later     ████████████
-    held, mixed                 █  █      █        at most these are compared with
-    not held                     ██ ██████ ██████  as many places of the database
+    held            ████████████ █  █      █
+    not held                     ██ ██████ ██████
+                    ├─────┤├─────┤├─────┤├─────┤   looks at the database
+
+The database is looked at 200 rows at a time, until the page is full; until the end, if the total is
+asked for. The client is charged for each of these rows, and other work has its turn between two
+looks. So a far offset, or a filter that few rows pass, takes long for its own client only.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from heapq import merge
-from itertools import islice
 from typing import Any, Final, TypeVar
 
 from graphql_api.errors import DatabaseError, FeedUnavailableError
-from graphql_api.feeds.archive import Outside, Place, Wanted
+from graphql_api.feeds.archive import Outside, Place, Relation, Spot, Wanted
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.keys import TEXT
 from graphql_api.feeds.pages import Matching
 from graphql_api.feeds.part import Part
 from graphql_api.feeds.table import FeedTable, Filter
@@ -32,6 +35,12 @@ RowT = TypeVar("RowT")
 
 ROWS_AT_ONCE: Final = 100
 """How many documents are read by one query, whose reply is looked through in one go."""
+
+ROWS_OF_A_LOOK: Final = 200
+"""How many rows the database looks at for one query."""
+
+ROW_S: Final = 20e-6
+"""What a client is charged for a row that the database looks at, in seconds."""
 
 
 class OlderRows:
@@ -61,16 +70,22 @@ class OlderRows:
         if feed.edge is None or where is NOTHING:
             return None
         conditions = where.conditions if isinstance(where, Where) else ()
-        wanted = tuple(
+        table = self._table
+        wanted = [
             Wanted(
                 self._stored_names[self._conditions[name].attribute],
                 self._conditions[name].relation,
                 _stored(value),
             )
             for name, value in conditions
-        )
-        table = self._table
-        return Outside(table.name, table.primary_key, self._index, feed.edge, wanted)
+        ]
+        keys = None
+        for each in wanted:
+            if each.field == table.primary_key and each.relation is Relation.ONE_OF:
+                keys = tuple(key for key in sorted(each.value) if TEXT.stored(key) is not None)
+                wanted.remove(each)
+                break
+        return Outside(table.name, table.primary_key, self._index, feed.edge, tuple(wanted), keys)
 
     @property
     def part(self) -> Part:
@@ -81,7 +96,7 @@ class OlderRows:
 def _stored(value: Any) -> Any:
     """A condition's value as documents have it."""
     if isinstance(value, frozenset):
-        return sorted(map(_stored, value))
+        return frozenset(map(_stored, value))
     if isinstance(value, datetime):
         return value.timestamp()
     return value.value if isinstance(value, Enum) else value
@@ -125,80 +140,120 @@ async def read_window(
         where: The filter.
         offset: How many rows to leave out at the beginning.
         limit: How many rows at most.
-        with_total: Whether the number is asked for; it is that of rows that are held, if not.
+        with_total: Whether the number is asked for; if not, it counts those that were looked at.
 
     Raises:
         FeedUnavailableError: The database cannot be asked.
+        OverBudgetError: The client has used more than its budget, and would wait for too long.
     """
     table = feed.table
-    total = len(held.keys)
     outside = older.outside(feed, where)
     if outside is None or held.status is FeedStatus.STALE:
-        return [held.row(place[-1]) for place in held.keys[offset : offset + limit]], total
+        keys = held.keys[offset : offset + limit]
+        return [held.row(key[-1]) for key in keys], len(held.keys)
+    both = _Places(held, offset, limit)
     rows: dict[str, RowT] = {}
     try:
-        if with_total:
-            total += await context.store.count_outside(outside)
-        places = await _places(context, outside, held, offset, limit) if limit else []
-        missing = [place.key for place in places if place.key not in held.rows]
+        await _find(context, outside, both, to_the_end=with_total)
+        missing = [place.key for place in both.page if place.key not in held.rows]
         for begin in range(0, len(missing), ROWS_AT_ONCE):
-            keys = missing[begin : begin + ROWS_AT_ONCE]
-            for document in await context.store.read(table.name, keys, older.part):
+            some = missing[begin : begin + ROWS_AT_ONCE]
+            for document in await context.store.read(table.name, some, older.part):
                 key = document[table.primary_key]
                 rows[key] = table.decode(key, document)
                 await context.turns.take()  # a job takes a fifth of a millisecond
     except DatabaseError as error:
         raise _unavailable(table) from error
     page: list[RowT] = []
-    for place in places:
+    for place in both.page:
         if place.key in held.rows:
             page.append(held.row(place.key))
         elif place.key in rows:  # or else it has just been deleted
             page.append(rows[place.key])
         await context.turns.take()
-    return page, total
+    return page, len(held.keys) + both.found
 
 
-async def _places(
-    context: Context, outside: Outside, held: Matching[Any], offset: int, limit: int
-) -> list[Place]:
-    """The places of a page."""
-    first = await context.store.places_outside(outside, offset=0, limit=1)
-    later = len(held.keys)
-    if first:
-        later = bisect_right(held.keys, _backwards(first[0]), key=_backwards)
-    page = [Place(*key) for key in held.keys[:later][offset : offset + limit]]
-    wanted = offset + limit - max(offset, later)
-    if not first or wanted <= 0:
-        return page
-    mixed = [Place(*key) for key in held.keys[later:]]
-    begin = max(0, offset - later)
-    skipped = max(0, begin - len(mixed))
-    count = begin - skipped + wanted
-    found = await context.store.places_outside(outside, offset=skipped, limit=count)
-    found = [place for place in found if place.key not in held.rows]
-    return [*page, *_merged(mixed, found, skipped, begin, wanted)]
-
-
-def _merged(
-    mixed: list[Place], found: list[Place], skipped: int, begin: int, wanted: int
-) -> Iterator[Place]:
-    """Of the places of two kinds in one order, those from number `begin` on.
+class _Places:
+    """The places of a page among those that are held and those that are found, which come in order.
 
     Args:
-        mixed: All of the one kind.
-        found: Of the other those behind the first `skipped`.
-        skipped: How many that are.
-        begin: The number of the first one wanted, counted from 0.
-        wanted: How many.
+        held: The rows that are held and that pass.
+        offset: How many places to leave out at the beginning.
+        limit: How many places at most.
+
+    Attributes:
+        page: The places of the page, so far.
+        found: How many have been found.
     """
-    before = 0
-    if skipped:
-        # At most all of `mixed` is before the first of `found`, and no more is left out.
-        before = bisect_right(mixed, _backwards(found[0]), key=_backwards) if found else len(mixed)
-    both = merge(mixed[before:], found, key=_backwards)
-    start = begin - skipped - before
-    return islice(both, start, start + wanted)
+
+    def __init__(self, held: Matching[Any], offset: int, limit: int) -> None:
+        self._held = held
+        self._begin, self._end = offset, offset + limit
+        self._passed = 0
+        self.page: list[Place] = []
+        self.found = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing that may still be found belongs to the page."""
+        return self._begin == self._end or self.found + self._passed >= self._end
+
+    def holds(self, key: str) -> bool:
+        """Whether a row is held, whether it passes or not."""
+        return key in self._held.rows
+
+    def add(self, places: Sequence[Place]) -> None:
+        """Add what was found next."""
+        for place in places:
+            if self.holds(place.key):
+                continue  # it has been moved into the window just now
+            keys, passed = self._held.keys, self._passed
+            self._pass(bisect_right(keys, _backwards(place), passed, key=_backwards))
+            if self._begin <= self.found + self._passed < self._end:
+                self.page.append(place)
+            self.found += 1
+
+    def finish(self) -> None:
+        """Add the held rows behind all that was found."""
+        self._pass(len(self._held.keys))
+
+    def _pass(self, upto: int) -> None:
+        """Take those of the next held rows, up to one of them, that belong to the page."""
+        begin = max(self._passed, self._begin - self.found)
+        end = min(upto, self._end - self.found)
+        self.page += [Place(*key) for key in self._held.keys[begin : max(begin, end)]]
+        self._passed = upto
+
+
+async def _find(context: Context, outside: Outside, both: _Places, *, to_the_end: bool) -> None:
+    """Look for documents until the page is full, or until the end.
+
+    Raises:
+        DatabaseError: The database cannot be asked.
+        OverBudgetError: The client has used more than its budget, and would wait for too long.
+    """
+    if outside.keys is not None:
+        places: list[Place] = []
+        unknown = [key for key in outside.keys if not both.holds(key)]
+        for begin in range(0, len(unknown), ROWS_OF_A_LOOK):
+            await context.turns.pause()
+            keys = unknown[begin : begin + ROWS_OF_A_LOOK]
+            places += await context.store.look_at_keys(outside, keys)
+            context.spend(len(keys) * ROW_S)
+        both.add(sorted(places, reverse=True))
+        both.finish()
+        return
+    spot: Spot | None = None
+    while to_the_end or not both.is_full:
+        await context.turns.pause()
+        look = await context.store.look_outside(outside, spot, limit=ROWS_OF_A_LOOK)
+        context.spend(look.looked_at * ROW_S)
+        both.add(look.places)
+        spot = look.spot
+        if spot is None:
+            break
+    both.finish()
 
 
 class _Backwards(tuple[float, str]):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import strawberry
 
 from graphql_api.errors import BadInputError
+from graphql_api.feeds.pages import Page as FeedPage
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.schema.context import Context
 from graphql_api.schema.enums import FeedStatus
@@ -30,7 +32,7 @@ Offset: TypeAlias = Annotated[
 class Page(Generic[RowT]):
     """`Page[Policy]` is `PolicyPage` in GraphQL."""
 
-    items: list[RowT] = strawberry.field(
+    items: Sequence[RowT] = strawberry.field(
         description="The rows from `offset` on, `limit` of them at most."
     )
     total: int = strawberry.field(description="How many rows pass the filter.")
@@ -43,6 +45,16 @@ class Page(Generic[RowT]):
     )
     status: FeedStatus = strawberry.field(
         description="READY, or STALE while the database cannot be reached: the rows may be old."
+    )
+
+
+def served_page(page: FeedPage[RowT]) -> Page[RowT]:
+    """A page of a feed as clients see it."""
+    return Page(
+        items=page.rows,
+        total=page.total,
+        cursor=page.cursor,
+        status=page.status,
     )
 
 
@@ -73,9 +85,7 @@ async def read_page(
         BadInputError: `limit` or `offset` is out of range.
         FeedUnavailableError: The table could not be read yet.
     """
-    checked_limit(context, limit)
-    if offset < 0:
-        raise BadInputError(f"offset must not be negative, like {offset}")
+    check_part(context, limit=limit, offset=offset)
     feed = await context.ready(table)
     if older is not None:
         async with context.long_work:
@@ -96,12 +106,18 @@ async def read_page(
             await context.turns.pause()
         page = await feed.page(where, order=order, offset=offset, limit=limit)
         await context.turns.take()
-    return Page(
-        items=page.rows,
-        total=page.total,
-        cursor=page.cursor,
-        status=page.status,
-    )
+    return served_page(page)
+
+
+def check_part(context: Context, *, limit: int, offset: int) -> None:
+    """Refuse a part of the rows that may not be asked for.
+
+    Raises:
+        BadInputError: `limit` or `offset` is out of range.
+    """
+    checked_limit(context, limit)
+    if offset < 0:
+        raise BadInputError(f"offset must not be negative, like {offset}")
 
 
 def checked_limit(context: Context, limit: int) -> int:

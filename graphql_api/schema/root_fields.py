@@ -9,6 +9,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types.nodes import SelectedField
 
+from graphql_api.feeds.live_pages import Wanted
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import FeedTable
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
@@ -17,12 +18,20 @@ from graphql_api.schema.document import in_words
 from graphql_api.schema.filters import RowFilter, given
 from graphql_api.schema.older import OlderRows
 from graphql_api.schema.older import read_row as older_row
-from graphql_api.schema.pages import Limit, Offset, Page, read_page
+from graphql_api.schema.pace import ChangesEvery, PageEvery, pace_s
+from graphql_api.schema.pages import Limit, Offset, Page, check_part, read_page
 
 OLDER_TOO = (
     " Those that ended too long ago for the server to hold them are read from the database; while "
     "`status` is STALE, they are left out and not counted. The cursor is for those that it holds."
 )
+
+LIVE_PAGE = (
+    "{}: the page as it is now, and again whenever something of it is another that is selected, "
+    "apart from `cursor`. Rows of other tables that are selected in it count. A change of `status` "
+    "is sent at once."
+)
+HELD_ONLY = " It has the rows that the server holds, and counts these."
 
 
 class ListedTable(FeedTable[Any, Any], Protocol):
@@ -75,9 +84,7 @@ def query_fields(table: ListedTable) -> type:
         {
             rows: strawberry.field(
                 resolver=read_rows,
-                description=f"{_capital(in_words(rows))}, by {table.order}"
-                f"{', the last first' if table.is_descending else ''}."
-                + (OLDER_TOO if table.older is not None else ""),
+                description=f"{_listed(table)}." + (OLDER_TOO if table.older is not None else ""),
             ),
             table.name: strawberry.field(
                 resolver=read_row, description=f"One {row}; null if there is none."
@@ -87,20 +94,41 @@ def query_fields(table: ListedTable) -> type:
 
 
 def subscription_fields(table: ListedTable) -> type:
-    """A type with the subscription to a table's changes."""
+    """A type with the subscriptions to a table's changes, and to a page of it."""
 
     def watch_rows(
         info: Info,
         where: Any = UNSET,
         include_initial: IncludeInitial = True,
         since: Since = UNSET,
+        every_ms: ChangesEvery = 0,
     ) -> Any:
         return watch(
-            info, table, where or None, include_initial=include_initial, since=given(since)
+            info,
+            table,
+            where or None,
+            include_initial=include_initial,
+            since=given(since),
+            every_s=pace_s(every_ms, may_be_zero=True),
         )
 
+    def watch_page(
+        info: Info,
+        where: Any = UNSET,
+        limit: Limit = 100,
+        offset: Offset = 0,
+        every_ms: PageEvery = 250,
+    ) -> Any:
+        check_part(info.context, limit=limit, offset=offset)
+        condition = where.condition() if where else None
+        wanted = Wanted(condition, order=table.order, offset=offset, limit=limit)
+        every_s = pace_s(every_ms, may_be_zero=False)
+        return info.context.feeds[table].watch_page(wanted, every_s=every_s)
+
+    row_type: Any = table.row_type
     union: Any = table.changes.union
     _annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
+    _annotate(watch_page, {"where": _where(table), "return": AsyncIterator[Page[row_type]]})
     description = f"{_capital(in_words(table.plural))}, and every change of them."
     if table.window is not None or table.pace_s:
         description += (
@@ -112,7 +140,12 @@ def subscription_fields(table: ListedTable) -> type:
         {
             f"{table.name}_changes": strawberry.subscription(
                 resolver=watch_rows, description=description
-            )
+            ),
+            f"live_{table.plural}": strawberry.subscription(
+                resolver=watch_page,
+                description=LIVE_PAGE.format(_listed(table))
+                + (HELD_ONLY if table.older is not None else ""),
+            ),
         },
     )
 
@@ -124,6 +157,7 @@ def watch(
     *,
     include_initial: bool = True,
     since: str | None,
+    every_s: float = 0.0,
 ) -> Subscription[Any]:
     """A subscription to a table: registered now, and until it is closed.
 
@@ -134,6 +168,7 @@ def watch(
         None if where is None else where.condition(),
         include_initial=include_initial,
         since=info.context.resume_from or since,
+        every_s=every_s,
     )
 
 
@@ -162,6 +197,11 @@ def _annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
 
 def _root_type(name: str, fields: Mapping[str, Any]) -> type:
     return strawberry.type(type(name, (), dict(fields)))
+
+
+def _listed(table: ListedTable) -> str:
+    last_first = ", the last first" if table.is_descending else ""
+    return f"{_capital(in_words(table.plural))}, by {table.order}{last_first}"
 
 
 def _capital(text: str) -> str:

@@ -11,12 +11,10 @@ Source: RFC 6455, 5.2 (frames), 5.4 (fragments), 5.5 (control frames), 7.4 (clos
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from websockets.exceptions import ProtocolError
-from websockets.extensions import Extension
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode, Opcode
 
 CONTINUATION: Final = int(Opcode.CONT)
 TEXT: Final = int(Opcode.TEXT)
@@ -46,13 +44,15 @@ class Part(NamedTuple):
     Attributes:
         opcode: TEXT or BINARY for the first part of a message, CONTINUATION for the others; CLOSE,
             PING or PONG.
-        data: Its payload, unmasked and decompressed.
+        data: Its payload, unmasked.
         is_last: Whether it ends the message.
+        is_compressed: Whether it begins a message that is compressed.
     """
 
     opcode: int
     data: bytes
     is_last: bool
+    is_compressed: bool = False
 
 
 class Failure(NamedTuple):
@@ -71,16 +71,16 @@ class FrameReader:
     """Reads the frames of one client, part by part.
 
     Args:
-        extensions: What the handshake has agreed on: compression, or nothing.
+        accepts_compressed: Whether the handshake has agreed on compression.
 
     Attributes:
         failure: Why nothing more is read; None, as long as frames are as they should be.
     """
 
     __slots__ = (
-        "_extensions",
-        "_has_rsv1",
+        "_accepts_compressed",
         "_header",
+        "_is_compressed",
         "_is_final",
         "_is_in_frame",
         "_is_in_message",
@@ -91,14 +91,14 @@ class FrameReader:
         "failure",
     )
 
-    def __init__(self, extensions: Sequence[Extension] = ()) -> None:
-        self._extensions = extensions
+    def __init__(self, *, accepts_compressed: bool = False) -> None:
+        self._accepts_compressed = accepts_compressed
         self._header = b""  # the beginning of one
         self._is_in_frame = False
         self._is_in_message = False
         self._opcode = 0
         self._is_final = False
-        self._has_rsv1 = False
+        self._is_compressed = False
         self._mask = b""
         self._left = 0  # of the payload
         self._payload = b""  # the beginning of a control frame's
@@ -108,8 +108,7 @@ class FrameReader:
         """The parts of frames that this completes, as far as frames are as they should be.
 
         Args:
-            data: What has come. A part is at most as long, or 1032 times that if it is compressed:
-                the caller bounds it.
+            data: What has come. A part is at most as long.
         """
         parts: list[Part] = []
         if self._header:
@@ -164,7 +163,7 @@ class FrameReader:
                 return 0
         self._opcode = first & _OPCODE
         self._is_final = bool(first & _FIN)
-        self._has_rsv1 = bool(first & _RSV1)
+        self._is_compressed = bool(first & _RSV1)
         self._mask = data[begins - _MASK_BYTES : begins]
         self._left = length
         self._is_in_frame = True
@@ -178,8 +177,10 @@ class FrameReader:
         if not second & _MASKED:
             return "incorrect masking"
         reserved = first & _RESERVED
-        if reserved and (reserved != _RSV1 or not self._extensions or opcode not in (TEXT, BINARY)):
-            return "reserved bits must be 0"
+        if reserved:
+            is_marked = reserved == _RSV1 and opcode in (TEXT, BINARY)
+            if not (is_marked and self._accepts_compressed):
+                return "reserved bits must be 0"
         if opcode & _CONTROL:
             if second & ~_MASKED > _MAX_7_BITS:
                 return "control frame too long"
@@ -204,24 +205,16 @@ class FrameReader:
 
     def _add(self, data: bytes, parts: list[Part]) -> None:
         """Add a part of a message; what follows in the same frame continues it."""
-        opcode, is_last = self._opcode, self._is_final and not self._is_in_frame
-        for extension in reversed(self._extensions):
-            try:
-                frame = extension.decode(
-                    Frame(Opcode(opcode), data, is_last, self._has_rsv1), max_size=None
-                )
-            except ProtocolError as error:
-                self.failure = Failure(CloseCode.PROTOCOL_ERROR, str(error))
-                return
-            data = bytes(frame.data)
+        is_last = self._is_final and not self._is_in_frame
+        parts.append(Part(self._opcode, data, is_last, self._is_compressed))
         self._opcode = CONTINUATION
-        self._has_rsv1 = False
+        self._is_compressed = False
         self._is_in_message = not is_last
-        parts.append(Part(opcode, data, is_last))
 
 
+@lru_cache(maxsize=256)
 def frame_header(opcode: int, length: int, *, is_compressed: bool = False) -> bytes:
-    """The header of a whole, unmasked frame.
+    """The header of a whole, unmasked frame; remembered, for a change makes many of one length.
 
     Args:
         opcode: What the frame is.
@@ -234,6 +227,14 @@ def frame_header(opcode: int, length: int, *, is_compressed: bool = False) -> by
     if length <= _MAX_16_BITS:
         return struct.pack("!BBH", first, 126, length)
     return struct.pack("!BBQ", first, 127, length)
+
+
+def message_frame(
+    opcode: int, prefix: bytes, middle: bytes, suffix: bytes
+) -> tuple[bytes, bytes, bytes, bytes]:
+    """A whole, unmasked frame of `prefix + middle + suffix`, in parts."""
+    length = len(prefix) + len(middle) + len(suffix)
+    return frame_header(opcode, length), prefix, middle, suffix
 
 
 def control_frame(opcode: int, payload: bytes) -> bytes:

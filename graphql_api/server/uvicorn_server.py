@@ -310,8 +310,6 @@ def _config(
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         ws=WebSocketProtocol.with_limits(limits, kernel, turns),
         ws_max_size=settings.max_message_bytes,
-        # A compressor for each socket, and a compression for each message and client, cost more
-        # than they save: shared execution sends the same bytes to all.
         ws_per_message_deflate=settings.compress_messages,
     )
 

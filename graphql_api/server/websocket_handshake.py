@@ -19,13 +19,12 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 from websockets.datastructures import Headers
-from websockets.extensions import Extension
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from graphql_api.execution.sink import EXTENSION
 from graphql_api.limits.connection_limits import UNTIL_LOST, Leave
+from graphql_api.server.compression import StatelessDeflate, agreed_window_bits
 from graphql_api.server.receiver import Receiver
 
 _logger = logging.getLogger(__name__)
@@ -34,10 +33,7 @@ _silent.setLevel(logging.WARNING)
 """What websockets logs below this level is a line for each handshake, and its headers: tokens and
 passwords are among them."""
 
-_COMPRESSION = ServerPerMessageDeflateFactory(
-    server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
-)
-"""64 KB for each socket; the default would be 300."""
+_COMPRESSION = StatelessDeflate()
 
 
 class HandshakeConnection(Protocol):
@@ -49,8 +45,12 @@ class HandshakeConnection(Protocol):
     def answer(self, data: bytes, *, is_last: bool) -> None:
         """Send the answer to the handshake; if it is the last, close the connection."""
 
-    def open(self, extensions: Sequence[Extension]) -> None:
-        """The handshake is accepted: frames may be written."""
+    def open(self, window_bits: int) -> None:
+        """The handshake is accepted: frames may be written.
+
+        Args:
+            window_bits: As of `agreed_window_bits`.
+        """
 
     def attach(self, receiver: Receiver) -> None:
         """Give the receiver what the client sends."""
@@ -209,7 +209,7 @@ class Handshake:
             response.headers["Sec-WebSocket-Protocol"] = subprotocol
         self._is_over = True
         self._http.send_response(response)
-        self._connection.open(self._http.extensions)
+        self._connection.open(agreed_window_bits(self._http.extensions))
         self._connection.answer(b"".join(self._http.data_to_send()), is_last=False)
 
     def _refuse(self, status: int, headers: Headers) -> None:

@@ -22,16 +22,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Sequence
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.server import ServerState
 from websockets.exceptions import ProtocolError
-from websockets.extensions import Extension
-from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.frames import Close, CloseCode
 
 from graphql_api.limits.connection_limits import Leave
+from graphql_api.server.compression import compressed_frames
 from graphql_api.server.flow_control import WatchedConnection
 from graphql_api.server.frames import (
     BINARY,
@@ -44,7 +45,7 @@ from graphql_api.server.frames import (
     FrameReader,
     Part,
     control_frame,
-    frame_header,
+    message_frame,
 )
 from graphql_api.server.incoming_message import MAX_BYTES_BEFORE_ACK, IncomingMessage
 from graphql_api.server.keepalive import Keepalive
@@ -76,7 +77,6 @@ class WebSocketProtocol(WatchedConnection):
         "_app_state",
         "_close_timer",
         "_config",
-        "_extensions",
         "_handshake",
         "_is_open",
         "_keepalive",
@@ -87,6 +87,7 @@ class WebSocketProtocol(WatchedConnection):
         "_reader",
         "_receiver",
         "_state",
+        "_window_bits",
     )
 
     def __init__(
@@ -105,7 +106,7 @@ class WebSocketProtocol(WatchedConnection):
         self._is_open = False  # frames may be written
         self._receiver: Receiver | None = None
         self._leaves: tuple[Leave, ...] | None = ()  # None, once it is lost
-        self._extensions: Sequence[Extension] = ()
+        self._window_bits = 0  # of what is compressed for the client; 0, if nothing is
         self._reader: FrameReader | None = None  # until the handshake is accepted
         self._message: IncomingMessage | None = None
         self._accepts_long_texts = False
@@ -180,12 +181,12 @@ class WebSocketProtocol(WatchedConnection):
             self._handshake = None
             self.transport.close()
 
-    def open(self, extensions: Sequence[Extension]) -> None:
+    def open(self, window_bits: int) -> None:
         """Let frames be written: the handshake is accepted."""
         self._handshake = None
         self._is_open = True
-        self._extensions = extensions
-        self._reader = FrameReader(extensions)
+        self._window_bits = window_bits
+        self._reader = FrameReader(accepts_compressed=window_bits > 0)
         self._keepalive.start()
 
     def attach(self, receiver: Receiver) -> None:
@@ -224,25 +225,14 @@ class WebSocketProtocol(WatchedConnection):
         """Send a text of `prefix + middle + suffix` for each of `middles`."""
         if self.is_closed:
             return
-        parts: list[bytes] = []
-        if self._extensions:
-            for middle in middles:
-                frame = Frame(Opcode(self._opcode), prefix + middle + suffix)
-                parts.append(frame.serialize(mask=False, extensions=self._extensions))
+        opcode, bits = self._opcode, self._window_bits
+        if bits:
+            parts = compressed_frames(opcode, prefix, middles, suffix, bits)
         else:
-            around = len(prefix) + len(suffix)
-            for middle in middles:
-                parts += (frame_header(self._opcode, around + len(middle)), prefix, middle, suffix)
-        self.write_frames(parts)
-
-    def write_frames(self, parts: Sequence[bytes]) -> None:
-        """Send frames that are ready, in one piece: headers and payloads, as they are.
-
-        Args:
-            parts: The frames; `frames.frame_header` makes headers, also of compressed messages.
-        """
-        if not self.is_closed:
-            self._write(b"".join(parts))
+            parts = [
+                part for middle in middles for part in message_frame(opcode, prefix, middle, suffix)
+            ]
+        self._write(b"".join(parts))
 
     def accept_long_texts(self) -> None:
         """Take messages up to the server's limit from now on: the client is known."""
@@ -328,11 +318,17 @@ class WebSocketProtocol(WatchedConnection):
             max_bytes = self._config.ws_max_size
             if not self._accepts_long_texts:
                 max_bytes = min(max_bytes, MAX_BYTES_BEFORE_ACK)
-            self._message = IncomingMessage(max_bytes, is_text=part.opcode == TEXT)
+            self._message = IncomingMessage(
+                max_bytes, is_text=part.opcode == TEXT, is_compressed=part.is_compressed
+            )
         message = self._message
         if message is None:
             return
-        message.add(part.data)
+        try:
+            message.add(part.data, is_last=part.is_last)
+        except zlib.error:
+            self._fail(Failure(CloseCode.INVALID_DATA, ""))
+            return
         if message.is_hopeless or (message.is_too_long and not self._accepts_long_texts):
             self._fail(Failure(CloseCode.MESSAGE_TOO_BIG, ""))
         elif part.is_last:

@@ -95,10 +95,9 @@ class ConnectionSettings(Group):
         "hides a client that has stopped reading",
     )
     compress_messages: bool = Field(
-        False,
-        description="compress WebSocket messages for clients that offer it, as every browser "
-        "does; this costs a compressor for each socket, and a compression for each "
-        "message and client",
+        True,
+        description="compress the changes that are sent over WebSockets, once for all equal "
+        "subscriptions, for clients that offer it, as every browser does",
     )
     max_message_bytes: int = Field(
         1_048_576,

@@ -25,6 +25,8 @@ from graphql_api.feeds.keeping import Kept, KeptChange
 MAGIC: Final = b"graphql-api feed 1\n"
 _RECORD: Final = struct.Struct(">II")
 _CHANGE: Final = struct.Struct(">QBH")
+_CHANGE_RECORD: Final = struct.Struct(">IIQBH")
+"""The beginnings of both, which are read at once: there may be 100 000 changes."""
 _KEY: Final = struct.Struct(">H")
 _HAS_ROW, _STAYS = 1, 2
 
@@ -81,18 +83,20 @@ class FeedFile:
         if not data.startswith(MAGIC):
             raise BrokenFileError("it is of another version, or no such file")
         self._data = data
-        self._bodies = self._read(len(MAGIC))
+        self._view = memoryview(data)
+        self._at = len(MAGIC)
         self.ends: list[int] = []
         """Where the rows end, and then each of the changes that have been read."""
         self.header = self._header()
 
     def _header(self) -> Header:
         try:
-            end, body = next(self._bodies)
-            self.ends = [end]
-            said = json.loads(bytes(body))
+            said = json.loads(self._record())
             return Header(str(said["table"]), tuple(map(str, said["names"])), int(said["rows"]))
-        except (StopIteration, ValueError, KeyError, TypeError) as error:
+        except (
+            *(ValueError, KeyError, TypeError),
+            *(OverflowError, RecursionError),  # an infinite number of rows, a thousand brackets
+        ) as error:
             raise BrokenFileError("its beginning is broken") from error
 
     def check(self, table: str, database: str, content_version: str) -> None:
@@ -115,45 +119,59 @@ class FeedFile:
         """
         for _ in range(self.header.rows):
             try:
-                end, body = next(self._bodies)
-                row = _key_and_rest(body)
-            except (StopIteration, ValueError, struct.error) as error:
+                row = _key_and_rest(self._record())
+            except (ValueError, struct.error) as error:
                 raise BrokenFileError("its rows are broken") from error
-            self.ends = [end]
             yield row
 
     def changes(self) -> Iterator[KeptChange]:
         """The changes, as far as they are whole."""
-        for end, body in self._bodies:
-            try:
-                digest, kind, length = _CHANGE.unpack_from(body)
-                key = bytes(body[_CHANGE.size : _CHANGE.size + length]).decode()
-            except (ValueError, struct.error):
+        data, view, start, ends = self._data, self._view, self._at, self.ends
+        names: dict[bytes, str] = {}  # a key is there once, however often it has changed
+        while start + _CHANGE_RECORD.size <= len(data):
+            length, checksum, digest, kind, key_length = _CHANGE_RECORD.unpack_from(data, start)
+            body, end = start + _RECORD.size, start + _RECORD.size + length
+            packed = start + _CHANGE_RECORD.size + key_length
+            if not packed <= end <= len(data) or zlib.crc32(view[body:end]) != checksum:
                 return
-            after = bytes(body[_CHANGE.size + length :]) if kind & _HAS_ROW else None
-            self.ends.append(end)
-            yield KeptChange(key, after, bool(kind & _STAYS), digest)
+            name = data[start + _CHANGE_RECORD.size : packed]
+            key = names.get(name)
+            if key is None:
+                try:
+                    key = names[name] = name.decode()
+                except ValueError:
+                    return
+            ends.append(end)
+            after = data[packed:end] if kind & _HAS_ROW else None
+            yield KeptChange(key, after, kind & _STAYS != 0, digest)
+            start = end
 
-    def _read(self, at: int) -> Iterator[tuple[int, memoryview]]:
-        """The bodies of whole records from an offset on, and where each ends."""
-        view = memoryview(self._data)
-        while at + _RECORD.size <= len(view):
-            length, checksum = _RECORD.unpack_from(view, at)
-            body = view[at + _RECORD.size : at + _RECORD.size + length]
-            at += _RECORD.size + length
-            if len(body) != length or zlib.crc32(body) != checksum:
-                return
-            yield at, body
+    def _record(self) -> bytes:
+        """The body of the next record.
+
+        Raises:
+            ValueError: It is not whole.
+        """
+        start = self._at + _RECORD.size
+        if start > len(self._data):
+            raise ValueError("there is no record")
+        length, checksum = _RECORD.unpack_from(self._data, self._at)
+        body = self._data[start : start + length]
+        if len(body) != length or zlib.crc32(body) != checksum:
+            raise ValueError("a record is cut off")
+        self._at = start + length
+        self.ends = [self._at]
+        return body
 
 
 def _record(body: bytes) -> bytes:
     return _RECORD.pack(len(body), zlib.crc32(body)) + body
 
 
-def _key_and_rest(body: memoryview) -> tuple[str, bytes]:
+def _key_and_rest(body: bytes) -> tuple[str, bytes]:
     (length,) = _KEY.unpack_from(body)
     at = _KEY.size
-    return bytes(body[at : at + length]).decode(), bytes(body[at + length :])
+    return body[at : at + length].decode(), body[at + length :]
 
 
 def in_pieces(parts: Iterable[bytes], size: int) -> Iterator[bytes]:

@@ -32,7 +32,8 @@ def open_folder(path: Path) -> Iterator[StateFolder]:
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        lock = os.open(path / "lock", flags, 0o600)
     except OSError as error:
         raise ConfigurationError(
             f"--state {path} cannot be used: {error.strerror}; name a folder that this user may "

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Never
 
 from graphql_api.feeds.keeping import Kept, KeptChange
-from graphql_api.files import UnreadableFileError, look_at_file, read_file
+from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.state.feed_file import (
+    MAGIC,
     BrokenFileError,
     FeedFile,
     encoded,
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 _PIECE_BYTES: Final = 1 << 20
 _MIN_BYTES: Final = 4 << 20
 """How much may be appended before the whole is written again; or as much as the whole takes."""
+
+_LATE_AT_ONCE: Final = 200
+"""How many changes are written after the whole before everything else has a turn."""
 
 _RETRY_S: Final = 60.0
 """How long to wait after the disk has failed."""
@@ -79,8 +84,9 @@ class FileKeeper:
         self._size, self._file = self._file.ends[right], None
         self._limit = 2 * self._size + _MIN_BYTES
         try:
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            os.truncate(self._path, self._size)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._descriptor = os.open(self._path, flags)
+            os.ftruncate(self._descriptor, self._size)
         except OSError as error:
             self._give_up(error)
 
@@ -120,14 +126,19 @@ class FileKeeper:
         descriptor = None
         try:
             descriptor, size = await asyncio.to_thread(_write_new, path, self._table, kept)
-            for change in self._late:
-                size += _write_all(descriptor, encoded_change(change))
+            while late := self._late[:_LATE_AT_ONCE]:
+                del self._late[:_LATE_AT_ONCE]
+                size += _write_all(descriptor, b"".join(map(encoded_change, late)))
+                if self._late:
+                    await asyncio.sleep(0)
             path.replace(self._path)
-            self._close()
-            self._descriptor, descriptor = descriptor, None
+            old, self._descriptor, descriptor = self._descriptor, descriptor, None
             self._size, self._limit = size, 2 * size + _MIN_BYTES
+            self._late = None
             if not self._is_due.is_set():
                 self.is_whole.set()
+            if old is not None:
+                await asyncio.to_thread(os.close, old)  # which frees all that was in the file
         finally:
             self._late = None
             if descriptor is not None:
@@ -155,11 +166,21 @@ class FileKeeper:
 
 
 def _read(path: Path) -> tuple[FeedFile, list[tuple[str, bytes]]] | None:
-    """The file with its rows; None if there is none."""
-    version = look_at_file(path)
-    if version is None:
+    """The file with its rows; None if there is none.
+
+    Raises:
+        BrokenFileError: It is not one that this server's user has written, or it is broken.
+        UnreadableFileError: It cannot be read.
+    """
+    try:
+        status = path.lstat()
+    except OSError:
         return None
-    file = FeedFile(read_file(path, max_bytes=version.size).data)
+    if stat.S_ISLNK(status.st_mode):
+        raise BrokenFileError("it is a link")
+    if status.st_uid != os.geteuid():
+        raise BrokenFileError("it belongs to another user")
+    file = FeedFile(read_file(path, max_bytes=status.st_size, begins_with=MAGIC).data)
     return file, list(file.rows())
 
 

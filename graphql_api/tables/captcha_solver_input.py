@@ -9,7 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 from graphql_api.feeds.table import Document
-from graphql_api.schema.inputs import has_text, merged, with_stored_password
+from graphql_api.schema.inputs import has_text, merged, required, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
 from graphql_api.schema.urls import goes_elsewhere, why_not_a_page
 from graphql_api.tables.captcha_solver import CaptchaCharacters
@@ -36,14 +36,9 @@ _LENGTHS: Final = (
 )
 
 
-@strawberry.input(
-    description=(
-        "The values of a CAPTCHA solver. A new one needs `name`, `serviceUrl` and `apiKey`. An "
-        "update changes what is given and leaves the rest."
-    )
-)
-class CaptchaSolverInput:
-    """The input of `createCaptchaSolver` and `updateCaptchaSolver`."""
+@strawberry.input(description=("What changes of a CAPTCHA solver; what is absent stays."))
+class UpdateCaptchaSolverInput:
+    """The input of `updateCaptchaSolver`."""
 
     name: str | None = strawberry.field(default=UNSET, description="What it is called; not blank.")
     service_url: str | None = strawberry.field(
@@ -93,8 +88,17 @@ class CaptchaSolverInput:
     )
 
 
+@strawberry.input(description="The values of a new CAPTCHA solver.")
+class CreateCaptchaSolverInput(UpdateCaptchaSolverInput):
+    """The input of `createCaptchaSolver`."""
+
+    name: str = required(UpdateCaptchaSolverInput, "name")
+    service_url: str = required(UpdateCaptchaSolverInput, "service_url")
+    api_key: str = required(UpdateCaptchaSolverInput, "api_key")
+
+
 def captcha_solver_document(
-    values: CaptchaSolverInput, stored: Document | None, at: Place
+    values: UpdateCaptchaSolverInput, stored: Document | None, at: Place
 ) -> Document:
     """The document that a CAPTCHA solver becomes, apart from its key and times.
 

@@ -14,13 +14,20 @@ from graphql_api.schema.context import Info
 from graphql_api.schema.in_use import Users, delete_unless_used
 from graphql_api.schema.writing import IfUpdatedAt, create, update
 from graphql_api.tables.captcha_solver import CAPTCHA_SOLVERS, CaptchaSolver
-from graphql_api.tables.captcha_solver_input import CaptchaSolverInput, captcha_solver_document
+from graphql_api.tables.captcha_solver_input import (
+    CreateCaptchaSolverInput,
+    UpdateCaptchaSolverInput,
+    captcha_solver_document,
+)
 
 CaptchaSolverKey: TypeAlias = Annotated[
     strawberry.ID, strawberry.argument(description="The solver's key.")
 ]
-CaptchaSolverInputArgument: TypeAlias = Annotated[
-    CaptchaSolverInput, strawberry.argument(description="Its values.")
+CaptchaSolverValues: TypeAlias = Annotated[
+    CreateCaptchaSolverInput, strawberry.argument(description="Its values.")
+]
+CaptchaSolverChanges: TypeAlias = Annotated[
+    UpdateCaptchaSolverInput, strawberry.argument(description="What changes of it.")
 ]
 
 _POLICIES: Final = Users("policy", field="captcha_solver_id", name="name")
@@ -28,7 +35,7 @@ _POLICIES: Final = Users("policy", field="captcha_solver_id", name="name")
 
 async def create_captcha_solver(
     info: Info,
-    input: CaptchaSolverInputArgument,  # noqa: A002
+    input: CaptchaSolverValues,  # noqa: A002
 ) -> CaptchaSolver | None:
     """Write a new CAPTCHA solver."""
     return await create(
@@ -41,7 +48,7 @@ async def create_captcha_solver(
 async def update_captcha_solver(
     info: Info,
     id: CaptchaSolverKey,  # noqa: A002
-    input: CaptchaSolverInputArgument,  # noqa: A002
+    input: CaptchaSolverChanges,  # noqa: A002
     if_updated_at: IfUpdatedAt = UNSET,
 ) -> CaptchaSolver | None:
     """Change what is given of a CAPTCHA solver."""

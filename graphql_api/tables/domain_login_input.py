@@ -28,9 +28,7 @@ _DEFAULTS: Final[Document] = {"login_test": None, "users": []}
 class DomainLoginUserInput:
     """The input of `DomainLoginUser`."""
 
-    username: str | None = strawberry.field(
-        default=UNSET, description="The user's name; required, and another one for each user."
-    )
+    username: str = strawberry.field(description="The user's name; another one for each user.")
     password: str | None = strawberry.field(
         default=UNSET,
         description="The password. If it is absent, the stored one of this user name stays.",
@@ -134,8 +132,8 @@ def _users(
     documents = []
     names: set[str] = set()
     for place, user in at.items(users, "user"):
-        name = given(user.username)
-        before = before_by_name.get(name or "")
+        name = user.username
+        before = before_by_name.get(name)
         if not has_text(name):
             (place / "username").refuse("Username is required")
         elif name in names:
@@ -147,7 +145,7 @@ def _users(
             (place / "password").refuse(
                 "Password cannot be blank (leave it out to keep the stored one)"
             )
-        names.add(name or "")
+        names.add(name)
         working = given(user.working)
         if working is None and (before is None or user.password is not UNSET):
             working = True
@@ -168,7 +166,7 @@ def _check_who_gets_passwords(values: DomainLoginInput, stored: object, at: Plac
             )
         return
     for place, user in at.items(values.users or (), "user"):
-        if user.password is UNSET and given(user.username) in names:
+        if user.password is UNSET and user.username in names:
             (place / "password").refuse(
                 "Password is required for another site", "the stored one is not sent there"
             )

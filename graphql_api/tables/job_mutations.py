@@ -19,7 +19,9 @@ JobKey: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="Th
 RESPONSES_AT_ONCE: Final = 500
 """How many responses one query deletes: a few tenths of a second of a database's time."""
 
-_IS_FINISHED: Final = Wanted("run_state", Relation.ONE_OF, [state.value for state in FINISHED])
+_IS_FINISHED: Final = Wanted(
+    "run_state", Relation.ONE_OF, frozenset(state.value for state in FINISHED)
+)
 
 
 async def delete_job(info: Info, id: JobKey) -> strawberry.ID | None:  # noqa: A002
@@ -65,7 +67,8 @@ async def _check(context: Context, key: str) -> Document:
     )
     if not found:
         raise not_found(JOBS)
-    if found[0].get("run_state") not in _IS_FINISHED.value:
+    state = found[0].get("run_state")
+    if not isinstance(state, str) or state not in _IS_FINISHED.value:
         raise JobNotFinishedError(
             "the job is not finished: cancel it in Starbelly before you delete it"
         )

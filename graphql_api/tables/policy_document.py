@@ -23,14 +23,14 @@ from graphql_api.schema.inputs import (
 from graphql_api.schema.problems import Place, is_storable
 from graphql_api.tables.policy_input import (
     PolicyAuthenticationInput,
-    PolicyInput,
     PolicyLimitsInput,
     PolicyMimeTypeRuleInput,
     PolicyProxyRuleInput,
-    PolicyRobotsTxtInput,
     PolicyUrlNormalizationInput,
     PolicyUrlRuleInput,
     PolicyUserAgentInput,
+    UpdatePolicyInput,
+    UpdatePolicyRobotsTxtInput,
 )
 from graphql_api.tables.policy_parts import MatchRule
 from graphql_api.tables.policy_rules import NO_SOLVER, check_policy
@@ -50,7 +50,12 @@ _DEFAULTS: Final[Document] = {
 
 
 def policy_document(
-    values: PolicyInput, stored: Document | None, at: Place, *, has_solver: bool
+    values: UpdatePolicyInput,
+    stored: Document | None,
+    at: Place,
+    *,
+    has_solver: bool,
+    original: Document | None = None,
 ) -> Document:
     """The document that a policy becomes, apart from its key and times.
 
@@ -59,11 +64,15 @@ def policy_document(
         stored: The document as it is; None for a new one. What `values` do not give stays in it,
             whether or not this API knows it, and is not checked.
         at: The place of `values` in the request; takes what is wrong.
-        has_solver: Whether there is a CAPTCHA solver with the key that `values` give.
+        has_solver: Whether there is a CAPTCHA solver with the key that `values` give, or that a
+            copy has from its original.
+        original: The document of which a new one is a copy, in what `values` do not give.
     """
     if not is_storable(values, at):
         return {}
     before = _DEFAULTS if stored is None else stored
+    if original is not None:
+        before = original
     document: dict[str, Any] = dict(before)
     written = {
         name: _WRITERS[name](value, before.get(name), at)
@@ -71,10 +80,17 @@ def policy_document(
         if value is not UNSET
     }
     document.update(written)
-    if given(values.captcha_solver_id) is not None and not has_solver:
+    if solver_key(values, original) is not None and not has_solver:
         (at / "captchaSolverId").refuse(NO_SOLVER)
     check_policy(document, at, members=None if stored is None else written.keys())
     return document
+
+
+def solver_key(values: UpdatePolicyInput, original: Document | None) -> object:
+    """The key of the CAPTCHA solver that an input or its original names; None for none."""
+    if values.captcha_solver_id is UNSET and original is not None:
+        return original.get("captcha_solver_id")
+    return given(values.captcha_solver_id)
 
 
 # Nested objects, of which an input gives what shall change
@@ -98,9 +114,9 @@ def _limits(values: PolicyLimitsInput | None, stored: object, _: Place) -> Docum
     )
 
 
-def _robots_txt(values: PolicyRobotsTxtInput | None, stored: object, _: Place) -> Document:
+def _robots_txt(values: UpdatePolicyRobotsTxtInput | None, stored: object, _: Place) -> Document:
     if values is None:
-        values = PolicyRobotsTxtInput(usage=None)
+        values = UpdatePolicyRobotsTxtInput(usage=None)
     return merged(
         stored,
         usage=values.usage and values.usage.name,
@@ -134,7 +150,7 @@ def _url_rules(rules: Iterable[PolicyUrlRuleInput] | None, _: object, __: Place)
     return [
         {
             **_condition(rule),
-            **_present(action=rule.action and rule.action.name, amount=rule.amount),
+            **_present(action=rule.action.name, amount=rule.amount),
         }
         for rule in rules or ()
     ]

@@ -1,7 +1,7 @@
 """What clients write of a policy: the inputs of its mutations, as GraphQL has them.
 
-Every member may be absent: an update leaves alone what is absent, and a required member that is
-absent is reported with all other problems, in `graphql_api.tables.policy_rules`.
+An update leaves alone what is absent. What a new policy needs, and each item of a list, is not
+null; all other rules are in `graphql_api.tables.policy_rules`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import strawberry
 from strawberry import UNSET
 
+from graphql_api.schema.inputs import required
 from graphql_api.tables.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
 
 PATTERN = "A regular expression that compiles on every Python from 3.9 on; none in the last rule."
@@ -48,9 +49,7 @@ class PolicyMimeTypeRuleInput:
 
     pattern: str | None = strawberry.field(default=UNSET, description=PATTERN)
     match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
-    save: bool | None = strawberry.field(
-        default=UNSET, description="Whether to save the response; required."
-    )
+    save: bool = strawberry.field(description="Whether to save the response.")
 
 
 @strawberry.input(description="Which proxy is used, by the URL.")
@@ -70,11 +69,11 @@ class PolicyProxyRuleInput:
 
 
 @strawberry.input(description="How the crawler treats robots.txt. Members that are absent stay.")
-class PolicyRobotsTxtInput:
+class UpdatePolicyRobotsTxtInput:
     """The input of `PolicyRobotsTxt`."""
 
     usage: RobotsTxtUsage | None = strawberry.field(
-        default=UNSET, description="What to do about it; a policy needs it."
+        default=UNSET, description="What to do about it."
     )
     read_sitemaps: bool | None = strawberry.field(
         default=UNSET,
@@ -86,6 +85,13 @@ class PolicyRobotsTxtInput:
             "Whether to wait between requests as long as it asks for; null for what is usual."
         ),
     )
+
+
+@strawberry.input(description="How the crawler treats robots.txt.")
+class CreatePolicyRobotsTxtInput(UpdatePolicyRobotsTxtInput):
+    """The same of a new policy."""
+
+    usage: RobotsTxtUsage = required(UpdatePolicyRobotsTxtInput, "usage")
 
 
 @strawberry.input(description="How URLs are made alike. Members that are absent stay.")
@@ -113,20 +119,17 @@ class PolicyUrlRuleInput:
         ),
     )
     match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
-    action: UrlRuleAction | None = strawberry.field(
-        default=UNSET, description="What happens to the cost of the page; required."
-    )
-    amount: float | None = strawberry.field(default=UNSET, description="By how much; required.")
+    action: UrlRuleAction = strawberry.field(description="What happens to the cost of the page.")
+    amount: float = strawberry.field(description="By how much.")
 
 
 @strawberry.input(description="A name by which the crawler may introduce itself.")
 class PolicyUserAgentInput:
     """The input of `PolicyUserAgent`."""
 
-    name: str | None = strawberry.field(
-        default=UNSET,
+    name: str = strawberry.field(
         description=(
-            "The User-Agent header; required. `{VERSION}` in it stands for Starbelly's version; "
+            "The User-Agent header. `{VERSION}` in it stands for Starbelly's version; "
             "every other brace is written twice."
         ),
     )
@@ -134,14 +137,12 @@ class PolicyUserAgentInput:
 
 @strawberry.input(
     description=(
-        "The values of a policy. A new one needs `name`, `mimeTypeRules`, `robotsTxt.usage`, "
-        "`urlRules` and `userAgents`. An update changes what is given and leaves the rest; null "
-        "sets back to nothing, or to the default, what a policy need not have. Lists are replaced "
-        "as a whole."
+        "What changes of a policy; what is absent stays. Null sets back to nothing, or to the "
+        "default, what a policy need not have. Lists are replaced as a whole."
     )
 )
-class PolicyInput:
-    """The input of `createPolicy` and `updatePolicy`."""
+class UpdatePolicyInput:
+    """The input of `updatePolicy`."""
 
     name: str | None = strawberry.field(default=UNSET, description="What it is called; not blank.")
     captcha_solver_id: strawberry.ID | None = strawberry.field(
@@ -165,7 +166,7 @@ class PolicyInput:
             "without a proxy: Starbelly's dashboard needs a rule."
         ),
     )
-    robots_txt: PolicyRobotsTxtInput | None = strawberry.field(
+    robots_txt: UpdatePolicyRobotsTxtInput | None = strawberry.field(
         default=UNSET, description="How the crawler treats robots.txt."
     )
     url_normalization: PolicyUrlNormalizationInput | None = strawberry.field(
@@ -179,3 +180,14 @@ class PolicyInput:
     user_agents: list[PolicyUserAgentInput] | None = strawberry.field(
         default=UNSET, description="The names by which the crawler introduces itself: at least one."
     )
+
+
+@strawberry.input(description="The values of a new policy.")
+class CreatePolicyInput(UpdatePolicyInput):
+    """The input of `createPolicy`."""
+
+    name: str = required(UpdatePolicyInput, "name")
+    mime_type_rules: list[PolicyMimeTypeRuleInput] = required(UpdatePolicyInput, "mime_type_rules")
+    robots_txt: CreatePolicyRobotsTxtInput = required(UpdatePolicyInput, "robots_txt")
+    url_rules: list[PolicyUrlRuleInput] = required(UpdatePolicyInput, "url_rules")
+    user_agents: list[PolicyUserAgentInput] = required(UpdatePolicyInput, "user_agents")

@@ -16,16 +16,28 @@ from graphql_api.schema.in_use import Users, delete_unless_used
 from graphql_api.schema.problems import Place
 from graphql_api.schema.writing import IfUpdatedAt, create, find, get, update
 from graphql_api.tables.policy import POLICIES, Policy
-from graphql_api.tables.policy_document import policy_document
-from graphql_api.tables.policy_input import PolicyInput
-from graphql_api.tables.policy_rules import NO_SOLVER
+from graphql_api.tables.policy_document import policy_document, solver_key
+from graphql_api.tables.policy_input import CreatePolicyInput, UpdatePolicyInput
+from graphql_api.tables.policy_rules import NO_POLICY, NO_SOLVER
 from graphql_api.tables.schedule_rules import has_plain_seeds, is_enabled, normalizes
 
 PolicyKey: TypeAlias = Annotated[
     strawberry.ID, strawberry.argument(description="The policy's key.")
 ]
-PolicyInputArgument: TypeAlias = Annotated[
-    PolicyInput, strawberry.argument(description="Its values.")
+PolicyValues: TypeAlias = Annotated[
+    CreatePolicyInput, strawberry.argument(description="Its values.")
+]
+PolicyChanges: TypeAlias = Annotated[
+    UpdatePolicyInput, strawberry.argument(description="What changes of it.")
+]
+CopyOf: TypeAlias = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description=(
+            "The key of a policy of which the new one is a copy: what `input` leaves out is as it "
+            "is there, and a masked password stands for the one that is stored there."
+        )
+    ),
 ]
 Force: TypeAlias = Annotated[
     bool,
@@ -42,23 +54,30 @@ Force: TypeAlias = Annotated[
 
 async def create_policy(
     info: Info,
-    input: PolicyInputArgument,  # noqa: A002
+    input: PolicyValues,  # noqa: A002
+    copy_of: CopyOf = UNSET,
 ) -> Policy | None:
     """Write a new policy."""
     context = info.context
-    has_solver = await _has_solver(context, input)
+    original = await get(context, "policy", given(copy_of))
+    has_solver = await _has_solver(context, input, original)
+
+    def make(stored: Document | None, at: Place) -> Document:
+        if given(copy_of) is not None and original is None:
+            (at / "copyOf").refuse(NO_POLICY)
+        return policy_document(
+            input, stored, at / "input", has_solver=has_solver, original=original
+        )
+
     return await create(
-        context,
-        POLICIES,
-        lambda stored, at: policy_document(input, stored, at / "input", has_solver=has_solver),
-        confirm=lambda _: _solver_is_gone(context, input),
+        context, POLICIES, make, confirm=lambda _: _solver_is_gone(context, input, original)
     )
 
 
 async def update_policy(
     info: Info,
     id: PolicyKey,  # noqa: A002
-    input: PolicyInputArgument,  # noqa: A002
+    input: PolicyChanges,  # noqa: A002
     if_updated_at: IfUpdatedAt = UNSET,
 ) -> Policy | None:
     """Change what is given of a policy."""
@@ -132,18 +151,22 @@ def _in_use(info: Info, why: str, schedules: Sequence[Document]) -> PolicyInUseE
     )
 
 
-async def _has_solver(context: Context, values: PolicyInput) -> bool:
-    """Whether there is the CAPTCHA solver that an input names."""
-    key = given(values.captcha_solver_id)
-    return await get(context, "captcha_solver", key) is not None
+async def _has_solver(
+    context: Context, values: UpdatePolicyInput, original: Document | None = None
+) -> bool:
+    """Whether there is the CAPTCHA solver that an input, or its original, names."""
+    key = solver_key(values, original)
+    return isinstance(key, str) and await get(context, "captcha_solver", key) is not None
 
 
-async def _solver_is_gone(context: Context, values: PolicyInput) -> InvalidInputError | None:
+async def _solver_is_gone(
+    context: Context, values: UpdatePolicyInput, original: Document | None = None
+) -> InvalidInputError | None:
     """The error for a policy whose CAPTCHA solver was deleted while it was written."""
-    if given(values.captcha_solver_id) is None:
+    if solver_key(values, original) is None:
         return None
     try:
-        if await _has_solver(context, values):
+        if await _has_solver(context, values, original):
             return None
     except WriteError:
         return None  # it is written, and the database was lost since; the log has it
@@ -151,7 +174,7 @@ async def _solver_is_gone(context: Context, values: PolicyInput) -> InvalidInput
 
 
 async def _schedules_with_odd_seeds(
-    context: Context, policy_id: str, values: PolicyInput
+    context: Context, policy_id: str, values: UpdatePolicyInput
 ) -> list[Document]:
     """The schedules that cannot do without the normalization which an input turns off."""
     url_normalization = given(values.url_normalization)

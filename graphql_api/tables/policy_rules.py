@@ -35,6 +35,7 @@ _LIMITS: Final = (
 )
 
 NO_SOLVER: Final = "CAPTCHA solver does not exist"
+NO_POLICY: Final = "Policy does not exist"
 
 SEED_DOMAINS: Final = "SEED_DOMAINS"
 VERSION: Final = "VERSION"

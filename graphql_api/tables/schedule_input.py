@@ -9,7 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 from graphql_api.feeds.table import Document
-from graphql_api.schema.inputs import stored_list, with_stored_password
+from graphql_api.schema.inputs import required, stored_list, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
 from graphql_api.tables.schedule_rules import check_schedule
 from graphql_api.tables.schedule_timing import ScheduleTiming, TimeUnit
@@ -18,13 +18,10 @@ _DEFAULTS: Final[Document] = {"enabled": True, "job_count": 0, "tags": []}
 
 
 @strawberry.input(
-    description=(
-        "The values of a schedule. A new one needs all but `enabled` and `tags`. An update changes "
-        "what is given and leaves the rest; lists are replaced as a whole."
-    )
+    description=("What changes of a schedule; what is absent stays. Lists are replaced as a whole.")
 )
-class ScheduleInput:
-    """The input of `createSchedule` and `updateSchedule`."""
+class UpdateScheduleInput:
+    """The input of `updateSchedule`."""
 
     schedule_name: str | None = strawberry.field(
         default=UNSET, description="What it is called; not blank."
@@ -72,8 +69,21 @@ class ScheduleInput:
     )
 
 
+@strawberry.input(description="The values of a new schedule.")
+class CreateScheduleInput(UpdateScheduleInput):
+    """The input of `createSchedule`."""
+
+    schedule_name: str = required(UpdateScheduleInput, "schedule_name")
+    time_unit: TimeUnit = required(UpdateScheduleInput, "time_unit")
+    num_units: int = required(UpdateScheduleInput, "num_units")
+    timing: ScheduleTiming = required(UpdateScheduleInput, "timing")
+    job_name: str = required(UpdateScheduleInput, "job_name")
+    seeds: list[str] = required(UpdateScheduleInput, "seeds")
+    policy_id: strawberry.ID = required(UpdateScheduleInput, "policy_id")
+
+
 def schedule_document(
-    values: ScheduleInput,
+    values: UpdateScheduleInput,
     stored: Document | None,
     at: Place,
     *,

@@ -13,8 +13,13 @@ from graphql_api.schema.context import Context, Info
 from graphql_api.schema.filters import given
 from graphql_api.schema.problems import Place
 from graphql_api.schema.writing import IfUpdatedAt, create, delete, get, update
+from graphql_api.tables.policy_rules import NO_POLICY
 from graphql_api.tables.schedule import SCHEDULES, Schedule
-from graphql_api.tables.schedule_input import ScheduleInput, schedule_document
+from graphql_api.tables.schedule_input import (
+    CreateScheduleInput,
+    UpdateScheduleInput,
+    schedule_document,
+)
 from graphql_api.tables.schedule_rules import is_enabled
 
 ScheduleKey: TypeAlias = Annotated[
@@ -26,8 +31,11 @@ UNTIL_NEXT_START = (
     "its jobs until the crawler is restarted."
 )
 
-ScheduleInputArgument: TypeAlias = Annotated[
-    ScheduleInput, strawberry.argument(description="Its values.")
+ScheduleValues: TypeAlias = Annotated[
+    CreateScheduleInput, strawberry.argument(description="Its values.")
+]
+ScheduleChanges: TypeAlias = Annotated[
+    UpdateScheduleInput, strawberry.argument(description="What changes of it.")
 ]
 
 # The policy of a schedule is looked for before the schedule is written. RethinkDB has no
@@ -36,7 +44,7 @@ ScheduleInputArgument: TypeAlias = Annotated[
 
 async def create_schedule(
     info: Info,
-    input: ScheduleInputArgument,  # noqa: A002
+    input: ScheduleValues,  # noqa: A002
 ) -> Schedule | None:
     """Write a new schedule."""
     context = info.context
@@ -54,7 +62,7 @@ async def create_schedule(
 async def update_schedule(
     info: Info,
     id: ScheduleKey,  # noqa: A002
-    input: ScheduleInputArgument,  # noqa: A002
+    input: ScheduleChanges,  # noqa: A002
     if_updated_at: IfUpdatedAt = UNSET,
 ) -> Schedule | None:
     """Change what is given of a schedule."""
@@ -84,7 +92,7 @@ async def update_schedule(
             policies[error.key] = await get(context, "policy", error.key)
 
 
-def _policy_to_look_up(values: ScheduleInput, stored: Document) -> str | None:
+def _policy_to_look_up(values: UpdateScheduleInput, stored: Document) -> str | None:
     """The key of the policy that a schedule names once it is updated, if its rules need that."""
     if values.policy_id is not UNSET:
         key = values.policy_id
@@ -105,7 +113,7 @@ async def _policy_is_gone(context: Context, schedule: Document) -> InvalidInputE
         return None  # it is written, and the database was lost since; the log has it
     if policy is not None:
         return None
-    return InvalidInputError([Problem(("input", "policyId"), "Policy does not exist")])
+    return InvalidInputError([Problem(("input", "policyId"), NO_POLICY)])
 
 
 class _PolicyNotLookedUpError(Exception):

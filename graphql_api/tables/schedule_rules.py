@@ -16,6 +16,7 @@ from graphql_api.schema.inputs import has_text, is_enum_value, stored_list
 from graphql_api.schema.problems import Place
 from graphql_api.schema.templates import TemplateError, filled_in
 from graphql_api.schema.urls import why_not_a_seed
+from graphql_api.tables.policy_rules import NO_POLICY
 from graphql_api.tables.schedule_timing import ScheduleTiming, TimeUnit
 
 MARGIN: Final = timedelta(days=1)
@@ -69,7 +70,7 @@ def check_schedule(
         if not has_text(document.get("policy_id")):
             (at / "policyId").refuse("Policy is required")
         elif policy is None:
-            (at / "policyId").refuse("Policy does not exist")
+            (at / "policyId").refuse(NO_POLICY)
     if is_checked("seeds", "policy_id") and policy is not None and not normalizes(policy):
         _check_plain_seeds(document.get("seeds"), at / "seeds")
 

@@ -279,8 +279,10 @@ def resume(cursor: str, number: int) -> dict[str, Any]:
     return {"query": query, "variables": variables}
 
 
-_CREATE_SCHEDULE = "mutation ($input: ScheduleInput!) { createSchedule(input: $input) { id } }"
-_CREATE_POLICY = "mutation ($input: PolicyInput!) { createPolicy(input: $input) { id } }"
+_CREATE_SCHEDULE = (
+    "mutation ($input: CreateScheduleInput!) { createSchedule(input: $input) { id } }"
+)
+_CREATE_POLICY = "mutation ($input: CreatePolicyInput!) { createPolicy(input: $input) { id } }"
 _SET_LOGIN = (
     "mutation ($input: DomainLoginInput!) "
     '{ setDomainLogin(domain: "a.example", input: $input) { domain } }'
@@ -353,7 +355,9 @@ def empty_rules() -> bytes:
 @cache
 def solver() -> bytes:
     """A CAPTCHA solver whose values are as long as a body may be, and which is refused."""
-    query = "mutation ($input: CaptchaSolverInput!) { createCaptchaSolver(input: $input) { id } }"
+    query = (
+        "mutation ($input: CreateCaptchaSolverInput!) { createCaptchaSolver(input: $input) { id } }"
+    )
     text = "x" * (MAX_BODY_BYTES // 2 - 200)
     solver = {"name": text, "serviceUrl": f"https://user:pw@[{text}/", "apiKey": ""}
     return body(query, {"input": solver})

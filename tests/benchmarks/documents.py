@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 Document = dict[str, Any]
@@ -27,6 +28,28 @@ fragment Row on Policy {
 """
 """Ten fields of a policy. Only this server has cursors; the peers' `since` does nothing."""
 
+_WHOLE = """
+  name createdAt updatedAt captchaSolverId authentication { enabled }
+  limits { maxCost maxDuration maxItems } mimeTypeRules { pattern match save }
+  proxyRules { pattern match proxyUrl } robotsTxt { usage readSitemaps obeyCrawlDelay }
+  urlNormalization { enabled stripParameters } urlRules { pattern match action amount }
+  userAgents { name } invalidFields
+"""
+WHOLE_POLICIES = f"""
+subscription {{
+  policyChanges(includeInitial: false) {{
+    __typename
+    ... on FeedState {{ status cursor }}
+    ... on PolicyAdded {{ cause cursor policy {{ id {_WHOLE} }} }}
+    ... on PolicyUpdated {{
+      changedFields cursor policy {{ id {_WHOLE} }} previous {{ {_WHOLE} }}
+    }}
+    ... on PolicyDeleted {{ cause cursor policyId }}
+  }}
+}}
+"""
+"""Everything of a policy, and what it was before."""
+
 _NAME = "Weekly broad crawl of news archives, journals and their mirrors"
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -43,6 +66,7 @@ def policy(number: int, write: int = 0) -> Document:
         number: Which one of the table's.
         write: The number of the write that it is for; its name ends with that.
     """
+    rng = Random(number)  # each policy has its own rules
     return {
         "id": key(number),
         "name": f"{_NAME} {marker(write)}",
@@ -55,19 +79,24 @@ def policy(number: int, write: int = 0) -> Document:
             {"match": "MATCHES", "pattern": "^text/", "save": True},
             {"save": False},
         ],
-        "proxy_rules": [{}],
+        "proxy_rules": [{"proxy_url": f"socks5://proxy-{rng.randrange(100)}.example:1080"}],
         "robots_txt": {"usage": "OBEY"},
         "url_normalization": {"enabled": True, "strip_parameters": ["JSESSIONID", "sid"]},
         "url_rules": [
-            {
-                "match": "MATCHES",
-                "pattern": "^https?://({SEED_DOMAINS})/",
-                "action": "ADD",
-                "amount": 1,
-            },
+            *(
+                {
+                    "match": "MATCHES",
+                    "pattern": f"^https?://(www\\.)?{rng.randbytes(6).hex()}\\.example/",
+                    "action": rng.choice(["ADD", "MULTIPLY"]),
+                    "amount": rng.randrange(10),
+                }
+                for _ in range(4)
+            ),
             {"action": "MULTIPLY", "amount": 0},
         ],
-        "user_agents": [{"name": "Starbelly/{VERSION}"}],
+        "user_agents": [
+            {"name": f"Starbelly/{{VERSION}} (+https://{rng.randbytes(4).hex()}.example)"}
+        ],
     }
 
 

@@ -22,7 +22,8 @@ from typing import Any
 
 from graphql_api.errors import FeedLostError
 from graphql_api.feeds.events import FeedStatus
-from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.garbage import collect_garbage_seldom, leave_out_what_stays

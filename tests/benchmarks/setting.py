@@ -21,9 +21,11 @@ class Sizes:
         seconds: How long a throughput is measured.
         bulk: How many documents a write in bulk changes.
         latency_writes: How many writes' latency is measured.
+        paced: How many subscribers with a pace there are.
         growing_subscribers: The sizes between which the cost of a change is compared.
         growing_documents: The same, of the table.
         growing_changes: How many changes it is measured by, at least.
+        kept: Numbers of changes that are kept for a restart, and their sizes in bytes, about.
     """
 
     repeat: int = 3
@@ -34,9 +36,11 @@ class Sizes:
     seconds: float = 3.0
     bulk: int = 64
     latency_writes: int = 250
+    paced: int = 5000
     growing_subscribers: tuple[int, ...] = (10, 100, 1000, 5000)
     growing_documents: tuple[int, ...] = (100, 1000, 10_000)
     growing_changes: int = 300
+    kept: tuple[tuple[int, int], ...] = ((10_000, 6000), (80_000, 0))
 
 
 QUICK = Sizes(
@@ -48,9 +52,11 @@ QUICK = Sizes(
     seconds=0.2,
     bulk=8,
     latency_writes=5,
+    paced=5,
     growing_subscribers=(2, 4),
     growing_documents=(10, 20),
     growing_changes=5,
+    kept=((100, 1000),),
 )
 
 

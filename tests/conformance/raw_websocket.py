@@ -1,6 +1,6 @@
 """A WebSocket client that sends whatever bytes it is given, and is strict in what it accepts.
 
-Source: RFC 6455.
+Source: RFC 6455, and RFC 7692 for messages that are compressed without context takeover.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import base64
 import os
 import socket
 import struct
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -36,10 +37,19 @@ class Opcode(IntEnum):
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame that the server has sent; `fin` is always set, it has no need of fragments."""
+    """A frame that the server has sent; `fin` is always set, it has no need of fragments.
+
+    Attributes:
+        opcode: What it is.
+        payload: As it was before it was compressed.
+        is_compressed: Whether it was compressed.
+        size: How many bytes the payload had on the way.
+    """
 
     opcode: Opcode
     payload: bytes
+    is_compressed: bool = False
+    size: int = 0
 
     @property
     def code(self) -> int:
@@ -100,6 +110,19 @@ def close(code: int | None = 1000, reason: bytes = b"") -> bytes:
     return frame(Opcode.CLOSE, b"" if code is None else struct.pack("!H", code) + reason)
 
 
+def deflated(payload: bytes, window_bits: int = 15) -> bytes:
+    """The payload of a compressed message (RFC 7692, 7.2.1)."""
+    compressor = zlib.compressobj(wbits=-window_bits)
+    sent = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    return sent.removesuffix(b"\0\0\xff\xff")
+
+
+def inflated(payload: bytes, window_bits: int = 15) -> bytes:
+    """What a compressed message says to a client that knows of no earlier one (7.2.2)."""
+    assert not payload.endswith(b"\0\0\xff\xff"), "the end is not sent"
+    return zlib.decompressobj(-window_bits).decompress(payload + b"\0\0\xff\xff")
+
+
 class RawWebSocket:
     """A socket after the handshake.
 
@@ -158,8 +181,13 @@ class RawWebSocket:
                 assert long > {126: 125, 127: 0xFFFF}[length], "the length takes too many bits"
                 length = long
             assert not second & 0x80, "a server masks nothing"
-            assert first & 0xF0 == 0x80, "fragments and extensions are not expected"
-            return Frame(Opcode(first & 0x0F), await self._reader.readexactly(length))
+            assert first & 0xB0 == 0x80, "fragments are not expected"
+            payload, opcode = await self._reader.readexactly(length), Opcode(first & 0x0F)
+            if not first & 0x40:
+                return Frame(opcode, payload, size=length)
+            assert self.extensions is not None, "compression was not agreed on"
+            assert opcode in (Opcode.TEXT, Opcode.BINARY), "control frames are not compressed"
+            return Frame(opcode, inflated(payload), is_compressed=True, size=length)
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
 

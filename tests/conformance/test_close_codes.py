@@ -25,6 +25,7 @@ from tests.conformance.raw_websocket import (
     raw_websocket,
     text,
 )
+from tests.patience import LONGEST_S
 from tests.server.transport.test_websocket import Bouncer
 from tests.server.transport.toy import Running, serve
 
@@ -151,7 +152,11 @@ async def test_socket_ends_with_the_code_that_is_listed(code: int, number: int) 
 def test_stock_client_comes_back_where_it_is_listed() -> None:
     program = Path(__file__).with_name("close-codes.mjs")
     result = subprocess.run(
-        ["node", program, *map(str, ROWS)], capture_output=True, text=True, timeout=60, check=True
+        ["node", program, *map(str, ROWS)],
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=True,
     )
     answers = {int(code): answer for code, answer in json.loads(result.stdout).items()}
     assert answers == {code: row.comes_back for code, row in ROWS.items()}

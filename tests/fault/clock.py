@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.fault.proxy import Fault
+from tests.fault.proxy import Fault, Proxy
 
 LIMIT_S = 3600.0
 """A limit that no test outlives: what ends either needs none, or the clock is put forward."""
@@ -61,3 +61,27 @@ async def limit_over(clock: LoopClock, fault: Fault, fired: asyncio.Event) -> As
         if fault is Fault.BLACK_HOLE:
             tasks.create_task(put_forward())
         yield
+
+
+@asynccontextmanager
+async def black_holes_noticed(
+    clock: LoopClock, proxy: Proxy, limit_s: float
+) -> AsyncIterator[None]:
+    """A limit of the clients of a proxy is over in the body as long as one is in a black hole.
+
+    Each time half of it passes, so that a heartbeat can ask and wait for its answer. What is cut
+    off by it beside the black hole is tried again.
+    """
+
+    async def put_forward() -> None:
+        while True:
+            await proxy.has_black_hole.wait()
+            clock.forward(limit_s / 2)
+            await some_steps()
+
+    async with asyncio.TaskGroup() as tasks:
+        putting = tasks.create_task(put_forward())
+        try:
+            yield
+        finally:
+            putting.cancel()

@@ -144,6 +144,7 @@ class Proxy:
         delay_s: How long each unit is held back.
         refuses: Whether new connections are reset at once.
         swallows: Whether new connections are black holes.
+        has_black_hole: Set as long as a connection that has become a black hole is open.
     """
 
     def __init__(
@@ -155,6 +156,7 @@ class Proxy:
         self.delay_s = 0.0
         self.refuses = False
         self.swallows = False
+        self.has_black_hole = asyncio.Event()
         self._server_address = (server_host, server_port)
         self._tls = tls
         self._armed: list[_Armed] = []
@@ -242,6 +244,8 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         link = _Link(len(self._links), writer, is_black_hole=self.swallows)
         self._links.append(link)
+        if link.is_black_hole:
+            self.has_black_hole.set()
         try:
             if self.refuses:
                 return
@@ -254,6 +258,8 @@ class Proxy:
         finally:
             link.end(reset=self.refuses)
             link.ended.set()
+            if not any(each.is_black_hole and not each.ended.is_set() for each in self._links):
+                self.has_black_hole.clear()
 
     async def _pump(
         self,
@@ -288,6 +294,7 @@ class Proxy:
     def _fail(self, link: _Link, fault: Fault) -> None:
         if fault is Fault.BLACK_HOLE:
             link.is_black_hole = True
+            self.has_black_hole.set()
         else:
             link.end(reset=fault is Fault.RESET)
 

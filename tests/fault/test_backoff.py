@@ -10,7 +10,8 @@ import pytest
 
 from graphql_api.feeds.backoff import EARLY_MAX_S, EARLY_S
 from graphql_api.feeds.events import FeedStatus
-from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.rethink.changefeed import RethinkSource
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.tables.policy import POLICIES

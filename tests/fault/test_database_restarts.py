@@ -15,6 +15,7 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.tables import TABLES
 from tests.fault.killable_database import KillableDatabase
+from tests.patience import LONGEST_S
 from tests.server.client import Client, connected
 from tests.server.database import writing
 from tests.server.operations import POLICIES, Replica
@@ -50,7 +51,7 @@ async def follow(client: Client, replica: Replica) -> None:
     """Follow the policies until the fence."""
     operation = await client.subscribe(POLICIES.subscription)
     while FENCE not in replica.rows:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(LONGEST_S):
             message = await operation.messages.get()
         assert message["type"] == "next", message
         (change,) = message["payload"]["data"].values()
@@ -72,7 +73,7 @@ async def watch(url: str) -> list[Replica]:
 
 async def until_ready(observer: Client) -> None:
     """Wait until every feed follows the database again."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(LONGEST_S):
         while True:
             feeds = (await observer.execute("{ feeds { status } }"))["data"]["feeds"]
             if all(feed["status"] == "READY" for feed in feeds):

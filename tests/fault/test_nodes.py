@@ -25,7 +25,8 @@ from graphql_api.errors import (
     TableMissingError,
 )
 from graphql_api.feeds.events import FeedStatus
-from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.rethink.changefeed import RethinkSource
 from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import r
@@ -362,15 +363,20 @@ def lost(proxy: Proxy, fault: Fault) -> Iterator[None]:
 
 @pytest.mark.parametrize("loss", FAULTS)
 async def test_server_keeps_its_clients_and_writes_while_nodes_are_lost_in_turn(
+    *,
     starbelly: DatabaseURL,
     proxy: Proxy,
     other: Proxy,
+    clock: LoopClock,
     caplog: pytest.LogCaptureFixture,
     loss: str,
 ) -> None:
     caplog.set_level(logging.INFO, "graphql_api")
     asyncio.get_running_loop().set_debug(False)
-    settings = settings_for(both(proxy, other, starbelly), database_heartbeat_s=0.5)
+    quiet_s = 40.0
+    settings = settings_for(
+        both(proxy, other, starbelly), database_heartbeat_s=quiet_s, database_timeout_s=quiet_s
+    )
     async with running(settings) as server, connected(server.ws) as client:
         await until_ready(server)
         operation = await client.subscribe(operations.POLICIES.subscription)
@@ -380,6 +386,9 @@ async def test_server_keeps_its_clients_and_writes_while_nodes_are_lost_in_turn(
         for number, (gone, used) in enumerate([(proxy, other), (other, proxy)]):
             feeds = used.starts(CHANGES)
             with lost(gone, FAULTS[loss]):
+                for _ in range(2 if FAULTS[loss] is Fault.BLACK_HOLE else 0):
+                    clock.forward(quiet_s / 2)  # after the half of it a heartbeat asks
+                    await some_steps()
                 for change in await operation.until_status("READY"):
                     replica.apply(change)
                 await until_on(used, feeds + len(TABLES))

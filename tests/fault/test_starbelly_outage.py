@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
+from tests.fault.clock import LoopClock, black_holes_noticed
 from tests.fault.proxy import Fault, Proxy
-from tests.fault.test_feed_repair import NOTICING, behind
+from tests.fault.test_feed_repair import LIMITS, QUIET_S, behind
 from tests.server.database import writing
 from tests.server.results import crawling
 from tests.server.running import running, until_ready
@@ -19,12 +20,15 @@ from tests.starbelly_numbers import ADDED, COMPLETE, DELETED, UPDATED
 
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
-async def test_difference_is_sent_after_an_outage(starbelly: DatabaseURL, fault: Fault) -> None:
+async def test_difference_is_sent_after_an_outage(
+    starbelly: DatabaseURL, fault: Fault, clock: LoopClock
+) -> None:
     kept, gone, new = (str(uuid4()) for _ in range(3))
     async with (
         Proxy(starbelly.host, starbelly.port) as proxy,
         writing(starbelly) as writer,
-        running(behind(proxy, starbelly, **NOTICING[fault])) as server,
+        running(behind(proxy, starbelly, **LIMITS)) as server,
+        black_holes_noticed(clock, proxy, QUIET_S),
     ):
         await writer.insert("policy", {"id": kept, "name": "a"}, {"id": gone, "name": "b"})
         await until_ready(server)

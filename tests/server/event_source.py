@@ -192,6 +192,7 @@ async def event_source(
     method: str = "GET",
     last_event_id: str | None = None,
     accept: str = EVENT_STREAM,
+    token: str | None = None,
     receive_buffer_bytes: int | None = None,
 ) -> AsyncIterator[EventSource]:
     """The response to a request, its head read, until the context is left: then it is cut.
@@ -204,6 +205,7 @@ async def event_source(
         method: GET or POST.
         last_event_id: Where to go on.
         accept: The Accept header.
+        token: That of a reserved stream.
         receive_buffer_bytes: How much the kernel may buffer.
     """
     sock = socket.socket()
@@ -216,6 +218,8 @@ async def event_source(
     headers = {"Accept": accept}
     if last_event_id is not None:
         headers["Last-Event-ID"] = last_event_id
+    if token is not None:
+        headers["X-GraphQL-Event-Stream-Token"] = token
     try:
         source = EventSource(reader, writer)
         await source.request(query, variables=variables, path=path, method=method, headers=headers)

@@ -14,15 +14,15 @@ from tests.server.operations import (
 )
 
 CREATE_POLICY = f"""
-    mutation($input: PolicyInput!) {{ createPolicy(input: $input) {{ id {POLICY_FIELDS} }} }}
+    mutation($input: CreatePolicyInput!) {{ createPolicy(input: $input) {{ id {POLICY_FIELDS} }} }}
 """
 UPDATE_POLICY = f"""
-    mutation($id: ID!, $input: PolicyInput!, $ifUpdatedAt: DateTime) {{
+    mutation($id: ID!, $input: UpdatePolicyInput!, $ifUpdatedAt: DateTime) {{
       updatePolicy(id: $id, input: $input, ifUpdatedAt: $ifUpdatedAt) {{ id {POLICY_FIELDS} }}
     }}
 """
 OVERWRITE_POLICY = f"""
-    mutation($id: ID!, $input: PolicyInput!) {{
+    mutation($id: ID!, $input: UpdatePolicyInput!) {{
       updatePolicy(id: $id, input: $input) {{ id {POLICY_FIELDS} }}
     }}
 """
@@ -30,12 +30,12 @@ DELETE_POLICY = """
     mutation($id: ID!, $force: Boolean! = false) { deletePolicy(id: $id, force: $force) }
 """
 CREATE_SCHEDULE = f"""
-    mutation($input: ScheduleInput!) {{
+    mutation($input: CreateScheduleInput!) {{
       createSchedule(input: $input) {{ id {SCHEDULE_FIELDS} policy {{ id name }} }}
     }}
 """
 UPDATE_SCHEDULE = f"""
-    mutation($id: ID!, $input: ScheduleInput!) {{
+    mutation($id: ID!, $input: UpdateScheduleInput!) {{
       updateSchedule(id: $id, input: $input) {{ id {SCHEDULE_FIELDS} }}
     }}
 """
@@ -46,12 +46,12 @@ SET_DOMAIN_LOGIN = f"""
     }}
 """
 CREATE_CAPTCHA_SOLVER = f"""
-    mutation($input: CaptchaSolverInput!) {{
+    mutation($input: CreateCaptchaSolverInput!) {{
       createCaptchaSolver(input: $input) {{ id {CAPTCHA_SOLVER_FIELDS} }}
     }}
 """
 UPDATE_CAPTCHA_SOLVER = f"""
-    mutation($id: ID!, $input: CaptchaSolverInput!) {{
+    mutation($id: ID!, $input: UpdateCaptchaSolverInput!) {{
       updateCaptchaSolver(id: $id, input: $input) {{ id {CAPTCHA_SOLVER_FIELDS} }}
     }}
 """

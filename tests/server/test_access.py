@@ -160,21 +160,20 @@ ATTACKS: dict[str, Callable[[], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
 async def test_forged_token_opens_nothing(
-    name: str, guarded: Guarded, caplog: pytest.LogCaptureFixture
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
 ) -> None:
-    token = ATTACKS[name]()
-    response = await over_http(guarded, headers=bearer(token))
-    assert response.status_code == 401
-    assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
-    assert response.json() == {
-        "errors": [{"message": "the token is not valid", "extensions": {"code": "UNAUTHENTICATED"}}]
-    }
+    said = {"message": "the token is not valid", "extensions": {"code": "UNAUTHENTICATED"}}
     closed = (4403, "Forbidden: the token is not valid")
-    assert await close_of(guarded, bearer(token)) == closed
-    assert await close_of(guarded, additional_headers=bearer(token)) == closed
-    assert token not in caplog.text
+    for name, attack in ATTACKS.items():
+        token = attack()
+        response = await over_http(guarded, headers=bearer(token))
+        assert response.status_code == 401, name
+        assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+        assert response.json() == {"errors": [said]}
+        assert await close_of(guarded, bearer(token)) == closed, name
+        assert await close_of(guarded, additional_headers=bearer(token)) == closed, name
+        assert token not in caplog.text, name
     assert not [record for record in caplog.records if record.exc_info]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from graphql_api.embedded import EmbeddedServer
 from tests.clients import npm
+from tests.patience import LONGEST_S
 
 pytestmark = [pytest.mark.long, pytest.mark.embedded_only, pytest.mark.timeout(300)]
 
@@ -25,7 +26,7 @@ async def test_javascript_driver_works() -> None:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            output, errors = await asyncio.wait_for(process.communicate(), 40)
+            output, errors = await asyncio.wait_for(process.communicate(), LONGEST_S)
         except TimeoutError:
             process.kill()
             output, errors = await process.communicate()

@@ -128,6 +128,16 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
         yield path
 
 
+def _one_of_each(value: Any) -> Iterator[tuple[str | int, ...]]:
+    """The leaves of a reply, but of the items of a list that are alike only the first and last."""
+    alike: dict[tuple[str | None, ...], list[tuple[str | int, ...]]] = {}
+    for path in _leaves(value):
+        names = tuple(step if isinstance(step, str) else None for step in path)
+        alike.setdefault(names, []).append(path)
+    for paths in alike.values():
+        yield from dict.fromkeys((paths[0], paths[-1]))
+
+
 def _changed(value: Any) -> Any:
     if isinstance(value, bool):
         return not value
@@ -146,8 +156,21 @@ def _with_changed_leaf(rows: list[Row], at: int, path: tuple[str | int, ...]) ->
     return rows
 
 
+def _changed_leaf_is_noticed(recording: Recording, at: int, path: tuple[str | int, ...]) -> bool:
+    """Whether one changed value is noticed where nothing but its query was recorded."""
+    changed = recording.rows[at]
+
+    def of_the_query(rows: list[Row]) -> list[Row]:
+        same = changed["conn"], changed["token"]
+        return [row for row in rows if (row["conn"], row.get("token")) == same]
+
+    alone = Recording(recording.name, of_the_query(recording.rows))
+    observed = of_the_query(_with_changed_leaf(recording.rows, at, path))
+    return differences(alone, observed) != []
+
+
 @pytest.mark.parametrize("name", [name for name in recording_names() if name != WRITE_RACES])
-def test_comparison_notices_every_changed_value_of_a_reply(name: str) -> None:
+def test_comparison_notices_a_changed_value_in_each_place_of_a_reply(name: str) -> None:
     recording = Recording.load(name)
     assert differences(recording, recording.rows) == []
     unnoticed = []
@@ -156,8 +179,8 @@ def test_comparison_notices_every_changed_value_of_a_reply(name: str) -> None:
             continue
         unnoticed += [
             (at, path)
-            for path in _leaves(row["body"])
-            if not differences(recording, _with_changed_leaf(recording.rows, at, path))
+            for path in _one_of_each(row["body"])
+            if not _changed_leaf_is_noticed(recording, at, path)
         ]
     if name == OVERFLOW:
         # Which changes were sent rather than skipped depends on timing.
@@ -171,7 +194,7 @@ def test_comparison_notices_changed_values_among_write_races() -> None:
     batches = [at for at, row in enumerate(recording.rows) if "new_val" in json.dumps(row)]
     for at in batches[1:]:
         rows = recording.rows[at].get("body", {}).get("r", [])
-        for position, event in list(enumerate(rows))[:: max(1, len(rows) // 5)]:
+        for position, event in list(enumerate(rows))[:: max(1, len(rows) // 2)]:
             if not isinstance(event, dict) or not event.get("new_val"):
                 continue
             path = ("r", position, "new_val", "v")

@@ -174,8 +174,9 @@ async def test_client_that_goes_frees_its_registration(server: Running, observer
     await until_no_subscribers(observer)
 
 
-async def test_fifty_cycles_of_streaming_and_cutting_leave_nothing(
-    server: Running, observer: Client
+@pytest.mark.parametrize("cycles", [5, pytest.param(50, marks=pytest.mark.long)])
+async def test_cycles_of_streaming_and_cutting_leave_nothing(
+    cycles: int, server: Running, observer: Client
 ) -> None:
     async def cycle() -> None:
         for watch in WATCHES:
@@ -185,7 +186,7 @@ async def test_fifty_cycles_of_streaming_and_cutting_leave_nothing(
 
     await cycle()
     before = held("_Stream", "StreamingProtocol", "RequestResponseCycle", "Session")
-    for _ in range(50):
+    for _ in range(cycles):
         await cycle()
     await until_no_more_is_held_than(before)
 
@@ -207,10 +208,10 @@ async def running_app(settings: Settings) -> AsyncIterator[tuple[Running, Applic
             await serving
 
 
-async def test_five_hundred_streams_and_sockets_share_their_executions(
-    starbelly: DatabaseURL, writer: Writer
+@pytest.mark.parametrize("count", [50, pytest.param(500, marks=pytest.mark.long)])
+async def test_streams_and_sockets_share_their_executions(
+    count: int, starbelly: DatabaseURL, writer: Writer
 ) -> None:
-    count = 500
     query = POLICIES.subscription
     async with (
         running_app(settings_for(starbelly)) as (server, app),

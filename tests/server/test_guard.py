@@ -75,7 +75,7 @@ async def test_page_of_an_allowed_origin_may_query_over_http(starbelly: Database
         response = await http.options(url, headers=preflight)
         assert response.status_code == 200
         assert response.headers["Access-Control-Allow-Origin"] == APP
-        assert response.headers["Access-Control-Allow-Methods"] == "GET, POST"
+        assert response.headers["Access-Control-Allow-Methods"] == "GET, POST, PUT, DELETE"
         assert "Access-Control-Allow-Credentials" not in response.headers
         assert "Origin" in response.headers["Vary"]
 

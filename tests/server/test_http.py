@@ -156,34 +156,33 @@ def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterable[None]:
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
-async def test_odd_body_is_a_bad_request(server: Running, body: bytes) -> None:
+async def test_odd_body_is_a_bad_request(server: Running) -> None:
     headers = [("Content-Type", JSON), ("Accept", "application/graphql-response+json")]
-    status, content = await answer(server, request("POST", "/graphql", headers, body))
-    assert status == 400
-    assert content["errors"]
-    assert "data" not in content
+    for body in BODIES:
+        status, content = await answer(server, request("POST", "/graphql", headers, body))
+        assert status == 400, body
+        assert content["errors"], body
+        assert "data" not in content, body
 
 
-@pytest.mark.parametrize("headers", HEADERS, ids=range(len(HEADERS)))
-async def test_odd_headers_are_answered(server: Running, headers: list[tuple[str, str]]) -> None:
+async def test_odd_headers_are_answered(server: Running) -> None:
     body = json.dumps(GOOD).encode()
-    status, content = await answer(server, request("POST", "/graphql", headers, body))
-    assert status in {200, 406, 415}
-    assert ("errors" in content) == (status != 200)
+    for headers in HEADERS:
+        status, content = await answer(server, request("POST", "/graphql", headers, body))
+        assert status in {200, 406, 415}, headers
+        assert ("errors" in content) == (status != 200), headers
 
 
-@pytest.mark.parametrize("url", URLS, ids=range(len(URLS)))
-async def test_odd_url_is_a_bad_request(server: Running, url: str) -> None:
+async def test_odd_url_is_a_bad_request(server: Running) -> None:
     headers = [("Accept", "application/graphql-response+json")]
-    status, content = await answer(server, request("GET", url, headers))
-    assert status == 400
-    assert content["errors"]
+    for url in URLS:
+        status, content = await answer(server, request("GET", url, headers))
+        assert status == 400, url
+        assert content["errors"], url
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
+async def test_what_is_no_http_is_a_bad_request(server: Running) -> None:
+    for data in (
         b"\x00" * 100 + b"\r\n\r\n",
         b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
         b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
@@ -194,21 +193,18 @@ async def test_odd_url_is_a_bad_request(server: Running, url: str) -> None:
         request("POST", "/graphql", [("Transfer-Encoding", "chunked")], b"{}"),
         request("POST", "/graphql", [("Transfer-Encoding", "chunked")]) + b"x\r\n",
         request("GET", "/graphql", [("Host", "localhost")]),
-    ],
-    ids=range(8),
-)
-async def test_what_is_no_http_is_a_bad_request(server: Running, data: bytes) -> None:
-    assert (await answer(server, data))[0] == 400
+    ):
+        assert (await answer(server, data))[0] == 400, data
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
-async def test_other_methods_are_refused(server: Running, method: str) -> None:
-    async with connected(server) as connection:
-        connection.writer.write(request(method, "/graphql"))
-        async with asyncio.timeout(WAIT_S):
-            head = await connection._reader.readuntil(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 405")
-    assert b"\r\nallow: GET, POST\r\n" in head
+async def test_other_methods_are_refused(server: Running) -> None:
+    for method in ("PATCH", "TRACE", "HEAD", "OPTIONS"):
+        async with connected(server) as connection:
+            connection.writer.write(request(method, "/graphql"))
+            async with asyncio.timeout(WAIT_S):
+                head = await connection._reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 405"), method
+        assert b"\r\nallow: GET, POST, PUT, DELETE\r\n" in head, method
 
 
 async def test_too_long_a_body_is_refused_before_it_is_read(server: Running) -> None:
@@ -260,11 +256,10 @@ async def test_one_connection_serves_many_requests(server: Running) -> None:
         assert [(await connection.response())[0] for _ in range(3)] == [200, 400, 200]
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_mutated_requests_are_answered_or_ended(server: Running, seed: int) -> None:
-    rng = random.Random(seed)
+async def test_mutated_requests_are_answered_or_ended(server: Running) -> None:
+    rng = random.Random(0)
     body = json.dumps(GOOD).encode()
-    for _ in range(100):
+    for _ in range(200):
         mutated = bytearray(body)
         for _ in range(rng.randrange(1, 4)):
             mutated[rng.randrange(len(mutated))] = rng.randrange(256)

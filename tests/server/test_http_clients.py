@@ -249,7 +249,7 @@ async def test_every_answer_to_an_allowed_origin_can_be_read(starbelly: Database
         400: post(origin, b"["),
         403: post(origin).replace(b"Host: localhost", b"Host: attacker.example"),
         404: get(origin, "/nothing"),
-        405: get(origin).replace(b"GET", b"PUT"),
+        405: get(origin).replace(b"GET", b"PATCH"),
         406: get(f"{origin}Accept: text/html\r\n"),
         413: post(origin, b" " * 2000),
         415: post(origin).replace(b"application/json", b"text/plain"),

@@ -300,7 +300,7 @@ async def test_only_finished_jobs_can_be_deleted(starbelly: DatabaseURL, writer:
 
 async def test_job_that_goes_on_in_the_last_moment_is_not_deleted(starbelly: DatabaseURL) -> None:
     async with RethinkStore(starbelly) as store, writing(starbelly) as writer:
-        finished = Wanted("run_state", Relation.ONE_OF, ["completed"])
+        finished = Wanted("run_state", Relation.ONE_OF, frozenset({"completed"}))
         await writer.insert("job", {"id": "j", "run_state": "running"})
         assert not await store.delete_if("job", "j", finished)
         assert not await store.delete_if("job", "none", finished)

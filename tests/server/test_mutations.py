@@ -30,7 +30,7 @@ from tests.server.mutations import (
 from tests.server.running import Running, running, settings_for
 
 ADD_LINE = """
-    mutation($id: ID!, $input: PolicyInput!, $ifUpdatedAt: DateTime) {
+    mutation($id: ID!, $input: UpdatePolicyInput!, $ifUpdatedAt: DateTime) {
       updatePolicy(id: $id, input: $input, ifUpdatedAt: $ifUpdatedAt) {
         updatedAt userAgents { name }
       }
@@ -175,7 +175,7 @@ async def test_database_that_is_away_is_told_and_nothing_hangs(starbelly: Databa
     async with running(settings_for(away)) as server, connected(server.ws) as client:
         error = await fail(client, CREATE_POLICY, input=POLICY)
         assert error["extensions"] == {"code": "DATABASE_UNAVAILABLE"}
-        error = await fail(client, CREATE_POLICY, input={})
+        error = await fail(client, CREATE_POLICY, input=POLICY | {"name": ""})
         assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 

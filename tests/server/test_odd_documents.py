@@ -45,35 +45,35 @@ def with_odd_value(field: Field, value: object, key: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
-@pytest.mark.parametrize("kind", ["text", "number", "object", "geometry", "binary", "far time"])
 async def test_odd_value_in_every_field_is_served_as_null_and_listed(
-    watch: Watch, kind: str, client: Client, writer: Writer
+    watch: Watch, client: Client, writer: Writer
 ) -> None:
     operation = await client.subscribe(watch.subscription)
     await operation.until_status("READY")
-    value: Any = {
+    values: dict[str, Any] = {
         "text": "\u2028 odd",
         "number": 2**60,
         "object": {"odd": [1]},
         "geometry": writer.r.point(1, 2),
         "binary": BINARY,
         "far time": FAR_TIME,
-    }[kind]
+    }
     fields = [field for field in FIELDS if field.table == watch.table]
-    documents = [
-        with_odd_value(field, value, f"odd {number}") for number, field in enumerate(fields)
-    ]
-    await writer.insert(watch.table, *documents)
-    rows = {}
-    for _ in fields:
-        change = await operation.change()
-        assert change["cause"] == "CREATED"
-        rows[change[watch.entity]["id"]] = change[watch.entity]
-    unfit = {"string": kind != "text", "number": kind != "number", "object": kind != "object"}
-    for number, field in enumerate(fields):
-        is_unfit = unfit.get(field.kind, True)
-        listed = rows[watch.id(f"odd {number}")]["invalidFields"]
-        assert any(path.startswith(field.path) for path in listed) == is_unfit, (field, listed)
+    for kind, value in values.items():
+        documents = [
+            with_odd_value(field, value, f"{kind} {number}") for number, field in enumerate(fields)
+        ]
+        await writer.insert(watch.table, *documents)
+        rows = {}
+        for _ in fields:
+            change = await operation.change()
+            assert change["cause"] == "CREATED"
+            rows[change[watch.entity]["id"]] = change[watch.entity]
+        unfit = {"string": kind != "text", "number": kind != "number", "object": kind != "object"}
+        for number, field in enumerate(fields):
+            is_unfit = unfit.get(field.kind, True)
+            listed = rows[watch.id(f"{kind} {number}")]["invalidFields"]
+            assert any(path.startswith(field.path) for path in listed) == is_unfit, (field, listed)
 
 
 @pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)

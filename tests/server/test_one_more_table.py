@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
+from tests.patience import LONGEST_S
 from tests.server.client import connected
 from tests.server.database import writing
 from tests.server.process import process
@@ -72,7 +73,7 @@ async def test_one_more_table_is_one_file_and_one_entry(database: DatabaseURL) -
         received: list[dict[str, str]] = []
         while not received or received[-1].get("status") != "READY":
             received.append((await changes.next())["data"]["bookmarkChanges"])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LONGEST_S):
             while (response := await http.get("/readyz")).status_code != 200:
                 assert response.text.startswith("the table"), "it reads the other tables"
         assert response.text == "ready\n"

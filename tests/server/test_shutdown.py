@@ -21,6 +21,7 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server
 from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
+from tests.patience import LONGEST_S
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer, writing
 from tests.server.operations import POLICIES, Replica
@@ -196,7 +197,7 @@ async def test_request_that_never_arrives_is_given_up_after_the_grace_period(
         stderr=PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(50), AsyncExitStack() as stack:
+    async with asyncio.timeout(LONGEST_S), AsyncExitStack() as stack:
         line = (await process.stdout.readline()).decode()
         url = line.split(" and ")[1].strip()
         for _ in range(4):
@@ -251,7 +252,7 @@ async def test_any_second_signal_stops_at_once(first: int, second: int) -> None:
     )
     assert process.stdout is not None
     url = ""
-    async with asyncio.timeout(50), AsyncExitStack() as stack:
+    async with asyncio.timeout(LONGEST_S), AsyncExitStack() as stack:
         while " and ws://" not in url:
             url = (await process.stdout.readline()).decode()
         url = f"ws://{url.split(' and ws://')[1].strip()}"

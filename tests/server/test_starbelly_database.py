@@ -15,6 +15,7 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.tables import TABLES
 from graphql_api.tables.starbelly import all_tables
+from tests.patience import LONGEST_S
 from tests.server.starbelly_calls import Starbelly
 
 NAME = "starbelly"
@@ -128,7 +129,7 @@ async def test_starbelly_crawls_on_the_embedded_database(is_ours: bool) -> None:
             )
             (policy,) = await admin.run(policies.filter({"captcha_solver_id": "c"}))
         async with starbelly_on(server, **USER) as crawler:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(LONGEST_S):
                 await crawler.start()
                 job_id = await crawler.crawl(policy["id"])
                 await crawler.robots_txt()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import LONGEST_S
+
 SCRIPT = shutil.which("graphql-api", path=sysconfig.get_path("scripts"))
 # A signal that comes late, when the server runs, ends it without another word, too.
 SERVE = "serve", "--port", "0", "--no-graphiql", "--log-level", "warning"
@@ -36,7 +38,7 @@ def run_until(imported: str, number: signal.Signals, *program: str) -> tuple[int
             else:
                 pytest.fail(f"{imported} is never imported")
             process.send_signal(number)
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=LONGEST_S)
         finally:
             process.kill()
     said = [line for line in errors.splitlines() if not line.startswith("import time:")]

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.log_author import LogActions, number
+from tests.simulation.nodes import has_two_nodes, node_faults
+from tests.simulation.pace_author import paced_actions
+from tests.simulation.restarts import keeps_state, restarts
 from tests.simulation.starbelly_author import UUIDS, clients_of, starbelly_actions
 from tests.simulation.story import (
     FILLS_BUFFERS,
@@ -74,10 +78,17 @@ def story_of(seed: int) -> Story:
         jobs=UUIDS[: len(jobs)] if starbelly else jobs,
         response_lag_s=rng.choice((1.0, 2.0, 5.0)),
         starbelly=starbelly,
+        keeps_state=keeps_state(seed) and not jobs,
+        has_two_nodes=has_two_nodes(seed) and not jobs,
     )
+    # A server that begins to follow a job knows after the lag at the latest that it is at its end.
+    # A client whose sockets all close sooner never gets the end of its subscription.
+    longest_lag_s = setting.token_life_s / 2
+    setting = replace(setting, response_lag_s=min(setting.response_lag_s, longest_lag_s))
     author = _LogAuthor if jobs else _Author
     actions = author(setting, rng).write()
-    actions += [*_hops(setting), *starbelly_actions(setting, actions)]
+    actions += [*_hops(setting), *restarts(setting), *node_faults(setting)]
+    actions += [*starbelly_actions(setting, actions), *paced_actions(setting)]
     return Story(setting, tuple(sorted(actions, key=lambda action: action.at_s)))
 
 

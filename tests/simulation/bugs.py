@@ -10,8 +10,10 @@ from typing import Any
 
 from graphql_api.feeds.events import ChangeCause
 from tests.simulation.log_bugs import LOG_BUGS
+from tests.simulation.pace_bugs import PACE_BUGS
 from tests.simulation.planting import Bug, Function
 from tests.simulation.starbelly_bugs import STARBELLY_BUGS
+from tests.simulation.state_bugs import STATE_BUGS
 
 # The feed: cache, views, subscribers.
 
@@ -181,11 +183,11 @@ def _has_no_checksum(_: Function) -> Function:
 
 def _queues_without_end(_: Function) -> Function:
     def on_change(self: Any, change: Any) -> None:
-        from graphql_api.feeds.subscriber import _Replay, _Scan
+        from graphql_api.feeds.stages import Replay, Scan
 
-        if isinstance(self._stage, _Replay):
+        if isinstance(self._stage, Replay):
             return
-        if isinstance(self._stage, _Scan):
+        if isinstance(self._stage, Scan):
             self._stage.keep(change.key, change.before)
         self._queue.append(change)
         self.wake()
@@ -298,7 +300,7 @@ BUGS = (
     Bug(
         "a snapshot forgets what its unsent rows were",
         "1: no seam between snapshot and changes",
-        f"{_FEEDS}.subscriber:_Scan.keep",
+        f"{_FEEDS}.stages:Scan.keep",
         _forgets_older_rows,
     ),
     Bug(
@@ -511,6 +513,8 @@ BUGS = (
         "graphql_api.auth.authenticator:Session._watch",
         _does_nothing,
     ),
+    *PACE_BUGS,
     *LOG_BUGS,
     *STARBELLY_BUGS,
+    *STATE_BUGS,
 )

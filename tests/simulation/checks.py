@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from graphql_api.feeds.live_pages import PageView
 from tests.simulation.oracle import BrokenPromise, Holding
 from tests.simulation.subscribers import Bookmark, Wish
 from tests.simulation.tables import JOB, LOGIN, POLICY, SCHEDULE, SimulatedTable, Where
@@ -60,6 +61,8 @@ class Watch:
             raise BrokenPromise(f"clause 7: the history holds {len(feed.history)} changes")
         for view in feed._cache._views.values():
             for watcher in view.subscribers:
+                if isinstance(watcher, PageView):
+                    continue
                 subscriber: Any = watcher
                 held = len(subscriber._queue)
                 merged = len(subscriber._pending or ()), len(subscriber._batch)
@@ -138,6 +141,20 @@ async def page_and_watch(
         raise BrokenPromise(f"a page has {len(page['items'])} rows, and says {page['total']}")
     wish = Wish(id_, table, where, holding, run=subscriber.api)
     wish.bookmarks.append(Bookmark(cursor, holding.copy(), subscriber.api, is_of_snapshot=False))
+    subscriber.wishes[id_] = wish
+    if subscriber.is_acknowledged:
+        subscriber._ask(wish, by_init=False)
+
+
+def watch_from_view(subscriber: Subscriber, which: int, id_: str) -> None:
+    """A live page and its cursor belong together, too."""
+    view = subscriber.views.view(which)
+    holding = None if view is None else subscriber.views.holding(view)
+    if view is None or view.shown.last is None or holding is None:
+        return
+    wish = Wish(id_, view.table, view.shown.where, holding, run=subscriber.api)
+    mark = Bookmark(view.shown.last["cursor"], holding.copy(), subscriber.api, is_of_snapshot=False)
+    wish.bookmarks.append(mark)
     subscriber.wishes[id_] = wish
     if subscriber.is_acknowledged:
         subscriber._ask(wish, by_init=False)
@@ -264,6 +281,7 @@ def _leftover(world: World) -> str | None:
                 for each in subscribers
                 for wish in each.wishes.values()
             )
+            wanted += sum(each.views.asked(name) for each in subscribers)
             wanted += sum(each.asked_tables.count(name) for each in others)
             if feed.subscribers != wanted:
                 return f"clause 9: {feed.subscribers} subscribers of {name}, and {wanted} are there"

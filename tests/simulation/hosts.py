@@ -8,12 +8,13 @@ import hmac
 import json
 import random
 import signal
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import SecretStr
@@ -36,12 +37,15 @@ from graphql_api.settings import Settings
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.log_truth import RESPONSES
 from tests.simulation.network import Network, Process
+from tests.simulation.nodes import FIRST, SECOND
 from tests.simulation.tables import TABLES, Document
 from tests.simulation.tcp import FakeSocket, Transport, ask_kernel
 from tests.simulation.truth import Truth
 
 DATABASE = "starbelly"
-URL = DatabaseURL("db", 28015, DATABASE, password="simulated")
+PORT = 28015
+PASSWORD = "simulated"
+URL = DatabaseURL(FIRST, PORT, DATABASE, password=PASSWORD)
 API_PORT = 8000
 _SECRET = b"the secret of simulated tokens, which are worth nothing"
 
@@ -59,6 +63,8 @@ class Disk:
         self.tables = tables
         """The tables that are served; jobs and responses are followed if they are none of them."""
         self.storage: Storage | None = None
+        self.catalog: RecordedCatalog | None = None
+        """What all nodes of a database serve, if it has several."""
         self.losing: set[str] = set()
         """Tables of which the next commit reaches no changefeed."""
 
@@ -101,14 +107,29 @@ class RecordedCatalog(Catalog):
 
 
 class Database(EmbeddedServer):
-    """The embedded database, with a disk that outlives it."""
+    """The embedded database, with a disk that outlives it: a node of it, if there are several.
 
-    def __init__(self, disk: Disk) -> None:
-        super().__init__(None, host="db", port=URL.port, password=URL.password)
+    Args:
+        disk: The disk.
+        host: The host of the node.
+        has_tables: Whether it serves what is on the disk.
+    """
+
+    def __init__(self, disk: Disk, host: str = FIRST, *, has_tables: bool = True) -> None:
+        super().__init__(None, host=host, port=PORT, password=PASSWORD)
         self.disk = disk
+        self.has_tables = has_tables
         self.catalog: RecordedCatalog
 
     def _load(self, storage: Storage) -> Catalog:
+        if not self.has_tables:
+            empty = Catalog(storage, build_index)
+            empty.create_database(DATABASE)
+            return empty
+        if self.disk.catalog is not None:
+            storage.close()
+            self.catalog = self.disk.catalog
+            return self.catalog
         if self.disk.storage is None:
             self.disk.storage = storage
         else:
@@ -154,7 +175,8 @@ class Database(EmbeddedServer):
 class Crawler:
     """Writes to the database as Starbelly does, over a connection of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = FIRST) -> None:
+        self._url = DatabaseURL(host, PORT, DATABASE, password=PASSWORD)
         self._connection: Connection | None = None
         self._stack: Any = None
 
@@ -175,7 +197,7 @@ class Crawler:
     async def _open(self) -> Connection:
         if self._connection is None or not self._connection.is_open:
             await self.close()
-            stack = connect(URL)
+            stack = connect(self._url)
             self._connection = await stack.__aenter__()
             self._stack = stack
         return self._connection
@@ -187,11 +209,19 @@ class Crawler:
                 await stack.__aexit__(None, None, None)
 
 
+def _written(nodes: str) -> SecretStr:
+    return SecretStr(f"rethinkdb://{URL.user}:{PASSWORD}@{nodes}/{DATABASE}")
+
+
+TWO_NODES = _written(f"{FIRST}:{PORT},{SECOND}:{PORT}")
+"""The setting for a database of two nodes."""
+
+
 @cache
 def _settings() -> Settings:
     """What all servers have in common."""
-    url = f"rethinkdb://{URL.user}:{URL.password}@{URL.host}:{URL.port}/{URL.database}"
-    values: dict[str, Any] = {"database": SecretStr(url), "graphiql": False, "live": False}
+    url = _written(f"{FIRST}:{PORT}")
+    values: dict[str, Any] = {"database": url, "graphiql": False, "live": False}
     return Settings(**values)
 
 
@@ -225,7 +255,10 @@ class API:
         rng: random.Random,
         options: dict[str, Any],
         write_buffer_bytes: int,
+        goes_on_from: Mapping[str, frozenset[API]] = MappingProxyType({}),
     ) -> None:
+        self.goes_on_from = goes_on_from
+        """By table, the runs of which it has all that was kept, up to their end."""
         self.network = network
         self.process = Process(network, host)
         self.host = host

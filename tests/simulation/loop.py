@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import itertools
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -137,3 +137,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         except Exception as error:  # noqa: BLE001 - it is the caller's
             future.set_exception(error)
         return future
+
+
+def simulated(work: Callable[[], Awaitable[None]]) -> None:
+    """Run something on a simulated clock, without a network."""
+    loop = SimulatedLoop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(work())
+        assert loop.failures == []
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()

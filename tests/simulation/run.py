@@ -20,7 +20,7 @@ from unittest import mock
 from graphql_api import app, lifespan
 from graphql_api.documents import documents
 from graphql_api.documents.documents import Documents
-from graphql_api.feeds.feed import FeedSettings
+from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.javascript import client_routes
 from graphql_api.schema import errors

@@ -70,6 +70,8 @@ class Action:
     def in_words(self) -> str:
         """The action in plain words."""
         words = shortened(_WORDS[self.kind].format(**self.details))
+        if self.kind == "subscribe" and "every_ms" in self.details:
+            words += f", every {self.details['every_ms']} ms"
         return f"{self.at_s:7.3f} s  {words}"
 
 
@@ -100,10 +102,16 @@ class Setting:
     response_lag_s: float = 60.0
     starbelly: int = 0
     """How many clients of Starbelly's protocol there are, besides; their numbers come last."""
+    keeps_state: bool = False
+    """Whether each server has a folder in which its feeds outlive it."""
+    has_two_nodes: bool = False
+    """Whether the database has a second node, which nothing happens to."""
 
     @property
     def feeds_are_never_lost(self) -> bool:
-        return not self.troubles & LOSES_FEEDS
+        """Whether no feed has an outage; a restart is one for a feed that is kept."""
+        has_outages = self.keeps_state or self.has_two_nodes
+        return not self.troubles & LOSES_FEEDS and not has_outages
 
     @property
     def clients_are_never_slow(self) -> bool:
@@ -138,6 +146,8 @@ class Story:
             f"{setting.clients} clients, {len(setting.hosts)} servers",
             *([f"{setting.starbelly} more by Starbelly's protocol"] if setting.starbelly else []),
             f"tables: {', '.join(setting.tables)}; troubles: {troubles}",
+            *(["the servers keep their state"] if setting.keeps_state else []),
+            *(["the database has two nodes"] if setting.has_two_nodes else []),
             *([f"responses lag by {setting.response_lag_s:g} s at most"] if setting.jobs else []),
             *(action.in_words() for action in self.actions),
         ]
@@ -149,6 +159,11 @@ _WORDS = {
     "burst": "somebody makes a burst of writes to {table}: {writes}",
     "subscribe": "client c{client} subscribes to {table} where {where} as {name} "
     "(rows first: {include_initial}; cursor in connection_init: {by_init})",
+    "look": "client c{client} looks at a live page of {table} where {where} as {name}, {limit} "
+    "rows from {offset} on, every {every_ms} ms (with policies: {with_policy})",
+    "stop_looking": "client c{client} ends its live page number {which}",
+    "watch_from_look": "client c{client} subscribes from the cursor of its live page number "
+    "{which} as {name}",
     "unsubscribe": "client c{client} ends its subscription number {which}",
     "go_back": "client c{client} subscribes again from an earlier cursor (subscription {which}, "
     "cursor at {part:.2f} of {of})",
@@ -160,8 +175,11 @@ _WORDS = {
     "mutate": "client c{client} sets the login of {domain} to {url} by a mutation (none: deletes)",
     "cut": "the link {hosts} is cut ({ways} way) for {for_s} s",
     "crash_database": "the database is {how} for {for_s} s",
+    "serve_no_tables": "the node db knows no table for {for_s} s",
     "crash_server": "the server {host} is {how} for {for_s} s",
     "stop_server": "the server {host} is stopped by SIGTERM, and started again after {for_s} s",
+    "restart_server": "the server {host} is {how}, and started again after {for_s} s with {state} "
+    "(at {part:.2f})",
     "crash_client": "client c{client} is {how} for {for_s} s",
     "leave": "client c{client} closes its socket (politely: {politely}), and comes back",
     "hop": "client c{client} closes its socket, and goes to the other server",

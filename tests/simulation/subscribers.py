@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.client import Message, Socket
 from tests.simulation.followers import Follows
-from tests.simulation.oracle import BrokenPromise, Holding
+from tests.simulation.oracle import BrokenPromise, Holding, Stage
+from tests.simulation.page_oracle import Pauses
 from tests.simulation.reconnecting import LAG_S, ReconnectingClient
 from tests.simulation.story import shortened
 from tests.simulation.tables import SimulatedTable, Where
+from tests.simulation.viewers import Views
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -49,6 +51,9 @@ class Wish:
     """A cursor of another filter, to begin with: it is worth nothing here."""
     is_asked: bool = False
     events: int = 0
+    every_ms: int = 0
+    pauses: Pauses | None = None
+    """Judges the pace, if there is one."""
 
     def bookmark(self, part: float, of: str) -> Bookmark:
         """One of the bookmarks, by its place among them, or among those of the longest cursors.
@@ -68,6 +73,10 @@ class Wish:
         self.bookmarks.append(Bookmark(cursor, self.holding.copy(), self.run, is_of_snapshot))
 
 
+_PLAIN_CURSOR = 56
+"""How many characters a cursor has at most that is not within a merged batch."""
+
+
 class Subscriber(ReconnectingClient):
     """A client with some subscriptions."""
 
@@ -78,6 +87,7 @@ class Subscriber(ReconnectingClient):
         self._awaited: dict[str, Any] = {}
         self._resumed_by_init: set[str] = set()
         self.follows = Follows(self)
+        self.views = Views(self)
         super().__init__(world, name, host, rng)
 
     # The socket.
@@ -89,6 +99,7 @@ class Subscriber(ReconnectingClient):
         for wish in self.wishes.values():
             wish.is_asked = False
         self.follows.lose()
+        self.views.lose()
         for future in self._awaited.values():
             if not future.done():
                 future.cancel()
@@ -135,6 +146,7 @@ class Subscriber(ReconnectingClient):
             for each in self.wishes.values():
                 self._ask(each, by_init=each.id in self._resumed_by_init)
             self.follows.ask(self._resumed_by_init)
+            self.views.ask()
             return
         if id_ in self._awaited:
             future = self._awaited.pop(id_)
@@ -143,7 +155,7 @@ class Subscriber(ReconnectingClient):
             elif kind == "error" and not future.done():
                 future.set_result({"errors": message["payload"]})
             return
-        if self.follows.act(message):
+        if self.follows.act(message) or self.views.act(message):
             return
         wish = self.wishes.get(str(id_))
         if wish is None or not wish.is_asked:
@@ -173,7 +185,7 @@ class Subscriber(ReconnectingClient):
         is_known = is_first and world.history_reaches(wish.table.name)
         if is_known and event.get("status") == "INITIALIZING":
             raise BrokenPromise(
-                "clause 7: a cursor of this run was answered with a snapshot, "
+                "clause 7: a cursor that this run must know was answered with a snapshot, "
                 f"though the history reaches back ({wish.id})"
             )
         if self.token_ends_s is not None:
@@ -185,6 +197,10 @@ class Subscriber(ReconnectingClient):
             if is_prompt and over_s > world.setting.token_tolerance_s:
                 raise BrokenPromise(f"an event came {over_s:.1f} s after the token's end")
         try:
+            if wish.pauses is not None and "status" in event:
+                wish.pauses.status()
+            elif wish.pauses is not None and wish.holding.stage is Stage.LIVE:
+                wish.pauses.change(world.loop.time())
             wish.holding.take(event)
         except BrokenPromise as error:
             raise BrokenPromise(f"{wish.id}: {error}; the event: {_said(event)}") from None
@@ -195,7 +211,10 @@ class Subscriber(ReconnectingClient):
 
     def subscribe(self, id_: str, table: SimulatedTable, where: Where, **options: Any) -> None:
         """Want a subscription from now on."""
-        holding = Holding(self.world.truth[table.name], where, self.world.strictness_for(table))
+        strictness = self.world.strictness_for(table)
+        if options.get("every_ms"):
+            strictness = replace(strictness, sees_every_change=False)
+        holding = Holding(self.world.truth[table.name], where, strictness)
         wish = self.wishes[id_] = Wish(id_, table, where, holding, **options)
         if self.is_acknowledged:
             self._ask(wish, by_init=False)
@@ -215,7 +234,13 @@ class Subscriber(ReconnectingClient):
             return
         bookmarks = wish.bookmarks
         again = self.wishes[f"{id_}'"] = Wish(
-            f"{id_}'", wish.table, wish.where, wish.holding, by_init=wish.by_init, run=wish.run
+            f"{id_}'",
+            wish.table,
+            wish.where,
+            wish.holding,
+            by_init=wish.by_init,
+            run=wish.run,
+            every_ms=wish.every_ms,
         )
         if bookmarks:
             mark = wish.bookmark(part, of)
@@ -243,6 +268,9 @@ class Subscriber(ReconnectingClient):
         if wish.foreign_cursor is not None:
             variables["since"], wish.foreign_cursor = wish.foreign_cursor, None
         variables["initial"] = wish.include_initial
+        if wish.every_ms:
+            variables["everyMs"] = wish.every_ms
+            wish.pauses = Pauses(wish.every_ms / 1000, self.world.pace_tolerance_s)
         serial = wish.holding.truth.serial_at(self.world.loop.time() - LAG_S)
         if mark is None or mark.is_of_snapshot:
             wish.holding.begin(
@@ -254,14 +282,33 @@ class Subscriber(ReconnectingClient):
             wish.holding.begin(include_initial=True, resumes=True, serial=0)
             wish.holding.goes_by_content = mark.run is not self.api
         assert self.api is not None
-        is_same_run = mark is not None and not mark.is_of_snapshot and mark.run is self.api
-        wish.must_replay = is_same_run and self.world.history_reaches(wish.table.name)
+        wish.must_replay = (
+            mark is not None
+            and not mark.is_of_snapshot
+            and (mark.run is self.api or self._is_kept(mark, wish.table.name))
+            and self.world.history_reaches(wish.table.name)
+        )
         if wish.run is not None and wish.run is not self.api:
-            wish.holding.has_moved = self.world.has_two_servers
+            setting = self.world.setting
+            wish.holding.has_moved = self.world.has_two_servers or setting.keeps_state
         wish.run = self.api
         wish.is_asked = True
         payload = {"query": wish.table.subscription(), "variables": variables}
         self.send({"type": "subscribe", "id": wish.id, "payload": payload})
+
+    def _is_kept(self, mark: Bookmark, table: str) -> bool:
+        """Whether a cursor of an earlier run is one that the server has kept.
+
+        One within a merged batch needs both ends, whose content may have come again since.
+        """
+        setting = self.world.setting
+        assert self.api is not None
+        return (
+            mark.run in self.api.goes_on_from.get(table, ())
+            and len(mark.cursor) <= _PLAIN_CURSOR
+            and not self.world.has_two_servers
+            and "dropped tables" not in setting.troubles
+        )
 
     async def execute(self, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
         """The result of a query or mutation; None if the socket is lost before it comes."""
@@ -289,7 +336,7 @@ class Subscriber(ReconnectingClient):
             difference = wish.holding.difference()
             if difference is not None:
                 return f"{self.name}, {wish.id}: {difference}"
-        difference = self.follows.difference()
+        difference = self.follows.difference() or self.views.difference()
         return None if difference is None else f"{self.name}, {difference}"
 
 

@@ -234,8 +234,9 @@ class SimulatedTable:
             previous = self.selection
         return (
             f"subscription Changes($where: {self.type_name}Filter, $since: String, "
-            "$initial: Boolean! = true) { "
-            f"{name}Changes(where: $where, since: $since, includeInitial: $initial) {{ __typename "
+            "$initial: Boolean! = true, $everyMs: Int! = 0) { "
+            f"{name}Changes(where: $where, since: $since, includeInitial: $initial, "
+            "everyMs: $everyMs) { __typename "
             "... on FeedState { status cursor } "
             f"... on {self.type_name}Added {{ cause cursor {name} {{ {self.selection} }} }} "
             f"... on {self.type_name}Updated {{ cursor changedFields {name} {{ {self.selection} }} "
@@ -249,6 +250,16 @@ class SimulatedTable:
         return (
             f"query Page($where: {self.type_name}Filter) {{ {self.pages}(where: $where) "
             f"{{ total cursor status items {{ {self.selection} }} }} }}"
+        )
+
+    def live_page(self, *, with_policy: bool) -> str:
+        """A document that asks for a live page."""
+        policy = " policy { name }" if with_policy else ""
+        return (
+            f"subscription Live($where: {self.type_name}Filter, $limit: Int!, $offset: Int!, "
+            f"$everyMs: Int!) {{ live{self.pages[0].upper()}{self.pages[1:]}(where: $where, "
+            "limit: $limit, offset: $offset, everyMs: $everyMs) "
+            f"{{ total cursor status items {{ {self.selection}{policy} }} }} }}"
         )
 
 
@@ -323,3 +334,18 @@ LIMIT = SimulatedTable(
     served_key=_hex,
 )
 TABLES = {table.name: table for table in (JOB, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT)}
+
+
+def _by_name(name: str) -> Callable[[Served], Any]:
+    return lambda row: (row[name] is None, row[name] or "", row["id"])
+
+
+ORDERS: Mapping[str, tuple[Callable[[Served], Any], bool]] = {
+    JOB.name: (lambda row: row["id"], True),  # none of them says when it was started
+    POLICY.name: (_by_name("name"), False),
+    SCHEDULE.name: (_by_name("scheduleName"), False),
+    LOGIN.name: (lambda row: row["domain"], False),
+    SOLVER.name: (_by_name("name"), False),
+    LIMIT.name: (lambda row: (not row["isGlobal"], row["id"]), False),  # none has a domain
+}
+"""By what pages are ordered, and whether the greatest comes first."""

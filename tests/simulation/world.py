@@ -8,20 +8,23 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tests.simulation import checks
+from tests.simulation import checks, nodes
 from tests.simulation.entropy import EPOCH_S
-from tests.simulation.hosts import API, Crawler, Database, Disk, key_file
+from tests.simulation.hosts import API, TWO_NODES, Crawler, Database, Disk, key_file
 from tests.simulation.log_oracle import Following
 from tests.simulation.log_truth import JOBS, RESPONSES, response
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Network, Process
+from tests.simulation.nodes import FIRST, SECOND
 from tests.simulation.oracle import BrokenPromise, Strictness
+from tests.simulation.page_oracle import ShownPage
 from tests.simulation.reconnecting import ReconnectingClient
+from tests.simulation.restarts import OLDER, StateFolders
 from tests.simulation.starbelly_clients import StarbellyClient, Stream
 from tests.simulation.starbelly_oracle import HeldList
-from tests.simulation.story import Story
+from tests.simulation.story import MAKES_CLIENTS_SLOW, Story
 from tests.simulation.subscribers import Subscriber, Wish
-from tests.simulation.tables import TABLES, SimulatedTable
+from tests.simulation.tables import POLICY, TABLES, SimulatedTable
 from tests.simulation.truth import Truth
 
 _HEARTBEAT_S, _DATABASE_TIMEOUT_S = 4.0, 3.0
@@ -82,7 +85,10 @@ class World:
         self.failure: str | None = None
         self._failed: asyncio.Future[None] = loop.create_future()
         self._key_file = key_file(directory) if self.setting.has_tokens else None
-        self._crawler = Crawler()
+        self._state = StateFolders(directory / "state") if self.setting.keeps_state else None
+        self._kept: dict[str, dict[str, frozenset[API]]] = {}
+        """By host and table, the runs of which the next one has all that was kept."""
+        self._crawler = Crawler(self._writable)
         self._crawler_process = Process(self.network, "crawler")
         self._writing: asyncio.Task[Any] | None = None
         self._ended: set[str] = set()
@@ -104,6 +110,11 @@ class World:
     def has_two_servers(self) -> bool:
         return len(self.setting.hosts) > 1
 
+    @property
+    def _writable(self) -> str:
+        """The node of the database by which the crawler writes: one that stays."""
+        return SECOND if self.setting.has_two_nodes else FIRST
+
     def wall_s(self, host: str) -> float:
         """The time of day on a host."""
         api = self.apis.get(host)
@@ -116,10 +127,22 @@ class World:
         return self.strictness
 
     @property
+    def pace_tolerance_s(self) -> float | None:
+        """How much a client's messages may come nearer to each other on their way.
+
+        None, where a message waits for a client that is slow, or may be cut in pieces.
+        """
+        setting = self.setting
+        if setting.troubles & {*MAKES_CLIENTS_SLOW, "fragments", "one-way cuts"}:
+            return None
+        least_s, most_s = setting.client_latency_s
+        return most_s - least_s + 0.002
+
+    @property
     def events(self) -> int:
         """How many events the clients were sent."""
         wishes = (wish for each in self.subscribers for wish in each.wishes.values())
-        others = [each.follows.events for each in self.subscribers]
+        others = [each.follows.events + each.views.events for each in self.subscribers]
         others += [each.events for each in self.starbelly_clients]
         return sum(wish.events for wish in wishes) + sum(others)
 
@@ -267,20 +290,26 @@ class World:
     # The hosts.
 
     async def _start_database(self) -> None:
-        process = self.database_process = Process(self.network, "db")
-        up = asyncio.Event()
+        if self.setting.has_two_nodes and self.disk.catalog is None:
+            _, second = await self._start_node(SECOND)
+            self.disk.catalog = second.catalog
+        self.database_process, self.database = await self._start_node(FIRST)
+
+    async def _start_node(self, host: str, *, has_tables: bool = True) -> tuple[Process, Database]:
+        process = Process(self.network, host)
+        started: asyncio.Future[Database] = self.loop.create_future()
 
         async def serve() -> None:
-            async with Database(self.disk) as database:
-                database.make_tables(self.setting.tables)
-                if self.setting.jobs:
-                    database.make_tables((JOBS, RESPONSES))
-                self.database = database
-                up.set()
+            async with Database(self.disk, host, has_tables=has_tables) as database:
+                if has_tables:
+                    database.make_tables(self.setting.tables)
+                    if self.setting.jobs:
+                        database.make_tables((JOBS, RESPONSES))
+                started.set_result(database)
                 await asyncio.Event().wait()
 
         process.spawn(serve(), "database")
-        await up.wait()
+        return process, await started
 
     def _start_server(self, host: str) -> None:
         options: dict[str, Any] = {
@@ -298,13 +327,30 @@ class World:
         }
         if self._key_file is not None:
             options["jwt_key"] = self._key_file
+        if self.setting.has_two_nodes:
+            options["database"] = TWO_NODES
+        if self._state is not None:
+            options["state"] = self._state.of(host)
         self.apis[host] = API(
             self.network,
             host,
             rng=self.rng,
             options=options,
             write_buffer_bytes=self.setting.buffer_bytes,
+            goes_on_from=self._kept.get(host, {}),
         )
+
+    def _keep_state(self, api: API, *, power: bool, part: float = 0.7) -> None:
+        """A run has ended: its successor starts with what it has written."""
+        if (state := self._state) is None:
+            return
+        tables = state.end(api.host)
+        before = api.goes_on_from
+        self._kept[api.host] = {
+            table: before.get(table, frozenset()) | {api} for table in tables if not power
+        }
+        if power:
+            state.damage(api.host, part)
 
     def _of(self, host: str) -> list[ReconnectingClient]:
         return [each for each in self.clients if each.server_host == host]
@@ -326,9 +372,33 @@ class World:
         self._writing = self._crawler_process.spawn(write(), "crawler")
 
     def _do_subscribe(
-        self, client: int, name: str, table: str, where: dict[str, Any], **options: bool
+        self, client: int, name: str, table: str, where: dict[str, Any], **options: Any
     ) -> None:
         self.subscribers[client].subscribe(name, TABLES[table], where, **options)
+
+    def _do_look(
+        self,
+        *,
+        client: int,
+        name: str,
+        table: str,
+        every_ms: int,
+        with_policy: bool,
+        **wanted: Any,
+    ) -> None:
+        shown = ShownPage(
+            self.truth[table],
+            strictness=self.strictness_for(TABLES[table]),
+            policies=self.truth[POLICY.name] if with_policy else None,
+            **wanted,
+        )
+        self.subscribers[client].views.begin(name, TABLES[table], shown, every_ms)
+
+    def _do_stop_looking(self, client: int, which: int) -> None:
+        self.subscribers[client].views.end(which)
+
+    def _do_watch_from_look(self, client: int, which: int, name: str) -> None:
+        checks.watch_from_view(self.subscribers[client], which, name)
 
     def _do_unsubscribe(self, client: int, which: int) -> None:
         wish = self._wish(client, which)
@@ -388,10 +458,11 @@ class World:
             for_s: How long the outage lasts.
             says_so: Whether the database's machine closes its connections.
         """
+        looks = nodes.moves if self.setting.has_two_nodes else checks.stale
         for host in hosts:
             is_said = says_so and self.network.passes("db", host)
             notice_s = _RESET_S if is_said else 2 * _HEARTBEAT_S
-            self._in_background(checks.stale(self, host, for_s, notice_s=notice_s))
+            self._in_background(looks(self, host, for_s, notice_s=notice_s))
 
     def _do_crash_database(self, how: str, for_s: float) -> None:
         process = self.database_process
@@ -406,21 +477,61 @@ class World:
         self._afterwards(for_s, restart)
         self._expect_stale([*self.setting.hosts], for_s, says_so=how == "killed")
 
-    def _do_crash_server(self, host: str, how: str, for_s: float) -> None:
+    def _do_serve_no_tables(self, for_s: float) -> None:
+        process = self.database_process
+        if process is None or not process.is_alive:
+            return
+        process.kill(power=False)
+
+        async def serve_none() -> None:
+            empty, _ = await self._start_node(FIRST, has_tables=False)
+            await asyncio.sleep(for_s)
+            empty.kill(power=False)
+            await self._start_database()
+
+        self._in_background(serve_none())
+        self._expect_stale([*self.setting.hosts], for_s, says_so=True)
+
+    def _do_restart_server(
+        self, host: str, how: str, for_s: float, state: str, part: float
+    ) -> None:
+        def put_back() -> None:
+            if state == OLDER and self._state is not None:
+                self._state.put_back(host, part)
+                self._kept[host] = {}
+
+        if how == "stopped":
+            self._do_stop_server(host, for_s, put_back)
+        else:
+            self._do_crash_server(host, how, for_s, put_back, part)
+
+    def _do_crash_server(
+        self,
+        host: str,
+        how: str,
+        for_s: float,
+        put_back: Callable[[], None] = lambda: None,
+        part: float = 0.7,
+    ) -> None:
         api = self.apis[host]
         if not api.is_up:
             return
-        api.process.kill(power=how == "without power")
+        power = how == "without power"
+        api.process.kill(power=power)
+        self._keep_state(api, power=power, part=part)
         for subscriber in self._of(host):
             subscriber.excuse(for_s + _PING_S)
 
         def restart() -> None:
             self.network.power_up(host)
+            put_back()
             self._start_server(host)
 
         self._afterwards(for_s, restart)
 
-    def _do_stop_server(self, host: str, for_s: float) -> None:
+    def _do_stop_server(
+        self, host: str, for_s: float, put_back: Callable[[], None] = lambda: None
+    ) -> None:
         api = self.apis[host]
         if not api.is_up or not api.has_started:
             return
@@ -429,7 +540,9 @@ class World:
 
         async def stop_and_start() -> None:
             await checks.shutdown(self, api, grace_s=_GRACE_S)
+            self._keep_state(api, power=False)
             await asyncio.sleep(for_s)
+            put_back()
             self._start_server(host)
 
         self._in_background(stop_and_start())
@@ -484,7 +597,7 @@ class World:
     # Jobs and their responses.
 
     def _do_crawl(self, job: str, rows: list[tuple[float, int, str]]) -> None:
-        crawler = Crawler()
+        crawler = Crawler(self._writable)
 
         async def write() -> None:
             began_s = self.loop.time()

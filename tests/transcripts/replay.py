@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from typing import Any
 
+from tests.patience import LONGEST_S
 from tests.transcripts.conversation import Recording, Row
 from tests.transcripts.wire_client import WireClient, scram_proof
 
@@ -169,6 +170,6 @@ class Replay:
 
 
 async def replay(recording: Recording, port: int, passwords: dict[str, str]) -> list[Row]:
-    """Replay a recording within a minute; see `Replay`."""
-    async with asyncio.timeout(50):
+    """Replay a recording; see `Replay`."""
+    async with asyncio.timeout(LONGEST_S):
         return await Replay(recording, port, passwords).run()

@@ -12,7 +12,9 @@ import struct
 from types import TracebackType
 from typing import Any, Self
 
-TIMEOUT_S = 30.0
+from tests.patience import LONGEST_S
+
+TIMEOUT_S = LONGEST_S
 MAGIC = struct.pack("<I", 0x34C2BDC3)
 
 

@@ -20,6 +20,7 @@ import pytest
 from graphql_api.cli import main
 from graphql_api.exit_codes import FAILED, MISUSED, OK
 from graphql_api.server.listening import listen
+from tests.patience import LONGEST_S
 
 Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
@@ -316,16 +317,17 @@ def test_port_of_a_service_of_the_cluster_is_said_and_ignored(
     assert "GRAPHQL_API_EMBEDDED_PORT is ignored" in result.stderr.splitlines()[0]
 
 
-def test_port_that_is_taken_is_one_line() -> None:
+def test_port_that_is_taken_is_one_line(tmp_path: Path, ended: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        result = run("serve", "--port", str(port), stub=stub())
+        result = ended("serve", "--port", str(port), "--data", str(tmp_path / "x.db"))
     assert result.returncode == MISUSED
     assert f"port {port} of 127.0.0.1 is taken" in one_line(result.stderr)
 
 
-def test_host_that_is_not_of_this_machine_is_one_line() -> None:
-    result = run("serve", "--host", "192.0.2.1", "--port", "0", "--insecure", stub=stub())
+def test_host_that_is_not_of_this_machine_is_one_line(tmp_path: Path, ended: Run) -> None:
+    given = "--port", "0", "--data", str(tmp_path / "x.db")
+    result = ended("serve", "--host", "192.0.2.1", "--insecure", *given)
     assert result.returncode == MISUSED
     assert "cannot listen on 192.0.2.1" in one_line(result.stderr)
 
@@ -358,7 +360,7 @@ def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
     patient = "--shutdown-grace-s", "1000"
     with running("serve", "--port", "0", *patient, stub=stub()) as process:
         port = read_port(process)
-        with socket.create_connection(("127.0.0.1", port), timeout=50) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_S) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
             process.send_signal(number)
@@ -387,7 +389,9 @@ def test_client_that_connects_early_is_served() -> None:
     ) as process:
         assert process.stdin is not None
         try:
-            with socket.create_connection(("127.0.0.1", read_port(process)), timeout=50) as client:
+            with socket.create_connection(
+                ("127.0.0.1", read_port(process)), timeout=LONGEST_S
+            ) as client:
                 client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 process.stdin.write("go on\n")
                 process.stdin.close()
@@ -396,9 +400,15 @@ def test_client_that_connects_early_is_served() -> None:
             process.kill()
 
 
-@pytest.mark.parametrize("error", ["ConfigurationError", "DatabaseRefusedError"])
-@pytest.mark.parametrize("where", ["start", "running"])
-@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize(
+    ("error", "where", "grouped"),
+    [
+        ("ConfigurationError", "start", False),
+        ("ConfigurationError", "running", True),
+        ("DatabaseRefusedError", "start", True),
+        ("DatabaseRefusedError", "running", False),
+    ],
+)
 def test_failure_that_is_foreseen_ends_the_server_in_one_line(
     error: str, where: str, grouped: bool
 ) -> None:
@@ -459,24 +469,16 @@ def test_password_file_that_others_can_read_is_one_line(
     assert f"chmod 600 {password_file}" in one_line(result.stderr)
 
 
-@pytest.mark.parametrize("name", ["serve", "embedded"])
-def test_data_directory_is_its_owners_alone(name: str, tmp_path: Path) -> None:
-    directory = tmp_path / "new"
-    with running(name, "--port", "0", "--data", str(directory / "x.db")) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        assert directory.stat().st_mode & 0o777 == 0o700
-
-
-def test_new_embedded_database_of_serve_has_samples(tmp_path: Path) -> None:
-    data = tmp_path / "x.db"
+def test_new_embedded_database_of_serve_has_samples_and_is_its_owners_alone(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "x.db"
     query = {"query": "{ schedules { items { policy { name } } } domainLogins { total } }"}
     with running("serve", "--port", "0", "--no-graphiql", "--data", str(data)) as process:
         assert process.stdout is not None
         url = re.search(r"http://\S+/graphql\b", process.stdout.readline())
         assert url is not None
-        page = httpx.post(url[0], json=query, trust_env=False, timeout=50).json()["data"]
+        page = httpx.post(url[0], json=query, trust_env=False, timeout=LONGEST_S).json()["data"]
     names = {schedule["policy"]["name"] for schedule in page["schedules"]["items"]}
+    assert data.parent.stat().st_mode & 0o777 == 0o700
     assert names == {"Broad Crawl", "Deep Crawl"}
     assert page["domainLogins"]["total"] == 2
 
@@ -502,23 +504,24 @@ def test_tokens_are_listed_without_loading_the_schema(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_embedded_runs_alone_until_a_signal(tmp_path: Path) -> None:
+def test_embedded_runs_alone_until_a_signal(tmp_path: Path, ended: Run) -> None:
     data = tmp_path / "new" / "data.db"
     with embedded("--data", str(data)) as (process, url):
+        assert data.parent.stat().st_mode & 0o777 == 0o700
         password_file = data.with_name("data.db.password")
         assert password_file.stat().st_mode & 0o777 == 0o600
         password = password_file.read_text(encoding="utf-8").strip()
 
-        refused = run("init", "--database", url)
+        refused = ended("init", "--database", url)
         assert refused.returncode == FAILED
         one_line(refused.stderr)
 
         with_password = url.replace("admin@", f"admin:{password}@")
-        first, second = (run("init", "--database", with_password) for _ in range(2))
+        first, second = (ended("init", "--database", with_password) for _ in range(2))
         assert "created table starbelly.policy\n" in first.stdout
         assert (second.returncode, second.stdout) == (OK, "there was nothing to create\n")
 
-        taken = run("embedded", "--port", "0", "--data", str(data))
+        taken = ended("embedded", "--port", "0", "--data", str(data))
         assert taken.returncode == MISUSED
         assert str(data) in one_line(taken.stderr)
 

@@ -11,6 +11,7 @@ import uvicorn
 
 from graphql_api.settings import Settings, environment_variable, flag, load
 from tests import needs
+from tests.patience import LONGEST_S
 from tests.proxies import FILES, replaced, replacements
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,7 +23,7 @@ def run(program: str, *arguments: str | Path) -> None:
         [needs.program(program), *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=LONGEST_S,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

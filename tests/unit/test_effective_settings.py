@@ -51,13 +51,18 @@ def test_no_secret_is_shown(
 SECRETS = ["u:xyzzy@h", "http://u:12/xyzzy@h", "http://u%3Axyzzy@h", "https://u:xyzzy@h/x"]
 
 
-@pytest.mark.parametrize("secret", [*SECRETS, "xyzzy", "xyzzy/xyzzy", "-----BEGIN\nxyzzy"])
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_no_setting_is_repeated_with_a_secret_that_was_put_into_it(name: str, secret: str) -> None:
+def test_no_setting_is_repeated_with_a_secret_that_was_put_into_it(name: str) -> None:
     """Neither in what `config` shows nor in what a start complains of."""
     is_file = Settings.model_fields[name].annotation in (Path, Path | None) and name != "data"
-    if secret not in SECRETS and not is_file:
-        return  # it is a host, an issuer or an algorithm like any other
+    # Elsewhere these are a host, an issuer or an algorithm like any other.
+    in_files = ["xyzzy", "xyzzy/xyzzy", "-----BEGIN\nxyzzy"] if is_file else []
+    for secret in [*SECRETS, *in_files]:
+        assert "xyzzy" not in repr(said_with(name, secret)), secret
+
+
+def said_with(name: str, secret: str) -> list[object]:
+    """Everything that is said of settings, one of which is a secret."""
     flags: dict[str, object] = {
         "database": "rethinkdb://127.0.0.1/starbelly",
         "insecure": name == "host",
@@ -77,7 +82,7 @@ def test_no_setting_is_repeated_with_a_secret_that_was_put_into_it(name: str, se
         Certificate(settings.tls_cert, settings.tls_key)
     except (ConfigurationError, AssertionError) as error:
         said.append(str(error))
-    assert "xyzzy" not in repr(said)
+    return said
 
 
 def test_a_broken_url_is_told_as_when_serving() -> None:

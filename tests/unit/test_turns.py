@@ -9,7 +9,7 @@ import pytest
 
 from graphql_api.feeds.cache import FRESH_VERSIONS
 from graphql_api.feeds.events import FeedStatus
-from graphql_api.feeds.feed import APPLY_TURN_S
+from graphql_api.feeds.feed_settings import APPLY_TURN_S
 from graphql_api.turns import TURN_S, Turns
 from tests.unit.feeds.test_feed import QUICK, ScriptedSource, following, until
 from tests.unit.feeds.toy import Below, Deleted, Number

@@ -169,7 +169,14 @@ class StarbellyConnection(SocketConnection):
             raise BadCursorError("the sync_token is not one that this server gave out")
         job_id, kinds = str(UUID(bytes=asked.job_id)), RESPONSES.kinds(None)
         since = asked.sync_token.decode() if asked.HasField("sync_token") else None
-        source = context.logs.subscribe(RESPONSES, job_id, kinds=kinds, since=since, words="job")
+        source = context.logs.subscribe(
+            RESPONSES,
+            job_id,
+            kinds=kinds,
+            since=since,
+            words="job",
+            client=self.budget.address,
+        )
         is_ok = asked.compression_ok
         return source, SyncEncoder(job_id, self._streams.bodies, compression_ok=is_ok)
 

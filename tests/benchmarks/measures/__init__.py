@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from tests.benchmarks.measures import (
     capacity,
     changefeeds,
+    compression,
+    every,
     fanout,
     filters,
     growth,
     join,
+    kept,
     latency,
     memory,
     pace,
@@ -25,14 +28,17 @@ MEASURES: Mapping[str, Measure] = {
     "fanout": fanout.measure,
     "filters": filters.measure,
     "since": since.measure,
+    "every": every.measure,
     "single": pace.single,
     "bulk": pace.bulk,
+    "compression": compression.measure,
     "latency": latency.measure,
     "join": join.measure,
     "memory": memory.measure,
     "changefeeds": changefeeds.measure,
     "subscribers": growth.of_subscribers,
     "documents": growth.of_documents,
+    "kept": kept.measure,
 }
 """By the names that the command line takes, in the order in which they are made."""
 

@@ -37,12 +37,14 @@ class Throughput:
         messages_per_s: The same by the clock.
         server_load: How much of its core the server used.
         client_load: How much of theirs the clients and the writer used.
+        bytes_per_message: How long a message was on its way, with its frame's header.
     """
 
     messages_per_core_s: float
     messages_per_s: float
     server_load: float
     client_load: float
+    bytes_per_message: float
 
 
 def of_peer(
@@ -69,11 +71,25 @@ def of_peer(
 
 
 def measure(
-    client: LoadClient, database: Database, program: Program, seconds: float, window: int = WINDOW
+    client: LoadClient,
+    database: Database,
+    program: Program,
+    seconds: float,
+    window: int = WINDOW,
+    *,
+    reads_last: bool = True,
 ) -> Throughput:
     """Write, and count what comes of it.
 
     The subscribers have received what comes before changes.
+
+    Args:
+        client: The subscribers.
+        database: Where to write.
+        program: The server.
+        seconds: For how long.
+        window: How many writes are under way.
+        reads_last: Whether the last message can be read; else it is only counted.
 
     Raises:
         AssertionError: A client did not receive every change, exactly once.
@@ -82,20 +98,23 @@ def measure(
     before = database.writes
     _write_until(client, database, window, messages=window, until_s=time.monotonic() + _DRAIN_S)
     started_s, started = time.monotonic(), client.messages
+    before_bytes = client.received_bytes
     cpu_s, own_cpu_s = program.cpu_s(), time.process_time()
     _write_until(client, database, window, until_s=started_s + seconds)
     while client.messages == started:  # a very busy machine
         _write_until(client, database, window, until_s=time.monotonic() + seconds)
     took_s = time.monotonic() - started_s
     messages, server_s = client.messages - started, program.cpu_s() - cpu_s
+    received_bytes = client.received_bytes - before_bytes
     throughput = Throughput(
         messages / max(server_s, 0.01),
         messages / took_s,
         server_s / took_s,
         (time.process_time() - own_cpu_s) / took_s,
+        received_bytes / messages,
     )
     client.until(database.writes - before, timeout_s=_DRAIN_S)
-    client.check(database.writes - before, database.marker)
+    client.check(database.writes - before, database.marker if reads_last else b"")
     return throughput
 
 
@@ -125,4 +144,5 @@ def note(result: Result, label: str, measured: Throughput) -> None:
         by_the_clock=measured.messages_per_s,
         server_load=measured.server_load,
         client_load=measured.client_load,
+        bytes_per_message=measured.bytes_per_message,
     )

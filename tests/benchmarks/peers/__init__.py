@@ -82,6 +82,11 @@ def earlier(checkout: Path) -> Peer:
 OURS = Peer(
     "graphql-api", lambda url: [sys.executable, "-m", "graphql_api", *_serve(url)], has_readyz=True
 )
+PER_SOCKET_DEFLATE = Peer(
+    "a compressor for each socket",
+    lambda url: [sys.executable, "-m", "tests.benchmarks.peers.per_socket_deflate", *_serve(url)],
+    has_readyz=True,
+)
 STRAWBERRY = Peer("Strawberry", lambda url: _python("stock_strawberry", url))
 GRAPHQL_WS = Peer("graphql-ws", lambda url: _node("graphql_ws.js", url), runs_on_node=True)
 MERCURIUS = Peer("Mercurius", lambda url: _node("mercurius.js", url), runs_on_node=True)

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.errors import BadCursorError
-from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
+from graphql_api.protocols.stream_response import StreamLimits
 from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from tests.fault.clock import LoopClock, put_forward_until, some_steps
@@ -223,7 +223,7 @@ async def test_internal_error_is_told_and_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve(GraphQLHTTP) as server:
-        monkeypatch.setattr("graphql_api.protocols.sse.next_event", None)
+        monkeypatch.setattr("graphql_api.protocols.event_stream._Stream.next", None)
         monkeypatch.setattr(
             "graphql_api.protocols.event_stream._Stream.fail", lambda self, _: self.complete()
         )

@@ -18,7 +18,7 @@ from graphql_api.protocols.http import LONG_BODY_BYTES, GraphQLHTTP
 from graphql_api.protocols.http_request import (
     MediaType,
     accepted,
-    accepts_event_stream,
+    accepted_stream,
     read_post,
 )
 from tests.server.transport.toy import serve
@@ -83,7 +83,23 @@ def test_media_type_is_the_one_that_the_client_likes_best(
     ],
 )
 def test_event_stream_is_for_those_who_name_it(accept: str | None, expected: bool) -> None:
-    assert accepts_event_stream(accept) is expected
+    assert (accepted_stream(accept) is MediaType.EVENT_STREAM) is expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (f"multipart/mixed;boundary=graphql;subscriptionSpec=1.0,{GRAPHQL},{JSON};q=0.9", True),
+        ('multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"', True),
+        ("multipart/mixed;subscriptionSpec=1.0;q=0", False),
+        ("multipart/mixed", False),
+        ("multipart/mixed;deferSpec=20220824", False),
+        ("text/event-stream, multipart/mixed;subscriptionSpec=1.0", False),
+        ("text/event-stream;q=0.5, multipart/mixed;subscriptionSpec=1.0", True),
+    ],
+)
+def test_multipart_is_for_those_who_name_its_specification(accept: str, expected: bool) -> None:
+    assert (accepted_stream(accept) is MediaType.MULTIPART) is expected
 
 
 @pytest.mark.parametrize("accept", [JSON, GRAPHQL])
@@ -160,7 +176,7 @@ async def test_request_that_is_no_graphql_is_refused(http: httpx.AsyncClient) ->
     for codings, status in (["gzip"], 415), (["identity", "gzip"], 415), (["Identity", ""], 200):
         encoded = [("content-type", JSON), *(("content-encoding", coding) for coding in codings)]
         assert (await http.post("/", content=body, headers=encoded)).status_code == status
-    assert (await http.put("/", json={})).headers["allow"] == "GET, POST"
+    assert (await http.patch("/", json={})).headers["allow"] == "GET, POST, PUT, DELETE"
     assert (await post(http, {"query": "{ hello }"}, "text/html")).status_code == 406
     assert (await post(http, {"query": " " * 10_000})).status_code == 413
 

@@ -21,8 +21,8 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.runner import OperationRunner
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.protocols.backend import Backend
-from graphql_api.protocols.event_stream import StreamLimits
 from graphql_api.protocols.http import GraphQLHTTP
+from graphql_api.protocols.stream_response import StreamLimits
 from graphql_api.protocols.websocket import GraphQLTransportWS
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema import APISchema, Context

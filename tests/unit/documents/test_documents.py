@@ -75,7 +75,7 @@ SUBSCRIPTION = "subscription ($s: String, $i: Boolean, $w: F) {{ {} }}"
 )
 def test_variables_that_only_say_where_events_begin(selection: str, expected: set[str]) -> None:
     document = Documents().parse(SUBSCRIPTION.format(selection))
-    assert document.resumption_variables == expected
+    assert document.delivery_variables == expected
 
 
 class FakeBudget(ClientBudget):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from graphql import (
+    GraphQLSyntaxError,
     Location,
     Node,
     Token,
@@ -21,6 +22,7 @@ from strawberry.schema.schema import validate_document
 
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.validation import validate
+from graphql_api.schema.errors import drop_frames
 from graphql_api.schema.schema import build_schema
 from graphql_api.tables import TABLES
 
@@ -79,6 +81,20 @@ def test_document_is_freed_without_a_search_for_cycles(text: str) -> None:
     errors = validate(SCHEMA, node, tuple(specified_rules))
     assert parts_of_trees() > before
     del node, errors
+    assert parts_of_trees() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{ a ( }", "{ a " * 3000, "{ a } " + "b " * 20, "{ " + "a " * 300 + "'", "{ " + "a " * 600],
+    ids=["a sign", "nested too deeply", "no definition", "no character", "too many tokens"],
+)
+def test_text_that_is_no_document_is_freed_without_a_search_for_cycles(text: str) -> None:
+    before = parts_of_trees()
+    with pytest.raises(GraphQLSyntaxError) as refused:
+        Documents(max_tokens=500 if len(text) < 2000 else 10_000).parse(text)
+    drop_frames(refused.value)
+    del refused
     assert parts_of_trees() == before
 
 

@@ -17,9 +17,10 @@ from graphql_api.embedded.changefeed import (
     Slice,
 )
 from graphql_api.embedded.errors import ReqlError
-from graphql_api.embedded.feed import FeedOptions
-from graphql_api.embedded.following import Following
+from graphql_api.embedded.feed import Feed, FeedOptions
+from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.table import Table
+from graphql_api.embedded.window import WindowFeed
 
 
 def make_table() -> Table:
@@ -41,7 +42,7 @@ def commit(table: Table, *writes: tuple[str, dict[str, Any] | None]) -> None:
         feed.on_commit()
 
 
-def read(feed: Changefeed, max_rows: int = 1000) -> list[Any]:
+def read(feed: Feed, max_rows: int = 1000) -> list[Any]:
     rows: list[Any] = []
     batch = Batch(max_rows, 10**6)
 
@@ -144,6 +145,24 @@ def test_overflow_drops_the_whole_queue_and_says_how_much_it_was() -> None:
     commit(table, *((str(number), {"id": str(number)}) for number in range(9)))
     assert read(feed) == [{"error": "Changefeed cache over array size limit, skipped 8 elements."}]
     assert read(feed) == [{"new_val": {"id": "8"}, "old_val": None, "type": "add"}]
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_overflow_of_a_window_is_bounded_and_leaves_the_window_right(*, squash: bool) -> None:
+    table = make_table()
+    commit(table, ("a", {"id": "a"}), ("b", {"id": "b"}))
+    first_two = Following(table, lambda _: 1, sorting=Sorting.ASCENDING, limit=2)
+    options = FeedOptions(queue_size=3, squash=squash, include_initial=True)
+    feed = WindowFeed(first_two, options)
+    feed.open()
+    for number in range(100):
+        commit(table, ("0", {"id": "0", "n": number}))
+    initial = [{"new_val": {"id": "a"}}, {"new_val": {"id": "b"}}]
+    *rows, error = read(feed)
+    assert rows == initial
+    assert error == {"error": "Changefeed cache over array size limit, skipped 100 elements."}
+    commit(table, ("0", None))
+    assert read(feed) == [{"old_val": {"id": "0", "n": 99}, "new_val": {"id": "b"}}]
 
 
 def test_waiter_is_called_once_per_commit() -> None:

@@ -24,7 +24,10 @@ from tests.unit.embedded.rethinkdb_model import (
     window_change,
 )
 
-SEEDS = range(40)
+SEEDS = [
+    *range(20),
+    *(pytest.param(seed, marks=pytest.mark.long) for seed in range(20, 40)),
+]
 QUERIES_PER_SEED = 60
 """With the feeds that are open beside them: 2 400 queries and more than 200 feeds."""
 

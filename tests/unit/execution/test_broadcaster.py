@@ -19,7 +19,7 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.encoder import RequestError
 from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.execution.scheduler import EVENTS_AT_ONCE
-from graphql_api.feeds.feed import STEPS_IN_A_ROW
+from graphql_api.feeds.feed_settings import STEPS_IN_A_ROW
 from graphql_api.feeds.view import Event
 from graphql_api.scopes import ALL_SCOPES, Scope
 from tests.unit.execution.toy import (

@@ -13,6 +13,7 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.encoder import Encoded, RequestError
 from graphql_api.execution.responder import Framing
 from graphql_api.feeds.view import Event
+from tests.patience import LONGEST_S
 from tests.unit.execution.toy import FakeResponder, FakeSink, Topic, ToySource, served
 
 
@@ -48,7 +49,7 @@ async def broadcaster() -> AsyncIterator[Broadcaster]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LONGEST_S):
         while not condition():
             await asyncio.sleep(0)
 

@@ -20,7 +20,8 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.history import History
-from graphql_api.feeds.subscriber import Subscriber, _Scan
+from graphql_api.feeds.stages import Scan
+from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.view import EVERYTHING
 from tests.properties import examples
 from tests.unit.feeds.toy import (
@@ -82,7 +83,12 @@ class FeedMachine(RuleBasedStateMachine):
         self.alive: list[Client] = []
 
     def join(
-        self, where: Below | None, *, include_initial: bool = True, since: str | None = None
+        self,
+        where: Below | None,
+        *,
+        include_initial: bool = True,
+        since: str | None = None,
+        in_batches: bool = False,
     ) -> Client:
         client: Client
 
@@ -90,7 +96,11 @@ class FeedMachine(RuleBasedStateMachine):
             client.is_woken = True
 
         subscriber = self.cache.subscribe(
-            where, include_initial=include_initial, since=since, wake=wake
+            where,
+            include_initial=include_initial,
+            since=since,
+            in_batches=in_batches,
+            wake=wake,
         )
         client = Client(where, subscriber, include_initial, None)
         self.alive.append(client)
@@ -172,17 +182,23 @@ class FeedMachine(RuleBasedStateMachine):
 
     # Clients.
 
-    @rule(target=clients, where=filters, include_initial=st.booleans())
-    def subscribe(self, where: Below | None, include_initial: bool) -> Client:
-        return self.join(where, include_initial=include_initial)
+    @rule(target=clients, where=filters, include_initial=st.booleans(), in_batches=st.booleans())
+    def subscribe(self, where: Below | None, include_initial: bool, in_batches: bool) -> Client:
+        return self.join(where, include_initial=include_initial, in_batches=in_batches)
 
-    @rule(target=clients, old=clients, which=st.floats(0, 1), other=st.none() | filters)
-    def resume(self, old: Client, which: float, other: Below | None) -> Client:
+    @rule(
+        target=clients,
+        old=clients,
+        which=st.floats(0, 1),
+        other=st.none() | filters,
+        in_batches=st.booleans(),
+    )
+    def resume(self, old: Client, which: float, other: Below | None, in_batches: bool) -> Client:
         if not old.resumable:
             return old
         cursor, holds = old.resumable[round(which * (len(old.resumable) - 1))]
         where = other if other is not None else old.where
-        client = self.join(where, since=cursor)
+        client = self.join(where, since=cursor, in_batches=in_batches)
         client.holds = dict(holds)
         return client
 
@@ -191,6 +207,12 @@ class FeedMachine(RuleBasedStateMachine):
         self.cache.unsubscribe(client.subscriber)
         if client in self.alive:
             self.alive.remove(client)
+
+    @rule(client=clients)
+    def release(self, client: Client) -> None:
+        if client in self.alive:
+            client.subscriber.release()
+            client.is_woken = True
 
     @rule(client=clients, events=st.integers(1, 5))
     def read(self, client: Client, events: int) -> None:
@@ -293,14 +315,16 @@ class FeedMachine(RuleBasedStateMachine):
             assert len(subscriber._pending or ()) <= len(KEYS)
             assert len(subscriber._batch) <= len(KEYS)
             assert len(subscriber._statuses) <= 3
-            if isinstance(subscriber._stage, _Scan):
+            if isinstance(subscriber._stage, Scan):
                 assert len(subscriber._stage.before) <= len(subscriber._stage.keys)
 
     @invariant()
     def who_sleeps_has_nothing_to_read(self) -> None:
         for client in self.alive:
             if not client.is_woken:
-                assert client.subscriber.is_idle or client.subscriber.pull() is None
+                subscriber = client.subscriber
+                assert subscriber.is_idle or subscriber.pull() is None
+                assert not subscriber.awaits_tick or not subscriber._statuses
 
     def teardown(self) -> None:
         """Whatever happened: once the database is back and clients read on, all hold the table."""
@@ -308,8 +332,8 @@ class FeedMachine(RuleBasedStateMachine):
             return
         self.connect()
         for client in list(self.alive):
-            while self.pull(client):
-                pass
+            while self.pull(client) or client.subscriber.awaits_tick:
+                client.subscriber.release()
             assert client.holds == self.shown(client.where, self.cache.position)
             assert client.statuses[-1] is FeedStatus.READY
             self.leave(client)

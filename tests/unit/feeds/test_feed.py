@@ -19,7 +19,8 @@ from graphql_api.errors import (
     FeedUnavailableError,
 )
 from graphql_api.feeds.events import ChangeCause, FeedStatus
-from graphql_api.feeds.feed import Feed, FeedSettings
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.feeds.keys import BINARY, INTEGER, TEXT, Key, KeyKind
 from graphql_api.feeds.part import WHOLE, WINDOW, Part, Window
 from graphql_api.feeds.source import DocumentChange, SourceReady

@@ -10,6 +10,7 @@ from typing import Any
 from graphql_api.feeds.paced import Paced
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
+from tests.patience import LONGEST_S
 
 
 class Numbers(EventSource[Any]):
@@ -58,7 +59,7 @@ async def test_last_event_of_each_key_is_given_and_the_next_ones_wait() -> None:
     numbers.put(4, 14)
     assert pulled(source) == []
     assert len(wakes) == woken  # it is not asked while it waits
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LONGEST_S):
         while len(wakes) == woken:
             await asyncio.sleep(0)
     assert pulled(source) == [14]

@@ -139,6 +139,9 @@ class Numbers:
     def state(self, status: FeedStatus, cursor: str) -> Event:
         return State(status, cursor)
 
+    def page(self, page: Any) -> Any:
+        return page
+
 
 HASH = ContentHash("toy")
 """That of all toy servers, which have the same table."""

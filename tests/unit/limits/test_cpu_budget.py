@@ -11,6 +11,7 @@ from graphql_api.errors import OverBudgetError
 from graphql_api.limits.cpu_budget import ClientBudget, charge_new_tasks, charged
 from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.turn_queue import TurnQueue
+from tests.patience import LONGEST_S
 from tests.unit.limits.test_refusal_log import Clock
 
 
@@ -96,14 +97,14 @@ async def test_client_pays_for_work_apart_whose_end_it_does_not_await() -> None:
     def work() -> None:
         loop.call_soon_threadsafe(working.cancel)
         has_begun.set()
-        assert may_end.wait(10)
+        assert may_end.wait(LONGEST_S)
         world.cpu.work(5.0)
 
     working = asyncio.create_task(watched.apart(work))
     with pytest.raises(asyncio.CancelledError):
         await working
     may_end.set()
-    await asyncio.wait_for(is_charged.wait(), 10)
+    await asyncio.wait_for(is_charged.wait(), LONGEST_S)
     assert client.wait_s == pytest.approx(4.0)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from graphql_api.limits.turn_queue import TurnQueue
+from tests.patience import LONGEST_S
 from tests.unit.limits.test_refusal_log import Clock
 
 
@@ -67,4 +68,4 @@ async def test_cancelled_task_takes_no_turn_from_others() -> None:
     await asyncio.gather(*tasks.values(), return_exceptions=True)
     assert done == ["b", "c"]
     assert len(turns) == 0
-    await asyncio.wait_for(turns.take(), 30)
+    await asyncio.wait_for(turns.take(), LONGEST_S)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.errors import FeedUnavailableError, NotFoundError
+from graphql_api.errors import FeedUnavailableError, NotFoundError, OverBudgetError
 from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.log_feeds.subscription import LogSubscription
 from graphql_api.turns import Turns
 from tests.properties import examples
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import simulated
 from tests.unit.log_feeds.toy import Added, Event, FakeDatabase, ToyLog, feeds_of
 
 BOUND_S = 5.0
@@ -25,18 +24,6 @@ LOG = ToyLog()
 ALL, LOUD = 3, 2
 SMALL = 20_000
 """Bytes for rows in memory: a dozen of them."""
-
-
-def simulated(work: Callable[[], Awaitable[None]]) -> None:
-    """Run something on a simulated clock."""
-    loop = SimulatedLoop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(work())
-        assert loop.failures == []
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
 
 
 class Client:
@@ -199,6 +186,35 @@ def test_no_more_changefeeds_are_opened_than_are_allowed() -> None:
         again.close()
         follow("c")
         assert feeds.partitions == 2
+        running.cancel()
+        await asyncio.wait([running])
+
+    simulated(story)
+
+
+def test_one_client_leaves_changefeeds_for_others() -> None:
+    async def story() -> None:
+        chance = random.Random(5)
+        database = FakeDatabase(chance)
+        feeds = feeds_of(database, chance=chance, max_row_bytes=10**7, max_partitions_per_client=2)
+        running = asyncio.create_task(feeds.run())
+
+        def follow(name: str, client: str | None = "greedy") -> LogSubscription:
+            return feeds.subscribe(LOG, name, kinds=ALL, since=None, words="stream", client=client)
+
+        for _ in range(3):
+            first, second, again = follow("a"), follow("b"), follow("a")
+            with pytest.raises(OverBudgetError, match="end a subscription first"):
+                follow("c")
+            others = [follow("c", "other"), follow("c"), follow("d", None), follow("e", None)]
+            first.close()
+            with pytest.raises(OverBudgetError):
+                follow("f")
+            again.close()
+            again = follow("f")
+            for subscription in (second, again, *others):
+                subscription.close()
+            assert feeds.partitions == 0
         running.cancel()
         await asyncio.wait([running])
 

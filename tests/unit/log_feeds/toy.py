@@ -168,6 +168,7 @@ def feeds_of(
     chance: random.Random,
     max_row_bytes: int,
     max_partitions: int = 100,
+    max_partitions_per_client: int = 100,
 ) -> LogFeeds:
     """A server's logs, by the event loop's clock."""
     clock = asyncio.get_running_loop().time
@@ -175,7 +176,10 @@ def feeds_of(
         Surroundings(
             source=database,
             settings=LogSettings(
-                bound_s=bound_s, max_row_bytes=max_row_bytes, max_partitions=max_partitions
+                bound_s=bound_s,
+                max_row_bytes=max_row_bytes,
+                max_partitions=max_partitions,
+                max_partitions_per_client=max_partitions_per_client,
             ),
             outages=OutageLog(),
             clock=clock,

@@ -57,7 +57,7 @@ def test_preflight_allows_whatever_header_is_asked_for() -> None:
     headers = dict(preflight.headers)
     assert headers[b"access-control-allow-headers"] == b"traceparent, x-other, baggage"
     assert headers[b"access-control-allow-private-network"] == b"true"
-    assert headers[b"access-control-allow-methods"] == b"GET, POST"
+    assert headers[b"access-control-allow-methods"] == b"GET, POST, PUT, DELETE"
 
 
 def test_options_that_is_no_preflight_is_passed_on() -> None:

@@ -14,6 +14,7 @@ from graphql_api.documents.json_input import MAX_LEVELS
 from graphql_api.execution import result_json
 from graphql_api.protocols import messages
 from graphql_api.protocols.messages import (
+    MAX_ID_CHARS,
     Complete,
     ConnectionInit,
     InvalidMessageError,
@@ -138,3 +139,9 @@ def test_messages_of_a_server() -> None:
         "payload": [{"message": "no"}],
     }
     assert json.loads(messages.complete("a")) == {"id": "a", "type": "complete"}
+
+
+def test_id_that_is_too_long_is_refused_by_its_operation_alone() -> None:
+    for size, kind in [(MAX_ID_CHARS, Subscribe), (MAX_ID_CHARS + 1, Refused)]:
+        message = {"type": "subscribe", "id": "i" * size, "payload": {"query": "{a}"}}
+        assert type(parse(json.dumps(message))) is kind

@@ -21,7 +21,7 @@ class Event:
     cursor: Any
 
 
-def framed(event: object, payload: bytes, framing: Framing = sse.NEXT) -> bytes:
+def framed(event: object, payload: bytes, framing: Framing = sse.FORMAT.framing) -> bytes:
     assert framing.identify is not None
     return framing.prefix + framing.identify(event, payload) + framing.suffix
 
@@ -51,7 +51,9 @@ async def test_members_with_different_framings_share_executions(query: str) -> N
     topic.go.set()
     async with Broadcaster() as broadcaster:
         await join(broadcaster, context(topic), socket := FakeSink(), query, id_="a")
-        await join(broadcaster, context(topic), stream := FakeSink(), query, framing=sse.NEXT)
+        await join(
+            broadcaster, context(topic), stream := FakeSink(), query, framing=sse.FORMAT.framing
+        )
         assert broadcaster.groups == 1
         for value in range(3):
             topic.publish(CursorRow(value=value, cursor=f"cursor {value}"))

@@ -11,6 +11,7 @@ import pytest
 from graphql_api.errors import DatabaseRefusedError
 from graphql_api.protocols import whole_bodies
 from graphql_api.protocols.whole_bodies import NO_BODY, WholeBodies
+from tests.patience import LONGEST_S
 
 
 class NoBodies:
@@ -35,7 +36,7 @@ async def test_a_missing_body_of_a_response_from_the_future_is_given_up(
     if ahead == "a year":
         ended_at = datetime.now(UTC) + timedelta(days=365)
     bodies: Any = NoBodies()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONGEST_S):
         body = await WholeBodies(lambda: bodies).of(1, ended_at, compression_ok=False)
     assert body == NO_BODY
 
@@ -46,7 +47,7 @@ async def test_an_outage_of_bodies_is_waited_for_and_logged_once(
     monkeypatch.setattr(whole_bodies, "_RETRY_S", 0.001)
     failing: Any = NoBodies(failures=9)
     bodies = WholeBodies(lambda: failing)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONGEST_S):
         found = await asyncio.gather(*(bodies.of(n, None, compression_ok=True) for n in range(3)))
     assert found == [NO_BODY] * 3
     assert [record.message for record in caplog.records] == [

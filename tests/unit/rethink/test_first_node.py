@@ -12,6 +12,7 @@ import pytest
 from graphql_api.rethink import connection
 from graphql_api.rethink.nodes import Node, Nodes
 from graphql_api.rethink.url import DatabaseURL
+from tests.patience import LONGEST_S
 
 SLOW, FAST = Node("slow", 1, "10.0.0.1", "u"), Node("fast", 1, "10.0.0.2", "u")
 
@@ -45,7 +46,7 @@ async def test_cancelled_while_slower_nodes_are_given_up_it_leaves_no_connection
             [],
         )
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONGEST_S):
         await is_ending.wait()
         assert open_to == [FAST]
         first.cancel()

@@ -19,7 +19,7 @@ from graphql import (
 from strawberry.types import ExecutionResult
 
 from graphql_api.errors import TableMissingError
-from graphql_api.feeds.archive import Outside, Place, Wanted
+from graphql_api.feeds.archive import Look, Outside, Place, Spot, Wanted
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.keys import Key
@@ -97,16 +97,10 @@ class FakeStore:
         found = [await self.get(table, key) for key in keys]
         return [document for document in found if document is not None]
 
-    async def count_outside(self, outside: Outside) -> int:
-        return 0
+    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Look:
+        return Look([], 0, None)
 
-    async def places_outside(
-        self,
-        outside: Outside,
-        *,
-        offset: int,
-        limit: int,
-    ) -> list[Place]:
+    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[Place]:
         return []
 
     async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:

@@ -17,11 +17,14 @@ WRONG = {"input": {"name": ["not", "a", "text"]}}
 @pytest.mark.parametrize(
     "document",
     [
-        "mutation($input: PolicyInput!) { createPolicy(input: $input) { id } }",
-        "mutation($input: PolicyInput!) { a: createPolicy(input: $input) { id } }",
-        "mutation($input: PolicyInput!) { ... on Mutation { createPolicy(input: $input) { id } } }",
+        "mutation($input: CreatePolicyInput!) { createPolicy(input: $input) { id } }",
+        "mutation($input: CreatePolicyInput!) { a: createPolicy(input: $input) { id } }",
         (
-            "mutation($input: PolicyInput!) { ...F }"
+            "mutation($input: CreatePolicyInput!) "
+            "{ ... on Mutation { createPolicy(input: $input) { id } } }"
+        ),
+        (
+            "mutation($input: CreatePolicyInput!) { ...F }"
             " fragment F on Mutation { createPolicy(input: $input) { id } }"
         ),
     ],

@@ -32,17 +32,17 @@ NOW = datetime(2026, 11, 23, 22, 0, 0, 123_456, tzinfo=UTC)
 SHOWN_NOW = "2026-11-23T22:00:00.123Z"
 
 UPDATE_POLICY = """
-    mutation($id: ID! = "p1", $input: PolicyInput!) {
+    mutation($id: ID! = "p1", $input: UpdatePolicyInput!) {
       updatePolicy(id: $id, input: $input) { id name createdAt updatedAt invalidFields }
     }
 """
 UPDATE_POLICY_IF = """
-    mutation($if: DateTime, $input: PolicyInput! = {name: "New"}) {
+    mutation($if: DateTime, $input: UpdatePolicyInput! = {name: "New"}) {
       updatePolicy(id: "p1", input: $input, ifUpdatedAt: $if) { name updatedAt }
     }
 """
 UPDATE_SCHEDULE = """
-    mutation($id: ID! = "s1", $input: ScheduleInput!) {
+    mutation($id: ID! = "s1", $input: UpdateScheduleInput!) {
       updateSchedule(id: $id, input: $input) { id }
     }
 """
@@ -81,6 +81,63 @@ async def stored(server: Server, table: str, key: Key) -> dict[str, Any]:
     document = await server.store.get(table, key)
     assert document is not None
     return dict(document)
+
+
+# Copies
+
+COPY_POLICY = """
+    mutation($of: ID! = "p1", $input: CreatePolicyInput!) {
+      createPolicy(copyOf: $of, input: $input) { id name createdAt proxyRules { proxyUrl } }
+    }
+"""
+COPY: dict[str, Any] = {
+    "name": "Copy",
+    "mimeTypeRules": [{"save": True}],
+    "robotsTxt": {"usage": "OBEY"},
+    "urlRules": [{"action": "ADD", "amount": 1}],
+    "userAgents": [{"name": "a"}],
+}
+
+
+async def test_copy_of_a_policy_has_what_is_not_given_and_the_passwords_of_the_original() -> None:
+    original = {
+        **POLICY,
+        "proxy_rules": [{"proxy_url": "http://u:secret@proxy.example"}],
+        "limits": {"max_items": 7},
+        "of_a_newer_version": 1,
+    }
+    rules = [{"proxyUrl": "http://u:***@proxy.example"}]
+    async with serving(policy=[original]) as server:
+        for given in ({}, {"proxyRules": rules}):
+            (made,) = (await server.data(COPY_POLICY, input={**COPY, **given})).values()
+            written = await stored(server, "policy", made["id"])
+            assert made["id"] != "p1"
+            assert (made["createdAt"], made["proxyRules"]) == (SHOWN_NOW, rules)
+            for name in ("proxy_rules", "limits", "of_a_newer_version", "captcha_solver_id"):
+                assert written[name] == original[name]
+        assert await stored(server, "policy", "p1") == original
+
+
+@pytest.mark.parametrize(
+    ("original", "path", "text"),
+    [
+        ({"id": "p2"}, ["copyOf"], "Policy does not exist"),
+        (
+            {"captcha_solver_id": "gone"},
+            ["input", "captchaSolverId"],
+            "CAPTCHA solver does not exist",
+        ),
+        ({"limits": {"max_items": -1}}, ["input", "limits", "maxItems"], "Max items must be ≥0"),
+    ],
+)
+async def test_copy_that_the_crawler_cannot_run_is_refused(
+    original: dict[str, Any], path: list[str], text: str
+) -> None:
+    async with serving(policy=[{**POLICY, **original}]) as server:
+        code, _, extensions = await error(server, COPY_POLICY, input=COPY)
+        assert code == "BAD_USER_INPUT"
+        assert extensions["problems"] == [{"path": path, "message": text}]
+        assert len(server.store.documents("policy")) == 1
 
 
 # Partial updates
@@ -521,7 +578,9 @@ async def test_schedule_whose_policy_is_deleted_while_it_is_written_is_taken_bac
 
         server.store.write = write_both  # type: ignore[method-assign]
         if is_new:
-            mutation = "mutation($input: ScheduleInput!) { createSchedule(input: $input) { id } }"
+            mutation = (
+                "mutation($input: CreateScheduleInput!) { createSchedule(input: $input) { id } }"
+            )
             given: dict[str, Any] = NEW_SCHEDULE
         else:
             mutation, given = UPDATE_SCHEDULE, {"enabled": True}

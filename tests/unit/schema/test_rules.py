@@ -10,13 +10,19 @@ import pytest
 
 from graphql_api.schema.problems import MAX_ITEMS, MAX_PROBLEMS
 from graphql_api.tables.policy_rules import MAX_PATTERN_CHARACTERS, MAX_RULES
+from tests.unit.schema.documents import SCHEDULE as STORED_SCHEDULE
 from tests.unit.schema.harness import Server, serve
 
-CREATE_POLICY = "mutation($input: PolicyInput!) { createPolicy(input: $input) { id } }"
+CREATE_POLICY = "mutation($input: CreatePolicyInput!) { createPolicy(input: $input) { id } }"
 UPDATE_POLICY = """
-    mutation($id: ID!, $input: PolicyInput!) { updatePolicy(id: $id, input: $input) { id } }
+    mutation($id: ID!, $input: UpdatePolicyInput!) { updatePolicy(id: $id, input: $input) { id } }
 """
-CREATE_SCHEDULE = "mutation($input: ScheduleInput!) { createSchedule(input: $input) { id } }"
+CREATE_SCHEDULE = "mutation($input: CreateScheduleInput!) { createSchedule(input: $input) { id } }"
+UPDATE_SCHEDULE = """
+    mutation($id: ID!, $input: UpdateScheduleInput!) {
+      updateSchedule(id: $id, input: $input) { id }
+    }
+"""
 SET_LOGIN = """
     mutation($domain: String!, $input: DomainLoginInput!) {
       setDomainLogin(domain: $domain, input: $input) { id }
@@ -98,20 +104,16 @@ LAST_MATCH = {"mimeTypeRules": "Match selector", "proxyRules": "Pattern", "urlRu
 """What Starbelly calls a match selector that a last rule must not have."""
 
 POLICY_RULES: list[tuple[Place, object, Problem]] = [
-    *(
-        (("name",), blank, (("name",), "Policy name cannot be blank"))
-        for blank in ("", " \t", None, ABSENT)
-    ),
+    *((("name",), blank, (("name",), "Policy name cannot be blank")) for blank in ("", " \t")),
     (("limits", "maxDuration"), -0.5, (("limits", "maxDuration"), "Max duration must be ≥0")),
     (("limits", "maxItems"), -1, (("limits", "maxItems"), "Max items must be ≥0")),
     *(
-        ((name,), empty, ((name,), f"At least one {kind} is required"))
+        ((name,), [], ((name,), f"At least one {kind} is required"))
         for name, kind in [
             ("mimeTypeRules", "MIME type rule"),
             ("urlRules", "URL rule"),
             ("userAgents", "user agent"),
         ]
-        for empty in ([], None, ABSENT)
     ),
     *(
         ((name, 0, "pattern"), value, ((name, 0, "pattern"), f"{what} in {kind} #1"))
@@ -155,28 +157,6 @@ POLICY_RULES: list[tuple[Place, object, Problem]] = [
             ("match", "MATCHES", LAST_MATCH[name]),
         ]
     ),
-    *(
-        (
-            (name, index, field),
-            None,
-            ((name, index, field), f"{what} is required in {where} {kind}{number}"),
-        )
-        for name, field, what, kind in [
-            ("mimeTypeRules", "save", "Save selector", "MIME type rule"),
-            ("urlRules", "amount", "Amount", "URL rule"),
-        ]
-        for index, where, number in [(0, "", " #1"), (1, "last", "")]
-    ),
-    (
-        ("urlRules", 0, "action"),
-        None,
-        (("urlRules", 0, "action"), "Action selector is required in URL rule #1"),
-    ),
-    (
-        ("urlRules", 1, "action"),
-        None,
-        (("urlRules", 1, "action"), "Action is required in last URL rule"),
-    ),
     (
         ("urlRules", 0, "pattern"),
         "{SEED_DOMAINS}(",
@@ -212,21 +192,12 @@ POLICY_RULES: list[tuple[Place, object, Problem]] = [
         (("proxyRules", 1, "proxyUrl"), f"{SCHEMES} in last proxy rule"),
     ),
     *(
-        (place, value, (("robotsTxt", "usage"), "Robots.txt usage is required"))
-        for place, value in [
-            (("robotsTxt",), ABSENT),
-            (("robotsTxt",), None),
-            (("robotsTxt",), {}),
-            (("robotsTxt", "usage"), None),
-        ]
-    ),
-    *(
         (
             ("userAgents", 0, "name"),
             blank,
             (("userAgents", 0, "name"), "Name is required in User agent #1"),
         )
-        for blank in ("", " ", None, ABSENT)
+        for blank in ("", " ")
     ),
     (
         ("urlRules",),
@@ -283,7 +254,14 @@ async def test_all_problems_are_told_at_once_in_order() -> None:
     values = {
         "name": "",
         "limits": {"maxItems": -1},
-        "urlRules": [POLICY["urlRules"][0], {"pattern": "("}, {}],
+        "mimeTypeRules": [],
+        "robotsTxt": {"usage": "OBEY"},
+        "urlRules": [
+            POLICY["urlRules"][0],
+            {"pattern": "(", "action": "ADD", "amount": 1},
+            {"match": "MATCHES", "action": "ADD", "amount": 1},
+        ],
+        "userAgents": [],
     }
     async with serve({"policy": []}) as server:
         found = [
@@ -294,13 +272,9 @@ async def test_all_problems_are_told_at_once_in_order() -> None:
             (("name",), "Policy name cannot be blank"),
             (("limits", "maxItems"), "Max items must be ≥0"),
             (("mimeTypeRules",), "At least one MIME type rule is required"),
-            (("robotsTxt", "usage"), "Robots.txt usage is required"),
             (("urlRules", 1, "pattern"), "Invalid regular expression in URL rule #2"),
             (("urlRules", 1, "match"), "Match selector is required in URL rule #2"),
-            (("urlRules", 1, "action"), "Action selector is required in URL rule #2"),
-            (("urlRules", 1, "amount"), "Amount is required in URL rule #2"),
-            (("urlRules", 2, "action"), "Action is required in last URL rule"),
-            (("urlRules", 2, "amount"), "Amount is required in last URL rule"),
+            (("urlRules", 2, "match"), "Match is not allowed in last URL rule"),
             (("userAgents",), "At least one user agent is required"),
         ]
         assert says(found, expected), found
@@ -314,11 +288,47 @@ async def test_an_update_is_asked_only_about_what_it_gives() -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("name", (("name",), "Policy name cannot be blank")),
+        ("mimeTypeRules", (("mimeTypeRules",), "At least one MIME type rule is required")),
+        ("robotsTxt", (("robotsTxt", "usage"), "Robots.txt usage is required")),
+        ("urlRules", (("urlRules",), "At least one URL rule is required")),
+        ("userAgents", (("userAgents",), "At least one user agent is required")),
+    ],
+)
+async def test_an_update_takes_from_a_policy_nothing_that_it_needs(
+    name: str, problem: Problem
+) -> None:
+    path, message = problem
+    async with serve({"policy": [{"id": "p1"}]}) as server:
+        found = await problems(server, UPDATE_POLICY, id="p1", input={name: None})
+        assert found == [(("input", *path), message)]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("scheduleName", "Schedule name cannot be blank"),
+        ("timeUnit", "Time unit is required"),
+        ("numUnits", "Time units must be positive"),
+        ("timing", "Timing is required"),
+        ("jobName", "Job name cannot be blank"),
+        ("seeds", "Crawl schedule must have at least one seed URL"),
+        ("policyId", "Policy is required"),
+    ],
+)
+async def test_an_update_takes_from_a_schedule_nothing_that_it_needs(
+    name: str, message: str
+) -> None:
+    async with serve({"policy": [], "schedule": [STORED_SCHEDULE]}) as server:
+        found = await problems(server, UPDATE_SCHEDULE, id="s1", input={name: None})
+        assert found == [(("input", name), message)]
+
+
 SCHEDULE_RULES: list[tuple[Place, object, Problem]] = [
-    *(
-        (("seeds",), none, (("seeds",), "Crawl schedule must have at least one seed URL"))
-        for none in ([], None, ABSENT)
-    ),
+    (("seeds",), [], (("seeds",), "Crawl schedule must have at least one seed URL")),
     (("seeds", 0), " ", (("seeds", 0), "URL is required in seed #1")),
     *(
         (("seeds", 0), seed, (("seeds", 0), "Invalid URL in seed #1"))
@@ -356,10 +366,7 @@ SCHEDULE_RULES: list[tuple[Place, object, Problem]] = [
             "javascript:alert(1)",
         ]
     ),
-    *(
-        (("numUnits",), n, (("numUnits",), "Time units must be positive"))
-        for n in (0, -1, None, ABSENT)
-    ),
+    *((("numUnits",), n, (("numUnits",), "Time units must be positive")) for n in (0, -1)),
     *(
         (
             ("jobName",),
@@ -391,17 +398,9 @@ SCHEDULE_RULES: list[tuple[Place, object, Problem]] = [
             "{DATE[real]}",
         )
     ),
-    *(
-        (("jobName",), name, (("jobName",), "Job name cannot be blank"))
-        for name in ("", None, ABSENT)
-    ),
-    *(
-        (("scheduleName",), name, (("scheduleName",), "Schedule name cannot be blank"))
-        for name in ("", None, ABSENT)
-    ),
-    *((("timeUnit",), unit, (("timeUnit",), "Time unit is required")) for unit in (None, ABSENT)),
-    *((("timing",), timing, (("timing",), "Timing is required")) for timing in (None, ABSENT)),
-    *((("policyId",), key, (("policyId",), "Policy is required")) for key in ("", None, ABSENT)),
+    (("jobName",), "", (("jobName",), "Job name cannot be blank")),
+    (("scheduleName",), "", (("scheduleName",), "Schedule name cannot be blank")),
+    (("policyId",), "", (("policyId",), "Policy is required")),
     *(
         (("policyId",), key, (("policyId",), "Policy does not exist"))
         for key in ("p2", "p" * 128, "p\0", "ä" * 64)
@@ -466,7 +465,7 @@ LOGIN_RULES: list[tuple[Place, object, Problem]] = [
             name,
             (("users", 0, "username"), "Username is required in user #1"),
         )
-        for name in ("", " ", None, ABSENT)
+        for name in ("", " ")
     ),
     (
         ("users",),

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLUnionType,
     get_named_type,
+    is_required_input_field,
     is_specified_scalar_type,
     parse,
     validate,
@@ -162,7 +163,34 @@ def test_secrets_can_be_written_and_all_that_is_served_is_whether_there_is_one()
         "DomainLoginUserInput.password",
         "CaptchaSolver.hasApiKey",
         "CaptchaSolverVersion.hasApiKey",
-        "CaptchaSolverInput.apiKey",
+        "CreateCaptchaSolverInput.apiKey",
+        "UpdateCaptchaSolverInput.apiKey",
+    }
+
+
+def test_inputs_require_what_a_new_row_or_an_item_of_a_list_needs() -> None:
+    required = {
+        type_.name: {name for name, field in type_.fields.items() if is_required_input_field(field)}
+        for type_ in TYPES
+        if isinstance(type_, GraphQLInputObjectType)
+    }
+    assert {name: fields for name, fields in required.items() if fields} == {
+        "CreateCaptchaSolverInput": {"name", "serviceUrl", "apiKey"},
+        "CreatePolicyInput": {"name", "mimeTypeRules", "robotsTxt", "urlRules", "userAgents"},
+        "CreatePolicyRobotsTxtInput": {"usage"},
+        "CreateScheduleInput": {
+            "scheduleName",
+            "timeUnit",
+            "numUnits",
+            "timing",
+            "jobName",
+            "seeds",
+            "policyId",
+        },
+        "DomainLoginUserInput": {"username"},
+        "PolicyMimeTypeRuleInput": {"save"},
+        "PolicyUrlRuleInput": {"action", "amount"},
+        "PolicyUserAgentInput": {"name"},
     }
 
 
@@ -203,23 +231,24 @@ def test_root_fields_are_those_of_the_design() -> None:
     assert SCHEMA.mutation_type is not None
     assert signatures(SCHEMA.mutation_type) == {
         "deleteJob": "(id: ID!): ID",
-        "createPolicy": "(input: PolicyInput!): Policy",
-        "updatePolicy": "(id: ID!, input: PolicyInput!, ifUpdatedAt: DateTime): Policy",
+        "createPolicy": "(input: CreatePolicyInput!, copyOf: ID): Policy",
+        "updatePolicy": "(id: ID!, input: UpdatePolicyInput!, ifUpdatedAt: DateTime): Policy",
         "deletePolicy": "(id: ID!, ifUpdatedAt: DateTime, force: Boolean!): ID",
-        "createSchedule": "(input: ScheduleInput!): Schedule",
-        "updateSchedule": "(id: ID!, input: ScheduleInput!, ifUpdatedAt: DateTime): Schedule",
+        "createSchedule": "(input: CreateScheduleInput!): Schedule",
+        "updateSchedule": "(id: ID!, input: UpdateScheduleInput!, ifUpdatedAt: DateTime): Schedule",
         "deleteSchedule": "(id: ID!, ifUpdatedAt: DateTime): ID",
         "setDomainLogin": "(domain: String!, input: DomainLoginInput!): DomainLogin",
         "deleteDomainLogin": "(domain: String!): ID",
-        "createCaptchaSolver": "(input: CaptchaSolverInput!): CaptchaSolver",
+        "createCaptchaSolver": "(input: CreateCaptchaSolverInput!): CaptchaSolver",
         "updateCaptchaSolver": (
-            "(id: ID!, input: CaptchaSolverInput!, ifUpdatedAt: DateTime): CaptchaSolver"
+            "(id: ID!, input: UpdateCaptchaSolverInput!, ifUpdatedAt: DateTime): CaptchaSolver"
         ),
         "deleteCaptchaSolver": "(id: ID!, ifUpdatedAt: DateTime): ID",
         "setRateLimit": "(domain: String, delayS: Float!): RateLimit",
         "deleteRateLimit": "(domain: String!): ID",
     }
-    watch = "(where: {0}Filter, includeInitial: Boolean!, since: String): {0}Change!"
+    watch = "(where: {0}Filter, includeInitial: Boolean!, since: String, everyMs: Int!): {0}Change!"
+    live = "(where: {0}Filter, limit: Int!, offset: Int!, everyMs: Int!): {0}Page!"
     assert signatures(SCHEMA.subscription_type) == {
         "jobChanges": watch.format("Job"),
         "policyChanges": watch.format("Policy"),
@@ -227,5 +256,11 @@ def test_root_fields_are_those_of_the_design() -> None:
         "domainLoginChanges": watch.format("DomainLogin"),
         "captchaSolverChanges": watch.format("CaptchaSolver"),
         "rateLimitChanges": watch.format("RateLimit"),
+        "liveJobs": live.format("Job"),
+        "livePolicies": live.format("Policy"),
+        "liveSchedules": live.format("Schedule"),
+        "liveDomainLogins": live.format("DomainLogin"),
+        "liveCaptchaSolvers": live.format("CaptchaSolver"),
+        "liveRateLimits": live.format("RateLimit"),
         "jobResponseAdded": ("(jobId: ID!, kinds: [ResponseKind!], since: String): ResponseAdded!"),
     }

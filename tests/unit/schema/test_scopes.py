@@ -8,14 +8,18 @@ from itertools import chain, combinations
 import pytest
 import strawberry
 from graphql import (
+    GraphQLBoolean,
     GraphQLError,
     GraphQLFloat,
+    GraphQLInt,
     GraphQLNamedType,
     GraphQLObjectType,
     get_named_type,
+    is_enum_type,
     is_input_object_type,
     is_leaf_type,
     is_required_argument,
+    is_required_input_field,
 )
 from strawberry.types.base import StrawberryObjectDefinition
 
@@ -97,8 +101,17 @@ def test_every_root_field_is_in_the_table() -> None:
 def no_sense(type_: GraphQLNamedType) -> str:
     """A value of a type."""
     if is_input_object_type(type_):
-        return "{}"
-    return "0" if type_ is GraphQLFloat else '"x"'
+        required = [
+            f"{name}: {no_sense(get_named_type(field.type))}"
+            for name, field in type_.fields.items()
+            if is_required_input_field(field)
+        ]
+        return f"{{ {', '.join(required)} }}"
+    if is_enum_type(type_):
+        return str(next(iter(type_.values)))
+    if type_ is GraphQLBoolean:
+        return "false"
+    return "0" if type_ in (GraphQLFloat, GraphQLInt) else '"x"'
 
 
 def operation(root: GraphQLObjectType, name: str) -> str:

@@ -32,6 +32,13 @@ TRAPS = {
 """What Starbelly accepts and cannot use."""
 
 
+NULL = {
+    ("lists", "mime rule without save"): "required field 'save'",
+    ("url rule action", "none"): "required field 'action'",
+}
+"""What GraphQL itself refuses, by its words: a member that is not null."""
+
+
 def case_id(verdict: dict[str, Any]) -> str:
     return f"{verdict['kind']}: {verdict['what']}".encode("unicode_escape").decode()
 
@@ -49,6 +56,11 @@ def test_there_are_verdicts_of_each_kind() -> None:
 @pytest.mark.parametrize("verdict", VERDICTS, ids=case_id)
 async def test_policy_is_accepted_exactly_if_starbelly_can_run_it(verdict: dict[str, Any]) -> None:
     async with serve({"policy": [], "captcha_solver": SOLVERS}) as server:
+        lacking = NULL.get((verdict["kind"], verdict["what"]))
+        if lacking is not None:
+            result = await server.execute(CREATE_POLICY, input=verdict["input"])
+            assert lacking in str(result.errors)
+            return
         found = await problems(server, CREATE_POLICY, input=verdict["input"])
         assert bool(found) == is_refused(verdict), found
         assert len(server.store.documents("policy")) == (0 if is_refused(verdict) else 1)
@@ -57,11 +69,8 @@ async def test_policy_is_accepted_exactly_if_starbelly_can_run_it(verdict: dict[
             assert [m for _, m in found if m == words or m.startswith(words + ":")], found
 
 
-@pytest.mark.parametrize(
-    "verdict", [v for v in VERDICTS if v["kind"] != "captcha solver"], ids=case_id
-)
-async def test_stored_policy_has_problems_exactly_if_starbelly_cannot_run_it(
-    verdict: dict[str, Any],
-) -> None:
-    found = await problems_of_policy(stored_policy(verdict["input"]))
-    assert bool(found) == is_refused(verdict), found
+async def test_stored_policy_has_problems_exactly_if_starbelly_cannot_run_it() -> None:
+    for verdict in VERDICTS:
+        if verdict["kind"] != "captcha solver":
+            found = await problems_of_policy(stored_policy(verdict["input"]))
+            assert bool(found) == is_refused(verdict), (case_id(verdict), found)

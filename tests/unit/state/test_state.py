@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import struct
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +21,7 @@ from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.keeping import KeptChange, kept_change, restore, take
-from graphql_api.state.feed_file import BrokenFileError, FeedFile, encoded, encoded_change
+from graphql_api.state.feed_file import MAGIC, BrokenFileError, FeedFile, encoded, encoded_change
 from graphql_api.state.folder import open_folder
 from graphql_api.state.keeper import FileKeeper
 from graphql_api.turns import Turns
@@ -198,7 +200,19 @@ async def test_a_foreign_or_older_file_costs_the_history_and_one_line(
     assert why in record.message
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", b"graphql-api feed 1\n", b"\0" * 99])
+def _beginning(header: bytes) -> bytes:
+    return MAGIC + struct.pack(">II", len(header), zlib.crc32(header)) + header
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"garbage", MAGIC, b"\0" * 99),
+        _beginning(b'{"table": "numbers", "names": ["db", "1"], "rows": Infinity}'),
+        _beginning(b"[" * 100_000),
+        _beginning(b'{"table": "numbers", "names": [], "rows": 1e300}'),
+    ],
+)
 async def test_a_broken_file_costs_the_history_and_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
@@ -206,6 +220,39 @@ async def test_a_broken_file_costs_the_history_and_one_line(
     path.write_bytes(content)
     assert await FileKeeper(path, table="numbers", database="db").load("1") is None
     assert len(caplog.records) == 1
+
+
+async def test_what_another_could_have_put_there_is_neither_read_nor_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, elsewhere = tmp_path / "numbers.feed", tmp_path / "elsewhere"
+    elsewhere.write_bytes(Kept({"a": 1}, 1, 100).data)
+    keeper = FileKeeper(path, table="numbers", database="db")
+
+    path.symlink_to(elsewhere)
+    assert await keeper.load("1") is None
+    path.unlink()
+    os.mkfifo(path)
+    assert await keeper.load("1") is None
+    path.unlink()
+    with path.open("wb") as sparse:
+        sparse.truncate(1 << 42)  # reading it would take all memory
+    assert await keeper.load("1") is None
+    path.write_bytes(elsewhere.read_bytes())
+    assert await keeper.load("1") is not None
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert await keeper.load("1") is None
+    reasons = ["it is a link", "not a regular file", "no such file", "belongs to another user"]
+    for record, reason in zip(caplog.records, reasons, strict=True):
+        assert reason in record.message
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "lock").symlink_to(elsewhere)
+    with (
+        pytest.raises(ConfigurationError, match="cannot be used"),
+        open_folder(tmp_path / "folder"),
+    ):
+        pass
 
 
 @asynccontextmanager

@@ -1,0 +1,299 @@
+"""graphql-sse's single connection mode: many operations, one event stream.
+
+```
+ PUT                      ──▶ 201, a token          a reservation: expires if it is not used
+ GET, token               ──▶ an event stream       one at a time
+ POST, token, operationId ──▶ 202                   its results go into the stream
+ DELETE, token, operationId ▶ 200                   the operation is stopped
+```
+
+The stream is a connection like a WebSocket: it has the same limits, and everything that it holds
+ends with it. A token is known to one server only, so a proxy in front of several must send all
+requests of a client to the same one. It is of use only with the access token that made it.
+
+A server of graphql-sse takes operations before the stream is open, and keeps their results. This
+one refuses them (409): results that nobody reads have no limit. Clients open the stream first.
+
+Source: PROTOCOL.md of github.com/enisdenjo/graphql-sse, "Single connection mode".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from graphql import GraphQLError
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from graphql_api.auth.principal import Principal
+from graphql_api.documents.request import Request
+from graphql_api.execution import result_json
+from graphql_api.execution.responder import Framing
+from graphql_api.limits.cpu_budget import ClientBudget
+from graphql_api.protocols import sse
+from graphql_api.protocols.backend import Backend
+from graphql_api.protocols.event_stream import EventStreams
+from graphql_api.protocols.graphql_transport_ws import Operation, Reply, Start
+from graphql_api.protocols.http_request import RefusedError
+from graphql_api.protocols.messages import MAX_ID_CHARS
+from graphql_api.protocols.stream_response import Exchange, StreamResponse
+from graphql_api.protocols.websocket_limits import WebSocketLimits
+from graphql_api.protocols.websocket_operations import WebSocketOperations
+
+RESERVED_S: Final = 30.0
+"""How long a reservation may wait for its stream."""
+MAX_RESERVATIONS: Final = 1000
+"""How many may wait at a time."""
+
+_HEADER: Final = "x-graphql-event-stream-token"
+
+
+def stream_token(scope: Scope, headers: Headers) -> str | None:
+    """The token of a stream that a request names, if it does."""
+    return headers.get(_HEADER) or _parameter(scope, "token")
+
+
+def _parameter(scope: Scope, name: str) -> str | None:
+    query = scope["query_string"].decode("latin-1")
+    return dict(parse_qsl(query, keep_blank_values=True)).get(name)
+
+
+class SingleConnections:
+    """The reservations and the streams of one server.
+
+    Args:
+        backend: What stands behind them.
+        streams: Counts the streams that are open, and ends them.
+        limits: Of the operations of one stream.
+        make_token: Makes a token that cannot be guessed.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        streams: EventStreams,
+        limits: WebSocketLimits | None = None,
+        *,
+        make_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
+    ) -> None:
+        self._backend = backend
+        self._streams = streams
+        self._limits = limits or WebSocketLimits()
+        self._make_token = make_token
+        # In order: the oldest reservation expires first.
+        self._reserved: dict[str, tuple[Principal, float]] = {}
+        self._open: dict[str, SingleConnection] = {}
+
+    @property
+    def reservations(self) -> int:
+        """How many reservations wait for their streams."""
+        self._expire()
+        return len(self._reserved)
+
+    def reserve(self, principal: Principal) -> str:
+        """A token for a client's stream.
+
+        Raises:
+            RefusedError: There are too many.
+        """
+        if self.reservations >= MAX_RESERVATIONS:
+            text = f"there are {MAX_RESERVATIONS} reservations already; try again later"
+            raise RefusedError(503, text, headers={"retry-after": "5"})
+        token = self._make_token()
+        self._reserved[token] = principal, self._backend.clock()
+        return token
+
+    async def serve(
+        self, token: str, principal: Principal, budget: ClientBudget, exchange: Exchange
+    ) -> None:
+        """Answer a request by the stream that was reserved, until its client has gone.
+
+        Raises:
+            RefusedError: There is no such reservation, or its stream is open already.
+        """
+        if not self._is_reserved(token, principal):
+            self.find(token, principal)
+            raise RefusedError(409, "the event stream of this token is open already")
+        del self._reserved[token]
+        response = StreamResponse(exchange, sse.FORMAT, self._streams.limits)
+        stream = SingleConnection(self._backend, self._limits, response, principal, budget)
+        self._open[token] = stream
+        try:
+            with self._streams.held(stream, principal):
+                await response.start()
+                await response.run(stream.serve)
+        finally:
+            del self._open[token]
+
+    def find(self, token: str, principal: Principal) -> SingleConnection:
+        """The open stream with a token.
+
+        Raises:
+            RefusedError: There is none, or it is another client's.
+        """
+        stream = self._open.get(token)
+        if stream is not None and stream.principal == principal:
+            return stream
+        if self._is_reserved(token, principal):
+            raise RefusedError(409, "open the event stream of this token first")
+        raise RefusedError(404, "there is no event stream with this token")
+
+    def _is_reserved(self, token: str, principal: Principal) -> bool:
+        self._expire()
+        owner, _ = self._reserved.get(token, (None, 0.0))
+        return owner == principal
+
+    def _expire(self) -> None:
+        ends_at_s = self._backend.clock() - RESERVED_S
+        while self._reserved:
+            token, (_, reserved_at_s) = next(iter(self._reserved.items()))
+            if reserved_at_s > ends_at_s:
+                return
+            del self._reserved[token]
+
+
+def operation_id(request: Request) -> str:
+    """By which id a client asks for the results of a request.
+
+    Raises:
+        RefusedError: It names none.
+    """
+    return _checked((request.extensions or {}).get("operationId"), "extensions.operationId")
+
+
+def stopped_id(scope: Scope) -> str:
+    """The id of the operation that a request stops.
+
+    Raises:
+        RefusedError: It names none.
+    """
+    return _checked(_parameter(scope, "operationId"), "operationId")
+
+
+def _checked(id_: object, name: str) -> str:
+    if not isinstance(id_, str) or not 0 < len(id_) <= MAX_ID_CHARS:
+        raise RefusedError(400, f"{name} is not a text of 1 to {MAX_ID_CHARS} characters")
+    return id_
+
+
+class SingleConnection:
+    """One event stream with the operations of one client.
+
+    Args:
+        backend: What stands behind it.
+        limits: Of its operations.
+        response: The stream.
+        principal: The client.
+        budget: What its operations are charged to.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        limits: WebSocketLimits,
+        response: StreamResponse,
+        principal: Principal,
+        budget: ClientBudget,
+    ) -> None:
+        self._tasks: asyncio.TaskGroup | None = None
+        self._states = _States()
+        self._operations = WebSocketOperations(backend, limits, self._states, response.sink, budget)
+        self.response = response
+        self.principal = principal
+
+    def bookmark(self) -> None:
+        """Send each subscription that is not behind the newest cursor."""
+        self._operations.bookmark()
+
+    def serve(self, tasks: asyncio.TaskGroup) -> Callable[[], object]:
+        """Take operations from now on, until what this returns is called."""
+        self._tasks = tasks
+        return self._stop_all
+
+    def _stop_all(self) -> None:
+        self._tasks = None
+        self._states.clear()
+        self._operations.stop_all()
+
+    async def begin(self, id_: str, request: Request, length: int) -> None:
+        """Begin an operation, whose results go into the stream.
+
+        Args:
+            id_: The client's name for it.
+            request: What it asks for.
+            length: How long its request was.
+
+        Raises:
+            RefusedError: The id is in use, or the stream is over.
+        """
+        tasks = self._tasks
+        if tasks is None or self.response.is_over:
+            raise RefusedError(404, "the event stream of this token is over")
+        operation = self._states.reserve(id_, length)
+        if operation is None:
+            raise RefusedError(409, f"an operation with this id is running: {id_!r}")
+        # Equal subscriptions share their results, whatever their ids.
+        extensions = {k: v for k, v in (request.extensions or {}).items() if k != "operationId"}
+        start = Start(operation, replace(request, extensions=extensions or None), None)
+
+        def create_task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+            return tasks.create_task(work, name=name)
+
+        await self._operations.begin(start, self.principal, create_task)
+
+    def stop(self, id_: str) -> None:
+        """Stop an operation, if it is running."""
+        operation = self._states.release(id_)
+        if operation is not None:
+            self._operations.stop(operation)
+
+
+class _States:
+    """The ids in use on one event stream; as `websocket_operations.States`."""
+
+    def __init__(self) -> None:
+        self._operations: dict[str, Operation] = {}
+
+    def reserve(self, id_: str, length: int) -> Operation | None:
+        """Reserve an id; None, if it is in use."""
+        if id_ in self._operations:
+            return None
+        operation = self._operations[id_] = Operation(id_, length)
+        return operation
+
+    def release(self, id_: str) -> Operation | None:
+        """Free an id."""
+        return self._operations.pop(id_, None)
+
+    def clear(self) -> None:
+        """Free all ids."""
+        self._operations.clear()
+
+    @property
+    def held_chars(self) -> int:
+        return sum(operation.length for operation in self._operations.values())
+
+    def is_active(self, operation: Operation) -> bool:
+        return self._operations.get(operation.id) is operation
+
+    def framing(self, operation: Operation) -> Framing:
+        return sse.framing_of(operation.id)
+
+    def error(self, operation: Operation, errors: Sequence[GraphQLError]) -> Reply | None:
+        if not self.is_active(operation):
+            return None
+        del self._operations[operation.id]
+        framing = sse.framing_of(operation.id)
+        result = framing.prefix + result_json.errors(errors) + framing.suffix
+        return Reply(result + sse.complete_of(operation.id))
+
+    def complete(self, operation: Operation) -> Reply | None:
+        if not self.is_active(operation):
+            return None
+        del self._operations[operation.id]
+        return Reply(sse.complete_of(operation.id))

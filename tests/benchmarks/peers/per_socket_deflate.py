@@ -1,0 +1,43 @@
+"""This server with a compressor for each socket, which compresses each message for each client.
+
+So it is where permessage-deflate is used as it comes: with the settings that Python's websockets
+has by default, and the window kept between messages. It takes the arguments of `graphql-api`.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Sequence
+
+from graphql_api.cli import main
+from graphql_api.execution.payload import BLOCK_END
+from graphql_api.server import uvicorn_server
+from graphql_api.server.frames import frame_header
+from graphql_api.server.websocket_protocol import WebSocketProtocol
+
+
+class PerSocketProtocol(WebSocketProtocol):
+    """A connection with a compressor of its own."""
+
+    __slots__ = ("_deflate",)
+
+    def open(self, window_bits: int) -> None:
+        """Make the compressor, too."""
+        super().open(window_bits)
+        self._deflate = zlib.compressobj(wbits=-12, memLevel=5)
+
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+        """Compress each message."""
+        parts: list[bytes] = []
+        for middle in middles:
+            blocks = self._deflate.compress(prefix + middle + suffix)
+            blocks += self._deflate.flush(zlib.Z_SYNC_FLUSH)
+            blocks = blocks.removesuffix(BLOCK_END)
+            parts += (frame_header(self._opcode, len(blocks), is_compressed=True), blocks)
+        self._write(b"".join(parts))
+
+
+if __name__ == "__main__":
+    vars(uvicorn_server)["WebSocketProtocol"] = PerSocketProtocol
+    sys.exit(main())
