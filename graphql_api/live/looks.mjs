@@ -163,10 +163,14 @@ function statusCodes([counts, exceptions]) {
   const [well] = shown.filter(({ tone }) => tone === 'good');
   const [worst] = shown.filter(({ tone }) => tone !== 'good').sort((a, b) => b.count - a.count);
   const texts = [];
-  if (well) texts.push(`${number.format(Math.floor(well.share * 1000) / 10)} % ok`);
+  if (well) texts.push(`${number.format(wellPercent(well.share))} % ok`);
   if (worst) texts.push(`${number.format(worst.count)} ${worst.is}`);
   return [{ text: texts.join(' · ') || number.format(total) }, { text: '', shares: shown }];
 }
+
+/** Rounded down, so that only what is all well is 100; from 99 on with one decimal. */
+const wellPercent = (share) =>
+  share < 0.99 ? Math.floor(share * 100) : Math.floor(share * 1000) / 10;
 
 /** How much of what has come is an error, from 0 to 1. */
 function errorShare([counts, exceptions]) {

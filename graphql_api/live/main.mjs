@@ -15,6 +15,7 @@ import { FeedReports } from './feed_reports.mjs';
 import { ask, socketURL } from './graphql.mjs';
 import { Grid } from './grid.mjs';
 import { Health } from './health.mjs';
+import { Inbox } from './inbox.mjs';
 import { Rates } from './rates.mjs';
 import { MARK_MS, ShownRows } from './shown_rows.mjs';
 import { overallStatus, tableStatus } from './status.mjs';
@@ -28,6 +29,8 @@ import { Toolbar } from './toolbar.mjs';
 import { readView, viewOf, writeView } from './url_state.mjs';
 
 const TICK_MS = 1_000;
+/** How often rows are drawn while the first of them are read: each time, others are in sight. */
+const READING_MS = 250;
 
 const rates = new Rates();
 const beside = {
@@ -47,11 +50,17 @@ let reports = new Map();
 let view = readView(location.search, list);
 let rows = null; // of the table in view
 let isDrawing = false;
+let drawnAt = -Infinity;
 
+const inbox = new Inbox((act) => act(), scheduleDrawing);
 const connection = new Connection(
   socketURL(),
   new Map(list.map((table) => [table.id, subscription(table)])),
-  { state: takeConnectionState, event: takeEvent, problem: takeProblem },
+  {
+    state: takeConnectionState,
+    event: (id, event) => inbox.put(() => takeEvent(id, event)),
+    problem: (id, problem) => inbox.put(() => takeProblem(id, problem)),
+  },
   { token: currentToken },
 );
 const feedReports = new FeedReports(takeReports);
@@ -85,7 +94,8 @@ const drawer = new Drawer(
 // What comes from the server
 
 function takeConnectionState(state) {
-  connectionState = state;
+  // Until it stands again, a lost connection is lost, also while it is tried.
+  connectionState = state === 'connecting' && lostAt ? 'lost' : state;
   if (state === 'lost') lostAt ??= new Date();
   else if (state !== 'connecting') lostAt = null;
   if (state === 'refused') askAfterRefusal();
@@ -121,7 +131,6 @@ function takeChange(table, change) {
   if (change && drawer.shown?.table === table) {
     if (change === 'replaced' || change.key === drawer.shown.key) drawer.rowHasChanged();
   }
-  scheduleDrawing();
 }
 
 function countItems(key, row, at) {
@@ -173,7 +182,7 @@ function applyView(before) {
   grid.select(view.row);
   if (view.row === null) drawer.close();
   else drawer.open(table, view.row, state);
-  scheduleDrawing();
+  draw();
 }
 
 function openRow(key) {
@@ -202,18 +211,24 @@ function goTo(id, key, name = key) {
 
 // Drawing
 
-/** Every change is drawn with the next frame. A hidden page has no frames; only its title changes. */
+/** What has changed is drawn with the next frame. A hidden page has no frames; only its title changes. */
 function scheduleDrawing() {
   health.show(overallStatus(states.values(), connectionState));
   if (isDrawing) return;
   isDrawing = true;
-  requestAnimationFrame(() => {
-    isDrawing = false;
-    draw();
-  });
+  const drawNext = () =>
+    requestAnimationFrame(() => {
+      isDrawing = false;
+      draw();
+    });
+  const { isFirstReading } = states.get(view.table);
+  const waitMs = isFirstReading ? drawnAt + READING_MS - performance.now() : 0;
+  if (waitMs > 0) setTimeout(drawNext, waitMs);
+  else drawNext();
 }
 
 function draw() {
+  drawnAt = performance.now();
   const isConnected = connectionState === 'connected';
   const statuses = new Map(list.map(({ id }) => [id, tableStatus(states.get(id), isConnected)]));
   for (const { id } of list) {

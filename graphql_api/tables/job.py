@@ -190,7 +190,7 @@ JOBS = TableDeclaration(
                 Look.STATUS_CODES,
                 ("http_status_counts", "exception_count"),
                 live="Responses",
-                width=20,
+                width=23,
             ),
             Column(Look.TIME, ("started_at",), live="Started", width=11),
             Column(Look.TIME, ("completed_at",), live="Ended", width=11),

@@ -6,7 +6,6 @@ people out.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -168,11 +167,14 @@ async def _long_names(stage: Stage) -> None:
 
 
 async def _drawer(stage: Stage) -> None:
+    clock = stage.page.page.clock
+    await clock.install()
     await stage.open_live("?table=jobs")
     await stage.some_changes()
-    for count in (1_700, 1_790, 1_900, 2_050):
-        await asyncio.sleep(0.6)  # the curve has a point for each
+    for number, count in enumerate((1_700, 1_790, 1_900, 2_050), start=7):
+        await clock.fast_forward(1_000)  # the curve has a point for each second
         await stage.writer.update("job", "job-0", {"item_count": count})
+        await stage.page.expect("#activity-list li").to_have_count(number)
     await stage.page.find("#scroller tbody tr", NAMES[0]).first.click()
     await stage.page.expect("#drawer-content").to_contain_text("startedAt")
 

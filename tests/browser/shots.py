@@ -8,10 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests import needs
 from tests.browser.browser_page import browser_page_in, chromium_running
 from tests.browser.live_states import STATES, State, staged
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 async def take(chromium: str, state: State, folder: Path) -> None:
@@ -35,7 +34,7 @@ async def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as directory,
-        chromium_running(CHROMIUM, Path(directory)) as chromium,
+        chromium_running(needs.program("chromium"), Path(directory)) as chromium,
     ):
         for state in STATES:
             if not arguments.names or state.name in arguments.names:

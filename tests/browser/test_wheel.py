@@ -21,7 +21,7 @@ from tests.server.running import Running
 
 pytestmark = pytest.mark.timeout(600)
 
-PAGES = {"/graphiql": ".graphiql-query-editor .view-line", "/live": "tbody tr"}
+PAGES = {"/graphiql": ".graphiql-query-editor .view-line", "/live": "#scroller tbody tr"}
 """The pages that work without internet, and what is on each once it is there."""
 
 

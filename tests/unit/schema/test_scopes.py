@@ -48,6 +48,7 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "rateLimits": {READ},
         "rateLimit": {READ},
         "feeds": {READ},
+        "server": {READ},
         "jobResponses": {READ},
     },
     "Subscription": {
