@@ -10,6 +10,7 @@ import subprocess
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,22 +19,64 @@ from tests.clients import npm
 from tests.patience import LONGEST_S
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PAGES = ["react-apollo", "react-urql", "react-tanstack-db", "plain"]
 WAIT_S = LONGEST_S
 
 _NOT_COUNTED = re.compile(r"\s*(?://.*|/\*.*\*/)?$")
 
 
-def own_lines(example: str) -> int:
-    """How many lines somebody writes for the list, without blanks, comments and what is made."""
-    folder = EXAMPLES / example
-    files = [*folder.glob("src/*.ts*"), *folder.glob("codegen.ts")]
-    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    return sum(not _NOT_COUNTED.fullmatch(line) for line in lines)
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of an example, which shows the names of the policies.
+
+    Attributes:
+        example: The folder.
+        file: The page within it.
+        most_lines: How many lines of code it may take.
+        most_rows: How many rows it shows at most.
+    """
+
+    example: str
+    file: str
+    most_lines: int
+    most_rows: int = 1_000_000
+
+    def __str__(self) -> str:
+        return f"{self.example}/{self.file}"
+
+    @property
+    def script(self) -> Path:
+        """The program that the page loads."""
+        folder = EXAMPLES / self.example
+        names: list[str] = re.findall(r'src="/(src/.*)"', (folder / self.file).read_text("utf-8"))
+        (name,) = names
+        return folder / name
+
+    def own_lines(self) -> int:
+        """How many lines somebody writes for it, without blanks, comments and what is made."""
+        files = [self.script]
+        imported = {*re.findall(r"from '(\..*)'", self.script.read_text("utf-8"))}
+        if "./gql" in imported:  # made by graphql-codegen
+            files.append(EXAMPLES / self.example / "codegen.ts")
+        assert imported <= {"./gql"}, "a file that is not counted"
+        lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
+        return sum(not _NOT_COUNTED.fullmatch(line) for line in lines)
+
+
+LISTS = [
+    Page("react-apollo", "index.html", most_lines=25),
+    Page("react-urql", "index.html", most_lines=25),
+    Page("react-tanstack-db", "index.html", most_lines=20),
+    Page("plain", "index.html", most_lines=25),
+]
+LIVE_PAGES = [
+    Page(example, "live-page.html", most_lines=15, most_rows=100)
+    for example in ("react-apollo", "react-urql", "plain")
+]
+PAGES = LISTS + LIVE_PAGES
 
 
 def build(example: str) -> None:
-    """Build a page for production, by its own command."""
+    """Build an example for production, by its own command."""
     folder = EXAMPLES / example
     npm.install(folder)
     result = subprocess.run(
@@ -47,13 +90,13 @@ def build(example: str) -> None:
 async def serving(
     example: str, server: str, port: int, *, is_built: bool = False
 ) -> AsyncIterator[str]:
-    """The address of a page, by Vite: from its sources, or from its build.
+    """The address of an example, by Vite: from its sources, or from its build.
 
     Args:
-        example: The page.
+        example: The folder.
         server: The address of the server to which Vite leads `/graphql`.
         port: The port to listen on.
-        is_built: Whether the page is that of `build`.
+        is_built: Whether the pages are those of `build`.
     """
     folder = EXAMPLES / example
     npm.install(folder)

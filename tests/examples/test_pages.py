@@ -12,14 +12,15 @@ from graphql_api.rethink.url import DatabaseURL
 from tests.browser.browser_page import BrowserPage
 from tests.clients.load import policy
 from tests.clients.tcp_proxy import TCPProxy
-from tests.examples.example import EXAMPLES, PAGES, build, own_lines, serving
+from tests.examples.example import EXAMPLES, LISTS, PAGES, Page, build, serving
 from tests.server.database import Writer
 from tests.server.running import Running, running, settings_for
 
 pytestmark = pytest.mark.timeout(600)
 
-MOST_LINES = {"react-apollo": 25, "react-urql": 25, "react-tanstack-db": 20, "plain": 25}
 ROWS = 1000
+
+each_page = pytest.mark.parametrize("example", PAGES, ids=str)
 
 OBSERVE = """
     () => {
@@ -36,16 +37,16 @@ OBSERVE = """
 """
 
 
-@pytest.mark.parametrize("example", PAGES)
-def test_live_list_of_two_fields_takes_few_lines(example: str) -> None:
-    lines = own_lines(example)
+@each_page
+def test_live_rows_of_two_fields_take_few_lines(example: Page) -> None:
+    lines = example.own_lines()
     print(f"{example}: {lines} lines")  # noqa: T201 - shown by `pytest -s`
-    assert lines <= MOST_LINES[example]
+    assert lines <= example.most_lines
 
 
-@pytest.mark.parametrize("example", PAGES)
-def test_folder_is_complete(example: str) -> None:
-    folder = EXAMPLES / example
+@pytest.mark.parametrize("example", LISTS, ids=str)
+def test_folder_is_complete(example: Page) -> None:
+    folder = EXAMPLES / example.example
     lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
     resolved = {package.get("resolved") for package in lock["packages"].values()} - {None}
     assert resolved == {"file:../../clients/javascript"}, "no address of a registry"
@@ -60,17 +61,17 @@ def test_folder_is_complete(example: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("example", PAGES)
+@each_page
 async def test_page_in_development_shows_each_change_and_its_console_no_warning(
-    example: str,
+    example: Page,
     browser_page: BrowserPage,
     server: Running,
     writer: Writer,
     reserved_port: int,
 ) -> None:
     items = browser_page.expect("li")
-    async with serving(example, server.http, reserved_port) as address:
-        await browser_page.page.goto(address)
+    async with serving(example.example, server.http, reserved_port) as address:
+        await browser_page.page.goto(f"{address}/{example.file}")
         await items.to_have_text(["Broad Crawl", "Deep Crawl"])
         await writer.insert("policy", policy("a", "A new one"))
         await items.to_have_text(["A new one", "Broad Crawl", "Deep Crawl"])
@@ -84,28 +85,29 @@ async def test_page_in_development_shows_each_change_and_its_console_no_warning(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("example", PAGES)
-async def test_list_of_a_restarted_server_changes_once_and_is_never_blank(
-    example: str,
+@each_page
+async def test_rows_of_a_restarted_server_change_once_and_are_never_blank(
+    example: Page,
     browser_page: BrowserPage,
     starbelly: DatabaseURL,
     writer: Writer,
     reserved_port: int,
 ) -> None:
-    build(example)
+    build(example.example)
     page = browser_page.page
+    count = min(ROWS, example.most_rows - 1)  # a row comes to it
     await writer.run(writer.table("policy").delete())
-    rows = [policy(f"{number:04}", f"policy {number:04}") for number in range(ROWS)]
+    rows = [policy(f"{number:04}", f"policy {number:04}") for number in range(count)]
     await writer.insert("policy", *rows)
     settings = settings_for(starbelly)
     async with AsyncExitStack() as stack:
         async with running(settings) as server:
             proxy = await stack.enter_async_context(TCPProxy(server.host, server.port))
-            built = serving(
-                example, f"http://{proxy.host}:{proxy.port}", reserved_port, is_built=True
-            )
-            await page.goto(await stack.enter_async_context(built))
-            await browser_page.expect("li").to_have_count(ROWS)
+            url = f"http://{proxy.host}:{proxy.port}"
+            built = serving(example.example, url, reserved_port, is_built=True)
+            address = await stack.enter_async_context(built)
+            await page.goto(f"{address}/{example.file}")
+            await browser_page.expect("li").to_have_count(count)
             await page.evaluate(OBSERVE)
             proxy.hold()
         await writer.run(writer.table("policy").get("0000").delete())
@@ -120,8 +122,8 @@ async def test_list_of_a_restarted_server_changes_once_and_is_never_blank(
         await browser_page.expect("li", "policy fence").to_have_count(1)
         updates, fewest = await page.evaluate("[window.updates, window.fewest]")
         print(f"{example}: {updates - 1} update, {fewest} rows")  # noqa: T201 - by `pytest -s`
-        assert (updates, fewest) == (2, ROWS)
+        assert (updates, fewest) == (2, count)
         shown = await browser_page.find("li").all_text_contents()
         assert shown[:2] == ["policy 0001 changed", "policy 0002"]
-        assert len(shown) == ROWS + 1
+        assert len(shown) == count + 1
         await page.goto("about:blank")

@@ -12,8 +12,10 @@ from graphql import build_schema, parse, validate
 from graphql_api.settings import Settings, environment_variable, flag, load
 from tests import embedded_docs, settings_docs
 from tests.documents import PAGES, README, ROOT, anchors, blocks, links, prose_of, text_of
+from tests.examples.example import LISTS, LIVE_PAGES
 
 FRONTEND = ROOT / "docs" / "frontend.md"
+CLIENTS = ROOT / "docs" / "clients.md"
 MAX_README_LINES = 180
 MAX_PICTURE_BYTES = 150_000
 
@@ -77,26 +79,37 @@ def test_graphql_is_valid(page: Path, block: str) -> None:
 
 def files_of_examples() -> dict[str, Path]:
     """What the documents may show: whole files of the examples, by their texts."""
-    patterns = ("*/codegen.ts", "*/main.js", "*/src/main.ts*", "*/vite.config.ts", "*/main.py")
+    patterns = ("*/codegen.ts", "*/main.js", "*/src/*.ts*", "*/vite.config.ts", "*/main.py")
     files = [file for pattern in patterns for file in sorted((ROOT / "examples").glob(pattern))]
     return {file.read_text("utf-8").strip(): file for file in files}
 
 
-def test_code_for_frontends_is_that_of_the_examples_that_are_tested() -> None:
-    shown = blocks(FRONTEND, "js", "jsx", "ts", "tsx", "py", "python")
+def test_code_for_clients_is_that_of_the_examples_that_are_tested() -> None:
+    languages = ("js", "jsx", "ts", "tsx", "py", "python")
+    shown = [block for page in (FRONTEND, CLIENTS) for block in blocks(page, *languages)]
     files = files_of_examples()
     assert [block for block in shown if block not in files] == []
-    mains = {file for file in files.values() if file.stem == "main"}
-    assert mains <= {files[block] for block in shown}
+    programs = {file for file in files.values() if file.stem in {"main", "live-page"}}
+    assert programs <= {files[block] for block in shown}
+
+
+def test_each_program_of_the_guide_imports_what_is_installed_before_it() -> None:
+    sections = re.split(r"^##+ .*$", text_of(FRONTEND), flags=re.MULTILINE)
+    programs = [section for section in sections if "](../examples/" in section]
+    assert len(programs) == len(LISTS + LIVE_PAGES) + 1
+    for program in programs:
+        imported = {*re.findall(r" from '((?:@[\w-]+/)?[\w-]+)", program)}
+        (command,) = re.findall(r"^npm install (?!--save-dev)(.*)$", program, re.MULTILINE)
+        assert imported - {"graphql-api-client"} <= {*command.split()}
 
 
 def test_no_other_page_has_code_that_is_not_tested() -> None:
-    for page in set(PAGES) - {FRONTEND}:
+    for page in set(PAGES) - {FRONTEND, CLIENTS}:
         assert not blocks(page, "js", "jsx", "ts", "tsx", "py", "python"), page
 
 
 def test_time_out_that_is_advised_is_longer_than_a_stream_is_silent() -> None:
-    text = text_of(FRONTEND)
+    text = text_of(CLIENTS)
     (silent_s,) = re.findall(r"a stream silent for (\d+) s", text)
     assert float(silent_s) == load(Settings, {}).sse_keep_alive_s
     (read_s,) = re.findall(r"httpx\.Timeout\(\d+, read=(\d+)\)", text)
@@ -172,6 +185,7 @@ OTHER_FLAGS = {
     "--publish": "docker run",
     "--env": "docker run",
     "--save-dev": "npm install",
+    "--template": "npm create vite",
     "--no-deps": "pip wheel",
     "--wheel-dir": "pip wheel",
     "--database": "pytest of this project",
