@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from contextvars import Context, copy_context
+from math import inf
 from typing import Any, Final
 
 from graphql_api.errors import (
@@ -145,7 +146,7 @@ class LogFeeds:
         if self._partitions.get(where) is partition:
             del self._partitions[where]
             del self._clients[partition]
-            if partition.finished_at_s is not None:
+            if partition.finished_at_s < inf:
                 self._finished_at_s[where] = partition.finished_at_s
                 if len(self._finished_at_s) > self.settings.max_partitions:
                     del self._finished_at_s[next(iter(self._finished_at_s))]
@@ -171,7 +172,7 @@ class LogFeeds:
         max_bytes = self._around.settings.max_row_bytes
         rows = self._rows.setdefault(table.name, RowCache(max_bytes))
         partition = Partition(table, key, rows, self._around, place)
-        partition.finished_at_s = self._finished_at_s.pop((table.name, key), None)
+        partition.finished_at_s = self._finished_at_s.pop((table.name, key), inf)
         self._clients[partition] = client
         self._partitions[table.name, key] = partition
         self._has_new.set()

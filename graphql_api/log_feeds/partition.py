@@ -18,6 +18,7 @@ from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
+from math import inf
 from typing import Final, Generic, TypeVar
 
 from graphql_api.cancellation import in_own_task
@@ -75,7 +76,7 @@ class Partition(Generic[RowT]):
         """What its owner says; None before it was read."""
         self.is_gone = False
         """Whether there is no owner."""
-        self.finished_at_s: float | None = None
+        self.finished_at_s = inf
         """When its owner was first seen to be finished, in seconds of the clock."""
         self.followers: dict[Follower, Callable[[], None]] = {}
         """The followers, and what wakes each."""
@@ -84,14 +85,12 @@ class Partition(Generic[RowT]):
         self._around = surroundings
         self._evidence = Evidence(surroundings.settings.bound_s)
         self._unfilled: list[list[int]] = []
-        self._changed = asyncio.Event()
-        self._filled = asyncio.Event()
+        self._changed, self._filled = asyncio.Event(), asyncio.Event()
         self._verified = floor
         self._verified_end = 0
         self._verified_at_s: deque[tuple[int, float]] = deque()
         self._finished = asyncio.Event()
-        self._is_checked = False
-        self._is_read_to_end = False
+        self._is_checked = self._is_read_to_end = False
         self._tasks: asyncio.TaskGroup | None = None
         self._reads: set[Hashable] = set()
         self._ready_at_s: float | None = None
@@ -179,8 +178,7 @@ class Partition(Generic[RowT]):
         if owner is None:
             self.is_gone = True
         elif owner.is_finished and not self._finished.is_set():
-            if self.finished_at_s is None:
-                self.finished_at_s = self._around.clock()
+            self.finished_at_s = min(self.finished_at_s, self._around.clock())
             self._finished.set()
         if owner is None or owner != self.owner:
             self.owner = owner or self.owner
@@ -308,7 +306,6 @@ class Partition(Generic[RowT]):
         await self._verify(self.window.floor, MAX_SEQUENCE)
         self._is_checked = True
         self._wake()
-        assert self.finished_at_s is not None, "it is finished"
         await asyncio.sleep(self.finished_at_s + around.settings.bound_s - around.clock())
         await self._verify(self.window.floor, MAX_SEQUENCE)
         self._is_read_to_end = True
