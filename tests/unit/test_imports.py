@@ -217,3 +217,10 @@ def test_circle_is_found_across_packages() -> None:
     }
     assert cycle(imports) is not None
     assert cycle(imports | {"graphql_api.b.c": {"os.path"}}) is None
+
+
+def test_starbelly_is_a_thin_adapter() -> None:
+    """Apart from generated code it has at most 500 lines."""
+    modules = (ROOT / "protocols" / "starbelly").glob("*.py")
+    texts = [path.read_text(encoding="utf-8") for path in modules if path.stem != "starbelly_pb2"]
+    assert 0 < sum(len(text.splitlines()) for text in texts) <= 500
