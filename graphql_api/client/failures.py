@@ -31,8 +31,9 @@ _MOST_OF_A_REASON = 300
 
 _IS_THE_PATH_RIGHT = "is the path right? It is usually /graphql"
 
-_MAY_PASS = {"INTERNAL_SERVER_ERROR", "FEED_UNAVAILABLE", "TOO_MANY_OPERATIONS"}
-"""Codes of errors after which the same subscription may succeed."""
+_FAILED = {"FEED_UNAVAILABLE", "INTERNAL_SERVER_ERROR"}
+_REFUSED_FOR_NOW = {"RATE_LIMITED", "TOO_MANY_OPERATIONS"}
+"""With `_FAILED`: codes of errors after which the same subscription may succeed."""
 
 
 class SubscriptionError(GraphQLAPIError):
@@ -105,8 +106,10 @@ def _needs_token(refusal: str) -> SubscriptionError:
 
 def _operation(error: OperationError, *, has_token: bool) -> SubscriptionError | LostError:
     message = _quoted(error.message)
-    if error.code in _MAY_PASS:
+    if error.code in _FAILED:
         return LostError(f"the server has failed: {message}")
+    if error.code in _REFUSED_FOR_NOW:
+        return LostError(f"the server refuses for now: {message}")
     if error.code == "UNAUTHENTICATED" or (error.code == "FORBIDDEN" and not has_token):
         return _needs_token(f"the server refuses: {message}")
     if error.code == "FORBIDDEN":

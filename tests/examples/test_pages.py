@@ -1,9 +1,7 @@
-"""The examples that are pages: short, without warnings, and never blank when a server restarts."""
+"""The examples that are pages: without warnings, and never blank when a server restarts."""
 
 from __future__ import annotations
 
-import json
-import re
 from contextlib import AsyncExitStack
 
 import pytest
@@ -12,7 +10,7 @@ from graphql_api.rethink.url import DatabaseURL
 from tests.browser.browser_page import BrowserPage
 from tests.clients.load import policy
 from tests.clients.tcp_proxy import TCPProxy
-from tests.examples.example import EXAMPLES, LISTS, PAGES, Page, build, serving
+from tests.examples.example import PAGES, Page, build, serving
 from tests.server.database import Writer
 from tests.server.running import Running, running, settings_for
 
@@ -38,30 +36,6 @@ OBSERVE = """
 
 
 @each_page
-def test_live_rows_of_two_fields_take_few_lines(example: Page) -> None:
-    lines = example.own_lines()
-    print(f"{example}: {lines} lines")  # noqa: T201 - shown by `pytest -s`
-    assert lines <= example.most_lines
-
-
-@pytest.mark.parametrize("example", LISTS, ids=str)
-def test_folder_is_complete(example: Page) -> None:
-    folder = EXAMPLES / example.example
-    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
-    resolved = {package.get("resolved") for package in lock["packages"].values()} - {None}
-    assert resolved == {"file:../../clients/javascript"}, "no address of a registry"
-    options = json.loads((folder / "tsconfig.json").read_text(encoding="utf-8"))["compilerOptions"]
-    assert options["strict"]
-    assert options["verbatimModuleSyntax"]
-    readme = (folder / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"^```sh\n(.*?)^```", readme, re.DOTALL | re.MULTILINE) == [
-        "make serve ARGS=--demo\n",
-        "npm install\nnpm start\n",
-    ]
-
-
-@pytest.mark.long
-@each_page
 async def test_page_in_development_shows_each_change_and_its_console_no_warning(
     example: Page,
     browser_page: BrowserPage,
@@ -84,7 +58,6 @@ async def test_page_in_development_shows_each_change_and_its_console_no_warning(
         await browser_page.page.goto("about:blank")
 
 
-@pytest.mark.long
 @each_page
 async def test_rows_of_a_restarted_server_change_once_and_are_never_blank(
     example: Page,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -100,7 +101,9 @@ def test_each_program_of_the_guide_imports_what_is_installed_before_it() -> None
     for program in programs:
         imported = {*re.findall(r" from '((?:@[\w-]+/)?[\w-]+)", program)}
         (command,) = re.findall(r"^npm install (?!--save-dev)(.*)$", program, re.MULTILINE)
-        assert imported - {"graphql-api-client"} <= {*command.split()}
+        folder = re.findall(r"\]\(\.\./(examples/[\w-]+)/", program)[0]
+        needed = json.loads((ROOT / folder / "package.json").read_text("utf-8"))["dependencies"]
+        assert imported - {"graphql-api-client"} <= {*command.split()} <= needed.keys()
 
 
 def test_no_other_page_has_code_that_is_not_tested() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 
@@ -18,6 +19,7 @@ from websockets.http11 import Response
 from graphql_api.client.endpoint import Endpoint
 from graphql_api.client.failures import LostError, SubscriptionError, explain
 from graphql_api.client.protocol import OperationEndedError, OperationError, UnexpectedMessageError
+from tests.documents import ROOT
 
 SILENT = "db.example:8000 closes the connection without an answer"
 ENDPOINT = Endpoint.parse("db.example:8000")
@@ -73,6 +75,10 @@ def broken_off() -> InvalidMessage:
             OperationError("Internal error", "INTERNAL_SERVER_ERROR"),
             "the server has failed: Internal error",
         ),
+        (
+            OperationError("too many at once", "RATE_LIMITED"),
+            "the server refuses for now: too many at once",
+        ),
     ],
 )
 def test_what_may_pass_is_waited_for(error: Exception, text: str) -> None:
@@ -106,6 +112,16 @@ def test_what_will_not_pass_ends_the_command_with_what_to_do(error: Exception, t
     assert isinstance(result, SubscriptionError)
     assert text in str(result)
     assert len(str(result)) < 450
+
+
+def test_clients_in_both_languages_wait_for_the_same_errors() -> None:
+    text = (ROOT / "clients/javascript/follow.js").read_text("utf-8")
+    listed = text.split("MAY_PASS = new Set([")[1].split("]")[0]
+    codes = re.findall(r"'(\w+)'", listed)
+    assert codes
+    for code in ["OTHER", *codes]:
+        waits = isinstance(explained(OperationError("", code)), LostError)
+        assert waits == (code in codes), code
 
 
 def test_no_answer_where_tls_is_spoken_needs_no_hint_of_it() -> None:
