@@ -22,6 +22,7 @@ from graphql_api.settings import (
     Settings,
     TokenSettings,
     WatchSettings,
+    flag,
     load,
     naming_as_given,
     variables,
@@ -202,11 +203,11 @@ def _config(flags: Flags) -> None:
 
     with naming_as_given(Settings, flags):
         rows = effective_settings(load(Settings, flags), flags)
-    width = max(len(row.name) for row in rows)
+    width = max(len(flag(row.name)) for row in rows)
     # What differs from the defaults is what one looks for: it stands out without colours.
     _print(
         [
-            f"{'' if row.origin == 'default' else '*':<2}{row.name:<{width}}  "
+            f"{'' if row.origin == 'default' else '*':<2}{flag(row.name):<{width}}  "
             f"{row.value or '(none)'}  ({row.origin})"
             for row in rows
         ]

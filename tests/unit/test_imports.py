@@ -65,6 +65,7 @@ COMPOSITION = {
     "__main__",
     "access",
     "app",
+    "argument_parser",
     "cli",
     "command_line",
     "commands",
