@@ -325,7 +325,11 @@ def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
             assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
             process.send_signal(number)
             out, err = process.communicate()
-    assert (process.returncode, out, err) == (OK, "stopped\n", "")
+    assert (process.returncode, out) == (OK, "stopped\n")
+    assert [line.partition(": ")[2] for line in err.splitlines()] == [
+        "stopping: clients have 1000 s to leave; a second signal ends it at once",
+        "stopped",
+    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -336,7 +340,9 @@ def test_signal_while_starting_stops_the_server(number: signal.Signals) -> None:
         assert process.stdout.readline() == "starting\n"
         process.send_signal(number)
         _, err = process.communicate()
-    assert (process.returncode, err) == (OK, "")
+    assert process.returncode == OK
+    assert err.endswith(": stopped\n")
+    assert err.count("\n") == 1
 
 
 def test_client_that_connects_early_is_served() -> None:
@@ -487,7 +493,9 @@ def test_embedded_runs_alone_until_a_signal(tmp_path: Path, ended: Run) -> None:
 
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate()
-    assert (process.returncode, err) == (OK, "")
+    assert process.returncode == OK
+    assert err.endswith(": stopped\n")
+    assert err.count("\n") == 1
 
 
 def test_embedded_without_password_needs_none(tmp_path: Path, ended: Run) -> None:
