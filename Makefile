@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz shots check format schema proto lock clean
+.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz shots check release format schema proto lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,17 @@ check: $(VENV)/.dev ## check format, lint, types, imports, schema.graphql and wh
 	@$(VENV)/bin/python clients/generate.py --check
 	@$(VENV)/bin/python -m tests.protobuf_code --check
 	@$(VENV)/bin/pytest --quiet tests/unit/test_imports.py tests/unit/test_breaking_changes.py
+
+# hatchling takes what git would give out, and GraphiQL's page.
+release: $(VENV)/.dev ## build the tagged version into dist/, with checksums; ARGS=--cut writes its CHANGELOG section
+	@$(VENV)/bin/python -m tests.release $(ARGS)
+ifneq ($(ARGS),--cut)
+	@$(VENV)/bin/python $(GRAPHIQL)
+	@rm -rf dist && mkdir dist
+	@$(VENV)/bin/hatchling build --directory dist
+	@npm pack --silent --pack-destination dist ./clients/javascript
+	@cd dist && sha256sum *.whl *.tar.gz *.tgz > SHA256SUMS && cat SHA256SUMS
+endif
 
 format: $(VENV)/.dev ## format the code and fix what ruff can fix
 	@$(VENV)/bin/ruff format .

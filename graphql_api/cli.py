@@ -26,7 +26,7 @@ def main(argv: list[str] | tuple[str, ...] | None = None) -> int:
     is_server = bool(arguments) and arguments[0] in {"serve", "embedded"}
     _end_at_signals(OK if is_server else INTERRUPTED)
     # Only now: an import takes a while, in which a signal must not raise an exception.
-    from graphql_api.command_line import complain
+    from graphql_api.argument_parser import complain
     from graphql_api.commands import run
     from graphql_api.errors import ConfigurationError, GraphQLAPIError
 

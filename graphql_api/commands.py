@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from graphql_api.command_line import SCHEMA_FILE, make_parser
 from graphql_api.errors import ConfigurationError, GraphQLAPIError
+from graphql_api.exit_codes import INTERRUPTED
 from graphql_api.settings import (
     CommonSettings,
     EmbeddedSettings,
@@ -22,6 +23,7 @@ from graphql_api.settings import (
     Settings,
     TokenSettings,
     WatchSettings,
+    flag,
     load,
     naming_as_given,
     variables,
@@ -36,7 +38,8 @@ def run(arguments: Sequence[str]) -> None:
 
     Raises:
         GraphQLAPIError: It has failed.
-        SystemExit: It is `--help` or `--version`, or the arguments are wrong.
+        SystemExit: It is `--help` or `--version`, the arguments are wrong, or a signal has ended
+            a watch.
     """
     flags = vars(make_parser(is_watching="watch" in arguments).parse_args(arguments))
     _COMMANDS[flags.pop("command")](flags)
@@ -55,12 +58,14 @@ def _serve(flags: Flags) -> None:
         port = listeners[0].getsockname()[1]
         settings = settings.model_copy(update={"port": port})
         server.run(create_app(settings, announce=_print), listeners, settings)
+    _log_the_end()
 
 
 def _embedded(flags: Flags) -> None:
     settings = load(EmbeddedSettings, flags)
     _log_at(settings)
     asyncio.run(_run_embedded(settings))
+    _log_the_end()
 
 
 async def _run_embedded(settings: EmbeddedSettings) -> None:
@@ -194,7 +199,8 @@ def _watch(flags: Flags) -> None:
         once="once" in flags,
         color=settings.color,
     )
-    asyncio.run(watching)
+    if not asyncio.run(watching):
+        sys.exit(INTERRUPTED)
 
 
 def _config(flags: Flags) -> None:
@@ -202,11 +208,11 @@ def _config(flags: Flags) -> None:
 
     with naming_as_given(Settings, flags):
         rows = effective_settings(load(Settings, flags), flags)
-    width = max(len(row.name) for row in rows)
+    width = max(len(flag(row.name)) for row in rows)
     # What differs from the defaults is what one looks for: it stands out without colours.
     _print(
         [
-            f"{'' if row.origin == 'default' else '*':<2}{row.name:<{width}}  "
+            f"{'' if row.origin == 'default' else '*':<2}{flag(row.name):<{width}}  "
             f"{row.value or '(none)'}  ({row.origin})"
             for row in rows
         ]
@@ -220,6 +226,11 @@ def _log_at(settings: CommonSettings) -> None:
     logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
     for remark in environment.remarks(os.environ, variables()):
         logging.getLogger(__name__).warning("%s", remark)
+
+
+def _log_the_end() -> None:
+    # Not to stdout, whose reader may be gone: `serve | head -1` is a way to see the address.
+    logging.getLogger(__name__).info("stopped")
 
 
 def _print(lines: Sequence[str]) -> None:

@@ -215,6 +215,11 @@ class Server(uvicorn.Server):
         grace_ends_at_s = clock() + self._grace_s
         self._app.admission.is_draining = True
         if not self.force_exit:
+            if self.failure is None:
+                _logger.info(
+                    "stopping: clients have %g s to leave; a second signal ends it at once",
+                    self._grace_s,
+                )
             drain = asyncio.ensure_future(self._app.drain(self._grace_s))
             forced = asyncio.ensure_future(self._forced.wait())
             await asyncio.wait({drain, forced}, return_when=asyncio.FIRST_COMPLETED)

@@ -12,11 +12,13 @@ from graphql_api.settings.commands import (
     WatchSettings,
 )
 from graphql_api.settings.common import CommonSettings, DataSettings, LogFormat, LogLevel
+from graphql_api.settings.group import About, about
 from graphql_api.settings.loading import load, naming_as_given, origin, variables
 from graphql_api.settings.names import environment_variable, flag
 from graphql_api.settings.serve import Settings
 
 __all__ = [
+    "About",
     "CommonSettings",
     "DataSettings",
     "EmbeddedSettings",
@@ -26,6 +28,7 @@ __all__ = [
     "Settings",
     "TokenSettings",
     "WatchSettings",
+    "about",
     "environment_variable",
     "flag",
     "load",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from graphql_api.settings.group import Group
+from graphql_api.settings.group import About, Group
 from graphql_api.settings.lists import Names
 from graphql_api.settings.names import flag
 
 
 class AccessSettings(Group):
     """Tokens, JWTs, and the key of signed links."""
+
+    about: ClassVar = About("who may connect", "--host :: --tokens tokens.json")
 
     insecure: bool = Field(
         False,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from graphql_api.settings.common import CommonSettings, DataSettings
 from graphql_api.settings.database import DATABASE_FORM
+from graphql_api.settings.group import About
 from graphql_api.settings.lists import Conditions
 
 
 class EmbeddedSettings(DataSettings):
     """The settings of `graphql-api embedded`."""
+
+    about: ClassVar = About("where it listens", "--port 28016")
 
     model_config = SettingsConfigDict(env_prefix="GRAPHQL_API_EMBEDDED_")
 
@@ -25,6 +29,8 @@ class EmbeddedSettings(DataSettings):
 class TokenSettings(CommonSettings):
     """The settings of `graphql-api token`."""
 
+    about: ClassVar = About("the token file", "--tokens tokens.json")
+
     tokens: Path = Field(
         description="the token file that `graphql-api serve` uses",
     )
@@ -32,6 +38,8 @@ class TokenSettings(CommonSettings):
 
 class InitSettings(CommonSettings):
     """The settings of `graphql-api init`."""
+
+    about: ClassVar = About("the database", "--database rethinkdb://db.example.org/starbelly")
 
     database: SecretStr = Field(
         description=DATABASE_FORM,
@@ -41,6 +49,8 @@ class InitSettings(CommonSettings):
 
 class WatchSettings(CommonSettings):
     """The settings of `graphql-api watch`."""
+
+    about: ClassVar = About("what is shown", "--url live.example.org --where name=crawl")
 
     model_config = SettingsConfigDict(env_prefix="GRAPHQL_API_WATCH_")
 

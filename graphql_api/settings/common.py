@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from graphql_api import environment
+from graphql_api.settings.group import About
 from graphql_api.settings.names import variables_of
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -34,6 +35,8 @@ class _Environment(EnvSettingsSource):
 
 class CommonSettings(BaseSettings):
     """What every command that talks to a database or a server has."""
+
+    about: ClassVar = About("the log", "--log-level debug --log-format json")
 
     model_config = SettingsConfigDict(
         env_prefix="GRAPHQL_API_", env_ignore_empty=True, extra="forbid", frozen=True
@@ -65,6 +68,8 @@ def _default_data_file() -> Path:
 
 class DataSettings(CommonSettings):
     """Where the embedded database keeps its data."""
+
+    about: ClassVar = About("the embedded database", "--data starbelly.db")
 
     IN_MEMORY: ClassVar = Path(":memory:")
 

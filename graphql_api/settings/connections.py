@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from graphql_api.settings.group import Group
+from graphql_api.settings.group import About, Group
 
 
 class ConnectionSettings(Group):
     """Numbers of connections and operations, processor time, waiting times and sizes."""
+
+    about: ClassVar = About(
+        "what one connection or address may use", "--max-connections-per-address 20"
+    )
 
     connection_init_timeout_s: float = Field(
         3.0,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr
 
-from graphql_api.settings.group import Group
+from graphql_api.settings.group import About, Group
 
 DATABASE_FORM = "rethinkdb://[user[:password]@]host[:port][,host[:port]…]/database[?ca_certs=FILE]"
 
 
 class DatabaseSettings(Group):
     """Which database, and its time limits."""
+
+    about: ClassVar = About("the database", "--database rethinkdb://db.example.org/starbelly")
 
     database: SecretStr | None = Field(
         None,

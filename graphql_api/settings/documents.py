@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from graphql_api.settings.group import Group
+from graphql_api.settings.group import About, Group
 
 
 class DocumentSettings(Group):
     """Persisted documents, and the limits of a document and its operations."""
+
+    about: ClassVar = About(
+        "which documents are executed", "--persisted-documents queries.json --no-introspection"
+    )
 
     persisted_documents: Path | None = Field(
         None,

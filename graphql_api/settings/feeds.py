@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
-from graphql_api.settings.group import Group
+from graphql_api.settings.group import About, Group
 
 
 class TableSettings(Group):
     """How tables are followed: waiting, history, the rows that are held, the repair of outages."""
+
+    about: ClassVar = About(
+        "how tables are followed", "--job-window 1.5 --history-max-changes 50000"
+    )
 
     feed_wait_s: float = Field(
         5.0,

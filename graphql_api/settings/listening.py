@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from graphql_api.settings.group import Group
+from graphql_api.settings.group import About, Group
 from graphql_api.settings.lists import Names
 
 
 class ListeningSettings(Group):
     """Addresses to listen on, the certificate, and who may ask."""
+
+    about: ClassVar = About("where it listens", "--host 127.0.0.1 --port 8001")
 
     host: Names = Field(
         ("127.0.0.1",),

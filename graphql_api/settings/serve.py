@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,7 @@ from graphql_api.settings.connections import ConnectionSettings
 from graphql_api.settings.database import DatabaseSettings
 from graphql_api.settings.documents import DocumentSettings
 from graphql_api.settings.feeds import TableSettings
+from graphql_api.settings.group import About
 from graphql_api.settings.listening import ListeningSettings
 
 
@@ -27,6 +28,8 @@ class Settings(
     ListeningSettings,
 ):
     """The settings of `graphql-api serve`."""
+
+    about: ClassVar = About("what is served", "--demo --no-starbelly")
 
     demo: bool = Field(
         False, description="change something in the embedded database every few seconds"

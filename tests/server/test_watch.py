@@ -278,6 +278,46 @@ async def test_signal_ends_it_with_its_code_and_no_word(
         assert await watch.ended() == (INTERRUPTED, "")
 
 
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, INTERRUPTED), (None, OK)]
+)
+async def test_socket_is_closed_as_usual_whatever_ends_it(
+    number: signal.Signals | None, code: int
+) -> None:
+    closed = asyncio.get_running_loop().create_future()
+
+    async def answer(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send('{"type":"connection_ack"}')
+        await socket.recv()
+        for status in ("INITIALIZING", "READY"):
+            change = {"__typename": "FeedState", "status": status, "cursor": "x"}
+            payload = {"data": {"policyChanges": change}}
+            await socket.send(json.dumps({"type": "next", "id": "1", "payload": payload}))
+        await socket.wait_closed()
+        closed.set_result(socket.close_code)
+
+    once = ["--once"] if number is None else []
+    async with (
+        other_server(answer) as address,
+        watching("policies", "--url", address, *once) as watch,
+    ):
+        await watch.until("live")
+        if number is not None:
+            watch.process.send_signal(number)
+        assert await watch.ended() == (code, "")
+        assert await closed == 1000
+
+
+async def test_signal_ends_one_whose_reader_pauses(server: Running, writer: Writer) -> None:
+    async with watching("policies", "--url", server.http) as watch:
+        await watch.until("live")
+        for number in range(100):  # more than a pipe holds
+            await writer.insert("policy", policy(f"a{number}", f"{number} {'x' * 2000}"))
+        watch.process.send_signal(signal.SIGINT)
+        assert await watch.ended() == (INTERRUPTED, "")
+
+
 # A terminal.
 
 

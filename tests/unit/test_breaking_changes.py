@@ -1,8 +1,8 @@
 """No released part of the schema breaks unannounced.
 
-`schema.graphql` is compared with that of the last release, the newest tag behind this commit. A
-breaking change is announced by its description, as the failed test prints it, in CHANGELOG.md under
-`## [Unreleased]`, `### Breaking`, with what clients should do instead.
+`schema.graphql` is compared with that of the last release, the newest tag `v<version>` behind this
+commit. A breaking change is announced by its description, as the failed test prints it, in
+CHANGELOG.md under `## [Unreleased]`, `### Breaking`, with what clients should do instead.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def git(*arguments: str) -> str | None:
 
 @pytest.mark.optional
 def test_released_schema_does_not_break_unannounced() -> None:
-    tag = git("describe", "--tags", "--abbrev=0")
+    tag = git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
     if tag is None:
         pytest.skip("there is no release to compare with")
     released = git("show", f"{tag.strip()}:schema.graphql")
