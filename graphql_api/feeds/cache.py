@@ -14,12 +14,12 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.content import ContentHash
 from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Point, Version
 from graphql_api.feeds.history import History
-from graphql_api.feeds.order import Order
+from graphql_api.feeds.order import OrderBy, SortedRows
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import WINDOW
 from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.resumption import Resumption, Resumptions
-from graphql_api.feeds.rows import Rows, Snapshot, SortKey
+from graphql_api.feeds.rows import Rows, Snapshot
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.feeds.view import EVERYTHING, Event, FilterView, Watcher
@@ -65,7 +65,7 @@ class WatchCache(Generic[RowT, EventT]):
         self._views: dict[Filter[RowT], FilterView[RowT, EventT]] = {}
         self._keys: tuple[str, ...] | None = ()
         self._rows = self.new_rows()
-        self._snapshots: WeakValueDictionary[str, Snapshot[RowT]] = WeakValueDictionary()
+        self._snapshots: WeakValueDictionary[OrderBy, Snapshot[RowT]] = WeakValueDictionary()
         self._packer: Packer[RowT] = Packer(table.packing)
         self._fresh: deque[Version[RowT]] = deque()
         self._fresh_bytes = 0
@@ -234,18 +234,19 @@ class WatchCache(Generic[RowT, EventT]):
         """The rows by key."""
         return self._rows.by_key
 
-    def part(self, order: str, *, offset: int, limit: int) -> list[Version[RowT]]:
+    def part(self, order_by: OrderBy, *, offset: int, limit: int) -> list[Version[RowT]]:
         """Some of all rows, in an order."""
-        return self.part_of(self._rows.order(order), offset, limit)
+        return self.part_of(self._rows.order(order_by.name), order_by, offset, limit)
 
     def group(self, name: str, value: str, *, limit: int) -> list[Version[RowT]]:
-        """The first rows of a group, in the order of pages."""
-        return self.part_of(self._rows.group(name, value), 0, limit)
+        """The first rows of a group, in the usual order."""
+        return self.part_of(self._rows.group(name, value), self._table.order_by, 0, limit)
 
-    def part_of(self, order: Order[SortKey], offset: int, limit: int) -> list[Version[RowT]]:
-        """Some of the rows with these sort keys, in the order of pages."""
-        part = order.last_part if self._table.is_descending else order.part
-        return [self.rows[key[-1]] for key in part(offset, limit)]
+    def part_of(
+        self, keys: SortedRows, order_by: OrderBy, offset: int, limit: int
+    ) -> list[Version[RowT]]:
+        """Some of the rows with these sort keys, which are of the same order."""
+        return [self.rows[key[-1]] for key in keys.page(order_by, offset, limit)]
 
     def first_outside(self, edge: float) -> str | None:
         """The key of the row that has been outside of the window for longest, if one is."""
@@ -254,15 +255,13 @@ class WatchCache(Generic[RowT, EventT]):
                 return str(key)
         return None
 
-    def snapshot(self, order: str) -> Snapshot[RowT]:
+    def snapshot(self, order_by: OrderBy) -> Snapshot[RowT]:
         """All rows as they are now; one object for all that ask between two changes."""
-        snapshot = self._snapshots.get(order)
+        snapshot = self._snapshots.get(order_by)
         if snapshot is None or snapshot.position != self.position:
-            keys = list(self._rows.order(order))
-            if self._table.is_descending:
-                keys.reverse()
+            keys = self._rows.order(order_by.name).listed(order_by)
             snapshot = Snapshot(keys, self._rows.by_key.copy(), self.position)
-            self._snapshots[order] = snapshot
+            self._snapshots[order_by] = snapshot
         return snapshot
 
     def cursor(self, where: Filter[RowT] | None = None) -> str:

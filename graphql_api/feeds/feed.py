@@ -25,6 +25,7 @@ from graphql_api.feeds.history import History
 from graphql_api.feeds.keeping import Keeper, kept_change, restore, take
 from graphql_api.feeds.live_pages import LivePage, LivePages, Wanted
 from graphql_api.feeds.moving_window import MovingWindow
+from graphql_api.feeds.order import OrderBy
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.feeds.pages import Matching, Page, filtered_page, matching, page_of_all
 from graphql_api.feeds.part import Edge
@@ -214,11 +215,11 @@ class Feed(Generic[RowT, EventT]):
         return None if version is None else version.row
 
     def group(self, name: str, value: str, *, limit: int) -> list[RowT]:
-        """The first rows of one of the table's groups, in the order of pages."""
+        """The first rows of one of the table's groups, in the usual order."""
         return [version.row for version in self._cache.group(name, value, limit=limit)]
 
     async def page(
-        self, where: Filter[RowT] | None, *, order: str, offset: int, limit: int
+        self, where: Filter[RowT] | None, *, order_by: OrderBy, offset: int, limit: int
     ) -> Page[RowT]:
         """Some of the rows that pass `where`, with the cursor from which to watch them all.
 
@@ -228,26 +229,26 @@ class Feed(Generic[RowT, EventT]):
 
         Args:
             where: Which rows; all, if absent.
-            order: The name of one of the table's orders.
+            order_by: In which order.
             offset: How many rows to leave out at the beginning.
             limit: How many rows at most.
         """
         if where is None:
             turns = Turns(clock=self._turn_clock)
             return await page_of_all(
-                self._cache, order=order, offset=offset, limit=limit, turns=turns
+                self._cache, order_by=order_by, offset=offset, limit=limit, turns=turns
             )
         async with self._filtering:
             turns = Turns(clock=self._turn_clock)
             return await filtered_page(
-                self._cache, where, order=order, offset=offset, limit=limit, turns=turns
+                self._cache, where, order_by=order_by, offset=offset, limit=limit, turns=turns
             )
 
-    async def matching(self, where: Filter[RowT] | None, *, order: str) -> Matching[RowT]:
+    async def matching(self, where: Filter[RowT] | None, *, order_by: OrderBy) -> Matching[RowT]:
         """The rows that pass `where`, made in turns: for a page that has others beside them."""
         async with self._filtering:
             turns = Turns(clock=self._turn_clock)
-            return await matching(self._cache, where, order=order, turns=turns)
+            return await matching(self._cache, where, order_by=order_by, turns=turns)
 
     @property
     def edge(self) -> Edge | None:

@@ -17,9 +17,9 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, overload
 
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus, Point, Version
-from graphql_api.feeds.order import Order
+from graphql_api.feeds.order import OrderBy, SortedRows, SortKey
 from graphql_api.feeds.pages import Page
-from graphql_api.feeds.rows import Snapshot, SortKey
+from graphql_api.feeds.rows import Snapshot
 from graphql_api.feeds.subscription import FeedSource
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.feeds.view import EVERYTHING, Event, ViewChange, merge_into
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
     """What a page shows: of the rows that pass a filter, in an order, some from an offset on."""
 
     where: Filter[Any] | None
-    order: str
+    order_by: OrderBy
     offset: int
     limit: int
 
@@ -126,8 +126,8 @@ class PageView(Generic[RowT]):
         self._cache = cache
         self._wanted = wanted
         self._on_empty = on_empty
-        self._sort_key = table.sort_keys[wanted.order]
-        self._keys: Order[SortKey] = Order()
+        self._sort_key = table.sort_keys[wanted.order_by.name]
+        self._keys = SortedRows()
         self._scan: tuple[Snapshot[RowT], Iterator[SortKey]] | None = None
         self._late: dict[str, ViewChange[RowT, Any]] = {}
         self._event: PageEvent | None = None
@@ -193,10 +193,10 @@ class PageView(Generic[RowT]):
         if event is None or event.position != position or event.page.status is not status:
             if self.view.where is EVERYTHING:
                 total = len(cache.rows)
-                versions = cache.part(wanted.order, offset=wanted.offset, limit=wanted.limit)
+                versions = cache.part(wanted.order_by, offset=wanted.offset, limit=wanted.limit)
             else:
                 total = len(self._keys)
-                versions = cache.part_of(self._keys, wanted.offset, wanted.limit)
+                versions = cache.part_of(self._keys, wanted.order_by, wanted.offset, wanted.limit)
             cursor = cache.cursor(wanted.where)
             page = Page(_Unpacked(versions), total, len(versions), cursor, status)
             event = self._event = PageEvent(self, page, position)
@@ -239,7 +239,7 @@ class PageView(Generic[RowT]):
 
     def _begin_scan(self) -> None:
         if self.view.where is not EVERYTHING:
-            snapshot = self._cache.snapshot(self._wanted.order)
+            snapshot = self._cache.snapshot(self._wanted.order_by)
             self._scan = snapshot, iter(snapshot.keys)
 
     def _apply(self, change: ViewChange[RowT, Any]) -> None:

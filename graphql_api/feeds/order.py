@@ -1,11 +1,11 @@
-"""A sorted collection, so that pages and snapshots need no sorting."""
+"""Sorted collections, so that pages and snapshots need no sorting."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 ValueT = TypeVar("ValueT")
 
@@ -80,8 +80,70 @@ class Order(Generic[ValueT]):
             offset = 0
         return found
 
-    def last_part(self, offset: int, limit: int) -> list[ValueT]:
-        """The same from the end: the last value is number 0."""
-        end = max(0, self._length - offset)
-        start = max(0, end - limit)
+    def number_before(self, value: ValueT) -> int:
+        """How many values are less than this one."""
+        at = bisect_left(self._lasts, value)
+        before = sum(map(len, self._chunks[:at]))
+        return before if at == len(self._chunks) else before + bisect_left(self._chunks[at], value)
+
+
+SortKey: TypeAlias = tuple[Any, ...]
+"""What a row is sorted by; its last item is the row's key, so that no two are equal."""
+
+_WITHOUT_VALUE: Final = (True,)
+"""It sorts behind the rows with a value, and before those without one."""
+
+
+def sort_key(value: Any, key: str) -> SortKey:
+    """The sort key of a row.
+
+    Args:
+        value: What the row is sorted by; None for nothing: it comes last then. The values of one
+            order can be compared with each other.
+        key: The row's key, by which those with the same value are sorted.
+    """
+    return (True, key) if value is None else (False, value, key)
+
+
+class OrderBy(NamedTuple):
+    """In which order rows are listed.
+
+    Attributes:
+        name: The name of one of the table's orders.
+        is_descending: Whether the greatest value comes first. Those without one are last all the
+            same, and those with the same value come in the descending order of their keys.
+    """
+
+    name: str
+    is_descending: bool = False
+
+
+class SortedRows(Order[SortKey]):
+    """The sort keys of some rows, which can be listed in either direction."""
+
+    __slots__ = ()
+
+    def page(self, order_by: OrderBy, offset: int, limit: int) -> list[SortKey]:
+        """Those from number `offset` on, counted from 0, `limit` of them at most."""
+        if not order_by.is_descending:
+            return self.part(offset, limit)
+        middle = self.number_before(_WITHOUT_VALUE)
+        page = self._backwards(0, middle, offset, limit)
+        if len(page) < limit:
+            offset = max(0, offset - middle)
+            page += self._backwards(middle, len(self), offset, limit - len(page))
+        return page
+
+    def listed(self, order_by: OrderBy) -> list[SortKey]:
+        """All of them."""
+        keys = list(self)
+        if not order_by.is_descending:
+            return keys
+        middle = self.number_before(_WITHOUT_VALUE)
+        return [*reversed(keys[:middle]), *reversed(keys[middle:])]
+
+    def _backwards(self, begin: int, end: int, offset: int, limit: int) -> list[SortKey]:
+        """Some of those with the numbers from `begin` to `end`, the last of them first."""
+        end = max(begin, end - offset)
+        start = max(begin, end - limit)
         return self.part(start, end - start)[::-1]

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus, Version
-from graphql_api.feeds.rows import SortKey
+from graphql_api.feeds.order import OrderBy, SortKey
 from graphql_api.feeds.table import Filter
 from graphql_api.turns import Turns
 
@@ -35,20 +35,20 @@ class Page(Generic[RowT]):
 
 
 async def page_of_all(
-    cache: WatchCache[RowT, Any], *, order: str, offset: int, limit: int, turns: Turns
+    cache: WatchCache[RowT, Any], *, order_by: OrderBy, offset: int, limit: int, turns: Turns
 ) -> Page[RowT]:
     """Some of all rows.
 
     Args:
         cache: Has the rows.
-        order: The name of one of the table's orders.
+        order_by: In which order.
         offset: How many rows to leave out at the beginning.
         limit: How many rows at most.
         turns: Divides the work, which unpacks each row of the page.
     """
     total, cursor, status = len(cache.rows), cache.cursor(), cache.status
     rows: list[RowT] = []
-    for version in cache.part(order, offset=offset, limit=limit):
+    for version in cache.part(order_by, offset=offset, limit=limit):
         rows.append(version.row)
         await turns.take()
     return Page(rows, total, len(rows), cursor, status)
@@ -56,7 +56,7 @@ async def page_of_all(
 
 @dataclass(frozen=True, slots=True)
 class Matching(Generic[RowT]):
-    """The rows that pass a filter, in the order of pages, as of one moment.
+    """The rows that pass a filter, in an order, as of one moment.
 
     Attributes:
         keys: Their sort keys, which end with the key.
@@ -76,17 +76,17 @@ class Matching(Generic[RowT]):
 
 
 async def matching(
-    cache: WatchCache[RowT, Any], where: Filter[RowT] | None, *, order: str, turns: Turns
+    cache: WatchCache[RowT, Any], where: Filter[RowT] | None, *, order_by: OrderBy, turns: Turns
 ) -> Matching[RowT]:
     """The rows that pass `where`, all as of the moment at which it begins.
 
     Args:
         cache: Has the rows.
         where: Which rows; all, if absent.
-        order: The name of one of the table's orders.
+        order_by: In which order.
         turns: Divides the work, which looks at every row if there is a filter.
     """
-    snapshot, cursor, status = cache.snapshot(order), cache.cursor(where), cache.status
+    snapshot, cursor, status = cache.snapshot(order_by), cache.cursor(where), cache.status
     if where is None:
         return Matching(snapshot.keys, snapshot.rows, cursor, status)
     keys: list[SortKey] = []
@@ -102,7 +102,7 @@ async def filtered_page(
     cache: WatchCache[RowT, Any],
     where: Filter[RowT],
     *,
-    order: str,
+    order_by: OrderBy,
     offset: int,
     limit: int,
     turns: Turns,
@@ -112,12 +112,12 @@ async def filtered_page(
     Args:
         cache: Has the rows.
         where: Which rows.
-        order: The name of one of the table's orders.
+        order_by: In which order.
         offset: How many rows to leave out at the beginning.
         limit: How many rows at most.
         turns: Divides the work, which looks at every row.
     """
-    snapshot, cursor, status = cache.snapshot(order), cache.cursor(where), cache.status
+    snapshot, cursor, status = cache.snapshot(order_by), cache.cursor(where), cache.status
     rows: list[RowT] = []
     total = 0
     for sort_key in snapshot.keys:

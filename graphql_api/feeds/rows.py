@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from graphql_api.feeds.content import ContentHash
 from graphql_api.feeds.events import Version
-from graphql_api.feeds.order import Order
+from graphql_api.feeds.order import Order, SortedRows, SortKey
 
 RowT = TypeVar("RowT")
-
-SortKey: TypeAlias = tuple[Any, ...]
-"""What a row is sorted by; its last item is the row's key, so that no two are equal."""
-
 
 Grouping: TypeAlias = Callable[[RowT], str | None]
 """Gives the group of a row, None for none."""
@@ -48,12 +44,12 @@ class Rows(Generic[RowT]):
         """How rows are hashed; None while they are not."""
         self.digest = 0
         """The digest of all rows: see `content`."""
-        self._orders: dict[str, tuple[Callable[[RowT], SortKey], Order[SortKey]]] = {
-            name: (sort_key, Order()) for name, sort_key in sort_keys.items()
+        self._orders: dict[str, tuple[Callable[[RowT], SortKey], SortedRows]] = {
+            name: (sort_key, SortedRows()) for name, sort_key in sort_keys.items()
         }
         self._grouped_by = [*groups.items()]
         self._first = next(iter(sort_keys.values()))
-        self._groups: dict[tuple[str, str], Order[SortKey]] = {}
+        self._groups: dict[tuple[str, str], SortedRows] = {}
         self.by_key: dict[str, Version[RowT]] = {}
         self.keys: Order[str] = Order()
 
@@ -87,16 +83,19 @@ class Rows(Generic[RowT]):
         """Set a row, or remove it; `digest` is what `digest_with` says, if that is known."""
         before = self.by_key.get(key)
         self.digest = self.digest_with(key, after) if digest is None else digest
+        # Each is unpacked once.
+        old_row = None if before is None else before.row
+        new_row = None if after is None else after.row
         moves = [
             (
                 order,
-                None if before is None else sort_key(before.row),
-                None if after is None else sort_key(after.row),
+                None if old_row is None else sort_key(old_row),
+                None if new_row is None else sort_key(new_row),
             )
             for sort_key, order in self._orders.values()
         ]
         regroupings = [
-            (name, self._place(group, before), self._place(group, after))
+            (name, self._place(group, old_row), self._place(group, new_row))
             for name, group in self._grouped_by
         ]
         if after is not None:
@@ -117,12 +116,12 @@ class Rows(Generic[RowT]):
             if left != entered:
                 self._regroup(name, left, entered)
 
-    def _place(self, group: Grouping[RowT], version: Version[RowT] | None) -> _Place | None:
-        """The group of a version and its place in it, if it has one."""
-        value = None if version is None else group(version.row)
-        if version is None or value is None:
+    def _place(self, group: Grouping[RowT], row: RowT | None) -> _Place | None:
+        """The group of a row and its place in it, if it has one."""
+        value = None if row is None else group(row)
+        if row is None or value is None:
             return None
-        return value, self._first(version.row)
+        return value, self._first(row)
 
     def _regroup(self, name: str, left: _Place | None, entered: _Place | None) -> None:
         if left is not None:
@@ -131,15 +130,15 @@ class Rows(Generic[RowT]):
             if not group:
                 del self._groups[name, left[0]]
         if entered is not None:
-            self._groups.setdefault((name, entered[0]), Order()).add(entered[1])
+            self._groups.setdefault((name, entered[0]), SortedRows()).add(entered[1])
 
-    def order(self, name: str) -> Order[SortKey]:
+    def order(self, name: str) -> SortedRows:
         """The sort keys of all rows in a declared order."""
         return self._orders[name][1]
 
-    def group(self, name: str, value: str) -> Order[SortKey]:
+    def group(self, name: str, value: str) -> SortedRows:
         """The sort keys of the rows of a group, in the first declared order."""
-        return self._groups.get((name, value)) or Order()
+        return self._groups.get((name, value)) or SortedRows()
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.keys import KeyKind
+from graphql_api.feeds.order import OrderBy, SortKey
 from graphql_api.feeds.packing import Packing
 from graphql_api.feeds.part import Window
 
@@ -71,15 +72,15 @@ class FeedTable(Protocol[RowT, EventT_co]):
         """Which rows are held; None for all. Their order of leaving is kept as `WINDOW`."""
 
     @property
-    def sort_keys(self) -> Mapping[str, Callable[[RowT], tuple[Any, ...]]]:
-        """The orders that are kept, by name: each gives a row's sort key, which ends with its key.
+    def sort_keys(self) -> Mapping[str, Callable[[RowT], SortKey]]:
+        """The orders that are kept, by name: each gives a row's sort key (see `sort_key`).
 
-        Sort keys of one order can be compared with each other.
+        The first is that of `order_by`.
         """
 
     @property
-    def is_descending(self) -> bool:
-        """Whether pages show the greatest sort key first."""
+    def order_by(self) -> OrderBy:
+        """The usual order of pages, which is that of groups."""
 
     @property
     def groups(self) -> Mapping[str, Callable[[RowT], str | None]]:

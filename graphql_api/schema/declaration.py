@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import strawberry
 
 from graphql_api.feeds.keys import TEXT, KeyKind
+from graphql_api.feeds.order import OrderBy
 from graphql_api.feeds.pages import Page
 from graphql_api.feeds.part import WINDOW, Window
 from graphql_api.feeds.table import Document
@@ -25,6 +26,7 @@ from graphql_api.schema.document import Fields, in_words
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 from graphql_api.schema.filters import FILTERING, RowFilter, conditions_of
 from graphql_api.schema.older import OlderRows
+from graphql_api.schema.orders import Declared, Orders
 from graphql_api.schema.packed_rows import PackedRows
 from graphql_api.schema.pages import served_page
 from graphql_api.schema.root_fields import query_fields, subscription_fields
@@ -47,8 +49,8 @@ class TableDeclaration(Generic[RowT]):
         filter_type: The Strawberry input that says which of them.
         name: The table's name in the database, which is what one of its rows is called in GraphQL.
         plural: What its rows are called: `domain_logins`.
-        order: The order of its list: its name, and a row's sort key, which ends with the row's key.
-        is_descending: Whether the list begins with the greatest sort key.
+        orders: The orders of its list, as the names of attributes; the usual one first.
+        is_descending: Whether the usual order begins with the greatest value.
         groups: The names of attributes by which rows are found together.
         people: How people see it.
         primary_key: The field of a document that holds its key.
@@ -68,7 +70,7 @@ class TableDeclaration(Generic[RowT]):
             setting that says so, or None; each change at once, if absent.
         window: Which rows the feed holds; all, if absent.
         older_by: The stored time, and the index, by which queries find the others too, if they do;
-            the order of the list is that of this time.
+            the usual order is that of this time, descending.
         decoding: The version of the decoding: goes up when that makes another row of a document.
     """
 
@@ -79,7 +81,7 @@ class TableDeclaration(Generic[RowT]):
         *,
         name: str,
         plural: str,
-        order: tuple[str, Callable[[RowT], tuple[Any, ...]]],
+        orders: Sequence[Declared],
         people: ForPeople,
         is_descending: bool = False,
         groups: Sequence[str] = (),
@@ -111,9 +113,16 @@ class TableDeclaration(Generic[RowT]):
         self.depends_on = depends_on
         self.scopes = scopes
         self.mutation: type | None = None
-        self.order = order[0]
-        self.sort_keys = dict([order])
-        self.is_descending = is_descending
+        known_by = key_name or "id"
+        self.orders = Orders(
+            orders,
+            type_name=row_type.__name__,
+            words=in_words(plural),
+            known_by=known_by,
+            is_descending=is_descending,
+        )
+        self.order_by: OrderBy = self.orders.usual.value
+        self.sort_keys = {**self.orders.sort_keys}
         self.groups = {name: attrgetter(name) for name in groups}
         self.without = without
         self.pace_s, self._pace_setting = pace
@@ -122,7 +131,6 @@ class TableDeclaration(Generic[RowT]):
         if older_by and key_kind is not TEXT:
             raise ValueError(f"table {name}: older rows are found by keys that are texts only")
         if window is not None:
-            known_by = key_name or "id"
             self.sort_keys[WINDOW] = lambda row: (window.time(row), getattr(row, known_by))
             names = stored_names(row_type, primary_key)
             self.older = OlderRows(self, filter_type, names, older_by) if older_by else None

@@ -18,6 +18,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
+from math import inf
 from typing import Any, Final, TypeVar
 
 from graphql_api.errors import DatabaseError, FeedUnavailableError
@@ -25,6 +26,7 @@ from graphql_api.feeds.archive import Outside, Place, Relation, Spot, Wanted
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.keys import TEXT
+from graphql_api.feeds.order import SortKey
 from graphql_api.feeds.pages import Matching
 from graphql_api.feeds.part import Part
 from graphql_api.feeds.table import FeedTable, Filter
@@ -209,7 +211,8 @@ class _Places:
             if self.holds(place.key):
                 continue  # it has been moved into the window just now
             keys, passed = self._held.keys, self._passed
-            self._pass(bisect_right(keys, _backwards(place), passed, key=_backwards))
+            at = bisect_right(keys, _Backwards(place), passed, key=_backwards)
+            self._pass(at)
             if self._begin <= self.found + self._passed < self._end:
                 self.page.append(place)
             self.found += 1
@@ -222,7 +225,7 @@ class _Places:
         """Take those of the next held rows, up to one of them, that belong to the page."""
         begin = max(self._passed, self._begin - self.found)
         end = min(upto, self._end - self.found)
-        self.page += [Place(*key) for key in self._held.keys[begin : max(begin, end)]]
+        self.page += map(_place, self._held.keys[begin : max(begin, end)])
         self._passed = upto
 
 
@@ -265,8 +268,14 @@ class _Backwards(tuple[float, str]):
         return tuple.__gt__(self, other)
 
 
-def _backwards(place: tuple[Any, ...]) -> _Backwards:
-    return _Backwards(place)
+def _backwards(sort_key: SortKey) -> _Backwards:
+    return _Backwards(_place(sort_key))
+
+
+def _place(sort_key: SortKey) -> Place:
+    """The place of a row that is held; one without a time comes last."""
+    has_no_time, *place = sort_key
+    return Place(-inf, place[-1]) if has_no_time else Place(*place)
 
 
 def _unavailable(table: FeedTable[Any, Any]) -> FeedUnavailableError:

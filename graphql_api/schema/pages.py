@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 import strawberry
 
 from graphql_api.errors import BadInputError
+from graphql_api.feeds.order import OrderBy
 from graphql_api.feeds.pages import Page as FeedPage
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.schema.context import Context
@@ -63,7 +64,7 @@ async def read_page(
     table: FeedTable[RowT, Any],
     where: Filter[RowT] | None,
     *,
-    order: str,
+    order_by: OrderBy,
     limit: int,
     offset: int,
     older: OlderRows | None = None,
@@ -75,10 +76,11 @@ async def read_page(
         context: Has the feed.
         table: Which table.
         where: Which rows; all, if absent.
-        order: The name of one of the orders that the table keeps.
+        order_by: In which order.
         limit: How many rows at most.
         offset: How many to leave out before.
-        older: How to find rows that the feed does not hold, if there are such.
+        older: How to find rows that the feed does not hold, if there are such; they are looked for
+            in the usual order only.
         with_total: Whether the total is asked for.
 
     Raises:
@@ -87,9 +89,9 @@ async def read_page(
     """
     check_part(context, limit=limit, offset=offset)
     feed = await context.ready(table)
-    if older is not None:
+    if older is not None and order_by == table.order_by:
         async with context.long_work:
-            held = await feed.matching(where, order=order)
+            held = await feed.matching(where, order_by=order_by)
             rows, total = await read_window(
                 context,
                 older,
@@ -104,7 +106,7 @@ async def read_page(
     async with context.long_work:
         if where is not None:
             await context.turns.pause()
-        page = await feed.page(where, order=order, offset=offset, limit=limit)
+        page = await feed.page(where, order_by=order_by, offset=offset, limit=limit)
         await context.turns.take()
     return served_page(page)
 
@@ -129,8 +131,3 @@ def checked_limit(context: Context, limit: int) -> int:
     if not 0 <= limit <= context.max_page_rows:
         raise BadInputError(f"limit must be from 0 to {context.max_page_rows}, not {limit}")
     return limit
-
-
-def by_name(name: str | None, key: str) -> tuple[bool, str, str]:
-    """Sorts by name, then by key; what has no name comes last."""
-    return name is None, name or "", key

@@ -18,20 +18,26 @@ from graphql_api.schema.document import in_words
 from graphql_api.schema.filters import RowFilter, given
 from graphql_api.schema.older import OlderRows
 from graphql_api.schema.older import read_row as older_row
+from graphql_api.schema.orders import Orders
 from graphql_api.schema.pace import ChangesEvery, PageEvery, pace_s
 from graphql_api.schema.pages import Limit, Offset, Page, check_part, read_page
 
 OLDER_TOO = (
-    " Those that ended too long ago for the server to hold them are read from the database; while "
-    "`status` is STALE, they are left out and not counted. The cursor is for those that it holds."
+    " In the usual order, those that ended too long ago for the server to hold them are read from "
+    "the database; while `status` is STALE, they are left out and not counted. The cursor is for "
+    "those that it holds."
 )
 
 LIVE_PAGE = (
-    "{}: the page as it is now, and again whenever something of it is another that is selected, "
+    "A page of {} as it is now, and again whenever something of it is another that is selected, "
     "apart from `cursor`. Rows of other tables that are selected in it count. A change of `status` "
     "is sent at once."
 )
 HELD_ONLY = " It has the rows that the server holds, and counts these."
+_HELD_ONLY_IN_OTHERS = (
+    " In another order than the default, only the rows that the server holds are listed and "
+    "counted."
+)
 
 
 class ListedTable(FeedTable[Any, Any], Protocol):
@@ -41,8 +47,7 @@ class ListedTable(FeedTable[Any, Any], Protocol):
     filter_type: type[RowFilter[Any]]
     plural: str
     words: str
-    order: str
-    is_descending: bool
+    orders: Orders
     older: OlderRows | None
     key_name: str | None
     key_type: Any
@@ -54,14 +59,19 @@ def query_fields(table: ListedTable) -> type:
     rows, row = table.plural, table.words
 
     async def read_rows(
-        info: Info, where: Any = UNSET, limit: Limit = 100, offset: Offset = 0
+        info: Info,
+        where: Any = UNSET,
+        *,
+        order_by: Any = table.orders.usual,
+        limit: Limit = 100,
+        offset: Offset = 0,
     ) -> Any:
         condition = where.condition() if where else None
         return await read_page(
             info.context,
             table,
             condition,
-            order=table.order,
+            order_by=order_by.value,
             limit=limit,
             offset=offset,
             older=table.older,
@@ -77,14 +87,16 @@ def query_fields(table: ListedTable) -> type:
 
     row_type: Any = table.row_type
     key = strawberry.argument(name=table.key_name or "id", description=f"The {row}'s key.")
-    _annotate(read_rows, {"where": _where(table), "return": Page[row_type]})
+    hints = {"where": _where(table), "order_by": _order_by(table, _HELD_ONLY_IN_OTHERS)}
+    _annotate(read_rows, {**hints, "return": Page[row_type]})
     _annotate(read_row, {"key": Annotated[table.key_type, key], "return": row_type | None})
     return _root_type(
         f"{row_type.__name__}Query",
         {
             rows: strawberry.field(
                 resolver=read_rows,
-                description=f"{_listed(table)}." + (OLDER_TOO if table.older is not None else ""),
+                description=f"A page of {_several(table)}."
+                + (OLDER_TOO if table.older is not None else ""),
             ),
             table.name: strawberry.field(
                 resolver=read_row, description=f"One {row}; null if there is none."
@@ -115,20 +127,23 @@ def subscription_fields(table: ListedTable) -> type:
     def watch_page(
         info: Info,
         where: Any = UNSET,
+        *,
+        order_by: Any = table.orders.usual,
         limit: Limit = 100,
         offset: Offset = 0,
         every_ms: PageEvery = 250,
     ) -> Any:
         check_part(info.context, limit=limit, offset=offset)
         condition = where.condition() if where else None
-        wanted = Wanted(condition, order=table.order, offset=offset, limit=limit)
+        wanted = Wanted(condition, order_by.value, offset=offset, limit=limit)
         every_s = pace_s(every_ms, may_be_zero=False)
         return info.context.feeds[table].watch_page(wanted, every_s=every_s)
 
     row_type: Any = table.row_type
     union: Any = table.changes.union
     _annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
-    _annotate(watch_page, {"where": _where(table), "return": AsyncIterator[Page[row_type]]})
+    hints = {"where": _where(table), "order_by": _order_by(table)}
+    _annotate(watch_page, {**hints, "return": AsyncIterator[Page[row_type]]})
     description = f"{_capital(in_words(table.plural))}, and every change of them."
     if table.window is not None or table.pace_s:
         description += (
@@ -143,7 +158,7 @@ def subscription_fields(table: ListedTable) -> type:
             ),
             f"live_{table.plural}": strawberry.subscription(
                 resolver=watch_page,
-                description=LIVE_PAGE.format(_listed(table))
+                description=LIVE_PAGE.format(_several(table))
                 + (HELD_ONLY if table.older is not None else ""),
             ),
         },
@@ -190,6 +205,11 @@ def _where(table: ListedTable) -> Any:
     return Annotated[filter_type | None, strawberry.argument(description=description)]
 
 
+def _order_by(table: ListedTable, about_others: str = "") -> Any:
+    description = "In which order." + (about_others if table.older is not None else "")
+    return Annotated[table.orders.enum, strawberry.argument(description=description)]
+
+
 def _annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
     """Give a resolver the types that are known once there is a table."""
     resolver.__annotations__.update(hints)
@@ -199,9 +219,8 @@ def _root_type(name: str, fields: Mapping[str, Any]) -> type:
     return strawberry.type(type(name, (), dict(fields)))
 
 
-def _listed(table: ListedTable) -> str:
-    last_first = ", the last first" if table.is_descending else ""
-    return f"{_capital(in_words(table.plural))}, by {table.order}{last_first}"
+def _several(table: ListedTable) -> str:
+    return in_words(table.plural)
 
 
 def _capital(text: str) -> str:

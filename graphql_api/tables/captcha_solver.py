@@ -13,7 +13,6 @@ from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import RowFilter, contains, one_of
-from graphql_api.schema.pages import by_name
 from graphql_api.schema.stored import key, stored
 from graphql_api.scopes import Scope
 
@@ -91,7 +90,7 @@ CAPTCHA_SOLVERS = TableDeclaration(
     CaptchaSolverFilter,
     name="captcha_solver",
     plural="captcha_solvers",
-    order=("name", lambda solver: by_name(solver.name, solver.id)),
+    orders=("name", "created_at", "updated_at"),
     people=ForPeople(
         name="solvers",
         singular="solver",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from math import inf
 from typing import Any
 
 import strawberry
@@ -146,10 +145,7 @@ JOBS = TableDeclaration(
     name="job",
     plural="jobs",
     indexes=("started_at", ("schedule", ("schedule_id", "started_at"))),
-    order=(
-        "start",
-        lambda job: (-inf if job.started_at is None else job.started_at.timestamp(), job.id),
-    ),
+    orders=("started_at", "completed_at", "name", "item_count"),
     is_descending=True,
     groups=("schedule_id",),
     depends_on=("schedule",),

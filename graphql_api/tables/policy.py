@@ -16,7 +16,7 @@ from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document_problems import PROBLEMS, DocumentProblem, Judged, hidden_nulls
 from graphql_api.schema.filters import RowFilter, contains, one_of
 from graphql_api.schema.later import later
-from graphql_api.schema.pages import Limit, by_name, checked_limit
+from graphql_api.schema.pages import Limit, checked_limit
 from graphql_api.schema.problems import Place
 from graphql_api.schema.scopes import require
 from graphql_api.schema.stored import key, stored
@@ -144,7 +144,7 @@ POLICIES = TableDeclaration(
     indexes=("name",),
     first_documents=standard_policies,
     depends_on=("schedule", "captcha_solver"),
-    order=("name", lambda policy: by_name(policy.name, policy.id)),
+    orders=("name", "created_at", "updated_at"),
     people=ForPeople(
         name="policies",
         singular="policy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import strawberry
 
@@ -15,6 +15,7 @@ from graphql_api.schema.columns import Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import RowFilter, contains, equals, one_of
+from graphql_api.schema.orders import SortedBy
 from graphql_api.schema.stored import key, stored
 
 TOKEN_BYTES: Final = 16
@@ -109,8 +110,8 @@ class RateLimitFilter(RowFilter[RateLimit]):
     )
 
 
-def _order(limit: RateLimit) -> tuple[Any, ...]:
-    return not limit.is_global, limit.domain is None, limit.domain or "", limit.id
+def _sort_value(limit: RateLimit) -> str | None:
+    return "" if limit.is_global else limit.domain
 
 
 def global_limit(_: object) -> Sequence[Document]:
@@ -127,7 +128,7 @@ RATE_LIMITS = TableDeclaration(
     key_kind=BINARY,
     indexes=("name",),
     first_documents=global_limit,
-    order=("domain, the global one first", _order),
+    orders=(SortedBy("domain", _sort_value, "The global one counts as less than every domain."),),
     people=ForPeople(
         name="limits",
         singular="limit",

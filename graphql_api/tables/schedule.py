@@ -23,7 +23,7 @@ from graphql_api.schema.document_problems import (
 )
 from graphql_api.schema.filters import RowFilter, any_of, contains, equals, one_of
 from graphql_api.schema.later import later
-from graphql_api.schema.pages import Limit, by_name, checked_limit
+from graphql_api.schema.pages import Limit, checked_limit
 from graphql_api.schema.problems import Place
 from graphql_api.schema.scopes import require
 from graphql_api.schema.stored import key, stored
@@ -168,7 +168,7 @@ SCHEDULES = TableDeclaration(
     name="schedule",
     plural="schedules",
     indexes=("schedule_name",),
-    order=("name", lambda schedule: by_name(schedule.schedule_name, schedule.id)),
+    orders=("schedule_name", "created_at", "updated_at"),
     groups=("policy_id",),
     depends_on=("policy", "job"),
     people=ForPeople(

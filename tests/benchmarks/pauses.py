@@ -119,7 +119,7 @@ async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) ->
     source = LosableSource(stored.url)
     collect_garbage_seldom()
     feed: Feed[Any, Any] = Feed(table, source, settings, on_rows=leave_out_what_stays)
-    order = table.order
+    order_by = table.order_by
     watch = Watch()
     _print(f"{'stage':<44} {'takes':>10} {'pause':>11} {'memory':>10}")
     async with asyncio.TaskGroup() as tasks:
@@ -130,16 +130,16 @@ async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) ->
         _print(f"    {watch.memory_mb * 1024 / size:.2f} KB for each of {feed.documents} rows")
         for offset in (0, size // 2, size - 1000):
             async with watch.stage(f"page of 1 000 rows at {offset}"):
-                await feed.page(None, order=order, offset=offset, limit=1000)
+                await feed.page(None, order_by=order_by, offset=offset, limit=1000)
         filter_type: Any = table.filter_type
         where = filter_type(name_contains="no such name").condition()
         async with watch.stage("page with a filter"):
-            await feed.page(where, order=order, offset=0, limit=10)
+            await feed.page(where, order_by=order_by, offset=0, limit=10)
         everything = _Everything()
         async with watch.stage("page with a filter that all pass, at the end"):
-            await feed.page(everything, order=order, offset=size - 1000, limit=1000)
+            await feed.page(everything, order_by=order_by, offset=size - 1000, limit=1000)
         async with watch.stage("ten pages with a filter at once"):
-            pages = (feed.page(where, order=order, offset=0, limit=10) for _ in range(10))
+            pages = (feed.page(where, order_by=order_by, offset=0, limit=10) for _ in range(10))
             await asyncio.gather(*pages)
         async with watch.stage("snapshot for one subscriber"):
             subscription = feed.subscribe()
@@ -153,7 +153,7 @@ async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) ->
             await _lose(feed, source)
         if table is JOBS:
             async with watch.stage("all rows, for a page with older ones"):
-                await feed.matching(None, order=order)
+                await feed.matching(None, order_by=order_by)
         await asyncio.to_thread(_write, stored, table, range(size // 10), 1)
         async with watch.stage(f"{size // 10} changes as they come"):
             while feed.position < size // 10:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.simulation.story import Action, Setting
-from tests.simulation.tables import POLICY, SCHEDULE, TABLES
+from tests.simulation.tables import ORDERS, POLICY, SCHEDULE, TABLES
 
 _SHARE = 0.4
 """How many of the stories about tables have some."""
@@ -16,6 +16,7 @@ _PACES_MS = (50, 250, 930, 3000)
 def paced_actions(setting: Setting) -> list[Action]:
     """What clients ask for that has a pace, and what they do with it."""
     rng = random.Random(f"pace {setting.seed}")
+    orders = random.Random(f"order {setting.seed}")
     are_linked = {SCHEDULE.name, POLICY.name} <= {*setting.tables}
     if not setting.tables or rng.random() >= (1.0 if are_linked else _SHARE):
         return []
@@ -44,6 +45,7 @@ def paced_actions(setting: Setting) -> list[Action]:
             "name": f"v{number}",
             "table": table.name,
             "where": where,
+            "order_by": f"{orders.choice([*ORDERS[table.name]])}_{orders.choice(('ASC', 'DESC'))}",
             "offset": rng.choice((0, 1)) if is_part else 0,
             "limit": rng.choice((0, 1, 3)) if is_part else 100,
             "every_ms": every_ms,

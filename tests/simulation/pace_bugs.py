@@ -62,6 +62,15 @@ def _forgets_what_has_merged(_: Function) -> Function:
     return release
 
 
+def _lists_backwards(original: Function) -> Function:
+    def page(self: Any, order_by: Any, offset: int, limit: int) -> Any:
+        if not order_by.is_descending:
+            return original(self, order_by, offset, limit)
+        return [*reversed(list(self))][offset : offset + limit]
+
+    return page
+
+
 _LIVE_PAGES = "graphql_api.feeds.live_pages"
 
 PACE_BUGS = (
@@ -106,5 +115,11 @@ PACE_BUGS = (
         "live pages: linked rows count",
         f"{_LIVE_PAGES}:PageView.follow",
         _follows_no_feed,
+    ),
+    Bug(
+        "rows without a value come first in a descending order",
+        "live pages: a page is in its order",
+        "graphql_api.feeds.order:SortedRows.page",
+        _lists_backwards,
     ),
 )

@@ -85,6 +85,7 @@ class ShownPage:
 
     truth: TableTruth
     where: Where
+    order_by: str
     offset: int
     limit: int
     strictness: Strictness
@@ -145,7 +146,7 @@ class ShownPage:
         ]
 
     def _rows(self, serial: int | None) -> tuple[list[Served], int]:
-        rows = ordered(self.truth, [*self.truth.rows(self.where, serial).values()])
+        rows = ordered(self.truth, self.order_by, [*self.truth.rows(self.where, serial).values()])
         return rows[self.offset : self.offset + self.limit], len(rows)
 
     @property
@@ -172,10 +173,14 @@ class ShownPage:
         return None
 
 
-def ordered(truth: TableTruth, rows: Sequence[Served]) -> list[Served]:
-    """Rows in the order of the table's pages."""
-    key, is_descending = ORDERS[truth.table.name]
-    return sorted(rows, key=key, reverse=is_descending)
+def ordered(truth: TableTruth, order_by: str, rows: Sequence[Served]) -> list[Served]:
+    """Rows in one of the table's orders; those without a value come last."""
+    name, direction = order_by.rsplit("_", 1)
+    value, key = ORDERS[truth.table.name][name], truth.table.row_key
+    by_key = sorted(rows, key=lambda row: row[key], reverse=direction == "DESC")
+    with_value = [row for row in by_key if value(row) is not None]
+    with_value.sort(key=value, reverse=direction == "DESC")
+    return with_value + [row for row in by_key if value(row) is None]
 
 
 def _without_cursor(page: Item) -> Item:

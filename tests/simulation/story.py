@@ -160,7 +160,7 @@ _WORDS = {
     "subscribe": "client c{client} subscribes to {table} where {where} as {name} "
     "(rows first: {include_initial}; cursor in connection_init: {by_init})",
     "look": "client c{client} looks at a live page of {table} where {where} as {name}, {limit} "
-    "rows from {offset} on, every {every_ms} ms (with policies: {with_policy})",
+    "rows from {offset} on by {order_by}, every {every_ms} ms (with policies: {with_policy})",
     "stop_looking": "client c{client} ends its live page number {which}",
     "watch_from_look": "client c{client} subscribes from the cursor of its live page number "
     "{which} as {name}",

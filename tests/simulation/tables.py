@@ -256,9 +256,10 @@ class SimulatedTable:
         """A document that asks for a live page."""
         policy = " policy { name }" if with_policy else ""
         return (
-            f"subscription Live($where: {self.type_name}Filter, $limit: Int!, $offset: Int!, "
-            f"$everyMs: Int!) {{ live{self.pages[0].upper()}{self.pages[1:]}(where: $where, "
-            "limit: $limit, offset: $offset, everyMs: $everyMs) "
+            f"subscription Live($where: {self.type_name}Filter, $orderBy: {self.type_name}Order!, "
+            "$limit: Int!, $offset: Int!, $everyMs: Int!) "
+            f"{{ live{self.pages[0].upper()}{self.pages[1:]}(where: $where, "
+            "orderBy: $orderBy, limit: $limit, offset: $offset, everyMs: $everyMs) "
             f"{{ total cursor status items {{ {self.selection}{policy} }} }} }}"
         )
 
@@ -336,16 +337,17 @@ LIMIT = SimulatedTable(
 TABLES = {table.name: table for table in (JOB, POLICY, SCHEDULE, LOGIN, SOLVER, LIMIT)}
 
 
-def _by_name(name: str) -> Callable[[Served], Any]:
-    return lambda row: (row[name] is None, row[name] or "", row["id"])
-
-
-ORDERS: Mapping[str, tuple[Callable[[Served], Any], bool]] = {
-    JOB.name: (lambda row: row["id"], True),  # none of them says when it was started
-    POLICY.name: (_by_name("name"), False),
-    SCHEDULE.name: (_by_name("scheduleName"), False),
-    LOGIN.name: (lambda row: row["domain"], False),
-    SOLVER.name: (_by_name("name"), False),
-    LIMIT.name: (lambda row: (not row["isGlobal"], row["id"]), False),  # none has a domain
+ORDERS: Mapping[str, Mapping[str, Callable[[Served], Any]]] = {
+    JOB.name: {
+        "STARTED_AT": lambda _: None,  # none of them says when it was started
+        "COMPLETED_AT": lambda job: job["completedAt"],
+        "NAME": lambda job: job["name"],
+        "ITEM_COUNT": lambda job: job["itemCount"],
+    },
+    POLICY.name: {"NAME": lambda policy: policy["name"]},
+    SCHEDULE.name: {"SCHEDULE_NAME": lambda schedule: schedule["scheduleName"]},
+    LOGIN.name: {"DOMAIN": lambda login: login["domain"]},
+    SOLVER.name: {"NAME": lambda solver: solver["name"]},
+    LIMIT.name: {"DOMAIN": lambda limit: "" if limit["isGlobal"] else None},  # none has a domain
 }
-"""By what pages are ordered, and whether the greatest comes first."""
+"""By what pages are ordered, the usual order first: what gives a row's value."""

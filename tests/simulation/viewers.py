@@ -139,6 +139,7 @@ class Views:
         view.is_asked = True
         variables = {
             "where": dict(shown.where),
+            "orderBy": shown.order_by,
             "limit": shown.limit,
             "offset": shown.offset,
             "everyMs": view.every_ms,

@@ -10,6 +10,7 @@ import pytest
 from graphql_api.feeds.cache import FRESH_VERSIONS
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed_settings import APPLY_TURN_S
+from graphql_api.feeds.order import OrderBy
 from graphql_api.turns import TURN_S, Turns
 from tests.unit.feeds.test_feed import QUICK, ScriptedSource, following, until
 from tests.unit.feeds.toy import Below, Deleted, Number
@@ -147,7 +148,7 @@ async def test_filtered_page_takes_turns_and_is_as_of_one_moment() -> None:
         following(source, turn_clock=StepClock()) as feed,
     ):
         await feed.ready(3600)
-        page_of = feed.page(Below(500), order="n", offset=10, limit=3)
+        page_of = feed.page(Below(500), order_by=OrderBy("n"), offset=10, limit=3)
         asking = asyncio.ensure_future(page_of)
         await asyncio.sleep(0)
         assert not asking.done()
@@ -175,11 +176,13 @@ async def test_pages_with_filters_wait_for_each_other_and_for_nothing_else() -> 
     async with following(source, turn_clock=StepClock()) as feed:
         await feed.ready(3600)
         pages = [
-            asyncio.ensure_future(feed.page(Noting(limit), order="n", offset=0, limit=1))
+            asyncio.ensure_future(
+                feed.page(Noting(limit), order_by=OrderBy("n"), offset=0, limit=1)
+            )
             for limit in (500, 600)
         ]
         await asyncio.sleep(0)
-        unfiltered = await feed.page(None, order="n", offset=0, limit=1)
+        unfiltered = await feed.page(None, order_by=OrderBy("n"), offset=0, limit=1)
         assert unfiltered.total == ROWS
         assert not any(page.done() for page in pages)
         assert [(await page).total for page in pages] == [500, 600]
@@ -190,7 +193,7 @@ async def test_page_without_a_filter_looks_at_its_own_rows_only() -> None:
     source = ScriptedSource(a=3, b=1, c=2)
     async with following(source) as feed:
         await feed.ready(3600)
-        page = await feed.page(None, order="n", offset=1, limit=1)
+        page = await feed.page(None, order_by=OrderBy("n"), offset=1, limit=1)
         assert page.rows == [Number("c", 2)]
         assert (page.total, page.looked_at) == (3, 1)
 
@@ -212,5 +215,5 @@ async def test_few_rows_are_at_hand_and_all_others_are_packed() -> None:
         await feed.ready(3600)
         versions = feed._cache.rows.values()
         assert sum(version._row is not None for version in versions) <= FRESH_VERSIONS < ROWS
-        page = await feed.page(None, order="n", offset=0, limit=ROWS)
+        page = await feed.page(None, order_by=OrderBy("n"), offset=0, limit=ROWS)
         assert page.rows == [Number(f"k{number:04}", number) for number in range(ROWS)]

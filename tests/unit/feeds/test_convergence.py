@@ -126,7 +126,7 @@ class FeedMachine(RuleBasedStateMachine):
     @invariant()
     def the_kept_order_is_that_of_the_table(self) -> None:
         rows = [version.row for version in self.cache.rows.values()]
-        part = self.cache.part("n", offset=1, limit=3)
+        part = self.cache.part(Numbers.order_by, offset=1, limit=3)
         in_order = sorted(rows, key=lambda row: (row.n, row.key))
         assert [version.row for version in part] == in_order[1:4]
         assert list(self.cache.keys()) == sorted(self.cache.rows)

@@ -460,7 +460,7 @@ class _ByNumber(Window):
 
 class _Windowed(Numbers):
     window = _ByNumber("n", 3600.0)
-    sort_keys = MappingProxyType({**Numbers.sort_keys, WINDOW: Numbers.sort_keys["n"]})
+    sort_keys = MappingProxyType({**Numbers.sort_keys, WINDOW: lambda row: (row.n, row.key)})
 
 
 async def test_only_a_row_that_was_outside_of_the_window_enters_it() -> None:

@@ -17,18 +17,15 @@ from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.live_pages import LivePage, LivePages, Wanted
+from graphql_api.feeds.order import OrderBy
 from graphql_api.feeds.pages import Page
 from tests.properties import examples
-from tests.unit.feeds.toy import Below, Event, Number, Numbers, differing, rows_of
+from tests.unit.feeds.toy import Below, Event, Number, Numbers, differing, half, rows_of
 
 HeldRows = dict[str, int]
 
 keys = st.sampled_from("abcdefgh")
 numbers = st.integers(0, 3)
-
-
-class DescendingNumbers(Numbers):
-    is_descending = True
 
 
 @dataclass(eq=False)
@@ -44,15 +41,14 @@ class Client:
 class PageMachine(RuleBasedStateMachine):
     clients = Bundle("clients")
 
-    @initialize(rows=st.dictionaries(keys, numbers), is_descending=st.booleans())
-    def start(self, rows: HeldRows, is_descending: bool) -> None:
-        table = DescendingNumbers() if is_descending else Numbers()
+    @initialize(rows=st.dictionaries(keys, numbers))
+    def start(self, rows: HeldRows) -> None:
+        table = Numbers()
         history: History[Number] = History(max_changes=1000, max_bytes=10**9)
         self.cache: WatchCache[Number, Event] = WatchCache(
             table, run=b"the run.", history=history, queue_limit=2
         )
         self.pages = LivePages(self.cache, table)
-        self.is_descending = is_descending
         self.database = dict(rows)
         self.tables: list[HeldRows] = []
         """The served table at each position."""
@@ -96,11 +92,12 @@ class PageMachine(RuleBasedStateMachine):
     @rule(
         target=clients,
         where=st.sampled_from([None, Below(1), Below(3)]),
+        order_by=st.builds(OrderBy, st.sampled_from(["n", "half"]), st.booleans()),
         offset=st.integers(0, 3),
         limit=st.integers(0, 4),
     )
-    def join(self, where: Below | None, offset: int, limit: int) -> Client:
-        wanted = Wanted(where, "n", offset, limit)
+    def join(self, where: Below | None, order_by: OrderBy, offset: int, limit: int) -> Client:
+        wanted = Wanted(where, order_by, offset, limit)
         client = Client(self.pages.open(wanted, every_s=1.0), wanted)
 
         def wake() -> None:
@@ -136,7 +133,10 @@ class PageMachine(RuleBasedStateMachine):
         wanted = client.wanted
         rows = [Number(key, n) for key, n in table.items()]
         shown = [row for row in rows if wanted.where is None or wanted.where.matches(row)]
-        shown.sort(key=lambda row: (row.n, row.key), reverse=self.is_descending)
+        name, is_descending = wanted.order_by
+        value = half if name == "half" else int
+        shown.sort(key=lambda row: (value(row.n) or 0, row.key), reverse=is_descending)
+        shown.sort(key=lambda row: value(row.n) is None)
         assert page.total == len(shown)
         assert [*page.rows] == shown[wanted.offset : wanted.offset + wanted.limit]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.feeds import order as order_module
-from graphql_api.feeds.order import Order
+from graphql_api.feeds.order import Order, OrderBy, SortedRows, SortKey, sort_key
 
 
 @given(st.lists(st.integers(0, 60), max_size=200), st.integers(0, 70), st.integers(0, 70))
@@ -29,7 +29,31 @@ def test_order_is_that_of_a_sorted_list(toggled: list[int], offset: int, limit: 
             assert list(order) == expected
             assert len(order) == len(expected)
             assert order.part(offset, limit) == expected[offset : offset + limit]
-            assert order.last_part(offset, limit) == expected[::-1][offset : offset + limit]
+            assert order.number_before(offset) == len([each for each in expected if each < offset])
+
+
+sort_keys = st.builds(sort_key, st.none() | st.integers(0, 3), st.sampled_from("abcdefgh"))
+
+
+@given(st.lists(sort_keys, max_size=200), st.integers(0, 40), st.integers(0, 40))
+def test_rows_without_a_value_come_last_in_both_directions(
+    toggled: list[SortKey], offset: int, limit: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(order_module, "MAX_CHUNK", 4)
+        rows = SortedRows()
+        held: set[SortKey] = set()
+        for each in toggled:
+            (rows.remove if each in held else rows.add)(each)
+            held ^= {each}
+            for is_descending in (False, True):
+                order_by = OrderBy("n", is_descending)
+                with_value = [key for key in held if not key[0]]
+                without = [key for key in held if key[0]]
+                expected = sorted(with_value, reverse=is_descending)
+                expected += sorted(without, reverse=is_descending)
+                assert rows.listed(order_by) == expected
+                assert rows.page(order_by, offset, limit) == expected[offset : offset + limit]
 
 
 @pytest.mark.parametrize("missing", [-1, 5, 100])

@@ -14,6 +14,7 @@ from graphql_api.feeds.comparison import Comparison
 from graphql_api.feeds.content import ContentHash
 from graphql_api.feeds.events import ChangeCause, FeedStatus, Version
 from graphql_api.feeds.keys import TEXT, KeyKind
+from graphql_api.feeds.order import OrderBy, sort_key
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import Window
 from graphql_api.feeds.rows import Rows
@@ -98,6 +99,11 @@ class _Facets(NamedTuple):
     n: int
 
 
+def half(n: int) -> int | None:
+    """What some numbers share, and 0 does not have."""
+    return n // 2 if n else None
+
+
 class Numbers:
     """The toy table.
 
@@ -112,12 +118,13 @@ class Numbers:
     without: tuple[str, ...] = ()
     pace_s = 0.0
     window: Window | None = None
-    is_descending = False
+    order_by = OrderBy("n")
     groups: Mapping[str, Callable[[Number], str | None]] = MappingProxyType(
         {"n": lambda number: str(number.n) if number.n else None}
     )
     sort_keys: Mapping[str, Callable[[Number], tuple[Any, ...]]] = {
-        "n": lambda number: (number.n, number.key)
+        "n": lambda number: sort_key(number.n, number.key),
+        "half": lambda number: sort_key(half(number.n), number.key),
     }
 
     def __init__(self, key_kind: KeyKind = TEXT) -> None:

@@ -10,7 +10,6 @@ from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.filters import RowFilter, contains
-from graphql_api.schema.pages import by_name
 from graphql_api.schema.stored import key, stored
 
 
@@ -48,5 +47,5 @@ BOOKMARKS = TableDeclaration(
             Column(Look.NUMBER, ("rating",), live="Rating", width=8, terminal="RATING"),
         ),
     ),
-    order=("name", lambda bookmark: by_name(bookmark.name, bookmark.id)),
+    orders=("name",),
 )

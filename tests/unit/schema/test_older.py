@@ -12,6 +12,7 @@ import pytest
 from graphql_api.errors import OverBudgetError
 from graphql_api.feeds.archive import Look, Outside, Place, Spot
 from graphql_api.feeds.events import FeedStatus
+from graphql_api.feeds.order import sort_key
 from graphql_api.feeds.pages import Matching
 from graphql_api.feeds.part import Edge
 from graphql_api.schema.older import ROWS_AT_ONCE, ROWS_OF_A_LOOK, read_window
@@ -55,7 +56,7 @@ class Pages:
         self.spent_s = 0.0
         self.may_spend_s = float("inf")
         rows: Any = {place.key: place for place in held}
-        keys: Any = [tuple(place) for place in sorted(held, reverse=True)]
+        keys: Any = [sort_key(*place) for place in sorted(held, reverse=True)]
         self._held: Matching[str] = Matching(keys, rows, "", FeedStatus.READY)
         for row in rows.values():
             rows[row.key] = SimpleNamespace(row=row.key)

@@ -13,7 +13,6 @@ from graphql_api.schema.columns import Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import RowFilter, contains
-from graphql_api.schema.pages import by_name
 from graphql_api.schema.stored import key, stored
 
 
@@ -48,7 +47,7 @@ def crawls(**kind: Any) -> TableDeclaration[Crawl]:
         CrawlFilter,
         name="crawl",
         plural="crawls",
-        order=("name", lambda crawl: by_name(crawl.name, crawl.id)),
+        orders=("name",),
         people=ForPeople(
             name="crawls",
             singular="crawl",

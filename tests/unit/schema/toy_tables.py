@@ -11,6 +11,7 @@ from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.filters import RowFilter, one_of
+from graphql_api.schema.orders import SortedBy
 from graphql_api.schema.stored import key, stored
 
 
@@ -33,7 +34,7 @@ VISITS = TableDeclaration(
     plural="visits",
     primary_key="number",
     key_kind=INTEGER,
-    order=("number", lambda visit: (int(visit.id), visit.id)),
+    orders=(SortedBy("number", lambda visit: int(visit.id)),),
     people=ForPeople(
         name="visits",
         singular="visit",
@@ -63,7 +64,7 @@ PICTURES = TableDeclaration(
     plural="pictures",
     primary_key="digest",
     key_kind=BINARY,
-    order=("digest", lambda picture: (picture.id,)),
+    orders=("id",),
     people=ForPeople(
         name="pictures",
         singular="picture",
