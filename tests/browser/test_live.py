@@ -28,11 +28,12 @@ from tests.clients.tcp_proxy import TCPProxy
 from tests.fault.killable_database import KillableDatabase
 from tests.server.conftest import reserved_port
 from tests.server.database import Writer, writing
+from tests.server.lost_changes import CAUSES, lost_changes
 from tests.server.running import Running, running, settings_for
 from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE
 
 if TYPE_CHECKING:
-    from playwright.async_api import Route, WebSocket, WebSocketRoute
+    from playwright.async_api import Route, WebSocket
 
 __all__ = ["reserved_port"]
 
@@ -367,38 +368,14 @@ async def test_dropped_table_is_said_beside_the_rows_that_it_had(
         await browser_page.expect("#banner").to_be_hidden()
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "the database's queue of changes has overflowed; the table is read again",
-        "the self-check has found a difference; the table is read again",
-    ],
-)
-async def test_reason_that_passes_soon_is_said_as_the_server_says_it(
-    browser_page: BrowserPage, server: Running, reason: str
+@pytest.mark.parametrize("cause", CAUSES)
+async def test_loss_of_changes_is_said_until_the_table_is_read_again(
+    browser_page: BrowserPage, cause: str
 ) -> None:
-    def hold_ready(socket: WebSocketRoute) -> None:
-        behind = socket.connect_to_server()
-
-        def stale(text: str | bytes) -> None:
-            socket.send(str(text).replace('"READY"', '"STALE"'))
-
-        behind.on_message(stale)
-
-    async def answer(route: Route) -> None:
-        if "feeds" not in (route.request.post_data or ""):
-            await route.fallback()
-            return
-        response = await route.fetch()
-        data = await response.json()
-        for feed in data["data"]["feeds"]:
-            feed["problem"] = reason
-        await route.fulfill(response=response, json=data)
-
-    await browser_page.page.route("**/graphql", answer)
-    await browser_page.page.route_web_socket("**/graphql", hold_ready)
-    await browser_page.page.goto(f"{server.http}/live?table=policies")
-    await browser_page.expect("#banner-text").to_contain_text(reason[1:])
+    async with lost_changes(cause) as server:
+        await browser_page.page.goto(f"{server.http}/live?table=policies")
+        await browser_page.expect("#banner-text").to_contain_text(CAUSES[cause][0][1:])
+        await expect_health(browser_page, "Stale")
 
 
 class Frames:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from graphql_api.auth.api_token import new_token
 from graphql_api.auth.token_file import add_token
@@ -19,6 +20,7 @@ from graphql_api.scopes import Scope
 from graphql_api.tables import TABLES
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import writing
+from tests.server.lost_changes import CAUSES, lost_changes
 from tests.server.operations import POLICIES
 from tests.server.running import Running, running, settings_for, until_ready
 
@@ -145,3 +147,14 @@ async def test_dropped_table_is_the_problem_while_clients_keep_the_rows(
         assert datetime.fromisoformat(ready["since"]) <= datetime.fromisoformat(feed["since"])
         answer = await readiness(server)
         assert missing in answer.text
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+async def test_loss_of_changes_is_the_problem_until_the_table_is_read_again(cause: str) -> None:
+    async with lost_changes(cause) as server, connected(server.ws) as client:
+        feed = await policy_feed(client, lambda feed: bool(feed["problem"]))
+        assert feed["status"] == "STALE"
+        assert feed["problem"].startswith(CAUSES[cause][0])
+        answer = await readiness(server)
+        assert f" s: {feed['problem']}" in answer.text
+        assert (await client.execute(POLICIES.query)).get("errors") is None

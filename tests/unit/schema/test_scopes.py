@@ -59,6 +59,12 @@ NEEDED: dict[str, dict[str, set[Scope]]] = {
         "captchaSolverChanges": {READ, LOGINS},
         "rateLimitChanges": {READ},
         "jobResponseAdded": {READ},
+        "liveJobs": {READ},
+        "livePolicies": {READ},
+        "liveSchedules": {READ},
+        "liveDomainLogins": {READ, LOGINS},
+        "liveCaptchaSolvers": {READ, LOGINS},
+        "liveRateLimits": {READ},
     },
     "Mutation": {
         "deleteJob": {WRITE},
