@@ -260,7 +260,8 @@ class Member:
     def bookmark(self) -> None:
         """Send what there is, and then the newest cursor, as far as the client takes it now."""
         if self._group is not None:
-            self._source.release()
+            if not self._source.is_whole:  # a client that comes back is sent the page anyway
+                self._source.release()
             self._source.bookmark()
             self.serve()
 

@@ -84,6 +84,7 @@ class HesitantClient:
             max_size=None,
             ping_interval=None,
             close_timeout=0.1,
+            compression=None,  # or much more would fit into the buffers
         ) as socket_:
             client = cls(socket_)
             await client.send({"type": "connection_init"})

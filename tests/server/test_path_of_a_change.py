@@ -29,6 +29,11 @@ MAX_FILES = 12
 (UPDATED,) = (table.changes.updated for table in TABLES if table.name == POLICIES.table)
 FORMS = (DocumentChange, Change, ViewChange, UPDATED)
 """What a change is, one after the other, before it is bytes."""
+MAKES = {
+    (form.__new__ if issubclass(form, tuple) else form.__init__).__code__: form.__name__
+    for form in FORMS
+}
+"""What makes each: of a named tuple, `__new__`."""
 PUT_IN_A_QUEUE = (Subscriber.on_change, Scheduler.enqueue)
 BYTES = result_json.execution_result
 SERVES = Scheduler._turn
@@ -50,10 +55,10 @@ class Followed:
         """Take note of a call, as `sys.setprofile` tells it."""
         if event == "call" and frame.f_code in self._codes:
             self._note(frame)
-        elif event == "call" and frame.f_code.co_name == "__init__":
-            made = type(frame.f_locals.get("self"))
-            if made in FORMS and made.__name__ not in self.forms:
-                self.forms.append(made.__name__)
+        elif event == "call" and frame.f_code in MAKES:
+            made = MAKES[frame.f_code]
+            if made not in self.forms:
+                self.forms.append(made)
                 self._note(frame)
         elif (
             event == "c_call"

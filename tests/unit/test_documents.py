@@ -197,6 +197,7 @@ OTHER_FLAGS = {
     "--keep": "make simulate",
     "--minutes": "make soak",
     "--upgrade": "make lock",
+    "--cut": "make release",
 }
 """The flags in the documents that are no setting, and what they belong to."""
 

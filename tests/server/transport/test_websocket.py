@@ -418,9 +418,10 @@ async def test_message_that_is_too_long_is_the_error_of_its_operation(
             assert await client.receive() == {"type": "connection_ack"}
             await client.subscribe("subscription { silence }", "b")
             assert await client.receive() == next_({"silence": 0}, "b")
+            # What is compressed is not inflated beyond the limit: the id must be at its beginning.
             for message in (
                 {"id": "a", "type": "subscribe", "payload": long},
-                {"payload": long, "type": "subscribe", "id": "a"},
+                *([{"payload": long, "type": "subscribe", "id": "a"}] if not compression else []),
             ):
                 text = json.dumps(message)
                 if is_fragmented:
