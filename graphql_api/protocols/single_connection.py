@@ -59,7 +59,7 @@ def stream_token(scope: Scope, headers: Headers) -> str | None:
 
 
 def _parameter(scope: Scope, name: str) -> str | None:
-    query = scope["query_string"].decode("latin-1")
+    query = scope.get("query_string", b"").decode("latin-1")
     return dict(parse_qsl(query, keep_blank_values=True)).get(name)
 
 

@@ -38,12 +38,12 @@ async def test_a_document_is_parsed_and_validated_once() -> None:
     made = schema()
     first = await made.execute("{ hello }")
     with (
-        patch("graphql_api.documents.documents.parse") as parse,
+        patch("graphql_api.documents.documents.Parser") as parser,
         patch("graphql_api.documents.checked_documents.validate") as validate,
     ):
         second = await made.execute("{ hello }")
     assert first.data == second.data == {"hello": "world"}
-    assert not parse.called
+    assert not parser.called
     assert not validate.called
 
 
