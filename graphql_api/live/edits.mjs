@@ -91,7 +91,7 @@ export function updateRequest({ type }, row, input) {
     };
   }
   return {
-    query: `mutation($id: ID!, $input: ${type}Input!, $ifUpdatedAt: DateTime) {
+    query: `mutation($id: ID!, $input: Update${type}Input!, $ifUpdatedAt: DateTime) {
       ${update}(id: $id, input: $input, ifUpdatedAt: $ifUpdatedAt) { id }
     }`,
     variables: { id: row.id, input, ...(isGuarded && { ifUpdatedAt: row.updatedAt }) },
