@@ -19,7 +19,7 @@ export class Inbox {
    * @param {() => void} applied is called after each part
    * @param {object} [options]
    * @param {() => boolean} [options.isHidden] whether the page is; its timers are slow then, and
-   *   it has nobody to answer: all is applied at once
+   *   no one waits for it: all is applied at once
    * @param {() => number} [options.clock] milliseconds
    * @param {(act: () => void) => void} [options.later] runs another task after those that wait
    */

@@ -45,7 +45,7 @@ class LogFeeds:
         self._around = surroundings
         self._partitions: dict[tuple[str, str], Partition[Any]] = {}
         self._clients: dict[Partition[Any], Hashable | None] = {}
-        """For whom each partition was begun."""
+        """The address of the client that began each partition."""
         self._finished_at_s: dict[tuple[str, str], float] = {}
         """When the owners of partitions that are not followed now were seen to be finished: those
         who come back again and again need not wait for the bound each time."""

@@ -12,7 +12,7 @@ ends with it. A token is known to one server only, so a proxy in front of severa
 requests of a client to the same one. It is of use only with the access token that made it.
 
 A server of graphql-sse takes operations before the stream is open, and keeps their results. This
-one refuses them (409): results that nobody reads have no limit. Clients open the stream first.
+one refuses them (409), for such results would have no limit. Clients open the stream first.
 
 Source: PROTOCOL.md of github.com/enisdenjo/graphql-sse, "Single connection mode".
 """

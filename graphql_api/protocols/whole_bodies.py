@@ -136,8 +136,8 @@ class WholeBodies:
     async def place(self, size: int, sink: Sink) -> AsyncIterator[None]:
         """Wait until a body may take memory; what it brings is written to a sink, which is empty.
 
-        The sink is aborted if its client takes the body more slowly than others, for whom there is
-        no place.
+        The sink is aborted if its client takes the body the most slowly while others wait for a
+        place.
         """
         if size <= LARGE_BYTES:
             yield

@@ -87,6 +87,13 @@ def event_streams(body: Body) -> Session:
     return session
 
 
+def _parts(sock: socket.socket, size: int) -> Iterator[bytes]:
+    """What a client is sent that takes so many bytes in each tenth of a second."""
+    while part := sock.recv(size):
+        time.sleep(0.1)
+        yield part
+
+
 def slow_readers(body: Body) -> Session:
     """A client that asks for a lot, and takes 4 KB of it in each tenth of a second."""
 
@@ -98,8 +105,7 @@ def slow_readers(body: Body) -> Session:
                 sock.sendall(_head(target, "POST", f"Content-Length: {len(sent)}") + sent)
                 label = sock.recv(4096)[9:12].decode()
                 yield f"{label} begun"
-                while sock.recv(4096):
-                    time.sleep(0.1)
+                for _ in _parts(sock, 4096):
                     yield "4 KB"
 
     return session
@@ -119,8 +125,7 @@ def slow_syncs(job: UUID, streams: int) -> Session:
                 asked = {"job_id": job.bytes}
                 request = Request(request_id=number, subscribe_job_sync=asked).SerializeToString()
                 sock.sendall(bytes([0x82, 0x80 | len(request), 0, 0, 0, 0]) + request)
-            while sock.recv(65_536):
-                time.sleep(0.1)
+            for _ in _parts(sock, 65_536):
                 yield "64 KB"
             yield "closed"
 

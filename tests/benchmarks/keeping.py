@@ -28,44 +28,28 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.state.folder import open_folder
 from graphql_api.tables.policy import POLICIES
 from tests.benchmarks import documents
+from tests.benchmarks.loop_pauses import LoopPauses
 
 _MAX_BYTES = 64 << 20
 """How much history is kept: the default."""
 
 _POLICIES = 1000
 _DATABASE = "starbelly"
-_TICK_S = 0.001
 _STEP = 64
 """How many changes come at once."""
 
 
-class Pauses:
-    """The longest time between two turns of the event loop."""
-
-    def __init__(self) -> None:
-        self._longest_s = 0.0
-
-    async def run(self) -> None:
-        """Look at the clock at each turn, for ever."""
-        last_s = time.thread_time()
-        while True:
-            await asyncio.sleep(_TICK_S)
-            now_s = time.thread_time()
-            self._longest_s = max(self._longest_s, now_s - last_s)
-            last_s = now_s
-
-    @asynccontextmanager
-    async def stage(self, stages: dict[str, Any], name: str) -> AsyncIterator[None]:
-        """Note what is done inside as a stage."""
-        await asyncio.sleep(2 * _TICK_S)
-        self._longest_s, clock_s, cpu_s = 0.0, time.perf_counter(), time.process_time()
+@asynccontextmanager
+async def _stage(pauses: LoopPauses, stages: dict[str, Any], name: str) -> AsyncIterator[None]:
+    """Note what is done inside as a stage."""
+    clock_s, cpu_s = time.perf_counter(), time.process_time()
+    async with pauses.stage():
         yield
         stages[name] = {
             "seconds": time.process_time() - cpu_s,
             "clock_s": time.perf_counter() - clock_s,
         }
-        await asyncio.sleep(2 * _TICK_S)
-        stages[name]["pause"] = 1000 * self._longest_s
+    stages[name]["pause"] = 1000 * pauses.longest_s
 
 
 class _Changing(RethinkSource):
@@ -109,7 +93,7 @@ def _feed(source: RethinkSource, keeper: Any) -> Feed[Any, Any]:
 
 async def write(folder: Path, changes: int, size: int) -> dict[str, Any]:
     """Have a history kept."""
-    source, pauses, stages = _Changing(changes, size), Pauses(), dict[str, Any]()
+    source, pauses, stages = _Changing(changes, size), LoopPauses(), dict[str, Any]()
     with open_folder(folder) as state:
         keeper = state.keeper(POLICIES.name, _DATABASE)
         feed = _feed(source, keeper)
@@ -118,10 +102,10 @@ async def write(folder: Path, changes: int, size: int) -> dict[str, Any]:
             await feed.restore()
             running = tasks.create_task(feed.run())
             await feed.ready(60)
-            async with pauses.stage(stages, "append"):
+            async with _stage(pauses, stages, "append"):
                 await source.has_sent.wait()
             await keeper.is_whole.wait()
-            async with pauses.stage(stages, "compact"):
+            async with _stage(pauses, stages, "compact"):
                 keeper.begin_again()
                 await keeper.is_whole.wait()
             changes = len(feed.history)
@@ -133,11 +117,11 @@ async def write(folder: Path, changes: int, size: int) -> dict[str, Any]:
 
 async def load(folder: Path) -> dict[str, Any]:
     """Go on with a history that was kept, until clients can be served."""
-    pauses, stages = Pauses(), dict[str, Any]()
+    pauses, stages = LoopPauses(), dict[str, Any]()
     with open_folder(folder) as state:
         feed = _feed(_Changing(0, 0), state.keeper(POLICIES.name, _DATABASE))
         watching = asyncio.ensure_future(pauses.run())
-        async with pauses.stage(stages, "load"):
+        async with _stage(pauses, stages, "load"):
             await feed.restore()
         watching.cancel()
     assert feed.position == len(feed.history) > 0, "it has been loaded"

@@ -36,19 +36,18 @@ from graphql_api.tables.policy import POLICIES
 from tests.attacks.server import place_of
 from tests.benchmarks import documents, jobs
 from tests.benchmarks.database import Database, database
+from tests.benchmarks.loop_pauses import LoopPauses
 
 MAX_PAUSE_S = 0.05
 SIZES = {"policy": 100_000, "job": 50_000}
 
-_TICK_S = 0.001
+_LOOK_S = 0.001
 _SAMPLE_S = 0.004
 _PAGES = 20
 
 
-class Watch:
-    """Notes the longest time between two turns of the event loop, and what the loop did then.
-
-    It is the thread's CPU time: what other programs take of the processor is no fault of the feed.
+class Watch(LoopPauses):
+    """Notes the longest pause of the event loop, and what the loop did then.
 
     Attributes:
         memory_mb: By how much the memory of the process has grown in the last stage.
@@ -56,7 +55,7 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._longest_s = 0.0
+        super().__init__()
         self._where = ""
         self._loops = 0
         self._seen: Counter[str] = Counter()
@@ -67,15 +66,13 @@ class Watch:
     async def run(self) -> None:
         """Look at the clock at each turn, for ever."""
         threading.Thread(target=self._sample, daemon=True).start()
-        last = time.thread_time()
-        while True:
-            await asyncio.sleep(_TICK_S)
-            now = time.thread_time()
-            if now - last > self._longest_s:
-                self._longest_s = now - last
-                self._where = next((place for place, _ in self._seen.most_common(1)), "")
-            self._loops += 1
-            last = now
+        await super().run()
+
+    def on_longest(self) -> None:
+        self._where = next((place for place, _ in self._seen.most_common(1)), "")
+
+    def on_turn(self) -> None:
+        self._loops += 1
 
     def _sample(self) -> None:
         """Look at what the loop's thread does, as long as its clock is not looked at."""
@@ -89,21 +86,20 @@ class Watch:
                 self._seen = Counter()
 
     @asynccontextmanager
-    async def stage(self, name: str) -> AsyncIterator[None]:
+    async def row(self, name: str) -> AsyncIterator[None]:
         """Print a row of the table for what is done inside."""
-        await asyncio.sleep(2 * _TICK_S)
-        self._longest_s, memory, began = 0.0, _memory_mb(), time.perf_counter()
-        yield
-        took = time.perf_counter() - began
-        await asyncio.sleep(2 * _TICK_S)
+        async with self.stage():
+            memory, began = _memory_mb(), time.perf_counter()
+            yield
+            took = time.perf_counter() - began
         self.memory_mb = _memory_mb() - memory
         where = ""
-        if self._longest_s > MAX_PAUSE_S / 2:
+        if self.longest_s > MAX_PAUSE_S / 2:
             where = f"  [{self._where}]"
-        if self._longest_s > MAX_PAUSE_S:
+        if self.longest_s > MAX_PAUSE_S:
             self.long.append(name)
         _print(
-            f"{name:<44} {took:>8.2f} s {self._longest_s * 1000:>8.1f} ms"
+            f"{name:<44} {took:>8.2f} s {self.longest_s * 1000:>8.1f} ms"
             f" {self.memory_mb:>+7.0f} MB{where}"
         )
 
@@ -124,43 +120,43 @@ async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) ->
     _print(f"{'stage':<44} {'takes':>10} {'pause':>11} {'memory':>10}")
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(watch.run())
-        async with watch.stage("first read"):
+        async with watch.row("first read"):
             running = tasks.create_task(feed.run())
             await feed.ready(600)
         _print(f"    {watch.memory_mb * 1024 / size:.2f} KB for each of {feed.documents} rows")
         for offset in (0, size // 2, size - 1000):
-            async with watch.stage(f"page of 1 000 rows at {offset}"):
+            async with watch.row(f"page of 1 000 rows at {offset}"):
                 await feed.page(None, order_by=order_by, offset=offset, limit=1000)
         filter_type: Any = table.filter_type
         where = filter_type(name_contains="no such name").condition()
-        async with watch.stage("page with a filter"):
+        async with watch.row("page with a filter"):
             await feed.page(where, order_by=order_by, offset=0, limit=10)
         everything = _Everything()
-        async with watch.stage("page with a filter that all pass, at the end"):
+        async with watch.row("page with a filter that all pass, at the end"):
             await feed.page(everything, order_by=order_by, offset=size - 1000, limit=1000)
-        async with watch.stage("ten pages with a filter at once"):
+        async with watch.row("ten pages with a filter at once"):
             pages = (feed.page(where, order_by=order_by, offset=0, limit=10) for _ in range(10))
             await asyncio.gather(*pages)
-        async with watch.stage("snapshot for one subscriber"):
+        async with watch.row("snapshot for one subscriber"):
             subscription = feed.subscribe()
             async for event in subscription:
                 if isinstance(event, FeedState) and event.status is FeedStatus.READY:
                     break
             subscription.close()
-        async with watch.stage("self-check"):
+        async with watch.row("self-check"):
             await feed.consistency_check.check()
-        async with watch.stage("read again after an outage, no difference"):
+        async with watch.row("read again after an outage, no difference"):
             await _lose(feed, source)
         if table is JOBS:
-            async with watch.stage("all rows, for a page with older ones"):
+            async with watch.row("all rows, for a page with older ones"):
                 await feed.matching(None, order_by=order_by)
         await asyncio.to_thread(_write, stored, table, range(size // 10), 1)
-        async with watch.stage(f"{size // 10} changes as they come"):
+        async with watch.row(f"{size // 10} changes as they come"):
             while feed.position < size // 10:
-                await asyncio.sleep(_TICK_S)
+                await asyncio.sleep(_LOOK_S)
         source.is_held = True
         await asyncio.to_thread(_write, stored, table, range(size), 2)
-        async with watch.stage("read again after an outage, all rows differ"):
+        async with watch.row("read again after an outage, all rows differ"):
             await _lose(feed, source)
         running.cancel()
         watching.cancel()
@@ -243,7 +239,7 @@ async def _lose(feed: Feed[Any, Any], source: LosableSource) -> None:
     outages = feed.outages
     source.is_lost.set()
     while feed.outages == outages or feed.status is not FeedStatus.READY:
-        await asyncio.sleep(_TICK_S)
+        await asyncio.sleep(_LOOK_S)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
  *
  * GraphiQL ends what runs when another tab is chosen. This class stands between it and the
  * subscriptions: one that is ended so goes on unseen, and is shown again, with what has come
- * meanwhile, when its tab is chosen again. It ends with its tab, and when its user ends it.
+ * since then, when its tab is chosen again. It ends with its tab, and when its user ends it.
  */
 export class KeptSubscriptions {
   /** Runs what the tab in view holds, as its button does; set by the page. */

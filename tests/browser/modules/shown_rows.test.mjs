@@ -85,7 +85,7 @@ test('nothing moves during a pause, and all is there after it', () => {
   assert.equal(made.waiting, 0);
 });
 
-test('thousands of random changes leave what sorting anew gives', () => {
+test('thousands of random changes leave what sorting all rows again gives', () => {
   const { take, keys, state } = shown('sort=jobs&where=enabled%3Dtrue');
   let seed = 1;
   const random = (below) => (seed = (seed * 48_271) % 2_147_483_647) % below;

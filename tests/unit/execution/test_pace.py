@@ -13,7 +13,7 @@ from graphql_api.execution.group import Member
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.schema import Context
 from tests.simulation.loop import simulated
-from tests.unit.execution.toy import FakeSink, join
+from tests.unit.execution.toy import FakeSink, join, served
 from tests.unit.schema.harness import Server, serve
 
 PAGE = """subscription ($where: PolicyFilter, $limit: Int! = 100, $everyMs: Int! = 1000) {
@@ -76,7 +76,7 @@ class World:
         member = await join(
             self.broadcaster, context, sink, query, schema=self.server.schema, **variables
         )
-        await asyncio.sleep(0.001)
+        await served(self.broadcaster)
         return member
 
     def write(self, key: str, name: str | None, table: str = "policy") -> None:

@@ -118,6 +118,15 @@ async def given(*sources: BodiesInTurn) -> list[int]:
     return found
 
 
+async def until_given(source: BodiesInTurn) -> None:
+    """Wait for an event of a source."""
+    woken = asyncio.Event()
+    source.on_wake(woken.set)
+    while source.pull() is None:
+        await woken.wait()
+        woken.clear()
+
+
 @pytest.mark.parametrize("size", [0, LARGE_BYTES + 1])
 async def test_one_body_of_a_socket_is_made_at_a_time(size: int) -> None:
     async with asyncio.TaskGroup() as tasks:
@@ -164,14 +173,12 @@ async def test_slowest_socket_is_dropped_when_others_wait_for_its_place() -> Non
             sink, socket = sockets.socket()
             source = sockets.source(socket)
             sources.append(source)
-            while not await given(source):
-                await asyncio.sleep(0.001)
+            await until_given(source)
             sink.frames, sink.room = [b"x" * unsent], False
             sinks.append(sink)
         reading, socket = sockets.socket()
         last = sockets.source(socket)
-        while not await given(last):
-            await asyncio.sleep(0.001)
+        await until_given(last)
         assert [sink.is_closed for sink in (*sinks, reading)] == [True, False, False]
         assert "slowly" in sinks[0].lost_because
         for source in (*sources, last):
