@@ -9,7 +9,11 @@ from graphql_api.documents.json_input import MAX_LEVELS, MAX_PARTS, MAX_SLOW_PAR
 from graphql_api.documents.value_count import LITERAL_VALUES, OBJECT_VALUES
 from graphql_api.log_feeds.surroundings import LogSettings
 from graphql_api.protocols.messages import MAX_ID_CHARS
-from graphql_api.protocols.single_connection import MAX_RESERVATIONS, RESERVED_S
+from graphql_api.protocols.single_connection import (
+    MAX_RESERVATIONS,
+    MAX_RESERVATIONS_PER_CLIENT,
+    RESERVED_S,
+)
 from graphql_api.schema.older import ROW_S
 from graphql_api.schema.problems import MAX_PROBLEMS
 from graphql_api.server.frames import MAX_DRAINED_BYTES
@@ -64,8 +68,9 @@ Some limits have no setting:
   microseconds of a processor.
 - {_LOGS.max_partitions} jobs' responses are followed at a time,
   {_LOGS.max_partitions_per_client} of them at most for clients of one address.
-- {MAX_RESERVATIONS} reservations of event streams may wait at a time, for {RESERVED_S:.0f}
-  seconds each. The id of an operation has {MAX_ID_CHARS} characters at most.
+- {MAX_RESERVATIONS} reservations of event streams may wait at a time,
+  {MAX_RESERVATIONS_PER_CLIENT} of them at most for clients of one address, for
+  {RESERVED_S:.0f} seconds each. The id of an operation has {MAX_ID_CHARS} characters at most.
 - Introspection has limits of its own, which the queries of the usual tools respect.
 """.replace("_", " ")
 """The limits that no setting changes."""

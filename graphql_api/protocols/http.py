@@ -21,7 +21,7 @@ PROTOCOL.md of github.com/enisdenjo/graphql-sse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
@@ -181,7 +181,7 @@ class GraphQLHTTP:
         principal = self._backend.authenticator.principal(scope)
         token = stream_token(scope, headers)
         if method == "PUT":
-            return self._reserve(principal)
+            return self._reserve(principal, budget.address)
         if method == "DELETE":
             self.single_connections.find(token or "", principal).stop(stopped_id(scope))
             return Response(200, b"", MediaType.TEXT)
@@ -263,10 +263,10 @@ class GraphQLHTTP:
     def _too_long(self) -> RefusedError:
         return RefusedError(413, f"the body is longer than {self._max_body_bytes} bytes")
 
-    def _reserve(self, principal: Principal) -> Response:
+    def _reserve(self, principal: Principal, address: Hashable | None) -> Response:
         if self.streams.is_draining:
             return self._send_away("PUT", None)
-        token = self.single_connections.reserve(principal)
+        token = self.single_connections.reserve(principal, address)
         return Response(201, token.encode(), MediaType.TEXT)
 
     def _send_away(self, method: str, stream_type: MediaType | None) -> Response:

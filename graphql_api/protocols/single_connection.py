@@ -21,9 +21,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from graphql import GraphQLError
@@ -35,6 +35,7 @@ from graphql_api.documents.request import Request
 from graphql_api.execution import result_json
 from graphql_api.execution.responder import Framing
 from graphql_api.limits.cpu_budget import ClientBudget
+from graphql_api.limits.rate_limit import RATE_LIMITED
 from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import EventStreams
@@ -49,6 +50,8 @@ RESERVED_S: Final = 30.0
 """How long a reservation may wait for its stream."""
 MAX_RESERVATIONS: Final = 1000
 """How many may wait at a time."""
+MAX_RESERVATIONS_PER_CLIENT: Final = MAX_RESERVATIONS // 4
+"""How many of one address may: it leaves some for the others."""
 
 _HEADER: Final = "x-graphql-event-stream-token"
 
@@ -61,6 +64,14 @@ def stream_token(scope: Scope, headers: Headers) -> str | None:
 def _parameter(scope: Scope, name: str) -> str | None:
     query = scope.get("query_string", b"").decode("latin-1")
     return dict(parse_qsl(query, keep_blank_values=True)).get(name)
+
+
+class _Reservation(NamedTuple):
+    """A token that waits for its stream."""
+
+    principal: Principal
+    address: Hashable | None
+    at_s: float
 
 
 class SingleConnections:
@@ -86,7 +97,7 @@ class SingleConnections:
         self._limits = limits or WebSocketLimits()
         self._make_token = make_token
         # In order: the oldest reservation expires first.
-        self._reserved: dict[str, tuple[Principal, float]] = {}
+        self._reserved: dict[str, _Reservation] = {}
         self._open: dict[str, SingleConnection] = {}
 
     @property
@@ -95,17 +106,27 @@ class SingleConnections:
         self._expire()
         return len(self._reserved)
 
-    def reserve(self, principal: Principal) -> str:
+    def reserve(self, principal: Principal, address: Hashable | None = None) -> str:
         """A token for a client's stream.
+
+        Args:
+            principal: The client.
+            address: What stands for its address; None, if that has no limits.
 
         Raises:
             RefusedError: There are too many.
         """
-        if self.reservations >= MAX_RESERVATIONS:
+        count = self.reservations
+        if address is not None:
+            own = sum(reserved.address == address for reserved in self._reserved.values())
+            if own >= MAX_RESERVATIONS_PER_CLIENT:
+                text = f"{own} reservations of this address wait already: open their streams first"
+                raise RefusedError(429, text, code=RATE_LIMITED, headers={"retry-after": "5"})
+        if count >= MAX_RESERVATIONS:
             text = f"there are {MAX_RESERVATIONS} reservations already; try again later"
             raise RefusedError(503, text, headers={"retry-after": "5"})
         token = self._make_token()
-        self._reserved[token] = principal, self._backend.clock()
+        self._reserved[token] = _Reservation(principal, address, self._backend.clock())
         return token
 
     async def serve(
@@ -145,14 +166,14 @@ class SingleConnections:
 
     def _is_reserved(self, token: str, principal: Principal) -> bool:
         self._expire()
-        owner, _ = self._reserved.get(token, (None, 0.0))
-        return owner == principal
+        reserved = self._reserved.get(token)
+        return reserved is not None and reserved.principal == principal
 
     def _expire(self) -> None:
         ends_at_s = self._backend.clock() - RESERVED_S
         while self._reserved:
-            token, (_, reserved_at_s) = next(iter(self._reserved.items()))
-            if reserved_at_s > ends_at_s:
+            token, reserved = next(iter(self._reserved.items()))
+            if reserved.at_s > ends_at_s:
                 return
             del self._reserved[token]
 

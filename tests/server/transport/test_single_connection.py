@@ -8,10 +8,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 
 from graphql_api.auth.principal import ANYBODY, Principal
 from graphql_api.protocols.http import GraphQLHTTP
-from graphql_api.protocols.single_connection import MAX_RESERVATIONS, RESERVED_S
+from graphql_api.protocols.http_request import RefusedError
+from graphql_api.protocols.single_connection import (
+    MAX_RESERVATIONS,
+    MAX_RESERVATIONS_PER_CLIENT,
+    RESERVED_S,
+)
 from graphql_api.protocols.websocket_limits import WebSocketLimits
 from tests.server.event_source import EventSource, event_source
 from tests.server.transport.test_event_stream import ROWS, SILENCE, nothing_left
@@ -162,6 +168,18 @@ async def test_reservations_are_counted_and_expire() -> None:
         async with stream(server, requests.token) as source:
             assert source.status == 404
         assert (await requests._http.put("/")).status_code == 201
+
+
+async def test_clients_of_one_address_leave_reservations_for_others() -> None:
+    async with serve(GraphQLHTTP) as server:
+        reserve = server.app.single_connections.reserve
+        for _ in range(MAX_RESERVATIONS_PER_CLIENT):
+            reserve(ANYBODY, "greedy")
+        with pytest.raises(RefusedError, match="open their streams first") as refused:
+            reserve(ANYBODY, "greedy")
+        assert refused.value.status == 429
+        for _ in range(MAX_RESERVATIONS - MAX_RESERVATIONS_PER_CLIENT):
+            reserve(ANYBODY, None)
 
 
 async def test_shutdown_ends_the_stream_without_complete() -> None:
