@@ -108,7 +108,7 @@ def test_wheel_holds_what_was_built_and_not_what_of(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     graphiql = {name.split("/")[2] for name in names if name.startswith("graphql_api/graphiql/")}
-    assert graphiql == {"__init__.py", "routes.py", "dist"}
+    assert graphiql == {"__init__.py", "routes.py", "unbuilt.html", "dist"}
     assert "graphql_api/graphiql/dist/index.html" in names
     assert "graphql_api/graphiql/dist/licenses.md" in names, "of what others have written"
     client = {path.name for path in package_files(ROOT / "clients/javascript")}
