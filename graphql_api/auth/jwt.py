@@ -198,7 +198,12 @@ def keys_of_key_file(data: bytes, *, allowed: frozenset[str] = ALGORITHMS) -> li
     if text.startswith(b"{"):
         raise ConfigurationError("it holds JSON; a set of keys is for --jwt-jwks")
     if not text.startswith(b"-----BEGIN"):
-        return [Key.of(data.removesuffix(b"\n").removesuffix(b"\r"), allowed=allowed)]
+        # The last byte of a binary key may be the same as the end of a line.
+        without_lf = data.removesuffix(b"\n")
+        secret = without_lf.removesuffix(b"\r")
+        for part in (data, without_lf, secret):
+            _refuse_public_key(part)
+        return [Key.of(secret, allowed=allowed)]
     try:
         material = load_pem_public_key(text)
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -250,14 +255,7 @@ def _key_of_jwk(member: Mapping[str, Any], allowed: frozenset[str]) -> Key:
 
 
 def _of_secret(secret: bytes) -> tuple[str, ...]:
-    try:
-        # Issuers show their public keys as bare base64, too: as a secret, everybody would have it.
-        for data in (secret, _from_base64(secret)):
-            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(data)
-    except jwt.InvalidKeyError as error:
-        raise ConfigurationError(
-            "it holds neither a public key in PEM (-----BEGIN PUBLIC KEY-----) nor a secret"
-        ) from error
+    _refuse_public_key(secret)
     fitting = tuple(name for name, length in _HMAC.items() if len(secret) >= length)
     if not fitting:
         raise ConfigurationError(
@@ -265,6 +263,17 @@ def _of_secret(secret: bytes) -> tuple[str, ...]:
             "(openssl rand -base64 48)"
         )
     return fitting
+
+
+def _refuse_public_key(secret: bytes) -> None:
+    """Issuers show their public keys as bare base64, too: as a secret, everybody would have it."""
+    try:
+        for data in (secret, _from_base64(secret)):
+            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(data)
+    except jwt.InvalidKeyError as error:
+        raise ConfigurationError(
+            "it holds neither a public key in PEM (-----BEGIN PUBLIC KEY-----) nor a secret"
+        ) from error
 
 
 def _from_base64(data: bytes) -> bytes:

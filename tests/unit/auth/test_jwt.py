@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -216,6 +217,20 @@ def test_public_key_without_the_lines_of_pem_is_no_secret(
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     with pytest.raises(ConfigurationError, match="neither a public key in PEM"):
         keys_of_key_file(encode(der))
+
+
+@pytest.mark.parametrize("last", [b"\n", b"\r"])
+@pytest.mark.parametrize("line_end", [b"", b"\n", b"\r\n"])
+def test_public_key_whose_last_byte_ends_a_line_is_no_secret(last: bytes, line_end: bytes) -> None:
+    keys = (
+        ed25519.Ed25519PrivateKey.generate()
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for _ in itertools.count()
+    )
+    der = next(key for key in keys if key.endswith(last))
+    with pytest.raises(ConfigurationError, match="neither a public key in PEM"):
+        keys_of_key_file(der + line_end)
 
 
 def test_signature_of_another_key_is_refused() -> None:
