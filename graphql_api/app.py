@@ -26,8 +26,8 @@ from graphql_api.lifespan import Announce, Services, log_lines
 from graphql_api.limits.connection_limits import ConnectionLimits, ConnectionLimitsMiddleware
 from graphql_api.limits.cpu_budget import CPUBudgets
 from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
-from graphql_api.limits.rate_limit import TokenBuckets
 from graphql_api.limits.refusal_log import RefusalLog
+from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.live import live_routes
 from graphql_api.machine import Machine
 from graphql_api.metrics import MetricSources

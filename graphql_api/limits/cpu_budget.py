@@ -31,7 +31,7 @@ from typing import Any, TypeVar
 from starlette.types import Scope
 
 from graphql_api.errors import OverBudgetError
-from graphql_api.limits.rate_limit import TokenBuckets
+from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.settings.connections import ConnectionSettings
 from graphql_api.turns import Turns

@@ -27,7 +27,7 @@ from graphql_api.errors import DatabaseError, GraphQLAPIError, OverBudgetError, 
 from graphql_api.headers import list_members
 from graphql_api.limits.answer_memory import ANSWERS, LARGE_BYTES, Sending
 from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets, charged
-from graphql_api.limits.rate_limit import TokenBuckets, rate_limit_text
+from graphql_api.limits.token_bucket import TokenBuckets, rate_limit_text
 from graphql_api.protocols.inflater import Inflater
 from graphql_api.scopes import Scope as Permission
 from graphql_api.store import PART_BYTES, Bodies, StoredBody

@@ -39,7 +39,7 @@ from graphql_api.execution.encoder import RequestError
 from graphql_api.execution.runner import Asked
 from graphql_api.headers import joined_lines
 from graphql_api.limits.cpu_budget import ClientBudget, charged
-from graphql_api.limits.rate_limit import RATE_LIMITED, TokenBuckets, rate_limit_text
+from graphql_api.limits.token_bucket import RATE_LIMITED, TokenBuckets, rate_limit_text
 from graphql_api.protocols import multipart, sse
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import EventStreams, shutting_down

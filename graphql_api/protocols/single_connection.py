@@ -35,7 +35,7 @@ from graphql_api.documents.request import Request
 from graphql_api.execution import result_json
 from graphql_api.execution.responder import Framing
 from graphql_api.limits.cpu_budget import ClientBudget
-from graphql_api.limits.rate_limit import RATE_LIMITED
+from graphql_api.limits.token_bucket import RATE_LIMITED
 from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import EventStreams

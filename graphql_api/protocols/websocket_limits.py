@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphql_api.execution.sink import WRITE_BUFFER_BYTES
-from graphql_api.limits.rate_limit import TokenBucket
+from graphql_api.limits.token_bucket import TokenBucket
 from graphql_api.settings.connections import ConnectionSettings
 
 _DEFAULT = ConnectionSettings.defaults()

@@ -17,7 +17,7 @@ from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results
 from graphql_api.execution.sink import Sink
 from graphql_api.limits.cpu_budget import ClientBudget, charged
-from graphql_api.limits.rate_limit import RATE_LIMITED, rate_limit_text
+from graphql_api.limits.token_bucket import RATE_LIMITED, rate_limit_text
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import Operation, Reply, Start
 from graphql_api.protocols.socket_responder import SocketResponder

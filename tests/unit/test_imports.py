@@ -189,7 +189,7 @@ def test_no_module_is_too_long() -> None:
         ),
         ("graphql_api.tables.policy", "import rethinkdb.ast"),
         ("graphql_api.app", "from rethinkdb import r"),
-        ("graphql_api.limits.rate_limit", "from graphql_api.cli import main"),
+        ("graphql_api.limits.token_bucket", "from graphql_api.cli import main"),
         ("graphql_api", "import graphql_api.app"),
     ],
 )

@@ -16,7 +16,7 @@ from graphql_api.execution.encoder import Encoder, exposed
 from graphql_api.execution.responder import Framing
 from graphql_api.feeds.paced import Paced
 from graphql_api.feeds.subscription import EventSource
-from graphql_api.limits.rate_limit import rate_limit_text
+from graphql_api.limits.token_bucket import rate_limit_text
 from graphql_api.protocols.close import Close
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.socket_connection import Accepted, SocketConnection

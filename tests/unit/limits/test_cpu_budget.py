@@ -9,7 +9,7 @@ import pytest
 
 from graphql_api.errors import OverBudgetError
 from graphql_api.limits.cpu_budget import ClientBudget, charge_new_tasks, charged
-from graphql_api.limits.rate_limit import TokenBuckets
+from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.limits.turn_queue import TurnQueue
 from tests.patience import LONGEST_S
 from tests.unit.limits.test_refusal_log import Clock

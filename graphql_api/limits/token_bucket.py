@@ -1,4 +1,4 @@
-"""Limits on how many operations a connection may begin in a second."""
+"""Token buckets: limits on how many operations a connection or a client may begin in a second."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from graphql_api.limits.rate_limit import TokenBucket, TokenBuckets
+from graphql_api.limits.token_bucket import TokenBucket, TokenBuckets
 from tests.unit.limits.test_refusal_log import Clock
 
 
