@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, TypeAlias
 
+from graphql_api.execution.compressed_payload import Payload
 from graphql_api.execution.encoder import Encoded, Encoder, RequestError
 from graphql_api.execution.encodings import Encodings
 from graphql_api.execution.pace import Pace
-from graphql_api.execution.payload import Payload
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource

@@ -7,7 +7,6 @@ further, so there its beginning must name it.
 
 from __future__ import annotations
 
-from graphql_api.server.compression import MessageInflater
 from graphql_api.server.frames import MAX_DRAINED_BYTES
 from graphql_api.server.message_head import (
     HEAD_BYTES,
@@ -15,6 +14,7 @@ from graphql_api.server.message_head import (
     may_begin_operation,
     read_head,
 )
+from graphql_api.server.permessage_deflate import MessageInflater
 from graphql_api.server.receiver import LongText
 
 MAX_BYTES_BEFORE_ACK = MAX_OTHER_CHARS

@@ -24,7 +24,7 @@ from websockets.server import ServerProtocol
 
 from graphql_api.execution.sink import EXTENSION
 from graphql_api.limits.connection_limits import UNTIL_LOST, Leave
-from graphql_api.server.compression import StatelessDeflate, agreed_window_bits
+from graphql_api.server.permessage_deflate import StatelessDeflate, agreed_window_bits
 from graphql_api.server.receiver import Receiver
 
 _logger = logging.getLogger(__name__)

@@ -33,7 +33,6 @@ from websockets.frames import Close, CloseCode
 
 from graphql_api.limits.answer_memory import LARGE_BYTES
 from graphql_api.limits.connection_limits import Leave
-from graphql_api.server.compression import compressed_frames
 from graphql_api.server.flow_control import WatchedConnection
 from graphql_api.server.frames import (
     BINARY,
@@ -50,6 +49,7 @@ from graphql_api.server.frames import (
 )
 from graphql_api.server.incoming_message import MAX_BYTES_BEFORE_ACK, IncomingMessage
 from graphql_api.server.keepalive import Keepalive
+from graphql_api.server.permessage_deflate import compressed_frames
 from graphql_api.server.receiver import Receiver
 from graphql_api.server.websocket_handshake import Handshake
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 
 from graphql_api.cli import main
-from graphql_api.execution.payload import BLOCK_END
+from graphql_api.execution.compressed_payload import BLOCK_END
 from graphql_api.server import uvicorn_server
 from graphql_api.server.frames import frame_header
 from graphql_api.server.websocket_protocol import WebSocketProtocol

@@ -16,7 +16,6 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 from websockets.uri import parse_uri
 
-from graphql_api.server.compression import MessageInflater
 from graphql_api.server.frames import (
     MAX_DRAINED_BYTES,
     FrameReader,
@@ -24,6 +23,7 @@ from graphql_api.server.frames import (
     control_frame,
     frame_header,
 )
+from graphql_api.server.permessage_deflate import MessageInflater
 from tests.conformance.raw_websocket import close, frame
 
 Seen = list[tuple[int, bytes]]

@@ -19,7 +19,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame
 from websockets.uri import parse_uri
 
-from graphql_api.execution.payload import Payload
+from graphql_api.execution.compressed_payload import Payload
 from graphql_api.server.flow_control import SocketLimits, StallWatch
 from graphql_api.server.receiver import LongText, Message
 from graphql_api.server.websocket_protocol import WebSocketProtocol

@@ -31,7 +31,7 @@ from websockets.extensions.permessage_deflate import (
 )
 from websockets.typing import ExtensionParameter
 
-from graphql_api.execution.payload import (
+from graphql_api.execution.compressed_payload import (
     BLOCK_END,
     LARGE_WINDOW_BITS,
     SMALL_WINDOW_BITS,

@@ -3,7 +3,7 @@
 A WebSocket message that is compressed without context takeover is a DEFLATE stream of its own, and
 such a stream is a series of blocks. What differs between clients, the id of the operation, is a
 block that is stored as it is. What is the same for all is compressed here, and used as it is by
-each connection: see `graphql_api.server.compression`.
+each connection: see `graphql_api.server.permessage_deflate`.
 
 Source: RFC 7692, 7.2.1 (a message ends with an empty block, of which four bytes are left out) and
 7.1 (no context takeover); RFC 1951, 3.2.

@@ -15,16 +15,16 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from graphql_api.execution.payload import MIN_DEFLATED_BYTES, Payload
+from graphql_api.execution.compressed_payload import MIN_DEFLATED_BYTES, Payload
 from graphql_api.protocols.messages import MAX_ID_CHARS, NEXT_SUFFIX, next_prefix
-from graphql_api.server.compression import (
+from graphql_api.server.frames import TEXT
+from graphql_api.server.permessage_deflate import (
     MAX_STORED_BYTES,
     MessageInflater,
     StatelessDeflate,
     agreed_window_bits,
     compressed_frames,
 )
-from graphql_api.server.frames import TEXT
 from tests.conformance.raw_websocket import deflated
 
 IDS = st.text(min_size=1, max_size=MAX_ID_CHARS) | st.sampled_from(
