@@ -34,8 +34,8 @@ from graphql_api.metrics import MetricSources
 from graphql_api.paths import without_last_slash
 from graphql_api.probes import HEALTH, METRICS, READINESS, Probes
 from graphql_api.protocols.backend import Backend
-from graphql_api.protocols.bodies import PATH as BODY_PATH
-from graphql_api.protocols.bodies import ResponseBodies
+from graphql_api.protocols.body_download import PATH as BODY_PATH
+from graphql_api.protocols.body_download import ResponseBodies
 from graphql_api.protocols.cors import CrossOrigin, CrossOriginMiddleware
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.starbelly.connection import PATH as STARBELLY_PATH

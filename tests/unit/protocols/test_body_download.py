@@ -18,7 +18,7 @@ from graphql_api.auth.signed_links import SignedLinks
 from graphql_api.limits.answer_memory import ANSWERS, LARGE_BYTES, Answers
 from graphql_api.limits.cpu_budget import CPUBudgets
 from graphql_api.limits.token_bucket import TokenBuckets
-from graphql_api.protocols.bodies import ResponseBodies, _is_gzip
+from graphql_api.protocols.body_download import ResponseBodies, _is_gzip
 from graphql_api.protocols.inflater import Inflater
 from graphql_api.store import PART_BYTES, StoredBody
 
