@@ -1,187 +1,205 @@
-"""The file in which a feed is kept: what is written into it, and read from it. Pure.
+"""Keeps one feed in one file: appends each change, and writes the whole again now and then.
 
-```
- magic │ header │ row │ row │ … │ change │ change │ …        each a record; changes are appended
-```
-
-A record is its length and its checksum, each 4 bytes, and its body. The header is JSON: the table's
-name, what names it and what it is decoded to, and how many rows follow. A row is its key, with its
-length in 2 bytes, and its bytes. A change is the digest of the table as of it, 8 bytes, a byte that
-says what it is, the key, and the bytes.
-
-A process that is killed while it writes leaves a record that is cut off: what is before it is read.
+A change is written, not synced: it survives the process, and not the machine. The whole is written
+by a thread to another file, which takes the place of the first once it has everything.
 """
 
 from __future__ import annotations
 
-import json
-import struct
-import zlib
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+import asyncio
+import logging
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Never
 
 from graphql_api.feeds.keeping import Kept, KeptChange
+from graphql_api.files import UnreadableFileError, read_file
+from graphql_api.state.feed_file_format import (
+    MAGIC,
+    BrokenFileError,
+    FeedFileReader,
+    encoded,
+    encoded_change,
+    in_pieces,
+)
 
-MAGIC: Final = b"graphql-api feed 1\n"
-_RECORD: Final = struct.Struct(">II")
-_CHANGE: Final = struct.Struct(">QBH")
-_CHANGE_RECORD: Final = struct.Struct(">IIQBH")
-"""The beginnings of both, which are read at once: there may be 100 000 changes."""
-_KEY: Final = struct.Struct(">H")
-_HAS_ROW, _STAYS = 1, 2
+log = logging.getLogger(__name__)
 
+_PIECE_BYTES: Final = 1 << 20
+_MIN_BYTES: Final = 4 << 20
+"""How much may be appended before the whole is written again; or as much as the whole takes."""
 
-class BrokenFileError(Exception):
-    """A file cannot be used; the text says why, without the path."""
+_LATE_AT_ONCE: Final = 200
+"""How many changes are written after the whole before everything else has a turn."""
 
-
-class Header(NamedTuple):
-    """What a file says of itself.
-
-    Attributes:
-        table: The table's name.
-        names: See `Kept`.
-        rows: How many rows follow.
-    """
-
-    table: str
-    names: tuple[str, ...]
-    rows: int
+_RETRY_S: Final = 60.0
+"""How long to wait after the disk has failed."""
 
 
-def encoded(table: str, kept: Kept) -> Iterator[bytes]:
-    """A file's parts, in their order."""
-    rows = list(kept.rows)
-    header = {"table": table, "names": kept.names, "rows": len(rows)}
-    yield MAGIC
-    yield _record(json.dumps(header).encode())
-    for key, packed in rows:
-        name = key.encode()
-        yield _record(_KEY.pack(len(name)) + name + packed)
-    yield from map(encoded_change, kept.changes)
-
-
-def encoded_change(change: KeptChange) -> bytes:
-    """The record of a change."""
-    name = change.key.encode()
-    kind = (_HAS_ROW if change.after is not None else 0) | (_STAYS if change.stays else 0)
-    head = _CHANGE.pack(change.digest, kind, len(name))
-    return _record(head + name + (change.after or b""))
-
-
-class FeedFile:
-    """A file that is read.
+class FileKeeper:
+    """A `graphql_api.feeds.keeping.Keeper` that has a file.
 
     Args:
-        data: Its bytes.
+        path: The file; `.new` beside it is written first.
+        table: The table's name.
+        database: The name of the database.
 
-    Raises:
-        BrokenFileError: It is not a file of this form, or its rows are not all there.
+    Attributes:
+        is_whole: Set while the file has all that is to be kept, and need not be written again.
     """
 
-    def __init__(self, data: bytes) -> None:
-        if not data.startswith(MAGIC):
-            raise BrokenFileError("it is of another version, or no such file")
-        self._data = data
-        self._view = memoryview(data)
-        self._at = len(MAGIC)
-        self.ends: list[int] = []
-        """Where the rows end, and then each of the changes that have been read."""
-        self.header = self._header()
+    def __init__(self, path: Path, *, table: str, database: str) -> None:
+        self._path = path
+        self._table = table
+        self._database = database
+        self._file: FeedFileReader | None = None
+        self._descriptor: int | None = None
+        self._size = 0
+        self._limit = 0
+        self._is_due = asyncio.Event()
+        self.is_whole = asyncio.Event()
+        self._late: list[KeptChange] | None = None
+        """The changes since the whole was taken, while it is written."""
 
-    def _header(self) -> Header:
+    async def load(self, content_version: str) -> Kept | None:
+        """What was kept, if it is whole, and of this table, database and version."""
         try:
-            said = json.loads(self._record())
-            return Header(str(said["table"]), tuple(map(str, said["names"])), int(said["rows"]))
-        except (
-            *(ValueError, KeyError, TypeError),
-            *(OverflowError, RecursionError),  # an infinite number of rows, a thousand brackets
-        ) as error:
-            raise BrokenFileError("its beginning is broken") from error
+            found = await asyncio.to_thread(_read, self._path)
+            if found is None:
+                return None
+            file, rows = found
+            file.check(self._table, self._database, content_version)
+        except (BrokenFileError, UnreadableFileError) as error:
+            log.warning("what was kept of table %s is not used: %s", self._table, error)
+            return None
+        self._file = file
+        return Kept(file.header.names, rows, file.changes())
 
-    def check(self, table: str, database: str, content_version: str) -> None:
-        """Check that it can be used for a table.
+    def resume(self, right: int) -> None:
+        """Go on behind so many of the changes that were loaded."""
+        assert self._file is not None, "it has been loaded"
+        self._size, self._file = self._file.ends[right], None
+        self._limit = 2 * self._size + _MIN_BYTES
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._descriptor = os.open(self._path, flags)
+            os.ftruncate(self._descriptor, self._size)
+        except OSError as error:
+            self._give_up(error)
 
-        Raises:
-            BrokenFileError: It is of another table, database or version.
-        """
-        header = self.header
-        if header.table != table or header.names[:1] != (database,):
-            raise BrokenFileError("it is of another table or database")
-        if header.names[-1] != content_version:
-            raise BrokenFileError("it is of another version")
+    def append(self, change: KeptChange) -> None:
+        """Keep one more change."""
+        if self._late is not None:
+            self._late.append(change)
+        if self._descriptor is not None:
+            self._write(encoded_change(change))
+            if self._size > self._limit:
+                self.begin_again()
 
-    def rows(self) -> Iterator[tuple[str, bytes]]:
-        """The rows; read them before the changes.
+    def begin_again(self) -> None:
+        """Write the whole as soon as possible."""
+        self.is_whole.clear()
+        self._is_due.set()
 
-        Raises:
-            BrokenFileError: They are not all there.
-        """
-        for _ in range(self.header.rows):
-            try:
-                row = _key_and_rest(self._record())
-            except (ValueError, struct.error) as error:
-                raise BrokenFileError("its rows are broken") from error
-            yield row
-
-    def changes(self) -> Iterator[KeptChange]:
-        """The changes, as far as they are whole."""
-        data, view, start, ends = self._data, self._view, self._at, self.ends
-        names: dict[bytes, str] = {}  # a key is there once, however often it has changed
-        while start + _CHANGE_RECORD.size <= len(data):
-            length, checksum, digest, kind, key_length = _CHANGE_RECORD.unpack_from(data, start)
-            body, end = start + _RECORD.size, start + _RECORD.size + length
-            packed = start + _CHANGE_RECORD.size + key_length
-            if not packed <= end <= len(data) or zlib.crc32(view[body:end]) != checksum:
-                return
-            name = data[start + _CHANGE_RECORD.size : packed]
-            key = names.get(name)
-            if key is None:
+    async def run(self, take: Callable[[], Kept]) -> Never:
+        """Write the whole whenever that is due."""
+        self._file = None  # what was loaded has been used by now, or cannot be
+        try:
+            while True:
+                await self._is_due.wait()
+                self._is_due.clear()
                 try:
-                    key = names[name] = name.decode()
-                except ValueError:
-                    return
-            ends.append(end)
-            after = data[packed:end] if kind & _HAS_ROW else None
-            yield KeptChange(key, after, kind & _STAYS != 0, digest)
-            start = end
+                    await self._write_whole(take())
+                except OSError as error:
+                    self._give_up(error)
+                    await asyncio.sleep(_RETRY_S)
+                    self.begin_again()
+        finally:
+            self._close()
 
-    def _record(self) -> bytes:
-        """The body of the next record.
+    async def _write_whole(self, kept: Kept) -> None:
+        self._late = []
+        path = self._path.with_name(f"{self._path.name}.new")
+        descriptor = None
+        try:
+            descriptor, size = await asyncio.to_thread(_write_new, path, self._table, kept)
+            while late := self._late[:_LATE_AT_ONCE]:
+                del self._late[:_LATE_AT_ONCE]
+                size += _write_all(descriptor, b"".join(map(encoded_change, late)))
+                if self._late:
+                    await asyncio.sleep(0)
+            path.replace(self._path)
+            old, self._descriptor, descriptor = self._descriptor, descriptor, None
+            self._size, self._limit = size, 2 * size + _MIN_BYTES
+            self._late = None
+            if not self._is_due.is_set():
+                self.is_whole.set()
+            if old is not None:
+                await asyncio.to_thread(os.close, old)  # which frees all that was in the file
+        finally:
+            self._late = None
+            if descriptor is not None:
+                os.close(descriptor)
 
-        Raises:
-            ValueError: It is not whole.
-        """
-        start = self._at + _RECORD.size
-        if start > len(self._data):
-            raise ValueError("there is no record")
-        length, checksum = _RECORD.unpack_from(self._data, self._at)
-        body = self._data[start : start + length]
-        if len(body) != length or zlib.crc32(body) != checksum:
-            raise ValueError("a record is cut off")
-        self._at = start + length
-        self.ends = [self._at]
-        return body
+    def _write(self, data: bytes) -> None:
+        assert self._descriptor is not None
+        try:
+            self._size += _write_all(self._descriptor, data)
+        except OSError as error:
+            self._give_up(error)
+            self.begin_again()
+
+    def _give_up(self, error: OSError) -> None:
+        """Keep nothing rather than something with a gap."""
+        log.warning("table %s is not kept for a restart: %s", self._table, error.strerror)
+        self._close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
-def _record(body: bytes) -> bytes:
-    return _RECORD.pack(len(body), zlib.crc32(body)) + body
+def _read(path: Path) -> tuple[FeedFileReader, list[tuple[str, bytes]]] | None:
+    """The file with its rows; None if there is none.
+
+    Raises:
+        BrokenFileError: It is not one that this server's user has written, or it is broken.
+        UnreadableFileError: It cannot be read.
+    """
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        raise BrokenFileError("it is a link")
+    if status.st_uid != os.geteuid():
+        raise BrokenFileError("it belongs to another user")
+    file = FeedFileReader(read_file(path, max_bytes=status.st_size, begins_with=MAGIC).data)
+    return file, list(file.rows())
 
 
-def _key_and_rest(body: bytes) -> tuple[str, bytes]:
-    (length,) = _KEY.unpack_from(body)
-    at = _KEY.size
-    return body[at : at + length].decode(), body[at + length :]
+def _write_new(path: Path, table: str, kept: Kept) -> tuple[int, int]:
+    """Write a file; returns its descriptor, and its size."""
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        pieces = in_pieces(encoded(table, kept), _PIECE_BYTES)
+        return descriptor, sum(_write_all(descriptor, piece) for piece in pieces)
+    except BaseException:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)  # a part of it would keep a full disk full
+        raise
 
 
-def in_pieces(parts: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of about a size."""
-    piece: list[bytes] = []
-    length = 0
-    for part in parts:
-        piece.append(part)
-        length += len(part)
-        if length >= size:
-            yield b"".join(piece)
-            piece, length = [], 0
-    yield b"".join(piece)
+def _write_all(descriptor: int, data: bytes) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return len(data)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from graphql_api.errors import ConfigurationError
-from graphql_api.state.keeper import FileKeeper
+from graphql_api.state.feed_file import FileKeeper
 
 
 class StateFolder:

@@ -20,7 +20,7 @@ from graphql_api.app import create_app
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server
 from graphql_api.server.listening import listen
-from graphql_api.state.keeper import FileKeeper
+from graphql_api.state.feed_file import FileKeeper
 from tests.server.client import WAIT_S, Operation, connected
 from tests.server.database import Writer
 from tests.server.operations import POLICIES, Replica

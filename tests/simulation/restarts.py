@@ -10,7 +10,7 @@ import random
 import shutil
 from pathlib import Path
 
-from graphql_api.state.feed_file import BrokenFileError, FeedFile
+from graphql_api.state.feed_file_format import BrokenFileError, FeedFileReader
 from tests.simulation.story import Action, Setting
 
 OWN, OLDER = "its own files", "older files, perhaps of the other server"
@@ -98,7 +98,7 @@ class StateFolders:
 def _damaged(data: bytes, part: float) -> bytes:
     """A file that is cut off, or has a hole: of two changes, the later one was written."""
     try:
-        file = FeedFile(data)
+        file = FeedFileReader(data)
         for _ in file.rows():
             pass
         changes = len([*file.changes()])

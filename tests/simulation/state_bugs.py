@@ -86,7 +86,7 @@ def _tries_the_first_node_only(original: Function) -> Function:
     return order
 
 
-_KEEPER = "graphql_api.state.keeper:FileKeeper"
+_KEEPER = "graphql_api.state.feed_file:FileKeeper"
 
 STATE_BUGS = (
     Bug(

@@ -21,9 +21,15 @@ from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.keeping import KeptChange, kept_change, restore, take
-from graphql_api.state.feed_file import MAGIC, BrokenFileError, FeedFile, encoded, encoded_change
+from graphql_api.state.feed_file import FileKeeper
+from graphql_api.state.feed_file_format import (
+    MAGIC,
+    BrokenFileError,
+    FeedFileReader,
+    encoded,
+    encoded_change,
+)
 from graphql_api.state.folder import open_folder
-from graphql_api.state.keeper import FileKeeper
 from graphql_api.turns import Turns
 from tests.unit.feeds.test_other_servers import KEYS, Client, Held, Write, digest_of
 from tests.unit.feeds.toy import Event, Number, Numbers, rows_of
@@ -75,7 +81,7 @@ class Kept:
 async def restored(data: bytes, run: int, max_changes: int) -> WatchCache[Number, Event]:
     from graphql_api.feeds import keeping
 
-    file = FeedFile(data)
+    file = FeedFileReader(data)
     file.check("numbers", "db", "1")
     cache = new_cache(run, max_changes)
     kept = keeping.Kept(file.header.names, list(file.rows()), file.changes())
@@ -149,7 +155,7 @@ def test_a_file_that_is_cut_off_anywhere_gives_a_beginning_of_what_was_kept(
         apply(kept.cache, write)
     data = kept.data[: cut % (len(kept.data) + 1)]
     try:
-        file = FeedFile(data)
+        file = FeedFileReader(data)
         assert dict(file.rows()).keys() == rows.keys()
     except BrokenFileError:
         assert len(data) < len(kept.whole())
@@ -270,7 +276,7 @@ async def keeping(path: Path, cache: WatchCache[Number, Event]) -> AsyncIterator
 async def test_the_whole_is_written_again_while_changes_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphql_api.state.keeper._MIN_BYTES", 200)
+    monkeypatch.setattr("graphql_api.state.feed_file._MIN_BYTES", 200)
     path = tmp_path / "numbers.feed"
     kept = Kept({"a": 0}, 1, 20)
     kept.cache.on_change = None
@@ -323,7 +329,7 @@ async def test_a_disk_that_fails_leaves_nothing_with_a_gap(
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as patched:
-            patched.setattr("graphql_api.state.keeper._write_all", fail)
+            patched.setattr("graphql_api.state.feed_file._write_all", fail)
             apply(kept.cache, ("a", 1))
             assert not path.exists()
         assert [r.message for r in caplog.records] == [
@@ -340,7 +346,7 @@ async def test_a_disk_that_is_full_keeps_no_part_of_the_whole(
         os.write(descriptor, data[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("graphql_api.state.keeper._write_all", write_a_part)
+    monkeypatch.setattr("graphql_api.state.feed_file._write_all", write_a_part)
     keeper = FileKeeper(tmp_path / "numbers.feed", table="numbers", database="db")
     with pytest.raises(OSError, match="No space left"):
         await keeper._write_whole(take(Kept({"a": 1}, 1, 100).cache, 0))
@@ -372,7 +378,7 @@ def test_a_change_survives_the_way_into_the_file_and_back() -> None:
     changes = [KeptChange("é", b"[1]", False, 2**64 - 1), KeptChange("", None, True, 0)]
     kept = Kept({}, 1, 100)
     data = kept.data + b"".join(map(encoded_change, changes))
-    file = FeedFile(data)
+    file = FeedFileReader(data)
     assert list(file.rows()) == []
     assert list(file.changes()) == changes
     assert digest_of({}) != 0
