@@ -39,7 +39,7 @@ from graphql_api.machine import Machine
 from graphql_api.protocols.websocket import WebSockets
 from graphql_api.rethink.body_reader import BodyReader
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
-from graphql_api.rethink.connection import Timeouts
+from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.log_source import RethinkLogSource
 from graphql_api.rethink.nodes import Nodes

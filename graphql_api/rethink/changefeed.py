@@ -14,8 +14,9 @@ from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.feeds.table import Document
-from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts, serving
+from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, DatabaseConnection, Timeouts
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.failover import serving
 from graphql_api.rethink.heartbeat import Heartbeat
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
@@ -128,7 +129,7 @@ async def follow(
     options = {**RAW, "max_batch_rows": settings.max_batch_rows}
 
     @asynccontextmanager
-    async def ask(connection: Connection) -> AsyncIterator[_Changes]:
+    async def ask(connection: DatabaseConnection) -> AsyncIterator[_Changes]:
         async with connection.stream(term, **options) as stream:
             # After the changefeed: as long as that lives, the table has not been dropped.
             names = None if table_id is None else await _names(url, connection, table_id)
@@ -138,7 +139,9 @@ async def follow(
         yield changes
 
 
-async def _names(url: DatabaseURL, connection: Connection, table_id: Any) -> tuple[str, ...] | None:
+async def _names(
+    url: DatabaseURL, connection: DatabaseConnection, table_id: Any
+) -> tuple[str, ...] | None:
     """What names a table; None if the user may not know it."""
     try:
         return url.database, str(await connection.run(table_id))
@@ -155,7 +158,7 @@ class _Changes:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: DatabaseConnection,
         stream: Stream,
         settings: ChangefeedSettings,
         names: tuple[str, ...] | None,

@@ -9,9 +9,10 @@ from uuid import uuid4
 from rethinkdb.errors import ReqlOpFailedError
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
-from graphql_api.rethink.connection import Connection, Timeouts, connect
+from graphql_api.rethink.database_connection import DatabaseConnection, Timeouts
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import AlreadyExistsError, reason_of
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.nodes import Nodes, says_that_node_fails
 from graphql_api.rethink.url import DatabaseURL
 
@@ -129,7 +130,7 @@ class _Creation:
         self._empty: set[str] = set()
         """The tables of its own that lack their first documents."""
 
-    async def go_on(self, connection: Connection) -> None:
+    async def go_on(self, connection: DatabaseConnection) -> None:
         """Create what is still missing."""
         database = self._database
         is_missing = database not in await connection.run(r.db_list())
@@ -145,7 +146,7 @@ class _Creation:
             await self._insert_first(connection, table, layout)
             await self._create_indexes(connection, table, layout)
 
-    async def _create_table(self, connection: Connection, layout: TableLayout) -> None:
+    async def _create_table(self, connection: DatabaseConnection, layout: TableLayout) -> None:
         if layout is self._layouts[-1] and self._contents is not None:
             for other, documents in self._contents(self._ids).items():
                 await _insert(connection, self._database, other, documents)
@@ -154,7 +155,9 @@ class _Creation:
             self._empty.add(layout.name)
             self.created.append(f"table {self._database}.{layout.name}")
 
-    async def _insert_first(self, connection: Connection, table: Any, layout: TableLayout) -> None:
+    async def _insert_first(
+        self, connection: DatabaseConnection, table: Any, layout: TableLayout
+    ) -> None:
         name, key = layout.name, layout.primary_key
         documents = self._first.get(name, ())
         if name in self._empty:
@@ -168,7 +171,7 @@ class _Creation:
                 self.created.append(f"{name} {document['name']}")
 
     async def _create_indexes(
-        self, connection: Connection, table: Any, layout: TableLayout
+        self, connection: DatabaseConnection, table: Any, layout: TableLayout
     ) -> None:
         for declared in layout.indexes:
             index, fields = (declared, ()) if isinstance(declared, str) else declared
@@ -180,7 +183,7 @@ class _Creation:
 
 
 async def _puts_back(
-    connection: Connection, table: Any, document: Mapping[str, Any], key: object
+    connection: DatabaseConnection, table: Any, document: Mapping[str, Any], key: object
 ) -> bool:
     """Insert a document that is needed, if it is missing; whether it was this call that did."""
     if await connection.run(table.get(key)) is not None:
@@ -191,7 +194,7 @@ async def _puts_back(
     return bool(result["inserted"])
 
 
-async def _creates(connection: Connection, term: Any) -> bool:
+async def _creates(connection: DatabaseConnection, term: Any) -> bool:
     """Whether it was this call that created something; if not, somebody else just has.
 
     Raises:
@@ -209,7 +212,7 @@ async def _creates(connection: Connection, term: Any) -> bool:
 
 
 async def _insert(
-    connection: Connection, database: str, name: str, documents: Sequence[Mapping[str, Any]]
+    connection: DatabaseConnection, database: str, name: str, documents: Sequence[Mapping[str, Any]]
 ) -> None:
     table = r.db(database).table(name)
     result = await connection.run(table.insert(list(documents), conflict="replace"))

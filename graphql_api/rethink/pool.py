@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
-from graphql_api.rethink.connection import Connection, Timeouts, connect
+from graphql_api.rethink.database_connection import DatabaseConnection, Timeouts
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.nodes import Node, Nodes, says_that_node_fails
 from graphql_api.rethink.url import DatabaseURL
 
@@ -23,7 +24,7 @@ MAX_IDLE_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    connection: Connection
+    connection: DatabaseConnection
     stack: AsyncExitStack
     since: float
 
@@ -48,7 +49,7 @@ class ConnectionPool:
         self._idle: list[_Kept] = []
         self._closed = False
 
-    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def run(self, work: Callable[[DatabaseConnection], Awaitable[T]]) -> T:
         """What `work` makes of a connection, or of one to another node if the first cannot do it.
 
         Nothing is tried again of which it is not known whether it was done, nor later than
@@ -78,7 +79,7 @@ class ConnectionPool:
                         raise
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[DatabaseConnection]:
         """A connection of one's own, until the context is left.
 
         Raises:

@@ -20,7 +20,7 @@ from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import Part
 from graphql_api.feeds.table import Document
 from graphql_api.rethink import archive
-from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
+from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, DatabaseConnection, Timeouts
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.nodes import Nodes
@@ -133,7 +133,7 @@ class RethinkStore:
         give_up_at = clock() + self._timeouts.query_s
         row = self._row(table, key)
 
-        async def written_on(connection: Connection) -> Written:
+        async def written_on(connection: DatabaseConnection) -> Written:
             old = await _read(connection, row)
             while clock() < give_up_at:
                 new = await run(partial(change, old))
@@ -188,7 +188,7 @@ def _is_same(one: Document | None, other: Document | None) -> bool:
     return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-async def _read(connection: Connection, row: Any) -> Document | None:
+async def _read(connection: DatabaseConnection, row: Any) -> Document | None:
     document: Document | None = await connection.run(row, **RAW)
     return _pruned(document)
 
@@ -198,7 +198,7 @@ def _pruned(document: Document | None) -> Document | None:
 
 
 async def _replace(
-    connection: Connection, row: Any, old: Document | None, new: Document | None
+    connection: DatabaseConnection, row: Any, old: Document | None, new: Document | None
 ) -> Any:
     """The result of replacing a row by `new`, if it is `old`.
 
@@ -224,7 +224,7 @@ async def _replace(
     return await _run_write(connection, term)
 
 
-async def _run_write(connection: Connection, term: Any) -> Any:
+async def _run_write(connection: DatabaseConnection, term: Any) -> Any:
     """The result of a term that writes."""
     try:
         return await connection.run(term, **RAW)

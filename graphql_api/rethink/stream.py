@@ -23,7 +23,7 @@ class Open(Protocol):
 
 
 class Stream:
-    """The rows of one query, taken as they arrive; `Connection.stream` makes one.
+    """The rows of one query, taken as they arrive; `DatabaseConnection.stream` makes one.
 
     The driver reads at most about three batches ahead of their reader.
     """

@@ -10,8 +10,9 @@ from graphql_api.errors import DatabaseUnavailableError
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, Part
 from graphql_api.feeds.table import Document
-from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Timeouts, serving
+from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, Timeouts
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.failover import serving
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
 from graphql_api.rethink.stream import Stream, StreamEnd

@@ -8,9 +8,10 @@ from typing import Any
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.keys import Key
 from graphql_api.log_feeds.source import LogLayout
-from graphql_api.rethink.connection import DEFAULT_TIMEOUTS, Timeouts, connect
+from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, Timeouts
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import reason_of
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.url import DatabaseURL
 

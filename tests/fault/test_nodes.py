@@ -28,8 +28,8 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.rethink.changefeed import RethinkSource
-from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import r
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.resolution import HEAD_START_S

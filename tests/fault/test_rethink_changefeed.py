@@ -18,8 +18,9 @@ from graphql_api.errors import DatabaseUnavailableError, FeedLostError, TableMis
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.feeds.table import Document
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
-from graphql_api.rethink.connection import Timeouts, connect
+from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL

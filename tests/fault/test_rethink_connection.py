@@ -17,8 +17,9 @@ import uvloop
 
 from graphql_api.embedded import EmbeddedServer
 from graphql_api.errors import DatabaseRefusedError, DatabaseUnavailableError
-from graphql_api.rethink.connection import Timeouts, connect
+from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.driver import r
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.url import DatabaseURL
 from tests.fault.clock import LIMIT_S, LoopClock, limit_over, some_steps
 from tests.fault.proxy import (
@@ -314,7 +315,7 @@ async def test_leaving_is_finished_although_it_is_cancelled(
 
 def tasks_of_the_driver() -> list[str]:
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
-    return [name for name in names if name.startswith("Connection")]
+    return [name for name in names if name.startswith(("Connection", "DatabaseConnection"))]
 
 
 async def test_queries_run_side_by_side(database: DatabaseURL) -> None:

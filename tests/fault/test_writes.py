@@ -10,7 +10,7 @@ import pytest
 
 from graphql_api.errors import DatabaseUnavailableError, OutcomeUnknownError
 from graphql_api.feeds.table import Document
-from graphql_api.rethink.connection import Timeouts
+from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from tests.fault.clock import LIMIT_S, LoopClock, limit_over

@@ -29,8 +29,9 @@ from graphql_api.errors import DatabaseError
 from graphql_api.feeds.feed import Feed
 from graphql_api.log_feeds.log_feeds import LogFeeds
 from graphql_api.machine import Machine
-from graphql_api.rethink.connection import Connection, connect
+from graphql_api.rethink.database_connection import DatabaseConnection
 from graphql_api.rethink.driver import r
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as product
 from graphql_api.settings import Settings
@@ -177,7 +178,7 @@ class Crawler:
 
     def __init__(self, host: str = FIRST) -> None:
         self._url = DatabaseURL(host, PORT, DATABASE, password=PASSWORD)
-        self._connection: Connection | None = None
+        self._connection: DatabaseConnection | None = None
         self._stack: Any = None
 
     async def write(self, table: str, writes: list[tuple[Any, Document | None]]) -> None:
@@ -194,7 +195,7 @@ class Crawler:
         except DatabaseError:
             await self.close()
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> DatabaseConnection:
         if self._connection is None or not self._connection.is_open:
             await self.close()
             stack = connect(self._url)

@@ -12,7 +12,8 @@ from graphql_api.app import create_app
 from graphql_api.cli import main
 from graphql_api.embedded import PasswordFileError, load_or_create_password
 from graphql_api.errors import ConfigurationError, DatabaseUnavailableError
-from graphql_api.rethink.connection import Timeouts, connect
+from graphql_api.rethink.database_connection import Timeouts
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import DataSettings, Settings, load
 from graphql_api.tls import Certificate

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from graphql_api import app, lifespan
 from graphql_api.errors import ConfigurationError
 from graphql_api.rethink.changefeed import ChangefeedSettings
-from graphql_api.rethink.connection import Timeouts
+from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import (
     CommonSettings,

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from graphql_api.embedded import EmbeddedServer
-from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import r
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.url import DatabaseURL
 from tests.delays import delayed
 from tests.fault.clock import LoopClock
@@ -28,8 +28,8 @@ async def _leaves_nothing(
         return
     async with nothing_left_behind():
         yield
-    # What does not end is logged; see Connection.
-    assert "graphql_api.rethink.connection" not in {
+    # What does not end is logged; see DatabaseConnection.
+    assert "graphql_api.rethink.database_connection" not in {
         record.name for record in caplog.get_records("call") if record.levelno >= logging.WARNING
     }
 

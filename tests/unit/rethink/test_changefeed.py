@@ -17,7 +17,7 @@ from graphql_api.errors import (
 )
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
-from graphql_api.rethink.connection import Timeouts
+from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.url import DatabaseURL
 from tests.fault.clock import LIMIT_S, LoopClock
 from tests.fault.proxy import Proxy, QueryType, is_query

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from graphql_api.errors import DatabaseError
-from graphql_api.rethink.connection import connect
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL

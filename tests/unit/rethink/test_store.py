@@ -21,8 +21,9 @@ from graphql_api.errors import (
 )
 from graphql_api.feeds.table import Document
 from graphql_api.rethink import pool
-from graphql_api.rethink.connection import Timeouts, connect
+from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL

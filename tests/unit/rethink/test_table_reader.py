@@ -7,8 +7,9 @@ import pytest
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, TableMissingError
 from graphql_api.feeds.keys import Key
-from graphql_api.rethink.connection import Timeouts, connect
+from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.driver import r
+from graphql_api.rethink.failover import connect
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.rethink import connection
+from graphql_api.rethink import failover
 from graphql_api.rethink.nodes import Node, Nodes
 from graphql_api.rethink.url import DatabaseURL
 from tests.patience import LONGEST_S
@@ -35,13 +35,13 @@ async def test_cancelled_while_slower_nodes_are_given_up_it_leaves_no_connection
         stack.callback(open_to.remove, node)
         return object(), stack
 
-    monkeypatch.setattr(connection, "_open", connect)
-    monkeypatch.setattr(connection, "HEAD_START_S", 0.001)
+    monkeypatch.setattr(failover, "_open", connect)
+    monkeypatch.setattr(failover, "HEAD_START_S", 0.001)
     first = asyncio.create_task(
-        connection._first(
+        failover._first(
             deque([SLOW, FAST]),
             DatabaseURL.parse("rethinkdb://slow,fast/d"),
-            connection.DEFAULT_TIMEOUTS,
+            failover.DEFAULT_TIMEOUTS,
             Nodes(),
             [],
         )

@@ -19,33 +19,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-    nullcontext,
-    suppress,
-)
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rethinkdb.errors import ReqlError
 
 from graphql_api.cancellation import to_its_end
-from graphql_api.errors import DatabaseError, DatabaseUnavailableError
+from graphql_api.errors import DatabaseUnavailableError
 from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.rethink.driver_connection import DriverConnection
 from graphql_api.rethink.driver_errors import not_connected, translated
-from graphql_api.rethink.nodes import Node, Nodes, failure_of_all, says_that_node_fails
-from graphql_api.rethink.resolution import HEAD_START_S, Failures, resolved
+from graphql_api.rethink.nodes import Node
 from graphql_api.rethink.stream import Stream
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings.database import DatabaseSettings
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -72,141 +62,15 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 
 @asynccontextmanager
-async def connect(
-    url: DatabaseURL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, nodes: Nodes | None = None
-) -> AsyncIterator[Connection]:
-    """A connection to the first node that can be reached, until the context is left.
-
-    Leaving takes at most `close_s` and a little, never raises of itself, and frees the socket and
-    every task of the driver, also when it is cancelled while it does.
-
-    Args:
-        url: The database.
-        timeouts: How long to wait.
-        nodes: What is known of the database's nodes, which is more afterwards.
-
-    Yields:
-        The connection.
+async def connected(
+    node: Node, url: DatabaseURL, timeouts: Timeouts
+) -> AsyncIterator[DatabaseConnection]:
+    """A connection to one node, until the context is left.
 
     Raises:
         DatabaseUnavailableError: It does not come about within `connect_s`.
         DatabaseRefusedError: The user is not known, or the password is wrong.
     """
-    async with serving(url, nullcontext, timeouts=timeouts, nodes=nodes) as connection:
-        yield connection
-
-
-@asynccontextmanager
-async def serving(
-    url: DatabaseURL,
-    ask: Callable[[Connection], AbstractAsyncContextManager[T]],
-    *,
-    timeouts: Timeouts,
-    nodes: Nodes | None,
-) -> AsyncIterator[T]:
-    """What a query answers with, from the first node that can serve it, until the context is left.
-
-    A node on which `ask` fails is left for the next one.
-
-    Args:
-        url: The database.
-        ask: Begins the query on a connection, which is closed after it.
-        timeouts: How long to wait on each node.
-        nodes: As for `connect`.
-
-    Raises:
-        DatabaseError: As from `connect` and from `ask`, if it is so on every node.
-    """
-    known = Nodes() if nodes is None else nodes
-    found, failures = await resolved(url, timeouts.connect_s)
-    waiting = deque(known.order(found))
-    while (opened := await _first(waiting, url, timeouts, known, failures)) is not None:
-        connection, stack = opened
-        async with stack:
-            try:
-                answer = await stack.enter_async_context(ask(connection))
-            except DatabaseError as error:
-                if not says_that_node_fails(error):
-                    raise
-                known.fails(connection.node, error)
-                failures.append((connection.node, error))
-                continue
-            known.works(connection.node)
-            try:
-                yield answer
-            except DatabaseError as error:
-                if says_that_node_fails(error):
-                    known.fails(connection.node, error)
-                raise
-            return
-    raise failure_of_all(failures) from failures[-1][1]
-
-
-async def _first(
-    waiting: deque[Node], url: DatabaseURL, timeouts: Timeouts, nodes: Nodes, failures: Failures
-) -> tuple[Connection, AsyncExitStack] | None:
-    """A connection to the first node that can be reached, which is taken from `waiting`.
-
-    The next node is tried when one has failed, and besides one that is slow: a machine that has no
-    power does not refuse a connection.
-    """
-    running: dict[asyncio.Task[tuple[Connection, AsyncExitStack]], Node] = {}
-    opened = None
-    try:
-        while waiting or running:
-            if waiting:
-                node = waiting.popleft()
-                running[asyncio.ensure_future(_open(node, url, timeouts, nodes))] = node
-            done, _ = await asyncio.wait(
-                running,
-                timeout=HEAD_START_S if waiting else None,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            for task in done:
-                try:
-                    opened = task.result()
-                except DatabaseError as error:
-                    failed = running.pop(task)
-                    nodes.fails(failed, error)
-                    failures.append((failed, error))
-                else:
-                    del running[task]
-                    return opened
-        return None
-    finally:
-        try:
-            if running:
-                await to_its_end(_give_up(running))
-        except asyncio.CancelledError:
-            if opened is not None:  # the caller does not get it
-                await to_its_end(opened[1].aclose())
-            raise
-
-
-async def _give_up(attempts: Collection[asyncio.Task[tuple[Connection, AsyncExitStack]]]) -> None:
-    """End attempts, and close the connections that they have made."""
-    for task in attempts:
-        task.cancel()
-    await asyncio.wait(attempts)
-    for task in attempts:
-        if not task.cancelled() and task.exception() is None:
-            await task.result()[1].aclose()
-
-
-async def _open(
-    node: Node, url: DatabaseURL, timeouts: Timeouts, nodes: Nodes
-) -> tuple[Connection, AsyncExitStack]:
-    """A connection to a node, and what closes it."""
-    stack = AsyncExitStack()
-    connection = await stack.enter_async_context(_connected(node, url, timeouts))
-    nodes.opened(node)
-    stack.callback(nodes.closed, node)
-    return connection, stack
-
-
-@asynccontextmanager
-async def _connected(node: Node, url: DatabaseURL, timeouts: Timeouts) -> AsyncIterator[Connection]:
-    """A connection to one node, as `connect` has it."""
     if url.ca_certs:
         try:
             # The driver would open whatever is there by now, and wait for a FIFO for ever.
@@ -217,7 +81,7 @@ async def _connected(node: Node, url: DatabaseURL, timeouts: Timeouts) -> AsyncI
     # on the socket of one that is cancelled half-way.
     driver = DriverConnection(node, url.password, url.ca_certs)
     attempt = asyncio.ensure_future(driver.reconnect(noreply_wait=False))
-    connection = Connection(driver, attempt, node, timeouts)
+    connection = DatabaseConnection(driver, attempt, node, timeouts)
     try:
         await asyncio.wait({attempt}, timeout=timeouts.connect_s)
         if not attempt.done():
@@ -230,11 +94,11 @@ async def _connected(node: Node, url: DatabaseURL, timeouts: Timeouts) -> AsyncI
             raise not_connected(node, f": {error}") from error
         yield connection
     finally:
-        await to_its_end(connection._end())  # noqa: SLF001 - a part of Connection, in its file
+        await to_its_end(connection._end())  # noqa: SLF001 - a part of it, in its file
 
 
-class Connection:
-    """An open connection; `connect` makes one.
+class DatabaseConnection:
+    """An open connection; `graphql_api.rethink.failover.connect` makes one.
 
     Queries may run side by side. The first that is cancelled or gets no reply in time ends them
     all: every later one raises DatabaseUnavailableError.
