@@ -29,13 +29,13 @@ class BatchSpec:
     max_bytes: int = _MAX_BYTES
     first_scaledown: int = _FIRST_SCALEDOWN
 
-    def batch(self, *, first: bool) -> Batch:
+    def batch(self, *, first: bool) -> ReplyBatch:
         """Return an empty batch."""
         scale = self.first_scaledown if first else 1
-        return Batch(max(1, self.max_rows // scale), max(1, self.max_bytes // scale))
+        return ReplyBatch(max(1, self.max_rows // scale), max(1, self.max_bytes // scale))
 
 
-class Batch:
+class ReplyBatch:
     """Rows, encoded, until there are enough of them.
 
     Attributes:

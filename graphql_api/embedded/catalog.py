@@ -23,7 +23,7 @@ from graphql_api.embedded.permissions import (
     scope_of,
 )
 from graphql_api.embedded.storage import Commit
-from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Index, Table
+from graphql_api.embedded.stored_table import SYSTEM_DATABASE, Database, Index, StoredTable
 from graphql_api.embedded.users import ADMIN, Credentials, credentials_for, user_row
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Catalog:
         self.server_id = storage.server_id
         self.credentials: dict[str, Credentials] = load_credentials(storage)
         self.permissions: dict[str, UserPermissions] = load_permissions(storage)
-        self.users = Table(str(uuid.UUID(int=0)), SYSTEM_DATABASE, USERS_TABLE)
+        self.users = StoredTable(str(uuid.UUID(int=0)), SYSTEM_DATABASE, USERS_TABLE)
         self.databases: dict[str, Database] = {
             SYSTEM_DATABASE: Database(
                 str(uuid.UUID(int=0)), SYSTEM_DATABASE, {USERS_TABLE: self.users}
@@ -167,7 +167,7 @@ class Catalog:
     def _apply(self, transaction: Transaction) -> None:
         for name, credentials in transaction.credentials.items():
             self._set_credentials(name, credentials)
-        touched: dict[Table, None] = {}
+        touched: dict[StoredTable, None] = {}
         for write in transaction.writes:
             documents = write.table.documents
             if write.new is None:
@@ -235,7 +235,7 @@ class Catalog:
 
     # --- tables ---
 
-    def table(self, database: Database, name: str) -> Table:
+    def table(self, database: Database, name: str) -> StoredTable:
         """Return a table.
 
         Raises:
@@ -248,7 +248,7 @@ class Catalog:
 
     def create_table(
         self, database: Database, name: str, primary_key: str, durability: str
-    ) -> Table:
+    ) -> StoredTable:
         """Create a table.
 
         Raises:
@@ -260,13 +260,13 @@ class Catalog:
             )
         if name in self.database(database.name).tables:
             raise op_failed_error(f"Table `{database.name}.{name}` already exists.")
-        table = Table(str(uuid.uuid4()), database.name, name, primary_key, durability)
+        table = StoredTable(str(uuid.uuid4()), database.name, name, primary_key, durability)
         row = (table.id, database.name, name, primary_key, durability)
         self._write(Commit(statements=[("INSERT INTO table_ VALUES (?, ?, ?, ?, ?)", row)]))
         self.databases[database.name].tables[name] = table
         return table
 
-    def drop_table(self, database: Database, name: str) -> Table:
+    def drop_table(self, database: Database, name: str) -> StoredTable:
         """Drop a table and its changefeeds.
 
         Raises:
@@ -286,7 +286,7 @@ class Catalog:
     # --- permissions ---
 
     def grant(
-        self, user: str, scope: Database | Table | None, change: Datum
+        self, user: str, scope: Database | StoredTable | None, change: Datum
     ) -> tuple[Permissions, Permissions]:
         """Change what a user may do, and return the permissions before and after.
 
@@ -310,13 +310,13 @@ class Catalog:
         self.permissions.setdefault(user, {})[key] = after
         return before, after
 
-    def _forget_permissions(self, value: Database | Table) -> None:
+    def _forget_permissions(self, value: Database | StoredTable) -> None:
         for scopes in self.permissions.values():
             scopes.pop(scope_of(value), None)
 
     # --- secondary indexes ---
 
-    def create_index(self, table: Table, index: Index) -> None:
+    def create_index(self, table: StoredTable, index: Index) -> None:
         """Create a secondary index.
 
         Raises:
@@ -335,7 +335,7 @@ class Catalog:
         self._write(Commit(statements=[("INSERT INTO secondary_index VALUES (?, ?, ?)", row)]))
         table.indexes[index.name] = index
 
-    def drop_index(self, table: Table, name: str) -> None:
+    def drop_index(self, table: StoredTable, name: str) -> None:
         """Drop a secondary index.
 
         Raises:
@@ -353,7 +353,7 @@ def _insert_database(database: Database) -> tuple[str, tuple[object, ...]]:
     return ("INSERT INTO database VALUES (?, ?)", (database.id, database.name))
 
 
-def _delete_table(table: Table) -> list[tuple[str, tuple[object, ...]]]:
+def _delete_table(table: StoredTable) -> list[tuple[str, tuple[object, ...]]]:
     return [
         ("DELETE FROM document WHERE table_ = ?", (table.id,)),
         ("DELETE FROM secondary_index WHERE table_ = ?", (table.id,)),
@@ -362,11 +362,11 @@ def _delete_table(table: Table) -> list[tuple[str, tuple[object, ...]]]:
     ]
 
 
-def _delete_permissions(value: Database | Table) -> tuple[str, tuple[object, ...]]:
+def _delete_permissions(value: Database | StoredTable) -> tuple[str, tuple[object, ...]]:
     return ("DELETE FROM permission WHERE scope = ?", (scope_of(value),))
 
 
-def _abort_changefeeds(table: Table) -> None:
+def _abort_changefeeds(table: StoredTable) -> None:
     for changefeed in list(table.changefeeds):
         changefeed.abort()
     table.changefeeds.clear()

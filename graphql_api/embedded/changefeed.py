@@ -1,305 +1,176 @@
-"""A changefeed on a table, a part of it, or one document.
+"""What every kind of changefeed has in common.
 
-    INITIALIZING ──the last initial value was sent──▶ READY ──table dropped──▶ aborted
+Pure: a table calls `on_change` for every committed write, `on_commit` after those of one commit,
+and `abort` when it is dropped. The connection that serves a feed asks `has_data` and `next_batch`.
+Time does not pass here: `squash_s` is for the caller to keep.
 
-While initializing, the feed holds the keys of the documents that were there when it was opened
-and are yet to be sent. A change to one of them needs no event, since the initial value is read
-when it is sent; a deletion removes the key. Every other change is queued, and is sent before
-further initial values. So, as on a real server, changes interleave with initial values, but no
-change precedes its own document's initial value and nothing is sent twice.
-
-Source: src/rdb_protocol/changefeed.cc, `subscription_t::get_els`, `flat_sub_t::add_el`.
+Source: src/rdb_protocol/changefeed.cc, `subscription_t`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from graphql_api.embedded.feed import Feed, FeedOptions, skipped_row
-from graphql_api.embedded.ordering import equal
+from graphql_api.embedded.errors import ReqlError, op_failed_error
 from graphql_api.embedded.permissions import EVERYTHING, Access
-from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.ql2 import ResponseNote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from graphql_api.embedded.batching import Batch
+    from graphql_api.embedded.batching import ReplyBatch
     from graphql_api.embedded.datum import Datum, Document
-    from graphql_api.embedded.following import Following, Transformation
-    from graphql_api.embedded.table import Table
+    from graphql_api.embedded.stored_table import StoredTable
 
-
-class View(Protocol):
-    """Which documents of a table a feed is about, and what it shows of each."""
-
-    table: Table
-    note: ResponseNote
-
-    def keys(self) -> Iterable[str]:
-        """Return the keys of the documents that it starts with."""
-        ...
-
-    def show(self, document: Document | None) -> Datum:
-        """Return what is shown of a document; null if nothing is."""
-        ...
-
-    def concerns(self, key: str) -> bool:
-        """Return whether a document with this key may be shown at all."""
-        ...
+DEFAULT_QUEUE_SIZE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class RangeView:
-    """A view of many documents: a table, a filter, a pluck and so on."""
-
-    following: Following
-
-    @property
-    def table(self) -> Table:
-        """The table."""
-        return self.following.table
-
-    note = ResponseNote.SEQUENCE_FEED
-
-    def keys(self) -> Iterable[str]:
-        """Return the keys of all documents; those that are not shown are skipped later."""
-        return self.following.table.documents
-
-    def concerns(self, key: str) -> bool:
-        """Return true: what is shown depends on the document."""
-        del key
-        return True
-
-    def show(self, document: Document | None) -> Datum:
-        """Apply the query's transformations."""
-        return None if document is None else self.following.show(document)
-
-
-@dataclass(frozen=True, slots=True)
-class PointView:
-    """A view of one document, which may be absent."""
-
-    table: Table
-    key: str
-    note = ResponseNote.ATOM_FEED
-
-    def keys(self) -> Iterable[str]:
-        """Return its key."""
-        return (self.key,)
-
-    def concerns(self, key: str) -> bool:
-        """Return whether it is the document with this key."""
-        return key == self.key
-
-    def show(self, document: Document | None) -> Datum:
-        """Return the document."""
-        return document
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A part of a feed's rows: those from `start` up to, but not including, `stop`."""
-
-    start: int
-    stop: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class FeedSource:
-    """A changefeed that is not open yet, and what the query does to its rows.
+class ChangefeedOptions:
+    """The optional arguments of `changes`, under their own names.
 
     Attributes:
-        make: Makes the feed, which is not open yet.
-        stages: What happens to the rows of the feed, after `changes`.
+        include_offsets: For a window only: whether a row says where in the window it is.
+        squash: Whether changes to one document merge while they wait.
+        squash_s: How long to wait for more, in seconds.
+        queue_size: `changefeed_queue_size`: how many changes may wait.
     """
 
-    make: Callable[[], Feed]
-    stages: tuple[Transformation | Slice, ...] = ()
-
-    def transformed(self, transformation: Transformation) -> FeedSource:
-        """Return the source with a transformation of its rows added."""
-        return replace(self, stages=(*self.stages, transformation))
-
-    def sliced(self, start: int, stop: int | None) -> FeedSource:
-        """Return the source with a slice of its rows."""
-        return replace(self, stages=(*self.stages, Slice(start, stop)))
+    include_initial: bool = False
+    include_states: bool = False
+    include_types: bool = False
+    include_offsets: bool = False
+    squash: bool = False
+    squash_s: float = 0.0
+    queue_size: int = DEFAULT_QUEUE_SIZE
 
 
-class Pipeline:
-    """The stages after `changes`, for the rows of one open feed.
-
-    Attributes:
-        exhausted: True once a slice has let its last row through.
-    """
-
-    __slots__ = ("_passed", "_stages", "exhausted")
-
-    def __init__(self, stages: tuple[Transformation | Slice, ...]) -> None:
-        self._stages = stages
-        self._passed = [0] * len(stages)
-        self.exhausted = any(isinstance(stage, Slice) and stage.stop == 0 for stage in stages)
-
-    def push(self, row: Datum) -> list[Datum]:
-        """Return what becomes of a row.
-
-        Raises:
-            ReqlError: A stage fails; the feed ends with it.
-        """
-        rows = [row]
-        for position, stage in enumerate(self._stages):
-            if isinstance(stage, Slice):
-                rows = self._slice(position, stage, rows)
-            else:
-                rows = [result for item in rows for result in stage(item)]
-        return rows
-
-    def _slice(self, position: int, part: Slice, rows: list[Datum]) -> list[Datum]:
-        passed = self._passed[position]
-        self._passed[position] += len(rows)
-        if part.stop is not None:
-            self.exhausted = self.exhausted or self._passed[position] >= part.stop
-            rows = rows[: max(0, part.stop - passed)]
-        return rows[max(0, part.start - passed) :]
-
-
-class _State(Enum):
-    INITIALIZING = "initializing"
-    READY = "ready"
-
-
-@dataclass(slots=True)
-class _Change:
-    """A change that waits to be sent; null stands for no document."""
-
-    old_val: Datum
-    new_val: Datum
-
-
-class Changefeed(Feed):
-    """An open changefeed on documents, each by itself.
+class Changefeed(ABC):
+    """An open changefeed.
 
     Args:
-        view: What it is about.
+        table: The table that it follows.
+        note: The kind of feed, for the field `n` of its responses.
         options: How it was asked for.
         access: What its user may do.
+
+    Attributes:
+        options: How it was asked for.
+        on_data: Called, if set, when a commit is complete and there is something to send.
     """
 
-    __slots__ = ("_queue", "_skipped", "_state", "_unannounced", "_unsent", "_view")
+    __slots__ = ("_access", "_error", "_note", "_table", "on_data", "options")
 
     def __init__(
-        self, view: RangeView | PointView, options: FeedOptions, access: Access = EVERYTHING
+        self,
+        table: StoredTable,
+        note: ResponseNote,
+        options: ChangefeedOptions,
+        access: Access = EVERYTHING,
     ) -> None:
-        super().__init__(view.table, view.note, options, access)
-        self._view = view
-        self._state = _State.INITIALIZING if options.include_initial else _State.READY
-        self._unannounced = True  # the state, if states are included
-        self._unsent = dict.fromkeys(view.keys()) if options.include_initial else {}
-        self._queue: deque[_Change] | dict[str, _Change] = {} if options.squash else deque()
-        self._skipped = 0
+        self.options = options
+        self.on_data: Callable[[], None] | None = None
+        self._table = table
+        self._note = note
+        self._access = access
+        self._error: ReqlError | None = None
 
-    # --- what the table reports ---
+    def open(self) -> None:
+        """Start to follow the table.
 
-    def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
-        """Collect a committed write for the next reply; see `Feed.on_change`."""
-        if not self._view.concerns(key):
-            return
-        if key in self._unsent:
-            if new is None and isinstance(self._view, RangeView):
-                del self._unsent[key]
-            return
-        old_val, new_val = self._view.show(old), self._view.show(new)
-        if equal(old_val, new_val):
-            return  # neither is shown, or nothing that is shown changed
-        queue = self._queue
-        if isinstance(queue, deque):
-            queue.append(_Change(old_val, new_val))
-        else:
-            _squash(queue, key, old_val, new_val)
-        if len(queue) > self.options.queue_size:
-            # Everything that waits is dropped: a gap has no size, and the reader must start over.
-            self._skipped += len(queue)
-            queue.clear()
+        There is no await between reading the table and this, so that no change is missed.
+        """
+        self._table.changefeeds[self] = None
 
-    def _clear(self) -> None:
-        self._queue.clear()
-        self._unsent.clear()
-
-    # --- what the client receives ---
+    def close(self) -> None:
+        """Stop following the table; calling it again does nothing."""
+        self._table.changefeeds.pop(self, None)
+        self.on_data = None
 
     @property
+    def notes(self) -> list[ResponseNote]:
+        """The field `n` of its responses."""
+        notes = [self._note]
+        if self.options.include_states:
+            notes.append(ResponseNote.INCLUDES_STATES)
+        return notes
+
+    # --- what the table calls ---
+
+    @abstractmethod
+    def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
+        """Take note of a committed write; the table holds the new document already."""
+
+    def on_commit(self) -> None:
+        """Take note of the end of a commit: what waits is sent, if the client asks for it."""
+        if self.on_data is not None and self.has_data:
+            self.on_data()
+
+    def abort(self) -> None:
+        """The table is gone: the next batch is an error."""
+        self._error = op_failed_error("Changefeed aborted (unavailable).", ())
+        self._clear()
+        if self.on_data is not None:
+            self.on_data()
+
+    @abstractmethod
+    def _clear(self) -> None:
+        """Drop everything that waits to be sent."""
+
+    # --- what the connection calls ---
+
+    @property
+    @abstractmethod
     def nearly_full(self) -> bool:
         """True if waiting for more to squash might make the queue overflow."""
-        return len(self._queue) > self.options.queue_size // 2
 
     @property
+    def has_data(self) -> bool:
+        """True if `next_batch` has something to send."""
+        return self._error is not None or self._has_rows
+
+    @property
+    @abstractmethod
     def _has_rows(self) -> bool:
-        return (
-            self._skipped > 0
-            or bool(self._queue)
-            or self._state is _State.INITIALIZING
-            or (self._unannounced and self.options.include_states)
-        )
+        """True if rows may wait to be sent."""
 
-    def _send(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
-        if self._state is _State.INITIALIZING:
-            self._send_initial(batch, sink)
-            return
-        if self._skipped:
-            sink(skipped_row(self._skipped))
-            self._skipped = 0
-            return
-        self._announce_state(sink)
-        self._send_changes(batch, sink)
+    def next_batch(self, batch: ReplyBatch, sink: Callable[[Datum], None]) -> None:
+        """Send as many rows as fit in a batch; none, if there are none.
 
-    def _send_initial(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
-        self._announce_state(sink)
-        self._send_changes(batch, sink)
-        documents = self._view.table.documents
-        point = isinstance(self._view, PointView)
-        while self._unsent and not batch.full:
-            key = next(iter(self._unsent))
-            del self._unsent[key]
-            value = self._view.show(documents.get(key))
-            if value is not None or point:
-                sink(self._row({"new_val": value}, "initial"))
-        if not self._unsent:
-            self._state = _State.READY
-            self._unannounced = True
-            if point and not batch.full:
-                # A point feed is ready in the batch that holds its one initial value.
-                self._announce_state(sink)
+        A user who may no longer read the table gets this batch, and the next one is an error.
 
-    def _send_changes(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
-        queue = self._queue
-        while queue and not batch.full:
-            change = queue.popleft() if isinstance(queue, deque) else queue.pop(next(iter(queue)))
-            sink(self._change_row(change.old_val, change.new_val))
+        Args:
+            batch: Says whether it is full.
+            sink: Receives the rows, and adds to the batch what the query makes of them.
 
-    def _announce_state(self, sink: Callable[[Datum], None]) -> None:
-        if self._unannounced and self.options.include_states:
-            sink(self._row({"state": self._state.value}, "state"))
-        self._unannounced = False
+        Raises:
+            ReqlError: The feed was aborted, or its user may not read the table any more.
+        """
+        if self._error is not None:
+            raise self._error
+        self._send(batch, sink)
+        try:
+            self._access.require_read(self._table)
+        except ReqlError as error:
+            error.backtrace = ()
+            self._error = error
+
+    @abstractmethod
+    def _send(self, batch: ReplyBatch, sink: Callable[[Datum], None]) -> None:
+        """Send as many rows as fit in a batch."""
+
+    def _row(self, row: Document, kind: str) -> Document:
+        if self.options.include_types:
+            row["type"] = kind
+        return row
+
+    def _change_row(self, old_val: Datum, new_val: Datum) -> Document:
+        kind = "add" if old_val is None else "remove" if new_val is None else "change"
+        return self._row({"new_val": new_val, "old_val": old_val}, kind)
 
 
-def _squash(queue: dict[str, _Change], key: str, old_val: Datum, new_val: Datum) -> None:
-    """Add a change to those that wait: the first old value and the last new one remain."""
-    waiting = queue.get(key)
-    if waiting is None:
-        queue[key] = _Change(old_val, new_val)
-    elif equal(waiting.old_val, new_val):
-        del queue[key]
-    else:
-        waiting.new_val = new_val
-
-
-def point_view(table: Table, key: Datum) -> PointView:
-    """Return the view of the document with a primary key.
-
-    Raises:
-        ReqlError: It cannot be a primary key.
-    """
-    return PointView(table, primary_key(key))
+def skipped_row(number: int) -> Document:
+    """Return the row that says how many elements were dropped because the reader was too slow."""
+    return {"error": f"Changefeed cache over array size limit, skipped {number} elements."}

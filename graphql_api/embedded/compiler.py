@@ -22,7 +22,7 @@ from graphql_api.embedded.errors import Backtrace, ReqlError, compile_error
 from graphql_api.embedded.global_optargs import GLOBAL_OPTARGS
 from graphql_api.embedded.pseudo_types import from_json, sanitized
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.term import TERMS, Arguments, Constant, Operation
+from graphql_api.embedded.term import TERMS, Arguments, CompoundTerm, Constant
 from graphql_api.embedded.values import Function, Value, to_datum
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _compile_operation(
         if name not in spec.optargs:
             raise compile_error(f"Unrecognized optional argument `{name}`.", (*path, name))
         optargs[name] = _compile(raw, (*path, name), other)
-    kind = Arguments if type_ == TermType.ARGS else Operation
+    kind = Arguments if type_ == TermType.ARGS else CompoundTerm
     return kind(spec, path, arguments, optargs, sources=raw_arguments, splices=splices)
 
 

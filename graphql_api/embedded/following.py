@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from graphql_api.embedded.datum import Datum, Document
-    from graphql_api.embedded.table import Table
+    from graphql_api.embedded.stored_table import StoredTable
 
 Transformation: TypeAlias = "Callable[[Datum], Iterable[Datum]]"
 """Turns a row of a stream into any number of rows."""
@@ -49,7 +49,7 @@ class Following:
         limit: How many of the first documents are followed, `None` for all.
     """
 
-    table: Table
+    table: StoredTable
     covers: Callable[[Document], int]
     transformations: tuple[Transformation, ...] = ()
     sorting: Sorting = Sorting.UNORDERED

@@ -10,7 +10,7 @@ from graphql_api.embedded.errors import ReqlError
 from graphql_api.embedded.permissions import Permissions
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.pseudo_types import from_json
-from graphql_api.embedded.table import Database, Index, Table
+from graphql_api.embedded.stored_table import Database, Index, StoredTable
 from graphql_api.embedded.users import Credentials
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def load_databases(
             raise DamagedError(
                 f"the table {name!r} is of a database {database!r} that is not there"
             )
-        table = Table(id_, database, name, primary_key_, durability)
+        table = StoredTable(id_, database, name, primary_key_, durability)
         for key, body in storage.documents(id_):
             table.documents[key] = _document(table, key, body)
         for index_name, raw in storage.indexes(id_):
@@ -98,7 +98,7 @@ def _are(kind: type, *values: object) -> bool:
     return all(isinstance(value, kind) for value in values)
 
 
-def _document(table: Table, key: object, body: object) -> Document:
+def _document(table: StoredTable, key: object, body: object) -> Document:
     where = f"the document {key!r} of the table {table.display_name}"
     # Damage is written as text by hand, and as anything by a failing disk.
     if isinstance(body, str):
@@ -123,7 +123,7 @@ def _document(table: Table, key: object, body: object) -> Document:
 
 
 def _index(
-    table: Table, name: str, raw: bytes, build_index: Callable[[str, Document], Index]
+    table: StoredTable, name: str, raw: bytes, build_index: Callable[[str, Document], Index]
 ) -> Index:
     try:
         return build_index(name, as_object(from_json(deep.loads(raw))))

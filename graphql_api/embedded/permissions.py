@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from graphql_api.embedded.datum import Datum, Document, pretty_print, type_name
 from graphql_api.embedded.errors import ErrorType, ReqlError, op_failed_error
-from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Table
+from graphql_api.embedded.stored_table import SYSTEM_DATABASE, Database, StoredTable
 from graphql_api.embedded.users import ADMIN
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Access:
         self._user = user
         self._users = users
 
-    def require_read(self, table: Table) -> None:
+    def require_read(self, table: StoredTable) -> None:
         """Check that the user may read a table.
 
         Raises:
@@ -99,7 +99,7 @@ class Access:
         if not self._allows("read", *_table_scopes(table)):
             raise self._denied("read")
 
-    def require_write(self, table: Table) -> None:
+    def require_write(self, table: StoredTable) -> None:
         """Check that the user may write to a table, which takes the right to read it too.
 
         Raises:
@@ -110,7 +110,7 @@ class Access:
             raise self._denied("write")
 
     def require_config(
-        self, database: Database | None = None, tables: Iterable[Table] = ()
+        self, database: Database | None = None, tables: Iterable[StoredTable] = ()
     ) -> None:
         """Check that the user may configure a database and tables in it, or the server.
 
@@ -124,7 +124,7 @@ class Access:
         ):
             raise self._denied("config")
 
-    def require_table_config(self, table: Table) -> None:
+    def require_table_config(self, table: StoredTable) -> None:
         """Check that the user may configure one table.
 
         Raises:
@@ -164,9 +164,9 @@ EVERYTHING: Final = Access(ADMIN, {})
 """The access of the administrator, and of the server itself."""
 
 
-def scope_of(value: Database | Table) -> str:
+def scope_of(value: Database | StoredTable) -> str:
     """Return the scope of a database's or a table's own permissions."""
-    return f"table {value.id}" if isinstance(value, Table) else _database_scope(value.name)
+    return f"table {value.id}" if isinstance(value, StoredTable) else _database_scope(value.name)
 
 
 def _database_scope(name: str) -> str:
@@ -178,5 +178,5 @@ def _database_scopes(name: str) -> tuple[str, ...]:
     return (scope,) if name == SYSTEM_DATABASE else (scope, GLOBAL)
 
 
-def _table_scopes(table: Table) -> tuple[str, ...]:
+def _table_scopes(table: StoredTable) -> tuple[str, ...]:
     return (scope_of(table), *_database_scopes(table.database))

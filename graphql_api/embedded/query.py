@@ -10,14 +10,14 @@ from graphql_api.embedded.environment import Env, QueryContext, Term, check_limi
 from graphql_api.embedded.errors import ReqlError, logic_error, resource_error
 from graphql_api.embedded.permissions import EVERYTHING, Access
 from graphql_api.embedded.pseudo_types import time
+from graphql_api.embedded.stored_table import Database, StoredTable
 from graphql_api.embedded.streams import collect, to_stream
-from graphql_api.embedded.table import Database, Table
 from graphql_api.embedded.transaction import Transaction
 from graphql_api.embedded.values import (
+    DatumStream,
     Function,
     Selection,
     SingleSelection,
-    Stream,
     TableSlice,
     to_datum,
     value_type_name,
@@ -42,7 +42,7 @@ class AtomResult:
 class StreamResult:
     """The result is a stream, or a changefeed if the stream has a source."""
 
-    stream: Stream
+    stream: DatumStream
     spec: BatchSpec
 
 
@@ -96,7 +96,7 @@ def _result(value: Value, context: QueryContext) -> Result:
             "Query result must be of type DATUM, GROUPED_DATA, or STREAM (got "
             f"{value_type_name(value)})."
         )
-    if isinstance(value, (Table, TableSlice, Selection, Stream)):
+    if isinstance(value, (StoredTable, TableSlice, Selection, DatumStream)):
         stream = to_stream(value, context.transaction)
         if stream.is_array and stream.source is None:
             return AtomResult(collect(stream, context.array_limit))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from graphql_api.embedded import terms as _terms  # noqa: F401  registers them
 from graphql_api.embedded.catalog import Catalog
-from graphql_api.embedded.connection import Connection
+from graphql_api.embedded.client_connection import ClientConnection
 from graphql_api.embedded.errors import AddressInUseError, DataFileError, ListenError
 from graphql_api.embedded.loading import DamagedError
 from graphql_api.embedded.storage import open_storage
@@ -156,7 +156,7 @@ class EmbeddedServer:
             client = writer.get_extra_info("socket")
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            await Connection(reader, writer, self._catalog, self._handshake_timeout_s).serve()
+            await ClientConnection(reader, writer, self._catalog, self._handshake_timeout_s).serve()
             writer.close()
             async with asyncio.timeout(_FLUSH_TIMEOUT_S):
                 await writer.wait_closed()

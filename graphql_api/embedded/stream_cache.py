@@ -11,16 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from graphql_api.embedded import frames
-from graphql_api.embedded.changefeed import Pipeline
+from graphql_api.embedded.document_changefeed import Pipeline
 from graphql_api.embedded.errors import ReqlError
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
-    from graphql_api.embedded.batching import Batch, BatchSpec
-    from graphql_api.embedded.changefeed import FeedSource
+    from graphql_api.embedded.batching import BatchSpec, ReplyBatch
     from graphql_api.embedded.datum import Datum
+    from graphql_api.embedded.document_changefeed import UnopenedChangefeed
 
 
 class OpenStream(Protocol):
@@ -87,7 +87,7 @@ class OpenSequence:
         return 0
 
 
-class OpenFeed:
+class OpenChangefeed:
     """A changefeed.
 
     Args:
@@ -100,7 +100,7 @@ class OpenFeed:
 
     def __init__(
         self,
-        source: FeedSource,
+        source: UnopenedChangefeed,
         spec: BatchSpec,
         loop: asyncio.AbstractEventLoop,
         reply: Callable[[bytes], None],
@@ -175,7 +175,7 @@ class OpenFeed:
         if complete:
             self._finished()
 
-    def _fill(self, batch: Batch) -> None:
+    def _fill(self, batch: ReplyBatch) -> None:
         def sink(row: Datum) -> None:
             for result in self._pipeline.push(row):
                 batch.add(result)

@@ -11,12 +11,12 @@ from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.index_order import IndexOrder
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
-from graphql_api.embedded.table import Database, Table
+from graphql_api.embedded.stored_table import Database, StoredTable
 from graphql_api.embedded.values import (
     EVERYTHING,
+    DatumStream,
     Function,
     Selection,
-    Stream,
     TableSlice,
     Value,
     to_datum,
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from graphql_api.embedded.transaction import Transaction
 
 
-def to_stream(value: Value, transaction: Transaction) -> Stream:
+def to_stream(value: Value, transaction: Transaction) -> DatumStream:
     """Return a value that must be usable as a sequence.
 
     Raises:
         ReqlError: It is not.
     """
-    if isinstance(value, Stream):
+    if isinstance(value, DatumStream):
         return value
     if isinstance(value, Selection):
         return value.stream
-    if isinstance(value, Table):
+    if isinstance(value, StoredTable):
         return table_stream(TableSlice(value), transaction)
     if isinstance(value, TableSlice):
         return table_stream(value, transaction)
@@ -57,19 +57,19 @@ def to_selection(value: Value, transaction: Transaction) -> Selection | None:
     """Return a value as a selection of documents, `None` if it is not one."""
     if isinstance(value, Selection):
         return value
-    if isinstance(value, Table):
+    if isinstance(value, StoredTable):
         value = TableSlice(value)
     if isinstance(value, TableSlice):
         return Selection(value.table, table_stream(value, transaction))
     return None
 
 
-def array_stream(array: list[Datum]) -> Stream:
+def array_stream(array: list[Datum]) -> DatumStream:
     """Return the stream of an array's elements."""
-    return Stream(lambda: iter(array), is_array=True)
+    return DatumStream(lambda: iter(array), is_array=True)
 
 
-def sequence(stream: Stream, array_limit: int) -> Value:
+def sequence(stream: DatumStream, array_limit: int) -> Value:
     """Return a stream as a value: an array, if it is one in disguise.
 
     Raises:
@@ -78,7 +78,7 @@ def sequence(stream: Stream, array_limit: int) -> Value:
     return collect(stream, array_limit) if stream.is_array else stream
 
 
-def collect(stream: Stream, array_limit: int) -> list[Datum]:
+def collect(stream: DatumStream, array_limit: int) -> list[Datum]:
     """Read a stream into an array.
 
     Raises:
@@ -103,7 +103,7 @@ def check_array_size(size: int, array_limit: int) -> None:
         )
 
 
-def index_keys(table: Table, index: str | None) -> Callable[[Document], list[Datum]]:
+def index_keys(table: StoredTable, index: str | None) -> Callable[[Document], list[Datum]]:
     """Return what gives a document's keys in an index; `None` names the primary one.
 
     Raises:
@@ -120,7 +120,7 @@ def index_keys(table: Table, index: str | None) -> Callable[[Document], list[Dat
         ) from None
 
 
-def table_stream(table_slice: TableSlice, transaction: Transaction) -> Stream:
+def table_stream(table_slice: TableSlice, transaction: Transaction) -> DatumStream:
     """Return the documents of a table, or of a slice of it.
 
     Raises:
@@ -153,9 +153,9 @@ def table_stream(table_slice: TableSlice, transaction: Transaction) -> Stream:
             sorting=table_slice.sorting,
             keys=bounded_keys if secondary else None,
         )
-        return Stream(sorted_rows, following=following)
+        return DatumStream(sorted_rows, following=following)
     if bounds is EVERYTHING and not secondary:
-        return Stream(
+        return DatumStream(
             lambda: iter(transaction.rows(table)), following=Following(table, lambda _: 1)
         )
 
@@ -167,7 +167,7 @@ def table_stream(table_slice: TableSlice, transaction: Transaction) -> Stream:
             return ordered_rows(table_slice, transaction, descending=False)
         return covered_rows(table, covers, transaction)
 
-    return Stream(rows, following=Following(table, covers))
+    return DatumStream(rows, following=Following(table, covers))
 
 
 def ordered_rows(
@@ -191,7 +191,7 @@ def ordered_rows(
 
 
 def covered_rows(
-    table: Table, covers: Callable[[Document], int], transaction: Transaction
+    table: StoredTable, covers: Callable[[Document], int], transaction: Transaction
 ) -> Iterator[Datum]:
     """Yield the documents of a table, each as often as `covers` says."""
     for document in transaction.rows(table):

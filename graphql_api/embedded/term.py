@@ -24,9 +24,9 @@ from graphql_api.embedded.datum import (
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.environment import Env, Term
 from graphql_api.embedded.errors import Backtrace, ReqlError, logic_error
+from graphql_api.embedded.stored_table import StoredTable
 from graphql_api.embedded.streams import check_array_size, sequence, to_selection, to_stream
-from graphql_api.embedded.table import Table
-from graphql_api.embedded.values import Function, Selection, Stream, to_datum, wrong_value_type
+from graphql_api.embedded.values import DatumStream, Function, Selection, to_datum, wrong_value_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -155,7 +155,7 @@ class Constant(Term):
             raise
 
 
-class Operation(Term):
+class CompoundTerm(Term):
     """A term with arguments, evaluated by the implementation that was registered for it."""
 
     __slots__ = ("arguments", "optargs", "sources", "spec", "splices")
@@ -210,7 +210,7 @@ class Call:
     __slots__ = ("arguments", "env", "literal_ok", "term")
 
     def __init__(
-        self, term_: Operation, arguments: Sequence[Term], env: Env, literal_ok: bool
+        self, term_: CompoundTerm, arguments: Sequence[Term], env: Env, literal_ok: bool
     ) -> None:
         self.term = term_
         self.arguments = arguments
@@ -263,21 +263,21 @@ class Call:
         """Evaluate an argument for its truth."""
         return as_boolean(self.datum(position))
 
-    def table(self, position: int) -> Table:
+    def table(self, position: int) -> StoredTable:
         """Evaluate an argument that must be a table."""
         return self.to_table(position, self.value(position))
 
-    def to_table(self, position: int, value: Value) -> Table:
+    def to_table(self, position: int, value: Value) -> StoredTable:
         """Return an argument's value, which must be a table."""
-        if isinstance(value, Table):
+        if isinstance(value, StoredTable):
             return value
         raise self.at(position, wrong_value_type(value, "TABLE"))
 
-    def stream(self, position: int) -> Stream:
+    def stream(self, position: int) -> DatumStream:
         """Evaluate an argument that must be a sequence."""
         return self.to_stream(position, self.value(position))
 
-    def to_stream(self, position: int, value: Value) -> Stream:
+    def to_stream(self, position: int, value: Value) -> DatumStream:
         """Return an argument's value, which must be a sequence, as a stream."""
         return self.blame(position, to_stream, value, self.transaction)
 
@@ -316,7 +316,7 @@ class Call:
         """Evaluate an optional argument for its truth; false if it is absent."""
         return self.optarg(name, as_boolean) or False
 
-    def sequence(self, stream: Stream) -> Value:
+    def sequence(self, stream: DatumStream) -> Value:
         """Return a stream as this term's value."""
         return sequence(stream, self.env.query.array_limit)
 
@@ -341,7 +341,7 @@ def _blame(path: Backtrace, convert: Callable[..., _Result], *arguments: object)
         raise
 
 
-class Arguments(Operation):
+class Arguments(CompoundTerm):
     """`r.args`: an array whose elements stand as arguments of the term around it."""
 
     __slots__ = ()

@@ -15,7 +15,7 @@ from graphql_api.embedded.permissions import EVERYTHING, Access
 
 if TYPE_CHECKING:
     from graphql_api.embedded.datum import Document
-    from graphql_api.embedded.table import Table
+    from graphql_api.embedded.stored_table import StoredTable
     from graphql_api.embedded.users import Credentials
 
 
@@ -30,7 +30,7 @@ class Write:
         new: The document after, `None` if it is deleted.
     """
 
-    table: Table
+    table: StoredTable
     key: str
     old: Document | None
     new: Document | None
@@ -53,10 +53,10 @@ class Transaction:
         self.writes: list[Write] = []
         self.credentials: dict[str, Credentials | None] = {}
         self.hard = False
-        self._pending: dict[Table, dict[str, Document | None]] = {}
-        self._bodies: dict[Table, dict[str, bytes | None]] = {}
+        self._pending: dict[StoredTable, dict[str, Document | None]] = {}
+        self._bodies: dict[StoredTable, dict[str, bytes | None]] = {}
 
-    def get(self, table: Table, key: str) -> Document | None:
+    def get(self, table: StoredTable, key: str) -> Document | None:
         """Return a document as this query sees it.
 
         Raises:
@@ -68,7 +68,7 @@ class Transaction:
             return pending[key]
         return table.documents.get(key)
 
-    def rows(self, table: Table) -> Collection[Document]:
+    def rows(self, table: StoredTable) -> Collection[Document]:
         """Return the documents of a table as this query sees them; later writes change nothing.
 
         Raises:
@@ -81,11 +81,11 @@ class Transaction:
         merged = {**table.documents, **pending}
         return [document for document in merged.values() if document is not None]
 
-    def has_written(self, table: Table) -> bool:
+    def has_written(self, table: StoredTable) -> bool:
         """Return whether this query sees other documents of a table than were committed."""
         return bool(self._pending.get(table))
 
-    def put(self, table: Table, key: str, new: Document | None, body: bytes | None) -> None:
+    def put(self, table: StoredTable, key: str, new: Document | None, body: bytes | None) -> None:
         """Write a document, or delete it.
 
         Args:
@@ -98,7 +98,7 @@ class Transaction:
         self._pending.setdefault(table, {})[key] = new
         self._bodies.setdefault(table, {})[key] = body
 
-    def bodies(self) -> dict[Table, dict[str, bytes | None]]:
+    def bodies(self) -> dict[StoredTable, dict[str, bytes | None]]:
         """Return what each written document is in the end, as JSON; `None` if it is deleted."""
         return self._bodies
 

@@ -3,10 +3,10 @@
 | RethinkDB        | here              | also usable as                           |
 |------------------|-------------------|------------------------------------------|
 | DATABASE         | `Database`        |                                          |
-| TABLE            | `Table`           | TABLE_SLICE, SELECTION, SEQUENCE         |
+| TABLE            | `StoredTable`           | TABLE_SLICE, SELECTION, SEQUENCE         |
 | TABLE_SLICE      | `TableSlice`      | SELECTION, SEQUENCE                      |
 | SELECTION        | `Selection`       | SEQUENCE                                 |
-| SEQUENCE         | `Stream`          |                                          |
+| SEQUENCE         | `DatumStream`          |                                          |
 | SINGLE_SELECTION | `SingleSelection` | DATUM                                    |
 | DATUM            | a datum           | SEQUENCE, if it is an array              |
 | FUNCTION         | `Function`        |                                          |
@@ -24,13 +24,13 @@ from graphql_api.embedded.datum import DATUM_TYPES, MAXVAL, MINVAL, Datum, prett
 from graphql_api.embedded.errors import Backtrace, ReqlError, logic_error
 from graphql_api.embedded.following import EAGER, Following, Sorting, Transformation
 from graphql_api.embedded.ordering import sort_key
-from graphql_api.embedded.table import Database, Table
+from graphql_api.embedded.stored_table import Database, StoredTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from graphql_api.embedded.changefeed import FeedSource
     from graphql_api.embedded.determinism import Determinism
+    from graphql_api.embedded.document_changefeed import UnopenedChangefeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ EVERYTHING = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class DatumStream:
     """A sequence of rows, read when asked for.
 
     Attributes:
@@ -67,7 +67,7 @@ class Stream:
     rows: Callable[[], Iterator[Datum]]
     is_array: bool = False
     following: Following | str = EAGER
-    source: FeedSource | None = None
+    source: UnopenedChangefeed | None = None
 
     def transformed(
         self,
@@ -76,7 +76,7 @@ class Stream:
         refusal: str | None = None,
         *,
         is_filter: bool = False,
-    ) -> Stream:
+    ) -> DatumStream:
         """Return the stream of what the rows are turned into.
 
         Args:
@@ -101,7 +101,7 @@ class Stream:
             source=None if self.source is None else self.source.transformed(transformation),
         )
 
-    def sliced(self, start: int, stop: int | None) -> Stream:
+    def sliced(self, start: int, stop: int | None) -> DatumStream:
         """Return the stream of the rows from `start` up to, but not including, `stop`."""
         rows = self.rows
         following = self.following
@@ -119,8 +119,8 @@ class Stream:
 class Selection:
     """Documents of a table that can be written to."""
 
-    table: Table
-    stream: Stream
+    table: StoredTable
+    stream: DatumStream
 
     @property
     def is_scan(self) -> bool:
@@ -133,7 +133,7 @@ class Selection:
 class TableSlice:
     """A table in the order, or within the bounds, of an index."""
 
-    table: Table
+    table: StoredTable
     index: str | None = None
     sorting: Sorting = Sorting.UNORDERED
     bounds: Bounds = EVERYTHING
@@ -150,7 +150,7 @@ class SingleSelection:
         first_of: The documents of which it is the first, which another one may become.
     """
 
-    table: Table
+    table: StoredTable
     read: Callable[[], Datum]
     given_key: Datum = None
     first_of: Following | None = None
@@ -201,16 +201,14 @@ class Function:
         return self.run(arguments, literal_ok)
 
 
-Value: TypeAlias = (
-    "Datum | Database | Table | TableSlice | Selection | Stream | SingleSelection | Function"
-)
+Value: TypeAlias = "Datum | Database | StoredTable | TableSlice | Selection | DatumStream | SingleSelection | Function"
 
 _NAMES: dict[type, str] = {
     Database: "DATABASE",
-    Table: "TABLE",
+    StoredTable: "TABLE",
     TableSlice: "TABLE_SLICE",
     Selection: "SELECTION",
-    Stream: "SEQUENCE",
+    DatumStream: "SEQUENCE",
     SingleSelection: "SINGLE_SELECTION",
     Function: "FUNCTION",
 }
@@ -227,11 +225,11 @@ def print_value(value: Value) -> str:
         value = value.read()
     if isinstance(value, Database):
         return f'db("{value.name}")'
-    if isinstance(value, Table):
+    if isinstance(value, StoredTable):
         return f'table("{value.name}")'
     if isinstance(value, (TableSlice, Selection)):
         return f"SELECTION ON table({value.table.name})"
-    if isinstance(value, (Stream, Function)):
+    if isinstance(value, (DatumStream, Function)):
         return f"VALUE {value_type_name(value)}"
     return pretty_print(value)
 
@@ -252,6 +250,6 @@ def to_datum(value: Value) -> Datum:
     """
     if isinstance(value, SingleSelection):
         return value.read()
-    if isinstance(value, (Database, Table, TableSlice, Selection, Stream, Function)):
+    if isinstance(value, (Database, StoredTable, TableSlice, Selection, DatumStream, Function)):
         raise wrong_value_type(value, "DATUM")
     return value

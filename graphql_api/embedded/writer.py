@@ -16,7 +16,7 @@ from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error, op_fa
 from graphql_api.embedded.merge import WriteStats
 from graphql_api.embedded.ordering import equal
 from graphql_api.embedded.primary_key import primary_key
-from graphql_api.embedded.table import SYSTEM_DATABASE, Table
+from graphql_api.embedded.stored_table import SYSTEM_DATABASE, StoredTable
 from graphql_api.embedded.users import ADMIN, accept_user, user_row
 from graphql_api.embedded.write_order import scan_order, write_order
 
@@ -36,7 +36,7 @@ class ReturnChanges(Enum):
     ALWAYS = 2
 
 
-class Writer:
+class RowWriter:
     """The writes of one term to one table.
 
     Args:
@@ -51,14 +51,14 @@ class Writer:
         stats: The counts of rows.
     """
 
-    def __init__(self, call: Call, table: Table, return_changes: ReturnChanges) -> None:
+    def __init__(self, call: Call, table: StoredTable, return_changes: ReturnChanges) -> None:
         self.call = call
         self.table = table
         self.return_changes = return_changes
         self.transaction = call.transaction
         self.keys: list[str] = []
         self.errors: dict[int, str] = {}
-        self.changes: dict[int, Change] = {}
+        self.changes: dict[int, ReturnedChange] = {}
         self.stats = WriteStats()
 
     def write(
@@ -91,7 +91,7 @@ class Writer:
         except ReqlError as error:
             self.errors[position] = error.message
             if self.return_changes is ReturnChanges.ALWAYS:
-                self.changes[position] = Change(old, old, new, error.message)
+                self.changes[position] = ReturnedChange(old, old, new, error.message)
             return
         counts = self.stats.counts
         if old is None:
@@ -103,7 +103,7 @@ class Writer:
         if self.return_changes is ReturnChanges.ALWAYS or (
             changed and self.return_changes is ReturnChanges.YES
         ):
-            self.changes[position] = Change(old, shown, old if shown is None else shown)
+            self.changes[position] = ReturnedChange(old, shown, old if shown is None else shown)
 
     def _check(self, key: str, old: Document | None, new: Datum) -> None:
         if new is None:
@@ -181,7 +181,7 @@ class Writer:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ReturnedChange:
     """What happened to a row, for `return_changes`.
 
     Attributes:

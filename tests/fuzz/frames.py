@@ -18,7 +18,7 @@ import orjson
 
 from graphql_api.embedded import frames
 from graphql_api.embedded.catalog import Catalog
-from graphql_api.embedded.connection import Connection
+from graphql_api.embedded.client_connection import ClientConnection
 from graphql_api.embedded.datum import Document
 from graphql_api.embedded.errors import ReqlError
 from graphql_api.embedded.ql2 import QueryType, ResponseType
@@ -151,7 +151,7 @@ async def _serve(catalog: Catalog, reader: asyncio.StreamReader, outgoing: _Outg
     protocol = asyncio.StreamReaderProtocol(reader)
     writer = asyncio.StreamWriter(outgoing, protocol, reader, asyncio.get_running_loop())
     try:
-        await Connection(reader, writer, catalog, _HANDSHAKE_TIMEOUT_S).serve()
+        await ClientConnection(reader, writer, catalog, _HANDSHAKE_TIMEOUT_S).serve()
     finally:
         writer.close()
 

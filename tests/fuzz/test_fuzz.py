@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from graphql_api.embedded.connection import Connection
+from graphql_api.embedded.client_connection import ClientConnection
 from graphql_api.protocols.graphql_transport_ws import ServerProtocol
 from tests.fuzz.mutation import Mutation
 from tests.fuzz.target import Target
@@ -55,12 +55,12 @@ def test_a_fault_of_the_embedded_server_is_seen(monkeypatch: pytest.MonkeyPatch)
     async def fail(*_: object) -> None:
         raise LookupError
 
-    monkeypatch.setattr("graphql_api.embedded.connection.run_query", fail)
+    monkeypatch.setattr("graphql_api.embedded.client_connection.run_query", fail)
     with pytest.raises(LookupError):
         TARGETS["frames"].check(b"[1,[59,[]],{}]")
 
 
 def test_a_missing_reply_of_the_embedded_server_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "_send", lambda *_: None)
+    monkeypatch.setattr(ClientConnection, "_send", lambda *_: None)
     with pytest.raises(AssertionError):
         TARGETS["frames"].check(b"[1,[59,[]],{}]")

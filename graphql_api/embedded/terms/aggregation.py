@@ -22,14 +22,14 @@ from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ordering import equal, sort_key
 from graphql_api.embedded.pseudo_types import binary_size
 from graphql_api.embedded.ql2 import TermType
+from graphql_api.embedded.stored_table import StoredTable
 from graphql_api.embedded.streams import table_stream
-from graphql_api.embedded.table import Table
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.terms.sequences import holds, row_function
 from graphql_api.embedded.values import (
+    DatumStream,
     Function,
     SingleSelection,
-    Stream,
     TableSlice,
     Value,
     to_datum,
@@ -112,7 +112,7 @@ def _is_true_of(function: Function, row: Datum) -> bool:
 
 
 def _aggregated(
-    call: Call, stream: Stream, convert: Callable[[Datum], _Result]
+    call: Call, stream: DatumStream, convert: Callable[[Datum], _Result]
 ) -> Iterable[tuple[Datum, _Result]]:
     """Yield each row with what a field or function gives for it; rows without it are left out."""
     function = row_function(call, 1) if call.count == 2 else None
@@ -162,8 +162,8 @@ def avg(call: Call) -> Value:
 def _extreme(call: Call, *, greatest: bool) -> Value:
     value = call.value(0)
     index = call.optarg("index", as_string)
-    if call.count == 1 and (index is not None or isinstance(value, Table)):
-        if not isinstance(value, Table):
+    if call.count == 1 and (index is not None or isinstance(value, StoredTable)):
+        if not isinstance(value, StoredTable):
             raise call.at(0, wrong_value_type(value, "TABLE"))
         return _extreme_of_index(call, value, index or value.primary_key, greatest=greatest)
     if index is not None:
@@ -180,7 +180,7 @@ def _extreme(call: Call, *, greatest: bool) -> Value:
     return best[1]
 
 
-def _extreme_of_index(call: Call, table: Table, index: str, *, greatest: bool) -> Value:
+def _extreme_of_index(call: Call, table: StoredTable, index: str, *, greatest: bool) -> Value:
     sorting = Sorting.DESCENDING if greatest else Sorting.ASCENDING
     stream = table_stream(TableSlice(table, index, sorting), call.transaction)
 

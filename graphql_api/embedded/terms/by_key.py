@@ -24,15 +24,15 @@ from graphql_api.embedded.following import Following
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.ql2 import TermType
+from graphql_api.embedded.stored_table import StoredTable
 from graphql_api.embedded.streams import covered_rows, index_keys, ordered_rows
-from graphql_api.embedded.table import Table
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.terms.sequences import open_bound
 from graphql_api.embedded.values import (
     Bounds,
+    DatumStream,
     Selection,
     SingleSelection,
-    Stream,
     TableSlice,
     Value,
     wrong_value_type,
@@ -97,7 +97,7 @@ def get_all(call: Call) -> Value:
             ordered_rows(each, transaction, descending=False) for each in ranges
         )
 
-    return Selection(target, Stream(rows, following=Following(target, covers)))
+    return Selection(target, DatumStream(rows, following=Following(target, covers)))
 
 
 def _hashable(key: Datum) -> object:
@@ -105,7 +105,7 @@ def _hashable(key: Datum) -> object:
     return repr(sort_key(key))
 
 
-def _by_primary_key(call: Call, target: Table, texts: Counter[str]) -> Stream:
+def _by_primary_key(call: Call, target: StoredTable, texts: Counter[str]) -> DatumStream:
     transaction = call.transaction
 
     def rows() -> Iterator[Datum]:
@@ -117,14 +117,14 @@ def _by_primary_key(call: Call, target: Table, texts: Counter[str]) -> Stream:
     def covers(document: Document) -> int:
         return texts[primary_key(document[target.primary_key])]
 
-    return Stream(rows, following=Following(target, covers))
+    return DatumStream(rows, following=Following(target, covers))
 
 
 @term(TermType.BETWEEN, 3, 3, "index", "left_bound", "right_bound")
 def between(call: Call) -> Value:
     """Return the documents whose keys lie between two bounds."""
     value = call.value(0)
-    if isinstance(value, Table):
+    if isinstance(value, StoredTable):
         value = TableSlice(value)
     if not isinstance(value, TableSlice):
         raise call.at(0, wrong_value_type(value, "TABLE_SLICE"))

@@ -8,17 +8,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphql_api.embedded.changefeed import Changefeed, FeedSource, RangeView, point_view
+from graphql_api.embedded.changefeed import DEFAULT_QUEUE_SIZE, Changefeed, ChangefeedOptions
 from graphql_api.embedded.datum import Datum, as_integer, type_name
 from graphql_api.embedded.determinism import Determinism
+from graphql_api.embedded.document_changefeed import (
+    DocumentChangefeed,
+    FollowedRange,
+    UnopenedChangefeed,
+    followed_document,
+)
 from graphql_api.embedded.environment import check_limit
 from graphql_api.embedded.errors import logic_error, resource_error
-from graphql_api.embedded.feed import DEFAULT_QUEUE_SIZE, Feed, FeedOptions
 from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.term import Call, term
-from graphql_api.embedded.values import SingleSelection, Stream, Value
-from graphql_api.embedded.window import WindowFeed
+from graphql_api.embedded.values import DatumStream, SingleSelection, Value
+from graphql_api.embedded.window_changefeed import WindowChangefeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
 def changes(call: Call) -> Value:
     """Follow a table, what becomes of its documents, the first of them, or one document."""
     squash = call.optarg("squash", _squash)
-    options = FeedOptions(
+    options = ChangefeedOptions(
         include_initial=call.flag("include_initial"),
         include_states=call.flag("include_states"),
         include_types=call.flag("include_types"),
@@ -54,8 +59,8 @@ def changes(call: Call) -> Value:
         access.require_read(value.table)
         if options.include_offsets:
             raise logic_error("Cannot include offsets for point subs.")
-        point = point_view(value.table, value.key)
-        return _feed(lambda: Changefeed(point, options, access))
+        point = followed_document(value.table, value.key)
+        return _feed(lambda: DocumentChangefeed(point, options, access))
     following: Following | str
     if isinstance(value, SingleSelection) and value.first_of is not None:
         following = replace(value.first_of, limit=1)
@@ -67,11 +72,11 @@ def changes(call: Call) -> Value:
     if following.limit is not None:
         _check_window(following, call.env.query.array_limit)
         window = following
-        return _feed(lambda: WindowFeed(window, options, access))
+        return _feed(lambda: WindowChangefeed(window, options, access))
     if options.include_offsets:
         raise logic_error("Cannot include offsets for range subs.")
-    view = RangeView(following)
-    return _feed(lambda: Changefeed(view, options, access))
+    followed = FollowedRange(following)
+    return _feed(lambda: DocumentChangefeed(followed, options, access))
 
 
 def _check_window(following: Following, array_limit: int) -> None:
@@ -99,11 +104,13 @@ def _queue_size(value: Datum) -> int:
     return check_limit("changefeed queue size", as_integer(value))
 
 
-def _feed(make: Callable[[], Feed]) -> Stream:
+def _feed(make: Callable[[], Changefeed]) -> DatumStream:
     def rows() -> Iterator[Datum]:
         raise logic_error(
             "Cannot call a terminal (`reduce`, `count`, etc.) on an infinite stream (such as a "
             "changefeed)."
         )
 
-    return Stream(rows, following="Cannot call `changes` on this stream.", source=FeedSource(make))
+    return DatumStream(
+        rows, following="Cannot call `changes` on this stream.", source=UnopenedChangefeed(make)
+    )

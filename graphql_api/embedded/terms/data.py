@@ -37,14 +37,14 @@ from graphql_api.embedded.pseudo_types import (
     sanitized,
 )
 from graphql_api.embedded.ql2 import TermType
+from graphql_api.embedded.stored_table import Database, StoredTable
 from graphql_api.embedded.streams import array_stream, collect, to_stream
-from graphql_api.embedded.table import Database, Table
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.values import (
+    DatumStream,
     Function,
     Selection,
     SingleSelection,
-    Stream,
     TableSlice,
     Value,
     to_datum,
@@ -145,9 +145,9 @@ def values(call: Call) -> Value:
 
 _TYPE_NAMES: dict[type, str] = {
     Database: "DB",
-    Table: "TABLE",
+    StoredTable: "TABLE",
     TableSlice: "TABLE_SLICE",
-    Stream: "STREAM",
+    DatumStream: "STREAM",
     SingleSelection: "SELECTION<OBJECT>",
     Function: "FUNCTION",
 }
@@ -216,7 +216,7 @@ def _coerce_datum(call: Call, value: Datum, target: str) -> Value:
     raise call.at(0, typed_error(value, f"Cannot coerce {source} to {target}."))
 
 
-def _coerce_stream(call: Call, stream: Stream, source: str, target: str) -> Value:
+def _coerce_stream(call: Call, stream: DatumStream, source: str, target: str) -> Value:
     if target in ("ARRAY", "DATUM"):
         return collect(stream, call.env.query.array_limit)
     if target == "OBJECT":
@@ -234,7 +234,7 @@ def _internal_type(value: Datum) -> str:
 
 
 def _converts_to(value: Value, target: str) -> bool:
-    if isinstance(value, (Table, TableSlice)):
+    if isinstance(value, (StoredTable, TableSlice)):
         return target in ("TABLE_SLICE", "SELECTION<STREAM>", "STREAM")
     return isinstance(value, Selection) and target in ("SELECTION<STREAM>", "STREAM")
 
@@ -265,7 +265,7 @@ def _convert(call: Call, value: Datum, source: str, target: str) -> Datum:
     return None
 
 
-def _object_of_pairs(stream: Stream) -> Document:
+def _object_of_pairs(stream: DatumStream) -> Document:
     result: Document = {}
     for pair in stream.rows():
         items = as_array(pair)
@@ -291,7 +291,7 @@ def _info(value: Value, catalog: Catalog, access: Access) -> Document:
     result: Document = {"type": _name_of_type(value)}
     if isinstance(value, Database):
         result.update(name=value.name, id=value.id)
-    elif isinstance(value, Table):
+    elif isinstance(value, StoredTable):
         access.require_read(value)
         result.update(
             db=_info(catalog.database(value.database), catalog, access),
@@ -308,7 +308,7 @@ def _info(value: Value, catalog: Catalog, access: Access) -> Document:
         result.update(_bound("right", value.bounds.right, MAXVAL, value.bounds.right_open))
     elif isinstance(value, (Selection, SingleSelection)):
         result["table"] = _info(value.table, catalog, access)
-    elif isinstance(value, (Stream, Function)) or value is None or isinstance(value, Extremum):
+    elif isinstance(value, (DatumStream, Function)) or value is None or isinstance(value, Extremum):
         pass
     else:
         result["value"] = pretty_print(value)

@@ -17,7 +17,7 @@ from graphql_api.embedded.environment import Env, QueryContext
 from graphql_api.embedded.errors import ReqlError, logic_error, op_failed_error
 from graphql_api.embedded.pseudo_types import binary, from_json, time
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.table import Index, Table
+from graphql_api.embedded.stored_table import Index, StoredTable
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.transaction import Transaction
 from graphql_api.embedded.values import Function, Value, to_datum, wrong_value_type
@@ -159,7 +159,7 @@ def _statuses(call: Call) -> list[Datum]:
     return [_status(table, name) for name in sorted(names or table.indexes)]
 
 
-def _status(table: Table, name: str) -> Document:
+def _status(table: StoredTable, name: str) -> Document:
     definition = table.indexes[name].definition
     multi = as_boolean(definition["multi"])
     if definition["function"] is None:

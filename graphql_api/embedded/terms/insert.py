@@ -33,7 +33,7 @@ from graphql_api.embedded.terms.write_options import (
     set_durability,
 )
 from graphql_api.embedded.values import Function, SingleSelection, Value, to_datum
-from graphql_api.embedded.writer import Change, ReturnChanges, Writer
+from graphql_api.embedded.writer import ReturnChanges, ReturnedChange, RowWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,7 +83,7 @@ def insert(call: Call) -> Value:
             raise typed_error(datum, f"Cannot convert {type_name(datum)} to SEQUENCE")
     else:
         rows = list(call.to_stream(1, value).rows())
-    return _insert_rows(Writer(call, table, return_changes), rows, conflict)
+    return _insert_rows(RowWriter(call, table, return_changes), rows, conflict)
 
 
 def _conflict(call: Call, found: Term) -> _Conflict | Function:
@@ -114,7 +114,9 @@ def _parse_conflict(value: Datum) -> _Conflict:
         ) from None
 
 
-def _insert_rows(writer: Writer, rows: Iterable[Datum], conflict: _Conflict | Function) -> Document:
+def _insert_rows(
+    writer: RowWriter, rows: Iterable[Datum], conflict: _Conflict | Function
+) -> Document:
     name = writer.table.primary_key
     refused: list[str] = []
     given: list[Datum | ReqlError] = []  # each row's key, or why it was refused
@@ -141,7 +143,7 @@ def _insert_rows(writer: Writer, rows: Iterable[Datum], conflict: _Conflict | Fu
     return writer.result(refused, writer.order(scanned=False) if writer.errors else ())
 
 
-def _insert_changes(writer: Writer, given: list[Datum | ReqlError]) -> list[Datum]:
+def _insert_changes(writer: RowWriter, given: list[Datum | ReqlError]) -> list[Datum]:
     """Return the changes of an insert, in the order of its rows, as `batched_insert` has it.
 
     Each row takes the first change that is left whose key is not less than the row's own. So a row
@@ -159,7 +161,7 @@ def _insert_changes(writer: Writer, given: list[Datum | ReqlError]) -> list[Datu
     changes: list[Datum] = []
     for key in given:
         if isinstance(key, ReqlError):
-            changes.append(Change(None, None, None, key.message).document())
+            changes.append(ReturnedChange(None, None, None, key.message).document())
             continue
         at = bisect_left(left, (sort_key(key), -1))
         if at < len(left):

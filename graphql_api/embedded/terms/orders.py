@@ -13,11 +13,11 @@ from graphql_api.embedded.errors import ErrorType, ReqlError, logic_error
 from graphql_api.embedded.following import Sorting
 from graphql_api.embedded.ordering import sort_key
 from graphql_api.embedded.ql2 import TermType
+from graphql_api.embedded.stored_table import StoredTable
 from graphql_api.embedded.streams import array_stream, collect, index_keys, table_stream, to_stream
-from graphql_api.embedded.table import Table
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.terms.sequences import row_function, same_kind
-from graphql_api.embedded.values import Selection, Stream, TableSlice, Value
+from graphql_api.embedded.values import DatumStream, Selection, TableSlice, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ def order_by(call: Call) -> Value:
     value = call.value(0)
     index = call.optarg("index", as_string)
     if index is not None:
-        if not isinstance(value, (Table, TableSlice)):
+        if not isinstance(value, (StoredTable, TableSlice)):
             raise logic_error(
                 "Indexed order_by can only be performed on a TABLE or TABLE_SLICE. Make sure "
                 "order_by comes before any transformations (such as map) or filters."
@@ -41,7 +41,7 @@ def order_by(call: Call) -> Value:
         if not orders:
             return table_slice
         rows = _sort_within_index(call, table_slice, index, orders)
-        return Selection(table_slice.table, Stream(lambda: iter(rows)))
+        return Selection(table_slice.table, DatumStream(lambda: iter(rows)))
     if not orders:
         raise logic_error("Must specify something to order by.")
     selection = call.selection(value)
@@ -87,8 +87,8 @@ def _compare_keys(left: tuple[SortKey | None, Datum], right: tuple[SortKey | Non
     return (a > b) - (a < b)
 
 
-def _sorted_slice(call: Call, value: Table | TableSlice, index: str) -> TableSlice:
-    table_slice = TableSlice(value) if isinstance(value, Table) else value
+def _sorted_slice(call: Call, value: StoredTable | TableSlice, index: str) -> TableSlice:
+    table_slice = TableSlice(value) if isinstance(value, StoredTable) else value
     if table_slice.sorting is not Sorting.UNORDERED:
         raise logic_error("Cannot perform multiple indexed ORDER_BYs on the same table.")
     if table_slice.index not in (None, index):
@@ -138,9 +138,9 @@ def distinct(call: Call) -> Value:
     """Return the different rows, or the different keys of an index."""
     value = call.value(0)
     index = call.optarg("index", as_string)
-    if isinstance(value, (Table, TableSlice)):
-        table = value if isinstance(value, Table) else value.table
-        chosen = None if isinstance(value, Table) else value.index
+    if isinstance(value, (StoredTable, TableSlice)):
+        table = value if isinstance(value, StoredTable) else value.table
+        chosen = None if isinstance(value, StoredTable) else value.index
         name = index or table.primary_key
         if chosen in (None, name):
             return _distinct_keys(call, value, table, name, keys_only=index is not None)
@@ -155,12 +155,12 @@ def _distinct(rows: Iterable[Datum]) -> list[Datum]:
 
 
 def _distinct_keys(
-    call: Call, value: Table | TableSlice, table: Table, index: str, *, keys_only: bool
+    call: Call, value: StoredTable | TableSlice, table: StoredTable, index: str, *, keys_only: bool
 ) -> Value:
     keys = index_keys(table, index)
     stream = to_stream(value, call.transaction)
     if not keys_only:
-        return Stream(lambda: iter(_distinct(stream.rows())))
+        return DatumStream(lambda: iter(_distinct(stream.rows())))
     bounds = value.bounds if isinstance(value, TableSlice) else TableSlice(table).bounds
 
     def rows() -> Iterable[Datum]:
@@ -168,6 +168,6 @@ def _distinct_keys(
             assert isinstance(document, dict)
             yield from (key for key in keys(document) if bounds.contains(key))
 
-    return Stream(
+    return DatumStream(
         lambda: iter(_distinct(rows())), following="Cannot call `changes` after `distinct`."
     )

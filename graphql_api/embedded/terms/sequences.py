@@ -24,10 +24,10 @@ from graphql_api.embedded.pseudo_types import binary, binary_part, binary_size
 from graphql_api.embedded.ql2 import TermType
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.values import (
+    DatumStream,
     Function,
     Selection,
     SingleSelection,
-    Stream,
     Value,
     to_datum,
 )
@@ -47,13 +47,13 @@ def row_function(call: Call, position: int) -> Callable[[Datum], Datum]:
     return lambda _: key
 
 
-def stream_and_selection(call: Call, value: Value) -> tuple[Stream, Selection | None]:
+def stream_and_selection(call: Call, value: Value) -> tuple[DatumStream, Selection | None]:
     """Return the first argument's value as a stream, and as a selection if it is one."""
     selection = call.selection(value)
     return (selection.stream if selection else call.to_stream(0, value)), selection
 
 
-def same_kind(call: Call, stream: Stream, selection: Selection | None) -> Value:
+def same_kind(call: Call, stream: DatumStream, selection: Selection | None) -> Value:
     """Return a stream that has rows of a selection as a selection again."""
     return Selection(selection.table, stream) if selection else call.sequence(stream)
 
@@ -140,7 +140,7 @@ def map_(call: Call) -> Value:
         stream = streams[0].transformed(lambda row: (to_datum(function.call(row)),), determinism)
         return call.sequence(stream)
     return call.sequence(
-        Stream(
+        DatumStream(
             lambda: (
                 to_datum(function.call(*rows))
                 for rows in zip(*(stream.rows() for stream in streams), strict=False)

@@ -12,7 +12,7 @@ from graphql_api.embedded.datum import Datum, Document, as_integer, as_string
 from graphql_api.embedded.determinism import Determinism
 from graphql_api.embedded.errors import logic_error, op_failed_error
 from graphql_api.embedded.ql2 import TermType
-from graphql_api.embedded.table import SYSTEM_DATABASE, Database, Table
+from graphql_api.embedded.stored_table import SYSTEM_DATABASE, Database, StoredTable
 from graphql_api.embedded.term import Call, term
 from graphql_api.embedded.terms.write_options import parse_durability
 from graphql_api.embedded.users import ADMIN
@@ -192,7 +192,7 @@ def table_drop(call: Call) -> Value:
     }
 
 
-def _config_document(table: Table) -> Datum:
+def _config_document(table: StoredTable) -> Datum:
     """A table's configuration, as `table_create` and `table_drop` report it."""
     return {
         "db": table.database,
@@ -218,7 +218,7 @@ def grant(call: Call) -> Value:
     """Change what a user may do: everywhere, in a database, or in a table."""
     user = call.string(call.count - 2)
     change = call.datum(call.count - 1)
-    scope: Database | Table | None = None
+    scope: Database | StoredTable | None = None
     if call.count == _SCOPED:
         value = call.value(0)
         scope = value if isinstance(value, Database) else call.to_table(0, value)
@@ -244,7 +244,7 @@ def wait(call: Call) -> Value:
     value = call.value(0)
     if isinstance(value, Database):
         return {"ready": len(value.tables)}
-    if isinstance(value, Table):
+    if isinstance(value, StoredTable):
         return {"ready": 1}
     raise call.at(0, wrong_value_type(value, "TABLE"))
 

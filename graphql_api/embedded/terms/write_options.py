@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphql_api.embedded.datum import Datum, as_string
 from graphql_api.embedded.errors import logic_error
-from graphql_api.embedded.table import Table
+from graphql_api.embedded.stored_table import StoredTable
 from graphql_api.embedded.term import Call
 from graphql_api.embedded.writer import ReturnChanges
 
@@ -47,7 +47,7 @@ def _parse_return_changes(value: Datum) -> ReturnChanges:
     return ReturnChanges.YES if value is not None and value is not False else ReturnChanges.NO
 
 
-def set_durability(call: Call, table: Table, durability: str | None) -> None:
+def set_durability(call: Call, table: StoredTable, durability: str | None) -> None:
     """Have the query's writes on disk before its reply, if one of them is to be durable."""
     hard = (durability or table.durability) == "hard"
     call.transaction.hard = call.transaction.hard or hard

@@ -24,7 +24,7 @@ from graphql_api.embedded.terms.write_options import (
     set_durability,
 )
 from graphql_api.embedded.values import Function, SingleSelection, Value, to_datum, wrong_value_type
-from graphql_api.embedded.writer import ReturnChanges, Writer, no_primary_key
+from graphql_api.embedded.writer import ReturnChanges, RowWriter, no_primary_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,7 +57,7 @@ def _replace_all(
             if isinstance(row, dict)
         ]
     set_durability(call, table, options.durability)
-    writer = Writer(call, table, options.return_changes)
+    writer = RowWriter(call, table, options.return_changes)
     refused: list[str] = []
     if options.precomputed:
         refused = _replace_by_values(writer, selected, replace)
@@ -76,7 +76,7 @@ def _replace_all(
 
 
 def _replace_by_values(
-    writer: Writer,
+    writer: RowWriter,
     selected: list[tuple[str, Document | None]],
     replace: Callable[[Document | None], Datum],
 ) -> list[str]:

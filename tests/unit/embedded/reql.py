@@ -8,8 +8,8 @@ from rethinkdb import RethinkDB
 
 from graphql_api.embedded import deep
 from graphql_api.embedded.catalog import Catalog
+from graphql_api.embedded.changefeed import Changefeed
 from graphql_api.embedded.errors import ReqlError
-from graphql_api.embedded.feed import Feed
 from graphql_api.embedded.frames import parse_query
 from graphql_api.embedded.permissions import Access
 from graphql_api.embedded.query import AtomResult, Result, StreamResult, run_query
@@ -45,7 +45,7 @@ class Reql:
             return result.value
         return list(result.stream.rows())
 
-    async def feed(self, query: Any) -> Feed:
+    async def feed(self, query: Any) -> Changefeed:
         """Open the changefeed of a query; what comes after `changes` is left out."""
         result = await self._result(query, {})
         assert isinstance(result, StreamResult)

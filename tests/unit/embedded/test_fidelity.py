@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from graphql_api.embedded.batching import Batch
-from graphql_api.embedded.feed import Feed
+from graphql_api.embedded.batching import ReplyBatch
+from graphql_api.embedded.changefeed import Changefeed
 from tests.unit.embedded.reql import Reql, r
 from tests.unit.embedded.rethinkdb_model import (
     KEYS,
@@ -53,17 +53,17 @@ BAD_KEYS: list[Any] = [None, {}, {"a": 1}, "x" * 128]
 class OpenWindow:
     """A feed on a window, and what it has shown."""
 
-    feed: Feed
+    feed: Changefeed
     show: Callable[[dict[str, Document]], list[Document]]
     held: list[Document]
     offsets: bool
     squash: bool
 
 
-def read(feed: Feed) -> list[Any]:
+def read(feed: Changefeed) -> list[Any]:
     rows: list[Any] = []
     while feed.has_data:
-        feed.next_batch(Batch(10**6, 10**9), rows.append)
+        feed.next_batch(ReplyBatch(10**6, 10**9), rows.append)
     return rows
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.embedded.batching import Batch
+from graphql_api.embedded.batching import ReplyBatch
 from graphql_api.embedded.errors import ErrorType, ReqlError
 from tests.unit.embedded.reql import Reql, r
 
@@ -223,9 +223,9 @@ async def test_feed_of_a_revoked_permission_ends_after_the_batch_that_waits(
     await granted.run(DB.grant("bot", {"read": False}))
     await granted.run(T.get(1).update({"n": 1}))
     rows: list[Any] = []
-    feed.next_batch(Batch(10, 1000), rows.append)
+    feed.next_batch(ReplyBatch(10, 1000), rows.append)
     assert [row["new_val"] for row in rows] == [{"id": 1, "n": 1}]
     assert feed.has_data
     with pytest.raises(ReqlError, match="required `read` permission") as caught:
-        feed.next_batch(Batch(10, 1000), rows.append)
+        feed.next_batch(ReplyBatch(10, 1000), rows.append)
     assert caught.value.type is ErrorType.PERMISSION_ERROR

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
-from graphql_api.embedded.feed import Feed, FeedOptions, skipped_row
+from graphql_api.embedded.changefeed import Changefeed, ChangefeedOptions, skipped_row
 from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.ordering import equal, sort_key
 from graphql_api.embedded.permissions import EVERYTHING, Access
@@ -28,7 +28,7 @@ from graphql_api.embedded.ql2 import ResponseNote
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from graphql_api.embedded.batching import Batch
+    from graphql_api.embedded.batching import ReplyBatch
     from graphql_api.embedded.datum import Datum, Document
     from graphql_api.embedded.ordering import SortKey
 
@@ -64,7 +64,7 @@ class _Step:
     new_offset: int | None
 
 
-class WindowFeed(Feed):
+class WindowChangefeed(Changefeed):
     """An open changefeed on the first rows of an index.
 
     Args:
@@ -79,7 +79,7 @@ class WindowFeed(Feed):
     )
 
     def __init__(
-        self, following: Following, options: FeedOptions, access: Access = EVERYTHING
+        self, following: Following, options: ChangefeedOptions, access: Access = EVERYTHING
     ) -> None:
         super().__init__(following.table, ResponseNote.ORDER_BY_LIMIT_FEED, options, access)
         assert following.limit is not None
@@ -128,7 +128,7 @@ class WindowFeed(Feed):
     # --- what the table calls ---
 
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
-        """Take note of a committed write; see `Feed.on_change`."""
+        """Take note of a committed write; see `Changefeed.on_change`."""
         gone = {entry.id: entry for entry in self._entries(key, old)}
         come = {entry.id: entry for entry in self._entries(key, new)}
         changes: list[tuple[_Entry | None, _Entry | None]] = []
@@ -243,7 +243,7 @@ class WindowFeed(Feed):
     def _has_rows(self) -> bool:
         return bool(self._first or self._rows or self._queue or self._skipped)
 
-    def _send(self, batch: Batch, sink: Callable[[Datum], None]) -> None:
+    def _send(self, batch: ReplyBatch, sink: Callable[[Datum], None]) -> None:
         while self._first and not batch.full:
             sink(self._first.popleft())
         if self._skipped and not batch.full:

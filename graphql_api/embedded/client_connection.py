@@ -31,7 +31,7 @@ from graphql_api.embedded.permissions import Access
 from graphql_api.embedded.ql2 import QueryType, ResponseType
 from graphql_api.embedded.query import AtomResult, run_query
 from graphql_api.embedded.scram import ScramServer
-from graphql_api.embedded.stream_cache import OpenFeed, OpenSequence, OpenStream, StreamCache
+from graphql_api.embedded.stream_cache import OpenChangefeed, OpenSequence, OpenStream, StreamCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ _DISCARD_CHUNK = 1024 * 1024
 _DISCARD_TIMEOUT_S = 10.0
 
 
-class Connection:
+class ClientConnection:
     """A connection that was accepted.
 
     Args:
@@ -242,7 +242,7 @@ class Connection:
             self._continue(token, sequence)
         else:
             loop = asyncio.get_running_loop()
-            feed = OpenFeed(stream.source, result.spec, loop, reply, finished)
+            feed = OpenChangefeed(stream.source, result.spec, loop, reply, finished)
             self._streams.add(token, feed)
             feed.open()
 

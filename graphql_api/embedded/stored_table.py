@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from graphql_api.embedded.index_order import IndexOrder
 
 
-class Follower(Protocol):
-    """A changefeed, as a table calls it; see `feed`."""
+class CommitListener(Protocol):
+    """A changefeed, as a table calls it; see `changefeed`."""
 
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
         """Take note of a committed write; the table holds the new document already."""
@@ -45,7 +45,7 @@ class Index:
 
 
 @dataclass(eq=False, slots=True)
-class Table:
+class StoredTable:
     """A table: its configuration, its documents, and the changefeeds that follow it.
 
     Attributes:
@@ -67,7 +67,7 @@ class Table:
     durability: str = "hard"
     documents: dict[str, Document] = field(default_factory=dict)
     indexes: dict[str, Index] = field(default_factory=dict)
-    changefeeds: dict[Follower, None] = field(default_factory=dict)
+    changefeeds: dict[CommitListener, None] = field(default_factory=dict)
     orders: dict[str, IndexOrder] = field(default_factory=dict)
 
     @property
@@ -88,4 +88,4 @@ class Database:
 
     id: str
     name: str
-    tables: dict[str, Table] = field(default_factory=dict)
+    tables: dict[str, StoredTable] = field(default_factory=dict)

@@ -8,30 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.embedded.batching import Batch
-from graphql_api.embedded.changefeed import (
-    Changefeed,
+from graphql_api.embedded.batching import ReplyBatch
+from graphql_api.embedded.changefeed import Changefeed, ChangefeedOptions
+from graphql_api.embedded.document_changefeed import (
+    DocumentChangefeed,
+    FollowedDocument,
+    FollowedRange,
     Pipeline,
-    PointView,
-    RangeView,
     Slice,
 )
 from graphql_api.embedded.errors import ReqlError
-from graphql_api.embedded.feed import Feed, FeedOptions
 from graphql_api.embedded.following import Following, Sorting
-from graphql_api.embedded.table import Table
-from graphql_api.embedded.window import WindowFeed
+from graphql_api.embedded.stored_table import StoredTable
+from graphql_api.embedded.window_changefeed import WindowChangefeed
 
 
-def make_table() -> Table:
-    return Table("0", "test", "t")
+def make_table() -> StoredTable:
+    return StoredTable("0", "test", "t")
 
 
-def everything(table: Table) -> RangeView:
-    return RangeView(Following(table, lambda _: 1))
+def everything(table: StoredTable) -> FollowedRange:
+    return FollowedRange(Following(table, lambda _: 1))
 
 
-def commit(table: Table, *writes: tuple[str, dict[str, Any] | None]) -> None:
+def commit(table: StoredTable, *writes: tuple[str, dict[str, Any] | None]) -> None:
     for key, new in writes:
         old = table.documents.pop(key, None)
         if new is not None:
@@ -42,9 +42,9 @@ def commit(table: Table, *writes: tuple[str, dict[str, Any] | None]) -> None:
         feed.on_commit()
 
 
-def read(feed: Feed, max_rows: int = 1000) -> list[Any]:
+def read(feed: Changefeed, max_rows: int = 1000) -> list[Any]:
     rows: list[Any] = []
-    batch = Batch(max_rows, 10**6)
+    batch = ReplyBatch(max_rows, 10**6)
 
     def sink(row: Any) -> None:
         rows.append(row)
@@ -73,9 +73,11 @@ def test_rows_applied_in_order_give_the_table(before: Any, steps: Any, squash: b
     table = make_table()
     for key, n in before:
         commit(table, (key, {"id": key, "n": n} if n else None))
-    feed = Changefeed(
+    feed = DocumentChangefeed(
         everything(table),
-        FeedOptions(include_initial=True, include_states=True, include_types=True, squash=squash),
+        ChangefeedOptions(
+            include_initial=True, include_states=True, include_types=True, squash=squash
+        ),
     )
     feed.open()
     held: dict[str, Any] = {}
@@ -110,7 +112,7 @@ def test_rows_applied_in_order_give_the_table(before: Any, steps: Any, squash: b
 
 def test_nothing_is_told_of_a_write_that_changes_nothing() -> None:
     table = make_table()
-    feed = Changefeed(everything(table), FeedOptions())
+    feed = DocumentChangefeed(everything(table), ChangefeedOptions())
     feed.open()
     document: dict[str, Any] = {"id": "a", "n": 0}
     commit(table, ("a", document))
@@ -121,7 +123,7 @@ def test_nothing_is_told_of_a_write_that_changes_nothing() -> None:
 
 def test_true_is_not_one() -> None:
     table = make_table()
-    feed = Changefeed(everything(table), FeedOptions())
+    feed = DocumentChangefeed(everything(table), ChangefeedOptions())
     feed.open()
     commit(table, ("a", {"id": "a", "n": 1}), ("a", {"id": "a", "n": True}))
     assert len(read(feed)) == 2
@@ -130,7 +132,7 @@ def test_true_is_not_one() -> None:
 def test_squash_keeps_the_first_old_and_the_last_new_value() -> None:
     table = make_table()
     commit(table, ("a", {"id": "a", "n": 0}))
-    feed = Changefeed(everything(table), FeedOptions(squash=True))
+    feed = DocumentChangefeed(everything(table), ChangefeedOptions(squash=True))
     feed.open()
     commit(table, ("a", {"id": "a", "n": 1}), ("b", {"id": "b"}), ("a", {"id": "a", "n": 2}))
     commit(table, ("b", None))
@@ -140,7 +142,9 @@ def test_squash_keeps_the_first_old_and_the_last_new_value() -> None:
 
 def test_overflow_drops_the_whole_queue_and_says_how_much_it_was() -> None:
     table = make_table()
-    feed = Changefeed(everything(table), FeedOptions(queue_size=3, include_types=True))
+    feed = DocumentChangefeed(
+        everything(table), ChangefeedOptions(queue_size=3, include_types=True)
+    )
     feed.open()
     commit(table, *((str(number), {"id": str(number)}) for number in range(9)))
     assert read(feed) == [{"error": "Changefeed cache over array size limit, skipped 8 elements."}]
@@ -152,8 +156,8 @@ def test_overflow_of_a_window_is_bounded_and_leaves_the_window_right(*, squash: 
     table = make_table()
     commit(table, ("a", {"id": "a"}), ("b", {"id": "b"}))
     first_two = Following(table, lambda _: 1, sorting=Sorting.ASCENDING, limit=2)
-    options = FeedOptions(queue_size=3, squash=squash, include_initial=True)
-    feed = WindowFeed(first_two, options)
+    options = ChangefeedOptions(queue_size=3, squash=squash, include_initial=True)
+    feed = WindowChangefeed(first_two, options)
     feed.open()
     for number in range(100):
         commit(table, ("0", {"id": "0", "n": number}))
@@ -167,7 +171,7 @@ def test_overflow_of_a_window_is_bounded_and_leaves_the_window_right(*, squash: 
 
 def test_waiter_is_called_once_per_commit() -> None:
     table = make_table()
-    feed = Changefeed(everything(table), FeedOptions())
+    feed = DocumentChangefeed(everything(table), ChangefeedOptions())
     calls: list[int] = []
     feed.open()
     feed.on_data = lambda: calls.append(len(read(feed)))
@@ -177,8 +181,8 @@ def test_waiter_is_called_once_per_commit() -> None:
 
 def test_point_feed_tells_of_its_document_only() -> None:
     table = make_table()
-    options = FeedOptions(include_initial=True, include_states=True)
-    feed = Changefeed(PointView(table, "Sa"), options)
+    options = ChangefeedOptions(include_initial=True, include_states=True)
+    feed = DocumentChangefeed(FollowedDocument(table, "Sa"), options)
     feed.open()
     commit(table, ("Sb", {"id": "b"}))
     assert read(feed) == [{"state": "initializing"}, {"new_val": None}, {"state": "ready"}]
@@ -188,7 +192,9 @@ def test_point_feed_tells_of_its_document_only() -> None:
 
 def test_point_feed_reads_its_initial_value_when_it_sends_it() -> None:
     table = make_table()
-    feed = Changefeed(PointView(table, "Sa"), FeedOptions(include_initial=True))
+    feed = DocumentChangefeed(
+        FollowedDocument(table, "Sa"), ChangefeedOptions(include_initial=True)
+    )
     feed.open()
     commit(table, ("Sa", {"id": "a"}), ("Sa", None))
     assert read(feed) == [{"new_val": None}]
@@ -197,7 +203,7 @@ def test_point_feed_reads_its_initial_value_when_it_sends_it() -> None:
 
 def test_aborted_feed_gives_the_error_and_tells_nothing_more() -> None:
     table = make_table()
-    feed = Changefeed(everything(table), FeedOptions())
+    feed = DocumentChangefeed(everything(table), ChangefeedOptions())
     feed.open()
     commit(table, ("a", {"id": "a"}))
     feed.abort()
@@ -207,7 +213,7 @@ def test_aborted_feed_gives_the_error_and_tells_nothing_more() -> None:
 
 def test_closed_feed_is_not_told_of_anything() -> None:
     table = make_table()
-    feed = Changefeed(everything(table), FeedOptions())
+    feed = DocumentChangefeed(everything(table), ChangefeedOptions())
     feed.open()
     feed.close()
     feed.close()
