@@ -201,7 +201,10 @@ class Function:
         return self.run(arguments, literal_ok)
 
 
-Value: TypeAlias = "Datum | Database | StoredTable | TableSlice | Selection | DatumStream | SingleSelection | Function"
+Value: TypeAlias = (
+    "Datum | Database | StoredTable | TableSlice"
+    " | Selection | DatumStream | SingleSelection | Function"
+)
 
 _NAMES: dict[type, str] = {
     Database: "DATABASE",
