@@ -102,7 +102,7 @@ class Download:
 Step: TypeAlias = Put | Patch | Remove | Begin | Download
 
 
-class Writer(Protocol):
+class DemoWriter(Protocol):
     """What the demo needs of a database. Each call raises DatabaseError if it could not be done."""
 
     async def insert(self, table: str, document: Document) -> None:
@@ -194,7 +194,7 @@ def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
 
 
 async def run(
-    writer: Writer,
+    writer: DemoWriter,
     *,
     rng: Random,
     now: Callable[[], datetime],
@@ -220,7 +220,7 @@ async def run(
         await sleep(rng.uniform(*pause_s))
 
 
-async def _do(writer: Writer, step: Step) -> None:
+async def _do(writer: DemoWriter, step: Step) -> None:
     match step:
         case Put(table, document):
             await writer.insert(table, document)

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypeVar
 
-from graphql_api.feeds.archive import Look, Outside, Place, Spot, Wanted
+from graphql_api.feeds.archive import ArchivePlace, Lookup, Outside, Spot, WantedValue
 from graphql_api.feeds.keys import Key
-from graphql_api.feeds.part import Part
+from graphql_api.feeds.part import TablePart
 from graphql_api.feeds.table import Document
 
 T = TypeVar("T")
 
-Change: TypeAlias = Callable[[Document | None], Document | None]
+Rewrite: TypeAlias = Callable[[Document | None], Document | None]
 """What becomes of a document: from what is stored, None if nothing is, to what shall be; None
 deletes it. It is called again when somebody else was faster, so it must do nothing else; what it
 raises is raised to the caller of the write, and nothing is written."""
@@ -114,14 +114,14 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
+    async def read(self, table: str, keys: Sequence[Key], part: TablePart) -> list[Document]:
         """The documents with some keys, or the part of them, in no order.
 
         Raises:
             DatabaseError: As from `get`.
         """
 
-    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Look:
+    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Lookup:
         """Look at some documents, the latest first, for those outside of a window.
 
         Args:
@@ -133,14 +133,14 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[Place]:
+    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[ArchivePlace]:
         """The places, in no order, of the documents outside of a window that have some keys.
 
         Raises:
             DatabaseError: As from `get`.
         """
 
-    async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:
+    async def delete_if(self, table: str, key: Key, wanted: WantedValue) -> bool:
         """Delete a document that meets a condition at that moment; it is not read for that.
 
         Returns:
@@ -162,7 +162,7 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Written:
         """Change the document with a key: one atomic step from what `change` was given.
 
         Args:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
-from graphql_api.client.table import Row, Table
+from graphql_api.client.table import FollowedTable, Row
 from graphql_api.errors import GraphQLAPIError
 
 
@@ -101,7 +101,7 @@ class Disconnected:
 Happening: TypeAlias = Event | Connected | Disconnected
 
 
-def parse_event(table: Table, data: object) -> Event:
+def parse_event(table: FollowedTable, data: object) -> Event:
     """The event that the `data` of a result holds.
 
     Raises:
@@ -113,7 +113,7 @@ def parse_event(table: Table, data: object) -> Event:
         raise UnexpectedEventError("no event of this subscription") from error
 
 
-def _event(table: Table, served: Mapping[str, Any]) -> Event:
+def _event(table: FollowedTable, served: Mapping[str, Any]) -> Event:
     cursor = _str(served["cursor"])
     match served["__typename"].removeprefix(table.type_name):
         case "Added":

@@ -15,8 +15,8 @@ from websockets.typing import Subprotocol
 from graphql_api.client.endpoint import Endpoint
 from graphql_api.client.events import Connected, Disconnected, Event, Happening, State, parse_event
 from graphql_api.client.failures import LostError, SubscriptionError, explain, refused_subprotocol
-from graphql_api.client.protocol import SUBPROTOCOL, ClientProtocol, OperationError, Reply, Result
-from graphql_api.client.table import Table
+from graphql_api.client.protocol import SUBPROTOCOL, Answer, ClientProtocol, OperationError, Result
+from graphql_api.client.table import FollowedTable
 from graphql_api.errors import GraphQLAPIError
 
 _ANSWER_TIMEOUT_S = 10.0
@@ -31,16 +31,16 @@ _DELAY_FIRST_S, _DELAY_MAX_S = 0.2, 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
+class TableSubscription:
     """What is followed: a table, and which of its rows."""
 
-    table: Table
+    table: FollowedTable
     where: Mapping[str, Any] | None
 
 
 async def follow(
     endpoint: Endpoint,
-    subscription: Subscription,
+    subscription: TableSubscription,
     *,
     token: str | None = None,
     rng: Random,
@@ -126,11 +126,13 @@ def _connect(endpoint: Endpoint) -> connect:
     )
 
 
-async def _next_event(socket: ClientConnection, protocol: ClientProtocol, table: Table) -> Event:
+async def _next_event(
+    socket: ClientConnection, protocol: ClientProtocol, table: FollowedTable
+) -> Event:
     while True:
         action = protocol.receive(await socket.recv())
         match action:
-            case Reply(text):
+            case Answer(text):
                 await socket.send(text)
             case Result(data):
                 return parse_event(table, data)

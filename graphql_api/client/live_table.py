@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from graphql_api.client.endpoint import Endpoint
 from graphql_api.client.events import Connected, Disconnected, Happening, State, Status
-from graphql_api.client.follow import Subscription, follow
+from graphql_api.client.follow import TableSubscription, follow
 from graphql_api.client.held_rows import Change, HeldRows
 from graphql_api.client.table import Row, table_named
 
@@ -54,7 +54,7 @@ class LiveTable:
         on_live: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._endpoint = Endpoint.parse(url)
-        self._subscription = Subscription(table_named(table), where)
+        self._subscription = TableSubscription(table_named(table), where)
         self._token = token
         self._on_live = on_live
         self._held = HeldRows()

@@ -45,7 +45,7 @@ class OperationError(GraphQLAPIError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Answer:
     """Send this text."""
 
     text: str
@@ -58,7 +58,7 @@ class Result:
     data: object
 
 
-Action: TypeAlias = Reply | Result
+Action: TypeAlias = Answer | Result
 
 
 class ClientProtocol:
@@ -93,10 +93,10 @@ class ClientProtocol:
         match message:
             case {"type": "connection_ack"} if not self._is_acknowledged:
                 self._is_acknowledged = True
-                return Reply(_message("subscribe", id=_ID, payload=self._payload))
+                return Answer(_message("subscribe", id=_ID, payload=self._payload))
             case {"type": "ping"}:
                 payload = message.get("payload")
-                return Reply(_message("pong", **({} if payload is None else {"payload": payload})))
+                return Answer(_message("pong", **({} if payload is None else {"payload": payload})))
             case {"type": "pong"}:
                 return None
             case {"type": "next", "id": str(id_), "payload": dict(result)} if id_ == _ID:

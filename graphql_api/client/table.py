@@ -17,7 +17,7 @@ Row: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class FollowedTable:
     """One of the tables, by the names that `schema.graphql` has for it.
 
     Attributes:
@@ -51,9 +51,9 @@ class Table:
         )
 
 
-def followed(table: TableDeclaration[Any]) -> Table:
+def followed(table: TableDeclaration[Any]) -> FollowedTable:
     """A table as it is followed, from its declaration."""
-    return Table(
+    return FollowedTable(
         type_name=table.row_type.__name__,
         subscription_field=graphql_name(f"{table.name}_changes"),
         entity=graphql_name(table.name),
@@ -65,7 +65,7 @@ def followed(table: TableDeclaration[Any]) -> Table:
 _BY_NAME = {graphql_name(table.plural): followed(table) for table in TABLES}
 
 
-def table_named(name: str) -> Table:
+def table_named(name: str) -> FollowedTable:
     """The table of a query's root field, such as `policies`.
 
     Raises:

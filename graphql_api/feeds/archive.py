@@ -23,7 +23,7 @@ class Relation(Enum):
     """It is a time after another one."""
 
 
-class Wanted(NamedTuple):
+class WantedValue(NamedTuple):
     """A condition that stored documents must meet.
 
     Attributes:
@@ -56,11 +56,11 @@ class Outside:
     key: str
     index: str
     edge: Edge
-    wanted: tuple[Wanted, ...] = ()
+    wanted: tuple[WantedValue, ...] = ()
     keys: tuple[str, ...] | None = None
 
 
-class Place(NamedTuple):
+class ArchivePlace(NamedTuple):
     """A document's place in the order by time: its time in seconds since 1970, and its key."""
 
     time: float
@@ -80,7 +80,7 @@ class Spot(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Lookup:
     """What one look at some documents of an index has found.
 
     Attributes:
@@ -89,6 +89,6 @@ class Look:
         spot: Where the next look begins; None if no documents are left.
     """
 
-    places: list[Place]
+    places: list[ArchivePlace]
     looked_at: int
     spot: Spot | None

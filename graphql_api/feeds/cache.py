@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.content import ContentHash
-from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Point, Version
+from graphql_api.feeds.events import ChangeCause, FeedStatus, Point, RowChange, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.order import OrderBy, SortedRows
 from graphql_api.feeds.packing import Packer
@@ -77,7 +77,7 @@ class WatchCache(Generic[RowT, EventT]):
         self.prior = history.head_point
         """Where the feed was before the last change."""
         self.status = FeedStatus.INITIALIZING
-        self.on_change: Callable[[Change[RowT]], None] | None = None
+        self.on_change: Callable[[RowChange[RowT]], None] | None = None
         """Called for each change, before any subscriber receives it."""
         self.listeners: dict[Callable[[], None], None] = {}
         """Called after each change; they only take note."""
@@ -145,7 +145,7 @@ class WatchCache(Generic[RowT, EventT]):
             return
         after = None if row is None else self.version(row)
         point = Point(self.position + 1, self._rows.digest_with(key, after))
-        change = Change(point, key, before, after, stays)
+        change = RowChange(point, key, before, after, stays)
         # All that can fail comes first, so that a change is made as a whole or not at all.
         seen = [(view, view.change(change)) for view in self._views.values()]
         self._rows.set(key, after, point.digest)

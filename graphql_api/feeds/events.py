@@ -112,7 +112,7 @@ class Point(NamedTuple):
     digest: int
 
 
-class Change(NamedTuple, Generic[RowT]):
+class RowChange(NamedTuple, Generic[RowT]):
     """The step of one row from one version to the next, which leads to a point of a feed.
 
     At least one of `before` and `after` is there. Where one is not, `stays` says that its document

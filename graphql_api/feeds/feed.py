@@ -23,11 +23,11 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed_settings import APPLY_TURN_S, STEPS_IN_A_ROW, FeedSettings
 from graphql_api.feeds.history import History
 from graphql_api.feeds.keeping import Keeper, kept_change, restore, take
-from graphql_api.feeds.live_pages import LivePage, LivePages, Wanted
+from graphql_api.feeds.live_pages import LivePage, LivePages, PageRequest
 from graphql_api.feeds.moving_window import MovingWindow
 from graphql_api.feeds.order import OrderBy
 from graphql_api.feeds.outage_log import OutageLog
-from graphql_api.feeds.pages import Matching, Page, filtered_page, matching, page_of_all
+from graphql_api.feeds.pages import FeedPage, Matching, filtered_page, matching, page_of_all
 from graphql_api.feeds.part import Edge
 from graphql_api.feeds.reflector import Reflector
 from graphql_api.feeds.source import Source
@@ -220,7 +220,7 @@ class Feed(Generic[RowT, EventT]):
 
     async def page(
         self, where: Filter[RowT] | None, *, order_by: OrderBy, offset: int, limit: int
-    ) -> Page[RowT]:
+    ) -> FeedPage[RowT]:
         """Some of the rows that pass `where`, with the cursor from which to watch them all.
 
         It is made in turns of a few milliseconds, and is as of one moment all the same. With a
@@ -282,7 +282,7 @@ class Feed(Generic[RowT, EventT]):
             every_s=every_s,
         )
 
-    def watch_page(self, wanted: Wanted, *, every_s: float) -> LivePage:
+    def watch_page(self, wanted: PageRequest, *, every_s: float) -> LivePage:
         """Watch a page from now on, until the source is closed: its pages as it changes.
 
         The first one comes with the first snapshot, or at once.

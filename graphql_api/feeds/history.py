@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from graphql_api.feeds.events import Change, Point
+from graphql_api.feeds.events import Point, RowChange
 
 RowT = TypeVar("RowT")
 
@@ -31,7 +31,7 @@ class History(Generic[RowT]):
     def __init__(self, *, max_changes: int, max_bytes: int) -> None:
         self._max_changes = max_changes
         self._max_bytes = max_bytes
-        self._changes: dict[int, Change[RowT]] = {}
+        self._changes: dict[int, RowChange[RowT]] = {}
         self._bytes = 0
         self._by_digest: dict[int, int] | None = None
         self.tail_point = Point(0, 0)
@@ -62,7 +62,7 @@ class History(Generic[RowT]):
         assert not self._changes, "it begins once"
         self.tail_point = self.head_point = Point(0, digest)
 
-    def append(self, change: Change[RowT]) -> None:
+    def append(self, change: RowChange[RowT]) -> None:
         """Add the next change, whose `before` counts as its size."""
         point = change.point
         position = point.position
@@ -106,14 +106,14 @@ class History(Generic[RowT]):
         """Whether every change after `position` is known, and `position` has been."""
         return self.tail <= position <= self.head
 
-    def __getitem__(self, position: int) -> Change[RowT]:
+    def __getitem__(self, position: int) -> RowChange[RowT]:
         """The change that led to `position`."""
         return self._changes[position]
 
-    def between(self, after: int, until: int) -> Iterator[Change[RowT]]:
+    def between(self, after: int, until: int) -> Iterator[RowChange[RowT]]:
         """The changes of the stretch (after, until], oldest first; `after` must be reached."""
         return (self._changes[position] for position in range(after + 1, until + 1))
 
 
-def _size(change: Change[RowT]) -> int:
+def _size(change: RowChange[RowT]) -> int:
     return _CHANGE_BYTES + (0 if change.before is None else change.before.packed_bytes)

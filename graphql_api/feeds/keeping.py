@@ -12,7 +12,7 @@ from typing import NamedTuple, Never, Protocol, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.content import ContentHash
-from graphql_api.feeds.events import Change, Point, Version
+from graphql_api.feeds.events import Point, RowChange, Version
 from graphql_api.turns import Turns
 
 _STEPS = 64
@@ -76,7 +76,7 @@ class Keeper(Protocol):
         """
 
 
-def kept_change(change: Change[RowT]) -> KeptChange:
+def kept_change(change: RowChange[RowT]) -> KeptChange:
     """A change as it is kept."""
     after = None if change.after is None else change.after.packed
     return KeptChange(change.key, after, change.stays, change.point.digest)
@@ -97,7 +97,7 @@ def take(cache: WatchCache[RowT, EventT], since: int) -> Kept:
 
 
 def _rows_before(
-    rows: dict[str, Version[RowT]], changes: Sequence[Change[RowT]]
+    rows: dict[str, Version[RowT]], changes: Sequence[RowChange[RowT]]
 ) -> Iterator[tuple[str, bytes]]:
     """The rows as they were before some changes: made where they are read."""
     for change in reversed(changes):
@@ -155,7 +155,7 @@ async def restore(
         else:
             del held[key]
         right += 1
-        history.append(Change(Point(right, digest), key, before, after, stays))
+        history.append(RowChange(Point(right, digest), key, before, after, stays))
         if right % _STEPS == 0:
             on_rows()
             await turns.take()

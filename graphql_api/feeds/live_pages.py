@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, overload
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus, Point, Version
 from graphql_api.feeds.order import OrderBy, SortedRows, SortKey
-from graphql_api.feeds.pages import Page
+from graphql_api.feeds.pages import FeedPage
 from graphql_api.feeds.rows import Snapshot
 from graphql_api.feeds.subscription import FeedSource
 from graphql_api.feeds.table import FeedTable, Filter
@@ -31,7 +31,7 @@ _STEPS_AT_ONCE: Final = 256
 _CONTENT_BYTES: Final = 16
 
 
-class Wanted(NamedTuple):
+class PageRequest(NamedTuple):
     """What a page shows: of the rows that pass a filter, in an order, some from an offset on."""
 
     where: Filter[Any] | None
@@ -80,7 +80,7 @@ class PageEvent(Event[Any]):
 
     __slots__ = ("_view", "page", "position")
 
-    def __init__(self, view: PageView[Any], page: Page[Any], position: int) -> None:
+    def __init__(self, view: PageView[Any], page: FeedPage[Any], position: int) -> None:
         super().__init__()
         self._view = view
         self.page = page
@@ -120,7 +120,7 @@ class PageView(Generic[RowT]):
         self,
         cache: WatchCache[RowT, Any],
         table: FeedTable[RowT, Any],
-        wanted: Wanted,
+        wanted: PageRequest,
         on_empty: Callable[[], None],
     ) -> None:
         self._cache = cache
@@ -198,7 +198,7 @@ class PageView(Generic[RowT]):
                 total = len(self._keys)
                 versions = cache.part_of(self._keys, wanted.order_by, wanted.offset, wanted.limit)
             cursor = cache.cursor(wanted.where)
-            page = Page(_Unpacked(versions), total, len(versions), cursor, status)
+            page = FeedPage(_Unpacked(versions), total, len(versions), cursor, status)
             event = self._event = PageEvent(self, page, position)
         return event
 
@@ -346,14 +346,14 @@ class LivePages(Generic[RowT]):
     def __init__(self, cache: WatchCache[RowT, Any], table: FeedTable[RowT, Any]) -> None:
         self._cache = cache
         self._table = table
-        self._views: dict[Wanted, PageView[RowT]] = {}
+        self._views: dict[PageRequest, PageView[RowT]] = {}
 
     @property
     def more(self) -> int:
         """How many subscriptions there are, besides one for each view."""
         return sum(len(view) - 1 for view in self._views.values())
 
-    def open(self, wanted: Wanted, *, every_s: float) -> LivePage:
+    def open(self, wanted: PageRequest, *, every_s: float) -> LivePage:
         """A page for one more subscription."""
         view = self._views.get(wanted)
         if view is None:

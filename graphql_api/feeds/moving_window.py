@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus
-from graphql_api.feeds.part import Edge, Part
+from graphql_api.feeds.part import Edge, TablePart
 from graphql_api.feeds.table import FeedTable
 from graphql_api.turns import Turns
 
@@ -51,9 +51,9 @@ class MovingWindow(Generic[RowT]):
         self.edge = None if window is None else Edge(window.field, window.edge(self._clock()))
 
     @property
-    def part(self) -> Part:
+    def part(self) -> TablePart:
         """The part of the table that is asked for."""
-        return Part(self._table.without, self._table.pace_s, self.edge)
+        return TablePart(self._table.without, self._table.pace_s, self.edge)
 
     def is_outside(self, row: RowT) -> bool:
         """Whether a row is too old to be held."""

@@ -16,7 +16,7 @@ RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[RowT]):
+class FeedPage(Generic[RowT]):
     """A page: some of the rows that pass a filter, in order, at one position of the feed.
 
     Attributes:
@@ -36,7 +36,7 @@ class Page(Generic[RowT]):
 
 async def page_of_all(
     cache: WatchCache[RowT, Any], *, order_by: OrderBy, offset: int, limit: int, turns: Turns
-) -> Page[RowT]:
+) -> FeedPage[RowT]:
     """Some of all rows.
 
     Args:
@@ -51,7 +51,7 @@ async def page_of_all(
     for version in cache.part(order_by, offset=offset, limit=limit):
         rows.append(version.row)
         await turns.take()
-    return Page(rows, total, len(rows), cursor, status)
+    return FeedPage(rows, total, len(rows), cursor, status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ async def filtered_page(
     offset: int,
     limit: int,
     turns: Turns,
-) -> Page[RowT]:
+) -> FeedPage[RowT]:
     """Some of the rows that pass `where`, all as of the moment at which it begins.
 
     Args:
@@ -128,4 +128,4 @@ async def filtered_page(
             total += 1
         if turns.is_over():
             await turns.pause()
-    return Page(rows, total, len(snapshot.keys), cursor, status)
+    return FeedPage(rows, total, len(snapshot.keys), cursor, status)

@@ -16,7 +16,7 @@ _LOOKS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TimeWindow:
     """The rows that a feed holds: all but those whose time in a field lies too far back.
 
     A row that has no time in that field is held. A feed that begins asks the database for the rows
@@ -55,7 +55,7 @@ class Edge(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TablePart:
     """The rows and fields that a feed asks its database for, and its pace.
 
     Attributes:
@@ -71,7 +71,7 @@ class Part:
     edge: Edge | None = None
 
 
-WHOLE: Final = Part()
+WHOLE: Final = TablePart()
 """All rows with all fields, and each change of them."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from graphql_api.feeds.keys import Key
-from graphql_api.feeds.part import WHOLE, Part
+from graphql_api.feeds.part import WHOLE, TablePart
 from graphql_api.feeds.table import Document
 
 
@@ -40,7 +40,7 @@ class Source(Protocol):
     """A database that can be read as changefeeds."""
 
     def changes(
-        self, table: str, part: Part = WHOLE
+        self, table: str, part: TablePart = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[DocumentChange | SourceReady]]:
         """One changefeed of a table, with its initial documents, until the context is left.
 
@@ -64,7 +64,7 @@ class Source(Protocol):
         """
 
     def documents(
-        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: TablePart = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         """The documents of a table as they are stored, in no order, as they arrive.
 

@@ -14,7 +14,7 @@ EventT = TypeVar("EventT")
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class WaitingStatus:
     """A status that has not been sent: due once everything up to `point` has been."""
 
     status: FeedStatus

@@ -25,7 +25,7 @@ from typing import Generic, Protocol, TypeVar
 from graphql_api.feeds.events import FeedStatus, Point, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.resumption import Resumption
-from graphql_api.feeds.stages import Replay, Scan, Status, Waiting
+from graphql_api.feeds.stages import Replay, Scan, Waiting, WaitingStatus
 from graphql_api.feeds.view import Event, FilterView, ViewChange, merge_into
 
 RowT = TypeVar("RowT")
@@ -96,7 +96,7 @@ class Subscriber(Generic[RowT, EventT]):
         self._is_released = False
         self.wake = wake
         # Lists, though they are queues: they are short, and an empty deque takes half a kilobyte.
-        self._statuses: list[Status] = []
+        self._statuses: list[WaitingStatus] = []
         self._queue: list[ViewChange[RowT, EventT]] = []
         # A stretch that came to nothing is not the same as no stretch: its end has been reached.
         self._pending: dict[str, ViewChange[RowT, EventT]] | None = None
@@ -109,7 +109,7 @@ class Subscriber(Generic[RowT, EventT]):
         self.cursor_position = 0
         """The position that the last cursor sent names."""
         if cache.status is FeedStatus.INITIALIZING:
-            self._statuses.append(Status(FeedStatus.INITIALIZING, cache.point, is_kept=True))
+            self._statuses.append(WaitingStatus(FeedStatus.INITIALIZING, cache.point, is_kept=True))
             self._stage = Waiting(include_initial)
         elif since is not None:
             self._sent = since.start
@@ -117,7 +117,7 @@ class Subscriber(Generic[RowT, EventT]):
             self._stage = Replay(
                 since.start.position, batch, set(since.ahead), since.digest(cache.history)
             )
-            self._statuses.append(Status(cache.status, cache.point, is_kept=False))
+            self._statuses.append(WaitingStatus(cache.status, cache.point, is_kept=False))
         elif include_initial:
             self._start_over()
         else:
@@ -163,7 +163,7 @@ class Subscriber(Generic[RowT, EventT]):
         if self._statuses and not self._statuses[-1].is_kept:
             self._statuses.pop()
         self.release()  # a status does not wait, nor does what comes before it
-        self._statuses.append(Status(status, point, is_kept=False))
+        self._statuses.append(WaitingStatus(status, point, is_kept=False))
         self.wake()
 
     # What the sender asks.
@@ -235,7 +235,7 @@ class Subscriber(Generic[RowT, EventT]):
         self.wake()
         return None
 
-    def _is_due(self, status: Status) -> bool:
+    def _is_due(self, status: WaitingStatus) -> bool:
         if status.status is FeedStatus.INITIALIZING:
             return True
         match self._stage:
@@ -372,17 +372,19 @@ class Subscriber(Generic[RowT, EventT]):
     def _start_over(self) -> None:
         """Let the client forget what it holds, and begin with every row."""
         self._statuses.clear()
-        self._statuses.append(Status(FeedStatus.INITIALIZING, self._cache.point, is_kept=True))
+        self._statuses.append(
+            WaitingStatus(FeedStatus.INITIALIZING, self._cache.point, is_kept=True)
+        )
         self._scan()
 
     def _scan(self) -> None:
         """Begin with every row, as of now; the first status says that these were all."""
         self._stage = Scan(self._cache.keys())
         self._sent = self._cache.point
-        self._statuses.append(Status(self._cache.status, self._sent, is_kept=True))
+        self._statuses.append(WaitingStatus(self._cache.status, self._sent, is_kept=True))
 
     def _begin_live(self) -> None:
         """Begin with the next change; the first status marks from where the client holds all."""
         self._stage = None
         self._sent = self._cache.point
-        self._statuses.append(Status(self._cache.status, self._sent, is_kept=True))
+        self._statuses.append(WaitingStatus(self._cache.status, self._sent, is_kept=True))

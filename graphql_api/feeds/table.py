@@ -9,7 +9,7 @@ from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.keys import KeyKind
 from graphql_api.feeds.order import OrderBy, SortKey
 from graphql_api.feeds.packing import Packing
-from graphql_api.feeds.part import Window
+from graphql_api.feeds.part import TimeWindow
 
 RowT = TypeVar("RowT")
 EventT_co = TypeVar("EventT_co", covariant=True)
@@ -68,7 +68,7 @@ class FeedTable(Protocol[RowT, EventT_co]):
         """The least time between two changes of a row that are sent, in seconds; 0 for none."""
 
     @property
-    def window(self) -> Window | None:
+    def window(self) -> TimeWindow | None:
         """Which rows are held; None for all. Their order of leaving is kept as `WINDOW`."""
 
     @property

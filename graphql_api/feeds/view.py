@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cursor import FILTER_BYTES
-from graphql_api.feeds.events import Change, ChangeCause, FeedStatus, Point, Version
+from graphql_api.feeds.events import ChangeCause, FeedStatus, Point, RowChange, Version
 from graphql_api.feeds.recent import Recent
 from graphql_api.feeds.resumption import elsewhere
 from graphql_api.feeds.table import FeedTable, Filter
@@ -220,7 +220,7 @@ class FilterView(Generic[RowT, EventT]):
         self.subscribers: dict[Watcher[RowT, EventT], None] = {}
         """The subscribers, oldest first; a dict for its order."""
 
-    def change(self, change: Change[RowT]) -> ViewChange[RowT, EventT] | None:
+    def change(self, change: RowChange[RowT]) -> ViewChange[RowT, EventT] | None:
         """What a change is for this filter; None when the filter shows nothing of it."""
         before, after = self._shown(change.before), self._shown(change.after)
         cause: ChangeCause | None = None
@@ -242,7 +242,7 @@ class FilterView(Generic[RowT, EventT]):
         """The cursor of a subscriber that has received (after, until] merged, up to `key`."""
         return cursors.encode(cursors.Within(self._run, self.where.digest, after, until, key))
 
-    def replayed(self, change: Change[RowT]) -> Event[EventT] | None:
+    def replayed(self, change: RowChange[RowT]) -> Event[EventT] | None:
         """A change of the history for this filter: the same object for all that replay it soon."""
         event = self._recent.get((self, change.position))
         if event is not None:
@@ -252,7 +252,7 @@ class FilterView(Generic[RowT, EventT]):
             return None
         return self._recent.get_or_make((self, change.position), lambda: shown)
 
-    def replayed_ahead(self, change: Change[RowT], digest: int) -> Event[EventT] | None:
+    def replayed_ahead(self, change: RowChange[RowT], digest: int) -> Event[EventT] | None:
         """The same for those that hold what is no point of this history, but has a digest."""
         shown = self.change(change)
         if shown is None:

@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 NO_MARK: Final = Mark(NOTHING, 0)
 
 
-class Place(NamedTuple):
+class LogPlace(NamedTuple):
     """What a follower has for good.
 
     Attributes:
@@ -52,7 +52,7 @@ class Place(NamedTuple):
     mark: Mark = NO_MARK
 
 
-START: Final = Place()
+START: Final = LogPlace()
 
 
 class Cursor(NamedTuple):
@@ -67,7 +67,7 @@ class Cursor(NamedTuple):
 
     partition: bytes
     kinds: int
-    place: Place
+    place: LogPlace
     after: int
 
 
@@ -99,7 +99,7 @@ def decode(text: str) -> Cursor:
         version, partition, kinds, line, rows, sequence, seen_ms, after = _LAYOUT.unpack(body)
     except (binascii.Error, ValueError, struct.error) as error:
         raise unknown from error
-    cursor = Cursor(partition, kinds, Place(line, rows, Mark(sequence, seen_ms)), after)
+    cursor = Cursor(partition, kinds, LogPlace(line, rows, Mark(sequence, seen_ms)), after)
     if version != _VERSION or checksum != _checksum(body) or encode(cursor) != text:
         raise unknown
     return cursor

@@ -16,12 +16,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphql_api.log_feeds.cursor import Place
-from graphql_api.log_feeds.window import Settled, Window
+from graphql_api.log_feeds.cursor import LogPlace
+from graphql_api.log_feeds.window import LogWindow, Settled
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """Settled rows, read from the index.
 
     Attributes:
@@ -45,7 +45,7 @@ class Follower:
             this sequence long ago, or somebody has seen it for it.
     """
 
-    def __init__(self, window: Window, place: Place, *, trusted: int) -> None:
+    def __init__(self, window: LogWindow, place: LogPlace, *, trusted: int) -> None:
         self._window = window
         self._next = 0
         self._had: set[int] = set()
@@ -72,7 +72,7 @@ class Follower:
         """How many rows there are, if it has read to the floor and the window has all others."""
         return self.count + self._window.count_above(self.line)
 
-    def take_page(self, page: Page) -> None:
+    def take_page(self, page: LogPage) -> None:
         """Go on with a page; nothing happens if it is not the one that is wanted."""
         if self.wants_page and page.after == self.line:
             self._page = deque(page.sequences)

@@ -18,7 +18,7 @@ from graphql_api.errors import (
 )
 from graphql_api.feeds.keys import is_text
 from graphql_api.log_feeds import cursor as cursors
-from graphql_api.log_feeds.cursor import START, Cursor, Place, partition_digest
+from graphql_api.log_feeds.cursor import START, Cursor, LogPlace, partition_digest
 from graphql_api.log_feeds.log import Log
 from graphql_api.log_feeds.partition import Partition
 from graphql_api.log_feeds.rows import RowCache
@@ -167,7 +167,7 @@ class LogFeeds:
             await self._read_owners()
 
     def _begin(
-        self, table: Log[Any], key: str, place: Place, client: Hashable | None
+        self, table: Log[Any], key: str, place: LogPlace, client: Hashable | None
     ) -> Partition[Any]:
         max_bytes = self._around.settings.max_row_bytes
         rows = self._rows.setdefault(table.name, RowCache(max_bytes))

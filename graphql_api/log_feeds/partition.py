@@ -25,15 +25,15 @@ from graphql_api.cancellation import in_own_task
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.backoff import Backoff
 from graphql_api.feeds.table import Document
-from graphql_api.log_feeds.cursor import NOTHING, Place
+from graphql_api.log_feeds.cursor import NOTHING, LogPlace
 from graphql_api.log_feeds.evidence import Evidence
-from graphql_api.log_feeds.follower import Follower, Page
+from graphql_api.log_feeds.follower import Follower, LogPage
 from graphql_api.log_feeds.log import Log, Owner
 from graphql_api.log_feeds.page_cache import PageCache
 from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.log_feeds.source import MAX_SEQUENCE
 from graphql_api.log_feeds.surroundings import Surroundings, first_error
-from graphql_api.log_feeds.window import Window
+from graphql_api.log_feeds.window import LogWindow
 from graphql_api.turns import in_turns
 
 RowT = TypeVar("RowT")
@@ -66,7 +66,7 @@ class Partition(Generic[RowT]):
         key: str,
         rows: RowCache[RowT],
         surroundings: Surroundings,
-        place: Place,
+        place: LogPlace,
     ) -> None:
         floor = max(place.line, surroundings.trusted(place))
         self.log = log
@@ -80,7 +80,7 @@ class Partition(Generic[RowT]):
         """When its owner was first seen to be finished, in seconds of the clock."""
         self.followers: dict[Follower, Callable[[], None]] = {}
         """The followers, and what wakes each."""
-        self.window = Window(floor)
+        self.window = LogWindow(floor)
         self._pages = PageCache()
         self._around = surroundings
         self._evidence = Evidence(surroundings.settings.bound_s)
@@ -98,7 +98,7 @@ class Partition(Generic[RowT]):
 
     # What followers use.
 
-    def follow(self, place: Place, wake: Callable[[], None]) -> Follower:
+    def follow(self, place: LogPlace, wake: Callable[[], None]) -> Follower:
         """Begin to follow from a place; `leave` ends it.
 
         Args:
@@ -135,7 +135,7 @@ class Partition(Generic[RowT]):
             return False
         return self._is_read_to_end or (self._is_checked and follower.total == owner.rows)
 
-    def place_of(self, follower: Follower, given: Place) -> Place:
+    def place_of(self, follower: Follower, given: LogPlace) -> LogPlace:
         """What a follower has for good.
 
         Args:
@@ -144,14 +144,14 @@ class Partition(Generic[RowT]):
         """
         line, count = follower.line, follower.count
         if follower.is_reading:
-            return Place(line, count)
+            return LogPlace(line, count)
         if line < self._verified and follower.number >= self._verified_end:
             count += self.window.count_above(line) - self.window.count_above(self._verified)
             line = self._verified
         mark, carried = self._evidence.mark_above(line), given.mark
         if carried.sequence > line and not NOTHING < mark.seen_ms <= carried.seen_ms:
             mark = carried
-        return Place(line, count, mark)
+        return LogPlace(line, count, mark)
 
     def read_page(self, follower: Follower) -> bool:
         """Give a follower the page of settled rows that it wants.
@@ -372,7 +372,7 @@ class Partition(Generic[RowT]):
         async for document in in_turns(batch.documents[::-1]):  # the first ones stay longest
             self._hold(self.log.sequence(document), document)
         sequences = array("q", map(self.log.sequence, batch.documents))
-        page = Page(after, upto if batch.is_last else batch.upto, sequences)
+        page = LogPage(after, upto if batch.is_last else batch.upto, sequences)
         if is_settled:
             self._pages.put(page)
         for follower in self.followers:

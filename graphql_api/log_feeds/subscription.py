@@ -10,7 +10,7 @@ from graphql_api.errors import NotFoundError
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
 from graphql_api.log_feeds import cursor as cursors
-from graphql_api.log_feeds.cursor import Cursor, Place
+from graphql_api.log_feeds.cursor import Cursor, LogPlace
 from graphql_api.log_feeds.partition import Partition
 
 _ROWS_AT_ONCE: Final = 200
@@ -61,7 +61,7 @@ class LogSubscription(EventSource[Any]):
         digest: bytes,
         *,
         kinds: int,
-        place: Place,
+        place: LogPlace,
         words: str,
     ) -> None:
         self._owner = owner

@@ -10,7 +10,7 @@ from typing import Final
 
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.outage_log import OutageLog
-from graphql_api.log_feeds.cursor import NOTHING, Place
+from graphql_api.log_feeds.cursor import NOTHING, LogPlace
 from graphql_api.log_feeds.source import MAX_SEQUENCE, LogSource
 from graphql_api.settings.feeds import TableSettings
 
@@ -68,7 +68,7 @@ class Surroundings:
     rng: random.Random
     reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_READS))
 
-    def trusted(self, place: Place) -> int:
+    def trusted(self, place: LogPlace) -> int:
         """Up to where all rows are settled, by what a follower says of itself."""
         sequence, seen_ms = place.mark
         is_old = self.epoch_s() >= seen_ms / 1000 + self.settings.bound_s

@@ -31,7 +31,7 @@ class Settled:
         return len(self.sequences) - bisect_right(self.sequences, line)
 
 
-class Window:
+class LogWindow:
     """Rows above a floor, in the order in which they were first seen: each has a number.
 
     A row takes 24 bytes.

@@ -85,7 +85,7 @@ class CloseCode(IntEnum):
     INTERNAL_SERVER_ERROR = 4500
 
 
-class State(Enum):
+class SocketState(Enum):
     """The state of a connection; the module's drawing shows the transitions."""
 
     AWAITING_INIT = "awaiting init"
@@ -168,15 +168,15 @@ class ServerProtocol:
         self._operations: dict[str, Operation] = {}
         self._since: dict[str, str] = {}
         self._messages_before_ack = 0
-        self.state = State.AWAITING_INIT
+        self.state = SocketState.AWAITING_INIT
 
     # What the client sends.
 
     def receive_text(self, text: str) -> Action | None:
         """Take a text frame."""
-        if self.state is State.CLOSED:
+        if self.state is SocketState.CLOSED:
             return None
-        if self.state is not State.ACKNOWLEDGED:
+        if self.state is not SocketState.ACKNOWLEDGED:
             close = self._check_stranger(text)
             if close is not None:
                 return close
@@ -212,7 +212,7 @@ class ServerProtocol:
             end: As many of its last bytes.
             max_bytes: How long a message may be.
         """
-        if self.state is State.CLOSED:
+        if self.state is SocketState.CLOSED:
             return None
         try:
             return self._refuse(messages.parse_long(beginning, end, max_bytes))
@@ -221,7 +221,7 @@ class ServerProtocol:
 
     def receive_bytes(self) -> Action | None:
         """Take a binary frame, which the protocol has no use for."""
-        if self.state is State.CLOSED:
+        if self.state is SocketState.CLOSED:
             return None
         return self._invalid(InvalidMessageError("a binary frame"))
 
@@ -229,7 +229,7 @@ class ServerProtocol:
 
     def init_timeout(self) -> Close | None:
         """The time between the handshake and the acknowledgement is over."""
-        if self.state not in (State.AWAITING_INIT, State.CONNECTING):
+        if self.state not in (SocketState.AWAITING_INIT, SocketState.CONNECTING):
             return None
         return self.close(
             CloseCode.CONNECTION_INITIALISATION_TIMEOUT, "Connection initialisation timeout"
@@ -237,9 +237,9 @@ class ServerProtocol:
 
     def acknowledge(self, payload: Members | None = None) -> Reply | None:
         """Serve this client."""
-        if self.state is not State.CONNECTING:
+        if self.state is not SocketState.CONNECTING:
             return None
-        self.state = State.ACKNOWLEDGED
+        self.state = SocketState.ACKNOWLEDGED
         return Reply(messages.connection_ack(payload))
 
     def forbid(self, why: str = "") -> Close:
@@ -284,16 +284,16 @@ class ServerProtocol:
         self._forget()
 
     def _connection_init(self, message: ConnectionInit) -> Action:
-        if self.state is not State.AWAITING_INIT:
+        if self.state is not SocketState.AWAITING_INIT:
             return self.close(
                 CloseCode.TOO_MANY_INITIALISATION_REQUESTS, "Too many initialisation requests"
             )
-        self.state = State.CONNECTING
+        self.state = SocketState.CONNECTING
         self._since = dict(message.since)
         return Connect(message.payload)
 
     def _subscribe(self, message: Subscribe, length: int) -> Action:
-        if self.state is not State.ACKNOWLEDGED:
+        if self.state is not SocketState.ACKNOWLEDGED:
             return self.close(CloseCode.UNAUTHORIZED, "Unauthorized")
         if message.id in self._operations:
             return self._already_exists(message.id)
@@ -305,7 +305,7 @@ class ServerProtocol:
 
     def _refuse(self, message: Refused) -> Action:
         """Answer an operation that cannot be served; the socket and all others go on."""
-        if self.state is not State.ACKNOWLEDGED:
+        if self.state is not SocketState.ACKNOWLEDGED:
             return self._invalid(InvalidMessageError("an operation before the acknowledgement"))
         if message.id in self._operations:
             return self._already_exists(message.id)
@@ -338,6 +338,6 @@ class ServerProtocol:
         return self.close(CloseCode.BAD_REQUEST, "Invalid message received")
 
     def _forget(self) -> None:
-        self.state = State.CLOSED
+        self.state = SocketState.CLOSED
         self._operations.clear()
         self._since.clear()

@@ -78,7 +78,7 @@ LONG_BODY_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class HTTPResponse:
     """An HTTP response with its whole body."""
 
     status: int
@@ -148,20 +148,20 @@ class GraphQLHTTP:
             )
         except OverBudgetError as error:
             body = result_json.errors([refusal(str(error), error.code)])
-            response = Response(429, body, headers={"retry-after": "1"})
+            response = HTTPResponse(429, body, headers={"retry-after": "1"})
         except RefusedError as refused:
-            response = Response(
+            response = HTTPResponse(
                 refused.status, result_json.errors([refused.error]), MediaType.JSON, refused.headers
             )
         except UnauthenticatedError as error:
             body = result_json.errors([refusal(str(error), error.code)])
-            response = Response(401, body, headers={"www-authenticate": challenge(error)})
+            response = HTTPResponse(401, body, headers={"www-authenticate": challenge(error)})
         except Exception as error:  # noqa: BLE001 - it is logged there
-            response = Response(500, result_json.errors([internal_error(error, "HTTP")]))
+            response = HTTPResponse(500, result_json.errors([internal_error(error, "HTTP")]))
         if response is not None:
             await _send(send_counted, response)
 
-    async def _respond(self, exchange: Exchange, budget: ClientBudget) -> Response | None:
+    async def _respond(self, exchange: Exchange, budget: ClientBudget) -> HTTPResponse | None:
         """What to send; None, if it has been sent, or the client has gone."""
         scope = exchange.scope
         headers = Headers(scope=scope)
@@ -184,7 +184,7 @@ class GraphQLHTTP:
             return self._reserve(principal, budget.address)
         if method == "DELETE":
             self.single_connections.find(token or "", principal).stop(stopped_id(scope))
-            return Response(200, b"", MediaType.TEXT)
+            return HTTPResponse(200, b"", MediaType.TEXT)
         if token is not None:
             if method == "GET" and wanted.stream is MediaType.EVENT_STREAM:
                 await self.single_connections.serve(token, principal, budget, exchange)
@@ -209,7 +209,7 @@ class GraphQLHTTP:
         if token is not None:
             stream = self.single_connections.find(token, principal)
             await stream.begin(operation_id(request), request, length)
-            return Response(202, b"", MediaType.TEXT)
+            return HTTPResponse(202, b"", MediaType.TEXT)
         is_subscription = kind is OperationType.SUBSCRIPTION
         asked = self._backend.asked(
             request,
@@ -229,7 +229,7 @@ class GraphQLHTTP:
         principal: Principal,
         budget: ClientBudget,
         exchange: Exchange,
-    ) -> Response | None:
+    ) -> HTTPResponse | None:
         """As `_respond`, for one operation that has a response of its own."""
         is_subscription = asked.kind is OperationType.SUBSCRIPTION
         if is_subscription and self.streams.is_draining:
@@ -263,20 +263,20 @@ class GraphQLHTTP:
     def _too_long(self) -> RefusedError:
         return RefusedError(413, f"the body is longer than {self._max_body_bytes} bytes")
 
-    def _reserve(self, principal: Principal, address: Hashable | None) -> Response:
+    def _reserve(self, principal: Principal, address: Hashable | None) -> HTTPResponse:
         if self.streams.is_draining:
             return self._send_away("PUT", None)
         token = self.single_connections.reserve(principal, address)
-        return Response(201, token.encode(), MediaType.TEXT)
+        return HTTPResponse(201, token.encode(), MediaType.TEXT)
 
-    def _send_away(self, method: str, stream_type: MediaType | None) -> Response:
+    def _send_away(self, method: str, stream_type: MediaType | None) -> HTTPResponse:
         """Have the client of a stream come again later: this server is about to end."""
         retry_s = self.streams.limits.retry_s
         if method == "GET" and stream_type is MediaType.EVENT_STREAM:
             # A browser; it would take any other status for an answer, for good.
-            return Response(200, sse.retry(retry_s), MediaType.EVENT_STREAM)
+            return HTTPResponse(200, sse.retry(retry_s), MediaType.EVENT_STREAM)
         body = result_json.errors([shutting_down()])
-        return Response(503, body, headers={"retry-after": str(ceil(retry_s))})
+        return HTTPResponse(503, body, headers={"retry-after": str(ceil(retry_s))})
 
 
 async def _read_in_turns(body: bytes, budget: ClientBudget) -> Request:
@@ -298,22 +298,22 @@ async def _read_in_turns(body: bytes, budget: ClientBudget) -> Request:
 
 def _not_executed(
     errors: Sequence[GraphQLError], media_type: MediaType, *, is_for_stream: bool
-) -> Response:
+) -> HTTPResponse:
     """The response for a request that is GraphQL, and wrong."""
     is_old = media_type is MediaType.JSON and not is_for_stream
     return _single(200 if is_old else 400, result_json.errors(errors), media_type)
 
 
-def _single(status: int, payload: bytes, media_type: MediaType) -> Response:
+def _single(status: int, payload: bytes, media_type: MediaType) -> HTTPResponse:
     """The response for one result."""
     if media_type is MediaType.EVENT_STREAM:
-        return Response(200, sse.next_event(payload) + sse.COMPLETE, media_type)
+        return HTTPResponse(200, sse.next_event(payload) + sse.COMPLETE, media_type)
     if media_type is MediaType.MULTIPART:
-        return Response(200, multipart.single(payload), media_type)
-    return Response(status, payload, media_type)
+        return HTTPResponse(200, multipart.single(payload), media_type)
+    return HTTPResponse(status, payload, media_type)
 
 
-async def _send(send: Send, response: Response) -> None:
+async def _send(send: Send, response: HTTPResponse) -> None:
     content_type = f"{response.media_type.value}; charset=utf-8"
     if response.media_type is MediaType.MULTIPART:
         content_type = multipart.FORMAT.content_type.decode()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from graphql_api.feeds.archive import Look, Outside, Place, Relation, Spot, Wanted
+from graphql_api.feeds.archive import ArchivePlace, Lookup, Outside, Relation, Spot, WantedValue
 from graphql_api.feeds.keys import TEXT
 from graphql_api.feeds.table import Document
 from graphql_api.rethink.driver import r
@@ -20,7 +20,7 @@ _LAST_S: Final = 253_402_300_799
 """The times that RethinkDB can make: from the year 1400 to 9999."""
 
 
-def delete_if(row: Any, wanted: Wanted) -> Any:
+def delete_if(row: Any, wanted: WantedValue) -> Any:
     """Delete a document of which a field is one of some values.
 
     A `filter` before `delete` would be evaluated before the write, and not again in it.
@@ -77,24 +77,26 @@ def _fields(outside: Outside) -> list[str]:
     return sorted({outside.key, outside.index, outside.edge.field, *wanted})
 
 
-def looked(documents: Sequence[Document], outside: Outside, spot: Spot | None, limit: int) -> Look:
+def looked(
+    documents: Sequence[Document], outside: Outside, spot: Spot | None, limit: int
+) -> Lookup:
     """What the answer to `look` says."""
     found = places(documents, outside)
     if len(documents) < limit:
-        return Look(found, len(documents), None)
+        return Lookup(found, len(documents), None)
     times = [_time(document.get(outside.index)) for document in documents]
     last = times[-1]
     assert last is not None, "the index has times only between two times"
     number = times.count(last)
     if spot is not None and spot.time == last:
         number += spot.number
-    return Look(found, len(documents), Spot(last, number))
+    return Lookup(found, len(documents), Spot(last, number))
 
 
-def places(documents: Sequence[Document], outside: Outside) -> list[Place]:
+def places(documents: Sequence[Document], outside: Outside) -> list[ArchivePlace]:
     """The places of those documents that are looked for."""
     tests = [(wanted.field, _test(wanted)) for wanted in outside.wanted]
-    found: list[Place] = []
+    found: list[ArchivePlace] = []
     for document in documents:
         key, time = document.get(outside.key), _time(document.get(outside.index))
         ended = _time(document.get(outside.edge.field))
@@ -103,7 +105,7 @@ def places(documents: Sequence[Document], outside: Outside) -> list[Place]:
         if time is None or not is_outside or (served := TEXT.served(key)) is None:
             continue
         if all(meets(document.get(field)) for field, meets in tests):
-            found.append(Place(time, served))
+            found.append(ArchivePlace(time, served))
     return found
 
 
@@ -115,7 +117,7 @@ def _time(value: object) -> float | None:
     return None
 
 
-def _test(wanted: Wanted) -> Callable[[Any], bool]:
+def _test(wanted: WantedValue) -> Callable[[Any], bool]:
     """Whether a stored value meets a condition, as its row would; one of another type does not."""
     given = wanted.value
     match wanted.relation:

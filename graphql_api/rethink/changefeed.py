@@ -11,7 +11,7 @@ from typing import Any
 
 from graphql_api.errors import DatabaseError, DatabaseRefusedError, FeedLostError
 from graphql_api.feeds.keys import Key
-from graphql_api.feeds.part import WHOLE, Part
+from graphql_api.feeds.part import WHOLE, TablePart
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.feeds.table import Document
 from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, DatabaseConnection, Timeouts
@@ -20,7 +20,7 @@ from graphql_api.rethink.failover import serving
 from graphql_api.rethink.heartbeat import Heartbeat
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
-from graphql_api.rethink.stream import Stream, StreamEnd
+from graphql_api.rethink.stream import RowStream, StreamEnd
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings.database import DatabaseSettings
@@ -74,14 +74,14 @@ class RethinkSource:
         self._reader = TableReader(url, timeouts=settings.timeouts, nodes=self._nodes)
 
     def documents(
-        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: TablePart = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         """The documents of a table, over a connection of its own; see `TableReader.documents`."""
         return self._reader.documents(table, keys, part)
 
     @asynccontextmanager
     async def changes(
-        self, table: str, part: Part = WHOLE
+        self, table: str, part: TablePart = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         """One changefeed of a table, with its initial documents, until the context is left.
 
@@ -159,7 +159,7 @@ class _Changes:
     def __init__(
         self,
         connection: DatabaseConnection,
-        stream: Stream,
+        stream: RowStream,
         settings: ChangefeedSettings,
         names: tuple[str, ...] | None,
     ) -> None:

@@ -33,7 +33,7 @@ from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.rethink.driver_connection import DriverConnection
 from graphql_api.rethink.driver_errors import not_connected, translated
 from graphql_api.rethink.nodes import Node
-from graphql_api.rethink.stream import Stream
+from graphql_api.rethink.stream import RowStream
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings.database import DatabaseSettings
 
@@ -142,13 +142,13 @@ class DatabaseConnection:
             raise
 
     @asynccontextmanager
-    async def stream(self, term: Any, **options: Any) -> AsyncIterator[Stream]:
+    async def stream(self, term: Any, **options: Any) -> AsyncIterator[RowStream]:
         """The rows of a sequence or a changefeed, until the context is left; sends STOP then.
 
         Raises:
             DatabaseError: As from `run`.
         """
-        stream = Stream(await self.run(term, **options), self)
+        stream = RowStream(await self.run(term, **options), self)
         try:
             yield stream
         finally:

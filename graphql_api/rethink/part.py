@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphql_api.feeds.part import Edge, Part
+from graphql_api.feeds.part import Edge, TablePart
 from graphql_api.rethink.driver import r
 
 
-def part_of(rows: Any, part: Part) -> Any:
+def part_of(rows: Any, part: TablePart) -> Any:
     """The rows and fields of a part, of a table or of some of its documents."""
     if part.edge is not None:
         edge = part.edge

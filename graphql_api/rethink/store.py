@@ -14,10 +14,10 @@ from weakref import WeakValueDictionary
 from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
-from graphql_api.feeds.archive import Look, Outside, Place, Spot, Wanted
+from graphql_api.feeds.archive import ArchivePlace, Lookup, Outside, Spot, WantedValue
 from graphql_api.feeds.depth import MAX_DEPTH, has_unread, pruned
 from graphql_api.feeds.keys import Key
-from graphql_api.feeds.part import Part
+from graphql_api.feeds.part import TablePart
 from graphql_api.feeds.table import Document
 from graphql_api.rethink import archive
 from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, DatabaseConnection, Timeouts
@@ -28,7 +28,7 @@ from graphql_api.rethink.part import part_of
 from graphql_api.rethink.pool import ConnectionPool
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Change, Run, Written, at_once
+from graphql_api.store import Rewrite, Run, Written, at_once
 
 _CHANGED: Final = "graphql-api: the document has changed"
 """The error by which a write finds that somebody was faster."""
@@ -81,20 +81,20 @@ class RethinkStore:
         rows = self._table(table).filter({field: value}).coerce_to("array")
         return await self._documents(rows)
 
-    async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
+    async def read(self, table: str, keys: Sequence[Key], part: TablePart) -> list[Document]:
         """The documents with some keys, or the part of them; see `Store.read`."""
         if not keys:
             return []
         rows = part_of(self._table(table).get_all(*keys), part).coerce_to("array")
         return await self._documents(rows)
 
-    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Look:
+    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Lookup:
         """Look at some documents for those outside of a window; see `Store.look_outside`."""
         term = archive.look(self._table(outside.table), outside, spot, limit)
         documents = await self._pool.run(lambda connection: connection.run(term, **RAW))
         return archive.looked(documents, outside, spot, limit)
 
-    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[Place]:
+    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[ArchivePlace]:
         """Look at documents with some keys; see `Store.look_at_keys`."""
         term = archive.look_at_keys(self._table(outside.table), outside, keys)
         documents = await self._pool.run(lambda connection: connection.run(term, **RAW))
@@ -104,7 +104,7 @@ class RethinkStore:
         found: list[Document] = await self._pool.run(lambda connection: connection.run(rows, **RAW))
         return [pruned(document) for document in found]
 
-    async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:
+    async def delete_if(self, table: str, key: Key, wanted: WantedValue) -> bool:
         """Delete a document that meets a condition; see `Store.delete_if`."""
         return bool(await self._delete(archive.delete_if(self._row(table, key), wanted)))
 
@@ -121,7 +121,7 @@ class RethinkStore:
         deleted: int = result["deleted"]
         return deleted
 
-    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Written:
         """Change the document with a key; see `Store.write`.
 
         What `change` makes is written on condition that the document is still the one it was made

@@ -22,7 +22,7 @@ class Open(Protocol):
         """Whether it can be used."""
 
 
-class Stream:
+class RowStream:
     """The rows of one query, taken as they arrive; `DatabaseConnection.stream` makes one.
 
     The driver reads at most about three batches ahead of their reader.

@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 
 from graphql_api.errors import DatabaseUnavailableError
 from graphql_api.feeds.keys import Key
-from graphql_api.feeds.part import WHOLE, Part
+from graphql_api.feeds.part import WHOLE, TablePart
 from graphql_api.feeds.table import Document
 from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, Timeouts
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.failover import serving
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
-from graphql_api.rethink.stream import Stream, StreamEnd
+from graphql_api.rethink.stream import RowStream, StreamEnd
 from graphql_api.rethink.url import DatabaseURL
 
 _MAX_BATCH_ROWS = 200
@@ -37,7 +37,7 @@ class TableReader:
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: TablePart = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         """Documents of a table, as they are stored, in no order: all, or those with some keys.
 
@@ -72,7 +72,7 @@ class TableReader:
 class _Documents:
     """The documents of one read, as they arrive."""
 
-    def __init__(self, table: str, stream: Stream, batch_timeout_s: float) -> None:
+    def __init__(self, table: str, stream: RowStream, batch_timeout_s: float) -> None:
         self._table = table
         self._stream = stream
         self._batch_timeout_s = batch_timeout_s

@@ -17,8 +17,8 @@ import strawberry
 
 from graphql_api.feeds.keys import TEXT, KeyKind
 from graphql_api.feeds.order import OrderBy
-from graphql_api.feeds.pages import Page
-from graphql_api.feeds.part import WINDOW, Window
+from graphql_api.feeds.pages import FeedPage
+from graphql_api.feeds.part import WINDOW, TimeWindow
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import FeedState, change_types
 from graphql_api.schema.columns import ForPeople
@@ -95,7 +95,7 @@ class TableDeclaration(Generic[RowT]):
         beside: Mapping[str, Callable[[Document], Sequence[str]]] | None = None,
         without: tuple[str, ...] = (),
         pace: tuple[float, str | None] = (0.0, None),
-        window: Window | None = None,
+        window: TimeWindow | None = None,
         older_by: str | None = None,
         decoding: int = 1,
     ) -> None:
@@ -234,6 +234,6 @@ class TableDeclaration(Generic[RowT]):
         """The event with the status of the feed."""
         return FeedState(status=status, cursor=cursor)
 
-    def page(self, page: Page[RowT]) -> Any:
+    def page(self, page: FeedPage[RowT]) -> Any:
         """What a subscription to a page is sent for a page of the feed."""
         return served_page(page)

@@ -38,7 +38,7 @@ FILTERING: Final = 1
 of another server means another content."""
 
 
-class Condition(NamedTuple):
+class FilterCondition(NamedTuple):
     """What a member of a filter's input asks of a row.
 
     Attributes:
@@ -60,7 +60,8 @@ class Condition(NamedTuple):
 def one_of(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that lists values, of which the attribute's must be one."""
     return _member(
-        description, Condition(attribute, frozenset, "{value} in {wanted}", Relation.ONE_OF, key)
+        description,
+        FilterCondition(attribute, frozenset, "{value} in {wanted}", Relation.ONE_OF, key),
     )
 
 
@@ -68,7 +69,7 @@ def after(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that is a time, after which the attribute's must be."""
     return _member(
         description,
-        Condition(
+        FilterCondition(
             attribute, _in_utc, "{value} is not None and {value} > {wanted}", Relation.AFTER, key
         ),
     )
@@ -78,7 +79,7 @@ def any_of(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that lists values, of which the attribute's list must have one."""
     return _member(
         description,
-        Condition(
+        FilterCondition(
             attribute, frozenset, "not {wanted}.isdisjoint({value} or ())", Relation.ANY_OF, key
         ),
     )
@@ -88,7 +89,7 @@ def contains(attribute: str, description: str, *, key: str | None = None) -> Any
     """A member that is a part of the attribute's text, in upper or lower case."""
     return _member(
         description,
-        Condition(
+        FilterCondition(
             attribute,
             str.casefold,
             "{value} is not None and {wanted} in {value}.casefold()",
@@ -101,23 +102,23 @@ def contains(attribute: str, description: str, *, key: str | None = None) -> Any
 def equals(attribute: str, description: str, *, key: str | None = None) -> Any:
     """A member that is the attribute's value."""
     return _member(
-        description, Condition(attribute, _same, "{value} == {wanted}", Relation.EQUALS, key)
+        description, FilterCondition(attribute, _same, "{value} == {wanted}", Relation.EQUALS, key)
     )
 
 
-def _member(description: str, condition: Condition) -> Any:
+def _member(description: str, condition: FilterCondition) -> Any:
     return strawberry.field(
         default=UNSET, description=description, metadata={_CONDITION: condition}
     )
 
 
-def conditions_of(filter_type: type) -> Mapping[str, Condition]:
+def conditions_of(filter_type: type) -> Mapping[str, FilterCondition]:
     """The conditions of a filter's input, by the names of its members."""
     return _conditions(filter_type)
 
 
 @cache
-def _conditions(filter_type: type) -> Mapping[str, Condition]:
+def _conditions(filter_type: type) -> Mapping[str, FilterCondition]:
     members = get_object_definition(filter_type, strict=True).fields
     return {member.python_name: member.metadata[_CONDITION] for member in members}
 

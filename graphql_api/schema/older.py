@@ -22,13 +22,13 @@ from math import inf
 from typing import Any, Final, TypeVar
 
 from graphql_api.errors import DatabaseError, FeedUnavailableError
-from graphql_api.feeds.archive import Outside, Place, Relation, Spot, Wanted
+from graphql_api.feeds.archive import ArchivePlace, Outside, Relation, Spot, WantedValue
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.keys import TEXT
 from graphql_api.feeds.order import SortKey
 from graphql_api.feeds.pages import Matching
-from graphql_api.feeds.part import Part
+from graphql_api.feeds.part import TablePart
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.schema.context import Context
 from graphql_api.schema.filters import NOTHING, Where, conditions_of
@@ -74,7 +74,7 @@ class OlderRows:
         conditions = where.conditions if isinstance(where, Where) else ()
         table = self._table
         wanted = [
-            Wanted(
+            WantedValue(
                 self._stored_names[self._conditions[name].attribute],
                 self._conditions[name].relation,
                 _stored(value),
@@ -90,9 +90,9 @@ class OlderRows:
         return Outside(table.name, table.primary_key, self._index, feed.edge, tuple(wanted), keys)
 
     @property
-    def part(self) -> Part:
+    def part(self) -> TablePart:
         """What is read of a document."""
-        return Part(without=self._table.without)
+        return TablePart(without=self._table.without)
 
 
 def _stored(value: Any) -> Any:
@@ -193,7 +193,7 @@ class _Places:
         self._held = held
         self._begin, self._end = offset, offset + limit
         self._passed = 0
-        self.page: list[Place] = []
+        self.page: list[ArchivePlace] = []
         self.found = 0
 
     @property
@@ -205,7 +205,7 @@ class _Places:
         """Whether a row is held, whether it passes or not."""
         return key in self._held.rows
 
-    def add(self, places: Sequence[Place]) -> None:
+    def add(self, places: Sequence[ArchivePlace]) -> None:
         """Add what was found next."""
         for place in places:
             if self.holds(place.key):
@@ -237,7 +237,7 @@ async def _find(context: Context, outside: Outside, both: _Places, *, to_the_end
         OverBudgetError: The client has used more than its budget, and would wait for too long.
     """
     if outside.keys is not None:
-        places: list[Place] = []
+        places: list[ArchivePlace] = []
         unknown = [key for key in outside.keys if not both.holds(key)]
         for begin in range(0, len(unknown), ROWS_OF_A_LOOK):
             await context.turns.pause()
@@ -272,10 +272,10 @@ def _backwards(sort_key: SortKey) -> _Backwards:
     return _Backwards(_place(sort_key))
 
 
-def _place(sort_key: SortKey) -> Place:
+def _place(sort_key: SortKey) -> ArchivePlace:
     """The place of a row that is held; one without a time comes last."""
     has_no_time, *place = sort_key
-    return Place(-inf, place[-1]) if has_no_time else Place(*place)
+    return ArchivePlace(-inf, place[-1]) if has_no_time else ArchivePlace(*place)
 
 
 def _unavailable(table: FeedTable[Any, Any]) -> FeedUnavailableError:

@@ -9,7 +9,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types.nodes import SelectedField
 
-from graphql_api.feeds.live_pages import Wanted
+from graphql_api.feeds.live_pages import PageRequest
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import FeedTable
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
@@ -135,7 +135,7 @@ def subscription_fields(table: ListedTable) -> type:
     ) -> Any:
         check_part(info.context, limit=limit, offset=offset)
         condition = where.condition() if where else None
-        wanted = Wanted(condition, order_by.value, offset=offset, limit=limit)
+        wanted = PageRequest(condition, order_by.value, offset=offset, limit=limit)
         every_s = pace_s(every_ms, may_be_zero=False)
         return info.context.feeds[table].watch_page(wanted, every_s=every_s)
 

@@ -35,7 +35,7 @@ from graphql_api.schema.context import Context
 from graphql_api.schema.document import Fields, in_words, stored_time, stored_value
 from graphql_api.schema.problems import Place
 from graphql_api.schema.row_json import as_json
-from graphql_api.store import Change, Run, Written, at_once
+from graphql_api.store import Rewrite, Run, Written, at_once
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ async def write(
     context: Context,
     table: FeedTable[Any, Any],
     key: str,
-    change: Change,
+    change: Rewrite,
     *,
     run: Run = at_once,
 ) -> Written:
@@ -220,7 +220,7 @@ async def _write_confirmed(
     context: Context,
     table: FeedTable[Any, Any],
     key: str,
-    change: Change,
+    change: Rewrite,
     confirm: Confirm | None,
     *,
     run: Run = at_once,
@@ -236,7 +236,9 @@ async def _write_confirmed(
     raise error
 
 
-async def take_back(context: Context, table: FeedTable[Any, Any], key: str, change: Change) -> None:
+async def take_back(
+    context: Context, table: FeedTable[Any, Any], key: str, change: Rewrite
+) -> None:
     """Undo a write.
 
     Raises:

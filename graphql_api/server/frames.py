@@ -38,7 +38,7 @@ _MAX_7_BITS = 125
 _MAX_16_BITS = 0xFFFF
 
 
-class Part(NamedTuple):
+class FramePart(NamedTuple):
     """A part of a message, or a whole control frame.
 
     Attributes:
@@ -104,13 +104,13 @@ class FrameReader:
         self._payload = b""  # the beginning of a control frame's
         self.failure: Failure | None = None
 
-    def feed(self, data: bytes) -> list[Part]:
+    def feed(self, data: bytes) -> list[FramePart]:
         """The parts of frames that this completes, as far as frames are as they should be.
 
         Args:
             data: What has come. A part is at most as long.
         """
-        parts: list[Part] = []
+        parts: list[FramePart] = []
         if self._header:
             data, self._header = self._header + data, b""
         position, end = 0, len(data)
@@ -131,7 +131,7 @@ class FrameReader:
             if self._opcode & _CONTROL:
                 self._payload += taken
                 if not self._is_in_frame:
-                    parts.append(Part(self._opcode, self._payload, is_last=True))
+                    parts.append(FramePart(self._opcode, self._payload, is_last=True))
                     self._payload = b""
             else:
                 self._add(taken, parts)
@@ -203,10 +203,10 @@ class FrameReader:
             size, "little"
         )
 
-    def _add(self, data: bytes, parts: list[Part]) -> None:
+    def _add(self, data: bytes, parts: list[FramePart]) -> None:
         """Add a part of a message; what follows in the same frame continues it."""
         is_last = self._is_final and not self._is_in_frame
-        parts.append(Part(self._opcode, data, is_last, self._is_compressed))
+        parts.append(FramePart(self._opcode, data, is_last, self._is_compressed))
         self._opcode = CONTINUATION
         self._is_compressed = False
         self._is_in_message = not is_last

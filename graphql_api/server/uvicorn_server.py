@@ -43,7 +43,7 @@ _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 _logger = logging.getLogger(__name__)
 
 
-class Application(Protocol):
+class DrainableApplication(Protocol):
     """An ASGI application that can close its connections before it ends.
 
     Attributes:
@@ -61,7 +61,7 @@ class Application(Protocol):
         """Send clients away, one after the other within `spread_s`, and return when they went."""
 
 
-def run(app: Application, listeners: Sequence[socket.socket], settings: Settings) -> None:
+def run(app: DrainableApplication, listeners: Sequence[socket.socket], settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, which are the regular ways to end it.
 
     Args:
@@ -102,7 +102,7 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: Application,
+        app: DrainableApplication,
         settings: Settings,
         *,
         kernel: Kernel = ask_kernel,

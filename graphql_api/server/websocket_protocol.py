@@ -42,8 +42,8 @@ from graphql_api.server.frames import (
     PONG,
     TEXT,
     Failure,
+    FramePart,
     FrameReader,
-    Part,
     control_frame,
     message_frame,
 )
@@ -313,7 +313,7 @@ class WebSocketProtocol(WatchedConnection):
         if reader.failure is not None:
             self._fail(reader.failure)
 
-    def _add(self, part: Part) -> None:
+    def _add(self, part: FramePart) -> None:
         """Add a part to its message, and pass the message on if that is all of it."""
         if not self._is_open:
             return

@@ -12,10 +12,10 @@ from graphql_api.settings.commands import (
     WatchSettings,
 )
 from graphql_api.settings.common import CommonSettings, DataSettings, LogFormat, LogLevel
-from graphql_api.settings.group import About, about
 from graphql_api.settings.loading import load, naming_as_given, origin, variables
 from graphql_api.settings.names import environment_variable, flag
 from graphql_api.settings.serve import Settings
+from graphql_api.settings.settings_group import About, about
 
 __all__ = [
     "About",

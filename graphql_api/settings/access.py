@@ -7,12 +7,12 @@ from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from graphql_api.settings.group import About, Group
 from graphql_api.settings.lists import Names
 from graphql_api.settings.names import flag
+from graphql_api.settings.settings_group import About, SettingsGroup
 
 
-class AccessSettings(Group):
+class AccessSettings(SettingsGroup):
     """Tokens, JWTs, and the key of signed links."""
 
     about: ClassVar = About("who may connect", "--host :: --tokens tokens.json")

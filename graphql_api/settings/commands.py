@@ -10,8 +10,8 @@ from pydantic_settings import SettingsConfigDict
 
 from graphql_api.settings.common import CommonSettings, DataSettings
 from graphql_api.settings.database import DATABASE_FORM
-from graphql_api.settings.group import About
 from graphql_api.settings.lists import Conditions
+from graphql_api.settings.settings_group import About
 
 
 class EmbeddedSettings(DataSettings):

@@ -17,8 +17,8 @@ from pydantic_settings import (
 )
 
 from graphql_api import environment
-from graphql_api.settings.group import About
 from graphql_api.settings.names import variables_of
+from graphql_api.settings.settings_group import About
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["plain", "json"]

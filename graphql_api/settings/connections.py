@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from graphql_api.settings.group import About, Group
+from graphql_api.settings.settings_group import About, SettingsGroup
 
 
-class ConnectionSettings(Group):
+class ConnectionSettings(SettingsGroup):
     """Numbers of connections and operations, processor time, waiting times and sizes."""
 
     about: ClassVar = About(

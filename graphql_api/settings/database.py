@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from graphql_api.settings.group import About, Group
+from graphql_api.settings.settings_group import About, SettingsGroup
 
 DATABASE_FORM = "rethinkdb://[user[:password]@]host[:port][,host[:port]…]/database[?ca_certs=FILE]"
 
 
-class DatabaseSettings(Group):
+class DatabaseSettings(SettingsGroup):
     """Which database, and its time limits."""
 
     about: ClassVar = About("the database", "--database rethinkdb://db.example.org/starbelly")

@@ -7,10 +7,10 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from graphql_api.settings.group import About, Group
+from graphql_api.settings.settings_group import About, SettingsGroup
 
 
-class DocumentSettings(Group):
+class DocumentSettings(SettingsGroup):
     """Persisted documents, and the limits of a document and its operations."""
 
     about: ClassVar = About(

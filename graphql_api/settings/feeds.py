@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from graphql_api.settings.group import About, Group
+from graphql_api.settings.settings_group import About, SettingsGroup
 
 
-class TableSettings(Group):
+class TableSettings(SettingsGroup):
     """How tables are followed: waiting, history, the rows that are held, the repair of outages."""
 
     about: ClassVar = About(

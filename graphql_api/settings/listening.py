@@ -8,11 +8,11 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from graphql_api.settings.group import About, Group
 from graphql_api.settings.lists import Names
+from graphql_api.settings.settings_group import About, SettingsGroup
 
 
-class ListeningSettings(Group):
+class ListeningSettings(SettingsGroup):
     """Addresses to listen on, the certificate, and who may ask."""
 
     about: ClassVar = About("where it listens", "--host 127.0.0.1 --port 8001")

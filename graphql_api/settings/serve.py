@@ -14,8 +14,8 @@ from graphql_api.settings.connections import ConnectionSettings
 from graphql_api.settings.database import DatabaseSettings
 from graphql_api.settings.documents import DocumentSettings
 from graphql_api.settings.feeds import TableSettings
-from graphql_api.settings.group import About
 from graphql_api.settings.listening import ListeningSettings
+from graphql_api.settings.settings_group import About
 
 
 class Settings(

@@ -9,7 +9,7 @@ from typing import Any
 
 import strawberry
 
-from graphql_api.feeds.part import Window
+from graphql_api.feeds.part import TimeWindow
 from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import Column, ForPeople, Look
 from graphql_api.schema.context import Info
@@ -152,7 +152,7 @@ JOBS = TableDeclaration(
     # `old_urls` is a list of every URL of a job that was paused: 20 MB for a million of them.
     without=("old_urls", "policy.captcha_solver"),
     pace=(1.0, "job_pace_s"),
-    window=Window("completed_at", 7 * 86_400.0, setting="job_window"),
+    window=TimeWindow("completed_at", 7 * 86_400.0, setting="job_window"),
     older_by="started_at",
     people=ForPeople(
         name="jobs",

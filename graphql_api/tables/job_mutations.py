@@ -7,8 +7,8 @@ from typing import Annotated, Final, TypeAlias
 import strawberry
 
 from graphql_api.errors import DatabaseError, JobNotFinishedError, TableMissingError
-from graphql_api.feeds.archive import Relation, Wanted
-from graphql_api.feeds.part import Part
+from graphql_api.feeds.archive import Relation, WantedValue
+from graphql_api.feeds.part import TablePart
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
 from graphql_api.schema.writing import failed_write, not_found
@@ -19,7 +19,7 @@ JobKey: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="Th
 RESPONSES_AT_ONCE: Final = 500
 """How many responses one query deletes: a few tenths of a second of a database's time."""
 
-_IS_FINISHED: Final = Wanted(
+_IS_FINISHED: Final = WantedValue(
     "run_state", Relation.ONE_OF, frozenset(state.value for state in FINISHED)
 )
 
@@ -59,7 +59,7 @@ async def delete_job(info: Info, id: JobKey) -> strawberry.ID | None:  # noqa: A
 
 async def _check(context: Context, key: str) -> Document:
     """The job, which is there, and finished."""
-    part = Part(without=JOBS.without)
+    part = TablePart(without=JOBS.without)
     found = (
         await context.store.read(JOBS.name, [key], part)
         if JOBS.key_kind.stored(key) is not None

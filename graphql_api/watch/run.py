@@ -15,7 +15,7 @@ from types import FrameType
 from graphql_api.client.endpoint import Endpoint
 from graphql_api.client.events import Disconnected, State
 from graphql_api.client.failures import SubscriptionError
-from graphql_api.client.follow import Subscription, follow
+from graphql_api.client.follow import TableSubscription, follow
 from graphql_api.errors import ConfigurationError
 from graphql_api.exit_codes import INTERRUPTED
 from graphql_api.watch.failures import WatchError
@@ -63,7 +63,7 @@ async def watch(
         WatchError: The server cannot be watched, and that will not pass by itself.
     """
     conditions = tuple(where)
-    subscription = Subscription(table, parse_where(table.conditions, conditions))
+    subscription = TableSubscription(table, parse_where(table.conditions, conditions))
     endpoint = _endpoint(url)
     output = Output(sys.stdout)
     report: Report

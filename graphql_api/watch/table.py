@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from graphql_api.client.table import Row
-from graphql_api.client.table import Table as FollowedTable
+from graphql_api.client.table import FollowedTable, Row
 from graphql_api.client.text import clean
 from graphql_api.watch.differences import Difference, differences
 from graphql_api.watch.where import Condition

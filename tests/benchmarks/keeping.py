@@ -20,7 +20,7 @@ from typing import Any
 
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feed_settings import FeedSettings
-from graphql_api.feeds.part import WHOLE, Part
+from graphql_api.feeds.part import WHOLE, TablePart
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.garbage import collect_garbage_seldom, leave_out_what_stays
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
@@ -63,7 +63,7 @@ class _Changing(RethinkSource):
 
     @asynccontextmanager
     async def changes(
-        self, table: str, part: Part = WHOLE
+        self, table: str, part: TablePart = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         """The changefeed; `has_sent` is set once all changes have been."""
         yield self._send()

@@ -24,7 +24,7 @@ from graphql_api.errors import FeedLostError
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feed_settings import FeedSettings
-from graphql_api.feeds.part import WHOLE, Part
+from graphql_api.feeds.part import WHOLE, TablePart
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.garbage import collect_garbage_seldom, leave_out_what_stays
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
@@ -196,7 +196,7 @@ class LosableSource(RethinkSource):
 
     @asynccontextmanager
     async def changes(
-        self, table: str, part: Part = WHOLE
+        self, table: str, part: TablePart = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         """The changefeed of a table; it ends once `is_lost` is set."""
         self.is_lost.clear()

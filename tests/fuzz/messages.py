@@ -21,8 +21,8 @@ from graphql_api.protocols.graphql_transport_ws import (
     Operation,
     Reply,
     ServerProtocol,
+    SocketState,
     Start,
-    State,
     Stop,
 )
 from graphql_api.protocols.messages import InvalidMessageError, parse
@@ -49,7 +49,7 @@ class _Connection:
         state = self.protocol.state
         self.carry_out(self.protocol.receive_text(text))
         assert self.is_closed or self._is_valid(text)
-        if state is State.ACKNOWLEDGED and not self._is_valid(text):
+        if state is SocketState.ACKNOWLEDGED and not self._is_valid(text):
             assert self.is_closed, "what is no message closes the socket"
 
     @staticmethod
@@ -103,11 +103,11 @@ class _Connection:
                 assert len(action.reason.encode()) <= 123
                 self.is_closed = True
                 self.active.clear()
-        assert (self.protocol.state is State.CLOSED) == self.is_closed
+        assert (self.protocol.state is SocketState.CLOSED) == self.is_closed
         assert self.protocol._operations == self.active
 
     def _start(self, start: Start) -> None:
-        assert self.protocol.state is State.ACKNOWLEDGED
+        assert self.protocol.state is SocketState.ACKNOWLEDGED
         operation = start.operation
         assert operation.id
         assert operation.id not in self.active

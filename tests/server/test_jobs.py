@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphql_api.feeds.archive import Relation, Wanted
+from graphql_api.feeds.archive import Relation, WantedValue
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.tables.job_mutations import RESPONSES_AT_ONCE
@@ -300,7 +300,7 @@ async def test_only_finished_jobs_can_be_deleted(starbelly: DatabaseURL, writer:
 
 async def test_job_that_goes_on_in_the_last_moment_is_not_deleted(starbelly: DatabaseURL) -> None:
     async with RethinkStore(starbelly) as store, writing(starbelly) as writer:
-        finished = Wanted("run_state", Relation.ONE_OF, frozenset({"completed"}))
+        finished = WantedValue("run_state", Relation.ONE_OF, frozenset({"completed"}))
         await writer.insert("job", {"id": "j", "run_state": "running"})
         assert not await store.delete_if("job", "j", finished)
         assert not await store.delete_if("job", "none", finished)

@@ -12,7 +12,7 @@ from unittest import mock
 from graphql_api import app
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.feed import Feed
-from graphql_api.feeds.part import Window
+from graphql_api.feeds.part import TimeWindow
 from graphql_api.rethink.changefeed import RethinkSource
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
@@ -146,7 +146,7 @@ async def test_write_to_a_paced_table_is_confirmed_by_its_pace(database: Databas
 # A window.
 
 LENGTH_S = 3.0
-WINDOWED = {"window": Window("ended_at", LENGTH_S)}
+WINDOWED = {"window": TimeWindow("ended_at", LENGTH_S)}
 
 
 async def test_window_holds_what_has_not_ended_long_ago(database: DatabaseURL) -> None:
@@ -217,7 +217,7 @@ async def test_row_that_is_changed_over_the_edge_counts_as_deleted_or_created(
 
 
 async def test_feed_that_begins_again_reads_the_window_as_it_is_then(database: DatabaseURL) -> None:
-    table = crawls(window=Window("ended_at", 86_400.0))
+    table = crawls(window=TimeWindow("ended_at", 86_400.0))
     await initialise(database, (table,))
     now = datetime.now(UTC)
     async with writing(database) as writer:

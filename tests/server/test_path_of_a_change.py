@@ -13,7 +13,7 @@ from typing import Any
 import graphql_api
 from graphql_api.execution import result_json
 from graphql_api.execution.scheduler import Scheduler
-from graphql_api.feeds.events import Change
+from graphql_api.feeds.events import RowChange
 from graphql_api.feeds.source import DocumentChange
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.view import ViewChange
@@ -27,7 +27,7 @@ ARCHITECTURE = ROOT.parent / "docs" / "architecture.md"
 
 MAX_FILES = 12
 (UPDATED,) = (table.changes.updated for table in TABLES if table.name == POLICIES.table)
-FORMS = (DocumentChange, Change, ViewChange, UPDATED)
+FORMS = (DocumentChange, RowChange, ViewChange, UPDATED)
 """What a change is, one after the other, before it is bytes."""
 MAKES = {
     (form.__new__ if issubclass(form, tuple) else form.__init__).__code__: form.__name__

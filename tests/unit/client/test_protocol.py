@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from graphql_api.client.protocol import (
+    Answer,
     ClientProtocol,
     OperationEndedError,
     OperationError,
-    Reply,
     Result,
     UnexpectedMessageError,
 )
@@ -23,7 +23,7 @@ def protocol(token: str | None = None) -> ClientProtocol:
 
 def subscribed() -> ClientProtocol:
     made = protocol()
-    assert isinstance(made.receive(ACK), Reply)
+    assert isinstance(made.receive(ACK), Answer)
     return made
 
 
@@ -41,7 +41,7 @@ def test_token_goes_into_connection_init() -> None:
 
 def test_subscribes_once_it_is_acknowledged() -> None:
     reply = protocol().receive(ACK)
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, Answer)
     assert json.loads(reply.text) == {
         "type": "subscribe",
         "id": "1",
@@ -53,7 +53,7 @@ def test_subscribes_once_it_is_acknowledged() -> None:
 def test_ping_is_answered_with_its_payload(payload: dict[str, Any]) -> None:
     for each in (protocol(), subscribed()):
         reply = each.receive(message(type="ping", **payload))
-        assert isinstance(reply, Reply)
+        assert isinstance(reply, Answer)
         assert json.loads(reply.text) == {"type": "pong", **payload}
 
 

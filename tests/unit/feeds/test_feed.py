@@ -22,7 +22,7 @@ from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.feeds.keys import BINARY, INTEGER, TEXT, Key, KeyKind
-from graphql_api.feeds.part import WHOLE, WINDOW, Part, Window
+from graphql_api.feeds.part import WHOLE, WINDOW, TablePart, TimeWindow
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema.document import stored_value
 from tests.fault.clock import LoopClock, some_steps
@@ -64,7 +64,7 @@ class ScriptedSource:
 
     @asynccontextmanager
     async def changes(
-        self, table: str, part: Part = WHOLE
+        self, table: str, part: TablePart = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         assert table == Numbers.name
         if not self.is_reachable:
@@ -75,7 +75,7 @@ class ScriptedSource:
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: TablePart = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         assert table == Numbers.name
         self.reads += 1
@@ -277,7 +277,7 @@ class LateSource(ScriptedSource):
 
     @asynccontextmanager
     async def documents(
-        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: TablePart = WHOLE
     ) -> AsyncIterator[AsyncIterator[Document]]:
         old = self.stored["a"]
         self.write("a", old["n"] + 1, silently=True)
@@ -451,7 +451,7 @@ async def test_a_feed_that_is_lost_while_it_waits_for_others_does_not_begin() ->
         await asyncio.gather(running, return_exceptions=True)
 
 
-class _ByNumber(Window):
+class _ByNumber(TimeWindow):
     """A window of numbers: they are the seconds since 1970 by which they leave it."""
 
     def time(self, row: Number) -> float:

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from graphql_api.feeds.events import Change, Point, Version
+from graphql_api.feeds.events import Point, RowChange, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.packing import Packer
 from tests.unit.feeds.toy import Below, Number, PackedNumbers
@@ -40,7 +40,7 @@ def fill(history: History[bytes], changes: int) -> None:
     before = None
     for _ in range(changes):
         after = Version(bytes(ROW_BYTES), PACKER)
-        history.append(Change(Point(history.head + 1, history.head % 7), "key", before, after))
+        history.append(RowChange(Point(history.head + 1, history.head % 7), "key", before, after))
         before = after
 
 

@@ -16,9 +16,9 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
-from graphql_api.feeds.live_pages import LivePage, LivePages, Wanted
+from graphql_api.feeds.live_pages import LivePage, LivePages, PageRequest
 from graphql_api.feeds.order import OrderBy
-from graphql_api.feeds.pages import Page
+from graphql_api.feeds.pages import FeedPage
 from tests.properties import examples
 from tests.unit.feeds.toy import Below, Event, Number, Numbers, differing, half, rows_of
 
@@ -33,8 +33,8 @@ class Client:
     """One who sees a page, as long as it is told that there is something to pull."""
 
     page: LivePage
-    wanted: Wanted
-    last: Page[Number] | None = None
+    wanted: PageRequest
+    last: FeedPage[Number] | None = None
     is_woken: bool = True
 
 
@@ -97,7 +97,7 @@ class PageMachine(RuleBasedStateMachine):
         limit=st.integers(0, 4),
     )
     def join(self, where: Below | None, order_by: OrderBy, offset: int, limit: int) -> Client:
-        wanted = Wanted(where, order_by, offset, limit)
+        wanted = PageRequest(where, order_by, offset, limit)
         client = Client(self.pages.open(wanted, every_s=1.0), wanted)
 
         def wake() -> None:
@@ -123,13 +123,13 @@ class PageMachine(RuleBasedStateMachine):
         client.is_woken = False
         event = client.page.pull()
         if event is not None:
-            page: Page[Number] = event.value
+            page: FeedPage[Number] = event.value
             client.last = page
             cursor = cursors.decode(page.cursor)
             assert isinstance(cursor, cursors.At)
             self.check(client, page, self.tables[cursor.point.position])
 
-    def check(self, client: Client, page: Page[Number], table: HeldRows) -> None:
+    def check(self, client: Client, page: FeedPage[Number], table: HeldRows) -> None:
         wanted = client.wanted
         rows = [Number(key, n) for key, n in table.items()]
         shown = [row for row in rows if wanted.where is None or wanted.where.matches(row)]

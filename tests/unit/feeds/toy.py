@@ -16,7 +16,7 @@ from graphql_api.feeds.events import ChangeCause, FeedStatus, Version
 from graphql_api.feeds.keys import TEXT, KeyKind
 from graphql_api.feeds.order import OrderBy, sort_key
 from graphql_api.feeds.packing import Packer
-from graphql_api.feeds.part import Window
+from graphql_api.feeds.part import TimeWindow
 from graphql_api.feeds.rows import Rows
 from graphql_api.feeds.table import Document
 
@@ -117,7 +117,7 @@ class Numbers:
     depends_on: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     pace_s = 0.0
-    window: Window | None = None
+    window: TimeWindow | None = None
     order_by = OrderBy("n")
     groups: Mapping[str, Callable[[Number], str | None]] = MappingProxyType(
         {"n": lambda number: str(number.n) if number.n else None}

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.log_feeds.cursor import NOTHING, START, Place
+from graphql_api.log_feeds.cursor import NOTHING, START, LogPlace
 from graphql_api.log_feeds.evidence import Evidence
-from graphql_api.log_feeds.follower import Follower, Page
-from graphql_api.log_feeds.window import Window
+from graphql_api.log_feeds.follower import Follower, LogPage
+from graphql_api.log_feeds.window import LogWindow
 
 BOUND = 10
 """Steps of time."""
@@ -26,7 +26,7 @@ class Reader:
     """A client: what it has, over all its connections, and the follower of this one."""
 
     follower: Follower | None = None
-    place: Place = START
+    place: LogPlace = START
     had: set[int] = field(default_factory=set)
     given: list[int] = field(default_factory=list)
     """In this connection."""
@@ -46,7 +46,7 @@ class Model:
         self.visible: set[int] = set()
         self.undelivered: list[int] = []
         # The first one who follows may have lied about where it stands.
-        self.window = Window(self.chance.choice((NOTHING, 12, 10**6)))
+        self.window = LogWindow(self.chance.choice((NOTHING, 12, 10**6)))
         self.evidence = Evidence(BOUND)
         self.unfilled: list[list[int]] = []
         self.verified = self.window.floor
@@ -129,9 +129,9 @@ class Model:
     def lie(self) -> None:
         """Somebody joins with a cursor that claims anything."""
         line, seen = (self.chance.choice((NOTHING, 3, 20, 10**6)) for _ in range(2))
-        self.liars.append(self.follow(Place(line, self.chance.randint(0, 99)), seen))
+        self.liars.append(self.follow(LogPlace(line, self.chance.randint(0, 99)), seen))
 
-    def follow(self, place: Place, trusted: int) -> Follower:
+    def follow(self, place: LogPlace, trusted: int) -> Follower:
         final = max(self.evidence.settle(self.now), trusted)
         if place.line < self.window.floor and final < self.window.floor:
             floor = max(place.line, final)
@@ -153,7 +153,7 @@ class Model:
                 reader.asked = (after, upto, rows, steps - 1)
                 return False
             reader.asked = None
-            follower.take_page(Page(after, upto, rows))
+            follower.take_page(LogPage(after, upto, rows))
         for _ in range(most):
             sequence = follower.next()
             if sequence is None:
@@ -168,7 +168,7 @@ class Model:
             assert sequence not in reader.given, "given out twice"
             reader.given.append(sequence)
             reader.had.add(sequence)
-            reader.place = Place(follower.line, follower.count)
+            reader.place = LogPlace(follower.line, follower.count)
             settled = {row for row in self.visible | set(self.hidden) if row <= follower.line}
             assert settled <= reader.had, "the cursor names what was not given out"
             assert follower.count == len(settled)

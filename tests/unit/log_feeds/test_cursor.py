@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.errors import BadCursorError
-from graphql_api.log_feeds.cursor import Cursor, Mark, Place, decode, encode, partition_digest
+from graphql_api.log_feeds.cursor import Cursor, LogPlace, Mark, decode, encode, partition_digest
 from graphql_api.log_feeds.source import MAX_SEQUENCE
 
 SEQUENCES = st.integers(-1, MAX_SEQUENCE)
@@ -16,7 +16,7 @@ CURSORS = st.builds(
     st.binary(min_size=8, max_size=8),
     st.integers(0, 255),
     st.builds(
-        Place,
+        LogPlace,
         SEQUENCES,
         st.integers(0, MAX_SEQUENCE),
         st.builds(Mark, SEQUENCES, st.integers(0, MAX_SEQUENCE)),
@@ -47,7 +47,7 @@ def test_any_text_is_refused(text: str) -> None:
 
 def test_cursor_of_version_1_is_read_for_ever() -> None:
     """Clients keep cursors: a later version of the server reads this one, too."""
-    cursor = Cursor(partition_digest("response", "j"), 7, Place(5, 3, Mark(9, 1_700_000)), 11)
+    cursor = Cursor(partition_digest("response", "j"), 7, LogPlace(5, 3, Mark(9, 1_700_000)), 11)
     kept = "R70sChEaAZQ2F1DwMGJQBwAAAAAAAAAFAAAAAAAAAAMAAAAAAAAACQAAAAAAGfCgAAAAAAAAAAs"
     assert encode(cursor) == kept
     assert decode(kept) == cursor

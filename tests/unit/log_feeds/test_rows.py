@@ -11,7 +11,7 @@ import pytest
 
 from graphql_api.feeds.view import Event
 from graphql_api.log_feeds import cursor as cursors
-from graphql_api.log_feeds.cursor import Cursor, Mark, Place
+from graphql_api.log_feeds.cursor import Cursor, LogPlace, Mark
 from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.tables.response import RESPONSES, Response
 from tests.server.results import response
@@ -27,7 +27,9 @@ def fill(cache: RowCache[Response], *, events: int) -> None:
         row = RESPONSES.decode(document)
         cache.put(number, HeldRow(row, RESPONSES.kind(row), size_of(document)))
         for count in range(events):
-            place = Place(number + count, number, Mark(number + 1000, 1_800_000_000_000 + number))
+            place = LogPlace(
+                number + count, number, Mark(number + 1000, 1_800_000_000_000 + number)
+            )
             cursor = cursors.encode(Cursor(bytes(8), 7, place, number))
             key = (7, place, 1_800_000_000)
             cache.keep(number, key, Event(RESPONSES.added(row, cursor)))

@@ -22,8 +22,8 @@ from graphql_api.protocols.graphql_transport_ws import (
     Operation,
     Reply,
     ServerProtocol,
+    SocketState,
     Start,
-    State,
     Stop,
 )
 
@@ -399,7 +399,7 @@ class Script:
                 assert self.operations[operation.id] is operation
                 return f"stop {operation.id}"
             case Close(code, reason):
-                assert self.protocol.state is State.CLOSED
+                assert self.protocol.state is SocketState.CLOSED
                 assert not self.protocol._operations
                 return f"close {code} {reason}"
 

@@ -19,16 +19,16 @@ from graphql import (
 from strawberry.types import ExecutionResult
 
 from graphql_api.errors import TableMissingError
-from graphql_api.feeds.archive import Look, Outside, Place, Spot, Wanted
+from graphql_api.feeds.archive import ArchivePlace, Lookup, Outside, Spot, WantedValue
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.keys import Key
-from graphql_api.feeds.part import WHOLE, Part
+from graphql_api.feeds.part import WHOLE, TablePart
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
 from graphql_api.schema.document import stored_value
 from graphql_api.scopes import ALL_SCOPES, Scope
-from graphql_api.store import Change, Run, Written, at_once
+from graphql_api.store import Rewrite, Run, Written, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
@@ -47,13 +47,13 @@ class FakeSource:
 
     @asynccontextmanager
     async def changes(
-        self, table: str, part: Part = WHOLE
+        self, table: str, part: TablePart = WHOLE
     ) -> AsyncIterator[AsyncIterator[DocumentChange | SourceReady]]:
         async with aclosing(self._read(table)) as changes:
             yield changes
 
     def documents(
-        self, table: str, keys: Collection[Key] | None = None, part: Part = WHOLE
+        self, table: str, keys: Collection[Key] | None = None, part: TablePart = WHOLE
     ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         raise NotImplementedError("no test checks this source")
 
@@ -93,17 +93,17 @@ class FakeStore:
         documents = self._source.stored.get(table, [])
         return [document for document in documents if document.get(field) == value]
 
-    async def read(self, table: str, keys: Sequence[Key], part: Part) -> list[Document]:
+    async def read(self, table: str, keys: Sequence[Key], part: TablePart) -> list[Document]:
         found = [await self.get(table, key) for key in keys]
         return [document for document in found if document is not None]
 
-    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Look:
-        return Look([], 0, None)
+    async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Lookup:
+        return Lookup([], 0, None)
 
-    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[Place]:
+    async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[ArchivePlace]:
         return []
 
-    async def delete_if(self, table: str, key: Key, wanted: Wanted) -> bool:
+    async def delete_if(self, table: str, key: Key, wanted: WantedValue) -> bool:
         raise NotImplementedError
 
     async def delete_some(
@@ -116,7 +116,7 @@ class FakeStore:
     ) -> int:
         return 0
 
-    async def write(self, table: str, key: Key, change: Change, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Written:
         old = await self.get(table, key)
         new = await run(lambda: change(old))
         documents = self.documents(table)

@@ -9,7 +9,7 @@ import pytest
 from strawberry.types import ExecutionResult
 
 from graphql_api.feeds.keys import BINARY
-from graphql_api.feeds.part import Window
+from graphql_api.feeds.part import TimeWindow
 from graphql_api.schema import TableDeclaration
 from graphql_api.schema.document import stored_value
 from tests.unit.schema.harness import serve
@@ -28,7 +28,7 @@ def document(table: TableDeclaration[Any], key: Any, page: str) -> dict[str, Any
 
 def test_older_rows_of_a_window_need_keys_that_are_texts() -> None:
     with pytest.raises(ValueError, match="keys that are texts only"):
-        crawls(key_kind=BINARY, window=Window("ended_at", 60.0), older_by="ended_at")
+        crawls(key_kind=BINARY, window=TimeWindow("ended_at", 60.0), older_by="ended_at")
 
 
 async def take(results: AsyncIterator[ExecutionResult], count: int) -> list[Any]:

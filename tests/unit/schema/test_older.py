@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from graphql_api.errors import OverBudgetError
-from graphql_api.feeds.archive import Look, Outside, Place, Spot
+from graphql_api.feeds.archive import ArchivePlace, Lookup, Outside, Spot
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.order import sort_key
 from graphql_api.feeds.pages import Matching
@@ -24,20 +24,20 @@ EVERY = Outside("job", "id", "start", Edge("end", 0.0))
 class Store:
     """A table whose rows are all outside; it notes what is asked for in a log."""
 
-    def __init__(self, places: Sequence[Place], log: list[str]) -> None:
+    def __init__(self, places: Sequence[ArchivePlace], log: list[str]) -> None:
         self.places = sorted(places, reverse=True)
         self.log = log
         self.looked_at: list[int] = []
 
-    async def look_outside(self, _: Outside, spot: Spot | None, *, limit: int) -> Look:
+    async def look_outside(self, _: Outside, spot: Spot | None, *, limit: int) -> Lookup:
         self.log.append("look")
         begin = 0 if spot is None else spot.number
         seen = self.places[begin : begin + limit]
         self.looked_at.append(len(seen))
         rest = None if len(seen) < limit else Spot(0.0, begin + limit)
-        return Look(seen, len(seen), rest)
+        return Lookup(seen, len(seen), rest)
 
-    async def look_at_keys(self, _: Outside, keys: Sequence[str]) -> list[Place]:
+    async def look_at_keys(self, _: Outside, keys: Sequence[str]) -> list[ArchivePlace]:
         self.log.append("look")
         self.looked_at.append(len(keys))
         return [place for place in self.places if place.key in keys]
@@ -50,7 +50,7 @@ class Store:
 class Pages:
     """Pages of a table of which some rows are held."""
 
-    def __init__(self, old: Sequence[Place], held: Sequence[Place] = ()) -> None:
+    def __init__(self, old: Sequence[ArchivePlace], held: Sequence[ArchivePlace] = ()) -> None:
         self.log: list[str] = []
         self.store = Store(old, self.log)
         self.spent_s = 0.0
@@ -94,8 +94,8 @@ class Pages:
         return key
 
 
-def places(number: int) -> list[Place]:
-    return [Place(float(n), f"{n:06}") for n in range(number)]
+def places(number: int) -> list[ArchivePlace]:
+    return [ArchivePlace(float(n), f"{n:06}") for n in range(number)]
 
 
 async def test_other_work_has_its_turn_between_two_rows_and_between_two_looks() -> None:

@@ -18,8 +18,8 @@ from websockets.uri import parse_uri
 
 from graphql_api.server.frames import (
     MAX_DRAINED_BYTES,
+    FramePart,
     FrameReader,
-    Part,
     control_frame,
     frame_header,
 )
@@ -35,7 +35,7 @@ def in_pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(places)]
 
 
-def seen(parts: Iterable[Part]) -> Seen:
+def seen(parts: Iterable[FramePart]) -> Seen:
     said: Seen = []
     message, opcode = b"", -1
     inflate: MessageInflater | None = None
@@ -72,7 +72,7 @@ def theirs(data: bytes, *extensions: Extension) -> tuple[Seen, int | None, str]:
     protocol.extensions = list(extensions)
     protocol.receive_data(data)
     frames = [event for event in protocol.events_received() if isinstance(event, Frame)]
-    parts = [Part(frame.opcode, bytes(frame.data), frame.fin) for frame in frames]
+    parts = [FramePart(frame.opcode, bytes(frame.data), frame.fin) for frame in frames]
     if protocol.parser_exc is None:
         return seen(parts), None, ""
     assert protocol.close_sent is not None

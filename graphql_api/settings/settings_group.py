@@ -21,7 +21,7 @@ class About(NamedTuple):
     example: str
 
 
-class Group(BaseModel):
+class SettingsGroup(BaseModel):
     """Some settings of `serve`, each declared once: its type, default, limits and meaning.
 
     Attributes:
