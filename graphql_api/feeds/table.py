@@ -61,7 +61,7 @@ class FeedTable(Protocol[RowT, EventT_co]):
 
     @property
     def without(self) -> tuple[str, ...]:
-        """The stored fields that never leave the database: see `Part`."""
+        """The stored fields that never leave the database: see `TablePart`."""
 
     @property
     def pace_s(self) -> float:

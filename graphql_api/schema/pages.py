@@ -9,7 +9,7 @@ import strawberry
 
 from graphql_api.errors import BadInputError
 from graphql_api.feeds.order import OrderBy
-from graphql_api.feeds.pages import FeedPage as FeedPage
+from graphql_api.feeds.pages import FeedPage
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.schema.context import Context
 from graphql_api.schema.enums import FeedStatus
