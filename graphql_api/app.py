@@ -23,6 +23,7 @@ from graphql_api.execution.runner import OperationRunner
 from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.javascript import client_routes
 from graphql_api.lifespan import Announce, Services, log_lines
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import ConnectionLimits, ConnectionLimitsMiddleware
 from graphql_api.limits.cpu_budget import CPUBudgets
 from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
@@ -41,9 +42,7 @@ from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.starbelly.connection import PATH as STARBELLY_PATH
 from graphql_api.protocols.starbelly.connection import SUBPROTOCOL as STARBELLY_SUBPROTOCOL
 from graphql_api.protocols.starbelly.connection import StarbellyConnection, Streams
-from graphql_api.protocols.stream_response import StreamLimits
 from graphql_api.protocols.websocket import GraphQLTransportWS, WebSockets
-from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.protocols.whole_bodies import WholeBodies
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import APISchema, Context, build_schema
@@ -152,13 +151,8 @@ def create_app(
     url = None
     if settings.database is not None:
         url = DatabaseURL.parse(settings.database.get_secret_value())
-    limits = DocumentLimits(
-        max_depth=settings.max_document_levels,
-        max_aliases=settings.max_document_aliases,
-        max_comparisons=settings.max_document_comparisons,
-        max_cost=settings.max_operation_fields,
-        max_values=settings.max_operation_values,
-    )
+    limits = DocumentLimits.of(settings)
+    client_limits = ClientLimits.of(settings)
     schema = build_schema(
         TABLES,
         logs=LOGS,
@@ -179,8 +173,7 @@ def create_app(
     )
     cross_origin = CrossOrigin(guard.origins)
     admission = ConnectionLimits(
-        max_connections=settings.max_connections,
-        max_per_address=settings.max_connections_per_address,
+        client_limits,
         trusted_proxies=settings.trusted_proxy,
         probes=(HEALTH, READINESS, METRICS),
         cross_origin=cross_origin.headers,
@@ -188,10 +181,7 @@ def create_app(
         traffic=broadcaster.traffic,
     )
     budgets = CPUBudgets(
-        per_connection=settings.max_cpu_per_connection,
-        per_address=settings.max_cpu_per_address,
-        burst_s=settings.cpu_burst_s,
-        max_wait_s=settings.max_cpu_wait_s,
+        client_limits,
         address_key=admission.address_key,
         clock=machine.monotonic_s,
         cpu_clock=machine.cpu_s,
@@ -222,29 +212,12 @@ def create_app(
         budgets=budgets,
         clock=machine.monotonic_s,
     )
-    socket_limits = WebSocketLimits(
-        connection_init_timeout_s=settings.connection_init_timeout_s,
-        max_subscriptions=settings.max_subscriptions,
-        max_queries=settings.max_queries,
-        max_held_chars=settings.max_message_bytes,
-        max_operations_per_s=settings.max_operations_per_s,
-        operation_burst=settings.operation_burst,
-        send_timeout_s=settings.send_timeout_s,
-    )
-    http = GraphQLHTTP(
-        backend,
-        stream_limits=StreamLimits(
-            keep_alive_s=settings.sse_keep_alive_s, send_timeout_s=settings.send_timeout_s
-        ),
-        operation_limits=socket_limits,
-        max_body_bytes=settings.max_body_bytes,
-        rates=rates,
-    )
-    websocket = GraphQLTransportWS(backend, limits=socket_limits)
+    http = GraphQLHTTP(backend, limits=client_limits, rates=rates)
+    websocket = GraphQLTransportWS(backend, limits=client_limits)
     streams = Streams(WholeBodies(lambda: services.bodies))
     starbelly = WebSockets(
         backend,
-        limits=socket_limits,
+        limits=client_limits,
         subprotocol=STARBELLY_SUBPROTOCOL,
         connect=lambda accepted: StarbellyConnection(accepted, streams),
     )

@@ -173,24 +173,14 @@ class Services:
 
     @property
     def _changefeeds(self) -> ChangefeedSettings:
-        settings = self._settings
-        return ChangefeedSettings(
-            timeouts=self._timeouts,
-            ready_timeout_s=settings.database_ready_timeout_s,
-            heartbeat_s=settings.database_heartbeat_s,
-            queue_size=settings.database_queue_size,
-        )
+        return ChangefeedSettings.of(self._settings, timeouts=self._timeouts)
 
     def _make_logs(self, source: LogSource) -> LogFeeds:
-        settings, machine = self._settings, self._machine
+        machine = self._machine
         return LogFeeds(
             Surroundings(
                 source=source,
-                settings=LogSettings(
-                    bound_s=settings.response_lag_s,
-                    backoff_first_s=settings.reconnect_first_s,
-                    backoff_max_s=settings.reconnect_max_s,
-                ),
+                settings=LogSettings.of(self._settings),
                 outages=OutageLog(),
                 clock=machine.monotonic_s,
                 epoch_s=machine.epoch_s,
@@ -201,13 +191,7 @@ class Services:
     def _make_feeds(self, url: DatabaseURL, state: StateFolder | None = None) -> Feeds:
         settings = self._settings
         source = RethinkSource(url, self._changefeeds, nodes=self.nodes)
-        limits = FeedSettings(
-            history_max_changes=settings.history_max_changes,
-            history_max_bytes=settings.history_max_bytes,
-            backoff_first_s=settings.reconnect_first_s,
-            backoff_max_s=settings.reconnect_max_s,
-            self_check_s=settings.self_check_s,
-        )
+        feed_settings = FeedSettings.of(settings)
         outages = OutageLog()
         pause = self._broadcaster.scheduler.round
         machine = self._machine
@@ -216,7 +200,7 @@ class Services:
             lambda table: Feed(
                 table,
                 source,
-                limits,
+                feed_settings,
                 outages=outages,
                 pause=pause,
                 on_rows=leave_out_what_stays,

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -54,30 +53,16 @@ MAX_INTROSPECTION_FIELDS = 500
 graphql-core lets `fields`, `interfaces` and the like stand at most twice inside each other."""
 
 
-_DEFAULT = DocumentSettings.defaults()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentLimits:
+class DocumentLimits(DocumentSettings):
     """The limits on one document, and on each of its operations.
 
     Attributes:
-        max_depth: Levels.
-        max_aliases: Aliases.
-        max_comparisons: Comparisons; each takes some microseconds.
-        max_cost: Fields that may be resolved.
-        max_event_cost: The same for one event of a subscription, if that is less: an event is
-            executed in one go, of which each field takes some microseconds.
-        max_values: Values that the arguments of these fields may hold; each takes some microseconds
-            to be coerced and checked.
+        max_event_fields: How many fields one event of a subscription may resolve, if that is less
+            than `max_operation_fields`: an event is executed in one go, of which each field takes
+            some microseconds.
     """
 
-    max_depth: int = _DEFAULT.max_document_levels
-    max_aliases: int = _DEFAULT.max_document_aliases
-    max_comparisons: int = _DEFAULT.max_document_comparisons
-    max_cost: int = _DEFAULT.max_operation_fields
-    max_event_cost: int = 10_000
-    max_values: int = _DEFAULT.max_operation_values
+    max_event_fields: int = 10_000
 
 
 def limit_exceeded(message: str, limit: int) -> GraphQLError:
@@ -87,7 +72,7 @@ def limit_exceeded(message: str, limit: int) -> GraphQLError:
 
 def check_shape(document: DocumentNode, limits: DocumentLimits) -> GraphQLError | None:
     """The error of a document that would take too long to validate; it need not be valid."""
-    measuring = _Measuring(document, limits.max_depth)
+    measuring = _Measuring(document, limits.max_document_levels)
     try:
         shapes = [
             measuring.shape(definition.selection_set, 1, is_introspection=is_introspection)
@@ -97,25 +82,25 @@ def check_shape(document: DocumentNode, limits: DocumentLimits) -> GraphQLError 
         if error.is_introspection:
             return _introspection_exceeded("levels of selections", MAX_INTROSPECTION_LEVELS)
         text = (
-            f"the document has more than {limits.max_depth} levels of selections: "
+            f"the document has more than {limits.max_document_levels} levels of selections: "
             "ask for what is deeper by an operation of its own"
         )
-        return limit_exceeded(text, limits.max_depth)
-    if any(shape.aliases > limits.max_aliases for shape in shapes):
+        return limit_exceeded(text, limits.max_document_levels)
+    if any(shape.aliases > limits.max_document_aliases for shape in shapes):
         text = (
-            f"the document has more than {limits.max_aliases} aliases: ask for many rows by a "
-            "filter such as `ids`, or send several operations"
+            f"the document has more than {limits.max_document_aliases} aliases: ask for many rows "
+            "by a filter such as `ids`, or send several operations"
         )
-        return limit_exceeded(text, limits.max_aliases)
+        return limit_exceeded(text, limits.max_document_aliases)
     comparing = _Comparing(document)
-    if comparing.takes_more_than(limits.max_comparisons, MAX_INTROSPECTION_COMPARISONS):
+    if comparing.takes_more_than(limits.max_document_comparisons, MAX_INTROSPECTION_COMPARISONS):
         if comparing.left >= 0:
             return _introspection_exceeded("comparisons", MAX_INTROSPECTION_COMPARISONS)
         text = (
             f"the document selects the same fields so often that more than "
-            f"{limits.max_comparisons} comparisons would be needed: select each once"
+            f"{limits.max_document_comparisons} comparisons would be needed: select each once"
         )
-        return limit_exceeded(text, limits.max_comparisons)
+        return limit_exceeded(text, limits.max_document_comparisons)
     return None
 
 
@@ -129,21 +114,22 @@ def check_cost(
     """The error of an operation that costs too much; its document is valid."""
     root = schema.get_root_type(operation.operation)
     assert root is not None, "the document is valid"
-    counting = CostCount(schema, document, operation, variables, limits.max_values)
+    counting = CostCount(schema, document, operation, variables, limits.max_operation_values)
     cost = counting.of(operation.selection_set, root)
     if cost.introspection > MAX_INTROSPECTION_FIELDS:
         return _introspection_exceeded(
             "fields, its fragments written out", MAX_INTROSPECTION_FIELDS
         )
-    if cost.values > limits.max_values:
+    if cost.values > limits.max_operation_values:
         text = (
-            f"the arguments of this operation hold more than {limits.max_values} values, those of "
-            "variables counted wherever they are used: send several operations with fewer values"
+            f"the arguments of this operation hold more than {limits.max_operation_values} values, "
+            "those of variables counted wherever they are used: send several operations with fewer "
+            "values"
         )
-        return limit_exceeded(text, limits.max_values)
-    of_what, max_cost = "operation", limits.max_cost
-    if operation.operation is OperationType.SUBSCRIPTION and limits.max_event_cost < max_cost:
-        of_what, max_cost = "subscription, for each event,", limits.max_event_cost
+        return limit_exceeded(text, limits.max_operation_values)
+    of_what, max_cost = "operation", limits.max_operation_fields
+    if operation.operation is OperationType.SUBSCRIPTION and limits.max_event_fields < max_cost:
+        of_what, max_cost = "subscription, for each event,", limits.max_event_fields
     if cost.fields <= max_cost:
         return None
     text = (

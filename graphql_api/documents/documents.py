@@ -126,7 +126,7 @@ def _variables(root: Node, leave_out: Container[int]) -> Iterator[str]:
                 nodes += child
 
 
-_DEFAULT = DocumentSettings.defaults()
+_DEFAULT = DocumentSettings()
 
 
 class Documents:

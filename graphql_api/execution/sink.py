@@ -23,10 +23,6 @@ EXTENSION = "graphql_api.sink"
 """The key in a scope's `extensions`; the value is `{"sink": Sink}`."""
 
 
-WRITE_BUFFER_BYTES = 65_536
-"""How much may wait for a client before its sink is not writable, by default."""
-
-
 def took_nothing(timeout_s: float) -> str:
     """Why a client is dropped that has not taken anything for so long."""
     return f"it took nothing for {timeout_s:g} s"

@@ -342,7 +342,7 @@ class Feed(Generic[RowT, EventT]):
 
     async def _follow_for_ever(self) -> Never:
         time = asyncio.get_running_loop().time
-        backoff = Backoff(self._settings.backoff_first_s, self._settings.backoff_max_s)
+        backoff = Backoff(self._settings.reconnect_first_s, self._settings.reconnect_max_s)
         while True:
             self._ready_at = None
             began_at = time()

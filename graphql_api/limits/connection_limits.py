@@ -144,15 +144,12 @@ def _nothing() -> None:
     pass
 
 
-_DEFAULT = ConnectionSettings.defaults()
-
-
 class ConnectionLimits:
     """The limits on the connections of one server.
 
     Args:
-        max_connections: How many TCP connections there may be in all.
-        max_per_address: How many of them from one address, and how many requests under way.
+        limits: How many TCP connections there may be in all, and from one address, which may have
+            as many requests under way.
         trusted_proxies: The addresses of proxies, or networks of them, which are not counted.
         probes: Paths that are answered even when there are as many connections as there may be.
         cross_origin: Gives the headers by which a page may read a refusal, by its request's.
@@ -165,9 +162,8 @@ class ConnectionLimits:
 
     def __init__(
         self,
+        limits: ConnectionSettings | None = None,
         *,
-        max_connections: int = _DEFAULT.max_connections,
-        max_per_address: int = _DEFAULT.max_connections_per_address,
         trusted_proxies: Sequence[str] = (),
         probes: Collection[str] = frozenset(),
         cross_origin: Callable[[RawHeaders], RawHeaders] = lambda _: (),
@@ -175,10 +171,11 @@ class ConnectionLimits:
         traffic: Traffic | None = None,
     ) -> None:
         proxies = [_network(text) for text in trusted_proxies]
-        self._max_connections = max_connections
-        self._max_per_address = max_per_address
-        self._peers = AddressLimit(max_per_address, proxies)
-        self._clients = AddressLimit(max_per_address, proxies)
+        limits = limits or ConnectionSettings()
+        self._max_connections = limits.max_connections
+        self._max_per_address = limits.max_connections_per_address
+        self._peers = AddressLimit(self._max_per_address, proxies)
+        self._clients = AddressLimit(self._max_per_address, proxies)
         self.probes = probes
         self.cross_origin = cross_origin
         self.log = log or RefusalLog("connection limits")

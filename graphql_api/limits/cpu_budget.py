@@ -152,17 +152,11 @@ class ClientBudget:
             self.spend(self.clock() - began_s)
 
 
-_DEFAULT = ConnectionSettings.defaults()
-
-
 class CPUBudgets:
     """The budgets of all clients of one server.
 
     Args:
-        per_connection: Which share of one processor a connection may use in the long run.
-        per_address: Which share all connections of one address may use together.
-        burst_s: How many seconds of CPU time either may use at once, after a pause.
-        max_wait_s: How long an operation may wait when its client's budget is overdrawn.
+        limits: How much a connection, and all connections of one address, may use.
         address_key: What stands for a client's address; None, if that is not to be limited.
         clock: Returns the time, in seconds.
         cpu_clock: Measures what work takes, in seconds of CPU time.
@@ -170,18 +164,17 @@ class CPUBudgets:
 
     def __init__(
         self,
+        limits: ConnectionSettings | None = None,
         *,
-        per_connection: float = _DEFAULT.max_cpu_per_connection,
-        per_address: float = _DEFAULT.max_cpu_per_address,
-        burst_s: float = _DEFAULT.cpu_burst_s,
-        max_wait_s: float = _DEFAULT.max_cpu_wait_s,
         address_key: Callable[[str | None], Hashable | None] = lambda address: address,
         clock: Callable[[], float] = time.monotonic,
         cpu_clock: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._connections = TokenBuckets(per_connection, burst_s, clock=clock)
-        self._addresses = TokenBuckets(per_address, burst_s, clock=clock)
-        self._max_wait_s = max_wait_s
+        limits = limits or ConnectionSettings()
+        burst_s = limits.cpu_burst_s
+        self._connections = TokenBuckets(limits.max_cpu_per_connection, burst_s, clock=clock)
+        self._addresses = TokenBuckets(limits.max_cpu_per_address, burst_s, clock=clock)
+        self._max_wait_s = limits.max_cpu_wait_s
         self._address_key = address_key
         self._cpu_clock = cpu_clock
         self._queue = TurnQueue(clock)

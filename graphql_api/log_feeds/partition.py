@@ -83,7 +83,7 @@ class Partition(Generic[RowT]):
         self.window = LogWindow(floor)
         self._pages = PageCache()
         self._around = surroundings
-        self._evidence = Evidence(surroundings.settings.bound_s)
+        self._evidence = Evidence(surroundings.settings.response_lag_s)
         self._unfilled: list[list[int]] = []
         self._changed, self._filled = asyncio.Event(), asyncio.Event()
         self._verified = floor
@@ -187,7 +187,7 @@ class Partition(Generic[RowT]):
     async def run(self) -> None:
         """Follow the partition until cancelled."""
         around, name = self._around, f"{self.log.name} {self.key}"
-        backoff = Backoff(around.settings.backoff_first_s, around.settings.backoff_max_s)
+        backoff = Backoff(around.settings.reconnect_first_s, around.settings.reconnect_max_s)
         try:
             while True:
                 began_at_s, self._ready_at_s = around.clock(), None
@@ -274,8 +274,8 @@ class Partition(Generic[RowT]):
     async def _settle(self) -> None:
         """Put the floor of the window higher as time passes."""
         around = self._around
-        tick_s = min(_MAX_TICK_S, around.settings.bound_s / _TICKS)
-        grace_s = max(_MIN_GRACE_S, around.settings.bound_s * _GRACE)
+        tick_s = min(_MAX_TICK_S, around.settings.response_lag_s / _TICKS)
+        grace_s = max(_MIN_GRACE_S, around.settings.response_lag_s * _GRACE)
         while True:
             await asyncio.sleep(tick_s)
             self._see(self.window.head)
@@ -306,7 +306,7 @@ class Partition(Generic[RowT]):
         await self._verify(self.window.floor, MAX_SEQUENCE)
         self._is_checked = True
         self._wake()
-        await asyncio.sleep(self.finished_at_s + around.settings.bound_s - around.clock())
+        await asyncio.sleep(self.finished_at_s + around.settings.response_lag_s - around.clock())
         await self._verify(self.window.floor, MAX_SEQUENCE)
         self._is_read_to_end = True
         self._wake()

@@ -18,18 +18,11 @@ _MAX_READS: Final = 8
 """How many pages and rows are read at once for all partitions."""
 
 
-_DEFAULT = TableSettings.defaults()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSettings:
-    """How logs are followed.
+class LogSettings(TableSettings):
+    """The settings for tables, and those of a log that no setting changes.
 
     Attributes:
-        bound_s: How long after a row one with a lower sequence may become visible.
         owner_interval_s: How often the owners of followed partitions are read.
-        backoff_first_s: How long to wait after the first failed try, about.
-        backoff_max_s: How long to wait at most.
         max_row_bytes: How much the rows of one log may take in memory, with the events made of
             them.
         max_partitions: How many partitions may be followed at once: each has a changefeed, on a
@@ -37,10 +30,7 @@ class LogSettings:
         max_partitions_per_client: How many of them the clients of one address may have begun.
     """
 
-    bound_s: float = _DEFAULT.response_lag_s
     owner_interval_s: float = 0.5
-    backoff_first_s: float = _DEFAULT.reconnect_first_s
-    backoff_max_s: float = _DEFAULT.reconnect_max_s
     max_row_bytes: int = 16 * 1024 * 1024
     max_partitions: int = 500
     max_partitions_per_client: int = 125
@@ -71,7 +61,7 @@ class Surroundings:
     def trusted(self, place: LogPlace) -> int:
         """Up to where all rows are settled, by what a follower says of itself."""
         sequence, seen_ms = place.mark
-        is_old = self.epoch_s() >= seen_ms / 1000 + self.settings.bound_s
+        is_old = self.epoch_s() >= seen_ms / 1000 + self.settings.response_lag_s
         return min(sequence, MAX_SEQUENCE) if is_old else NOTHING
 
 

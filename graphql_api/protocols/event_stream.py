@@ -26,12 +26,12 @@ from graphql_api.execution.group import Member
 from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results, SharedSubscription
 from graphql_api.execution.sink import Sink
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.stream_response import (
     Exchange,
     StreamFormat,
-    StreamLimits,
     StreamResponse,
 )
 from graphql_api.schema.errors import internal_error
@@ -58,11 +58,11 @@ class EventStreams:
         limits: Of each stream.
     """
 
-    def __init__(self, backend: Backend, limits: StreamLimits | None = None) -> None:
+    def __init__(self, backend: Backend, limits: ClientLimits | None = None) -> None:
         self._backend = backend
         self._streams: dict[Stream, None] = {}  # in order: a shutdown ends the oldest first
         self._empty = asyncio.Event()
-        self.limits = limits or StreamLimits()
+        self.limits = limits or ClientLimits()
         self.is_draining = False
         """Whether no more streams are to be begun."""
 

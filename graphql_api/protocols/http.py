@@ -38,6 +38,7 @@ from graphql_api.execution import result_json
 from graphql_api.execution.encoder import RequestError
 from graphql_api.execution.runner import Asked
 from graphql_api.headers import joined_lines
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.token_bucket import RATE_LIMITED, TokenBuckets, rate_limit_text
 from graphql_api.protocols import multipart, sse
@@ -59,10 +60,8 @@ from graphql_api.protocols.single_connection import (
     stopped_id,
     stream_token,
 )
-from graphql_api.protocols.stream_response import Exchange, StreamFormat, StreamLimits
-from graphql_api.protocols.websocket_limits import WebSocketLimits
+from graphql_api.protocols.stream_response import Exchange, StreamFormat
 from graphql_api.schema.errors import internal_error
-from graphql_api.settings.connections import ConnectionSettings
 
 log = logging.getLogger(__name__)
 
@@ -99,17 +98,12 @@ class _Wanted(NamedTuple):
         return self.result or self.stream or MediaType.JSON
 
 
-_DEFAULT = ConnectionSettings.defaults()
-
-
 class GraphQLHTTP:
     """An ASGI application that answers GraphQL requests over HTTP.
 
     Args:
         backend: What stands behind it.
-        stream_limits: Of each event stream.
-        operation_limits: Of the operations of an event stream that has several.
-        max_body_bytes: How long a request's body may be.
+        limits: Of each connection.
         rates: How many operations may begin in a second on a connection; those that come by a
             trusted proxy count by their client's address.
     """
@@ -118,18 +112,17 @@ class GraphQLHTTP:
         self,
         backend: Backend,
         *,
-        stream_limits: StreamLimits | None = None,
-        operation_limits: WebSocketLimits | None = None,
-        max_body_bytes: int = _DEFAULT.max_body_bytes,
+        limits: ClientLimits | None = None,
         rates: TokenBuckets | None = None,
     ) -> None:
         self._backend = backend
+        limits = limits or ClientLimits()
         if rates is None:
-            rates = TokenBuckets(_DEFAULT.max_operations_per_s, _DEFAULT.operation_burst)
+            rates = TokenBuckets(limits.max_operations_per_s, limits.operation_burst)
         self._rates = rates
-        self._max_body_bytes = max_body_bytes
-        self.streams = EventStreams(backend, stream_limits)
-        self.single_connections = SingleConnections(backend, self.streams, operation_limits)
+        self._max_body_bytes = limits.max_body_bytes
+        self.streams = EventStreams(backend, limits)
+        self.single_connections = SingleConnections(backend, self.streams, limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""

@@ -34,6 +34,7 @@ from graphql_api.auth.principal import Principal
 from graphql_api.documents.request import Request
 from graphql_api.execution import result_json
 from graphql_api.execution.responder import Framing
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.limits.token_bucket import RATE_LIMITED
 from graphql_api.protocols import sse
@@ -43,7 +44,6 @@ from graphql_api.protocols.graphql_transport_ws import Operation, Reply, Start
 from graphql_api.protocols.http_request import RefusedError
 from graphql_api.protocols.messages import MAX_ID_CHARS
 from graphql_api.protocols.stream_response import Exchange, StreamResponse
-from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.protocols.websocket_operations import WebSocketOperations
 
 RESERVED_S: Final = 30.0
@@ -88,13 +88,13 @@ class SingleConnections:
         self,
         backend: Backend,
         streams: EventStreams,
-        limits: WebSocketLimits | None = None,
+        limits: ClientLimits | None = None,
         *,
         make_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
     ) -> None:
         self._backend = backend
         self._streams = streams
-        self._limits = limits or WebSocketLimits()
+        self._limits = limits or ClientLimits()
         self._make_token = make_token
         # In order: the oldest reservation expires first.
         self._reserved: dict[str, _Reservation] = {}
@@ -216,7 +216,7 @@ class SingleConnection:
     def __init__(
         self,
         backend: Backend,
-        limits: WebSocketLimits,
+        limits: ClientLimits,
         response: StreamResponse,
         principal: Principal,
         budget: ClientBudget,

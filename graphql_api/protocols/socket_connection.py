@@ -14,9 +14,9 @@ from starlette.types import Scope
 from graphql_api.auth.authenticator import Session
 from graphql_api.auth.principal import Principal
 from graphql_api.execution.sink import writable
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.close import Close
-from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema.errors import internal_error
 from graphql_api.server.receiver import Message, WebSocketSink
 
@@ -40,7 +40,7 @@ class Accepted:
     """
 
     backend: Backend
-    limits: WebSocketLimits
+    limits: ClientLimits
     scope: Scope
     sink: WebSocketSink
     tasks: asyncio.TaskGroup

@@ -13,8 +13,8 @@ from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.execution.responder import Framing
-from graphql_api.execution.sink import WRITE_BUFFER_BYTES, ASGISink, response_message, sink_of
-from graphql_api.settings.connections import ConnectionSettings
+from graphql_api.execution.sink import ASGISink, response_message, sink_of
+from graphql_api.limits.client_limits import ClientLimits
 
 log = logging.getLogger(__name__)
 
@@ -51,29 +51,6 @@ class StreamFormat:
     cut_off: Callable[[GraphQLError], bytes]
 
 
-_DEFAULT = ConnectionSettings.defaults()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamLimits:
-    """Limits on event streams, and how often each is kept alive.
-
-    Attributes:
-        keep_alive_s: How often a stream is sent something, that proxies do not take it for dead.
-        retry_s: How long a browser is to wait before it comes again.
-        close_timeout_s: How long to wait until the connection takes the end of a stream.
-        send_timeout_s: How long a client may take nothing, on a server without sinks; on others
-            the sink's own limit counts.
-        write_buffer_bytes: How much may wait for a client before it is not writable, the same.
-    """
-
-    keep_alive_s: float = _DEFAULT.sse_keep_alive_s
-    retry_s: float = 1.0
-    close_timeout_s: float = 1.0
-    send_timeout_s: float = _DEFAULT.send_timeout_s
-    write_buffer_bytes: int = WRITE_BUFFER_BYTES
-
-
 Serve: TypeAlias = Callable[[asyncio.TaskGroup], Callable[[], object]]
 """Begins to write into a response, and returns what stops that."""
 
@@ -87,7 +64,7 @@ class StreamResponse:
         limits: Of it.
     """
 
-    def __init__(self, exchange: Exchange, format: StreamFormat, limits: StreamLimits) -> None:  # noqa: A002
+    def __init__(self, exchange: Exchange, format: StreamFormat, limits: ClientLimits) -> None:  # noqa: A002
         self._scope, self._receive, self._send = exchange
         self._limits = limits
         self._tasks = asyncio.TaskGroup()
@@ -152,7 +129,7 @@ class StreamResponse:
         try:
             while not self.is_over:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._limits.keep_alive_s) as self._deadline:
+                    async with asyncio.timeout(self._limits.sse_keep_alive_s) as self._deadline:
                         await self._gone()
                         return True
                 self._keep_alive()

@@ -23,13 +23,13 @@ from typing import Self, TypeAlias
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.execution.sink import EXTENSION
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.asgi_websocket import ASGIWebSocket
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.messages import SUBPROTOCOL
 from graphql_api.protocols.socket_connection import Accepted, SocketConnection
 from graphql_api.protocols.websocket_connection import WebSocketConnection
-from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.server.receiver import WebSocketSink
 
 Connect: TypeAlias = Callable[[Accepted], SocketConnection]
@@ -52,7 +52,7 @@ class WebSockets:
         self,
         backend: Backend,
         *,
-        limits: WebSocketLimits | None = None,
+        limits: ClientLimits | None = None,
         subprotocol: str,
         connect: Connect,
     ) -> None:
@@ -64,7 +64,7 @@ class WebSockets:
         self._empty = asyncio.Event()
         self._backend = backend
         self._tasks = asyncio.TaskGroup()
-        self.limits = limits or WebSocketLimits()
+        self.limits = limits or ClientLimits()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -176,7 +176,7 @@ class GraphQLTransportWS(WebSockets):
         limits: Of each socket.
     """
 
-    def __init__(self, backend: Backend, *, limits: WebSocketLimits | None = None) -> None:
+    def __init__(self, backend: Backend, *, limits: ClientLimits | None = None) -> None:
         super().__init__(
             backend, limits=limits, subprotocol=SUBPROTOCOL, connect=WebSocketConnection
         )

@@ -16,12 +16,12 @@ from graphql_api.execution.group import Member
 from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Asked, Results
 from graphql_api.execution.sink import Sink
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.token_bucket import RATE_LIMITED, rate_limit_text
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import Operation, Reply, Start
 from graphql_api.protocols.socket_responder import SocketResponder
-from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema.errors import internal_error
 
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
@@ -85,7 +85,7 @@ class WebSocketOperations:
     def __init__(
         self,
         backend: Backend,
-        limits: WebSocketLimits,
+        limits: ClientLimits,
         protocol: States,
         sink: Sink,
         budget: ClientBudget,
@@ -139,7 +139,7 @@ class WebSocketOperations:
         """
         if not self._rate.take():
             raise refusal(rate_limit_text(self._limits.max_operations_per_s), RATE_LIMITED)
-        limit = self._limits.max_held_chars
+        limit = self._limits.max_message_bytes
         if self._protocol.held_chars > limit:
             text = f"the operations of this socket may have {limit} characters together"
             raise refusal(text, TOO_MANY_OPERATIONS)

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from graphql_api.errors import DatabaseError, DatabaseRefusedError, FeedLostError
@@ -25,31 +24,25 @@ from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings.database import DatabaseSettings
 
-_DEFAULT = DatabaseSettings.defaults()
 
+class ChangefeedSettings(DatabaseSettings):
+    """The settings for the database, and how changefeeds are read.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangefeedSettings:
-    """How changefeeds are read.
+    Reading the whole table has a time limit, `database_ready_timeout_s`: `ready` can be late, or
+    never come, after the queue has overflowed during that read. A connection that died silently is
+    noticed within `database_heartbeat_s`: after half of it without a word the server is asked for
+    its name, and has the other half to answer. Of a reader that is behind the server queues
+    `database_queue_size` changes, and then drops them all.
 
     Attributes:
         timeouts: Those of the feed's connection.
-        ready_timeout_s: How long reading the whole table may take. `ready` can be late, or never
-            come, after the queue has overflowed during that read.
-        heartbeat_s: How soon a connection that died silently is noticed: after half of it without
-            a word the server is asked for its name, and has the other half to answer.
         max_batch_rows: How many rows the server may put in one reply. A reply is decoded in one
             go, in which the event loop does nothing else: 100 changes of policies take 1 ms, the
             full mebibyte that a server sends at most would take 5 ms and more.
-        queue_size: How many changes the server queues for a reader that is behind, before it drops
-            them all.
     """
 
     timeouts: Timeouts = DEFAULT_TIMEOUTS
-    ready_timeout_s: float = _DEFAULT.database_ready_timeout_s
-    heartbeat_s: float = _DEFAULT.database_heartbeat_s
     max_batch_rows: int = 100
-    queue_size: int = _DEFAULT.database_queue_size
 
 
 DEFAULT_SETTINGS = ChangefeedSettings()
@@ -103,7 +96,7 @@ class RethinkSource:
             include_states=True,
             include_types=True,
             squash=part.pace_s or False,
-            changefeed_queue_size=self._settings.queue_size,
+            changefeed_queue_size=self._settings.database_queue_size,
         )
         table_id = r.db(self._url.database).table(table).info()["id"]
         async with follow(self._url, term, self._settings, self._nodes, table_id) as changes:
@@ -166,9 +159,11 @@ class _Changes:
         self._stream = stream
         self._names = names
         self._clock = asyncio.get_running_loop().time
-        self._heartbeat = Heartbeat(connection, within_s=settings.heartbeat_s, clock=self._clock)
-        self._ready_timeout_s = settings.ready_timeout_s
-        self._ready_by = self._clock() + settings.ready_timeout_s
+        self._heartbeat = Heartbeat(
+            connection, within_s=settings.database_heartbeat_s, clock=self._clock
+        )
+        self._ready_timeout_s = settings.database_ready_timeout_s
+        self._ready_by = self._clock() + settings.database_ready_timeout_s
 
     def __aiter__(self) -> _Changes:
         return self

@@ -40,7 +40,7 @@ from graphql_api.settings.database import DatabaseSettings
 logger = logging.getLogger(__name__)
 
 
-_DEFAULT = DatabaseSettings.defaults()
+_DEFAULT = DatabaseSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

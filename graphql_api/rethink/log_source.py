@@ -64,7 +64,7 @@ class RethinkLogSource:
             include_states=True,
             include_types=True,
             squash=False,
-            changefeed_queue_size=self._settings.queue_size,
+            changefeed_queue_size=self._settings.database_queue_size,
         )
         settings = replace(self._settings, max_batch_rows=_MAX_BATCH_ROWS)
         async with follow(self._url, term, settings, self._nodes) as changes:

@@ -24,7 +24,7 @@ RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
 
-_DEFAULT = DocumentSettings.defaults()
+_DEFAULT = DocumentSettings()
 
 
 def _free(_: float) -> None:

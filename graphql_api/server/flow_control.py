@@ -21,13 +21,12 @@ import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeAlias
 
-from graphql_api.execution.sink import WRITE_BUFFER_BYTES, took_nothing
+from graphql_api.execution.sink import took_nothing
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import Leave
 from graphql_api.limits.turn_queue import TurnQueue
-from graphql_api.settings.connections import ConnectionSettings
 
 if sys.platform == "linux":
     from fcntl import ioctl
@@ -43,26 +42,6 @@ _TURN_S = 0.002
 """Of what one connection sends so much is read before others have their turn: so many parts of so
 many bytes, or what has been read when so many seconds are over. A byte may cost little, as in a
 long body, or much, as in a frame of one."""
-
-
-_DEFAULT = ConnectionSettings.defaults()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketLimits:
-    """Limits on the data of a socket that waits: where, how much, and how long.
-
-    Attributes:
-        send_timeout_s: How long a client may take nothing of what there is for it.
-        send_buffer_bytes: How much the kernel buffers (SO_SNDBUF); Linux doubles it.
-        write_buffer_bytes: How much may wait in the server before it is not writable.
-        request_timeout_s: How long an HTTP request may take to arrive.
-    """
-
-    send_timeout_s: float = _DEFAULT.send_timeout_s
-    send_buffer_bytes: int = _DEFAULT.send_buffer_bytes
-    write_buffer_bytes: int = WRITE_BUFFER_BYTES
-    request_timeout_s: float = _DEFAULT.request_timeout_s
 
 
 def ask_kernel(sock: Any, question: int) -> int:
@@ -123,7 +102,7 @@ class WatchedConnection(asyncio.Protocol):
         "transport",
     )
 
-    limits: ClassVar[SocketLimits] = SocketLimits()
+    limits: ClassVar[ClientLimits] = ClientLimits()
     kernel: ClassVar[staticmethod[[Any, int], int]] = staticmethod(ask_kernel)
     turns: ClassVar[TurnQueue] = TurnQueue()
     transport: asyncio.Transport
@@ -134,7 +113,7 @@ class WatchedConnection(asyncio.Protocol):
     @classmethod
     def with_limits(
         cls,
-        limits: SocketLimits,
+        limits: ClientLimits,
         kernel: Kernel = ask_kernel,
         turns: TurnQueue | None = None,
     ) -> type[Self]:

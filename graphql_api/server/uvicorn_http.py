@@ -14,7 +14,7 @@ What it adds to uvicorn's, besides what `flow_control` does:
   one is closed, a last look shows whether a request has arrived: then it is answered.
 
 ```python
-uvicorn.Config(app, http=StreamingProtocol.with_limits(SocketLimits(send_timeout_s=30)))
+uvicorn.Config(app, http=StreamingProtocol.with_limits(ClientLimits(send_timeout_s=30)))
 ```
 
 Source: uvicorn/protocols/http/httptools_impl.py of uvicorn 0.54; RFC 9112, 7.1 (chunks) and 9.3

@@ -18,9 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.garbage import collect_garbage_seldom
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.limits.turn_queue import TurnQueue
-from graphql_api.server.flow_control import Kernel, SocketLimits, ask_kernel
+from graphql_api.server.flow_control import Kernel, ask_kernel
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
@@ -294,11 +295,7 @@ def _config(
     kernel: Kernel,
     turns: TurnQueue,
 ) -> uvicorn.Config:
-    limits = SocketLimits(
-        send_timeout_s=settings.send_timeout_s,
-        send_buffer_bytes=settings.send_buffer_bytes,
-        request_timeout_s=settings.request_timeout_s,
-    )
+    limits = ClientLimits.of(settings)
     return uvicorn.Config(
         app,
         access_log=False,

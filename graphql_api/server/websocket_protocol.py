@@ -12,7 +12,7 @@
 - A connection that has nothing to do has no task, and nothing of its handshake is left.
 
 ```python
-uvicorn.Config(app, ws=WebSocketProtocol.with_limits(SocketLimits(send_timeout_s=30)))
+uvicorn.Config(app, ws=WebSocketProtocol.with_limits(ClientLimits(send_timeout_s=30)))
 ```
 
 Source: RFC 6455, 5.5 (control frames) and 7 (closing).

@@ -24,6 +24,9 @@ class About(NamedTuple):
 class SettingsGroup(BaseModel):
     """Some settings of `serve`, each declared once: its type, default, limits and meaning.
 
+    Without arguments it holds the defaults. What such settings limit takes them as they are; where
+    it has limits besides, which no setting changes, it takes a subclass that adds these.
+
     Attributes:
         about: Their title in the help, and an example.
     """
@@ -32,9 +35,15 @@ class SettingsGroup(BaseModel):
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(frozen=True)
 
     @classmethod
-    def defaults(cls) -> Self:
-        """The settings where none is given: what is made of them takes its defaults from here."""
-        return cls.model_validate({})
+    def of(cls, settings: BaseModel, **others: object) -> Self:
+        """These settings, out of all that a command has.
+
+        Args:
+            settings: All of them, which have been checked.
+            others: What a subclass has besides, and no setting changes; its defaults, if absent.
+        """
+        names = cls.model_fields.keys() & type(settings).model_fields.keys()
+        return cls.model_construct(**{name: getattr(settings, name) for name in names}, **others)
 
 
 def about(kind: type[BaseModel], name: str) -> About:

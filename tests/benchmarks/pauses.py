@@ -111,7 +111,7 @@ def _memory_mb() -> float:
 
 
 async def _measure(stored: Database, size: int, table: TableDeclaration[Any]) -> None:
-    settings = FeedSettings(self_check_s=0, backoff_first_s=0.0, backoff_max_s=0.0)
+    settings = FeedSettings(self_check_s=0, reconnect_first_s=0.0, reconnect_max_s=0.0)
     source = LosableSource(stored.url)
     collect_garbage_seldom()
     feed: Feed[Any, Any] = Feed(table, source, settings, on_rows=leave_out_what_stays)
@@ -189,7 +189,9 @@ class LosableSource(RethinkSource):
     """A database whose changefeed can be lost at will."""
 
     def __init__(self, url: DatabaseURL) -> None:
-        super().__init__(url, ChangefeedSettings(ready_timeout_s=3600, heartbeat_s=3600))
+        super().__init__(
+            url, ChangefeedSettings(database_ready_timeout_s=3600, database_heartbeat_s=3600)
+        )
         self.is_lost = asyncio.Event()
         self.is_held = False
         """Whether nothing that comes is passed on, until the changefeed is lost."""

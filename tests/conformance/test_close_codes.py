@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.graphql_transport_ws import CloseCode
-from graphql_api.protocols.websocket_limits import WebSocketLimits
-from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.conformance.raw_websocket import (
     WAIT_S,
@@ -72,7 +71,7 @@ async def wait_for_the_cut(server: Running, _: RawWebSocket) -> None:
 
 
 def impatient(**limits: float) -> dict[str, Any]:
-    return {"uvicorn_options": {"ws": WebSocketProtocol.with_limits(SocketLimits(**limits))}}  # type: ignore[arg-type]
+    return {"uvicorn_options": {"ws": WebSocketProtocol.with_limits(ClientLimits(**limits))}}  # type: ignore[arg-type]
 
 
 SCENARIOS: dict[int, list[Scenario]] = {
@@ -109,7 +108,7 @@ SCENARIOS: dict[int, list[Scenario]] = {
         )
     ],
     4406: [Scenario((INIT,), subprotocol="graphql-ws")],
-    4408: [Scenario((), {"limits": WebSocketLimits(connection_init_timeout_s=0.05)})],
+    4408: [Scenario((), {"limits": ClientLimits(connection_init_timeout_s=0.05)})],
     4409: [Scenario((INIT, SILENCE, SILENCE))],
     4429: [Scenario((INIT, SILENCE, INIT))],
     4500: [

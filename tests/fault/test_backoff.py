@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -44,7 +43,7 @@ async def test_database_that_is_back_is_found_by_the_next_try(
         await asyncio.sleep(0)
 
     source = RethinkSource(through(proxy, starbelly), SETTINGS)
-    settings = replace(FeedSettings(), self_check_s=0)
+    settings = FeedSettings(self_check_s=0)
     feed = Feed(POLICIES, source, settings, rng=random.Random(7), sleep=sleep)
     running = asyncio.create_task(feed.run())
     try:

@@ -101,7 +101,7 @@ async def following(url: DatabaseURL, clock: LoopClock, nodes: Nodes) -> AsyncIt
         await asyncio.sleep(0)
 
     source = RethinkSource(url, SETTINGS, nodes=nodes)
-    settings = replace(FeedSettings(), self_check_s=0)
+    settings = FeedSettings(self_check_s=0)
     feed = Feed(POLICIES, source, settings, rng=random.Random(7), sleep=sleep)
     running_feed = asyncio.create_task(feed.run())
     try:

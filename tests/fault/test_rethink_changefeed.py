@@ -44,10 +44,10 @@ Write = Callable[..., Awaitable[Any]]
 
 SETTINGS = ChangefeedSettings(
     timeouts=Timeouts(connect_s=LIMIT_S, query_s=LIMIT_S, close_s=LIMIT_S),
-    heartbeat_s=LIMIT_S,
-    ready_timeout_s=10 * LIMIT_S,
+    database_heartbeat_s=LIMIT_S,
+    database_ready_timeout_s=10 * LIMIT_S,
 )
-HEARTBEAT = replace(SETTINGS, heartbeat_s=0.8)
+HEARTBEAT = SETTINGS.model_copy(update={"database_heartbeat_s": 0.8})
 
 every_fault = pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 
@@ -317,7 +317,9 @@ async def test_leaving_while_a_reader_waits_in_another_task_ends_it(
 async def test_overflow_of_the_servers_queue_is_a_gap(
     max_batch_rows: int, starbelly: DatabaseURL, write: Write
 ) -> None:
-    settings = replace(SETTINGS, queue_size=10, max_batch_rows=max_batch_rows)
+    settings = SETTINGS.model_copy(
+        update={"database_queue_size": 10, "max_batch_rows": max_batch_rows}
+    )
     async with ready(RethinkSource(starbelly, settings)) as feed:
         for start in range(0, 2000, 500):
             documents = [{"id": f"{n}"} for n in range(start, start + 500)]
@@ -395,7 +397,9 @@ async def test_replay_equals_the_table_under_concurrent_writes(
     max_batch_rows: int, starbelly: DatabaseURL
 ) -> None:
     """Each initial comes once, each `old` is what was known, and the end is the table."""
-    source = RethinkSource(starbelly, replace(SETTINGS, max_batch_rows=max_batch_rows))
+    source = RethinkSource(
+        starbelly, SETTINGS.model_copy(update={"max_batch_rows": max_batch_rows})
+    )
     await replay(source, starbelly, seed=max_batch_rows)
 
 

@@ -126,12 +126,12 @@ def run(story: Story) -> Outcome:
     """Let a story happen."""
     loop = SimulatedLoop()
     chance = random.Random(f"entropy {story.setting.seed}")
-    feed_settings = partial(FeedSettings, queue_limit=story.setting.queue_limit)
+    feed_settings = partial(FeedSettings.of, queue_limit=story.setting.queue_limit)
     failure = None
     with (
         entropy.simulated(chance, loop.time),
         mock.patch.object(errors, "fault_log", FaultLog(interval_s=0, clock=loop.time)),
-        mock.patch.object(lifespan, "FeedSettings", feed_settings),
+        mock.patch.object(FeedSettings, "of", feed_settings),
         mock.patch.object(lifespan, "Feeds", _feeds_of(story.setting.tables)),
         mock.patch.object(app, "client_routes", _shared_client_routes),
         mock.patch.object(app, "build_schema", shared_schema),

@@ -202,9 +202,11 @@ def test_settings_of_the_database_reach_the_changefeeds(monkeypatch: pytest.Monk
     assert made == [
         ChangefeedSettings(
             timeouts=Timeouts(connect_s=1.5, query_s=1.5),
-            ready_timeout_s=2.5,
-            heartbeat_s=3.5,
-            queue_size=4,
+            database=SecretStr(url),
+            database_timeout_s=1.5,
+            database_ready_timeout_s=2.5,
+            database_heartbeat_s=3.5,
+            database_queue_size=4,
         )
     ]
 

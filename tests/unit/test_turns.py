@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -113,7 +113,7 @@ async def test_first_read_self_check_and_repair_take_turns() -> None:
     clock = StepClock()
     pause = CountingPause(clock)
     source = numbers()
-    settings = replace(QUICK, self_check_s=0.001, self_check_confirm_s=0.0)
+    settings = QUICK.model_copy(update={"self_check_s": 0.001, "self_check_confirm_s": 0.0})
     steps = int(APPLY_TURN_S * 1000)
     fewest = ROWS // (steps + 2)
     async with (

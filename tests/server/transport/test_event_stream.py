@@ -12,9 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.errors import BadCursorError
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.http import GraphQLHTTP
-from graphql_api.protocols.stream_response import StreamLimits
-from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from tests.fault.clock import LoopClock, put_forward_until, some_steps
 from tests.server.event_source import EVENT_STREAM, EventSource, event_source
@@ -26,7 +25,7 @@ URQL = (
 )
 ROWS = "subscription { rows { value text } }"
 SILENCE = "subscription { silence }"
-QUICK = SocketLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
+QUICK = ClientLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
 LARGE = Row(value=0, text="x" * 100_000)
 
 SINK: dict[str, Any] = {}
@@ -186,9 +185,9 @@ async def test_last_event_id_wins_over_since() -> None:
 
 
 async def test_silent_stream_is_kept_alive_by_comments() -> None:
-    limits = StreamLimits(keep_alive_s=0.02)
+    limits = ClientLimits(sse_keep_alive_s=0.02)
     async with (
-        serve(GraphQLHTTP, stream_limits=limits) as server,
+        serve(GraphQLHTTP, limits=limits) as server,
         stream(server, ROWS) as source,
     ):
         reading = asyncio.create_task(source.next())
@@ -202,10 +201,10 @@ async def test_silent_stream_is_kept_alive_by_comments() -> None:
 async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
     options: dict[str, Any], query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits = StreamLimits(send_timeout_s=0.1, write_buffer_bytes=8192, close_timeout_s=0.1)
+    limits = ClientLimits(send_timeout_s=0.1, write_buffer_bytes=8192, close_timeout_s=0.1)
     quick = {"http": StreamingProtocol.with_limits(QUICK)}
     async with (
-        serve(GraphQLHTTP, stream_limits=limits, uvicorn_options=options or quick) as server,
+        serve(GraphQLHTTP, limits=limits, uvicorn_options=options or quick) as server,
         stream(server, query, receive_buffer_bytes=4096) as source,
     ):
         source._writer.transport.pause_reading()
@@ -297,7 +296,7 @@ async def test_browser_is_told_to_come_again_and_others_get_503() -> None:
 async def test_client_that_takes_nothing_holds_up_no_shutdown(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    patient = SocketLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
+    patient = ClientLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
     options = {"http": StreamingProtocol.with_limits(patient)}
     clock = LoopClock(asyncio.get_running_loop())
     async with (

@@ -21,7 +21,7 @@ from graphql_api.protocols.http_request import (
     accepted_stream,
     read_post,
 )
-from tests.server.transport.toy import serve
+from tests.server.transport.toy import PATIENT, serve
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -30,7 +30,7 @@ GRAPHQL = "application/graphql-response+json"
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with (
-        serve(GraphQLHTTP, max_body_bytes=10_000) as running,
+        serve(GraphQLHTTP, limits=PATIENT.model_copy(update={"max_body_bytes": 10_000})) as running,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", trust_env=False) as client,
     ):
         yield client

@@ -13,10 +13,9 @@ import pytest
 
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.protocols.http import GraphQLHTTP
-from graphql_api.protocols.stream_response import StreamLimits
 from tests.server.client import WAIT_S
 from tests.server.transport.test_event_stream import ROWS, nothing_left
-from tests.server.transport.toy import PATIENT_STREAMS, Row, Running, serve
+from tests.server.transport.toy import PATIENT, Row, Running, serve
 
 MULTIPART = 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"'
 APOLLO = f"{MULTIPART}, application/graphql-response+json, application/json;q=0.9"
@@ -97,9 +96,9 @@ async def test_subscription_to_a_feed_shares_its_results_with_event_streams() ->
 
 
 async def test_heartbeat_is_an_empty_object() -> None:
-    quick = StreamLimits(keep_alive_s=0.01, close_timeout_s=PATIENT_STREAMS.close_timeout_s)
+    quick = PATIENT.model_copy(update={"sse_keep_alive_s": 0.01})
     async with (
-        serve(GraphQLHTTP, stream_limits=quick) as server,
+        serve(GraphQLHTTP, limits=quick) as server,
         parts(server, ROWS) as response,
     ):
         for _ in range(3):

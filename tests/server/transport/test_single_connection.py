@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from graphql_api.auth.principal import ANYBODY, Principal
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.http_request import RefusedError
 from graphql_api.protocols.single_connection import (
@@ -18,7 +19,6 @@ from graphql_api.protocols.single_connection import (
     MAX_RESERVATIONS_PER_CLIENT,
     RESERVED_S,
 )
-from graphql_api.protocols.websocket_limits import WebSocketLimits
 from tests.server.event_source import EventSource, event_source
 from tests.server.transport.test_event_stream import ROWS, SILENCE, nothing_left
 from tests.server.transport.toy import Row, Running, serve
@@ -109,9 +109,9 @@ async def test_equal_subscriptions_share_their_results_whatever_their_ids() -> N
 
 
 async def test_what_is_wrong_is_refused_and_the_stream_goes_on() -> None:
-    limits = WebSocketLimits(max_subscriptions=1)
+    limits = ClientLimits(max_subscriptions=1)
     async with (
-        serve(GraphQLHTTP, operation_limits=limits) as server,
+        serve(GraphQLHTTP, limits=limits) as server,
         opened(server) as (requests, source),
         client(server) as unopened,
     ):

@@ -11,8 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from graphql_api.feeds.view import Event
-from graphql_api.protocols.websocket_limits import WebSocketLimits
-from graphql_api.server.flow_control import SocketLimits
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.server.transport.test_websocket import nothing_left
 from tests.server.transport.toy import Client, Row, Running, connected, serve
@@ -20,8 +19,8 @@ from tests.unit.server.test_websocket_protocol import FakeLoop
 
 FLOOD = "subscription { flood(size: 10000) }"
 ROWS = "subscription { rows { value text } }"
-QUICK = SocketLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
-PATIENT = SocketLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
+QUICK = ClientLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
+PATIENT = ClientLimits(send_timeout_s=60, send_buffer_bytes=4096, write_buffer_bytes=8192)
 LARGE = Row(value=0, text="x" * 100_000)
 
 SINK = {"ws": WebSocketProtocol.with_limits(QUICK)}
@@ -46,7 +45,7 @@ async def stalling(running: Running) -> AsyncIterator[Client]:
 async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
     options: dict[str, object], query: str
 ) -> None:
-    limits = WebSocketLimits(send_timeout_s=0.1, write_buffer_bytes=8192)
+    limits = ClientLimits(send_timeout_s=0.1, write_buffer_bytes=8192)
     async with (
         serve(limits=limits, uvicorn_options=options) as server,
         stalling(server) as client,

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,12 @@ from graphql_api.auth.principal import ANYBODY, Principal
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
-from graphql_api.protocols.websocket_limits import WebSocketLimits
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.conformance import raw_websocket
 from tests.fault.clock import LoopClock
 from tests.server.transport.toy import (
-    PATIENT_LIMITS,
+    PATIENT,
     Client,
     Row,
     Running,
@@ -100,7 +99,7 @@ async def test_handshake_that_is_read_in_several_turns_is_answered(server: Runni
 
 async def test_client_without_init_is_closed() -> None:
     async with (
-        serve(limits=WebSocketLimits(connection_init_timeout_s=0.01)) as server,
+        serve(limits=ClientLimits(connection_init_timeout_s=0.01)) as server,
         opened(server) as client,
     ):
         assert await client.receive() == (4408, "Connection initialisation timeout")
@@ -109,7 +108,7 @@ async def test_client_without_init_is_closed() -> None:
 async def test_init_timeout_does_not_end_a_connection_that_was_acknowledged() -> None:
     clock = LoopClock(asyncio.get_running_loop())
     async with serve() as server, connected(server) as client, opened(server) as late:
-        clock.forward(PATIENT_LIMITS.connection_init_timeout_s)
+        clock.forward(PATIENT.connection_init_timeout_s)
         assert await late.receive() == (4408, "Connection initialisation timeout")
         assert await client.fence() == []
 
@@ -250,7 +249,7 @@ async def test_client_is_forbidden_at_the_moment_when_it_is_not_to_be_served_any
 
 async def test_decision_that_takes_too_long_is_a_timeout_of_the_initialisation() -> None:
     async with serve(
-        authenticator=Bouncer(), limits=WebSocketLimits(connection_init_timeout_s=0.05)
+        authenticator=Bouncer(), limits=ClientLimits(connection_init_timeout_s=0.05)
     ) as server:
         async with opened(server) as client:
             await client.send({"type": "connection_init", "payload": {"am": "slow"}})
@@ -479,7 +478,7 @@ async def test_unexpected_errors_are_masked_and_logged(
 
 
 async def test_subscriptions_and_queries_are_capped_apart() -> None:
-    limits = replace(PATIENT_LIMITS, max_subscriptions=2, max_queries=1)
+    limits = PATIENT.model_copy(update={"max_subscriptions": 2, "max_queries": 1})
     async with serve(limits=limits) as server, connected(server) as client:
         for id_ in "ab":
             await client.subscribe("subscription { silence }", id_)
@@ -499,7 +498,7 @@ async def test_subscriptions_and_queries_are_capped_apart() -> None:
 
 async def test_operations_of_a_socket_may_be_long_or_many_but_not_both() -> None:
     async with (
-        serve(limits=replace(PATIENT_LIMITS, max_held_chars=10_000)) as server,
+        serve(limits=PATIENT.model_copy(update={"max_message_bytes": 10_000})) as server,
         connected(server) as client,
     ):
         long = "subscription { silence }" + " " * 4500
@@ -527,7 +526,7 @@ async def test_connection_resumes_operations_from_its_cursors(server: Running) -
 
 
 async def test_cursors_that_are_malformed_or_too_many_are_refused() -> None:
-    async with serve(limits=replace(PATIENT_LIMITS, max_since=1)) as server:
+    async with serve(limits=PATIENT.model_copy(update={"max_since": 1})) as server:
         wrong: list[Any] = [{"a": 1}, [], {"a": "1", "b": "2"}]
         for since in wrong:
             async with opened(server) as client:

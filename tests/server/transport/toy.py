@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import strawberry
 import uvicorn
@@ -20,11 +20,10 @@ from graphql_api.auth.principal import Principal
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.runner import OperationRunner
 from graphql_api.feeds.feeds import Feeds
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.http import GraphQLHTTP
-from graphql_api.protocols.stream_response import StreamLimits
 from graphql_api.protocols.websocket import GraphQLTransportWS
-from graphql_api.protocols.websocket_limits import WebSocketLimits
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
@@ -145,8 +144,7 @@ class Running:
         return f"ws://127.0.0.1:{self.port}/"
 
 
-PATIENT_LIMITS = WebSocketLimits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
-PATIENT_STREAMS = StreamLimits(close_timeout_s=3600.0)
+PATIENT = ClientLimits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
 """Limits that no client exceeds because a machine is slow."""
 BACKEND_ARGUMENTS = {"authenticator", "documents", "budgets", "clock"}
 
@@ -169,11 +167,8 @@ async def serve(
     """
     global toys  # noqa: PLW0603 - resolvers have no other way to it
     toys = Toys()
-    patient: dict[type, dict[str, Any]] = {
-        GraphQLTransportWS: {"limits": PATIENT_LIMITS},
-        GraphQLHTTP: {"stream_limits": PATIENT_STREAMS},
-    }
-    arguments = patient.get(cast("type", make), {}) | arguments
+    if make in (GraphQLTransportWS, GraphQLHTTP):
+        arguments = {"limits": PATIENT} | arguments
     broadcaster = Broadcaster()
     behind = {name: arguments.pop(name) for name in BACKEND_ARGUMENTS & arguments.keys()}
     backend = Backend(

@@ -21,7 +21,7 @@ def schema(
     documents: Documents | None = None, *, introspection: bool = True, **limits: int
 ) -> strawberry.Schema:
     known = Documents() if documents is None else documents
-    allowed = DocumentLimits(**limits)
+    allowed = DocumentLimits.model_validate(limits)
     return strawberry.Schema(
         query=Query,
         extensions=[lambda: CheckedDocuments(known, allowed, introspection=introspection)],
@@ -60,12 +60,12 @@ async def test_limits_come_before_validation_and_cost_after_it() -> None:
     with patch("graphql_api.documents.checked_documents.validate") as validate:
         assert await codes(schema(), many) == [LIMIT_EXCEEDED]
     assert not validate.called
-    assert await codes(schema(max_cost=1), "{ a: hello b: hello }") == [LIMIT_EXCEEDED]
-    assert await codes(schema(max_cost=2), "{ a: hello b: hello }") == []
+    assert await codes(schema(max_operation_fields=1), "{ a: hello b: hello }") == [LIMIT_EXCEEDED]
+    assert await codes(schema(max_operation_fields=2), "{ a: hello b: hello }") == []
 
 
 async def test_the_cost_of_a_known_document_is_counted_each_time() -> None:
-    made = schema(max_cost=1)
+    made = schema(max_operation_fields=1)
     for _ in range(2):
         assert await codes(made, "{ a: hello b: hello }") == [LIMIT_EXCEEDED]
 

@@ -30,8 +30,10 @@ GENEROUS = 10**9
 
 
 def shape_error(text: str, **limits: int) -> str | None:
-    generous = dict.fromkeys(("max_depth", "max_aliases", "max_comparisons"), GENEROUS)
-    made = DocumentLimits(**generous | limits)
+    generous = dict.fromkeys(
+        ("max_document_levels", "max_document_aliases", "max_document_comparisons"), GENEROUS
+    )
+    made = DocumentLimits.model_construct(**generous | limits)
     error = check_shape(parse(text, no_location=True), made)
     if error is None:
         return None
@@ -49,7 +51,9 @@ def cost_error(text: str, *, limits: DocumentLimits, **variables: Any) -> str | 
 
 def cost(text: str, **variables: Any) -> int:
     """The cost of a document's only operation."""
-    message = cost_error(text, limits=DocumentLimits(max_cost=-1), **variables)
+    message = cost_error(
+        text, limits=DocumentLimits.model_construct(max_operation_fields=-1), **variables
+    )
     assert message is not None
     return int(message.split()[4])
 
@@ -63,7 +67,12 @@ WHOLE_SCHEMA = get_introspection_query(
 )
 """With every option; older tools ask for less, and none of today's for more."""
 
-NOTHING = DocumentLimits(max_depth=1, max_aliases=0, max_comparisons=1, max_cost=1)
+NOTHING = DocumentLimits(
+    max_document_levels=1,
+    max_document_aliases=0,
+    max_document_comparisons=1,
+    max_operation_fields=1,
+)
 
 
 @pytest.mark.parametrize("limits", [DocumentLimits(), NOTHING], ids=["defaults", "the least"])
@@ -84,7 +93,9 @@ def test_introspection_of_tools_passes_whatever_the_limits_are(
 
 
 def test_introspection_and_other_fields_do_not_use_the_budget_of_each_other() -> None:
-    limits = DocumentLimits(max_cost=4, max_depth=2, max_comparisons=10)
+    limits = DocumentLimits(
+        max_operation_fields=4, max_document_levels=2, max_document_comparisons=10
+    )
     both = WHOLE_SCHEMA.replace("__schema {", "feeds { table status } __schema {", 1)
     assert check_shape(parse(both), limits) is None
     assert cost_error(both, limits=limits) is None
@@ -102,7 +113,7 @@ def test_introspection_beyond_its_budget_is_refused_and_the_error_says_what_help
         "fewer fields"
     )
     assert cost_error(asked(250), limits=DocumentLimits()) is None
-    assert cost_error(asked(251), limits=DocumentLimits(max_cost=10**9)) == (
+    assert cost_error(asked(251), limits=DocumentLimits(max_operation_fields=10**9)) == (
         "introspection may have 500 fields, its fragments written out: send the standard "
         "introspection query in a request of its own, or use the file schema.graphql"
     )
@@ -118,7 +129,9 @@ def test_introspection_beyond_its_budget_is_refused_and_the_error_says_what_help
     ],
 )
 def test_introspection_of_a_bad_shape_is_refused(text: str, what: str) -> None:
-    error = check_shape(parse(text), DocumentLimits(max_depth=100, max_comparisons=10**9))
+    error = check_shape(
+        parse(text), DocumentLimits(max_document_levels=100, max_document_comparisons=10**9)
+    )
     assert error is not None
     assert error.message.startswith(f"introspection may have {what}: ")
 
@@ -135,8 +148,8 @@ def test_introspection_of_a_bad_shape_is_refused(text: str, what: str) -> None:
     ],
 )
 def test_levels_are_counted_through_fragments(text: str, levels: int) -> None:
-    assert shape_error(text, max_depth=levels) is None
-    assert shape_error(text, max_depth=levels - 1) == (
+    assert shape_error(text, max_document_levels=levels) is None
+    assert shape_error(text, max_document_levels=levels - 1) == (
         f"the document has more than {levels - 1} levels of selections: ask for what is deeper by "
         "an operation of its own"
     )
@@ -152,13 +165,13 @@ def test_levels_are_counted_through_fragments(text: str, levels: int) -> None:
     ],
 )
 def test_circles_and_chains_of_fragments_are_too_deep_and_no_crash(text: str) -> None:
-    assert shape_error(text, max_depth=30) is not None
+    assert shape_error(text, max_document_levels=30) is not None
 
 
 def test_aliases_count_as_often_as_their_fragment_is_spread() -> None:
     text = "{ x: a ...F ...F } fragment F on T { y: b { z: c } }"
-    assert shape_error(text, max_aliases=5) is None
-    assert shape_error(text, max_aliases=4) == (
+    assert shape_error(text, max_document_aliases=5) is None
+    assert shape_error(text, max_document_aliases=4) == (
         "the document has more than 4 aliases: ask for many rows by a filter such as `ids`, or "
         "send several operations"
     )
@@ -167,8 +180,8 @@ def test_aliases_count_as_often_as_their_fragment_is_spread() -> None:
 def test_fragments_that_double_again_and_again_are_counted_at_once() -> None:
     doubling = " ".join(f"fragment F{n} on T {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
     text = f"{{ ...F0 }} {doubling} fragment F60 on T {{ x: a }}"
-    assert shape_error(text, max_aliases=2**60) is None
-    assert shape_error(text, max_aliases=2**60 - 1) is not None
+    assert shape_error(text, max_document_aliases=2**60) is None
+    assert shape_error(text, max_document_aliases=2**60 - 1) is not None
 
 
 @pytest.mark.parametrize(
@@ -190,8 +203,8 @@ def test_fragments_that_double_again_and_again_are_counted_at_once() -> None:
 def test_comparisons_are_pairs_of_equally_named_fields_in_one_place(
     text: str, comparisons: int
 ) -> None:
-    assert shape_error(text, max_comparisons=comparisons) is None
-    assert shape_error(text, max_comparisons=comparisons - 1) == (
+    assert shape_error(text, max_document_comparisons=comparisons) is None
+    assert shape_error(text, max_document_comparisons=comparisons - 1) == (
         f"the document selects the same fields so often that more than {comparisons - 1} "
         "comparisons would be needed: select each once"
     )
@@ -215,7 +228,7 @@ DISTINCT = " ".join(f"x{n}" for n in range(2000))
     ids=["one field", "fields of one field", "fragments", "one large fragment"],
 )
 def test_what_takes_long_to_validate_is_refused(text: str) -> None:
-    assert check_shape(parse(text), DocumentLimits(max_aliases=GENEROUS)) is not None
+    assert check_shape(parse(text), DocumentLimits(max_document_aliases=GENEROUS)) is not None
 
 
 def test_fragments_that_branch_again_and_again_are_compared_once() -> None:
@@ -224,7 +237,7 @@ def test_fragments_that_branch_again_and_again_are_compared_once() -> None:
         for n in range(60)
     )
     text = f"{{ ...F0 }} {branching} fragment F60 on T {{ a }}"
-    assert shape_error(text, max_comparisons=3_000) is None
+    assert shape_error(text, max_document_comparisons=3_000) is None
 
 
 @pytest.mark.parametrize(
@@ -259,19 +272,22 @@ def test_the_error_says_how_much_it_was_and_what_to_do() -> None:
     document = parse("{ policies(limit: 1000) { items { id } } }")
     operation = document.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    error = check_cost(SCHEMA, document, operation, {}, DocumentLimits(max_cost=2000))
+    error = check_cost(SCHEMA, document, operation, {}, DocumentLimits(max_operation_fields=2000))
     assert error is not None
     assert error.message == (
         "this operation could resolve 2001 fields, and 2000 are allowed: ask for smaller pages, "
         "or for fewer fields"
     )
-    assert check_cost(SCHEMA, document, operation, {}, DocumentLimits(max_cost=2001)) is None
+    assert (
+        check_cost(SCHEMA, document, operation, {}, DocumentLimits(max_operation_fields=2001))
+        is None
+    )
 
 
 def test_an_event_may_cost_less_than_a_query_since_it_is_executed_in_one_go() -> None:
     fields = "schedule { jobs(limit: 1000) { id name tags startedAt itemCount } }"
     event = f"subscription {{ scheduleChanges {{ ... on ScheduleAdded {{ {fields} }} }} }}"
-    few, many = DocumentLimits(max_event_cost=5002), DocumentLimits(max_event_cost=5003)
+    few, many = DocumentLimits(max_event_fields=5002), DocumentLimits(max_event_fields=5003)
     assert cost_error(event, limits=many) is None
     error = cost_error(event, limits=few)
     assert error is not None
@@ -331,7 +347,7 @@ def test_counts_are_those_of_the_document_with_its_fragments_written_out(
 
     shapes = [count(d.selection_set) for d in parse(text).definitions]  # type: ignore[attr-defined]
     levels, aliases = (max(column) for column in zip(*shapes, strict=True))
-    assert shape_error(text, max_depth=levels) is None
-    assert shape_error(text, max_depth=levels - 1) is not None
-    assert shape_error(text, max_aliases=aliases) is None
-    assert aliases == 0 or shape_error(text, max_aliases=aliases - 1) is not None
+    assert shape_error(text, max_document_levels=levels) is None
+    assert shape_error(text, max_document_levels=levels - 1) is not None
+    assert shape_error(text, max_document_aliases=aliases) is None
+    assert aliases == 0 or shape_error(text, max_document_aliases=aliases - 1) is not None

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -38,7 +37,7 @@ from tests.unit.feeds.toy import (
 
 Document = dict[str, Any]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-QUICK = FeedSettings(backoff_first_s=0, backoff_max_s=0, self_check_s=0)
+QUICK = FeedSettings(reconnect_first_s=0, reconnect_max_s=0, self_check_s=0)
 
 
 async def _each(documents: list[Document]) -> AsyncIterator[Document]:
@@ -236,7 +235,7 @@ async def test_cancelled_wait_loses_no_event() -> None:
             assert event.row.n == n
 
 
-SELF_CHECKED = replace(QUICK, self_check_s=0.001, self_check_confirm_s=0)
+SELF_CHECKED = QUICK.model_copy(update={"self_check_s": 0.001, "self_check_confirm_s": 0})
 
 
 @pytest.mark.parametrize(
@@ -291,7 +290,9 @@ class LateSource(ScriptedSource):
 async def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() -> None:
     clock = LoopClock(asyncio.get_running_loop())
     source = LateSource(a=1)
-    async with following(source, replace(SELF_CHECKED, self_check_confirm_s=5.0)) as feed:
+    async with following(
+        source, SELF_CHECKED.model_copy(update={"self_check_confirm_s": 5.0})
+    ) as feed:
         await feed.ready(3600)
         while feed.consistency_check.checks < 5:
             clock.forward(1.0)

@@ -8,6 +8,15 @@ from graphql_api.errors import ConfigurationError
 from graphql_api.limits.connection_limits import AddressLimit, ConnectionLimits, Entry, Leave
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.limits.traffic import Traffic
+from graphql_api.settings.connections import ConnectionSettings
+
+
+def limits(*, max_connections: int, per_address: int = 1000) -> ConnectionSettings:
+    numbers = {
+        "max_connections": max_connections,
+        "max_connections_per_address": per_address,
+    }
+    return ConnectionSettings().model_copy(update=numbers)
 
 
 def entered(leave: Leave | None) -> Leave:
@@ -55,7 +64,7 @@ def test_those_who_stand_for_many_are_not_counted(address: str | None) -> None:
 
 def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
     traffic = Traffic()
-    admission = ConnectionLimits(max_connections=3, max_per_address=1, traffic=traffic)
+    admission = ConnectionLimits(limits(max_connections=3, per_address=1), traffic=traffic)
     assert not isinstance(admission.connected("192.0.2.1", 3), Refusal)
     for number in range(16):  # all that there are for the probes
         assert not isinstance(admission.connected(f"198.51.100.{number}", 4 + number), Refusal)
@@ -74,7 +83,7 @@ def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
 
 
 def test_a_few_more_than_there_may_be_are_let_in_for_the_probes() -> None:
-    admission = ConnectionLimits(max_connections=3)
+    admission = ConnectionLimits(limits(max_connections=3))
     entries = [admission.connected(None, n) for n in range(1, 100)]
     let_in = [entry for entry in entries if not isinstance(entry, Refusal)]
     assert entries[:19] == let_in, "none of them gives way while it is answered"
@@ -86,7 +95,7 @@ def test_a_few_more_than_there_may_be_are_let_in_for_the_probes() -> None:
 
 def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
     traffic = Traffic()
-    admission = ConnectionLimits(max_connections=0, max_per_address=16, traffic=traffic)
+    admission = ConnectionLimits(limits(max_connections=0, per_address=16), traffic=traffic)
     given_up: list[tuple[int, int]] = []
     places = []
     for number in range(16):
@@ -110,7 +119,7 @@ def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
 
 
 def test_address_that_has_too_many_makes_no_spare_connection_give_way() -> None:
-    admission = ConnectionLimits(max_connections=0, max_per_address=16)
+    admission = ConnectionLimits(limits(max_connections=0, per_address=16))
     for number in range(16):
         entry = admission.connected("192.0.2.1", number + 1)
         assert isinstance(entry, Entry)

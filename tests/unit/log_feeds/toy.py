@@ -176,7 +176,7 @@ def feeds_of(
         Surroundings(
             source=database,
             settings=LogSettings(
-                bound_s=bound_s,
+                response_lag_s=bound_s,
                 max_row_bytes=max_row_bytes,
                 max_partitions=max_partitions,
                 max_partitions_per_client=max_partitions_per_client,

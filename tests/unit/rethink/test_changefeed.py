@@ -173,7 +173,7 @@ async def test_feed_is_lost_when_ready_never_comes_though_changes_do() -> None:
     def script(query: list[Any]) -> Reply:
         return rows(change) if query[0] in (START, CONTINUE) else None
 
-    quick = replace(SETTINGS, ready_timeout_s=0.3)
+    quick = SETTINGS.model_copy(update={"database_ready_timeout_s": 0.3})
     async with ScriptedServer(script) as server, source(server, quick).changes("policy") as feed:
         with pytest.raises(FeedLostError, match=r"not ready within 0\.3 s"):
             async for _ in feed:
@@ -181,7 +181,7 @@ async def test_feed_is_lost_when_ready_never_comes_though_changes_do() -> None:
 
 
 async def test_feed_is_lost_when_ready_never_comes_and_nothing_else_does() -> None:
-    quick = replace(SETTINGS, ready_timeout_s=0.3)
+    quick = SETTINGS.model_copy(update={"database_ready_timeout_s": 0.3})
     async with (
         ScriptedServer(feed_of(rows(INITIALIZING))) as server,
         source(server, quick).changes("policy") as feed,
@@ -192,7 +192,9 @@ async def test_feed_is_lost_when_ready_never_comes_and_nothing_else_does() -> No
 
 async def test_ready_feed_may_be_quiet_for_ever(clock: LoopClock) -> None:
     """Its heartbeat beats, and the time that it had to become ready counts no more."""
-    patient = replace(SETTINGS, ready_timeout_s=LIMIT_S, heartbeat_s=LIMIT_S)
+    patient = SETTINGS.model_copy(
+        update={"database_ready_timeout_s": LIMIT_S, "database_heartbeat_s": LIMIT_S}
+    )
     script = feed_of(rows(READY))
     async with ScriptedServer(script) as server, source(server, patient).changes("policy") as feed:
         await anext(feed)
@@ -215,7 +217,7 @@ def is_asked(feed: Any) -> bool:
 async def test_cancelling_next_does_not_harm_a_heartbeat(clock: LoopClock) -> None:
     """The driver would close the connection when the answer finds its query cancelled."""
     script = feed_of(rows(READY))
-    patient = replace(SETTINGS, heartbeat_s=LIMIT_S)
+    patient = SETTINGS.model_copy(update={"database_heartbeat_s": LIMIT_S})
     async with (
         ScriptedServer(script) as server,
         Proxy(server.host, server.port) as proxy,
@@ -235,7 +237,7 @@ async def test_server_that_does_not_answer_the_heartbeat_is_lost() -> None:
     def script(query: list[Any]) -> Reply:
         return rows(READY) if query[0] == START else None
 
-    quick = replace(SETTINGS, heartbeat_s=0.2)
+    quick = SETTINGS.model_copy(update={"database_heartbeat_s": 0.2})
     async with ScriptedServer(script) as server, source(server, quick).changes("policy") as feed:
         await anext(feed)
         with pytest.raises(DatabaseUnavailableError, match=r"silent for 0\.2 s"):
@@ -243,7 +245,7 @@ async def test_server_that_does_not_answer_the_heartbeat_is_lost() -> None:
 
 
 async def test_start_that_is_not_answered_is_given_up() -> None:
-    quick = replace(SETTINGS, timeouts=replace(SETTINGS.timeouts, query_s=0.2))
+    quick = SETTINGS.model_copy(update={"timeouts": replace(SETTINGS.timeouts, query_s=0.2)})
     async with ScriptedServer(lambda _: None) as server:
         with pytest.raises(DatabaseUnavailableError, match=r"no answer from .* within 0\.2 s"):
             async with source(server, quick).changes("policy"):

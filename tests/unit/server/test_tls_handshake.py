@@ -24,6 +24,7 @@ from graphql_api.server.listening import listen
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
+from graphql_api.settings.connections import ConnectionSettings
 from tests.certificates import Authority
 from tests.patience import LONGEST_S
 
@@ -48,14 +49,15 @@ class Loopback(AddressLimit):
 class TLSServer:
     """What listens, and what counts its connections."""
 
-    def __init__(self, directory: Path, *, timeout_s: float = 60, **limits: Any) -> None:
+    def __init__(self, directory: Path, *, timeout_s: float = 60, **limits: int) -> None:
         authority = Authority()
         chain, key = authority.issue(directory)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain, key)
         self.client_context = authority.client_context()
-        self.admission = ConnectionLimits(probes={"/"}, **limits)
-        self.admission._peers = Loopback(limits.get("max_per_address", 1000))
+        settings = ConnectionSettings.model_validate(limits)
+        self.admission = ConnectionLimits(settings, probes={"/"})
+        self.admission._peers = Loopback(settings.max_connections_per_address)
         self.state = ServerState()
         self.made = HandshakeProtocols(
             make_next=self._make,
@@ -148,7 +150,7 @@ def test_connection_in_its_handshake_counts(run: Run, tmp_path: Path) -> None:
 
 def test_connections_of_an_address_count_in_their_handshake(run: Run, tmp_path: Path) -> None:
     async def test() -> None:
-        async with serving(tmp_path, max_per_address=3) as server:
+        async with serving(tmp_path, max_connections_per_address=3) as server:
             clients = [await server.connect() for _ in range(3)]
             await server.until_count(3)
             assert (await server.ask()).startswith(b"HTTP/1.1 429 ")

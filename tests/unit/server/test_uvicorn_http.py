@@ -13,10 +13,10 @@ import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.server import ServerState
 
+from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server import request_size
-from graphql_api.server.flow_control import SocketLimits
 from graphql_api.server.listening import listen, listening
 from graphql_api.server.receiver import Message, WebSocketSink
 from graphql_api.server.uvicorn_http import StreamingProtocol
@@ -59,7 +59,7 @@ class Served:
             ws=WebSocketProtocol,
             timeout_keep_alive=self._keep_alive_s,  # type: ignore[arg-type]
         )
-        limits = SocketLimits(request_timeout_s=self._request_timeout_s)
+        limits = ClientLimits(request_timeout_s=self._request_timeout_s)
         self.protocol = StreamingProtocol.with_limits(limits).with_admission(self.admission)(
             config=config, server_state=ServerState(), app_state={}
         )

@@ -20,7 +20,8 @@ from websockets.frames import Frame
 from websockets.uri import parse_uri
 
 from graphql_api.execution.compressed_payload import Payload
-from graphql_api.server.flow_control import SocketLimits, StallWatch
+from graphql_api.limits.client_limits import ClientLimits
+from graphql_api.server.flow_control import StallWatch
 from graphql_api.server.receiver import LongText, Message
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 
@@ -170,7 +171,7 @@ class Connection:
         end: The close code and the reason with which it was lost.
     """
 
-    def __init__(self, *, limits: SocketLimits, compression: bool = False) -> None:
+    def __init__(self, *, limits: ClientLimits, compression: bool = False) -> None:
         self.scope: Any = None
         self.taken: list[Message] = []
         self.end: tuple[int, str] | None = None
@@ -230,7 +231,7 @@ class Connection:
 
 
 @asynccontextmanager
-async def opened(limits: SocketLimits, *, compression: bool = False) -> AsyncIterator[Connection]:
+async def opened(limits: ClientLimits, *, compression: bool = False) -> AsyncIterator[Connection]:
     connection = Connection(limits=limits, compression=compression)
     await connection.open()
     yield connection
@@ -238,7 +239,7 @@ async def opened(limits: SocketLimits, *, compression: bool = False) -> AsyncIte
 
 @pytest.fixture
 async def connection() -> AsyncIterator[Connection]:
-    async with opened(SocketLimits(send_timeout_s=10, write_buffer_bytes=100)) as connection:
+    async with opened(ClientLimits(send_timeout_s=10, write_buffer_bytes=100)) as connection:
         yield connection
 
 
@@ -252,7 +253,7 @@ async def test_sink_is_offered_to_the_application(connection: Connection) -> Non
 async def test_texts_arrive_as_they_were_written(compression: bool) -> None:
     long = "x" * 70_000
     middles = ["ä", "", "y" * 200, long]
-    async with opened(SocketLimits(), compression=compression) as connection:
+    async with opened(ClientLimits(), compression=compression) as connection:
         connection.transport.room = 1_000_000
         connection.protocol.write_text(b"a")
         payloads = [Payload(middle.encode()) for middle in middles]
@@ -482,7 +483,7 @@ async def test_endless_fragments_fill_no_memory(connection: Connection) -> None:
 async def test_long_message_leaves_its_ends_and_the_next_one_is_read(
     compression: bool, fragment: int
 ) -> None:
-    async with opened(SocketLimits(), compression=compression) as connection:
+    async with opened(ClientLimits(), compression=compression) as connection:
         known(connection)
         text = BEGINNING + b"x" * 2_000_000 + b'"}'
         connection.client.send_text(text[:fragment], fin=False)
@@ -516,7 +517,7 @@ async def test_stranger_gets_no_further_than_64_kb(connection: Connection) -> No
 
 @pytest.mark.parametrize("is_known", [False, True])
 async def test_little_that_stands_for_much_fills_no_memory(is_known: bool) -> None:
-    async with opened(SocketLimits(), compression=True) as connection:
+    async with opened(ClientLimits(), compression=True) as connection:
         if is_known:
             known(connection)
         connection.client.send_text(BEGINNING + b"x" * (65 * 1024 * 1024))
@@ -569,7 +570,7 @@ async def test_what_the_other_side_acknowledges_is_taken(
     near, far = tcp
     near.setblocking(False)
     transport = SocketTransport(near)
-    connection = Connection(limits=SocketLimits())
+    connection = Connection(limits=ClientLimits())
     connection.protocol.transport = transport
     transport.fill()
     connection.protocol._written = transport.written
