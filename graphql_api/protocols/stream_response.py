@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,10 +12,8 @@ from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.execution.responder import Framing
-from graphql_api.execution.sink import ASGISink, response_message, sink_of
+from graphql_api.execution.sink import sink_of
 from graphql_api.limits.client_limits import ClientLimits
-
-log = logging.getLogger(__name__)
 
 
 class Exchange(NamedTuple):
@@ -72,13 +69,7 @@ class StreamResponse:
         self._deadline: asyncio.Timeout | None = None
         self.format = format
         self.is_over = False
-        self.sink = sink_of(
-            self._scope,
-            self._send,
-            response_message,
-            write_buffer_bytes=limits.write_buffer_bytes,
-            send_timeout_s=limits.send_timeout_s,
-        )
+        self.sink = sink_of(self._scope)
 
     def end(self) -> None:
         """Stop, and end the response; soon, without waiting."""
@@ -110,10 +101,6 @@ class StreamResponse:
     async def run(self, serve: Serve) -> None:
         """Have it written until it is over, or its client has gone; `start` has been called."""
         async with self._tasks as tasks:
-            writer = None
-            if isinstance(self.sink, ASGISink):
-                write = self._write(self.sink)
-                writer = tasks.create_task(write, name="event stream writer")
             stop = serve(tasks)
             try:
                 has_gone = await self._listen()
@@ -121,8 +108,6 @@ class StreamResponse:
                 stop()
             if not has_gone:
                 await self._finish()
-            if writer is not None:
-                writer.cancel()
 
     async def _listen(self) -> bool:
         """Keep the stream alive until it is over (False), or the client has gone (True)."""
@@ -150,19 +135,9 @@ class StreamResponse:
         limit_s = self._limits.close_timeout_s
         try:
             async with asyncio.timeout(limit_s):
-                await self.sink.flush()
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:  # it takes nothing any more (TimeoutError is an OSError)
             self.sink.abort()
             with suppress(TimeoutError):
                 async with asyncio.timeout(limit_s):
                     await self._gone()
-
-    async def _write(self, sink: ASGISink) -> None:
-        try:
-            await sink.run()
-        except OSError:
-            pass  # the client has gone, or takes nothing
-        except Exception:
-            log.exception("an event stream ends, since its server does not send")
-        self.end()

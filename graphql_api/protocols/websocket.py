@@ -24,7 +24,6 @@ from starlette.types import Receive, Scope, Send
 
 from graphql_api.execution.sink import EXTENSION
 from graphql_api.limits.client_limits import ClientLimits
-from graphql_api.protocols.asgi_websocket import ASGIWebSocket
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.messages import SUBPROTOCOL
@@ -91,25 +90,16 @@ class WebSockets:
         return sum(connection.operations for connection in self._connections)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take up one WebSocket, as ASGI has it; on other servers than ours, until it is closed."""
+        """Take up one WebSocket, as ASGI has it."""
         await receive()  # websocket.connect
         if self._is_draining:
-            await _refuse_handshake(scope, send)
+            await _refuse_handshake(send)
             return
         is_ours = self._subprotocol in scope.get("subprotocols", ())
         subprotocol = self._subprotocol if is_ours else None
         await send({"type": "websocket.accept", "subprotocol": subprotocol})
-        extension = (scope.get("extensions") or {}).get(EXTENSION)
-        if extension is not None:
-            sink: WebSocketSink = extension["sink"]
-            extension["attach"](self._connected(scope, sink))
-            return
-        sink = ASGIWebSocket(
-            send,
-            write_buffer_bytes=self.limits.write_buffer_bytes,
-            send_timeout_s=self.limits.send_timeout_s,
-        )
-        await sink.serve(self._connected(scope, sink), receive)
+        extension = scope["extensions"][EXTENSION]
+        extension["attach"](self._connected(scope, extension["sink"]))
 
     def _connected(self, scope: Scope, sink: WebSocketSink) -> SocketConnection:
         accepted = Accepted(
@@ -182,11 +172,8 @@ class GraphQLTransportWS(WebSockets):
         )
 
 
-async def _refuse_handshake(scope: Scope, send: Send) -> None:
-    """Say that this server is about to end, if the ASGI server can say anything but 403."""
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close"})
-        return
+async def _refuse_handshake(send: Send) -> None:
+    """Say that this server is about to end."""
     headers = [(b"content-length", b"0")]
     await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": b""})

@@ -23,7 +23,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar, Self, TypeAlias
 
-from graphql_api.execution.sink import took_nothing
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import Leave
 from graphql_api.limits.turn_queue import TurnQueue
@@ -171,9 +170,6 @@ class WatchedConnection(asyncio.Protocol):
         """As in `Sink`."""
         self._callbacks += (callback,)
 
-    async def flush(self) -> None:
-        """As in `Sink`."""
-
     def abort(self) -> None:
         """As in `Sink`."""
         # uvicorn closes a transport again when its connection is lost; a TLS transport then forgets
@@ -302,7 +298,7 @@ class WatchedConnection(asyncio.Protocol):
         assert self._watch is not None
         if self._watch.is_stalled(taken=self.taken_bytes, now_s=self.loop.time()):
             self._stop_watch()
-            self.lost_because = took_nothing(self.limits.send_timeout_s)
+            self.lost_because = f"it took nothing for {self.limits.send_timeout_s:g} s"
             self.transport.abort()
         else:
             self._look_later()

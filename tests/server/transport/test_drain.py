@@ -6,7 +6,6 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -16,12 +15,9 @@ from tests.server.transport.test_slow_clients import FLOOD, PATIENT, stalling
 from tests.server.transport.test_websocket import nothing_left
 from tests.server.transport.toy import Client, connected, opened, serve
 
-SERVERS = pytest.mark.parametrize("ws", [WebSocketProtocol, "websockets-sansio"])
 
-
-@SERVERS
-async def test_clients_are_closed_with_1012_and_everything_freed(ws: object) -> None:
-    async with serve(uvicorn_options={"ws": ws}) as server, AsyncExitStack() as stack:
+async def test_clients_are_closed_with_1012_and_everything_freed() -> None:
+    async with serve() as server, AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connected(server)) for _ in range(5)]
         for client in clients:
             await client.subscribe("subscription { rows { value } }")
@@ -62,30 +58,13 @@ async def test_clients_are_closed_one_after_the_other_over_the_time_that_there_i
             clock.forward(1000)
 
 
-@SERVERS
-async def test_no_socket_is_accepted_any_more(ws: object) -> None:
-    async with serve(uvicorn_options={"ws": ws}) as server:
+async def test_no_socket_is_accepted_any_more() -> None:
+    async with serve() as server:
         await server.app.close_all()
         with pytest.raises(InvalidStatus) as refused:
             async with connect(server.url, proxy=None):
                 pass
         assert refused.value.response.status_code == 503
-
-
-async def test_server_that_cannot_answer_a_handshake_refuses_it() -> None:
-    async with serve(wrap=without_extensions) as server:
-        await server.app.close_all()
-        with pytest.raises(InvalidStatus) as refused:
-            async with connect(server.url, proxy=None):
-                pass
-        assert refused.value.response.status_code == 403
-
-
-def without_extensions(app: ASGIApp) -> ASGIApp:
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "extensions": {}}, receive, send)
-
-    return wrapped
 
 
 async def test_client_that_takes_nothing_holds_up_nobody() -> None:

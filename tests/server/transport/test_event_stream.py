@@ -28,10 +28,6 @@ SILENCE = "subscription { silence }"
 QUICK = ClientLimits(send_timeout_s=0.1, send_buffer_bytes=4096, write_buffer_bytes=8192)
 LARGE = Row(value=0, text="x" * 100_000)
 
-SINK: dict[str, Any] = {}
-PLAIN = {"http": "httptools"}
-BOTH = pytest.mark.parametrize("options", [SINK, PLAIN], ids=["sink", "plain"])
-
 
 def stream(server: Running, query: str, **arguments: Any) -> Any:
     return event_source(("127.0.0.1", server.port), query, path="/", **arguments)
@@ -46,13 +42,10 @@ async def nothing_left(server: Running) -> None:
     assert server.app._backend.authenticator.sessions == 0
 
 
-@BOTH
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("accept", [EVENT_STREAM, URQL])
-async def test_results_are_streamed_until_the_operation_is_over(
-    options: dict[str, Any], method: str, accept: str
-) -> None:
-    async with serve(GraphQLHTTP, uvicorn_options=options) as server:
+async def test_results_are_streamed_until_the_operation_is_over(method: str, accept: str) -> None:
+    async with serve(GraphQLHTTP) as server:
         async with stream(
             server, "subscription { count(to: 3) }", method=method, accept=accept
         ) as source:
@@ -68,11 +61,8 @@ async def test_results_are_streamed_until_the_operation_is_over(
         await nothing_left(server)
 
 
-@BOTH
-async def test_subscription_to_a_feed_is_a_member_and_leaves_with_its_client(
-    options: dict[str, Any],
-) -> None:
-    async with serve(GraphQLHTTP, uvicorn_options=options) as server:
+async def test_subscription_to_a_feed_is_a_member_and_leaves_with_its_client() -> None:
+    async with serve(GraphQLHTTP) as server:
         async with stream(server, ROWS) as source:
             for value in range(3):
                 server.toys.topic.publish(Row(value=value))
@@ -196,15 +186,13 @@ async def test_silent_stream_is_kept_alive_by_comments() -> None:
         assert await reading == {"data": {"rows": {"value": 1, "text": ""}}}
 
 
-@BOTH
 @pytest.mark.parametrize("query", ["subscription { flood(size: 10000) }", ROWS])
 async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
-    options: dict[str, Any], query: str, caplog: pytest.LogCaptureFixture
+    query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits = ClientLimits(send_timeout_s=0.1, write_buffer_bytes=8192, close_timeout_s=0.1)
     quick = {"http": StreamingProtocol.with_limits(QUICK)}
     async with (
-        serve(GraphQLHTTP, limits=limits, uvicorn_options=options or quick) as server,
+        serve(GraphQLHTTP, uvicorn_options=quick) as server,
         stream(server, query, receive_buffer_bytes=4096) as source,
     ):
         source._writer.transport.pause_reading()
@@ -213,9 +201,7 @@ async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
                 server.toys.topic.publish(LARGE)
         await server.toys.wait_for(lambda: not len(server.app.streams))
         await nothing_left(server)
-    # A plain server cannot be asked to abort; it says that the response is incomplete.
-    logged = [record.name for record in caplog.records if record.levelno >= logging.ERROR]
-    assert logged == (["uvicorn.error"] if options is PLAIN else [])
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_internal_error_is_told_and_logged(
@@ -246,12 +232,9 @@ async def test_end_of_a_token_ends_the_stream_without_complete() -> None:
 # The end of the server
 
 
-@BOTH
-async def test_streams_are_ended_one_after_the_other_over_the_time_that_there_is(
-    options: dict[str, Any],
-) -> None:
+async def test_streams_are_ended_one_after_the_other_over_the_time_that_there_is() -> None:
     async with (
-        serve(GraphQLHTTP, uvicorn_options=options) as server,
+        serve(GraphQLHTTP) as server,
         AsyncExitStack() as stack,
     ):
         sources = [await stack.enter_async_context(stream(server, ROWS)) for _ in range(4)]

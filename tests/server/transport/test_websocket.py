@@ -20,7 +20,6 @@ from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.limits.client_limits import ClientLimits
-from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.conformance import raw_websocket
 from tests.fault.clock import LoopClock
 from tests.server.transport.toy import (
@@ -34,10 +33,9 @@ from tests.server.transport.toy import (
 )
 
 
-@pytest.fixture(params=[WebSocketProtocol, "websockets-sansio"], ids=["sink", "plain"])
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
-    """A server of ours, and one that any other ASGI server could be."""
-    async with serve(uvicorn_options={"ws": request.param}) as running:
+@pytest.fixture
+async def server() -> AsyncIterator[Running]:
+    async with serve() as running:
         yield running
         await nothing_left(running)
 

@@ -155,8 +155,6 @@ class FakeSink:
         self.frames += [prefix + middle + suffix for middle in middles]
         self.writes += 1
 
-    async def flush(self) -> None: ...
-
     def abort(self) -> None:
         self.is_closed = True
 
