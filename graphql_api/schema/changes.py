@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, Union, get_ty
 import strawberry
 from strawberry.types.base import get_object_definition
 
+from graphql_api.schema.described import argument
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 
@@ -29,18 +30,14 @@ def invalid_fields() -> Any:
 
 IncludeInitial: TypeAlias = Annotated[
     bool,
-    strawberry.argument(
-        description="Whether to begin with the rows that are there, before changes follow."
-    ),
+    argument("Whether to begin with the rows that are there, before changes follow."),
 ]
 
 Since: TypeAlias = Annotated[
     str | None,
-    strawberry.argument(
-        description=(
-            "The cursor of the last event received: what changed after it is sent, or, if that is "
-            "not known any more, INITIALIZING and every row. Then `includeInitial` is ignored."
-        )
+    argument(
+        "The cursor of the last event received: what changed after it is sent, or, if that is "
+        "not known any more, INITIALIZING and every row. Then `includeInitial` is ignored."
     ),
 ]
 

@@ -16,6 +16,7 @@ from graphql_api.log_feeds.log_feeds import read_cursor
 from graphql_api.log_feeds.source import MAX_SEQUENCE
 from graphql_api.log_feeds.subscription import LogSubscription
 from graphql_api.schema.context import Context, Info
+from graphql_api.schema.described import argument
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.filters import given
 from graphql_api.schema.older import ROW_S
@@ -30,16 +31,14 @@ _MAX_ROWS_READ: Final = 5_000
 
 First: TypeAlias = Annotated[
     int,
-    strawberry.argument(
-        description="How many rows to give at most: 0 to 1000, unless the server's operator has "
+    argument(
+        "How many rows to give at most: 0 to 1000, unless the server's operator has "
         "set another limit."
     ),
 ]
 After: TypeAlias = Annotated[
     str | None,
-    strawberry.argument(
-        description="The cursor of the page before, or of an event: the rows behind it are given."
-    ),
+    argument("The cursor of the page before, or of an event: the rows behind it are given."),
 ]
 
 
@@ -108,12 +107,10 @@ def log_subscription_fields(log: ServedLog) -> type:
         return _follow(info, log, owner, kinds=log.kinds(given(kinds)), since=given(since))
 
     event_type: Any = log.event_type
-    since = strawberry.argument(
-        description=(
-            "The cursor of the last event received. It means the same on every server, and after "
-            "any restart. Rows that were visible for less than the bound at that time are sent "
-            f"again; these are the only repeats, and have the same `{log.layout.key}`."
-        )
+    since = argument(
+        "The cursor of the last event received. It means the same on every server, and after "
+        "any restart. Rows that were visible for less than the bound at that time are sent "
+        f"again; these are the only repeats, and have the same `{log.layout.key}`."
     )
     hints = _arguments(log) | {"since": Annotated[str | None, since]}
     _annotate(follow_rows, {**hints, "return": AsyncIterator[event_type]})
@@ -226,8 +223,8 @@ def _arguments(log: ServedLog) -> dict[str, Any]:
     owner = strawberry.argument(
         name=graphql_name(f"{log.owner}_id"), description=f"The {log.owner}'s key."
     )
-    kinds = strawberry.argument(
-        description=f"Which kinds of {log.plural}; all, if absent, and none, if the list is empty."
+    kinds = argument(
+        f"Which kinds of {log.plural}; all, if absent, and none, if the list is empty."
     )
     return {
         "owner": Annotated[strawberry.ID, owner],

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Final, TypeAlias
 
-import strawberry
-
 from graphql_api.errors import BadInputError
+from graphql_api.schema.described import argument
 
 _LEAST_MS: Final = 50
 _MOST_MS: Final = 60_000
@@ -15,15 +14,15 @@ _STEP_MS: Final = 50
 
 PageEvery: TypeAlias = Annotated[
     int,
-    strawberry.argument(
-        description=f"The least time between two pages, but for a change of the status, in "
+    argument(
+        f"The least time between two pages, but for a change of the status, in "
         f"milliseconds: {_LEAST_MS} to {_MOST_MS}, rounded up to a multiple of {_STEP_MS}."
     ),
 ]
 ChangesEvery: TypeAlias = Annotated[
     int,
-    strawberry.argument(
-        description=f"The least time between two batches of changes, in milliseconds: {_LEAST_MS} "
+    argument(
+        f"The least time between two batches of changes, in milliseconds: {_LEAST_MS} "
         f"to {_MOST_MS}, rounded up to a multiple of {_STEP_MS}. The changes of one row in between "
         "merge. 0 for each change at once; a status is always sent at once."
     ),

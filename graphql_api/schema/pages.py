@@ -12,6 +12,7 @@ from graphql_api.feeds.order import OrderBy
 from graphql_api.feeds.pages import FeedPage
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.schema.context import Context
+from graphql_api.schema.described import argument
 from graphql_api.schema.enums import FeedStatus
 from graphql_api.schema.older import OlderRows, read_window
 
@@ -19,14 +20,12 @@ RowT = TypeVar("RowT")
 
 Limit: TypeAlias = Annotated[
     int,
-    strawberry.argument(
-        description="How many rows to give at most: 0 to 1000, unless the server's operator has "
+    argument(
+        "How many rows to give at most: 0 to 1000, unless the server's operator has "
         "set another limit."
     ),
 ]
-Offset: TypeAlias = Annotated[
-    int, strawberry.argument(description="How many rows to leave out at the beginning.")
-]
+Offset: TypeAlias = Annotated[int, argument("How many rows to leave out at the beginning.")]
 
 
 @strawberry.type(description="Some of the rows that pass a filter, in their order.")

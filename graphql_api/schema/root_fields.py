@@ -14,6 +14,7 @@ from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import FeedTable
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
 from graphql_api.schema.context import Info
+from graphql_api.schema.described import argument
 from graphql_api.schema.document import in_words
 from graphql_api.schema.filters import RowFilter, given
 from graphql_api.schema.older import OlderRows
@@ -202,12 +203,12 @@ def _selects(info: Info, name: str) -> bool:
 def _where(table: ListedTable) -> Any:
     filter_type: Any = table.filter_type
     description = f"Which {in_words(table.plural)}; all, if absent."
-    return Annotated[filter_type | None, strawberry.argument(description=description)]
+    return Annotated[filter_type | None, argument(description)]
 
 
 def _order_by(table: ListedTable, about_others: str = "") -> Any:
     description = "In which order." + (about_others if table.older is not None else "")
-    return Annotated[table.orders.enum, strawberry.argument(description=description)]
+    return Annotated[table.orders.enum, argument(description)]
 
 
 def _annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Annotated, Any, TypeAlias, TypeVar
 from uuid import uuid4
 
-import strawberry
 from strawberry import UNSET
 
 from graphql_api.errors import (
@@ -32,6 +31,7 @@ from graphql_api.errors import (
 from graphql_api.feeds.keys import TEXT
 from graphql_api.feeds.table import Document, FeedTable
 from graphql_api.schema.context import Context
+from graphql_api.schema.described import argument
 from graphql_api.schema.document import Fields, in_words, stored_time, stored_value
 from graphql_api.schema.problems import Place
 from graphql_api.schema.row_json import as_json
@@ -51,12 +51,10 @@ RethinkDB has no transaction over two tables, so that no look before the write i
 
 IfUpdatedAt: TypeAlias = Annotated[
     datetime | None,
-    strawberry.argument(
-        description=(
-            "The `updatedAt` that you have read: if it is another one by now, somebody else has "
-            "made a change, and you get the error CONFLICT with the current value instead of "
-            "overwriting it. Null, if you have read null; absent, the change is made anyway."
-        )
+    argument(
+        "The `updatedAt` that you have read: if it is another one by now, somebody else has "
+        "made a change, and you get the error CONFLICT with the current value instead of "
+        "overwriting it. Null, if you have read null; absent, the change is made anyway."
     ),
 ]
 

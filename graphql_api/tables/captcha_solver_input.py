@@ -9,6 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 from graphql_api.feeds.table import Document
+from graphql_api.schema.described import optional
 from graphql_api.schema.inputs import has_text, merged, required, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
 from graphql_api.schema.urls import goes_elsewhere, why_not_a_page
@@ -40,51 +41,34 @@ _LENGTHS: Final = (
 class UpdateCaptchaSolverInput:
     """The input of `updateCaptchaSolver`."""
 
-    name: str | None = strawberry.field(default=UNSET, description="What it is called; not blank.")
-    service_url: str | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "The absolute http or https URL of a service with the interface of Anti-Captcha: the "
-            "crawler puts `createTask` and `getTaskResult` after its last slash. A password masked "
-            "as it is served, `user:***@host`, stands for the stored one of the same user and host."
-        ),
+    name: str | None = optional("What it is called; not blank.")
+    service_url: str | None = optional(
+        "The absolute http or https URL of a service with the interface of Anti-Captcha: the "
+        "crawler puts `createTask` and `getTaskResult` after its last slash. A password masked "
+        "as it is served, `user:***@host`, stands for the stored one of the same user and host."
     )
-    api_key: str | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "The key of your account with the service; not blank. It is only written: absent, the "
-            "stored one stays. A `serviceUrl` with another scheme, host or port needs it again."
-        ),
+    api_key: str | None = optional(
+        "The key of your account with the service; not blank. It is only written: absent, the "
+        "stored one stays. A `serviceUrl` with another scheme, host or port needs it again."
     )
-    require_phrase: bool | None = strawberry.field(
-        default=UNSET, description="Whether a solution has several words; null for no, the default."
+    require_phrase: bool | None = optional(
+        "Whether a solution has several words; null for no, the default."
     )
-    case_sensitive: bool | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "Whether upper and lower case differ in a solution; null for no, the default."
-        ),
+    case_sensitive: bool | None = optional(
+        "Whether upper and lower case differ in a solution; null for no, the default."
     )
-    characters: CaptchaCharacters | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "Of which characters a solution consists; null for ALPHANUMERIC, the default. Both "
-            "words for digits are refused: Starbelly's API and its crawler know one each."
-        ),
+    characters: CaptchaCharacters | None = optional(
+        "Of which characters a solution consists; null for ALPHANUMERIC, the default. Both "
+        "words for digits are refused: Starbelly's API and its crawler know one each."
     )
-    require_math: bool | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "Whether the solution is the result of a calculation; null for no, the default."
-        ),
+    require_math: bool | None = optional(
+        "Whether the solution is the result of a calculation; null for no, the default."
     )
-    min_length: int | None = strawberry.field(
-        default=UNSET,
-        description="How many characters a solution has at least; null for no limit, the default.",
+    min_length: int | None = optional(
+        "How many characters a solution has at least; null for no limit, the default."
     )
-    max_length: int | None = strawberry.field(
-        default=UNSET,
-        description="How many characters a solution has at most; null for no limit, the default.",
+    max_length: int | None = optional(
+        "How many characters a solution has at most; null for no limit, the default."
     )
 
 

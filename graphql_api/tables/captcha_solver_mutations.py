@@ -11,6 +11,7 @@ from strawberry import UNSET
 from graphql_api.errors import CaptchaSolverInUseError
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Info
+from graphql_api.schema.described import argument
 from graphql_api.schema.in_use import Users, delete_unless_used
 from graphql_api.schema.writing import IfUpdatedAt, create, update
 from graphql_api.tables.captcha_solver import CAPTCHA_SOLVERS, CaptchaSolver
@@ -20,14 +21,10 @@ from graphql_api.tables.captcha_solver_input import (
     captcha_solver_document,
 )
 
-CaptchaSolverKey: TypeAlias = Annotated[
-    strawberry.ID, strawberry.argument(description="The solver's key.")
-]
-CaptchaSolverValues: TypeAlias = Annotated[
-    CreateCaptchaSolverInput, strawberry.argument(description="Its values.")
-]
+CaptchaSolverKey: TypeAlias = Annotated[strawberry.ID, argument("The solver's key.")]
+CaptchaSolverValues: TypeAlias = Annotated[CreateCaptchaSolverInput, argument("Its values.")]
 CaptchaSolverChanges: TypeAlias = Annotated[
-    UpdateCaptchaSolverInput, strawberry.argument(description="What changes of it.")
+    UpdateCaptchaSolverInput, argument("What changes of it.")
 ]
 
 _POLICIES: Final = Users("policy", field="captcha_solver_id", name="name")

@@ -10,6 +10,7 @@ from strawberry import UNSET
 
 from graphql_api.feeds.keys import MAX_KEY_BYTES, TEXT
 from graphql_api.feeds.table import Document
+from graphql_api.schema.described import optional
 from graphql_api.schema.filters import given
 from graphql_api.schema.inputs import (
     has_text,
@@ -29,16 +30,12 @@ class DomainLoginUserInput:
     """The input of `DomainLoginUser`."""
 
     username: str = strawberry.field(description="The user's name; another one for each user.")
-    password: str | None = strawberry.field(
-        default=UNSET,
-        description="The password. If it is absent, the stored one of this user name stays.",
+    password: str | None = optional(
+        "The password. If it is absent, the stored one of this user name stays."
     )
-    working: bool | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "Whether logging in works, as people note it: the crawler neither reads nor writes it. "
-            "Absent or null, it stays, and becomes true with a new user or password."
-        ),
+    working: bool | None = optional(
+        "Whether logging in works, as people note it: the crawler neither reads nor writes it. "
+        "Absent or null, it stays, and becomes true with a new user or password."
     )
 
 
@@ -51,26 +48,17 @@ class DomainLoginUserInput:
 class DomainLoginInput:
     """The input of `setDomainLogin`."""
 
-    login_url: str | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "The absolute http or https URL of the page with the form. A password masked as it is "
-            "served, `user:***@host`, stands for the stored one of the same user and host. A URL "
-            "with another scheme, host or port needs the passwords of all users again."
-        ),
+    login_url: str | None = optional(
+        "The absolute http or https URL of the page with the form. A password masked as it is "
+        "served, `user:***@host`, stands for the stored one of the same user and host. A URL "
+        "with another scheme, host or port needs the passwords of all users again."
     )
-    login_test: str | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "Text that is on a page only for those who have logged in, as a note by people: the "
-            "crawler does not read it. Null for none."
-        ),
+    login_test: str | None = optional(
+        "Text that is on a page only for those who have logged in, as a note by people: the "
+        "crawler does not read it. Null for none."
     )
-    users: list[DomainLoginUserInput] | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "The user accounts with which the crawler can log in: the whole list; null for none."
-        ),
+    users: list[DomainLoginUserInput] | None = optional(
+        "The user accounts with which the crawler can log in: the whole list; null for none."
     )
 
 

@@ -8,6 +8,7 @@ import strawberry
 
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Info
+from graphql_api.schema.described import argument
 from graphql_api.schema.problems import Place
 from graphql_api.schema.writing import delete, put
 from graphql_api.tables.domain_login import DOMAIN_LOGINS, DomainLogin
@@ -17,10 +18,8 @@ from graphql_api.tables.domain_login_input import (
     domain_login_document,
 )
 
-DomainLoginKey: TypeAlias = Annotated[str, strawberry.argument(description="The login's domain.")]
-DomainLoginInputArgument: TypeAlias = Annotated[
-    DomainLoginInput, strawberry.argument(description="Its values.")
-]
+DomainLoginKey: TypeAlias = Annotated[str, argument("The login's domain.")]
+DomainLoginInputArgument: TypeAlias = Annotated[DomainLoginInput, argument("Its values.")]
 
 
 async def set_domain_login(

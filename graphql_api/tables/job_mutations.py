@@ -11,10 +11,11 @@ from graphql_api.feeds.archive import Relation, WantedValue
 from graphql_api.feeds.part import TablePart
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
+from graphql_api.schema.described import argument
 from graphql_api.schema.writing import failed_write, not_found
 from graphql_api.tables.job import FINISHED, JOBS
 
-JobKey: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The job's key.")]
+JobKey: TypeAlias = Annotated[strawberry.ID, argument("The job's key.")]
 
 RESPONSES_AT_ONCE: Final = 500
 """How many responses one query deletes: a few tenths of a second of a database's time."""

@@ -7,8 +7,8 @@ null; all other rules are in `graphql_api.tables.policy_rules`.
 from __future__ import annotations
 
 import strawberry
-from strawberry import UNSET
 
+from graphql_api.schema.described import optional
 from graphql_api.schema.inputs import required
 from graphql_api.tables.policy_parts import MatchRule, RobotsTxtUsage, UrlRuleAction
 
@@ -20,9 +20,8 @@ MATCH = "When the rule applies; none in the last rule, which applies to everythi
 class PolicyAuthenticationInput:
     """The input of `PolicyAuthentication`."""
 
-    enabled: bool | None = strawberry.field(
-        default=UNSET,
-        description="Whether to log in to domains that have a domain login; null for no.",
+    enabled: bool | None = optional(
+        "Whether to log in to domains that have a domain login; null for no."
     )
 
 
@@ -30,16 +29,12 @@ class PolicyAuthenticationInput:
 class PolicyLimitsInput:
     """The input of `PolicyLimits`."""
 
-    max_cost: float | None = strawberry.field(
-        default=UNSET, description="The cost that a URL may have."
+    max_cost: float | None = optional("The cost that a URL may have.")
+    max_duration: float | None = optional(
+        "How long a crawl may take, in seconds; not negative. 0 is no limit."
     )
-    max_duration: float | None = strawberry.field(
-        default=UNSET,
-        description="How long a crawl may take, in seconds; not negative. 0 is no limit.",
-    )
-    max_items: int | None = strawberry.field(
-        default=UNSET,
-        description="How many items a crawl may download; not negative. 0 is reached at once.",
+    max_items: int | None = optional(
+        "How many items a crawl may download; not negative. 0 is reached at once."
     )
 
 
@@ -47,8 +42,8 @@ class PolicyLimitsInput:
 class PolicyMimeTypeRuleInput:
     """The input of `PolicyMimeTypeRule`."""
 
-    pattern: str | None = strawberry.field(default=UNSET, description=PATTERN)
-    match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
+    pattern: str | None = optional(PATTERN)
+    match: MatchRule | None = optional(MATCH)
     save: bool = strawberry.field(description="Whether to save the response.")
 
 
@@ -56,15 +51,12 @@ class PolicyMimeTypeRuleInput:
 class PolicyProxyRuleInput:
     """The input of `PolicyProxyRule`."""
 
-    pattern: str | None = strawberry.field(default=UNSET, description=PATTERN)
-    match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
-    proxy_url: str | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "The proxy's URL: http, https, socks4, socks4a or socks5, with a host. A password "
-            "masked as it is served, `user:***@host`, stands for the stored one of the same user "
-            "and host. In the last rule null for none."
-        ),
+    pattern: str | None = optional(PATTERN)
+    match: MatchRule | None = optional(MATCH)
+    proxy_url: str | None = optional(
+        "The proxy's URL: http, https, socks4, socks4a or socks5, with a host. A password "
+        "masked as it is served, `user:***@host`, stands for the stored one of the same user "
+        "and host. In the last rule null for none."
     )
 
 
@@ -72,18 +64,12 @@ class PolicyProxyRuleInput:
 class UpdatePolicyRobotsTxtInput:
     """The input of `PolicyRobotsTxt`."""
 
-    usage: RobotsTxtUsage | None = strawberry.field(
-        default=UNSET, description="What to do about it."
+    usage: RobotsTxtUsage | None = optional("What to do about it.")
+    read_sitemaps: bool | None = optional(
+        "Whether to crawl the sitemaps that it names; null for what is usual."
     )
-    read_sitemaps: bool | None = strawberry.field(
-        default=UNSET,
-        description="Whether to crawl the sitemaps that it names; null for what is usual.",
-    )
-    obey_crawl_delay: bool | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "Whether to wait between requests as long as it asks for; null for what is usual."
-        ),
+    obey_crawl_delay: bool | None = optional(
+        "Whether to wait between requests as long as it asks for; null for what is usual."
     )
 
 
@@ -98,11 +84,9 @@ class CreatePolicyRobotsTxtInput(UpdatePolicyRobotsTxtInput):
 class PolicyUrlNormalizationInput:
     """The input of `PolicyUrlNormalization`."""
 
-    enabled: bool | None = strawberry.field(
-        default=UNSET, description="Whether URLs are made alike; null for yes."
-    )
-    strip_parameters: list[str] | None = strawberry.field(
-        default=UNSET, description="The query parameters that are dropped; null for none."
+    enabled: bool | None = optional("Whether URLs are made alike; null for yes.")
+    strip_parameters: list[str] | None = optional(
+        "The query parameters that are dropped; null for none."
     )
 
 
@@ -110,15 +94,12 @@ class PolicyUrlNormalizationInput:
 class PolicyUrlRuleInput:
     """The input of `PolicyUrlRule`."""
 
-    pattern: str | None = strawberry.field(
-        default=UNSET,
-        description=(
-            f"{PATTERN} `{{SEED_DOMAINS}}` in it stands for the hosts of the seeds. Every other "
-            f"brace "
-            r"is written twice: `\d{{4}}`."
-        ),
+    pattern: str | None = optional(
+        f"{PATTERN} `{{SEED_DOMAINS}}` in it stands for the hosts of the seeds. Every other "
+        f"brace "
+        r"is written twice: `\d{{4}}`."
     )
-    match: MatchRule | None = strawberry.field(default=UNSET, description=MATCH)
+    match: MatchRule | None = optional(MATCH)
     action: UrlRuleAction = strawberry.field(description="What happens to the cost of the page.")
     amount: float = strawberry.field(description="By how much.")
 
@@ -144,41 +125,32 @@ class PolicyUserAgentInput:
 class UpdatePolicyInput:
     """The input of `updatePolicy`."""
 
-    name: str | None = strawberry.field(default=UNSET, description="What it is called; not blank.")
-    captcha_solver_id: strawberry.ID | None = strawberry.field(
-        default=UNSET,
-        description="The key of a stored CAPTCHA solver; null for none.",
+    name: str | None = optional("What it is called; not blank.")
+    captcha_solver_id: strawberry.ID | None = optional(
+        "The key of a stored CAPTCHA solver; null for none."
     )
-    authentication: PolicyAuthenticationInput | None = strawberry.field(
-        default=UNSET, description="Whether the crawler logs in; null for no, the default."
+    authentication: PolicyAuthenticationInput | None = optional(
+        "Whether the crawler logs in; null for no, the default."
     )
-    limits: PolicyLimitsInput | None = strawberry.field(
-        default=UNSET, description="Where a crawl ends; null for no limits, the default."
+    limits: PolicyLimitsInput | None = optional(
+        "Where a crawl ends; null for no limits, the default."
     )
-    mime_type_rules: list[PolicyMimeTypeRuleInput] | None = strawberry.field(
-        default=UNSET,
-        description="Which responses are saved: at least one rule, the last without a pattern.",
+    mime_type_rules: list[PolicyMimeTypeRuleInput] | None = optional(
+        "Which responses are saved: at least one rule, the last without a pattern."
     )
-    proxy_rules: list[PolicyProxyRuleInput] | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "Which proxy is used: the last rule has no pattern. Null for the default, one rule "
-            "without a proxy: Starbelly's dashboard needs a rule."
-        ),
+    proxy_rules: list[PolicyProxyRuleInput] | None = optional(
+        "Which proxy is used: the last rule has no pattern. Null for the default, one rule "
+        "without a proxy: Starbelly's dashboard needs a rule."
     )
-    robots_txt: UpdatePolicyRobotsTxtInput | None = strawberry.field(
-        default=UNSET, description="How the crawler treats robots.txt."
+    robots_txt: UpdatePolicyRobotsTxtInput | None = optional("How the crawler treats robots.txt.")
+    url_normalization: PolicyUrlNormalizationInput | None = optional(
+        "How URLs are made alike; null for the default: they are, nothing dropped."
     )
-    url_normalization: PolicyUrlNormalizationInput | None = strawberry.field(
-        default=UNSET,
-        description="How URLs are made alike; null for the default: they are, nothing dropped.",
+    url_rules: list[PolicyUrlRuleInput] | None = optional(
+        "What a URL costs: at least one rule, the last without a pattern."
     )
-    url_rules: list[PolicyUrlRuleInput] | None = strawberry.field(
-        default=UNSET,
-        description="What a URL costs: at least one rule, the last without a pattern.",
-    )
-    user_agents: list[PolicyUserAgentInput] | None = strawberry.field(
-        default=UNSET, description="The names by which the crawler introduces itself: at least one."
+    user_agents: list[PolicyUserAgentInput] | None = optional(
+        "The names by which the crawler introduces itself: at least one."
     )
 
 

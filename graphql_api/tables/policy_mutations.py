@@ -11,6 +11,7 @@ from strawberry import UNSET
 from graphql_api.errors import InvalidInputError, PolicyInUseError, Problem, WriteError
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
+from graphql_api.schema.described import argument
 from graphql_api.schema.filters import given
 from graphql_api.schema.in_use import Users, delete_unless_used
 from graphql_api.schema.problems import Place
@@ -21,33 +22,23 @@ from graphql_api.tables.policy_input import CreatePolicyInput, UpdatePolicyInput
 from graphql_api.tables.policy_rules import NO_POLICY, NO_SOLVER
 from graphql_api.tables.schedule_rules import has_plain_seeds, is_enabled, normalizes
 
-PolicyKey: TypeAlias = Annotated[
-    strawberry.ID, strawberry.argument(description="The policy's key.")
-]
-PolicyValues: TypeAlias = Annotated[
-    CreatePolicyInput, strawberry.argument(description="Its values.")
-]
-PolicyChanges: TypeAlias = Annotated[
-    UpdatePolicyInput, strawberry.argument(description="What changes of it.")
-]
+PolicyKey: TypeAlias = Annotated[strawberry.ID, argument("The policy's key.")]
+PolicyValues: TypeAlias = Annotated[CreatePolicyInput, argument("Its values.")]
+PolicyChanges: TypeAlias = Annotated[UpdatePolicyInput, argument("What changes of it.")]
 CopyOf: TypeAlias = Annotated[
     strawberry.ID | None,
-    strawberry.argument(
-        description=(
-            "The key of a policy of which the new one is a copy: what `input` leaves out is as it "
-            "is there, and a masked password stands for the one that is stored there."
-        )
+    argument(
+        "The key of a policy of which the new one is a copy: what `input` leaves out is as it "
+        "is there, and a masked password stands for the one that is stored there."
     ),
 ]
 Force: TypeAlias = Annotated[
     bool,
-    strawberry.argument(
-        description=(
-            "Whether to delete it although disabled schedules use it: they cannot be enabled until "
-            "they are given another policy. Otherwise the error POLICY_IN_USE names all that use "
-            "it. It names the enabled ones in any case: without its policy, an enabled schedule "
-            "ends the crawler's process. The names are for clients that have the scope `read`."
-        )
+    argument(
+        "Whether to delete it although disabled schedules use it: they cannot be enabled until "
+        "they are given another policy. Otherwise the error POLICY_IN_USE names all that use "
+        "it. It names the enabled ones in any case: without its policy, an enabled schedule "
+        "ends the crawler's process. The names are for clients that have the scope `read`."
     ),
 ]
 

@@ -9,6 +9,7 @@ from strawberry import UNSET
 
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Info
+from graphql_api.schema.described import argument
 from graphql_api.schema.filters import given
 from graphql_api.schema.inputs import has_text
 from graphql_api.schema.problems import Place, is_storable
@@ -24,21 +25,15 @@ from graphql_api.tables.rate_limit import (
 
 LimitedDomain: TypeAlias = Annotated[
     str | None,
-    strawberry.argument(
-        description=(
-            "A bare host in lower case, as it stands in URLs; null for the limit that applies to "
-            "every domain without one of its own."
-        )
+    argument(
+        "A bare host in lower case, as it stands in URLs; null for the limit that applies to "
+        "every domain without one of its own."
     ),
 ]
-FreedDomain: TypeAlias = Annotated[
-    str, strawberry.argument(description="The domain. The global limit cannot be deleted.")
-]
+FreedDomain: TypeAlias = Annotated[str, argument("The domain. The global limit cannot be deleted.")]
 Delay: TypeAlias = Annotated[
     float,
-    strawberry.argument(
-        description="The time between two requests to one domain, in seconds; above 0."
-    ),
+    argument("The time between two requests to one domain, in seconds; above 0."),
 ]
 
 AT_NEXT_START = (

@@ -9,6 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 from graphql_api.feeds.table import Document
+from graphql_api.schema.described import optional
 from graphql_api.schema.inputs import required, stored_list, with_stored_password
 from graphql_api.schema.problems import Place, is_storable
 from graphql_api.tables.schedule_rules import check_schedule
@@ -23,50 +24,30 @@ _DEFAULTS: Final[Document] = {"enabled": True, "job_count": 0, "tags": []}
 class UpdateScheduleInput:
     """The input of `updateSchedule`."""
 
-    schedule_name: str | None = strawberry.field(
-        default=UNSET, description="What it is called; not blank."
+    schedule_name: str | None = optional("What it is called; not blank.")
+    enabled: bool | None = optional(
+        "Whether it starts jobs; a new one does, if this is absent. One that is disabled still "
+        "starts them until the crawler is restarted."
     )
-    enabled: bool | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "Whether it starts jobs; a new one does, if this is absent. One that is disabled still "
-            "starts them until the crawler is restarted."
-        ),
+    time_unit: TimeUnit | None = optional("The unit of the time between two jobs.")
+    num_units: int | None = optional(
+        "How many units are between two jobs; positive, and so few that the next job comes "
+        "before the year 10000."
     )
-    time_unit: TimeUnit | None = strawberry.field(
-        default=UNSET, description="The unit of the time between two jobs."
+    timing: ScheduleTiming | None = optional("From when the time to the next job counts.")
+    job_name: str | None = optional(
+        "What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`. Every other "
+        "brace is written twice."
     )
-    num_units: int | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "How many units are between two jobs; positive, and so few that the next job comes "
-            "before the year 10000."
-        ),
+    seeds: list[str] | None = optional(
+        "The URLs with which a job begins, at least one: absolute http or https URLs with a "
+        "host in ASCII, and not in punycode. A password masked as it is served, "
+        "`user:***@host`, stands for the stored one of the same user and host."
     )
-    timing: ScheduleTiming | None = strawberry.field(
-        default=UNSET, description="From when the time to the next job counts."
+    tags: list[str] | None = optional(
+        "The tags that its jobs are given; null for none, the default."
     )
-    job_name: str | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "What its jobs are called; may hold `{COUNT}`, `{DATE}` and `{TIME}`. Every other "
-            "brace is written twice."
-        ),
-    )
-    seeds: list[str] | None = strawberry.field(
-        default=UNSET,
-        description=(
-            "The URLs with which a job begins, at least one: absolute http or https URLs with a "
-            "host in ASCII, and not in punycode. A password masked as it is served, "
-            "`user:***@host`, stands for the stored one of the same user and host."
-        ),
-    )
-    tags: list[str] | None = strawberry.field(
-        default=UNSET, description="The tags that its jobs are given; null for none, the default."
-    )
-    policy_id: strawberry.ID | None = strawberry.field(
-        default=UNSET, description="The key of the policy that its jobs follow."
-    )
+    policy_id: strawberry.ID | None = optional("The key of the policy that its jobs follow.")
 
 
 @strawberry.input(description="The values of a new schedule.")

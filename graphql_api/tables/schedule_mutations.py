@@ -10,6 +10,7 @@ from strawberry import UNSET
 from graphql_api.errors import InvalidInputError, Problem, WriteError
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
+from graphql_api.schema.described import argument
 from graphql_api.schema.filters import given
 from graphql_api.schema.problems import Place
 from graphql_api.schema.writing import IfUpdatedAt, create, delete, get, update
@@ -22,21 +23,15 @@ from graphql_api.tables.schedule_input import (
 )
 from graphql_api.tables.schedule_rules import is_enabled
 
-ScheduleKey: TypeAlias = Annotated[
-    strawberry.ID, strawberry.argument(description="The schedule's key.")
-]
+ScheduleKey: TypeAlias = Annotated[strawberry.ID, argument("The schedule's key.")]
 AT_NEXT_START = " The crawler reads it when it next starts."
 UNTIL_NEXT_START = (
     " The crawler keeps schedules in memory: one that was deleted or disabled here still starts "
     "its jobs until the crawler is restarted."
 )
 
-ScheduleValues: TypeAlias = Annotated[
-    CreateScheduleInput, strawberry.argument(description="Its values.")
-]
-ScheduleChanges: TypeAlias = Annotated[
-    UpdateScheduleInput, strawberry.argument(description="What changes of it.")
-]
+ScheduleValues: TypeAlias = Annotated[CreateScheduleInput, argument("Its values.")]
+ScheduleChanges: TypeAlias = Annotated[UpdateScheduleInput, argument("What changes of it.")]
 
 # The policy of a schedule is looked for before the schedule is written. RethinkDB has no
 # transaction over two tables: one that is deleted in the moment between is missing then.
