@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from random import Random
-from types import TracebackType
 from typing import Any, Self
 
 from graphql_api.client.endpoint import Endpoint
@@ -87,12 +86,7 @@ class LiveTable:
         self._pending.clear()  # the first rows are no changes
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         assert self._happenings is not None, "entered"
         await self._happenings.aclose()
 

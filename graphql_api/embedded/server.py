@@ -20,7 +20,6 @@ from graphql_api.masking import mask_password
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
     from graphql_api.embedded.storage import Storage
@@ -117,12 +116,7 @@ class EmbeddedServer:
         self.port = listener.sockets[0].getsockname()[1]
         return listener
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close everything; bounded in time."""
         assert self._listener is not None
         assert self._catalog is not None

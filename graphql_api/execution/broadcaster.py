@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
-from types import TracebackType
 from typing import Any, Self
 
 from graphql_api.execution.encoder import Encoder, GroupKey
@@ -65,16 +64,11 @@ class Broadcaster:
         self._tasks = await asyncio.TaskGroup().__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         assert self._tasks is not None
         for group in self._groups.values():
             group.cancel()
-        await self._tasks.__aexit__(kind, error, traceback)
+        await self._tasks.__aexit__(*exc)
 
     @property
     def groups(self) -> int:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self, TypeAlias
 
 from starlette.types import Receive, Scope, Send
@@ -69,15 +68,10 @@ class WebSockets:
         await self._tasks.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         for connection in [*self._connections]:
             connection.abort()
-        await self._tasks.__aexit__(kind, error, traceback)
+        await self._tasks.__aexit__(*exc)
 
     @property
     def connections(self) -> int:

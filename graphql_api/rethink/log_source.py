@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from types import TracebackType
 from typing import Any, Final, Self
 
 from graphql_api.feeds.depth import pruned
@@ -13,16 +11,16 @@ from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.source import MAX_SEQUENCE, Batch, LogLayout
 from graphql_api.rethink.changefeed import DEFAULT_SETTINGS, ChangefeedSettings, follow
-from graphql_api.rethink.driver import RAW, r
+from graphql_api.rethink.driver import r
 from graphql_api.rethink.nodes import Nodes
-from graphql_api.rethink.pool import ConnectionPool
+from graphql_api.rethink.pool import PooledDatabase
 from graphql_api.rethink.url import DatabaseURL
 
 _MAX_BATCH_ROWS: Final = 500
 """In one reply of a changefeed: many writers insert faster than replies of fewer rows come."""
 
 
-class RethinkLogSource:
+class RethinkLogSource(PooledDatabase):
     """A RethinkDB database as a `graphql_api.log_feeds.source.LogSource`; a context manager.
 
     Args:
@@ -38,22 +36,8 @@ class RethinkLogSource:
         *,
         nodes: Nodes | None = None,
     ) -> None:
-        self._url = url
+        super().__init__(url, timeouts=settings.timeouts, nodes=nodes)
         self._settings = settings
-        self._nodes = nodes or Nodes()
-        self._pool = ConnectionPool(url, timeouts=settings.timeouts, nodes=self._nodes)
-
-    async def __aenter__(self) -> Self:
-        await self._pool.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._pool.__aexit__(kind, error, traceback)
 
     @asynccontextmanager
     async def inserts(
@@ -66,7 +50,7 @@ class RethinkLogSource:
             squash=False,
             changefeed_queue_size=self._settings.database_queue_size,
         )
-        settings = replace(self._settings, max_batch_rows=_MAX_BATCH_ROWS)
+        settings = self._settings.model_copy(update={"max_batch_rows": _MAX_BATCH_ROWS})
         async with follow(self._url, term, settings, self._nodes) as changes:
             async for change in changes:
                 if isinstance(change, SourceReady):
@@ -113,18 +97,10 @@ class RethinkLogSource:
         found = await self.run(owners.coerce_to("array"))
         return {document["id"]: pruned(document) for document in found}
 
-    def table(self, name: str) -> Any:
-        """The term for a table."""
-        return r.db(self._url.database).table(name)
-
     def _between(self, log: LogLayout, partition: str, after: Any, upto: Any, **bounds: str) -> Any:
         return self.table(log.table).between(
             [partition, after], [partition, upto], index=log.index, **bounds
         )
-
-    async def run(self, term: Any) -> Any:
-        """What a query answers with, documents as they are stored."""
-        return await self._pool.run(lambda connection: connection.run(term, **RAW))
 
 
 class _Inserts:

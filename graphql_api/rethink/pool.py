@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from graphql_api.errors import DatabaseError, DatabaseUnavailableError, OutcomeUnknownError
-from graphql_api.rethink.database_connection import DatabaseConnection, Timeouts
+from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, DatabaseConnection, Timeouts
+from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.failover import connect
 from graphql_api.rethink.nodes import Node, Nodes, says_that_node_fails
 from graphql_api.rethink.url import DatabaseURL
@@ -99,12 +99,7 @@ class ConnectionPool:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._closed = True
         while self._idle:
             await self._idle.pop().stack.aclose()
@@ -142,3 +137,40 @@ class ConnectionPool:
             self._idle.append(replace(kept, since=now))
         else:
             await kept.stack.aclose()
+
+
+class PooledDatabase:
+    """Base of what queries a database over a pool of connections; a context manager.
+
+    Args:
+        url: The database.
+        timeouts: Those of its connections.
+        nodes: What is known of the database's nodes.
+    """
+
+    def __init__(
+        self,
+        url: DatabaseURL,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        nodes: Nodes | None = None,
+    ) -> None:
+        self._url = url
+        self._timeouts = timeouts
+        self._nodes = nodes or Nodes()
+        self._pool = ConnectionPool(url, timeouts=timeouts, nodes=self._nodes)
+
+    async def __aenter__(self) -> Self:
+        await self._pool.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._pool.__aexit__(*exc)
+
+    def table(self, name: str) -> Any:
+        """The term for a table."""
+        return r.db(self._url.database).table(name)
+
+    async def run(self, term: Any) -> Any:
+        """What a query answers with, documents as they are stored."""
+        return await self._pool.run(lambda connection: connection.run(term, **RAW))

@@ -7,8 +7,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from rethinkdb.errors import ReqlInternalError, ReqlOpFailedError
@@ -25,7 +24,7 @@ from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
-from graphql_api.rethink.pool import ConnectionPool
+from graphql_api.rethink.pool import PooledDatabase
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Rewrite, Run, Written, at_once
@@ -37,14 +36,11 @@ _MAX_TERM_DEPTH: Final = 2 * MAX_DEPTH
 """How deeply the driver may nest a term; its own limit, 20, is less than that of documents."""
 
 
-class RethinkStore:
+class RethinkStore(PooledDatabase):
     """The documents of a RethinkDB database, as `graphql_api.store.Store`; a context manager.
 
-    Args:
-        url: The database.
-        timeouts: Those of its connections; also how long a write is tried when others change the
-            same document all the time.
-        nodes: What is known of the database's nodes.
+    A write is tried for as long as a query may take, when others change the same document all the
+    time.
     """
 
     def __init__(
@@ -54,22 +50,8 @@ class RethinkStore:
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         nodes: Nodes | None = None,
     ) -> None:
-        self._url = url
-        self._timeouts = timeouts
-        self._pool = ConnectionPool(url, timeouts=timeouts, nodes=nodes or Nodes())
+        super().__init__(url, timeouts=timeouts, nodes=nodes)
         self._turns: WeakValueDictionary[tuple[str, Key], asyncio.Lock] = WeakValueDictionary()
-
-    async def __aenter__(self) -> Self:
-        await self._pool.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._pool.__aexit__(kind, error, traceback)
 
     async def get(self, table: str, key: Key) -> Document | None:
         """The document with a key, as it is stored; see `Store.get`."""
@@ -78,30 +60,30 @@ class RethinkStore:
 
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         """The documents that have a value in a field, in no order; see `Store.find`."""
-        rows = self._table(table).filter({field: value}).coerce_to("array")
+        rows = self.table(table).filter({field: value}).coerce_to("array")
         return await self._documents(rows)
 
     async def read(self, table: str, keys: Sequence[Key], part: TablePart) -> list[Document]:
         """The documents with some keys, or the part of them; see `Store.read`."""
         if not keys:
             return []
-        rows = part_of(self._table(table).get_all(*keys), part).coerce_to("array")
+        rows = part_of(self.table(table).get_all(*keys), part).coerce_to("array")
         return await self._documents(rows)
 
     async def look_outside(self, outside: Outside, spot: Spot | None, *, limit: int) -> Lookup:
         """Look at some documents for those outside of a window; see `Store.look_outside`."""
-        term = archive.look(self._table(outside.table), outside, spot, limit)
-        documents = await self._pool.run(lambda connection: connection.run(term, **RAW))
+        term = archive.look(self.table(outside.table), outside, spot, limit)
+        documents = await self.run(term)
         return archive.looked(documents, outside, spot, limit)
 
     async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[ArchivePlace]:
         """Look at documents with some keys; see `Store.look_at_keys`."""
-        term = archive.look_at_keys(self._table(outside.table), outside, keys)
-        documents = await self._pool.run(lambda connection: connection.run(term, **RAW))
+        term = archive.look_at_keys(self.table(outside.table), outside, keys)
+        documents = await self.run(term)
         return archive.places(documents, outside)
 
     async def _documents(self, rows: Any) -> list[Document]:
-        found: list[Document] = await self._pool.run(lambda connection: connection.run(rows, **RAW))
+        found: list[Document] = await self.run(rows)
         return [pruned(document) for document in found]
 
     async def delete_if(self, table: str, key: Key, wanted: WantedValue) -> bool:
@@ -111,7 +93,7 @@ class RethinkStore:
     async def delete_some(self, table: str, index: str, first: str, *, limit: int) -> int:
         """Delete documents by an index of several fields; see `Store.delete_some`."""
         bounds = [first, r.minval], [first, r.maxval]
-        rows = self._table(table).between(*bounds, index=index).limit(limit)
+        rows = self.table(table).between(*bounds, index=index).limit(limit)
         return await self._delete(rows.delete())
 
     async def _delete(self, term: Any) -> int:
@@ -176,11 +158,8 @@ class RethinkStore:
         finally:
             turn.release()
 
-    def _table(self, name: str) -> Any:
-        return r.db(self._url.database).table(name)
-
     def _row(self, table: str, key: Key) -> Any:
-        return self._table(table).get(key)
+        return self.table(table).get(key)
 
 
 def _is_same(one: Document | None, other: Document | None) -> bool:
