@@ -10,9 +10,9 @@ Source: https://prometheus.io/docs/practices/naming/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
@@ -95,22 +95,6 @@ class _FeedMetrics(Collector):
                 is_so = feed.status is value
                 status.add_metric((feed.table.name, value.name.lower()), float(is_so))
         yield status
-        yield self._gauge(
-            "stale_seconds",
-            "How long the table's rows may have been old; 0 while they are not.",
-            ((feed.table.name, feed.stale_s) for feed in feeds),
-        )
-        yield self._gauge(
-            "documents",
-            "How many of the table's documents are served.",
-            ((feed.table.name, feed.documents) for feed in feeds),
-        )
-        yield self._gauge(
-            "unread_documents",
-            "How many of the table's documents are not served, or only in part: they cannot be "
-            "read, and the log names them.",
-            ((feed.table.name, feed.unread_documents) for feed in feeds),
-        )
         unsayable = GaugeMetricFamily(
             "graphql_api_starbelly_unsayable_documents",
             "How many of the table's documents Starbelly's clients are not sent: their keys are no "
@@ -122,65 +106,69 @@ class _FeedMetrics(Collector):
             if listed.table.name in names:
                 unsayable.add_metric((listed.table.name,), len(listed.unsayable))
         yield unsayable
-        yield self._gauge(
-            "subscriptions",
-            "How many subscriptions to the table's changes are open.",
-            ((feed.table.name, feed.subscribers) for feed in feeds),
-        )
-        yield self._gauge(
-            "history_changes",
-            "How many of the table's changes can be resumed from.",
-            ((feed.table.name, len(feed.history)) for feed in feeds),
-        )
-        yield self._gauge(
-            "history_bytes",
-            "How much memory they take, about.",
-            ((feed.table.name, feed.history.size_bytes) for feed in feeds),
-        )
-        yield self._counter(
-            "changes",
-            "Changes of the table that were seen.",
-            ((feed.table.name, feed.position) for feed in feeds),
-        )
-        yield self._counter(
-            "merged_changes",
-            "How often a change was merged with others for one subscriber who was behind.",
-            ((feed.table.name, feed.merged_changes) for feed in feeds),
-        )
-        yield self._counter(
-            "outages",
-            "How often the feed was lost after it had been ready.",
-            ((feed.table.name, feed.outages) for feed in feeds),
-        )
-        yield self._counter(
-            "repaired_documents",
-            "Documents that differed after an outage, and were put right.",
-            ((feed.table.name, feed.repaired_documents) for feed in feeds),
-        )
-        yield self._counter(
-            "self_checks",
-            "How often the feed was compared with its table.",
-            ((feed.table.name, feed.consistency_check.checks) for feed in feeds),
-        )
-        yield self._counter(
-            "self_check_differences",
-            "Documents that were found to differ then: anything but 0 is a bug.",
-            ((feed.table.name, feed.consistency_check.differences) for feed in feeds),
-        )
+        for kind, figures in ((GaugeMetricFamily, _GAUGES), (CounterMetricFamily, _COUNTERS)):
+            for name, (text, value) in figures.items():
+                made = kind(f"graphql_api_feed_{name}", text, labels=_TABLE)
+                for feed in feeds:
+                    made.add_metric((feed.table.name,), value(feed))
+                yield made
 
-    @staticmethod
-    def _gauge(name: str, text: str, values: Iterable[tuple[str, float]]) -> Metric:
-        made = GaugeMetricFamily(f"graphql_api_feed_{name}", text, labels=_TABLE)
-        for table, value in values:
-            made.add_metric((table,), value)
-        return made
 
-    @staticmethod
-    def _counter(name: str, text: str, values: Iterable[tuple[str, float]]) -> Metric:
-        made = CounterMetricFamily(f"graphql_api_feed_{name}", text, labels=_TABLE)
-        for table, value in values:
-            made.add_metric((table,), value)
-        return made
+_Figures: TypeAlias = Mapping[str, tuple[str, Callable[[Feed[Any, Any]], float]]]
+"""Figures of a feed by their names: what each says, and how it is read."""
+
+_GAUGES: _Figures = {
+    "stale_seconds": (
+        "How long the table's rows may have been old; 0 while they are not.",
+        lambda feed: feed.stale_s,
+    ),
+    "documents": (
+        "How many of the table's documents are served.",
+        lambda feed: feed.documents,
+    ),
+    "unread_documents": (
+        (
+            "How many of the table's documents are not served, or only in part: they cannot be "
+            "read, and the log names them."
+        ),
+        lambda feed: feed.unread_documents,
+    ),
+    "subscriptions": (
+        "How many subscriptions to the table's changes are open.",
+        lambda feed: feed.subscribers,
+    ),
+    "history_changes": (
+        "How many of the table's changes can be resumed from.",
+        lambda feed: len(feed.history),
+    ),
+    "history_bytes": (
+        "How much memory they take, about.",
+        lambda feed: feed.history.size_bytes,
+    ),
+}
+_COUNTERS: _Figures = {
+    "changes": ("Changes of the table that were seen.", lambda feed: feed.position),
+    "merged_changes": (
+        "How often a change was merged with others for one subscriber who was behind.",
+        lambda feed: feed.merged_changes,
+    ),
+    "outages": (
+        "How often the feed was lost after it had been ready.",
+        lambda feed: feed.outages,
+    ),
+    "repaired_documents": (
+        "Documents that differed after an outage, and were put right.",
+        lambda feed: feed.repaired_documents,
+    ),
+    "self_checks": (
+        "How often the feed was compared with its table.",
+        lambda feed: feed.consistency_check.checks,
+    ),
+    "self_check_differences": (
+        "Documents that were found to differ then: anything but 0 is a bug.",
+        lambda feed: feed.consistency_check.differences,
+    ),
+}
 
 
 class _NodeMetrics(Collector):

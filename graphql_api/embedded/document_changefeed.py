@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from graphql_api.embedded.changefeed import Changefeed, ChangefeedOptions, skipped_row
 from graphql_api.embedded.ordering import equal
@@ -31,25 +31,6 @@ if TYPE_CHECKING:
     from graphql_api.embedded.datum import Datum, Document
     from graphql_api.embedded.following import Following, Transformation
     from graphql_api.embedded.stored_table import StoredTable
-
-
-class Followed(Protocol):
-    """Which documents of a table a feed is about, and what it shows of each."""
-
-    table: StoredTable
-    note: ResponseNote
-
-    def keys(self) -> Iterable[str]:
-        """Return the keys of the documents that it starts with."""
-        ...
-
-    def show(self, document: Document | None) -> Datum:
-        """Return what is shown of a document; null if nothing is."""
-        ...
-
-    def concerns(self, key: str) -> bool:
-        """Return whether a document with this key may be shown at all."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,10 +130,6 @@ class EmbeddedServer:
         finally:
             self._catalog.close()
 
-    async def serve_forever(self) -> None:
-        """Wait until cancelled; connections are served with or without it."""
-        await asyncio.get_running_loop().create_future()
-
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._closing:
             writer.transport.abort()

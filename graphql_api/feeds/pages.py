@@ -22,14 +22,12 @@ class FeedPage(Generic[RowT]):
     Attributes:
         rows: From an offset on, some of them at most.
         total: How many pass.
-        looked_at: How many rows were looked at for it, as a measure of its cost.
         cursor: Where all that pass can be watched from.
         status: How the feed stands.
     """
 
     rows: Sequence[RowT]
     total: int
-    looked_at: int
     cursor: str
     status: FeedStatus
 
@@ -51,7 +49,7 @@ async def page_of_all(
     for version in cache.part(order_by, offset=offset, limit=limit):
         rows.append(version.row)
         await turns.take()
-    return FeedPage(rows, total, len(rows), cursor, status)
+    return FeedPage(rows, total, cursor, status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +115,9 @@ async def filtered_page(
         limit: How many rows at most.
         turns: Divides the work, which looks at every row.
     """
-    snapshot, cursor, status = cache.snapshot(order_by), cache.cursor(where), cache.status
+    found = await matching(cache, where, order_by=order_by, turns=turns)
     rows: list[RowT] = []
-    total = 0
-    for sort_key in snapshot.keys:
-        version = snapshot.rows[sort_key[-1]]
-        if where.matches(version.facets):
-            if offset <= total < offset + limit:
-                rows.append(version.row)
-            total += 1
-        if turns.is_over():
-            await turns.pause()
-    return FeedPage(rows, total, len(snapshot.keys), cursor, status)
+    for sort_key in found.keys[offset : offset + limit]:
+        rows.append(found.row(sort_key[-1]))
+        await turns.take()
+    return FeedPage(rows, len(found.keys), found.cursor, found.status)

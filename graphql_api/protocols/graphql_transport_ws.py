@@ -60,6 +60,7 @@ from graphql_api.protocols.messages import (
     Refused,
     Subscribe,
 )
+from graphql_api.protocols.operation_ids import Operation, OperationIds, Reply
 from graphql_api.server.message_head import MAX_OTHER_CHARS
 
 _MAX_REASON_BYTES = 123
@@ -94,24 +95,6 @@ class SocketState(Enum):
     CLOSED = "closed"
 
 
-class Operation:
-    """The reservation of an id, from `subscribe` until the operation is over.
-
-    Two of them are never the same, though a client may use an id again. The code that serves an
-    operation holds this object, and so cannot reach a later one with the same id.
-
-    Attributes:
-        id: The client's name for it.
-        length: How many characters the message had that began it; so much is kept of it, or more.
-    """
-
-    __slots__ = ("id", "length")
-
-    def __init__(self, id_: str, length: int) -> None:
-        self.id = id_
-        self.length = length
-
-
 # What the shell is to do.
 
 
@@ -120,13 +103,6 @@ class Connect:
     """Action: decide whether to serve this client, and call `acknowledge` or `forbid`."""
 
     payload: Members | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Action: send this text."""
-
-    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +130,7 @@ class Stop:
 Action: TypeAlias = Connect | Reply | Start | Stop | Close
 
 
-class ServerProtocol:
+class ServerProtocol(OperationIds):
     """The state of one connection, on the server's side.
 
     Once it is closed it has no operations, and ignores everything that it still receives.
@@ -164,8 +140,8 @@ class ServerProtocol:
     """
 
     def __init__(self, *, max_since: int = 1000) -> None:
+        super().__init__()
         self._max_since = max_since
-        self._operations: dict[str, Operation] = {}
         self._since: dict[str, str] = {}
         self._messages_before_ack = 0
         self.state = SocketState.AWAITING_INIT
@@ -193,7 +169,7 @@ class ServerProtocol:
             case Refused():
                 return self._refuse(message)
             case Complete():
-                operation = self._operations.pop(message.id, None)
+                operation = self.release(message.id)
                 return None if operation is None else Stop(operation)
             case Ping():
                 return Reply(messages.pong(message.payload))
@@ -247,32 +223,15 @@ class ServerProtocol:
         reason = f"Forbidden: {why}" if why else "Forbidden"
         return self.close(CloseCode.FORBIDDEN, reason)
 
-    @property
-    def held_chars(self) -> int:
-        """How many characters the messages have that began the operations which are not over."""
-        return sum(operation.length for operation in self._operations.values())
-
-    def is_active(self, operation: Operation) -> bool:
-        """Whether an operation is not over; its server must ask again whenever it has waited."""
-        return self._operations.get(operation.id) is operation
-
     def framing(self, operation: Operation) -> Framing:
         """How the results of an operation are written."""
         return Framing(messages.next_prefix(operation.id), messages.NEXT_SUFFIX)
 
-    def error(self, operation: Operation, errors: Sequence[GraphQLError]) -> Reply | None:
-        """End an operation that has failed; no `complete` follows. Its id is free again."""
-        if not self.is_active(operation):
-            return None
-        del self._operations[operation.id]
-        return Reply(messages.error(operation.id, errors))
+    def _failure(self, id_: str, errors: Sequence[GraphQLError]) -> bytes:
+        return messages.error(id_, errors)
 
-    def complete(self, operation: Operation) -> Reply | None:
-        """End an operation that has no more results. Its id is free again."""
-        if not self.is_active(operation):
-            return None
-        del self._operations[operation.id]
-        return Reply(messages.complete(operation.id))
+    def _completion(self, id_: str) -> bytes:
+        return messages.complete(id_)
 
     def close(self, code: int, reason: str) -> Close:
         """End everything, for a reason of at most 123 bytes."""
@@ -295,19 +254,19 @@ class ServerProtocol:
     def _subscribe(self, message: Subscribe, length: int) -> Action:
         if self.state is not SocketState.ACKNOWLEDGED:
             return self.close(CloseCode.UNAUTHORIZED, "Unauthorized")
-        if message.id in self._operations:
+        operation = self.reserve(message.id, length)
+        if operation is None:
             return self._already_exists(message.id)
         # The cursor is for the first operation of this id only: if the client uses the id again on
         # this socket, it means a new operation, not one that it had before it was cut off.
         resume_from = self._since.pop(message.id, None)
-        operation = self._operations[message.id] = Operation(message.id, length)
         return Start(operation, message.payload, resume_from)
 
     def _refuse(self, message: Refused) -> Action:
         """Answer an operation that cannot be served; the socket and all others go on."""
         if self.state is not SocketState.ACKNOWLEDGED:
             return self._invalid(InvalidMessageError("an operation before the acknowledgement"))
-        if message.id in self._operations:
+        if self.is_reserved(message.id):
             return self._already_exists(message.id)
         return Reply(messages.error(message.id, [message.error]))
 
@@ -339,5 +298,5 @@ class ServerProtocol:
 
     def _forget(self) -> None:
         self.state = SocketState.CLOSED
-        self._operations.clear()
+        self.clear()
         self._since.clear()

@@ -40,9 +40,10 @@ from graphql_api.limits.token_bucket import RATE_LIMITED
 from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.event_stream import EventStreams
-from graphql_api.protocols.graphql_transport_ws import Operation, Reply, Start
+from graphql_api.protocols.graphql_transport_ws import Start
 from graphql_api.protocols.http_request import RefusedError
 from graphql_api.protocols.messages import MAX_ID_CHARS
+from graphql_api.protocols.operation_ids import Operation, OperationIds
 from graphql_api.protocols.stream_response import Exchange, StreamResponse
 from graphql_api.protocols.websocket_operations import WebSocketOperations
 
@@ -222,8 +223,8 @@ class SingleConnection:
         budget: ClientBudget,
     ) -> None:
         self._tasks: asyncio.TaskGroup | None = None
-        self._states = _States()
-        self._operations = WebSocketOperations(backend, limits, self._states, response.sink, budget)
+        self._ids = _StreamIds()
+        self._operations = WebSocketOperations(backend, limits, self._ids, response.sink, budget)
         self.response = response
         self.principal = principal
 
@@ -238,7 +239,7 @@ class SingleConnection:
 
     def _stop_all(self) -> None:
         self._tasks = None
-        self._states.clear()
+        self._ids.clear()
         self._operations.stop_all()
 
     async def begin(self, id_: str, request: Request, length: int) -> None:
@@ -255,7 +256,7 @@ class SingleConnection:
         tasks = self._tasks
         if tasks is None or self.response.is_over:
             raise RefusedError(404, "the event stream of this token is over")
-        operation = self._states.reserve(id_, length)
+        operation = self._ids.reserve(id_, length)
         if operation is None:
             raise RefusedError(409, f"an operation with this id is running: {id_!r}")
         # Equal subscriptions share their results, whatever their ids.
@@ -269,52 +270,21 @@ class SingleConnection:
 
     def stop(self, id_: str) -> None:
         """Stop an operation, if it is running."""
-        operation = self._states.release(id_)
+        operation = self._ids.release(id_)
         if operation is not None:
             self._operations.stop(operation)
 
 
-class _States:
-    """The ids in use on one event stream; as `websocket_operations.States`."""
-
-    def __init__(self) -> None:
-        self._operations: dict[str, Operation] = {}
-
-    def reserve(self, id_: str, length: int) -> Operation | None:
-        """Reserve an id; None, if it is in use."""
-        if id_ in self._operations:
-            return None
-        operation = self._operations[id_] = Operation(id_, length)
-        return operation
-
-    def release(self, id_: str) -> Operation | None:
-        """Free an id."""
-        return self._operations.pop(id_, None)
-
-    def clear(self) -> None:
-        """Free all ids."""
-        self._operations.clear()
-
-    @property
-    def held_chars(self) -> int:
-        return sum(operation.length for operation in self._operations.values())
-
-    def is_active(self, operation: Operation) -> bool:
-        return self._operations.get(operation.id) is operation
+class _StreamIds(OperationIds):
+    """The ids in use on one event stream."""
 
     def framing(self, operation: Operation) -> Framing:
         return sse.framing_of(operation.id)
 
-    def error(self, operation: Operation, errors: Sequence[GraphQLError]) -> Reply | None:
-        if not self.is_active(operation):
-            return None
-        del self._operations[operation.id]
-        framing = sse.framing_of(operation.id)
+    def _failure(self, id_: str, errors: Sequence[GraphQLError]) -> bytes:
+        framing = sse.framing_of(id_)
         result = framing.prefix + result_json.errors(errors) + framing.suffix
-        return Reply(result + sse.complete_of(operation.id))
+        return result + sse.complete_of(id_)
 
-    def complete(self, operation: Operation) -> Reply | None:
-        if not self.is_active(operation):
-            return None
-        del self._operations[operation.id]
-        return Reply(sse.complete_of(operation.id))
+    def _completion(self, id_: str) -> bytes:
+        return sse.complete_of(id_)

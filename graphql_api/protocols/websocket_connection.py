@@ -14,12 +14,12 @@ from graphql_api.protocols.graphql_transport_ws import (
     Action,
     CloseCode,
     Connect,
-    Reply,
     ServerProtocol,
     Start,
     Stop,
 )
 from graphql_api.protocols.messages import SUBPROTOCOL
+from graphql_api.protocols.operation_ids import Reply
 from graphql_api.protocols.socket_connection import Accepted, SocketConnection
 from graphql_api.protocols.websocket_operations import WebSocketOperations
 from graphql_api.server.receiver import LongText, Message

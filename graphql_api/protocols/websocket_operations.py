@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from graphql import GraphQLError, OperationType
 
@@ -20,7 +20,8 @@ from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.token_bucket import RATE_LIMITED, rate_limit_text
 from graphql_api.protocols.backend import Backend
-from graphql_api.protocols.graphql_transport_ws import Operation, Reply, Start
+from graphql_api.protocols.graphql_transport_ws import Start
+from graphql_api.protocols.operation_ids import Operation, OperationIds, Reply
 from graphql_api.protocols.socket_responder import SocketResponder
 from graphql_api.schema.errors import internal_error
 
@@ -30,26 +31,6 @@ CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[
 """Makes a task of the socket, with a name."""
 _Server: TypeAlias = asyncio.Task[None] | Member
 """What serves an operation."""
-
-
-class States(Protocol):
-    """The ids that are in use on a connection, and what its protocol says at an end."""
-
-    @property
-    def held_chars(self) -> int:
-        """How many characters the messages have that began the operations which are not over."""
-
-    def is_active(self, operation: Operation) -> bool:
-        """Whether an operation is not over."""
-
-    def framing(self, operation: Operation) -> Framing:
-        """How its results are written."""
-
-    def error(self, operation: Operation, errors: Sequence[GraphQLError]) -> Reply | None:
-        """End an operation that has failed; None, if it is over."""
-
-    def complete(self, operation: Operation) -> Reply | None:
-        """End an operation that has no more results; None, if it is over."""
 
 
 def _stop(server: _Server) -> None:
@@ -86,7 +67,7 @@ class WebSocketOperations:
         self,
         backend: Backend,
         limits: ClientLimits,
-        protocol: States,
+        protocol: OperationIds,
         sink: Sink,
         budget: ClientBudget,
     ) -> None:

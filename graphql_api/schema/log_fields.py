@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from enum import Enum
 from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -20,6 +20,7 @@ from graphql_api.schema.described import argument
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.filters import given
 from graphql_api.schema.older import ROW_S
+from graphql_api.schema.root_fields import annotate, root_type
 
 RowT = TypeVar("RowT")
 
@@ -85,8 +86,8 @@ def log_query_fields(log: ServedLog) -> type:
         )
 
     row_type: Any = log.row_type
-    _annotate(read_rows, {**_arguments(log), "return": LogPage[row_type]})
-    return _root_type(
+    annotate(read_rows, {**_arguments(log), "return": LogPage[row_type]})
+    return root_type(
         f"{row_type.__name__}Query",
         {
             f"{log.owner}_{log.plural}": strawberry.field(
@@ -113,8 +114,8 @@ def log_subscription_fields(log: ServedLog) -> type:
         f"again; these are the only repeats, and have the same `{log.layout.key}`."
     )
     hints = _arguments(log) | {"since": Annotated[str | None, since]}
-    _annotate(follow_rows, {**hints, "return": AsyncIterator[event_type]})
-    return _root_type(
+    annotate(follow_rows, {**hints, "return": AsyncIterator[event_type]})
+    return root_type(
         f"{log.row_type.__name__}Subscription",
         {
             f"{log.owner}_{log.name}_added": strawberry.subscription(
@@ -230,12 +231,3 @@ def _arguments(log: ServedLog) -> dict[str, Any]:
         "owner": Annotated[strawberry.ID, owner],
         "kinds": Annotated[list[kind_type] | None, kinds],
     }
-
-
-def _annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
-    """Give a resolver the types that are known once there is a log."""
-    resolver.__annotations__.update(hints)
-
-
-def _root_type(name: str, fields: Mapping[str, Any]) -> type:
-    return strawberry.type(type(name, (), dict(fields)))

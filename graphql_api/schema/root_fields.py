@@ -89,9 +89,9 @@ def query_fields(table: ListedTable) -> type:
     row_type: Any = table.row_type
     key = strawberry.argument(name=table.key_name or "id", description=f"The {row}'s key.")
     hints = {"where": _where(table), "order_by": _order_by(table, _HELD_ONLY_IN_OTHERS)}
-    _annotate(read_rows, {**hints, "return": Page[row_type]})
-    _annotate(read_row, {"key": Annotated[table.key_type, key], "return": row_type | None})
-    return _root_type(
+    annotate(read_rows, {**hints, "return": Page[row_type]})
+    annotate(read_row, {"key": Annotated[table.key_type, key], "return": row_type | None})
+    return root_type(
         f"{row_type.__name__}Query",
         {
             rows: strawberry.field(
@@ -142,16 +142,16 @@ def subscription_fields(table: ListedTable) -> type:
 
     row_type: Any = table.row_type
     union: Any = table.changes.union
-    _annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
+    annotate(watch_rows, {"where": _where(table), "return": AsyncIterator[union]})
     hints = {"where": _where(table), "order_by": _order_by(table)}
-    _annotate(watch_page, {**hints, "return": AsyncIterator[Page[row_type]]})
+    annotate(watch_page, {**hints, "return": AsyncIterator[Page[row_type]]})
     description = f"{_capital(in_words(table.plural))}, and every change of them."
     if table.window is not None or table.pace_s:
         description += (
             " Servers see their changes differently: with a cursor of another server, it may begin "
             "with INITIALIZING and every row."
         )
-    return _root_type(
+    return root_type(
         f"{table.row_type.__name__}Subscription",
         {
             f"{table.name}_changes": strawberry.subscription(
@@ -211,12 +211,13 @@ def _order_by(table: ListedTable, about_others: str = "") -> Any:
     return Annotated[table.orders.enum, argument(description)]
 
 
-def _annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
+def annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
     """Give a resolver the types that are known once there is a table."""
     resolver.__annotations__.update(hints)
 
 
-def _root_type(name: str, fields: Mapping[str, Any]) -> type:
+def root_type(name: str, fields: Mapping[str, Any]) -> type:
+    """A type of some root fields."""
     return strawberry.type(type(name, (), dict(fields)))
 
 

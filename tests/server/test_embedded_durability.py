@@ -35,7 +35,7 @@ from graphql_api.embedded import EmbeddedServer
 async def main():
     async with EmbeddedServer(pathlib.Path(sys.argv[1])) as server:
         print(server.port, flush=True)
-        await server.serve_forever()
+        await asyncio.Event().wait()
 
 asyncio.run(main())
 """

@@ -19,13 +19,12 @@ from graphql_api.protocols.close import Close
 from graphql_api.protocols.graphql_transport_ws import (
     Action,
     Connect,
-    Operation,
-    Reply,
     ServerProtocol,
     SocketState,
     Start,
     Stop,
 )
+from graphql_api.protocols.operation_ids import Operation, Reply
 
 INIT = '{"type":"connection_init"}'
 ACK = '{"type":"connection_ack"}'
