@@ -14,7 +14,7 @@ import pytest
 
 from tests.checkout import ROOT, check_out
 
-# make tells those that it runs about itself, and with what it was called; these are nobody's
+# make tells those that it runs about itself, and with what it was called; these belong to none
 # children.
 ENVIRONMENT = {
     key: value

@@ -47,7 +47,7 @@ class Subscriber:
         end: The end of what has come.
     """
 
-    __slots__ = ("end", "is_amid_message", "messages", "rest", "skip", "socket")
+    __slots__ = ("end", "is_inside_message", "messages", "rest", "skip", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
@@ -55,7 +55,7 @@ class Subscriber:
         self.end = b""
         self.rest = b""  # the beginning of a frame's header, or of a control frame
         self.skip = 0  # how much of a frame is still to come
-        self.is_amid_message = False
+        self.is_inside_message = False
 
 
 class LoadClient:
@@ -206,9 +206,9 @@ class LoadClient:
         self.received_bytes += received
         end = kept + received
         messages = 0
-        if subscriber.is_amid_message and position <= end:
+        if subscriber.is_inside_message and position <= end:
             messages = 1
-            subscriber.is_amid_message = False
+            subscriber.is_inside_message = False
         while position < end:
             header = _frame(buffer, position, end)
             if header is None:
@@ -225,7 +225,7 @@ class LoadClient:
                 if start + length <= end:
                     messages += 1
                 else:
-                    subscriber.is_amid_message = True
+                    subscriber.is_inside_message = True
             position = start + length
         subscriber.skip = 0 if subscriber.rest else position - end
         fresh = bytes(self._view[max(0, end - _KEPT_BYTES) : end])

@@ -331,7 +331,7 @@ async def test_lost_connection_is_said_and_resumed(
     assert ["since" in init for init in sockets.inits] == [False, True]
 
 
-async def test_lost_connection_is_begun_anew_where_the_last_event_has_no_cursor(
+async def test_lost_connection_is_begun_again_where_the_last_event_has_no_cursor(
     server: Running, writer: Writer, graphiql: GraphiQL
 ) -> None:
     sockets = CuttableSockets()

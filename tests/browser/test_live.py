@@ -503,7 +503,7 @@ async def test_token_is_asked_for_and_tables_that_it_does_not_open_say_so(
         assert not [url for url in browser_page.requests if tokens[2] in url]
 
 
-async def test_page_is_told_by_its_roles_and_names(live: BrowserPage, writer: Writer) -> None:
+async def test_page_is_described_by_its_roles_and_names(live: BrowserPage, writer: Writer) -> None:
     await writer.insert("policy", POLICY)
     await live.expect(ROWS).to_have_count(3)
     grid = live.page.get_by_role("grid", name="Policies")

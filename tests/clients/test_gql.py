@@ -148,7 +148,7 @@ def test_end_of_a_connection_passes_unless_somebody_is_to_blame(
     assert may_pass(failed) is passes
 
 
-async def test_list_begins_anew_with_a_server_that_does_not_know_its_cursor(
+async def test_list_begins_again_with_a_server_that_does_not_know_its_cursor(
     starbelly: DatabaseURL, writer: Writer
 ) -> None:
     kept = LiveList()

@@ -168,7 +168,7 @@ async def test_lists_on_a_page_equal_the_table_after_50_cuts_under_load(
 
 
 @pytest.mark.parametrize("client", ["apollo", "urql", "tanstack-db", "graphql-ws"])
-async def test_lists_on_a_page_begin_anew_with_a_server_that_does_not_know_their_cursors(
+async def test_lists_on_a_page_begin_again_with_a_server_that_does_not_know_their_cursors(
     client: str, lists: Lists, starbelly: DatabaseURL, writer: Writer
 ) -> None:
     settings = settings_for(starbelly, allow_origin=[lists.origin])

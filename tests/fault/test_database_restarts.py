@@ -82,7 +82,7 @@ async def until_ready(observer: Client) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-async def test_a_database_killed_twenty_times_under_load_loses_nobody(tmp_path: Path) -> None:
+async def test_a_database_killed_twenty_times_under_load_loses_no_client(tmp_path: Path) -> None:
     async with KillableDatabase(tmp_path / "data.db") as database:
         await initialise(database.url, TABLES)
         replicas, written = await kill_under_load(database)

@@ -56,7 +56,7 @@ async def read_to_the_end(source: EventSource, replica: Replica) -> None:
         pass
 
 
-async def test_stream_that_nobody_reads_is_aborted_resumes_and_converges(
+async def test_stream_that_is_not_read_is_aborted_resumes_and_converges(
     starbelly: DatabaseURL, writer: Writer, clock: LoopClock
 ) -> None:
     settings = settings_for(starbelly, send_timeout_s=SEND_TIMEOUT_S, send_buffer_bytes=4096)

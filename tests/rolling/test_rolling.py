@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 
-def assert_nobody_lost_anything(outcome: Outcome) -> None:
+def assert_no_client_lost_anything(outcome: Outcome) -> None:
     assert outcome.faults == []
     assert outcome.equal == LOAD.clients
     assert outcome.reconnects >= LOAD.clients
@@ -27,7 +27,7 @@ def assert_nobody_lost_anything(outcome: Outcome) -> None:
 async def test_two_servers_are_replaced_in_turn_and_no_client_loses_or_repeats_an_event() -> None:
     needs.program("nginx")
     outcome = await roll(LOAD, 1, print)
-    assert_nobody_lost_anything(outcome)
+    assert_no_client_lost_anything(outcome)
     assert outcome.share >= 0.9, "cursors of one server are understood by the other"
 
 
@@ -36,5 +36,5 @@ async def test_server_is_restarted_and_no_client_loses_or_repeats_an_event(
     number: signal.Signals,
 ) -> None:
     outcome = await restart(LOAD, 3, number, print, keeps_state=True)
-    assert_nobody_lost_anything(outcome)
+    assert_no_client_lost_anything(outcome)
     assert outcome.share >= 0.9, "the server knows what it has sent before"

@@ -243,7 +243,7 @@ async def test_connections_are_limited_in_all(starbelly: DatabaseURL) -> None:
                         break
 
 
-async def test_server_that_is_full_still_answers_whoever_watches_it(
+async def test_server_that_is_full_still_answers_its_probes(
     starbelly: DatabaseURL,
 ) -> None:
     async with (
@@ -312,7 +312,7 @@ async def test_connections_by_a_trusted_proxy_are_limited_for_each_client(
         assert other.status_code == 200
 
 
-async def test_address_that_nobody_trusted_has_said_is_not_believed(
+async def test_address_from_an_untrusted_proxy_is_not_believed(
     starbelly: DatabaseURL,
 ) -> None:
     settings = settings_for(starbelly, max_connections_per_address=1)

@@ -160,7 +160,7 @@ async def test_link_ends_with_its_token(
         assert (await http.get(found[other])).status_code == 200
 
 
-async def test_bodies_that_nobody_takes_do_not_fill_the_memory(
+async def test_bodies_that_are_not_taken_do_not_fill_the_memory(
     crawler: Crawler, client: Client, server: Running, http: httpx.AsyncClient
 ) -> None:
     bomb = gzip.compress(bytes(300_000_000), compresslevel=9)

@@ -176,7 +176,7 @@ async def _run(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("queue_size", [1, 5, 40])
-async def test_overflow_is_told_as_a_gap_and_the_feed_goes_on(queue_size: int) -> None:
+async def test_overflow_is_reported_as_a_gap_and_the_feed_goes_on(queue_size: int) -> None:
     async with EmbeddedServer(None) as server, await WireClient.connect(server.port) as client:
         await client.run([60, ["t"]])
         options = {**EVERYTHING, "changefeed_queue_size": queue_size}
@@ -198,7 +198,7 @@ async def test_overflow_is_told_as_a_gap_and_the_feed_goes_on(queue_size: int) -
             )
 
 
-async def test_overflow_during_the_initial_documents_is_told_before_ready() -> None:
+async def test_overflow_during_the_initial_documents_is_reported_before_ready() -> None:
     async with EmbeddedServer(None) as server, await WireClient.connect(server.port) as client:
         await client.run([60, ["t"]])
         rows: list[Any] = [{"id": number, "n": 0} for number in range(50)]
@@ -269,7 +269,7 @@ async def test_document_for_which_a_filter_fails_is_not_shown() -> None:
             assert [event["type"] for event in reader.events] == ["state", "state", "add", "remove"]
 
 
-async def test_document_that_is_deeper_than_json_is_written_is_told() -> None:
+async def test_document_that_is_deeper_than_json_is_written_is_reported() -> None:
     deeper: Any = [170, [[10, [1]], "n"]]
     for _ in range(50):
         deeper = [2, [deeper]]
@@ -329,7 +329,7 @@ async def test_odd_document_streams_past_like_any_other(name: str) -> None:
         ({"$reql_type$": "BINARY", "data": "AAE="}, {"$reql_type$": "BINARY", "data": "AAE="}),
     ],
 )
-async def test_key_of_any_type_is_told_changed_and_removed(raw: Any, key: Any) -> None:
+async def test_key_of_any_type_is_added_changed_and_removed(raw: Any, key: Any) -> None:
     async with (
         EmbeddedServer(None) as server,
         await WireClient.connect(server.port) as client,

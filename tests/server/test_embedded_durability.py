@@ -391,7 +391,9 @@ async def test_new_file_is_whole_at_once_and_nothing_is_left_beside_it(tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["data.db"]
 
 
-async def test_full_disk_is_told_as_such_and_loses_nothing_and_reads_go_on(tmp_path: Path) -> None:
+async def test_full_disk_is_reported_as_such_and_loses_nothing_and_reads_go_on(
+    tmp_path: Path,
+) -> None:
     data = tmp_path / "data.db"
     async with EmbeddedServer(data) as server, await WireClient.connect(server.port) as client:
         await client.run([60, ["t"]])

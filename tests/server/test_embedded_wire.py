@@ -224,7 +224,7 @@ async def test_oversize_frame_gets_the_error_and_a_clean_close(client: WireClien
 @pytest.mark.parametrize(
     "data", [b"\1", struct.pack("<qI", 1, 100), struct.pack("<qI", 1, 9) + b"[1"]
 )
-async def test_frame_cut_off_by_the_client_harms_nobody(
+async def test_frame_cut_off_by_the_client_harms_no_other(
     server: EmbeddedServer, client: WireClient, data: bytes
 ) -> None:
     async with await WireClient.connect(server.port) as other:
@@ -290,7 +290,7 @@ async def test_unknown_global_optarg_is_a_compile_error(client: WireClient) -> N
 # --- clients that do not read ---
 
 
-async def test_client_that_does_not_read_delays_nobody(
+async def test_client_that_does_not_read_delays_no_other(
     server: EmbeddedServer, client: WireClient
 ) -> None:
     text = "x" * 100_000
@@ -305,7 +305,7 @@ async def test_client_that_does_not_read_delays_nobody(
             assert reply["r"][0]["replaced"] == 1
 
 
-async def test_client_that_sends_many_queries_at_once_delays_nobody(
+async def test_client_that_sends_many_queries_at_once_delays_no_other(
     server: EmbeddedServer, client: WireClient
 ) -> None:
     async with await WireClient.connect(server.port) as busy:

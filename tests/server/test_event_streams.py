@@ -152,7 +152,7 @@ async def test_altered_last_event_id_is_an_error_with_its_code(server: Running) 
             assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_CURSOR"]
 
 
-async def test_plain_request_for_a_subscription_is_told_of_both_ways(server: Running) -> None:
+async def test_plain_request_for_a_subscription_is_answered_by_both_ways(server: Running) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         response = await http.post(f"{server.http}/graphql", json={"query": POLICIES.subscription})
     assert response.status_code == 406

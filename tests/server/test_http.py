@@ -234,7 +234,7 @@ async def test_long_bodies_count_for_no_head(server: Running) -> None:
         assert [(await connection.response())[0] for _ in range(3)] == [200] * 3
 
 
-async def test_body_that_is_cut_off_harms_nobody(server: Running) -> None:
+async def test_body_that_is_cut_off_harms_no_other(server: Running) -> None:
     body = json.dumps(GOOD).encode()
     data = request("POST", "/graphql", [("Content-Type", JSON)], body)
     for end in (len(data) - 1, len(data) - len(body), len(data) - len(body) - 10, 10):

@@ -134,7 +134,7 @@ async def test_each_end_of_a_socket_is_one_line_with_its_reason(
     assert "s3cret" not in caplog.text
 
 
-async def test_lost_sockets_are_told_from_closed_ones(
+async def test_lost_sockets_are_distinguished_from_closed_ones(
     server: Running, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

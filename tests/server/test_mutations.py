@@ -170,7 +170,7 @@ async def test_subscribers_see_what_mutations_write_and_no_password(
         ]
 
 
-async def test_database_that_is_away_is_told_and_nothing_hangs(starbelly: DatabaseURL) -> None:
+async def test_database_that_is_away_is_reported_and_nothing_hangs(starbelly: DatabaseURL) -> None:
     away = replace(starbelly, port=1)
     async with running(settings_for(away)) as server, connected(server.ws) as client:
         error = await fail(client, CREATE_POLICY, input=POLICY)

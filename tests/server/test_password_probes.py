@@ -566,7 +566,7 @@ async def test_no_password_is_in_the_log_at_any_level_or_in_metrics(
     assert_no_secret(text, mine, starbelly.password or "no password")
 
 
-async def test_failing_database_with_passwords_in_its_rows_is_told_without_them(
+async def test_failing_database_with_passwords_in_its_rows_is_reported_without_them(
     starbelly: DatabaseURL, writer: Writer, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"

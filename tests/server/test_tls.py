@@ -63,7 +63,7 @@ async def test_a_renewed_certificate_is_taken_without_a_restart(
 
 
 @pytest.mark.parametrize("events", [1, 2])
-async def test_silence_is_no_stall_and_the_end_is_told(
+async def test_silence_is_no_stall_and_the_end_is_reported(
     starbelly: DatabaseURL, writer: Writer, authority: Authority, tmp_path: Path, events: int
 ) -> None:
     """Over TLS a transport whose buffer is empty can be taken for one that waits."""

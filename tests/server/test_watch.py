@@ -402,7 +402,7 @@ async def other_server(handler: Handler, **options: Any) -> AsyncIterator[str]:
         yield f"127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
 
 
-async def test_wrong_path_is_told_in_one_line_and_nothing_else_is(server: Running) -> None:
+async def test_wrong_path_is_reported_in_one_line_and_nothing_else_is(server: Running) -> None:
     async with watching("policies", "--url", f"{server.http}/graphq") as watch:
         code, said = await watch.ended()
         assert code == FAILED
@@ -413,7 +413,7 @@ async def test_wrong_path_is_told_in_one_line_and_nothing_else_is(server: Runnin
         assert await watch.line() == ""
 
 
-async def test_refused_host_is_told_in_the_words_of_the_server() -> None:
+async def test_refused_host_is_reported_in_the_words_of_the_server() -> None:
     def refuse(connection: ServerConnection, request: Request) -> Response:
         body = b"host x.example is refused; --allow-host x.example allows it\n"
         return Response(403, "Forbidden", Headers({"Content-Type": "text/plain"}), body)
@@ -427,7 +427,7 @@ async def test_refused_host_is_told_in_the_words_of_the_server() -> None:
         )
 
 
-async def test_other_subprotocol_is_told() -> None:
+async def test_other_subprotocol_is_reported() -> None:
     async def echo(socket: ServerConnection) -> None:
         async for message in socket:
             await socket.send(message)
@@ -442,7 +442,9 @@ async def test_other_subprotocol_is_told() -> None:
     ("token", "expected"),
     [(None, "it needs a token; "), ("swordfish", "the token is not accepted")],
 )
-async def test_refused_access_is_told_without_the_token(token: str | None, expected: str) -> None:
+async def test_refused_access_is_reported_without_the_token(
+    token: str | None, expected: str
+) -> None:
     received = []
 
     async def forbid(socket: ServerConnection) -> None:
@@ -469,7 +471,7 @@ async def test_refused_access_is_told_without_the_token(token: str | None, expec
         ("BAD_USER_INPUT", "the server refuses the subscription: not \\x1b you"),
     ],
 )
-async def test_refused_subscription_is_told_and_its_socket_closed_as_usual(
+async def test_refused_subscription_is_reported_and_its_socket_closed_as_usual(
     code: str, expected: str
 ) -> None:
     close_codes = []
@@ -488,7 +490,7 @@ async def test_refused_subscription_is_told_and_its_socket_closed_as_usual(
     assert close_codes == [1000]
 
 
-async def test_cursor_that_the_server_does_not_know_begins_anew() -> None:
+async def test_cursor_that_the_server_does_not_know_begins_again() -> None:
     cursors = []
 
     async def answer(socket: ServerConnection) -> None:
@@ -511,7 +513,7 @@ async def test_cursor_that_the_server_does_not_know_begins_anew() -> None:
     assert cursors[:3] == [None, "x", None]
 
 
-async def test_tls_that_is_not_trusted_is_told_and_trusted_by_its_file(
+async def test_tls_that_is_not_trusted_is_reported_and_trusted_by_its_file(
     server: Running, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def drop(socket: ServerConnection) -> None:
@@ -531,7 +533,7 @@ async def test_tls_that_is_not_trusted_is_told_and_trusted_by_its_file(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-async def test_disk_that_is_full_is_told(server: Running) -> None:
+async def test_disk_that_is_full_is_reported(server: Running) -> None:
     with Path("/dev/full").open("wb") as full:
         async with watching("policies", "--url", server.http, stdout=full.fileno()) as watch:
             assert await watch.ended() == (

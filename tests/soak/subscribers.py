@@ -35,12 +35,12 @@ def main(host: str, port: int, status_file: Path, load_status_file: Path, number
         client.subscribe(_operations())
         client.until(1)
         client.reset()
-        told_s = 0.0
+        said_s = 0.0
         while not is_over:
             client.poll(0.1)
-            if time.monotonic() - told_s > _STATUS_S:
+            if time.monotonic() - said_s > _STATUS_S:
                 status.write(status_file, messages=client.messages)
-                told_s = time.monotonic()
+                said_s = time.monotonic()
             time.sleep(_POLL_S)  # and take what has come until then in one go
         _converge(client, int(status.read(load_status_file)["policy_writes"]))
 

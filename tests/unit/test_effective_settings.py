@@ -85,7 +85,7 @@ def said_with(name: str, secret: str) -> list[object]:
     return said
 
 
-def test_a_broken_url_is_told_as_when_serving() -> None:
+def test_a_broken_url_is_reported_as_when_serving() -> None:
     with pytest.raises(ConfigurationError) as raised:
         shown({"database": "http://me:s3cret@db.example"})
     assert "s3cret" not in str(raised.value)

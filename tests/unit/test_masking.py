@@ -252,6 +252,6 @@ def test_guess_beside_a_password_does_not_show_whether_it_is_right(masked: str, 
         ("http://U:***@h", ["http://u:1@h"]),
     ],
 )
-def test_password_that_cannot_be_told_for_sure_is_not_taken(masked: str, stored: list[str]) -> None:
+def test_password_that_is_not_certain_is_not_taken(masked: str, stored: list[str]) -> None:
     assert is_masked(masked)
     assert unmask_password(masked, stored) is None

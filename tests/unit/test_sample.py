@@ -252,7 +252,7 @@ def test_each_step_changes_something() -> None:
     asyncio.run(check())
 
 
-async def test_demo_makes_anew_what_somebody_deleted() -> None:
+async def test_demo_makes_again_what_somebody_deleted() -> None:
     database = Database()
     await run(database, 300)
     expected = {table: set(rows) for table, rows in database.tables.items()}

@@ -39,21 +39,21 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         Certificate(tmp_path / "gone.crt", None)
 
 
-def test_key_of_another_certificate_is_told(authority: Authority, tmp_path: Path) -> None:
+def test_key_of_another_certificate_is_reported(authority: Authority, tmp_path: Path) -> None:
     chain, _ = authority.issue(tmp_path, "a")
     _, key = authority.issue(tmp_path, "b")
     with pytest.raises(ConfigurationError, match="another certificate's"):
         Certificate(chain, key)
 
 
-def test_what_is_no_certificate_is_told(tmp_path: Path) -> None:
+def test_what_is_no_certificate_is_reported(tmp_path: Path) -> None:
     chain = tmp_path / "server.crt"
     chain.write_text("certainly not")
     with pytest.raises(ConfigurationError, match="not a certificate and its private key in PEM"):
         Certificate(chain, None)
 
 
-def test_nobody_is_asked_for_a_passphrase(authority: Authority, tmp_path: Path) -> None:
+def test_no_passphrase_is_asked_for(authority: Authority, tmp_path: Path) -> None:
     chain, key = authority.issue(tmp_path)
     encrypted = load_pem_private_key(key.read_bytes(), None).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
@@ -63,7 +63,7 @@ def test_nobody_is_asked_for_a_passphrase(authority: Authority, tmp_path: Path) 
         Certificate(chain, key)
 
 
-def test_renewal_that_cannot_be_used_is_told_once_and_changes_nothing(
+def test_renewal_that_cannot_be_used_is_reported_once_and_changes_nothing(
     authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     chain, key = authority.issue(tmp_path)

@@ -70,7 +70,7 @@ export class KeptSubscriptions {
     return kept;
   }
 
-  /** The tab is told of the end when it is in view: then its button starts it again. */
+  /** The tab shows the end when it is in view: then its button starts it again. */
   #complete(tab, kept) {
     if (this.#running.get(tab) === kept) this.#running.delete(tab);
     kept.observer.complete();

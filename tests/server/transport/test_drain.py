@@ -67,7 +67,7 @@ async def test_no_socket_is_accepted_any_more() -> None:
         assert refused.value.response.status_code == 503
 
 
-async def test_client_that_takes_nothing_holds_up_nobody() -> None:
+async def test_client_that_takes_nothing_holds_up_no_other() -> None:
     options = {"ws": WebSocketProtocol.with_limits(PATIENT)}
     clock = LoopClock(asyncio.get_running_loop())
     async with (

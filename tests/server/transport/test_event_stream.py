@@ -137,7 +137,7 @@ async def test_subscription_that_does_not_come_about_is_no_stream(query: str, co
 
 
 @pytest.mark.parametrize("query", ["subscription { nothing }", "{", "subscription { refused }"])
-async def test_who_accepts_nothing_else_is_told_in_a_stream(query: str) -> None:
+async def test_who_accepts_nothing_else_is_answered_in_a_stream(query: str) -> None:
     async with serve(GraphQLHTTP) as server, stream(server, query) as source:
         assert source.status == 200
         result = await source.next()
@@ -204,7 +204,7 @@ async def test_client_that_takes_nothing_is_given_up_and_everything_freed(
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_internal_error_is_told_and_logged(
+async def test_internal_error_is_reported_and_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve(GraphQLHTTP) as server:
@@ -262,7 +262,7 @@ async def test_streams_are_ended_one_after_the_other_over_the_time_that_there_is
         await nothing_left(server)
 
 
-async def test_browser_is_told_to_come_again_and_others_get_503() -> None:
+async def test_browser_is_asked_to_come_again_and_others_get_503() -> None:
     async with serve(GraphQLHTTP) as server:
         await server.app.streams.close_all()
         async with stream(server, ROWS) as source:

@@ -171,7 +171,7 @@ async def test_fault_is_no_trouble_if_a_broken_frame_comes_with_it(
     assert "Exception in ASGI application" not in caplog.text
 
 
-async def test_broken_frame_is_no_trouble_amid_results(
+async def test_broken_frame_is_no_trouble_between_results(
     server: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with connected(server) as client:

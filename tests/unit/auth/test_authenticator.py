@@ -85,7 +85,7 @@ def test_every_verifier_is_asked(file: TokenFile, tmp_path: Path) -> None:
     assert caught.value.for_log == "no known API token; JWT: DecodeError"
 
 
-def test_client_is_told_the_same_of_every_bad_token_and_the_log_never_shows_it(
+def test_client_gets_the_same_answer_for_every_bad_token_and_the_log_never_shows_it(
     file: TokenFile, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret, token = made("ci")

@@ -34,7 +34,7 @@ def test_payload_wins_since_it_is_the_newer_one() -> None:
 
 
 @pytest.mark.parametrize("payload", [None, {}, {"token": "x"}, {"headers": {"x": "Bearer x"}}])
-def test_missing_credentials_are_told_how_to_send_them(payload: Any) -> None:
+def test_missing_credentials_are_answered_by_how_to_send_them(payload: Any) -> None:
     error = refused(scope(), payload)
     assert str(error) == 'credentials are needed; send authorization: "Bearer <token>"'
     assert challenge(error) == "Bearer"

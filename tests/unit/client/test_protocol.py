@@ -82,7 +82,7 @@ def test_errors_end_the_operation(answer: dict[str, Any], code: str | None) -> N
     assert raised.value.code == code
 
 
-def test_end_is_told() -> None:
+def test_end_is_reported() -> None:
     with pytest.raises(OperationEndedError):
         subscribed().receive(message(type="complete", id="1"))
 

@@ -110,7 +110,7 @@ def test_rows_applied_in_order_give_the_table(before: Any, steps: Any, squash: b
     assert states == ["initializing", "ready"]
 
 
-def test_nothing_is_told_of_a_write_that_changes_nothing() -> None:
+def test_nothing_is_sent_for_a_write_that_changes_nothing() -> None:
     table = make_table()
     feed = DocumentChangefeed(everything(table), ChangefeedOptions())
     feed.open()
@@ -211,7 +211,7 @@ def test_aborted_feed_gives_the_error_and_tells_nothing_more() -> None:
         read(feed)
 
 
-def test_closed_feed_is_not_told_of_anything() -> None:
+def test_closed_feed_receives_nothing() -> None:
     table = make_table()
     feed = DocumentChangefeed(everything(table), ChangefeedOptions())
     feed.open()

@@ -63,7 +63,7 @@ async def test_members_get_the_same_payload_with_their_own_ids(
     assert broadcaster.traffic.executions == 2
 
 
-async def test_nobody_shares_with_whom_anything_differs(
+async def test_subscriptions_that_differ_in_anything_share_nothing(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
     one = "subscription ($w: Int) { rows(where: $w) { value } }"
@@ -203,7 +203,7 @@ async def test_event_loop_has_its_turn_between(topic: Topic) -> None:
         assert all(len(sink.frames) == 1 for sink in sinks)
 
 
-async def test_full_sink_holds_up_nobody_and_loses_nothing(
+async def test_full_sink_holds_up_no_other_and_loses_nothing(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
     full, other = FakeSink(room=False), FakeSink()
@@ -309,7 +309,9 @@ async def test_source_that_fails_ends_its_member_only(
     assert len([record for record in caplog.records if record.exc_info]) == 1
 
 
-async def test_sink_that_fails_keeps_nobody_waiting(broadcaster: Broadcaster, topic: Topic) -> None:
+async def test_sink_that_fails_keeps_no_other_waiting(
+    broadcaster: Broadcaster, topic: Topic
+) -> None:
     class BrokenSink(FakeSink):
         def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
             raise RuntimeError("a defect")
@@ -413,7 +415,7 @@ async def test_member_that_waits_for_a_result_may_leave(
     assert sinks[0].frames == []
 
 
-async def test_nobody_awaits_a_result_that_nobody_wants(
+async def test_no_task_awaits_a_result_that_is_not_wanted(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
     member = await join(broadcaster, context(topic), FakeSink(), SLOW)

@@ -137,7 +137,7 @@ async def until(events: AsyncIterator[Event], status: FeedStatus) -> list[Event]
     return got
 
 
-async def test_outage_is_told_and_repaired_on_the_open_subscription() -> None:
+async def test_outage_is_reported_and_repaired_on_the_open_subscription() -> None:
     source = ScriptedSource(kept=1, changed=1, deleted=1, back=1)
     async with following(source) as feed:
         subscription = feed.subscribe()

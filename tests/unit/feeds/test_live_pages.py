@@ -30,7 +30,7 @@ numbers = st.integers(0, 3)
 
 @dataclass(eq=False)
 class Client:
-    """One who sees a page, as long as it is told that there is something to pull."""
+    """One who sees a page, as long as it is woken when there is something to pull."""
 
     page: LivePage
     wanted: PageRequest

@@ -37,7 +37,7 @@ def test_another_kind_of_reason_is_another_line_once(said: pytest.LogCaptureFixt
     assert len(said.messages) == 4
 
 
-def test_the_next_outage_is_told_again(said: pytest.LogCaptureFixture) -> None:
+def test_the_next_outage_is_reported_again(said: pytest.LogCaptureFixture) -> None:
     outages = OutageLog()
     for _ in range(2):
         for table in TABLES:

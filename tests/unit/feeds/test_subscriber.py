@@ -144,7 +144,7 @@ def test_without_initial_rows_the_status_says_from_where() -> None:
     assert short(drain(subscriber)) == [("READY",), ("~", "a", 1, 2)]
 
 
-def test_whoever_joins_before_the_snapshot_hears_so_at_once_and_gets_rows_later() -> None:
+def test_who_joins_before_the_snapshot_learns_so_at_once_and_gets_rows_later() -> None:
     cache = make_cache()
     subscriber = subscribe(cache)
     assert short(drain(subscriber)) == [("INITIALIZING",)]
@@ -153,7 +153,7 @@ def test_whoever_joins_before_the_snapshot_hears_so_at_once_and_gets_rows_later(
     assert short(drain(subscriber)) == [("+", "INITIAL", "a", 1), ("READY",)]
 
 
-def test_whoever_joins_while_stale_hears_stale_in_place_of_ready() -> None:
+def test_who_joins_while_stale_gets_stale_in_place_of_ready() -> None:
     cache = make_cache({"a": 1})
     cache.lose()
     subscriber = subscribe(cache)
@@ -463,7 +463,7 @@ def test_replay_unpacks_no_row_that_a_filter_hides() -> None:
     assert packing.unpacked == 0
 
 
-def test_those_who_are_told_the_same_status_are_sent_the_same_object() -> None:
+def test_those_that_get_the_same_status_are_sent_the_same_object() -> None:
     cache = make_cache({"a": 1})
     one, two = (drain(subscribe(cache)) for _ in range(2))
     assert one[0] is two[0]
@@ -494,7 +494,7 @@ def test_closing_twice_frees_once() -> None:
     assert cache.subscribers == 0
 
 
-def test_whoever_finds_nothing_in_much_history_is_woken_to_look_on() -> None:
+def test_who_finds_nothing_in_much_history_is_woken_to_look_on() -> None:
     cache = make_cache({"a": 9}, max_changes=2000)
     ready = drain(subscribe(cache, Below(5)))[-1].cursor
     write(cache, "a", range(10, 1010))
@@ -506,7 +506,7 @@ def test_whoever_finds_nothing_in_much_history_is_woken_to_look_on() -> None:
     assert short([event.value]) == [("READY",)]
 
 
-def test_a_change_that_cannot_be_told_has_not_happened() -> None:
+def test_a_change_without_an_event_has_not_happened() -> None:
     cache = make_cache({"a": 1})
     subscriber = subscribe(cache, FailingFilter())
     with pytest.raises(ZeroDivisionError):

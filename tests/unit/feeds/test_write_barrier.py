@@ -146,7 +146,7 @@ async def test_write_that_was_merged_with_a_later_one_is_seen_once_the_pace_has_
         assert await expected.is_seen(A, B, timeout_s=5)
 
 
-async def test_pace_says_nothing_of_a_feed_that_was_lost_meanwhile() -> None:
+async def test_pace_says_nothing_of_a_feed_that_was_lost_since() -> None:
     barrier = paced()
     with barrier.expect("k") as expected:
         waiting = asyncio.create_task(expected.is_seen(A, B, timeout_s=0.5))

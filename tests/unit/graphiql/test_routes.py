@@ -88,7 +88,7 @@ async def test_page_is_asked_for_each_time_and_its_files_once(
         assert again.status_code == 304
 
 
-async def test_files_are_compressed_for_whoever_can_read_that(
+async def test_files_are_compressed_for_clients_that_can_read_that(
     http: httpx.AsyncClient, build: Path
 ) -> None:
     make(build)

@@ -140,7 +140,7 @@ def test_every_client_has_every_row_whatever_happens_and_completes(
     simulated(story)
 
 
-def test_one_changefeed_for_all_who_follow_and_none_when_nobody_does() -> None:
+def test_one_changefeed_for_all_that_follow_and_none_without_followers() -> None:
     async def story() -> None:
         chance = random.Random(1)
         database = FakeDatabase(chance)

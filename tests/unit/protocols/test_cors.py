@@ -28,7 +28,7 @@ ALLOWED = cross_origin("https://App.example.org:443")
         [(b"origin", APP), (b"origin", APP)],
     ],
 )
-def test_other_origins_are_told_nothing(headers: list[tuple[bytes, bytes]]) -> None:
+def test_other_origins_get_no_headers(headers: list[tuple[bytes, bytes]]) -> None:
     assert ALLOWED.headers(headers) == [(b"vary", b"Origin")]
     asked = (b"access-control-request-method", b"POST")
     assert ALLOWED.preflight("OPTIONS", [*headers, asked]) is None

@@ -37,7 +37,7 @@ def test_event_without_a_cursor_leaves_the_last_id_as_it_is(event: object) -> No
     assert framed(event, b"1") == sse.next_event(b"1") == b"event: next\ndata: 1\n\n"
 
 
-def test_end_has_a_data_line_without_which_browsers_tell_nobody() -> None:
+def test_end_has_a_data_line_without_which_browsers_drop_it() -> None:
     assert sse.COMPLETE == b"event: complete\ndata:\n\n"
 
 

@@ -62,7 +62,7 @@ async def test_dead_connection_is_noticed_in_time(
     assert len(server.questions) == 1
 
 
-async def test_answer_starts_the_time_anew(
+async def test_answer_starts_the_time_again(
     heartbeat: Heartbeat, clock: FakeClock, server: FakeServer
 ) -> None:
     for beats in range(1, 4):

@@ -193,7 +193,7 @@ async def test_missing_table_is_named(database: DatabaseURL) -> None:
             await store.write("nothing", "n", counting)
 
 
-async def test_nobody_there_means_that_nothing_is_written() -> None:
+async def test_no_database_means_that_nothing_is_written() -> None:
     async with ScriptedServer(lambda _: None) as server:
         url = DatabaseURL(server.host, server.port, "starbelly")
     async with RethinkStore(url, timeouts=PATIENT) as store:

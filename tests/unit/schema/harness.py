@@ -78,7 +78,7 @@ class FakeStore:
 
     def __init__(self, source: FakeSource) -> None:
         self._source = source
-        self.is_told = True
+        self.is_reported = True
         """Whether the source tells what is written."""
 
     def documents(self, table: str) -> list[Document]:
@@ -123,7 +123,7 @@ class FakeStore:
         documents[:] = [document for document in documents if document is not old]
         if new is not None:
             documents.append(new)
-        if self.is_told:
+        if self.is_reported:
             self._source.change(table, old, new)
         return Written(old, new)
 

@@ -187,7 +187,7 @@ async def test_errors_for_the_client_keep_their_text_and_are_not_logged(
         ),
     ],
 )
-async def test_mistakes_in_a_request_are_told_with_their_code(
+async def test_mistakes_in_a_request_are_reported_with_their_code(
     query: str, variables: dict[str, Any], code: str, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serve({"policy": []}) as server:
@@ -197,7 +197,7 @@ async def test_mistakes_in_a_request_are_told_with_their_code(
     assert caplog.records == []
 
 
-async def test_mistakes_in_a_subscription_are_told_with_their_code() -> None:
+async def test_mistakes_in_a_subscription_are_reported_with_their_code() -> None:
     async with serve({"policy": []}) as server:
         for arguments, code in [
             ('(since: "altered")', "BAD_CURSOR"),
@@ -231,7 +231,7 @@ async def test_times_are_served_in_utc_with_milliseconds() -> None:
     assert result.data == {"echo": "2025-12-31T23:00:00.001Z"}
 
 
-async def test_unknown_operation_name_is_told_over_a_stream() -> None:
+async def test_unknown_operation_name_is_reported_over_a_stream() -> None:
     async with serve({"policy": []}) as server:
         results = await server.schema.stream(
             "query A { feeds { table } }", operation_name="B", context_value=server.context

@@ -322,7 +322,7 @@ async def test_login_moves_to_another_site_without_stored_passwords(
 
 
 @pytest.mark.parametrize("name", [None, 5, ["None"], {"a": 1}])
-async def test_password_of_a_user_without_a_proper_name_goes_to_nobody(name: object) -> None:
+async def test_password_of_a_user_without_a_proper_name_goes_to_no_other(name: object) -> None:
     users = [{"username": name, "password": "hunter2"}, "odd", {"password": "hunter3"}]
     async with serving(domain_login=[{**DOMAIN_LOGIN, "users": users}]) as server:
         given = [{"username": "None"}]
@@ -467,7 +467,7 @@ async def test_conflict_tells_the_current_value_as_it_is_served() -> None:
         assert data["updatePolicy"]["name"] == "New"
 
 
-async def test_whoever_has_read_no_time_writes_only_while_there_is_none() -> None:
+async def test_who_has_read_no_time_writes_only_while_there_is_none() -> None:
     async with serving(policy=[{"id": "p1"}]) as server:
         await server.data(UPDATE_POLICY_IF, **{"if": None})
         code, _, _ = await error(server, UPDATE_POLICY_IF, **{"if": None})
@@ -735,7 +735,7 @@ async def test_interval_is_as_long_as_the_calendar_goes_and_no_longer(unit: str,
 
 async def test_mutation_returns_when_queries_show_it_and_not_before() -> None:
     async with serving() as server:
-        server.store.is_told = False
+        server.store.is_reported = False
         mutation = asyncio.create_task(server.data(UPDATE_POLICY, input={"name": "New"}))
         while (document := await stored(server, "policy", "p1")) == POLICY:
             await asyncio.sleep(0)
@@ -749,7 +749,7 @@ async def test_mutation_returns_when_queries_show_it_and_not_before() -> None:
 
 async def test_write_that_the_feed_does_not_show_in_time_is_a_success() -> None:
     async with serving(feed_wait_s=0.01) as server:
-        server.store.is_told = False
+        server.store.is_reported = False
         data = await server.data(UPDATE_POLICY, input={"name": "New"})
         assert data["updatePolicy"]["name"] == "New"
 
@@ -788,7 +788,7 @@ class FailingStore(NoStore):
         (DatabaseError, "DATABASE_REFUSED", "nothing was written"),
     ],
 )
-async def test_failure_of_the_database_is_told_by_a_code_and_logged_in_one_line(
+async def test_failure_of_the_database_is_reported_by_a_code_and_logged_in_one_line(
     failure: type[DatabaseError], code: str, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = "db.example refuses the user 'crawler'"

@@ -250,7 +250,7 @@ async def test_policy_that_keeps_the_rules_is_accepted(place: Place, value: obje
         assert await problems(server, CREATE_POLICY, input=changed(POLICY, place, value)) == []
 
 
-async def test_all_problems_are_told_at_once_in_order() -> None:
+async def test_all_problems_are_reported_at_once_in_order() -> None:
     values = {
         "name": "",
         "limits": {"maxItems": -1},

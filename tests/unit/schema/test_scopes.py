@@ -344,7 +344,7 @@ async def test_refused_update_of_a_policy_names_schedules_to_those_who_may_read_
             assert ("(1)" in text) == (READ not in scopes)
 
 
-async def test_schema_itself_is_open_to_whoever_was_let_in() -> None:
+async def test_schema_itself_is_open_to_all_clients_that_were_let_in() -> None:
     async with serve({}, scopes=frozenset()) as server:
         assert await server.data("{ __typename __schema { queryType { name } } }")
 

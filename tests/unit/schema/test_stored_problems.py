@@ -276,7 +276,7 @@ JSON = st.recursive(
 
 @given(st.data())
 @examples(150)
-async def test_problems_of_any_document_are_told_without_an_error(data: st.DataObject) -> None:
+async def test_problems_of_any_document_are_reported_without_an_error(data: st.DataObject) -> None:
     policy = with_odd_values(data, POLICY)
     schedule = with_odd_values(data, SCHEDULE)
     for problems in (await problems_of_policy(policy), await problems_of_schedule(schedule)):

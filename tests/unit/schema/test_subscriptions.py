@@ -145,7 +145,7 @@ async def test_equal_filters_are_sent_the_same_objects() -> None:
             assert await anext(one) is await anext(other)
 
 
-async def test_subscription_before_the_first_snapshot_is_told_so_at_once() -> None:
+async def test_subscription_before_the_first_snapshot_learns_so_at_once() -> None:
     async with (
         serve({"domain_login": []}, feed_wait_s=0) as server,
         server.subscribe(watch("policy")) as results,

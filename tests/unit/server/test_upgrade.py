@@ -31,7 +31,7 @@ KEY = (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA==")
         ([UPGRADE, WEBSOCKET, KEY, (b"transfer-encoding", b"chunked")], False),
     ],
 )
-def test_handshake_is_told_from_other_offers(
+def test_handshake_is_distinguished_from_other_offers(
     headers: list[tuple[bytes, bytes]], expected: bool
 ) -> None:
     assert is_handshake("GET", "1.1", headers) is expected

@@ -139,7 +139,7 @@ async def test_little_is_read_of_a_client_that_waits_for_its_answer() -> None:
 @pytest.mark.parametrize(
     "behind", [REQUEST, POST * 100, HANDSHAKE], ids=["GET", "POSTs", "Upgrade"]
 )
-async def test_who_answers_is_told_that_its_client_has_gone_whatever_that_has_sent_since(
+async def test_who_answers_learns_that_its_client_has_gone_whatever_that_has_sent_since(
     behind: bytes,
 ) -> None:
     answering, gone = asyncio.Event(), asyncio.Event()
@@ -337,7 +337,7 @@ async def test_connection_that_is_refused_is_answered_at_its_first_request_and_e
     server.close()
 
 
-async def test_connection_that_is_refused_and_asks_nothing_is_told_so() -> None:
+async def test_connection_that_is_refused_and_asks_nothing_is_closed_with_a_reason() -> None:
     clock = LoopClock(asyncio.get_running_loop())
     served = Served()
     served.admission = Refusing()

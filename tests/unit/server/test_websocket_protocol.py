@@ -34,7 +34,7 @@ def test_client_that_takes_nothing_is_stalled_after_the_time() -> None:
     assert watch.is_stalled(taken=5, now_s=110)
 
 
-def test_what_is_taken_starts_the_time_anew() -> None:
+def test_what_is_taken_starts_the_time_again() -> None:
     watch = StallWatch(10, taken=5, now_s=100)
     assert not watch.is_stalled(taken=6, now_s=109)
     assert not watch.is_stalled(taken=6, now_s=118)

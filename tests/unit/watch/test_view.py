@@ -143,7 +143,7 @@ def test_a_change_of_nothing_but_its_time_is_a_line() -> None:
     assert live(NEWS).take(updated(NEWS, updatedAt="t")) == ["12:00:10 ~ News  updatedAt: none → t"]
 
 
-def test_rows_of_one_name_are_told_apart_by_their_keys() -> None:
+def test_rows_of_one_name_are_distinguished_by_their_keys() -> None:
     other = schedule("z", "News")
     assert live(NEWS, other).take(updated(other, jobCount=4), deleted(NEWS)) == [
         "12:00:10 ~ News (z)  jobCount: 3 → 4",
@@ -151,7 +151,7 @@ def test_rows_of_one_name_are_told_apart_by_their_keys() -> None:
     ]
 
 
-def test_outage_is_told_with_its_time_and_its_end() -> None:
+def test_outage_is_reported_with_its_time_and_its_end() -> None:
     screen = live(NEWS)
     assert screen.take(state("STALE"), updated(NEWS, jobCount=362), state("READY")) == [
         f"12:00:10 ! STALE since 12:00:10: {OLD}",
@@ -199,7 +199,7 @@ def test_coming_back_to_a_server_that_is_stale_says_since_when() -> None:
     assert lines[3] == "12:00:13   live again after 3 s: 1 schedule"
 
 
-def test_server_that_is_waited_for_is_told_once() -> None:
+def test_server_that_is_waited_for_is_reported_once() -> None:
     screen = Screen()
     away = Disconnected("nothing listens at 127.0.0.1:8000")
     assert screen.take(away, away, away, Connected(), *snapshot()) == [
@@ -243,7 +243,7 @@ def test_snapshot_that_is_cut_off_changes_nothing() -> None:
     assert not [line for line in lines if "Forum" in line or "News" in line]
 
 
-def test_changes_amid_a_snapshot_are_part_of_it() -> None:
+def test_changes_during_a_snapshot_are_part_of_it() -> None:
     screen = Screen()
     lines = screen.take(
         Connected(),
@@ -262,7 +262,7 @@ def test_changes_amid_a_snapshot_are_part_of_it() -> None:
     ]
 
 
-def test_a_new_day_is_told() -> None:
+def test_a_new_day_is_reported() -> None:
     screen = live(NEWS)
     screen.time += timedelta(hours=12)
     assert screen.take(deleted(NEWS)) == ["2026-11-24", "00:00:10 - News  deleted"]
@@ -271,7 +271,7 @@ def test_a_new_day_is_told() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"), [(41, "42 s"), (125, "2 min 6 s"), (7500, "2 h 5 min")]
 )
-def test_duration_is_told_in_two_units(seconds: int, text: str) -> None:
+def test_duration_is_reported_in_two_units(seconds: int, text: str) -> None:
     screen = live(NEWS)
     screen.take(state("STALE"))
     screen.time += timedelta(seconds=seconds)

@@ -32,7 +32,7 @@ def test_conditions_are_members_of_the_filter(
 
 
 @pytest.mark.parametrize("text", ["nmae=x", "name", "=x", "", "enabled=maybe", "Name=x"])
-def test_what_is_no_condition_is_told_with_those_that_are(text: str) -> None:
+def test_what_is_no_condition_is_reported_with_those_that_are(text: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         parse_where(TABLES["schedules"].conditions, [text])
     assert str(raised.value).startswith("--where: ")
@@ -42,7 +42,7 @@ def test_what_is_no_condition_is_told_with_those_that_are(text: str) -> None:
     )
 
 
-def test_word_that_is_none_of_an_enum_is_told_with_those_that_are() -> None:
+def test_word_that_is_none_of_an_enum_is_reported_with_those_that_are() -> None:
     with pytest.raises(ConfigurationError, match=r"^--where: state has no such value; ") as raised:
         parse_where(TABLES["jobs"].conditions, ["state=done"])
     assert f"state={'|'.join(each.name for each in JobRunState)} (may be" in str(raised.value)
