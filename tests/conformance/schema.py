@@ -1,14 +1,10 @@
-"""The real schema, and some fields that end in every way in which an operation can.
-
-`reference-server.mjs` has the same ones by shape.
-"""
+"""The real schema, and the fields of the toy schema: `reference-server.mjs` has these by shape."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import strawberry
 from graphql import Executor
@@ -21,79 +17,7 @@ from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.log_declaration import LogDeclaration
 from graphql_api.schema.query import query_type
 from graphql_api.schema.subscription import subscription_type
-from tests.toy_fields import SimpleMutation, SimpleQuery, SimpleSubscription
-
-
-class Toys:
-    """What the resolvers share with the test.
-
-    Attributes:
-        open: How many subscriptions and blocked queries their resolvers have not left.
-        release: Set to let blocked queries go.
-    """
-
-    def __init__(self) -> None:
-        self.open = 0
-        self.release = asyncio.Event()
-
-
-toys = Toys()
-
-
-@strawberry.type
-class ToyQuery(SimpleQuery):
-    @strawberry.field
-    async def blocked(self) -> str:
-        toys.release = asyncio.Event()
-        toys.open += 1
-        try:
-            await toys.release.wait()
-        finally:
-            toys.open -= 1
-        return "done"
-
-
-@strawberry.type
-class Mutation(SimpleMutation):
-    @strawberry.mutation
-    def release(self) -> int:
-        toys.release.set()
-        return 1
-
-
-@strawberry.type
-class Odd:
-    even: int
-    number: strawberry.Private[int]
-
-    @strawberry.field
-    def value(self) -> int | None:
-        if self.number % 2:
-            raise RuntimeError("a secret")
-        return self.number
-
-
-@strawberry.type
-class ToySubscription(SimpleSubscription):
-    @strawberry.subscription
-    async def silence(self) -> AsyncIterator[int]:
-        toys.open += 1
-        try:
-            yield 0
-            await asyncio.Event().wait()
-        finally:
-            toys.open -= 1
-
-    @strawberry.subscription
-    async def stumbles(self) -> AsyncIterator[int]:
-        yield 1
-        yield cast("int", "one")
-        yield 2
-
-    @strawberry.subscription
-    async def odd(self) -> AsyncIterator[Odd]:
-        for number in range(3):
-            yield Odd(even=0, number=number)
+from tests.toy_world import ToyMutation, ToyQuery, ToySubscription
 
 
 def build_schema(
@@ -112,7 +36,7 @@ def build_schema(
     subscription = type("Subscription", (subscription_type(tables), ToySubscription), {})
     return APISchema(
         query=strawberry.type(query),
-        mutation=Mutation,
+        mutation=ToyMutation,
         subscription=strawberry.type(subscription),
         config=StrawberryConfig(
             scalar_map={datetime: DATE_TIME}, disable_field_suggestions=not suggestions

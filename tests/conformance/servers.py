@@ -17,7 +17,8 @@ from graphql_api.server import uvicorn_server as server
 from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
 from tests.conformance.raw_websocket import WAIT_S
-from tests.conformance.schema import build_schema, toys
+from tests.conformance.schema import build_schema
+from tests.toy_world import current_toys
 
 _REFERENCE_SERVER = Path(__file__).with_name("reference-server.mjs")
 
@@ -51,7 +52,7 @@ class OurServer(Server):
         await self.until(lambda: self.transport.connections <= connections)
         assert self.transport.connections == connections
         assert self.transport.operations == operations
-        await self.until(lambda: toys.open == 0)
+        await self.until(lambda: current_toys().open + current_toys().blocked == 0)
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from graphql_api.tables import TABLES
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer, writing
 from tests.server.running import running, settings_for
-from tests.unit.schema.toy_crawl import crawls
+from tests.unit.schema.toy_tables import crawls
 
 CHANGES = """subscription($since: String) { crawlChanges(since: $since) {
   __typename

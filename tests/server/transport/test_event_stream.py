@@ -17,7 +17,8 @@ from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from tests.fault.clock import LoopClock, put_forward_until, some_steps
 from tests.server.event_source import EVENT_STREAM, EventSource, event_source
-from tests.server.transport.toy import Row, Running, serve
+from tests.server.transport.toy import Running, serve
+from tests.toy_world import Row
 
 URQL = (
     "application/graphql-response+json, application/graphql+json, application/json, "

@@ -15,7 +15,8 @@ from graphql_api.auth.authenticator import Authenticator
 from graphql_api.protocols.http import GraphQLHTTP
 from tests.server.client import WAIT_S
 from tests.server.transport.test_event_stream import ROWS, nothing_left
-from tests.server.transport.toy import PATIENT, Row, Running, serve
+from tests.server.transport.toy import PATIENT, Running, serve
+from tests.toy_world import Row
 
 MULTIPART = 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"'
 APOLLO = f"{MULTIPART}, application/graphql-response+json, application/json;q=0.9"

@@ -21,7 +21,8 @@ from graphql_api.protocols.single_connection import (
 )
 from tests.server.event_source import EventSource, event_source
 from tests.server.transport.test_event_stream import ROWS, SILENCE, nothing_left
-from tests.server.transport.toy import Row, Running, serve
+from tests.server.transport.toy import Running, serve
+from tests.toy_world import Row
 
 
 class Client:

@@ -14,7 +14,8 @@ from graphql_api.feeds.view import Event
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.server.transport.test_websocket import nothing_left
-from tests.server.transport.toy import Client, Row, Running, connected, serve
+from tests.server.transport.toy import Client, Running, connected, serve
+from tests.toy_world import Row
 from tests.unit.server.test_websocket_protocol import FakeLoop
 
 FLOOD = "subscription { flood(size: 10000) }"

@@ -22,15 +22,8 @@ from graphql_api.errors import UnauthenticatedError
 from graphql_api.limits.client_limits import ClientLimits
 from tests.conformance import raw_websocket
 from tests.fault.clock import LoopClock
-from tests.server.transport.toy import (
-    PATIENT,
-    Client,
-    Row,
-    Running,
-    connected,
-    opened,
-    serve,
-)
+from tests.server.transport.toy import PATIENT, Client, Running, connected, opened, serve
+from tests.toy_world import Row
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import strawberry
 import uvicorn
 from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
@@ -24,110 +23,17 @@ from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.websocket import GraphQLTransportWS
-from graphql_api.schema import APISchema, Context
-from graphql_api.schema.context import Info
-from graphql_api.schema.errors import CodeValidationErrors
+from graphql_api.schema import Context
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.no_store import NoStore
 from tests.server.client import WAIT_S
-from tests.toy_fields import SimpleMutation, SimpleQuery, SimpleSubscription
-from tests.unit.execution.toy import Topic, ToySource
-
-
-class Toys:
-    """What the toy resolvers share with the test.
-
-    Attributes:
-        open: How many subscriptions their resolvers have not left.
-        blocked: How many queries are waiting for `go`.
-        topic: The shared source of `rows`.
-    """
-
-    def __init__(self) -> None:
-        self.open = 0
-        self.blocked = 0
-        self.topic = Topic()
-        self.go = asyncio.Event()
-
-    async def wait_for(self, predicate: Callable[[], bool]) -> None:
-        """Wait until something is so; looks again whenever the event loop has had a turn."""
-        async with asyncio.timeout(WAIT_S):
-            while not predicate():
-                await asyncio.sleep(0)
-
-
-toys: Toys
+from tests.toy_world import SCHEMA, Toys, new_toys
 
 
 def _context(principal: Principal) -> Context:
     feeds = Feeds((), lambda _: None)  # type: ignore[arg-type, return-value]
     return Context(feeds, NoStore(), feed_wait_s=1, scopes=principal.scopes)
-
-
-@strawberry.type
-class Row:
-    value: int
-    text: str = ""
-
-
-@strawberry.type
-class Query(SimpleQuery):
-    @strawberry.field
-    async def blocked(self) -> str:
-        toys.blocked += 1
-        try:
-            await toys.go.wait()
-        finally:
-            toys.blocked -= 1
-        return "done"
-
-
-@strawberry.type
-class Mutation(SimpleMutation):
-    pass
-
-
-@strawberry.type
-class Subscription(SimpleSubscription):
-    @strawberry.subscription
-    def rows(self, since: str | None = None) -> AsyncIterator[Row]:
-        return ToySource(toys.topic)
-
-    @strawberry.subscription
-    async def silence(self) -> AsyncIterator[int]:
-        toys.open += 1
-        try:
-            yield 0
-            await asyncio.Event().wait()
-        finally:
-            toys.open -= 1
-
-    @strawberry.subscription
-    async def flood(self, size: int) -> AsyncIterator[str]:
-        toys.open += 1
-        try:
-            while True:
-                yield "x" * size
-                await asyncio.sleep(0)
-        finally:
-            toys.open -= 1
-
-    @strawberry.subscription
-    async def resumed(self, info: Info, since: str | None = None) -> AsyncIterator[str]:
-        yield f"from {info.context.resume_from or since}"
-
-    @strawberry.subscription
-    def fails(self) -> AsyncIterator[int]:
-        raise RuntimeError("a secret")
-
-
-SCHEMA = APISchema(
-    query=Query,
-    mutation=Mutation,
-    subscription=Subscription,
-    extensions=[CodeValidationErrors],
-)
 
 
 @dataclass(frozen=True)
@@ -165,8 +71,7 @@ async def serve(
         arguments: More arguments of the transport, and of what stands behind it. Its limits are
             patient ones, if absent.
     """
-    global toys  # noqa: PLW0603 - resolvers have no other way to it
-    toys = Toys()
+    toys = new_toys()
     if make in (GraphQLTransportWS, GraphQLHTTP):
         arguments = {"limits": PATIENT} | arguments
     broadcaster = Broadcaster()

@@ -22,14 +22,8 @@ from graphql_api.execution.scheduler import EVENTS_AT_ONCE
 from graphql_api.feeds.feed_settings import STEPS_IN_A_ROW
 from graphql_api.feeds.view import Event
 from graphql_api.scopes import ALL_SCOPES, Scope
-from tests.unit.execution.toy import (
-    FakeSink,
-    Row,
-    Topic,
-    context,
-    join,
-    served,
-)
+from tests.toy_world import Row, Topic, context
+from tests.unit.execution.toy import FakeSink, join, served
 
 VALUE = "subscription { rows { value } }"
 SLOW = "subscription { rows { slow } }"

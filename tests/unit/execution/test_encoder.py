@@ -14,7 +14,8 @@ from graphql_api.execution.encoder import Encoded, RequestError
 from graphql_api.execution.responder import Framing
 from graphql_api.feeds.view import Event
 from tests.patience import LONGEST_S
-from tests.unit.execution.toy import FakeResponder, FakeSink, Topic, ToySource, served
+from tests.toy_world import Topic, ToySource
+from tests.unit.execution.toy import FakeResponder, FakeSink, served
 
 
 class Numbers:

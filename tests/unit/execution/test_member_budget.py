@@ -9,7 +9,8 @@ import pytest
 
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.limits.cpu_budget import ClientBudget
-from tests.unit.execution.toy import FakeSink, Row, Topic, context, join, served
+from tests.toy_world import Row, Topic, context
+from tests.unit.execution.toy import FakeSink, join, served
 from tests.unit.limits.test_cpu_budget import World
 
 

@@ -21,7 +21,7 @@ from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
-from tests.unit.execution.toy import Topic, context
+from tests.toy_world import Topic, context
 
 COUNT = "subscription { count }"
 

@@ -1,15 +1,12 @@
-"""A toy subscription whose source is shared, and sinks that remember what they were given."""
+"""Sinks that remember what they were given, and subscriptions of the toy schema that use them."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import strawberry
 from graphql import GraphQLError
 
 from graphql_api.documents.documents import Documents
@@ -18,111 +15,11 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.group import Member
 from graphql_api.execution.operation import GraphQLEncoder, SubscriptionExecution
 from graphql_api.execution.responder import Framing
-from graphql_api.feeds.feeds import Feeds
 from graphql_api.feeds.subscription import EventSource
-from graphql_api.feeds.view import Event
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols import messages
 from graphql_api.schema import APISchema, Context
-from graphql_api.schema.context import Info
-from graphql_api.schema.errors import CodeValidationErrors
-from graphql_api.scopes import ALL_SCOPES, Scope
-from tests.no_store import NoStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class ToyContext(Context):
-    """A context with what the toy resolvers need."""
-
-    topic: Topic
-
-
-class Topic:
-    """Gives the same events to all who subscribe to it.
-
-    Attributes:
-        sources: Those that are open.
-        go: Lets the field `slow` end.
-        slow_calls: How often that has begun.
-    """
-
-    def __init__(self) -> None:
-        self.sources: list[ToySource] = []
-        self.go = asyncio.Event()
-        self.slow_calls = 0
-
-    def publish(self, *values: object) -> None:
-        events = [Event(value) for value in values]
-        for source in self.sources:
-            source.put(*events)
-
-
-class ToySource(EventSource[Any], AsyncIterator[Any]):
-    """Events that a test puts; an async iterator, too, as resolvers must return one."""
-
-    def __init__(self, topic: Topic) -> None:
-        self._topic = topic
-        self._events: deque[Event[Any]] = deque()
-        self._callback: Callable[[], None] | None = None
-        self.failure: Exception | None = None
-        topic.sources.append(self)
-
-    def put(self, *events: Event[Any]) -> None:
-        self._events.extend(events)
-        if self._callback is not None:
-            self._callback()
-
-    def pull(self) -> Event[Any] | None:
-        if self.failure is not None:
-            raise self.failure
-        return self._events.popleft() if self._events else None
-
-    def on_wake(self, callback: Callable[[], None] | None) -> None:
-        self._callback = callback
-
-    def close(self) -> None:
-        self._topic.sources.remove(self)
-
-    async def __anext__(self) -> Any:
-        raise NotImplementedError
-
-
-@strawberry.type
-class Row:
-    value: int
-
-    @strawberry.field
-    async def slow(self, info: strawberry.Info[ToyContext, None]) -> int:
-        info.context.topic.slow_calls += 1
-        await info.context.topic.go.wait()
-        return self.value
-
-    @strawberry.field
-    def bad(self) -> int:
-        raise RuntimeError("a secret")
-
-
-@strawberry.type
-class Query:
-    nothing: int = 0
-
-
-@strawberry.type
-class Subscription:
-    @strawberry.subscription
-    def rows(
-        self, info: Info, since: str | None = None, where: int | None = None
-    ) -> AsyncIterator[Row]:
-        assert isinstance(info.context, ToyContext)
-        return ToySource(info.context.topic)
-
-
-SCHEMA = APISchema(query=Query, subscription=Subscription, extensions=[CodeValidationErrors])
-
-
-def context(topic: Topic, scopes: frozenset[Scope] = ALL_SCOPES) -> ToyContext:
-    feeds = Feeds((), lambda _: None)  # type: ignore[arg-type, return-value]
-    return ToyContext(feeds, NoStore(), feed_wait_s=1, scopes=scopes, topic=topic)
+from tests.toy_world import SCHEMA
 
 
 @dataclass

@@ -11,7 +11,8 @@ import pytest
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.responder import Framing
 from graphql_api.protocols import sse
-from tests.unit.execution.toy import FakeSink, Row, Topic, context, join
+from tests.toy_world import Row, Topic, context
+from tests.unit.execution.toy import FakeSink, join
 
 SLOW = "subscription { rows { slow } }"
 

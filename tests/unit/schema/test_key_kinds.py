@@ -13,8 +13,7 @@ from graphql_api.feeds.part import TimeWindow
 from graphql_api.schema import TableDeclaration
 from graphql_api.schema.document import stored_value
 from tests.unit.schema.harness import serve
-from tests.unit.schema.toy_crawl import crawls
-from tests.unit.schema.toy_tables import PICTURES, VISITS
+from tests.unit.schema.toy_tables import PICTURES, VISITS, crawls
 
 KINDS = [
     pytest.param(VISITS, {"7": 7, "10": 10, "-3": -3, "9007199254740992": 2**53}, id="integer"),
