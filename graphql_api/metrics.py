@@ -131,7 +131,7 @@ _GAUGES: _Figures = {
             "How many of the table's documents are not served, or only in part: they cannot be "
             "read, and the log names them."
         ),
-        lambda feed: feed.unread_documents,
+        lambda feed: feed.decoder.unread,
     ),
     "subscriptions": (
         "How many subscriptions to the table's changes are open.",
@@ -139,18 +139,18 @@ _GAUGES: _Figures = {
     ),
     "history_changes": (
         "How many of the table's changes can be resumed from.",
-        lambda feed: len(feed.history),
+        lambda feed: len(feed.cache.history),
     ),
     "history_bytes": (
         "How much memory they take, about.",
-        lambda feed: feed.history.size_bytes,
+        lambda feed: feed.cache.history.size_bytes,
     ),
 }
 _COUNTERS: _Figures = {
     "changes": ("Changes of the table that were seen.", lambda feed: feed.position),
     "merged_changes": (
         "How often a change was merged with others for one subscriber who was behind.",
-        lambda feed: feed.merged_changes,
+        lambda feed: feed.cache.merged_changes,
     ),
     "outages": (
         "How often the feed was lost after it had been ready.",
@@ -158,7 +158,7 @@ _COUNTERS: _Figures = {
     ),
     "repaired_documents": (
         "Documents that differed after an outage, and were put right.",
-        lambda feed: feed.repaired_documents,
+        lambda feed: feed.reflector.repaired_documents,
     ),
     "self_checks": (
         "How often the feed was compared with its table.",

@@ -96,9 +96,10 @@ class Feed(Generic[RowT, EventT]):
         self._is_ready = asyncio.Event()
         self._ready_at: float | None = None
         self._stale_at: float | None = None
-        self._decoder = DocumentDecoder(table)
+        self.decoder = DocumentDecoder(table)
+        """Makes rows of documents, and counts those that it cannot read."""
         self._barrier = WriteBarrier(pace_s=table.pace_s, without=table.without)
-        self._cache = cache = WatchCache(
+        self.cache = cache = WatchCache(
             table,
             run=secrets.token_bytes(RUN_BYTES) if run is None else run,
             history=History(
@@ -106,13 +107,14 @@ class Feed(Generic[RowT, EventT]):
             ),
             queue_limit=settings.queue_limit,
         )
+        """The rows, their history, and who watches them."""
         self._live_pages = LivePages(cache, table)
         self._window = MovingWindow(table, cache, clock=clock, make_turns=self._turns)
-        self._reflector = Reflector(
+        self.reflector = Reflector(
             table,
             source,
             cache,
-            decoder=self._decoder,
+            decoder=self.decoder,
             window=self._window,
             barrier=self._barrier,
             clock=clock,
@@ -120,12 +122,13 @@ class Feed(Generic[RowT, EventT]):
             on_rows=on_rows,
             on_ready=self._note_ready,
         )
+        """Keeps the cache in step with the table."""
         self.table = table
         self.consistency_check = ConsistencyCheck(
             table,
             source,
             cache,
-            decoder=self._decoder,
+            decoder=self.decoder,
             window=self._window,
             interval_s=settings.self_check_s,
             confirm_s=settings.self_check_confirm_s,
@@ -143,22 +146,17 @@ class Feed(Generic[RowT, EventT]):
     @property
     def status(self) -> FeedStatus:
         """How the feed stands to the database."""
-        return self._cache.status
+        return self.cache.status
 
     @property
     def documents(self) -> int:
         """How many rows are served."""
-        return len(self._cache.rows)
-
-    @property
-    def unread_documents(self) -> int:
-        """How many documents are not served, or without a part that could not be read."""
-        return self._decoder.unread
+        return len(self.cache.rows)
 
     @property
     def subscribers(self) -> int:
         """How many subscriptions are open."""
-        return self._cache.subscribers + self._live_pages.more
+        return self.cache.subscribers + self._live_pages.more
 
     @property
     def stale_s(self) -> float:
@@ -168,29 +166,9 @@ class Feed(Generic[RowT, EventT]):
         return asyncio.get_running_loop().time() - self._stale_at
 
     @property
-    def last_change_at(self) -> datetime | None:
-        """When the last change was seen."""
-        return self._reflector.last_change_at
-
-    @property
-    def repaired_documents(self) -> int:
-        """How many rows differed from the table after an outage, and were put right."""
-        return self._reflector.repaired_documents
-
-    @property
-    def merged_changes(self) -> int:
-        """How often a change was merged with another for one subscriber that was behind."""
-        return self._cache.merged_changes
-
-    @property
-    def history(self) -> History[RowT]:
-        """The changes that can be resumed from."""
-        return self._cache.history
-
-    @property
     def position(self) -> int:
         """Another value after each change of the rows."""
-        return self._cache.position
+        return self.cache.position
 
     async def ready(self, timeout_s: float) -> None:
         """Wait until there is a first snapshot.
@@ -211,12 +189,12 @@ class Feed(Generic[RowT, EventT]):
 
     def get(self, key: str) -> RowT | None:
         """The row with a key."""
-        version = self._cache.rows.get(key)
+        version = self.cache.rows.get(key)
         return None if version is None else version.row
 
     def group(self, name: str, value: str, *, limit: int) -> list[RowT]:
         """The first rows of one of the table's groups, in the usual order."""
-        return [version.row for version in self._cache.group(name, value, limit=limit)]
+        return [version.row for version in self.cache.group(name, value, limit=limit)]
 
     async def page(
         self, where: Filter[RowT] | None, *, order_by: OrderBy, offset: int, limit: int
@@ -236,19 +214,19 @@ class Feed(Generic[RowT, EventT]):
         if where is None:
             turns = Turns(clock=self._turn_clock)
             return await page_of_all(
-                self._cache, order_by=order_by, offset=offset, limit=limit, turns=turns
+                self.cache, order_by=order_by, offset=offset, limit=limit, turns=turns
             )
         async with self._filtering:
             turns = Turns(clock=self._turn_clock)
             return await filtered_page(
-                self._cache, where, order_by=order_by, offset=offset, limit=limit, turns=turns
+                self.cache, where, order_by=order_by, offset=offset, limit=limit, turns=turns
             )
 
     async def matching(self, where: Filter[RowT] | None, *, order_by: OrderBy) -> Matching[RowT]:
         """The rows that pass `where`, made in turns: for a page that has others beside them."""
         async with self._filtering:
             turns = Turns(clock=self._turn_clock)
-            return await matching(self._cache, where, order_by=order_by, turns=turns)
+            return await matching(self.cache, where, order_by=order_by, turns=turns)
 
     @property
     def edge(self) -> Edge | None:
@@ -275,7 +253,7 @@ class Feed(Generic[RowT, EventT]):
             BadCursorError: `since` is not a cursor.
         """
         return Subscription(
-            self._cache,
+            self.cache,
             where,
             include_initial=include_initial,
             since=since,
@@ -295,11 +273,11 @@ class Feed(Generic[RowT, EventT]):
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have something called after each change of a row; it only takes note."""
-        self._cache.listeners[listener] = None
+        self.cache.listeners[listener] = None
 
     def unlisten(self, listener: Callable[[], None]) -> None:
         """Call it no more."""
-        self._cache.listeners.pop(listener, None)
+        self.cache.listeners.pop(listener, None)
 
     def expect(self, key: str) -> AbstractContextManager[ExpectedWrite]:
         """Take note of what happens to the document with a key, to wait for a write to it."""
@@ -309,33 +287,33 @@ class Feed(Generic[RowT, EventT]):
 
     def follow_after(self, feeds: Iterable[Feed[Any, Any]]) -> None:
         """Let this feed not be ready before others are read, whose rows are parts of its own."""
-        self._reflector.follow_after(feed._reflector for feed in feeds)  # noqa: SLF001 - of the class
+        self.reflector.follow_after(feed.reflector for feed in feeds)
 
     async def run(self) -> None:
         """Keep the cache in step with the table, for ever; ends by being cancelled."""
         async with asyncio.TaskGroup() as tasks:
             if self._keeper is not None:
-                tasks.create_task(self._keeper.run(lambda: take(self._cache, self._kept_since)))
+                tasks.create_task(self._keeper.run(lambda: take(self.cache, self._kept_since)))
             tasks.create_task(self._follow_for_ever())
 
     async def restore(self) -> None:
         """Go on with what was kept, if something was, as if there had been an outage."""
         if (keeper := self._keeper) is None:
             return
-        self._cache.on_change = lambda change: keeper.append(kept_change(change))
+        self.cache.on_change = lambda change: keeper.append(kept_change(change))
         if (kept := await keeper.load(self.table.content_version)) is None:
             return
         try:
             turns = Turns(clock=self._turn_clock)
-            right = await restore(self._cache, kept, turns, self._on_rows)
+            right = await restore(self.cache, kept, turns, self._on_rows)
         except Exception as error:  # noqa: BLE001 - it costs the history, and nothing else
             log.warning("what was kept of table %s is not used: %r", self.table.name, error)
-            self._cache.history.forget(0)
+            self.cache.history.forget(0)
         else:
             keeper.resume(right)
             self._kept_names = kept.names
             self._window.begin()
-            self._reflector.note_restored()
+            self.reflector.note_restored()
             self._stale_at = asyncio.get_running_loop().time()
             self.since = self._clock()
             self._is_ready.set()
@@ -352,7 +330,7 @@ class Feed(Generic[RowT, EventT]):
             if self.status is FeedStatus.READY:
                 self._stale_at = time()
                 self.since = self._clock()
-            self._cache.lose()
+            self.cache.lose()
             self.problem = lost
             self._outages.lost(self.table.name, lost)
             wait_s = backoff.wait_s(
@@ -368,9 +346,9 @@ class Feed(Generic[RowT, EventT]):
         lost: DatabaseError | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._reflector.read(tasks))
+                tasks.create_task(self.reflector.read(tasks))
                 tasks.create_task(self.consistency_check.run())
-                tasks.create_task(self._window.age_out(self._reflector.leave_window))
+                tasks.create_task(self._window.age_out(self.reflector.leave_window))
         except* DatabaseError as group:
             lost = cast("DatabaseError", group.exceptions[0])
         except* Exception:
@@ -388,8 +366,8 @@ class Feed(Generic[RowT, EventT]):
         self._is_ready.set()
         self.since = self._clock()
         self.problem = None
-        names = self._cache.content_names
+        names = self.cache.content_names
         if self._keeper is not None and names != self._kept_names:
-            self._kept_names, self._kept_since = names, self._cache.position
+            self._kept_names, self._kept_since = names, self.cache.position
             self._keeper.begin_again()
         self._outages.ready(self.table.name, self.documents)

@@ -45,9 +45,9 @@ class FeedReport:
             since=feed.since,
             problem=None if feed.problem is None else str(feed.problem),
             documents=feed.documents,
-            unread_documents=feed.unread_documents,
+            unread_documents=feed.decoder.unread,
             subscribers=feed.subscribers,
-            last_change_at=feed.last_change_at,
+            last_change_at=feed.reflector.last_change_at,
         )
 
 

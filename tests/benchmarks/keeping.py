@@ -108,7 +108,7 @@ async def write(folder: Path, changes: int, size: int) -> dict[str, Any]:
             async with _stage(pauses, stages, "compact"):
                 keeper.begin_again()
                 await keeper.is_whole.wait()
-            changes = len(feed.history)
+            changes = len(feed.cache.history)
             watching.cancel()
             running.cancel()
     size = sum(file.stat().st_size for file in folder.iterdir())
@@ -124,7 +124,7 @@ async def load(folder: Path) -> dict[str, Any]:
         async with _stage(pauses, stages, "load"):
             await feed.restore()
         watching.cancel()
-    assert feed.position == len(feed.history) > 0, "it has been loaded"
+    assert feed.position == len(feed.cache.history) > 0, "it has been loaded"
     return stages
 
 

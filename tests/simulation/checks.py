@@ -57,9 +57,9 @@ class Watch:
         """What is held for a subscriber is bounded by the table; the history by its limit."""
         setting = self._world.setting
         keys = self._world.most_keys(feed.table.name)
-        if len(feed.history) > setting.history_max_changes:
-            raise BrokenPromise(f"clause 7: the history holds {len(feed.history)} changes")
-        for view in feed._cache._views.values():
+        if len(feed.cache.history) > setting.history_max_changes:
+            raise BrokenPromise(f"clause 7: the history holds {len(feed.cache.history)} changes")
+        for view in feed.cache._views.values():
             for watcher in view.subscribers:
                 if isinstance(watcher, PageView):
                     continue

@@ -139,7 +139,7 @@ async def test_first_read_self_check_and_repair_take_turns() -> None:
         assert len(pause.lengths) >= 2 * fewest
         # Two pieces of work look at the same clock: the repair and a self-check.
         assert max(pause.lengths) <= 2 * (steps + 2)
-        assert feed.repaired_documents == ROWS
+        assert feed.reflector.repaired_documents == ROWS
 
 
 async def test_filtered_page_takes_turns_and_is_as_of_one_moment() -> None:
@@ -213,7 +213,7 @@ async def test_first_read_says_again_and_again_that_there_are_rows_which_stay() 
 async def test_few_rows_are_at_hand_and_all_others_are_packed() -> None:
     async with following(numbers()) as feed:
         await feed.ready(3600)
-        versions = feed._cache.rows.values()
+        versions = feed.cache.rows.values()
         assert sum(version._row is not None for version in versions) <= FRESH_VERSIONS < ROWS
         page = await feed.page(None, order_by=OrderBy("n"), offset=0, limit=ROWS)
         assert page.rows == [Number(f"k{number:04}", number) for number in range(ROWS)]

@@ -6,6 +6,7 @@ Source: src/rdb_protocol/terms/pred.cc, control.cc, arith.cc, error.cc.
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING
 
 from graphql_api.embedded.datum import (
@@ -168,90 +169,91 @@ def default(call: Call) -> Value:
     return alternative
 
 
-@term(TermType.ADD, 1, None, name="ADD")
-def add(call: Call) -> Value:
-    """Add numbers or a TIME and seconds, or join strings or arrays."""
+def _folded(call: Call, combine: Callable[[Datum, Datum], Datum]) -> Datum:
+    """Return the arguments combined from left to right; a single one as it is."""
     result = call.datum(0)
     for position in range(1, call.count):
-        result = _add(call, result, call.datum(position))
+        result = combine(result, call.datum(position))
     return result
 
 
-def _add(call: Call, left: Datum, right: Datum) -> Datum:
-    if pseudo_type(left) == "TIME":
-        assert isinstance(left, dict)
-        return _shifted(left, as_number(right))
-    if pseudo_type(right) == "TIME":
-        assert isinstance(right, dict)
-        return _shifted(right, as_number(left))
-    if isinstance(left, str):
-        return left + as_string(right)
-    if isinstance(left, list):
-        return call.array(left + as_array(right))
-    return _arithmetic(lambda a, b: a + b, as_number(left), as_number(right))
+def _arithmetic(operation: Callable[[float, float], float], left: Datum, right: Datum) -> Datum:
+    # On doubles, as RethinkDB: Python's integers would not lose the precision that doubles do.
+    one, other = float(as_number(left)), float(as_number(right))
+    try:
+        return number(operation(one, other))
+    except OverflowError:
+        return number(math.inf)
 
 
 def _shifted(moment: Document, seconds: float) -> Document:
     return time(as_number(moment["epoch_time"]) + seconds, as_string(moment["timezone"]))
 
 
-def _arithmetic(
-    operation: Callable[[float, float], float], left: float, right: float
-) -> int | float:
-    # On doubles, as RethinkDB: Python's integers would not lose the precision that doubles do.
-    try:
-        return number(operation(float(left), float(right)))
-    except OverflowError:
-        return number(math.inf)
+@term(TermType.ADD, 1, None, name="ADD")
+def add(call: Call) -> Value:
+    """Add numbers or a TIME and seconds, or join strings or arrays."""
+
+    def added(left: Datum, right: Datum) -> Datum:
+        if pseudo_type(left) == "TIME":
+            assert isinstance(left, dict)
+            return _shifted(left, as_number(right))
+        if pseudo_type(right) == "TIME":
+            assert isinstance(right, dict)
+            return _shifted(right, as_number(left))
+        if isinstance(left, str):
+            return left + as_string(right)
+        if isinstance(left, list):
+            return call.array(left + as_array(right))
+        return _arithmetic(operator.add, left, right)
+
+    return _folded(call, added)
 
 
 @term(TermType.SUB, 1, None, name="SUB")
 def sub(call: Call) -> Value:
     """Subtract numbers, a TIME from a TIME (seconds), or seconds from a TIME."""
-    result = call.datum(0)
-    for position in range(1, call.count):
-        right = call.datum(position)
-        if pseudo_type(result) == "TIME":
-            assert isinstance(result, dict)
-            if pseudo_type(right) == "TIME":
-                assert isinstance(right, dict)
-                left = as_number(result["epoch_time"])
-                result = _arithmetic(lambda a, b: a - b, left, as_number(right["epoch_time"]))
-            else:
-                result = _shifted(result, -as_number(right))
-        else:
-            result = _arithmetic(lambda a, b: a - b, as_number(result), as_number(right))
-    return result
+
+    def subtracted(left: Datum, right: Datum) -> Datum:
+        if pseudo_type(left) != "TIME":
+            return _arithmetic(operator.sub, left, right)
+        assert isinstance(left, dict)
+        if pseudo_type(right) != "TIME":
+            return _shifted(left, -as_number(right))
+        assert isinstance(right, dict)
+        return _arithmetic(operator.sub, left["epoch_time"], right["epoch_time"])
+
+    return _folded(call, subtracted)
 
 
 @term(TermType.MUL, 1, None, name="MUL")
 def mul(call: Call) -> Value:
     """Multiply numbers, or repeat an array."""
-    result = call.datum(0)
-    for position in range(1, call.count):
-        right = call.datum(position)
-        if isinstance(result, list) or isinstance(right, list):
-            array, times = (result, right) if isinstance(result, list) else (right, result)
-            assert isinstance(array, list)
-            count = as_integer(times)
-            if count < 0:
-                raise logic_error("Cannot multiply an ARRAY by a negative number.")
-            result = call.array(array * min(count, call.env.query.array_limit + 1))
-        else:
-            result = _arithmetic(lambda a, b: a * b, as_number(result), as_number(right))
-    return result
+
+    def multiplied(left: Datum, right: Datum) -> Datum:
+        if not (isinstance(left, list) or isinstance(right, list)):
+            return _arithmetic(operator.mul, left, right)
+        array, times = (left, right) if isinstance(left, list) else (right, left)
+        assert isinstance(array, list)
+        count = as_integer(times)
+        if count < 0:
+            raise logic_error("Cannot multiply an ARRAY by a negative number.")
+        return call.array(array * min(count, call.env.query.array_limit + 1))
+
+    return _folded(call, multiplied)
 
 
 @term(TermType.DIV, 1, None, name="DIV")
 def div(call: Call) -> Value:
     """Divide numbers."""
-    result = as_number(call.datum(0)) if call.count > 1 else call.datum(0)
-    for position in range(1, call.count):
-        divisor = as_number(call.datum(position))
-        if divisor == 0:
+
+    def divided(left: Datum, right: Datum) -> Datum:
+        as_number(left)  # its error comes first
+        if as_number(right) == 0:
             raise logic_error("Cannot divide by zero.")
-        result = _arithmetic(lambda a, b: a / b, as_number(result), divisor)
-    return result
+        return _arithmetic(operator.truediv, left, right)
+
+    return _folded(call, divided)
 
 
 @term(TermType.MOD, 2, 2)

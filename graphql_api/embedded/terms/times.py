@@ -17,10 +17,8 @@ from graphql_api.embedded.values import Value
 
 def _time(call: Call) -> Document:
     value = call.datum(0)
-    if isinstance(value, dict) and pseudo_type(value) is not None:
-        if pseudo_type(value) == "TIME":
-            return value
-        raise call.at(0, logic_error(f"Not a TIME pseudotype: `{truncated_print(value)}`."))
+    if isinstance(value, dict) and pseudo_type(value) == "TIME":
+        return value
     raise call.at(0, logic_error(f"Not a TIME pseudotype: `{truncated_print(value)}`."))
 
 

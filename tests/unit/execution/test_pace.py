@@ -158,7 +158,7 @@ async def test_page_that_shows_the_same_is_not_sent_again() -> None:
 async def test_status_of_a_page_does_not_wait() -> None:
     async with world_of(p="a") as world:
         await world.join(sink := TimedSink())
-        cache = world.server.feed("policy")._cache
+        cache = world.server.feed("policy").cache
         await world.at(2)
         world.write("p", "b")
         await world.at(2.1)
@@ -239,7 +239,7 @@ async def test_long_page_is_made_in_turns_and_keeps_its_pace() -> None:
 @on_simulated_clock
 async def test_page_comes_with_the_first_snapshot() -> None:
     async with world_of(p="a") as world:
-        cache = world.server.feed("policy")._cache
+        cache = world.server.feed("policy").cache
         cache.status = FeedStatus.INITIALIZING
         await world.join(sink := TimedSink(), where={"nameContains": "a"})
         await world.at(1)
@@ -272,7 +272,7 @@ async def test_status_takes_what_came_before_it_along() -> None:
             await world.at(time)
             world.write("p", name)
         await world.at(0.8)
-        world.server.feed("policy")._cache.lose()
+        world.server.feed("policy").cache.lose()
         await world.at(0.9)
         world.write("p", "d")
         await world.at(9)
@@ -286,7 +286,7 @@ async def test_change_that_comes_while_a_status_is_queued_awaits_a_tick() -> Non
         await world.join(sink := TimedSink(), CHANGES)
         await world.join(page := TimedSink())
         await world.at(2)
-        cache = world.server.feed("policy")._cache
+        cache = world.server.feed("policy").cache
         cache.lose()  # the members are in the queue now
         cache.apply("p", replace(cache.rows["p"].row, name="b"))
         await world.at(9)
@@ -336,7 +336,7 @@ async def test_nothing_is_left_of_paced_subscriptions() -> None:
         await world.at(5)
         assert [feed.subscribers for feed in feeds] == [0, 0, 0]
         assert world.broadcaster.groups == 0
-        assert not any(feed._cache.listeners for feed in feeds)
+        assert not any(feed.cache.listeners for feed in feeds)
 
 
 def test_paces_are_bounded_and_few() -> None:

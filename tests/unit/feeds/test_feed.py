@@ -328,7 +328,7 @@ async def test_what_is_no_change_is_taken_over_after_an_outage_too() -> None:
         assert row.note == "new"
         later = await until(feed.subscribe(), FeedStatus.READY)
         assert [e.row.note for e in later if isinstance(e, Added)] == ["new"]
-        assert feed.repaired_documents == 0
+        assert feed.reflector.repaired_documents == 0
 
 
 async def test_a_long_snapshot_lets_others_have_their_turn() -> None:
@@ -374,12 +374,12 @@ async def test_the_time_of_the_last_change_is_that_of_changes_only() -> None:
         await feed.ready(3600)
         subscription = feed.subscribe(include_initial=False)
         await anext(subscription)
-        assert feed.last_change_at is None
+        assert feed.reflector.last_change_at is None
         before = feed.position
         source.write("a", 1)
         source.write("a", 2)
         await anext(subscription)
-        assert feed.last_change_at is not None
+        assert feed.reflector.last_change_at is not None
         assert feed.position != before
 
 

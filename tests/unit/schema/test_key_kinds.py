@@ -57,7 +57,7 @@ async def test_rows_are_read_followed_and_resumed_by_served_keys(
     stored = [document(table, key, served) for served, key in keys.items()]
     odd = {table.primary_key: "7", "page": "of another kind"}
     async with serve({entity: [*stored, odd]}, tables=[table]) as server:
-        assert server.feed(entity).unread_documents == 1
+        assert server.feed(entity).decoder.unread == 1
         page = (await server.data(f"{{ {table.plural} {{ total items {{ id page }} }} }}"))[
             table.plural
         ]
