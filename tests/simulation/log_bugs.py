@@ -80,7 +80,7 @@ LOG_BUGS = (
     Bug(
         "a response that comes behind a higher one is left out",
         "results: out of order",
-        f"{_LOGS}.window:Window.add",
+        f"{_LOGS}.window:LogWindow.add",
         _takes_only_higher_ones,
     ),
     Bug(
