@@ -18,6 +18,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 from graphql_api import demo, sample
@@ -157,8 +158,13 @@ class Services:
             self._announce(startup_lines(self._settings, database=str(url), embedded=embedded))
             self._stack = stack.pop_all()
 
-    async def __aexit__(self, *exc: object) -> bool:
-        return await self._stack.__aexit__(*exc) or False
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        return await self._stack.__aexit__(kind, error, traceback) or False
 
     @property
     def _timeouts(self) -> Timeouts:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
+from types import TracebackType
 from typing import Any, Self
 
 from graphql_api.execution.encoder import Encoder, GroupKey
@@ -64,11 +65,16 @@ class Broadcaster:
         self._tasks = await asyncio.TaskGroup().__aenter__()
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         assert self._tasks is not None
         for group in self._groups.values():
             group.cancel()
-        await self._tasks.__aexit__(*exc)
+        await self._tasks.__aexit__(kind, error, traceback)
 
     @property
     def groups(self) -> int:

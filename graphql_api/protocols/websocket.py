@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from types import TracebackType
 from typing import Self, TypeAlias
 
 from starlette.types import Receive, Scope, Send
@@ -68,10 +69,15 @@ class WebSockets:
         await self._tasks.__aenter__()
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         for connection in [*self._connections]:
             connection.abort()
-        await self._tasks.__aexit__(*exc)
+        await self._tasks.__aexit__(kind, error, traceback)
 
     @property
     def connections(self) -> int:

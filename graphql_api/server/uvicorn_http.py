@@ -325,10 +325,8 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         self.headers[:] = [*without_offers(self.headers), (b"upgrade", b"websocket")]
         super().handle_websocket_upgrade()
         protocol = self.transport.get_protocol()
-        if isinstance(protocol, WatchedConnection):
-            protocol.take_over(self)
-        else:
-            self.transport.resume_reading()  # for one that knows nothing of turns
+        assert isinstance(protocol, WatchedConnection), "the server serves by no other"
+        protocol.take_over(self)
 
     # How long a request may take to arrive.
 
