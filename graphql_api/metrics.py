@@ -107,10 +107,10 @@ class _FeedMetrics(Collector):
                 unsayable.add_metric((listed.table.name,), len(listed.unsayable))
         yield unsayable
         for kind, figures in ((GaugeMetricFamily, _GAUGES), (CounterMetricFamily, _COUNTERS)):
-            for name, (text, value) in figures.items():
+            for name, (text, read) in figures.items():
                 made = kind(f"graphql_api_feed_{name}", text, labels=_TABLE)
                 for feed in feeds:
-                    made.add_metric((feed.table.name,), value(feed))
+                    made.add_metric((feed.table.name,), read(feed))
                 yield made
 
 

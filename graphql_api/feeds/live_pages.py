@@ -198,7 +198,7 @@ class PageView(Generic[RowT]):
                 total = len(self._keys)
                 versions = cache.part_of(self._keys, wanted.order_by, wanted.offset, wanted.limit)
             cursor = cache.cursor(wanted.where)
-            page = FeedPage(_Unpacked(versions), total, len(versions), cursor, status)
+            page = FeedPage(_Unpacked(versions), total, cursor, status)
             event = self._event = PageEvent(self, page, position)
         return event
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel
 from pydantic_settings import SettingsConfigDict
@@ -43,7 +43,8 @@ class SettingsGroup(BaseModel):
             others: What a subclass has besides, and no setting changes; its defaults, if absent.
         """
         names = cls.model_fields.keys() & type(settings).model_fields.keys()
-        return cls.model_construct(**{name: getattr(settings, name) for name in names}, **others)
+        values: dict[str, Any] = {name: getattr(settings, name) for name in names} | others
+        return cls.model_construct(**values)
 
 
 def about(kind: type[BaseModel], name: str) -> About:

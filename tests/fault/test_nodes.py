@@ -132,7 +132,7 @@ async def test_feed_that_loses_its_node_is_on_the_other_at_once(
                 proxy.swallows = True
                 proxy.cut(Fault.BLACK_HOLE)
                 for _ in range(2):  # the heartbeat's limit, and nothing more
-                    clock.forward(SETTINGS.heartbeat_s / 2)
+                    clock.forward(SETTINGS.database_heartbeat_s / 2)
                     await some_steps()
         await followed.lost()
         await followed.ready()

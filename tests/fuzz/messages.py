@@ -18,14 +18,13 @@ from graphql_api.protocols.close import Close
 from graphql_api.protocols.graphql_transport_ws import (
     Action,
     Connect,
-    Operation,
-    Reply,
     ServerProtocol,
     SocketState,
     Start,
     Stop,
 )
 from graphql_api.protocols.messages import InvalidMessageError, parse
+from graphql_api.protocols.operation_ids import Operation, Reply
 from tests.conformance.conversation import complete, init, ping, pong, subscribe
 from tests.fuzz.target import Target
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.execution import payload as payloads
+from graphql_api.execution import compressed_payload as payloads
 from graphql_api.rethink.url import DatabaseURL
 from tests.conformance.conversation import init, subscribe
 from tests.conformance.raw_websocket import Frame, RawWebSocket, raw_websocket, text

@@ -30,7 +30,7 @@ GENEROUS = 10**9
 
 
 def shape_error(text: str, **limits: int) -> str | None:
-    generous = dict.fromkeys(
+    generous: dict[str, Any] = dict.fromkeys(
         ("max_document_levels", "max_document_aliases", "max_document_comparisons"), GENEROUS
     )
     made = DocumentLimits.model_construct(**generous | limits)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from graphql_api.rethink import failover
+from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS
 from graphql_api.rethink.nodes import Node, Nodes
 from graphql_api.rethink.url import DatabaseURL
 from tests.patience import LONGEST_S
@@ -41,7 +42,7 @@ async def test_cancelled_while_slower_nodes_are_given_up_it_leaves_no_connection
         failover._first(
             deque([SLOW, FAST]),
             DatabaseURL.parse("rethinkdb://slow,fast/d"),
-            failover.DEFAULT_TIMEOUTS,
+            DEFAULT_TIMEOUTS,
             Nodes(),
             [],
         )
