@@ -26,6 +26,7 @@ from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
 from graphql_api.rethink.pool import ConnectionPool
+from graphql_api.rethink.query_names import Observe
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Change, Run, Written, at_once
@@ -45,6 +46,7 @@ class RethinkStore:
         timeouts: Those of its connections; also how long a write is tried when others change the
             same document all the time.
         nodes: What is known of the database's nodes.
+        observe: Surrounds each query; see `ConnectionPool`.
     """
 
     def __init__(
@@ -53,10 +55,11 @@ class RethinkStore:
         *,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         nodes: Nodes | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self._url = url
         self._timeouts = timeouts
-        self._pool = ConnectionPool(url, timeouts=timeouts, nodes=nodes or Nodes())
+        self._pool = ConnectionPool(url, timeouts=timeouts, nodes=nodes or Nodes(), observe=observe)
         self._turns: WeakValueDictionary[tuple[str, Key], asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
