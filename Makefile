@@ -122,7 +122,7 @@ lock: ## write both locks from pyproject.toml; ARGS=--upgrade takes the newest v
 	@$(or $(PYTHON),python3.11) -m venv $(VENV)/pip-tools
 	@$(VENV)/pip-tools/bin/pip install --quiet pip-tools==7.6.2
 	@$(COMPILE) $(ARGS) --output-file=requirements.lock pyproject.toml
-	@$(COMPILE) $(ARGS) --extra=dev --constraint=requirements.lock \
+	@$(COMPILE) $(ARGS) --extra=dev --extra=otel --constraint=requirements.lock \
 		--output-file=tests/requirements.lock pyproject.toml
 
 clean: ## remove the environment and every cache

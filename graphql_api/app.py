@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -52,6 +53,9 @@ from graphql_api.settings import Settings
 from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import LOGS, TABLES
 from graphql_api.watched_file import FileWatch
+
+if TYPE_CHECKING:
+    from graphql_api.tracing.tracing import Tracing
 
 
 class Application(Starlette):
@@ -135,7 +139,11 @@ def _front_page(settings: Settings) -> str:
 
 
 def create_app(
-    settings: Settings, *, announce: Announce | None = None, machine: Machine | None = None
+    settings: Settings,
+    *,
+    announce: Announce | None = None,
+    machine: Machine | None = None,
+    tracing: Tracing | None = None,
 ) -> Application:
     """The application; its lifespan owns every task and connection.
 
@@ -143,6 +151,7 @@ def create_app(
         settings: With the port that is really listened on.
         announce: Called once with where everything is; the log, if absent.
         machine: Where time and chance come from; the machine that this runs on, if absent.
+        tracing: Sends traces; none are sent, if absent. The lifespan closes it.
 
     Raises:
         ConfigurationError: A setting does not fit.
@@ -203,8 +212,9 @@ def create_app(
     rates = TokenBuckets(
         settings.max_operations_per_s, settings.operation_burst, clock=machine.monotonic_s
     )
+    make_runner = OperationRunner if tracing is None else tracing.runner
     backend = Backend(
-        runner=OperationRunner(schema, broadcaster),
+        runner=make_runner(schema, broadcaster),
         make_context=context,
         traffic=broadcaster.traffic,
         documents=documents,
@@ -232,6 +242,7 @@ def create_app(
         websockets=(websocket, starbelly),
         file_watch=file_watch,
         announce=announce or log_lines,
+        tracing=tracing,
     )
     return Application(
         settings=settings,

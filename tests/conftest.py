@@ -86,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the person who runs the tests has set for a server of theirs is no part of a test."""
     for name in list(os.environ):
-        if name.startswith("GRAPHQL_API_"):
+        if name.startswith(("GRAPHQL_API_", "OTEL_")):
             monkeypatch.delenv(name)
     for name in ("no_proxy", "NO_PROXY"):  # nor is how they get from here to the world
         monkeypatch.setenv(name, "127.0.0.1,localhost,::1")

@@ -187,6 +187,8 @@ OTHER_FLAGS = {
     "--network": "docker run",
     "--publish": "docker run",
     "--env": "docker run",
+    "--rm": "docker run",
+    "--set": "Jaeger",
     "--save-dev": "npm install",
     "--template": "npm create vite",
     "--no-deps": "pip wheel",
