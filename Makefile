@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz shots check release format schema proto lock clean
+.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results bench-live soak rolling attack fuzz shots check release format schema proto lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ fuzz: $(VENV)/.dev ## look for what breaks a parser or HTTP, five minutes for ea
 
 shots: $(VENV)/.dev ## take pictures of /live in each of its states; ARGS="--folder FOLDER dark" selects
 	@$(VENV)/bin/python -m tests.browser.shots $(ARGS)
+
+bench-live: $(VENV)/.dev ## measure when /live shows the first of thousands of rows, and what holds it up; ARGS=10000
+	@$(VENV)/bin/python -m tests.browser.paint $(ARGS)
 
 check: $(VENV)/.dev ## check format, lint, types, imports, schema.graphql and what is made of it
 	@$(VENV)/bin/ruff format --check .

@@ -148,7 +148,7 @@ class ChangeTraces:
         span = self._spans.change(table)
         if not span.is_recording():
             return
-        point = feed.history.head_point
+        point = feed.cache.history.head_point
         self._shown[point] = Shown(table, span.get_span_context(), self._epoch_ns())
         if len(self._shown) > MAX_REMEMBERED:
             del self._shown[next(iter(self._shown))]

@@ -181,6 +181,7 @@ OTHER_FLAGS = {
     "--bind": "python3 -m http.server",
     "--now": "systemctl enable",
     "--build": "docker compose",
+    "--file": "docker compose",
     "--detach": "docker",
     "--tag": "docker build",
     "--name": "docker run",

@@ -63,6 +63,19 @@ def test_results_are_handed_on() -> None:
     assert subscribed().receive(message(type="pong")) is None
 
 
+def test_queries_have_ids_of_their_own_and_their_errors_end_nothing() -> None:
+    made = subscribed()
+    first, second = (json.loads(made.ask("{ x }")) for _ in range(2))
+    assert first["payload"] == {"query": "{ x }"}
+    assert len({first["id"], second["id"], "1"}) == 3
+    answered = message(type="next", id=first["id"], payload={"data": {"x": 1}})
+    assert made.receive(answered) == Answer({"x": 1})
+    assert made.receive(message(type="complete", id=first["id"])) is None
+    refused = message(type="error", id=second["id"], payload=[{"message": "no"}])
+    assert made.receive(refused) == Answer(None)
+    assert made.receive(message(type="next", id="1", payload={"data": 2})) == Result(2)
+
+
 ERROR = {"message": "no", "extensions": {"code": "FORBIDDEN"}}
 
 
