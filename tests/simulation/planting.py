@@ -78,9 +78,11 @@ def seed_that_finds(bug: Bug, known: int | None) -> int | None:
         bug: It is planted.
         known: A seed that has found it before, which is tried before all others.
     """
-    first: list[int] = [] if known is None else [known]
+    seeds: list[int] = [*range(MAX_SEEDS)]
+    if known is not None:
+        seeds.insert(0, known)
     with planted(bug):
-        for seed in dict.fromkeys([*first, *range(MAX_SEEDS)]):
+        for seed in seeds:
             if run_seed(seed).failure is not None:
                 return seed
     return None
