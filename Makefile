@@ -53,7 +53,7 @@ newest: $(VENV)/.dev ## run the transport's tests on the newest releases of uvic
 simulate: $(VENV)/.dev ## run stories on a simulated clock and network; ARGS="--seeds 10000", ARGS="--seed 7"
 	@$(VENV)/bin/python -m tests.simulation $(ARGS)
 
-simulate-bugs: $(VENV)/.dev ## plant bugs one by one, each of which the simulation must find
+simulate-bugs: $(VENV)/.dev ## plant bugs one by one, each of which the simulation must find; ARGS=--search tries all stories
 	@$(VENV)/bin/python -m tests.simulation --bugs $(ARGS)
 
 bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout selects

@@ -25,7 +25,6 @@ from graphql_api.tables import TABLES
 from tests.browser.browser_page import BrowserPage
 from tests.clients.tcp_proxy import TCPProxy
 from tests.fault.killable_database import KillableDatabase
-from tests.server.conftest import reserved_port
 from tests.server.database import Writer, writing
 from tests.server.feed_problems import PASSWORD, REASONS
 from tests.server.running import Running, running, settings_for
@@ -33,8 +32,6 @@ from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE
 
 if TYPE_CHECKING:
     from playwright.async_api import Route, WebSocket
-
-__all__ = ["reserved_port"]
 
 TABS = [table.people.name for table in TABLES]
 TITLES = [table.people.title for table in TABLES]

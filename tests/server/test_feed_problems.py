@@ -128,7 +128,7 @@ async def test_metrics_name_nodes_to_a_token_that_may_read(
         assert failures in (await http.get("/metrics", headers=reader)).text
         answer = await http.get("/metrics", headers=writer)
         assert answer.status_code == 200
-        assert str(reserved_port) not in answer.text
+        assert f":{reserved_port}" not in answer.text  # other numbers may have its digits
 
 
 async def test_problem_ends_when_the_tables_are_made(database: DatabaseURL) -> None:

@@ -10,6 +10,7 @@ from graphql_api.client.protocol import (
     ClientProtocol,
     OperationEndedError,
     OperationError,
+    Reply,
     Result,
     UnexpectedMessageError,
 )
@@ -41,7 +42,7 @@ def test_token_goes_into_connection_init() -> None:
 
 def test_subscribes_once_it_is_acknowledged() -> None:
     reply = protocol().receive(ACK)
-    assert isinstance(reply, Answer)
+    assert isinstance(reply, Reply)
     assert json.loads(reply.text) == {
         "type": "subscribe",
         "id": "1",
@@ -53,7 +54,7 @@ def test_subscribes_once_it_is_acknowledged() -> None:
 def test_ping_is_answered_with_its_payload(payload: dict[str, Any]) -> None:
     for each in (protocol(), subscribed()):
         reply = each.receive(message(type="ping", **payload))
-        assert isinstance(reply, Answer)
+        assert isinstance(reply, Reply)
         assert json.loads(reply.text) == {"type": "pong", **payload}
 
 
