@@ -19,6 +19,8 @@ from typing import Never, Protocol
 
 from starlette.types import Message, Scope, Send
 
+from graphql_api.execution.parts import Parts, parts_of
+
 EXTENSION = "graphql_api.sink"
 """The key in a scope's `extensions`; the value is `{"sink": Sink}`."""
 
@@ -59,7 +61,7 @@ class Sink(Protocol):
     def write_text(self, text: bytes) -> None:
         """Send this text, as a frame of its own on a WebSocket."""
 
-    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes | Parts], suffix: bytes) -> None:
         """Send a text of `prefix + middle + suffix` for each of `middles`."""
 
     async def flush(self) -> None:
@@ -145,10 +147,10 @@ class ASGISink:
         self._filled.set()
         self._emptied.clear()
 
-    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes | Parts], suffix: bytes) -> None:
         """As in `Sink`."""
         for middle in middles:
-            self.write_text(prefix + middle + suffix)
+            self.write_text(b"".join((prefix, *parts_of(middle), suffix)))
 
     async def flush(self) -> None:
         """As in `Sink`."""

@@ -31,6 +31,7 @@ from websockets.extensions.permessage_deflate import (
 )
 from websockets.typing import ExtensionParameter
 
+from graphql_api.execution.parts import Parts
 from graphql_api.execution.payload import (
     BLOCK_END,
     LARGE_WINDOW_BITS,
@@ -85,7 +86,11 @@ def stored_block(content: bytes) -> bytes:
 
 
 def compressed_frames(
-    opcode: int, prefix: bytes, middles: Sequence[bytes], suffix: bytes, window_bits: int
+    opcode: int,
+    prefix: bytes,
+    middles: Sequence[bytes | Parts],
+    suffix: bytes,
+    window_bits: int,
 ) -> list[bytes]:
     """Frames of `prefix + middle + suffix`, in parts; shared payloads are compressed if that pays.
 
