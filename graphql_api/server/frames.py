@@ -16,6 +16,8 @@ from typing import Final, NamedTuple
 
 from websockets.frames import CloseCode, Opcode
 
+from graphql_api.execution.parts import Parts, parts_of
+
 CONTINUATION: Final = int(Opcode.CONT)
 TEXT: Final = int(Opcode.TEXT)
 BINARY: Final = int(Opcode.BINARY)
@@ -230,11 +232,11 @@ def frame_header(opcode: int, length: int, *, is_compressed: bool = False) -> by
 
 
 def message_frame(
-    opcode: int, prefix: bytes, middle: bytes, suffix: bytes
-) -> tuple[bytes, bytes, bytes, bytes]:
+    opcode: int, prefix: bytes, middle: bytes | Parts, suffix: bytes
+) -> tuple[bytes, ...]:
     """A whole, unmasked frame of `prefix + middle + suffix`, in parts."""
     length = len(prefix) + len(middle) + len(suffix)
-    return frame_header(opcode, length), prefix, middle, suffix
+    return frame_header(opcode, length), prefix, *parts_of(middle), suffix
 
 
 def control_frame(opcode: int, payload: bytes) -> bytes:

@@ -37,6 +37,7 @@ from graphql_api.execution.compressed_payload import (
     SMALL_WINDOW_BITS,
     Payload,
 )
+from graphql_api.execution.parts import Parts
 from graphql_api.server.frames import frame_header, message_frame
 
 MAX_STORED_BYTES: Final = 0xFFFF
@@ -85,7 +86,11 @@ def stored_block(content: bytes) -> bytes:
 
 
 def compressed_frames(
-    opcode: int, prefix: bytes, middles: Sequence[bytes], suffix: bytes, window_bits: int
+    opcode: int,
+    prefix: bytes,
+    middles: Sequence[bytes | Parts],
+    suffix: bytes,
+    window_bits: int,
 ) -> list[bytes]:
     """Frames of `prefix + middle + suffix`, in parts; shared payloads are compressed if that pays.
 

@@ -69,7 +69,7 @@ class StarbellyConnection(SocketConnection):
         super().__init__(accepted)
         self._scope: Scope = accepted.scope  # until the client is known
         self._streams = streams
-        self._bodies = SocketBodies(streams.bodies, self.sink, self._create_task)
+        self._bodies = SocketBodies(streams.bodies, self.sink, self._create_task, self.budget)
         self._rate = accepted.limits.rate(accepted.backend.clock)
         self._ids = count(1)
         self._subscriptions: dict[int, Callable[[], object]] = {}
@@ -188,9 +188,8 @@ class StarbellyConnection(SocketConnection):
 
     def _end_of(self, id_: int, end: pb.SubscriptionClosed) -> None:
         if self._subscriptions.pop(id_, None) is not None:
-            self._send(
-                pb.ServerMessage(event=pb.Event(subscription_id=id_, subscription_closed=end))
-            )
+            event = pb.Event(subscription_id=id_, subscription_closed=end)
+            self._send(pb.ServerMessage(event=event))
 
     def _send(self, message: pb.ServerMessage) -> None:
         self.write(message.SerializeToString())

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from graphql_api.cli import main
 from graphql_api.execution.compressed_payload import BLOCK_END
+from graphql_api.execution.parts import Parts, parts_of
 from graphql_api.server import uvicorn_server
 from graphql_api.server.frames import frame_header
 from graphql_api.server.websocket_protocol import WebSocketProtocol
@@ -27,11 +28,11 @@ class PerSocketProtocol(WebSocketProtocol):
         super().open(window_bits)
         self._deflate = zlib.compressobj(wbits=-12, memLevel=5)
 
-    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes | Parts], suffix: bytes) -> None:
         """Compress each message."""
         parts: list[bytes] = []
         for middle in middles:
-            blocks = self._deflate.compress(prefix + middle + suffix)
+            blocks = self._deflate.compress(b"".join((prefix, *parts_of(middle), suffix)))
             blocks += self._deflate.flush(zlib.Z_SYNC_FLUSH)
             blocks = blocks.removesuffix(BLOCK_END)
             parts += (frame_header(self._opcode, len(blocks), is_compressed=True), blocks)
