@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from graphql import GraphQLError
 
@@ -162,6 +162,8 @@ class ServerProtocol:
     Args:
         max_since: How many cursors a `connection_init` may carry.
     """
+
+    connection: Final = "socket"
 
     def __init__(self, *, max_since: int = 1000) -> None:
         self._max_since = max_since

@@ -277,6 +277,8 @@ class SingleConnection:
 class _States:
     """The ids in use on one event stream; as `websocket_operations.States`."""
 
+    connection: Final = "event stream"
+
     def __init__(self) -> None:
         self._operations: dict[str, Operation] = {}
 

@@ -1,4 +1,4 @@
-"""Limits on one WebSocket."""
+"""Limits on one connection that has several operations: a WebSocket, or an event stream."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _DEFAULT = ConnectionSettings.defaults()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSocketLimits:
-    """Limits on one socket: numbers of operations, sizes, and times.
+    """Limits on one connection: numbers of operations, sizes, and times.
 
     Attributes:
         connection_init_timeout_s: How long to wait for `connection_init`.
-        max_subscriptions: How many subscriptions one socket may have at a time.
-        max_queries: How many queries and mutations one socket may have at a time.
+        max_subscriptions: How many subscriptions it may have at a time.
+        max_queries: How many queries and mutations it may have at a time.
         max_held_chars: How many characters the messages may have together that began the operations
-            of one socket; that much of them is kept, for as long as they run.
-        max_operations_per_s: How many operations one socket may begin in a second, in the long run.
+            of it; that much of them is kept, for as long as they run.
+        max_operations_per_s: How many operations it may begin in a second, in the long run.
         operation_burst: How many at once, after a pause.
         max_since: How many cursors a `connection_init` may carry.
         close_timeout_s: How long to wait until the socket takes its last frame.

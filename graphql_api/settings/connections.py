@@ -22,10 +22,10 @@ class ConnectionSettings(Group):
         description="how long a new WebSocket may take to send connection_init, in seconds",
     )
     max_subscriptions: int = Field(
-        100, ge=1, description="how many subscriptions one WebSocket may have at a time"
+        100, ge=1, description="how many subscriptions a connection may have at a time"
     )
     max_queries: int = Field(
-        100, ge=1, description="how many queries and mutations one WebSocket may have at a time"
+        100, ge=1, description="how many queries and mutations a connection may have at a time"
     )
     sse_keep_alive_s: float = Field(
         12.0,
