@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from graphql_api.execution.sink import WRITE_BUFFER_BYTES, took_nothing
 from graphql_api.limits.connection_limits import Leave
+from graphql_api.limits.traffic import Traffic
 from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.settings.connections import ConnectionSettings
 
@@ -126,6 +127,7 @@ class WatchedConnection(asyncio.Protocol):
     limits: ClassVar[SocketLimits] = SocketLimits()
     kernel: ClassVar[staticmethod[[Any, int], int]] = staticmethod(ask_kernel)
     turns: ClassVar[TurnQueue] = TurnQueue()
+    traffic: ClassVar[Traffic] = Traffic()
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     client: tuple[str, int] | None
@@ -137,6 +139,7 @@ class WatchedConnection(asyncio.Protocol):
         limits: SocketLimits,
         kernel: Kernel = ask_kernel,
         turns: TurnQueue | None = None,
+        traffic: Traffic | None = None,
     ) -> type[Self]:
         """A subclass with these limits, for uvicorn, which makes the connections of a class."""
         members = {
@@ -144,6 +147,7 @@ class WatchedConnection(asyncio.Protocol):
             "limits": limits,
             "kernel": staticmethod(kernel),
             "turns": turns or TurnQueue(),
+            "traffic": traffic or Traffic(),
         }
         return type(cls.__name__, (cls,), members)
 
@@ -203,7 +207,9 @@ class WatchedConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _write(self, data: bytes) -> None:
-        self._written += len(data)
+        size = len(data)
+        self._written += size
+        self.traffic.bytes_written += size
         self.transport.write(data)
 
     # What the transport calls.
