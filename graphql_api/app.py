@@ -30,6 +30,7 @@ from graphql_api.limits.cpu_budget import CPUBudgets
 from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.limits.token_bucket import TokenBuckets
+from graphql_api.limits.traffic import Traffic
 from graphql_api.live import live_routes
 from graphql_api.machine import Machine
 from graphql_api.metrics import MetricSources
@@ -75,9 +76,11 @@ class Application(Starlette):
         cross_origin: CrossOrigin,
         admission: ConnectionLimits,
         file_watch: FileWatch,
+        traffic: Traffic,
     ) -> None:
         self.admission = admission
         self.file_watch = file_watch
+        self.traffic = traffic
         self._services = services
         self._http = http
         self._websocket = websocket
@@ -268,6 +271,7 @@ def create_app(
         cross_origin=cross_origin,
         file_watch=file_watch,
         admission=admission,
+        traffic=broadcaster.traffic,
     )
 
 

@@ -218,7 +218,7 @@ class Member:
             if source.awaits_tick:
                 pace.wait(self, self._sent_s)
             return
-        if pace is not None and source.is_whole and source.is_due:
+        if pace is not None and source.counts_due and source.is_due:
             self._sent_s = pace.now_s
         self._enqueue()
 

@@ -251,7 +251,7 @@ class LivePage(FeedSource[Any]):
         every_s: The least time between two pages of one status, in seconds.
     """
 
-    is_whole = True
+    is_whole = counts_due = True
 
     def __init__(self, view: PageView[Any], every_s: float) -> None:
         super().__init__()

@@ -293,9 +293,10 @@ class API:
         self.server.server_state.tasks = InOrder()  # type: ignore[assignment]
         config = self.server.config
         config.load()
-        protocol: Any = config.ws_protocol_class
-        limits = replace(protocol.limits, write_buffer_bytes=self.write_buffer_bytes)
-        config.ws_protocol_class = protocol.with_limits(limits, ask_kernel, protocol.turns)
+        for name in ("ws_protocol_class", "http_protocol_class"):
+            protocol: Any = getattr(config, name)
+            limits = replace(protocol.limits, write_buffer_bytes=self.write_buffer_bytes)
+            setattr(config, name, protocol.with_limits(limits, ask_kernel, protocol.turns))
         listener: Any = FakeSocket((self.host, API_PORT))
         await self.server.serve([listener])
 

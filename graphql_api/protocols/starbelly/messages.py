@@ -16,6 +16,8 @@ from graphql_api.tables.response import Response, ResponseKind
 
 Say: TypeAlias = Callable[[str, str, Any], bytes]
 """Says what has happened to a row: ADDED, UPDATED or DELETED, its key, and its values, if known."""
+Frame: TypeAlias = Callable[[int], Framing]
+"""How the events of a subscription are framed, by its id."""
 
 
 def uuid_bytes(key: str) -> bytes | None:
