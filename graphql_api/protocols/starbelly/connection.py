@@ -163,13 +163,12 @@ class StarbellyConnection(SocketConnection):
             raise BadCursorError("the sync_token is not one that this server gave out")
         job_id, kinds = str(UUID(bytes=asked.job_id)), RESPONSES.kinds(None)
         since = asked.sync_token.decode() if asked.HasField("sync_token") else None
-        all_of_job = context.logs.subscribe(
+        rows = context.logs.subscribe(
             RESPONSES, job_id, kinds=kinds, since=since, words="job", client=self.budget.address
         )
         is_ok, bodies = asked.compression_ok, self._streams.bodies
         encoder = SyncEncoder(job_id, bodies, compression_ok=is_ok)
-        source = BodiesInTurn(all_of_job, self._bodies, compression_ok=is_ok)
-        return source, encoder, messages.one_by_one
+        return BodiesInTurn(rows, self._bodies, compression_ok=is_ok), encoder, messages.one_by_one
 
     def next(self, operation: int, framing: Framing, payload: bytes) -> None:
         """Send one event; but all are shared."""
