@@ -10,7 +10,6 @@ import random
 import signal
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -295,8 +294,11 @@ class API:
         config.load()
         for name in ("ws_protocol_class", "http_protocol_class"):
             protocol: Any = getattr(config, name)
-            limits = replace(protocol.limits, write_buffer_bytes=self.write_buffer_bytes)
-            setattr(config, name, protocol.with_limits(limits, ask_kernel, protocol.turns))
+            limits = protocol.limits.model_copy(
+                update={"write_buffer_bytes": self.write_buffer_bytes}
+            )
+            made = protocol.with_limits(limits, ask_kernel, protocol.turns, protocol.traffic)
+            setattr(config, name, made)
         listener: Any = FakeSocket((self.host, API_PORT))
         await self.server.serve([listener])
 
