@@ -90,7 +90,10 @@ class QueryExecutor(EventExecutor):
 
 
 def _json(completed: Any) -> Any:
-    return orjson.Fragment(to_json(completed)) if isinstance(completed, dict) else completed
+    if not isinstance(completed, dict):
+        return completed
+    # Copied, because orjson's own bytes keep the room that it wrote in.
+    return orjson.Fragment(memoryview(to_json(completed)).tobytes())
 
 
 async def _json_later(completed: Awaitable[Any]) -> Any:
