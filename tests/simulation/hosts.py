@@ -10,7 +10,6 @@ import random
 import signal
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -294,7 +293,8 @@ class API:
         config = self.server.config
         config.load()
         protocol: Any = config.ws_protocol_class
-        limits = replace(protocol.limits, write_buffer_bytes=self.write_buffer_bytes)
+        update = {"write_buffer_bytes": self.write_buffer_bytes}
+        limits = protocol.limits.model_copy(update=update)
         config.ws_protocol_class = protocol.with_limits(limits, ask_kernel, protocol.turns)
         listener: Any = FakeSocket((self.host, API_PORT))
         await self.server.serve([listener])
