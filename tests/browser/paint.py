@@ -38,7 +38,9 @@ OBSERVE = """
 """What runs in the page before its own modules. A frame is painted when the task after it runs."""
 
 READ = """async () => {
-    while (!measured.all) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (!measured.first || !measured.all) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     const { first, all, long } = measured;
     const paint = performance.getEntriesByName('first-contentful-paint')[0].startTime;
     measured.long = [];

@@ -167,6 +167,23 @@ async def test_operation_of_the_url_is_opened_beside_the_tabs_that_there_are(
     await graphiql.page.wait_for_url("**/live*")
 
 
+@pytest.mark.parametrize("tab", ["JobChanges", "UpdatePolicy"])
+async def test_no_line_ends_below_the_buttons_beside_it(
+    server: Running, graphiql: GraphiQL, tab: str
+) -> None:
+    await graphiql.open(server)
+    await graphiql.page.set_viewport_size({"width": 1024, "height": 768})
+    await graphiql.choose(tab)
+    await graphiql.page.wait_for_function(
+        """() => {
+            const { left } = document.querySelector('.graphiql-toolbar').getBoundingClientRect();
+            const lines = document.querySelectorAll('.graphiql-query-editor .view-line > span');
+            const ends = [...lines].map((line) => line.getBoundingClientRect().right);
+            return ends.length > 5 && Math.max(...ends) < left;
+        }"""
+    )
+
+
 async def test_panes_stand_one_above_the_other_on_a_narrow_screen(
     server: Running, graphiql: GraphiQL
 ) -> None:

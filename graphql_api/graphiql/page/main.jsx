@@ -1,7 +1,7 @@
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
 
-import { useGraphiQLActions } from '@graphiql/react';
+import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { GraphiQL } from 'graphiql';
 import { useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -35,6 +35,13 @@ function Kept() {
   return null;
 }
 
+/** Wraps long lines of operations: in a narrow pane they would end below its buttons. */
+function WrappedLines() {
+  const editor = useGraphiQL((state) => state.queryEditor);
+  useEffect(() => editor?.updateOptions({ wordWrap: 'on', wrappingIndent: 'indent' }), [editor]);
+  return null;
+}
+
 const hasLive = 'live' in document.documentElement.dataset;
 
 createRoot(document.getElementById('graphiql')).render(
@@ -49,6 +56,7 @@ createRoot(document.getElementById('graphiql')).render(
   >
     <GraphiQL.Logo>
       <Kept />
+      <WrappedLines />
       {hasLive ? <a href={new URL('../live', here).href}>Live tables</a> : 'graphql-api'}
     </GraphiQL.Logo>
   </GraphiQL>,
