@@ -22,6 +22,7 @@ PACKAGES = {
     "caddy": "caddy",
     "chromium": "chromium",
     "curl": "curl",
+    "firefox-esr": "firefox-esr",
     "java": "default-jdk-headless",
     "nginx": "nginx",
     "node": "nodejs",
