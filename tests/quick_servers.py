@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import functools
+import gzip
 import hashlib
 import types
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ import httpx
 import httpx._transports.default as httpx_transport
 import uvicorn.server
 
-from graphql_api import app
+from graphql_api import app, static_files
 from graphql_api.schema import APISchema, TableDeclaration, build_schema
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.forbidden import ForbidEarly
@@ -34,6 +35,11 @@ hashed = functools.lru_cache(maxsize=256)(hashlib.pbkdf2_hmac)
 
 # It reads every certificate authority of the world, which takes 30 ms.
 _tls_of_clients = functools.cache(httpx.create_ssl_context)
+
+
+# Of the pages and the client package, which are made and compressed for each server.
+_MADE_OF_DECLARATIONS = ("changes_tab", "client_routes", "log_tab", "page_tables")
+_compressed = functools.lru_cache(maxsize=256)(gzip.compress)
 
 
 @functools.cache
@@ -58,8 +64,13 @@ async def _sleep(seconds: float) -> None:
 def quick_servers() -> Iterator[None]:
     """Let the servers of this process be quick."""
     attentive = types.SimpleNamespace(**{**vars(asyncio), "sleep": _sleep})
+    compressing = types.SimpleNamespace(**{**vars(gzip), "compress": _compressed})
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(app, "build_schema", shared_schema))
+        for name in _MADE_OF_DECLARATIONS:
+            made = functools.cache(getattr(app, name))
+            stack.enter_context(mock.patch.object(app, name, made))
+        stack.enter_context(mock.patch.object(static_files, "gzip", compressing))
         stack.enter_context(
             mock.patch.object(httpx_transport, "create_ssl_context", _tls_of_clients)
         )

@@ -11,6 +11,7 @@ from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,9 @@ LIVE_PAGES = [
 PAGES = LISTS + LIVE_PAGES
 
 
+@cache
 def build(example: str) -> None:
-    """Build an example for production, by its own command."""
+    """Build an example for production, by its own command: once, for all of its pages."""
     folder = EXAMPLES / example
     npm.install(folder)
     result = subprocess.run(

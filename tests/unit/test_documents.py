@@ -198,6 +198,7 @@ OTHER_FLAGS = {
     "--seed": "make simulate",
     "--seeds": "make simulate",
     "--keep": "make simulate",
+    "--search": "make simulate-bugs",
     "--minutes": "make soak",
     "--upgrade": "make lock",
     "--cut": "make release",
