@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DELETE_ON_ERROR:
-.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results soak rolling attack fuzz shots check release format schema proto lock clean
+.PHONY: help serve graphiql client test test-long test-delayed newest simulate simulate-bugs bench bench-jobs bench-results bench-live soak rolling attack fuzz shots check release format schema proto lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ newest: $(VENV)/.dev ## run the transport's tests on the newest releases of uvic
 simulate: $(VENV)/.dev ## run stories on a simulated clock and network; ARGS="--seeds 10000", ARGS="--seed 7"
 	@$(VENV)/bin/python -m tests.simulation $(ARGS)
 
-simulate-bugs: $(VENV)/.dev ## plant bugs one by one, each of which the simulation must find
+simulate-bugs: $(VENV)/.dev ## plant bugs one by one, each of which the simulation must find; ARGS=--search tries all stories
 	@$(VENV)/bin/python -m tests.simulation --bugs $(ARGS)
 
 bench: $(VENV)/.dev ## measure this server and its peers in one run; ARGS=fanout selects
@@ -82,6 +82,9 @@ fuzz: $(VENV)/.dev ## look for what breaks a parser or HTTP, five minutes for ea
 
 shots: $(VENV)/.dev ## take pictures of /live in each of its states; ARGS="--folder FOLDER dark" selects
 	@$(VENV)/bin/python -m tests.browser.shots $(ARGS)
+
+bench-live: $(VENV)/.dev ## measure when /live shows the first of thousands of rows, and what holds it up; ARGS=10000
+	@$(VENV)/bin/python -m tests.browser.paint $(ARGS)
 
 check: $(VENV)/.dev ## check format, lint, types, imports, schema.graphql and what is made of it
 	@$(VENV)/bin/ruff format --check .
@@ -122,7 +125,7 @@ lock: ## write both locks from pyproject.toml; ARGS=--upgrade takes the newest v
 	@$(or $(PYTHON),python3.11) -m venv $(VENV)/pip-tools
 	@$(VENV)/pip-tools/bin/pip install --quiet pip-tools==7.6.2
 	@$(COMPILE) $(ARGS) --output-file=requirements.lock pyproject.toml
-	@$(COMPILE) $(ARGS) --extra=dev --constraint=requirements.lock \
+	@$(COMPILE) $(ARGS) --extra=dev --extra=otel --constraint=requirements.lock \
 		--output-file=tests/requirements.lock pyproject.toml
 
 clean: ## remove the environment and every cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -29,6 +30,7 @@ from graphql_api.limits.cpu_budget import CPUBudgets
 from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.limits.token_bucket import TokenBuckets
+from graphql_api.limits.traffic import Traffic
 from graphql_api.live import live_routes
 from graphql_api.machine import Machine
 from graphql_api.metrics import MetricSources
@@ -53,6 +55,9 @@ from graphql_api.static_files import page_headers, redirect
 from graphql_api.tables import LOGS, TABLES
 from graphql_api.watched_file import FileWatch
 
+if TYPE_CHECKING:
+    from graphql_api.tracing.tracing import Tracing
+
 
 class Application(Starlette):
     """The application as a whole, and its end."""
@@ -71,9 +76,11 @@ class Application(Starlette):
         cross_origin: CrossOrigin,
         admission: ConnectionLimits,
         file_watch: FileWatch,
+        traffic: Traffic,
     ) -> None:
         self.admission = admission
         self.file_watch = file_watch
+        self.traffic = traffic
         self._services = services
         self._http = http
         self._websocket = websocket
@@ -135,7 +142,11 @@ def _front_page(settings: Settings) -> str:
 
 
 def create_app(
-    settings: Settings, *, announce: Announce | None = None, machine: Machine | None = None
+    settings: Settings,
+    *,
+    announce: Announce | None = None,
+    machine: Machine | None = None,
+    tracing: Tracing | None = None,
 ) -> Application:
     """The application; its lifespan owns every task and connection.
 
@@ -143,6 +154,7 @@ def create_app(
         settings: With the port that is really listened on.
         announce: Called once with where everything is; the log, if absent.
         machine: Where time and chance come from; the machine that this runs on, if absent.
+        tracing: Sends traces; none are sent, if absent. The lifespan closes it.
 
     Raises:
         ConfigurationError: A setting does not fit.
@@ -203,8 +215,9 @@ def create_app(
     rates = TokenBuckets(
         settings.max_operations_per_s, settings.operation_burst, clock=machine.monotonic_s
     )
+    make_runner = OperationRunner if tracing is None else tracing.runner
     backend = Backend(
-        runner=OperationRunner(schema, broadcaster),
+        runner=make_runner(schema, broadcaster),
         make_context=context,
         traffic=broadcaster.traffic,
         documents=documents,
@@ -232,6 +245,7 @@ def create_app(
         websockets=(websocket, starbelly),
         file_watch=file_watch,
         announce=announce or log_lines,
+        tracing=tracing,
     )
     return Application(
         settings=settings,
@@ -257,6 +271,7 @@ def create_app(
         cross_origin=cross_origin,
         file_watch=file_watch,
         admission=admission,
+        traffic=broadcaster.traffic,
     )
 
 

@@ -53,11 +53,14 @@ def _serve(flags: Flags) -> None:
 
     sockets = listening(settings.host, settings.port, ipv6_only=settings.ipv6_only)
     with naming_as_given(Settings, flags), sockets as listeners:
+        from graphql_api import tracing
         from graphql_api.app import create_app
 
         port = listeners[0].getsockname()[1]
         settings = settings.model_copy(update={"port": port})
-        server.run(create_app(settings, announce=_print), listeners, settings)
+        traces = tracing.start(os.environ)
+        app = create_app(settings, announce=_print, tracing=traces)
+        server.run(app, listeners, settings)
     _log_the_end()
 
 
@@ -205,6 +208,7 @@ def _watch(flags: Flags) -> None:
 
 def _config(flags: Flags) -> None:
     from graphql_api.effective_settings import effective_settings
+    from graphql_api.tracing.collector import collector_of
 
     with naming_as_given(Settings, flags):
         rows = effective_settings(load(Settings, flags), flags)
@@ -217,6 +221,12 @@ def _config(flags: Flags) -> None:
             for row in rows
         ]
     )
+    try:
+        collector = collector_of(os.environ)
+    except ConfigurationError as error:
+        _print([f"no traces are sent: {error}"])
+    else:
+        _print([] if collector is None else [f"traces are sent to {collector}"])
 
 
 def _log_at(settings: CommonSettings) -> None:

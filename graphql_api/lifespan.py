@@ -1,7 +1,8 @@
 """What lives as long as the application, and who owns every task.
 
 ```
-lifespan ── embedded database (with no --database) ── demo (with --demo)
+lifespan ── traces (if OpenTelemetry is configured)
+         ├─ embedded database (with no --database) ── demo (with --demo)
          ├─ the folder in which feeds are kept (with --state)
          ├─ broadcaster, which serves all subscriptions
          ├─ WebSockets, with the tasks of their operations
@@ -19,7 +20,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql_api import demo, sample
 from graphql_api.embedded import EmbeddedError, EmbeddedServer, load_or_create_password
@@ -54,6 +55,9 @@ from graphql_api.tables.response import BODIES
 from graphql_api.tables.starbelly import all_tables
 from graphql_api.watched_file import FileWatch
 
+if TYPE_CHECKING:
+    from graphql_api.tracing.tracing import Tracing
+
 log = logging.getLogger(__name__)
 
 Announce = Callable[[Sequence[str]], None]
@@ -87,6 +91,7 @@ class Services:
         websockets: Sequence[WebSockets],
         file_watch: FileWatch,
         announce: Announce,
+        tracing: Tracing | None = None,
     ) -> None:
         self._settings = settings
         self._machine = machine
@@ -96,6 +101,7 @@ class Services:
         self._websockets = websockets
         self._file_watch = file_watch
         self._announce = announce
+        self._tracing = tracing
         self.nodes = Nodes()
         self._stack = AsyncExitStack()
         self._feeds: Feeds | None = None
@@ -135,11 +141,19 @@ class Services:
     async def __aenter__(self) -> None:
         charge_new_tasks(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
+            tracing = self._tracing
+            if tracing is not None:
+                stack.push_async_callback(tracing.close)
             url = self._url or await self._start_embedded(stack)
             folder = self._settings.state_folder
             state = None if folder is None else stack.enter_context(open_folder(folder))
             self._feeds = self._make_feeds(url, state)
-            store = RethinkStore(url, timeouts=self._timeouts, nodes=self.nodes)
+            store = RethinkStore(
+                url,
+                timeouts=self._timeouts,
+                nodes=self.nodes,
+                observe=None if tracing is None else tracing.spans.query,
+            )
             self._store = await stack.enter_async_context(store)
             source = RethinkLogSource(url, self._changefeeds, nodes=self.nodes)
             self._logs = self._make_logs(await stack.enter_async_context(source))
@@ -148,14 +162,24 @@ class Services:
             for websockets in self._websockets:
                 await stack.enter_async_context(websockets)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            if tracing is not None:
+                tracing.changes.follow(self._feeds)
+                fan_out = self._broadcaster.scheduler.round
+                self._spawn(stack, tasks, tracing.changes.run(fan_out), "traces of changes")
             self._spawn(stack, tasks, self._feeds.run(), "feeds")
             await self._feeds.restored.wait()
             self._spawn(stack, tasks, self._logs.run(), "logs")
             self._spawn(stack, tasks, self._file_watch.run(), "file watch")
             if self._settings.demo:
                 self._spawn(stack, tasks, _run_demo(url, self._machine), "demo")
-            embedded = self._url is None
-            self._announce(startup_lines(self._settings, database=str(url), embedded=embedded))
+            self._announce(
+                startup_lines(
+                    self._settings,
+                    database=str(url),
+                    embedded=self._url is None,
+                    collector=None if tracing is None else tracing.collector,
+                )
+            )
             self._stack = stack.pop_all()
 
     async def __aexit__(

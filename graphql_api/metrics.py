@@ -257,6 +257,10 @@ class _TransportMetrics(Collector):
             ),
             "messages_sent": ("WebSocket messages and SSE events to them.", traffic.messages_sent),
             "sent_bytes": ("Their payloads before compression, in bytes.", traffic.bytes_sent),
+            "written_bytes": (
+                "Bytes written to WebSockets and event streams: compressed, with frames and pings.",
+                traffic.bytes_written,
+            ),
             "executions": ("Events that were executed, or encoded.", traffic.executions),
             "execution_seconds": ("How long that took.", traffic.execution_s),
             "encoding_seconds": ("How long making JSON of it took.", traffic.encoding_s),

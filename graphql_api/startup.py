@@ -10,13 +10,16 @@ _UNNAMED = {"0.0.0.0", "::", "127.0.0.1", "::1", "localhost"}  # noqa: S104 - to
 """Listening hosts that are wildcards, or loopback names anyway."""
 
 
-def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[str]:
+def startup_lines(
+    settings: Settings, *, database: str, embedded: bool, collector: str | None = None
+) -> list[str]:
     """Where everything is that the operator, or a second program, may want to reach.
 
     Args:
         settings: With the port that is listened on, also where any free one was asked for.
         database: The database's URL, without its password.
         embedded: Whether it is the embedded database.
+        collector: Where traces are sent, if they are.
     """
     addresses = [f"{host}:{settings.port}" for host in hosts_in_urls(settings)]
     s = "s" if settings.tls_cert else ""
@@ -39,6 +42,8 @@ def startup_lines(settings: Settings, *, database: str, embedded: bool) -> list[
         lines.append(f"the database is {database}")
     if settings.link_key is None:
         lines.append("links to bodies are valid on this process only (no --link-key)")
+    if collector is not None:
+        lines.append(f"traces are sent to {collector}")
     return [*lines, *admission_lines(settings)]
 
 

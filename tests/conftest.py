@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
-from rethinkdb import RethinkDB
 
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
-from tests import needs, properties
-from tests.delays import delayed
+from tests import needs, ports, properties
+from tests.database_servers import DatabaseServer, embedded_in_thread
 from tests.needs import pytest_runtest_makereport, pytest_terminal_summary
 from tests.patience import patient_clients
 from tests.quick_servers import quick_servers
@@ -86,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the person who runs the tests has set for a server of theirs is no part of a test."""
     for name in list(os.environ):
-        if name.startswith("GRAPHQL_API_"):
+        if name.startswith(("GRAPHQL_API_", "OTEL_")):
             monkeypatch.delenv(name)
     for name in ("no_proxy", "NO_PROXY"):  # nor is how they get from here to the world
         monkeypatch.setenv(name, "127.0.0.1,localhost,::1")
@@ -115,67 +107,30 @@ def usual_umask() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
-    """A RethinkDB for the whole session; its URL names no database that tests should use."""
+def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    """A RethinkDB for the whole session."""
     named = request.config.getoption("--database")
     is_delayed = request.config.getoption("--delayed")
     if named is not None:
-        yield DatabaseURL.parse(named)
+        yield DatabaseServer(DatabaseURL.parse(named))
     else:
-        with _embedded_in_thread("a password of tests", is_delayed=is_delayed) as url:
-            yield url
+        with embedded_in_thread(password="a password of tests", is_delayed=is_delayed) as server:
+            yield server
 
 
 @pytest.fixture
-def database(database_server: DatabaseURL) -> Iterator[DatabaseURL]:
+def database(database_server: DatabaseServer) -> Iterator[DatabaseURL]:
     """A database of the test's own, which does not exist yet; it is dropped afterwards."""
-    url = replace(database_server, database=f"test_{uuid4().hex}")
+    url = database_server.new_name()
     yield url
-    r: Any = RethinkDB()
-    tls = {"ssl": {"ca_certs": url.ca_certs}} if url.ca_certs else {}
-    with r.connect(
-        host=url.host, port=url.port, user=url.user, password=url.password, **tls
-    ) as connection:
-        if url.database in r.db_list().run(connection):
-            r.db_drop(url.database).run(connection)
+    database_server.drop(url)
 
 
-@contextmanager
-def _embedded_in_thread(password: str, *, is_delayed: bool) -> Iterator[DatabaseURL]:
-    """An embedded server on an event loop of its own, as if it were another process.
-
-    A test that blocks its own loop, or that has none, meets the same database as the others.
-    """
-    from graphql_api.embedded import EmbeddedServer
-
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, DatabaseURL]] = Future()
-
-    async def serve() -> None:
-        stop = asyncio.Event()
-        async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(EmbeddedServer(None, password=password))
-            url = DatabaseURL(server.host, server.port, "none", password=password)
-            if is_delayed:
-                url = await stack.enter_async_context(delayed(url))
-            started.set_result((asyncio.get_running_loop(), stop, url))
-            await stop.wait()
-
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        except BaseException as error:
-            if started.done():
-                raise
-            started.set_exception(error)
-
-    thread = threading.Thread(target=run, name="embedded database")
-    thread.start()
-    loop, stop, url = started.result()
-    try:
-        yield url
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
+@pytest.fixture
+def reserved_port() -> Iterator[int]:
+    """A loopback port that refuses connections, until the test has something listen there."""
+    with ports.reserved() as port:
+        yield port
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import Random
 
 from graphql_api.rethink.url import DatabaseURL
+from tests import ports
 
 MOST_S = 0.2
 
@@ -18,10 +19,13 @@ async def delayed(url: DatabaseURL) -> AsyncIterator[DatabaseURL]:
     """A database whose answers come up to `MOST_S` late, each by another time, and in order."""
     chance = Random()
     tasks: set[asyncio.Task[None]] = set()
-
     clients: set[asyncio.StreamWriter] = set()
+    is_closing = False
 
     def take(reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        if is_closing:  # it was accepted before the listener was closed
+            client.transport.abort()
+            return
         clients.add(client)
         task = asyncio.ensure_future(_forward(url, reader, client, chance))
         tasks.add(task)
@@ -31,7 +35,8 @@ async def delayed(url: DatabaseURL) -> AsyncIterator[DatabaseURL]:
     try:
         yield replace(url, host="127.0.0.1", port=listener.sockets[0].getsockname()[1])
     finally:
-        listener.close()
+        is_closing = True
+        await ports.stop_listening(listener)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

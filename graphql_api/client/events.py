@@ -98,7 +98,32 @@ class Disconnected:
     reason: str
 
 
-Happening: TypeAlias = Event | Connected | Disconnected
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The server cannot follow the table in its database; it tries again by itself.
+
+    Attributes:
+        reason: Why, as `Feed.problem` of the schema.
+    """
+
+    reason: str
+
+
+Happening: TypeAlias = Event | Connected | Disconnected | Problem
+
+PROBLEMS = "{ feeds { table problem } }"
+"""The query that asks why tables cannot be followed."""
+
+
+def parse_problem(table: FollowedTable, data: object) -> Problem | None:
+    """What the `data` of PROBLEMS says of a table; None, if it says nothing."""
+    match data:
+        case {"feeds": [*feeds]}:
+            for feed in feeds:
+                match feed:
+                    case {"table": table.stored, "problem": str(reason)}:
+                        return Problem(reason)
+    return None
 
 
 def parse_event(table: FollowedTable, data: object) -> Event:

@@ -13,9 +13,27 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from graphql_api.client.endpoint import Endpoint
-from graphql_api.client.events import Connected, Disconnected, Event, Happening, State, parse_event
+from graphql_api.client.events import (
+    PROBLEMS,
+    Connected,
+    Disconnected,
+    Event,
+    Happening,
+    Problem,
+    State,
+    Status,
+    parse_event,
+    parse_problem,
+)
 from graphql_api.client.failures import LostError, SubscriptionError, explain, refused_subprotocol
-from graphql_api.client.protocol import SUBPROTOCOL, Answer, ClientProtocol, OperationError, Result
+from graphql_api.client.protocol import (
+    SUBPROTOCOL,
+    Answer,
+    ClientProtocol,
+    OperationError,
+    Reply,
+    Result,
+)
 from graphql_api.client.table import FollowedTable
 from graphql_api.errors import GraphQLAPIError
 
@@ -26,6 +44,9 @@ _HEARTBEAT_S = 10.0
 """How often a ping is sent, and how long its pong may take."""
 
 _CLOSE_TIMEOUT_S = 1.0
+
+_ASK_AFTER_S, _ASK_AGAIN_S = 0.5, 2.0
+"""How long a table may not be ready until the server is asked why, and then asked again."""
 
 _DELAY_FIRST_S, _DELAY_MAX_S = 0.2, 10.0
 
@@ -48,7 +69,8 @@ async def follow(
     """Everything that happens to a subscription, without end; close it to end it.
 
     Each connection begins with Connected and is resumed by the last event's cursor; each failure,
-    of a connection or of an attempt to make one, is a Disconnected.
+    of a connection or of an attempt to make one, is a Disconnected. While the server cannot follow
+    the table, each new reason for that is a Problem.
 
     Args:
         endpoint: Where the server is.
@@ -70,15 +92,17 @@ async def follow(
                 variables = {"where": subscription.where, "since": since}
                 protocol = ClientProtocol(subscription.table.document, variables, token)
                 await socket.send(protocol.begin())
+                conversation = _Conversation(socket, protocol, subscription.table)
                 async with asyncio.timeout(_ANSWER_TIMEOUT_S):
-                    event = await _next_event(socket, protocol, subscription.table)
+                    happening = await conversation.next()
                 yield Connected()
                 while True:
-                    since = event.cursor
-                    yield event
-                    if isinstance(event, State) and event.has_all_rows:
+                    if not isinstance(happening, Problem):
+                        since = happening.cursor
+                    yield happening
+                    if isinstance(happening, State) and happening.has_all_rows:
                         failures = 0  # not before, or one that always fails then is worn out
-                    event = await _next_event(socket, protocol, subscription.table)
+                    happening = await conversation.next()
             finally:
                 await socket.close()  # `async with` closes by 1011 if the caller has ended it
         except SubscriptionError:
@@ -126,13 +150,52 @@ def _connect(endpoint: Endpoint) -> connect:
     )
 
 
-async def _next_event(
-    socket: ClientConnection, protocol: ClientProtocol, table: FollowedTable
-) -> Event:
-    while True:
-        action = protocol.receive(await socket.recv())
-        match action:
-            case Answer(text):
-                await socket.send(text)
-            case Result(data):
-                return parse_event(table, data)
+class _Conversation:
+    """What a server says on one connection. It is asked why, as long as a table is not ready."""
+
+    def __init__(
+        self, socket: ClientConnection, protocol: ClientProtocol, table: FollowedTable
+    ) -> None:
+        self._socket = socket
+        self._protocol = protocol
+        self._table = table
+        self._is_ready = True
+        self._ask_at: float | None = None
+        """When to ask next, by the loop's clock; None while it is not due, or an answer is."""
+        self._problem: Problem | None = None
+
+    async def next(self) -> Event | Problem:
+        """The next event of the subscription, or the next other reason why there is none."""
+        while True:
+            try:
+                async with asyncio.timeout_at(self._ask_at):
+                    text = await self._socket.recv()  # no message is lost if it is cancelled
+            except TimeoutError:
+                self._ask_at = None
+                await self._socket.send(self._protocol.ask(PROBLEMS))
+                continue
+            match self._protocol.receive(text):
+                case Reply(reply):
+                    await self._socket.send(reply)
+                case Result(data):
+                    event = parse_event(self._table, data)
+                    if isinstance(event, State):
+                        self._take_status(event.status)
+                    return event
+                case Answer(data):
+                    problem = parse_problem(self._table, data)
+                    if not self._is_ready:
+                        self._ask_in(_ASK_AGAIN_S)
+                        if problem not in (None, self._problem):
+                            self._problem = problem
+                            return problem
+
+    def _take_status(self, status: Status) -> None:
+        was_ready, self._is_ready = self._is_ready, status is Status.READY
+        if self._is_ready:
+            self._ask_at = self._problem = None
+        elif was_ready:
+            self._ask_in(_ASK_AFTER_S)
+
+    def _ask_in(self, seconds: float) -> None:
+        self._ask_at = asyncio.get_running_loop().time() + seconds

@@ -9,7 +9,14 @@ from random import Random
 from typing import Any, Self
 
 from graphql_api.client.endpoint import Endpoint
-from graphql_api.client.events import Connected, Disconnected, Happening, State, Status
+from graphql_api.client.events import (
+    Connected,
+    Disconnected,
+    Happening,
+    Problem,
+    State,
+    Status,
+)
 from graphql_api.client.follow import TableSubscription, follow
 from graphql_api.client.held_rows import Change, HeldRows
 from graphql_api.client.table import Row, table_named
@@ -22,7 +29,8 @@ class LiveTable:
 
     Entering the context waits for the rows, however long the server or its database takes.
     Iterating has no end: it goes on over lost connections and restarts of the server. What has
-    changed while there was no connection comes as ordinary changes. Lost connections are logged.
+    changed while there was no connection comes as ordinary changes. Lost connections are logged,
+    and why the server cannot follow the table in its database.
 
     The rows change only while the next change is waited for. A program that takes long over a
     change gets later changes of one row as one.
@@ -118,6 +126,8 @@ class LiveTable:
             case Disconnected(reason):
                 self._is_connected = False
                 _logger.warning("no connection: %s; trying again", reason)
+            case Problem(reason):
+                _logger.warning("the server cannot follow the table: %s", reason)
             case event:
                 self._pending.extend(self._held.apply(event))
         if self.is_live is not was_live:

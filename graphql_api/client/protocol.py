@@ -1,9 +1,11 @@
-"""graphql-transport-ws without I/O, a client's side: one connection with one operation.
+"""graphql-transport-ws without I/O, a client's side: one connection with one subscription.
 
 ```
  begin()            connection_ack            next          error, complete
  ───────▶ connecting ─────────────▶ subscribed ────▶ results ──────────────▶ an error is raised
 ```
+
+Beside the subscription, queries can be asked. The error of one ends nothing.
 
 Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws.
 """
@@ -20,6 +22,7 @@ from graphql_api.errors import GraphQLAPIError
 SUBPROTOCOL = "graphql-transport-ws"
 
 _ID = "1"
+_QUERY = "query-"
 
 
 class UnexpectedMessageError(GraphQLAPIError):
@@ -45,7 +48,7 @@ class OperationError(GraphQLAPIError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """Send this text."""
 
     text: str
@@ -58,7 +61,14 @@ class Result:
     data: object
 
 
-Action: TypeAlias = Answer | Result
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The `data` of the query's result; None, if the server has refused it or failed."""
+
+    data: object
+
+
+Action: TypeAlias = Reply | Result | Answer
 
 
 class ClientProtocol:
@@ -74,12 +84,19 @@ class ClientProtocol:
         self._payload = {"query": query, "variables": variables}
         self._token = token
         self._is_acknowledged = False
+        self._queries = 0
 
     def begin(self) -> str:
         """The first message of the connection."""
         if self._token is None:
             return _message("connection_init")
         return _message("connection_init", payload={"authorization": f"Bearer {self._token}"})
+
+    def ask(self, query: str) -> str:
+        """The message that asks a query, once `receive` has seen `connection_ack`."""
+        self._queries += 1
+        id_ = f"{_QUERY}{self._queries}"  # the server may not be done with the one before
+        return _message("subscribe", id=id_, payload={"query": query})
 
     def receive(self, text: str | bytes) -> Action | None:
         """Take a frame's payload.
@@ -93,10 +110,10 @@ class ClientProtocol:
         match message:
             case {"type": "connection_ack"} if not self._is_acknowledged:
                 self._is_acknowledged = True
-                return Answer(_message("subscribe", id=_ID, payload=self._payload))
+                return Reply(_message("subscribe", id=_ID, payload=self._payload))
             case {"type": "ping"}:
                 payload = message.get("payload")
-                return Answer(_message("pong", **({} if payload is None else {"payload": payload})))
+                return Reply(_message("pong", **({} if payload is None else {"payload": payload})))
             case {"type": "pong"}:
                 return None
             case {"type": "next", "id": str(id_), "payload": dict(result)} if id_ == _ID:
@@ -107,6 +124,14 @@ class ClientProtocol:
                 raise _operation_error(errors)
             case {"type": "complete", "id": str(id_)} if id_ == _ID:
                 raise OperationEndedError("the server ended the subscription")
+            case {"type": "next", "id": str(id_), "payload": dict(result)} if id_.startswith(
+                _QUERY
+            ):
+                return Answer(result.get("data"))
+            case {"type": "error", "id": str(id_)} if id_.startswith(_QUERY):
+                return Answer(None)
+            case {"type": "complete", "id": str(id_)} if id_.startswith(_QUERY):
+                return None
             case _:
                 raise UnexpectedMessageError("not a message that fits here")
 

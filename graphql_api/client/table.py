@@ -21,6 +21,7 @@ class FollowedTable:
     """One of the tables, by the names that `schema.graphql` has for it.
 
     Attributes:
+        stored: Its name in the database.
         type_name: The type of a row; the union's members begin with it.
         subscription_field: The subscription's root field.
         entity: The field of an Added or Updated event that holds the row.
@@ -29,6 +30,7 @@ class FollowedTable:
             it.
     """
 
+    stored: str
     type_name: str
     subscription_field: str
     entity: str
@@ -54,6 +56,7 @@ class FollowedTable:
 def followed(table: TableDeclaration[Any]) -> FollowedTable:
     """A table as it is followed, from its declaration."""
     return FollowedTable(
+        stored=table.name,
         type_name=table.row_type.__name__,
         subscription_field=graphql_name(f"{table.name}_changes"),
         entity=graphql_name(table.name),

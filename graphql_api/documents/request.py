@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeAlias
 
 import orjson
@@ -22,6 +22,9 @@ Members: TypeAlias = Mapping[str, Any]
 
 
 BAD_REQUEST = "BAD_REQUEST"
+
+_PROPAGATED = ("traceparent", "tracestate", "baggage")
+"""The extensions in which OpenTelemetry's propagators put the trace of a client."""
 
 
 class MalformedRequestError(GraphQLAPIError):
@@ -51,6 +54,7 @@ class Request:
         variables: Their values; None and none are the same.
         extensions: What else the client says about it.
         document_id: The sha256 by which the client names the document, if it does, in hexadecimal.
+        traceparent: The client's span, in the form of W3C's Trace Context; as it came.
     """
 
     query: str | None
@@ -58,6 +62,7 @@ class Request:
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
     document_id: str | None = None
+    traceparent: str | None = None
 
     @classmethod
     def of(cls, members: Members) -> Self:
@@ -68,7 +73,8 @@ class Request:
         HTTP has it for the parameters of a URL.
 
         A document may be named in the way of the appendix of GraphQL over HTTP, `documentId`, or in
-        Apollo's, `extensions.persistedQuery`.
+        Apollo's, `extensions.persistedQuery`. A client that is traced names its span in
+        `extensions.traceparent`; a value that is no text is ignored, as W3C's Trace Context has it.
 
         Raises:
             MalformedRequestError: It holds none.
@@ -83,6 +89,11 @@ class Request:
             if document_id is not None and by_apollo not in (None, document_id):
                 raise MalformedRequestError("'documentId' and 'persistedQuery' name two documents")
             document_id = document_id or by_apollo
+        traceparent = None
+        if extensions and any(name in extensions for name in _PROPAGATED):
+            # Taken out: a trace makes no subscription another one.
+            traceparent = extensions.get("traceparent")
+            extensions = {k: v for k, v in extensions.items() if k not in _PROPAGATED}
         if query is None and document_id is None:
             raise MalformedRequestError("'query' is missing, and no 'documentId' is in its place")
         if not isinstance(query, str | None):
@@ -100,7 +111,20 @@ class Request:
                 "documentId": document_id,
             }
         )
-        return cls(query, operation_name or None, variables, extensions, document_id)
+        return cls(
+            query,
+            operation_name or None,
+            variables,
+            extensions,
+            document_id,
+            traceparent if isinstance(traceparent, str) else None,
+        )
+
+    def traced_by(self, traceparent: str | None) -> Self:
+        """The same; if it names no span of the client, with the one that its HTTP request names."""
+        if traceparent is None or self.traceparent is not None:
+            return self
+        return replace(self, traceparent=traceparent)
 
     async def prepared(self, documents: Documents, budget: ClientBudget) -> ParsedDocument | None:
         """Parse and check a long document beside the event loop, so that `operation` finds it.

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from graphql import GraphQLError
 
 from graphql_api.errors import GraphQLAPIError
+from graphql_api.execution.parts import Parts
 from graphql_api.execution.read_feeds import Positions
 from graphql_api.feeds.view import Event
 from graphql_api.schema.errors import expose
@@ -41,18 +42,16 @@ class Encoded(NamedTuple):
     """The payload of an event.
 
     Attributes:
-        payload: What each member is sent, before it is framed.
+        payload: What each member is sent, before it is framed. If it is in parts, it is not
+            remembered, but made again for members that come to the event later.
         positions: Where the feeds stood that it was made from, besides the event's own.
         content: Equal for payloads of which a member need not be sent one after the other; None for
             one that is always sent.
-        is_remembered: Whether members that come to the event later are given it; otherwise it is
-            made again for them.
     """
 
-    payload: bytes
+    payload: bytes | Parts
     positions: Positions = _NO_FEEDS
     content: bytes | None = None
-    is_remembered: bool = True
 
 
 class Encoder(Protocol):

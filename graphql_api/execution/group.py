@@ -17,6 +17,7 @@ from graphql_api.execution.compressed_payload import Payload
 from graphql_api.execution.encoder import Encoded, Encoder, RequestError
 from graphql_api.execution.encodings import Encodings
 from graphql_api.execution.pace import Pace
+from graphql_api.execution.parts import Parts
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
@@ -131,7 +132,7 @@ class Group:
 
     def _remember(self, event: Event[Any], encoded: Encoded) -> Encoded:
         event.was_read_with(encoded.positions)
-        if not encoded.is_remembered:
+        if isinstance(encoded.payload, Parts):
             return encoded
         # Also because orjson's own bytes keep 4 KB, however short they are.
         encoded = encoded._replace(payload=Payload(encoded.payload))
@@ -217,7 +218,7 @@ class Member:
             if source.awaits_tick:
                 pace.wait(self, self._sent_s)
             return
-        if pace is not None and source.is_whole and source.is_due:
+        if pace is not None and source.counts_due and source.is_due:
             self._sent_s = pace.now_s
         self._enqueue()
 
@@ -281,7 +282,7 @@ class Member:
             self._is_held_up = True
             asyncio.get_running_loop().call_later(wait_s, self._go_on)
             return
-        payloads: list[bytes] = []
+        payloads: list[bytes | Parts] = []
         failure, has_ended = None, False
         began_s = 0.0 if budget is None else budget.clock()
         try:
@@ -307,7 +308,9 @@ class Member:
             self.leave()
             responder.complete()
 
-    def _pull(self, group: Group, payloads: list[bytes], budget: ClientBudget | None) -> None:
+    def _pull(
+        self, group: Group, payloads: list[bytes | Parts], budget: ClientBudget | None
+    ) -> None:
         framing, around = self._responder.framing, self._around
         identify, at_once = framing.identify, framing.events_at_once
         size = 0
@@ -331,7 +334,7 @@ class Member:
                 if content == self._content:
                     continue  # the client has just this
                 self._content = content
-            if identify is not None:
+            if identify is not None and isinstance(payload, bytes):
                 payload = identify(event.value, payload)
             payloads.append(payload)
             size += around + len(payload)

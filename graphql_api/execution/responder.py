@@ -8,6 +8,7 @@ from typing import Protocol
 
 from graphql import GraphQLError
 
+from graphql_api.execution.parts import Parts
 from graphql_api.execution.scheduler import EVENTS_AT_ONCE
 from graphql_api.execution.sink import Sink
 from graphql_api.limits.cpu_budget import ClientBudget
@@ -29,7 +30,7 @@ class Framing:
     prefix: bytes = b""
     suffix: bytes = b""
     identify: Callable[[object, bytes], bytes] | None = None
-    frames: Callable[[Sequence[bytes]], list[bytes]] | None = None
+    frames: Callable[[Sequence[bytes | Parts]], list[bytes | Parts]] | None = None
     events_at_once: int = EVENTS_AT_ONCE
 
 

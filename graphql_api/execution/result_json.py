@@ -32,6 +32,10 @@ def errors(errors: Sequence[GraphQLError]) -> bytes:
 def to_json(value: object, *, sort_keys: bool = False) -> bytes:
     """A value as JSON.
 
+    Args:
+        value: The value; an `orjson.Fragment` in it is JSON already.
+        sort_keys: Whether the members of objects are sorted by their names.
+
     Raises:
         TypeError: It holds something for which JSON has no form.
     """
@@ -52,6 +56,8 @@ def _finite(value: object) -> object:
             return {name: _finite(inner) for name, inner in value.items()}
         case list() | tuple():
             return [_finite(inner) for inner in value]
+        case orjson.Fragment():
+            return json.loads(orjson.dumps(value))
         case float() if not isfinite(value):
             return None
         case _:

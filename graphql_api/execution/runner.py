@@ -67,15 +67,18 @@ class OperationRunner:
         Raises:
             RequestError: It was not executed.
         """
+        return _payload(await self._result(asked))
+
+    async def _result(self, asked: Asked) -> ExecutionResult:
+        """The result of a query or a mutation, which may be that it was not executed."""
         request = asked.request
-        result = await self._schema.execute(
+        return await self._schema.execute(
             asked.document.text,
             variable_values=request.variables,
             context_value=asked.context,
             operation_name=request.operation_name,
             operation_extensions=request.extensions,
         )
-        return _payload(result)
 
     async def begin(self, asked: Asked) -> Results | SharedSubscription:
         """Begin an operation, so that its results can be sent.
@@ -95,8 +98,14 @@ class OperationRunner:
             source = await execution.subscribe()
             kept = stack.pop_all()
         if isinstance(source, EventSource):
-            return SharedSubscription(self._broadcaster, execution, source, kept)
+            return self._shared(execution, source, kept)
         return Results(_results(execution, source, kept))
+
+    def _shared(
+        self, execution: SubscriptionExecution, source: EventSource[Any], operation: ExitStack
+    ) -> SharedSubscription:
+        """A subscription that has begun; closing `operation` ends what it holds."""
+        return SharedSubscription(self._broadcaster, execution, source, operation)
 
     def share(self, encoder: Encoder, source: EventSource[Any], responder: Responder) -> Member:
         """Send events that a protocol encodes itself, until the member that this returns leaves.

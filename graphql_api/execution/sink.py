@@ -17,6 +17,8 @@ from typing import Protocol
 
 from starlette.types import Scope
 
+from graphql_api.execution.parts import Parts
+
 EXTENSION = "graphql_api.sink"
 """The key in a scope's `extensions`; the value is `{"sink": Sink}`."""
 
@@ -48,7 +50,7 @@ class Sink(Protocol):
     def write_text(self, text: bytes) -> None:
         """Send this text, as a frame of its own on a WebSocket."""
 
-    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes | Parts], suffix: bytes) -> None:
         """Send a text of `prefix + middle + suffix` for each of `middles`."""
 
     def abort(self) -> None:

@@ -9,7 +9,7 @@ from graphql_api.feeds.subscription import EventSource
 
 
 class Derived(EventSource[Any]):
-    """A source behind another one, which it wakes with and closes; a subclass pulls.
+    """A source behind another one, with its pace; it closes the other one. A subclass pulls.
 
     Args:
         source: The other one.
@@ -18,11 +18,27 @@ class Derived(EventSource[Any]):
     def __init__(self, source: EventSource[Any]) -> None:
         self._source = source
         self._callback: Callable[[], None] | None = None
+        self._has_own = False  # something to pull, besides what the other one has
+        self.every_s = source.every_s
 
     def on_wake(self, callback: Callable[[], None] | None) -> None:
         """As in `EventSource`."""
         self._callback = callback
         self._source.on_wake(None if callback is None else self._wake)
+
+    @property
+    def is_due(self) -> bool:
+        """As in `EventSource`."""
+        return self._has_own or self._source.is_due
+
+    @property
+    def awaits_tick(self) -> bool:
+        """As in `EventSource`."""
+        return self._source.awaits_tick
+
+    def release(self) -> None:
+        """As in `EventSource`."""
+        self._source.release()
 
     def close(self) -> None:
         """As in `EventSource`."""

@@ -212,10 +212,7 @@ class Feed(Generic[RowT, EventT]):
             limit: How many rows at most.
         """
         if where is None:
-            turns = Turns(clock=self._turn_clock)
-            return await page_of_all(
-                self.cache, order_by=order_by, offset=offset, limit=limit, turns=turns
-            )
+            return page_of_all(self.cache, order_by=order_by, offset=offset, limit=limit)
         async with self._filtering:
             turns = Turns(clock=self._turn_clock)
             return await filtered_page(

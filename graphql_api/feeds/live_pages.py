@@ -11,14 +11,14 @@ All but the first page and a change of status await a tick. Pure, without asynci
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, overload
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
-from graphql_api.feeds.events import FeedStatus, Point, Version
+from graphql_api.feeds.events import FeedStatus, Point
 from graphql_api.feeds.order import OrderBy, SortedRows, SortKey
-from graphql_api.feeds.pages import FeedPage
+from graphql_api.feeds.pages import FeedPage, UnpackedRows
 from graphql_api.feeds.rows import Snapshot
 from graphql_api.feeds.subscription import FeedSource
 from graphql_api.feeds.table import FeedTable, Filter
@@ -52,27 +52,6 @@ class Listened(Protocol):
 
     def unlisten(self, listener: Callable[[], None]) -> None:
         """Call it no more."""
-
-
-class _Unpacked(Sequence[RowT]):
-    """Rows of a page, each unpacked when it is read: a page of a thousand is read in turns."""
-
-    def __init__(self, versions: Sequence[Version[RowT]]) -> None:
-        self._versions = versions
-
-    def __len__(self) -> int:
-        return len(self._versions)
-
-    @overload
-    def __getitem__(self, index: int) -> RowT: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RowT]: ...
-
-    def __getitem__(self, index: int | slice) -> RowT | Sequence[RowT]:
-        if isinstance(index, slice):
-            return _Unpacked(self._versions[index])
-        return self._versions[index].row
 
 
 class PageEvent(Event[Any]):
@@ -198,7 +177,7 @@ class PageView(Generic[RowT]):
                 total = len(self._keys)
                 versions = cache.part_of(self._keys, wanted.order_by, wanted.offset, wanted.limit)
             cursor = cache.cursor(wanted.where)
-            page = FeedPage(_Unpacked(versions), total, cursor, status)
+            page = FeedPage(UnpackedRows(versions), total, cursor, status)
             event = self._event = PageEvent(self, page, position)
         return event
 
@@ -272,7 +251,7 @@ class LivePage(FeedSource[Any]):
         every_s: The least time between two pages of one status, in seconds.
     """
 
-    is_whole = True
+    is_whole = counts_due = True
 
     def __init__(self, view: PageView[Any], every_s: float) -> None:
         super().__init__()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from operator import attrgetter
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus, Version
@@ -13,6 +14,45 @@ from graphql_api.feeds.table import Filter
 from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
+RowT_co = TypeVar("RowT_co", covariant=True)
+
+
+class HasRow(Protocol[RowT_co]):
+    """What gives a row when it is read, such as a version."""
+
+    @property
+    def row(self) -> RowT_co:
+        """The row."""
+
+
+class UnpackedRows(Sequence[RowT]):
+    """The rows of some versions, each of which is unpacked when it is read.
+
+    A row is a tree of objects: a page of a thousand of them is never in memory as a whole.
+
+    Args:
+        versions: Their versions.
+    """
+
+    __slots__ = ("_versions",)
+
+    def __init__(self, versions: Sequence[HasRow[RowT]]) -> None:
+        self._versions = versions
+
+    def __len__(self) -> int:
+        return len(self._versions)
+
+    def __iter__(self) -> Iterator[RowT]:
+        return map(attrgetter("row"), self._versions)
+
+    @overload
+    def __getitem__(self, index: int) -> RowT: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RowT]: ...
+    def __getitem__(self, index: int | slice) -> RowT | Sequence[RowT]:
+        if isinstance(index, slice):
+            return UnpackedRows(self._versions[index])
+        return self._versions[index].row
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +60,7 @@ class FeedPage(Generic[RowT]):
     """A page: some of the rows that pass a filter, in order, at one position of the feed.
 
     Attributes:
-        rows: From an offset on, some of them at most.
+        rows: From an offset on, some of them at most; they are unpacked when they are read.
         total: How many pass.
         cursor: Where all that pass can be watched from.
         status: How the feed stands.
@@ -32,8 +72,8 @@ class FeedPage(Generic[RowT]):
     status: FeedStatus
 
 
-async def page_of_all(
-    cache: WatchCache[RowT, Any], *, order_by: OrderBy, offset: int, limit: int, turns: Turns
+def page_of_all(
+    cache: WatchCache[RowT, Any], *, order_by: OrderBy, offset: int, limit: int
 ) -> FeedPage[RowT]:
     """Some of all rows.
 
@@ -42,14 +82,9 @@ async def page_of_all(
         order_by: In which order.
         offset: How many rows to leave out at the beginning.
         limit: How many rows at most.
-        turns: Divides the work, which unpacks each row of the page.
     """
-    total, cursor, status = len(cache.rows), cache.cursor(), cache.status
-    rows: list[RowT] = []
-    for version in cache.part(order_by, offset=offset, limit=limit):
-        rows.append(version.row)
-        await turns.take()
-    return FeedPage(rows, total, cursor, status)
+    versions = cache.part(order_by, offset=offset, limit=limit)
+    return FeedPage(UnpackedRows(versions), len(cache.rows), cache.cursor(), cache.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +102,6 @@ class Matching(Generic[RowT]):
     rows: Mapping[str, Version[RowT]]
     cursor: str
     status: FeedStatus
-
-    def row(self, key: str) -> RowT:
-        """The row with a key."""
-        return self.rows[key].row
 
 
 async def matching(
@@ -116,8 +147,5 @@ async def filtered_page(
         turns: Divides the work, which looks at every row.
     """
     found = await matching(cache, where, order_by=order_by, turns=turns)
-    rows: list[RowT] = []
-    for sort_key in found.keys[offset : offset + limit]:
-        rows.append(found.row(sort_key[-1]))
-        await turns.take()
-    return FeedPage(rows, len(found.keys), found.cursor, found.status)
+    versions = [found.rows[sort_key[-1]] for sort_key in found.keys[offset : offset + limit]]
+    return FeedPage(UnpackedRows(versions), len(found.keys), found.cursor, found.status)

@@ -29,6 +29,8 @@ class EventSource(ABC, Generic[EventT_co]):
     """The least time between two ticks, in seconds; 0 for a source of which everything is due."""
     is_whole: bool = False
     """Whether each event takes the place of the one before it."""
+    counts_due: bool = False
+    """Whether what is due counts for the pace, too: the next tick comes `every_s` after it."""
 
     @abstractmethod
     def pull(self) -> Event[Any] | None:

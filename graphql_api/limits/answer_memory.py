@@ -3,33 +3,59 @@
 ```
             16 MB, 5 s        16 MB, 1 s       32 MB
  answer ──▶ waiting ────────▶ quick ─────────▶ slow ──▶ sent
-            │ no place,       │                │ no place:
-            ▼ or too late     ▼ sent           ▼ the slowest is cut off
+            │ no place,       │                │ no place: the one that
+            ▼ or too late     ▼ sent           ▼ would take longest is cut off
             503
 ```
 
-A client that reads fast does not wait for slow ones, which leave the quick places after a second.
+A client that reads fast does not wait for slow ones:
+
+- An answer leaves the quick places after a second, or sooner, if others wait and its client is
+  seen to take it more slowly.
+- A connection that took its last large answer slowly waits for one of the slow places, unless it is
+  much faster than those who have them. So of equally slow ones, each has its turn.
+- The next place goes to the address that has waited for its turn longest, and there to the
+  connection that came first.
+
 Answers of up to `LARGE_BYTES` are not counted: the kernel takes most of each at once.
 
 An answer that is written as a whole has a place from before it is made. It stays quick as long as
-it does not wait for its client, or no other answer waits for its place.
+it is being made, or no other answer waits for its place.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from math import inf
 
 LARGE_BYTES = 65_536
 """How long an answer may be that is written at once; a longer one is sent in parts of this size."""
 
 ANSWERS = "graphql_api.answers"
-"""The key in a scope's `extensions`; the value is `{"answers": Answers, "cut_off": …}`. It is for a
-large answer that is made while it is sent; `cut_off` ends the connection."""
+"""The key in a scope's `extensions`; the value is `{"answers": Answers, "cut_off": …,
+"taker_of": …}`. It is for a large answer that is made while it is sent; `cut_off` ends the
+connection, and `taker_of` makes of the scope a `Taker`."""
 
 _MEGABYTE = 1024 * 1024
+_SOONEST = 0.2
+"""Which part of the time for quick answers is left to each when many wait."""
+_MUCH_FASTER = 2.0
+_MAX_ADDRESSES = 10_000
+
+
+@dataclass(slots=True, eq=False)
+class Taker:
+    """A connection that takes large answers, one after the other.
+
+    Attributes:
+        address: What stands for its client's address.
+        rate: How fast it took the last one, in bytes per second; infinite, if it did not wait.
+    """
+
+    address: Hashable | None = None
+    rate: float = inf
 
 
 @dataclass(slots=True, eq=False)
@@ -40,22 +66,43 @@ class Sending:
         size: How long it is, in bytes.
         cut_off: Ends its connection.
         unsent: How much waits for its client, if it is written as a whole; otherwise see `sent`.
-        began_at_s: When it got its place.
+        taker: The connection.
         sent: How much of it has been written.
-        timer: Goes off when it is no longer quick.
+        began_at_s: Since when it is known to wait for its client.
+        left_then: How much waited then.
+        timer: Goes off when it may no longer be quick.
     """
 
     size: int
     cut_off: Callable[[], None]
     unsent: Callable[[], int] | None = None
-    began_at_s: float = 0.0
+    taker: Taker = field(default_factory=Taker)
     sent: int = 0
+    began_at_s: float | None = None
+    left_then: int = 0
     timer: asyncio.TimerHandle | None = None
 
+    @property
+    def left(self) -> int:
+        """How much waits for its client, in bytes."""
+        return self.size - self.sent if self.unsent is None else self.unsent()
+
+    def begin(self, now_s: float) -> None:
+        """From now on it waits for its client, if anything does."""
+        self.left_then = self.left
+        if self.left_then:
+            self.began_at_s = now_s
+
     def rate(self, now_s: float) -> float:
-        """How fast it is taken, in bytes per second."""
-        sent = self.sent if self.unsent is None else self.size - self.unsent()
-        return sent / max(now_s - self.began_at_s, 1e-3)
+        """How fast it is taken, in bytes per second; infinite, if it was not seen to wait."""
+        if self.began_at_s is None:
+            return inf
+        return (self.left_then - self.left) / max(now_s - self.began_at_s, 1e-3)
+
+    def left_s(self, now_s: float) -> float:
+        """How much longer it takes at this rate, in seconds."""
+        rate = self.rate(now_s)
+        return self.left / rate if rate > 0 else inf
 
 
 @dataclass(slots=True, eq=False)
@@ -89,9 +136,11 @@ class Answers:
         self._waiting_bytes = waiting_bytes
         self._quick_s = quick_s
         self._wait_s = wait_s
-        self._waiting: deque[_Waiting] = deque()
-        self._quick: set[Sending] = set()
-        self._slow: set[Sending] = set()
+        self._waiting: list[_Waiting] = []  # the first that came first
+        self._quick: dict[Sending, None] = {}  # no sets, whose order changes from run to run
+        self._slow: dict[Sending, None] = {}
+        self._turn = 0
+        self._turns: dict[Hashable, int] = {}  # the last of each address, the oldest first
 
     @property
     def held_bytes(self) -> int:
@@ -100,7 +149,12 @@ class Answers:
         return _total(self._quick) + _total(self._slow) + _total(waiting)
 
     async def begin(
-        self, size: int, cut_off: Callable[[], None], unsent: Callable[[], int] | None = None
+        self,
+        size: int,
+        cut_off: Callable[[], None],
+        unsent: Callable[[], int] | None = None,
+        *,
+        taker: Taker | None = None,
     ) -> Sending | None:
         """Wait until a large answer may be sent; then `end` is to be called.
 
@@ -108,17 +162,19 @@ class Answers:
             size: How long it is.
             cut_off: Ends its connection, if it is too slow to be kept.
             unsent: Returns how many bytes wait for its client, if it is written as a whole.
+            taker: The connection; one that takes no other answer, if absent.
 
         Returns:
             Its place; None if it cannot have one.
         """
-        sending = Sending(size, cut_off, unsent)
-        if not self._waiting and self._fits(sending):
-            self._let_in(sending)
+        sending = Sending(size, cut_off, unsent, taker or Taker())
+        is_slow = self._are_slow([sending])[0]
+        if self._first(is_slow=is_slow) is None and self._fits(sending, is_slow=is_slow):
+            self._let_in(sending, is_slow=is_slow)
             return sending
         if (
             self._waiting
-            and _total([each.sending for each in self._waiting]) + size > self._waiting_bytes
+            and _total(each.sending for each in self._waiting) + size > self._waiting_bytes
         ):
             return None
         waiting = _Waiting(sending, asyncio.get_running_loop().create_future())
@@ -138,41 +194,86 @@ class Answers:
         """Give back the place of an answer."""
         if sending.timer is not None:
             sending.timer.cancel()
-        self._quick.discard(sending)
-        self._slow.discard(sending)
+        sending.taker.rate = sending.rate(asyncio.get_running_loop().time())
+        self._quick.pop(sending, None)
+        self._slow.pop(sending, None)
         self._let_in_next()
 
-    def _fits(self, sending: Sending) -> bool:
-        return not self._quick or _total(self._quick) + sending.size <= self._quick_bytes
+    def _are_slow(self, answers: Sequence[Sending]) -> list[bool]:
+        """Which of some answers would be late, and then be cut off, or have others cut off."""
+        now_s = asyncio.get_running_loop().time()
+        longest_s = max((each.left_s(now_s) for each in self._slow), default=0.0)
+        bound_s = max(self._quick_s, longest_s / _MUCH_FASTER)
+        return [each.size > each.taker.rate * bound_s for each in answers]
 
-    def _let_in(self, sending: Sending) -> None:
-        sending.began_at_s = asyncio.get_running_loop().time()
-        self._quick.add(sending)
+    def _fits(self, sending: Sending, *, is_slow: bool) -> bool:
+        if is_slow:
+            return _has_room(self._slow, self._slow_bytes, sending)
+        return _has_room(self._quick, self._quick_bytes, sending)
+
+    def _let_in(self, sending: Sending, *, is_slow: bool) -> None:
+        self._turn += 1
+        address = sending.taker.address
+        self._turns.pop(address, None)
+        self._turns[address] = self._turn
+        if len(self._turns) > _MAX_ADDRESSES:
+            del self._turns[next(iter(self._turns))]
+        (self._slow if is_slow else self._quick)[sending] = None
+        if sending.unsent is None:
+            sending.begin(asyncio.get_running_loop().time())
         self._look_later(sending)
 
     def _look_later(self, sending: Sending) -> None:
         loop = asyncio.get_running_loop()
-        sending.timer = loop.call_later(self._quick_s, self._is_late, sending)
+        delay_s = self._quick_s * max(_SOONEST, 1 / (1 + len(self._waiting)))
+        sending.timer = loop.call_later(delay_s, self._look, sending)
+
+    def _first(self, *, is_slow: bool) -> _Waiting | None:
+        """The next of those that are slow, or of the others."""
+        turns = self._turns
+        are_slow = self._are_slow([each.sending for each in self._waiting])
+        return min(
+            (each for each, slow in zip(self._waiting, are_slow, strict=True) if slow == is_slow),
+            key=lambda each: turns.get(each.sending.taker.address, 0),
+            default=None,
+        )
 
     def _let_in_next(self) -> None:
-        while self._waiting and self._fits(self._waiting[0].sending):
-            waiting = self._waiting.popleft()
-            self._let_in(waiting.sending)
-            waiting.turn.set_result(None)
+        for is_slow in (False, True):
+            while (first := self._first(is_slow=is_slow)) and self._fits(
+                first.sending, is_slow=is_slow
+            ):
+                self._waiting.remove(first)
+                self._let_in(first.sending, is_slow=is_slow)
+                first.turn.set_result(None)
 
-    def _is_late(self, sending: Sending) -> None:
-        if sending.unsent is not None and not (self._waiting and sending.unsent()):
-            self._look_later(sending)
-            return
+    def _look(self, sending: Sending) -> None:
+        """See whether an answer is late, now or in a while."""
         now_s = asyncio.get_running_loop().time()
-        self._quick.discard(sending)
-        self._slow.add(sending)
+        if sending.began_at_s is None:
+            sending.begin(now_s)
+            self._look_later(sending)
+        elif sending in self._quick:
+            is_quick = now_s - sending.began_at_s + sending.left_s(now_s) <= self._quick_s
+            is_alone = sending.unsent is not None and self._first(is_slow=False) is None
+            if is_quick or is_alone:
+                self._look_later(sending)
+            else:
+                self._is_late(sending, now_s)
+
+    def _is_late(self, sending: Sending, now_s: float) -> None:
+        self._quick.pop(sending)
+        self._slow[sending] = None
         while len(self._slow) > 1 and _total(self._slow) > self._slow_bytes:
-            slowest = min(self._slow, key=lambda each: each.rate(now_s))
-            self._slow.discard(slowest)
+            slowest = max(self._slow, key=lambda each: each.left_s(now_s))
+            self._slow.pop(slowest)
             slowest.cut_off()
         self._let_in_next()
 
 
-def _total(answers: set[Sending] | list[Sending]) -> int:
+def _has_room(answers: dict[Sending, None], max_bytes: int, sending: Sending) -> bool:
+    return not answers or _total(answers) + sending.size <= max_bytes
+
+
+def _total(answers: Iterable[Sending]) -> int:
     return sum(answer.size for answer in answers)

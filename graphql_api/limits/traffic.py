@@ -37,6 +37,8 @@ class Traffic:
         messages_received: WebSocket messages from clients.
         messages_sent: WebSocket messages and SSE events to clients.
         bytes_sent: Their payloads, in bytes.
+        bytes_written: What was written to WebSockets and event streams, in bytes: payloads, perhaps
+            compressed, and all that is around them.
         executions: Events that were executed, or encoded by another protocol.
         execution_s: How long that took, in seconds of the event loop.
         encoding_s: How long it took to make JSON of the results, the same.
@@ -51,6 +53,7 @@ class Traffic:
     messages_received: int = 0
     messages_sent: int = 0
     bytes_sent: int = 0
+    bytes_written: int = 0
     executions: int = 0
     execution_s: float = 0.0
     encoding_s: float = 0.0

@@ -4,11 +4,12 @@ import { make } from './dom.mjs';
 import {
   canRemove,
   canUpdate,
-  editsOf,
   nested,
+  numbersOf,
   parsed,
   problemsAt,
   removeRequest,
+  switchOf,
   updateRequest,
   valueAt,
 } from './edits.mjs';
@@ -24,7 +25,8 @@ import { ask } from './graphql.mjs';
  * @returns {{buttons: HTMLElement[], place: HTMLElement}}
  */
 export function drawEditing(table, row, say) {
-  const { toggle, fields, note } = editsOf(table);
+  const { what, note } = table.edits;
+  const toggle = switchOf(table.edits);
   const place = make('div', { className: 'editing' });
   const buttons = [];
   const open = (element) => {
@@ -36,11 +38,11 @@ export function drawEditing(table, row, say) {
     buttons[0]?.focus();
   };
   if (toggle && canUpdate(table, row)) {
-    const isOn = valueAt(row, toggle);
+    const isOn = valueAt(row, toggle.path);
     buttons.push(button(isOn ? 'Disable' : 'Enable', () => flip(!isOn)));
   }
-  if (fields && canUpdate(table, row)) {
-    buttons.push(button('Edit limits', () => open(drawForm(table, row, { close, say, open }))));
+  if (numbersOf(table.edits).length && canUpdate(table, row)) {
+    buttons.push(button(`Edit ${what}`, () => open(drawForm(table, row, { close, say, open }))));
   }
   if (canRemove(table, row)) {
     buttons.push(button('Delete…', () => open(drawConfirmation(table, row, { close, say })), 'danger'));
@@ -48,8 +50,8 @@ export function drawEditing(table, row, say) {
   return { buttons, place };
 
   async function flip(isOn) {
-    const done = `${table.nameOf(row)} is ${isOn ? 'enabled' : 'disabled'}. ${note ?? ''}`;
-    const input = nested([[toggle, isOn]]);
+    const done = `${table.nameOf(row)} is ${isOn ? 'enabled' : 'disabled'}. ${note}`;
+    const input = nested([[toggle.path, isOn]]);
     const { error } = await run(updateRequest(table, row, input));
     if (error?.extensions?.code === 'CONFLICT') {
       open(drawConflict(table, row, input, error, { close, say, open }));
@@ -75,7 +77,8 @@ function button(text, act, className = '') {
 
 /** @param {{close: () => void, say: (text: string) => void, open: (element: HTMLElement) => void}} host */
 function drawForm(table, row, { close, say, open }) {
-  const { fields, note } = editsOf(table);
+  const fields = numbersOf(table.edits);
+  const { note } = table.edits;
   const form = make('form', { className: 'edit', noValidate: true });
   const inputs = new Map();
   for (const editable of fields) {
@@ -150,9 +153,7 @@ function drawForm(table, row, { close, say, open }) {
 /** Somebody else was faster: what one wants beside what there is, to choose from. */
 function drawConflict(table, row, input, error, { close, say, open }) {
   const { current } = error.extensions;
-  const { fields = [], toggle } = editsOf(table);
-  const shown = [...fields, ...(toggle ? [{ path: toggle, label: toggle.join('.') }] : [])];
-  const rows = shown.map(({ path, label }) => {
+  const rows = table.edits.fields.map(({ path, label }) => {
     const texts = [row, input, current].map((values) => brief(valueAt(values, path)));
     const cells = texts.map((text) => make('td', { textContent: text }));
     if (texts[1] !== texts[2]) cells[1].className = cells[2].className = 'changed';
@@ -204,7 +205,8 @@ function drawConfirmation(table, row, { close, say }) {
   );
   const cancel = make('button', { type: 'button', textContent: 'Cancel', className: 'cancel' });
   cancel.onclick = close;
-  const also = table.type === 'Job' ? ' with its responses' : '';
+  const { removedToo } = table.edits;
+  const also = removedToo ? ` with ${removedToo}` : '';
   return make(
     'div',
     { className: 'confirmation', role: 'group', 'aria-label': 'Confirm the deletion' },

@@ -1,70 +1,56 @@
-/** What can be edited of a row on this page, and the mutations that do it. */
+/** What can be changed of a row on this page, by the mutations that the server declares. */
 
 /**
- * A value that can be edited.
+ * A value that can be changed.
  *
  * @typedef {object} Editable
- * @property {string[]} path of the value in the row
+ * @property {string[]} path of the value in the row, and in the input
  * @property {string} label
- * @property {'whole' | 'decimal'} kind of number
- * @property {boolean} [isOptional] whether it may have no value
+ * @property {'whole' | 'decimal' | 'switch'} kind a number, or whether something is on
+ * @property {boolean} isOptional whether it may have no value
+ */
+
+/**
+ * A mutation.
+ *
+ * @typedef {object} Mutation
+ * @property {string} name
+ * @property {Record<string, string>} arguments their types, as GraphQL writes them, by their names
  */
 
 /**
  * @typedef {object} Edits
- * @property {string[]} [toggle] the path of a value that is on or off
- * @property {Editable[]} [fields]
- * @property {string} [update] the mutation that takes an input
- * @property {string} [remove] the mutation that deletes
- * @property {boolean} [isGuarded] whether these take `ifUpdatedAt`
- * @property {string} [note] what one has to know
+ * @property {Mutation | null} update
+ * @property {Mutation | null} remove
+ * @property {Editable[]} fields what `update` changes here
+ * @property {string} what what the numbers among them are called together
+ * @property {string} note what one has to know who changes a row
+ * @property {string[]} needs fields of which one has a value in each row that can be changed
+ * @property {Record<string, string[]>} removableIf what fields have to be in a row that can be deleted
+ * @property {string} removedToo what is deleted with a row
  */
 
-/** @type {Record<string, Edits>} by the names of the rows' types */
-const EDITS = {
-  Job: { remove: 'deleteJob' },
-  Policy: {
-    update: 'updatePolicy',
-    remove: 'deletePolicy',
-    isGuarded: true,
-    fields: [
-      { path: ['limits', 'maxItems'], label: 'Most items', kind: 'whole', isOptional: true },
-      { path: ['limits', 'maxDuration'], label: 'Longest, in seconds', kind: 'decimal', isOptional: true },
-      { path: ['limits', 'maxCost'], label: 'Highest cost', kind: 'decimal', isOptional: true },
-    ],
-    note: 'Jobs that are running or paused keep their copy of the policy.',
-  },
-  Schedule: {
-    update: 'updateSchedule',
-    remove: 'deleteSchedule',
-    isGuarded: true,
-    toggle: ['enabled'],
-    note: 'The crawler keeps its schedules in memory: it takes this up when it is restarted.',
-  },
-  DomainLogin: { remove: 'deleteDomainLogin' },
-  CaptchaSolver: { remove: 'deleteCaptchaSolver', isGuarded: true },
-  RateLimit: {
-    update: 'setRateLimit',
-    remove: 'deleteRateLimit',
-    fields: [{ path: ['delayS'], label: 'Delay, in seconds', kind: 'decimal' }],
-    note: 'The crawler reads the limits when it starts.',
-  },
-};
+/** Those that are typed into a form. */
+export const numbersOf = ({ fields }) => fields.filter(({ kind }) => kind !== 'switch');
 
-/** @returns {Edits} nothing, for a table that has no mutations here */
-export const editsOf = ({ type }) => EDITS[type] ?? {};
+/** The one that is switched by a button. */
+export const switchOf = ({ fields }) => fields.find(({ kind }) => kind === 'switch');
 
 /** Whether a row can be deleted: the global rate limit cannot, and not a job that is not over. */
-export function canRemove({ type }, row) {
-  if (type === 'RateLimit') return row.domain !== null;
-  if (type === 'Job') return ['COMPLETED', 'CANCELLED'].includes(row.runState);
-  return editsOf({ type }).remove !== undefined;
-}
+export const canRemove = ({ edits: { remove, removableIf } }, row) =>
+  remove !== null &&
+  isNamed(remove, row) &&
+  Object.entries(removableIf).every(([field, values]) => values.includes(row[field]));
 
 /** Whether a row's values can be changed: a limit has to be that of its domain. */
-export const canUpdate = ({ type }, row) =>
-  editsOf({ type }).update !== undefined &&
-  (type !== 'RateLimit' || row.domain !== null || row.isGlobal);
+export const canUpdate = ({ edits: { update, needs } }, row) =>
+  update !== null && isNamed(update, row) && (!needs.length || needs.some((field) => row[field]));
+
+/** Whether a row has what a mutation needs to name it. */
+const isNamed = (mutation, row) =>
+  Object.entries(mutation.arguments).every(
+    ([name, type]) => !type.endsWith('!') || !(name in row) || row[name] !== null,
+  );
 
 /**
  * A request, as GraphQL over HTTP has it.
@@ -80,43 +66,28 @@ export const canUpdate = ({ type }, row) =>
  * @param {object} input the values, nested as in the row
  * @returns {Request}
  */
-export function updateRequest({ type }, row, input) {
-  const { update, isGuarded } = EDITS[type];
-  if (type === 'RateLimit') {
-    return {
-      query: `mutation($domain: String, $delayS: Float!) {
-        ${update}(domain: $domain, delayS: $delayS) { id }
-      }`,
-      variables: { domain: row.domain, ...input },
-    };
-  }
-  return {
-    query: `mutation($id: ID!, $input: Update${type}Input!, $ifUpdatedAt: DateTime) {
-      ${update}(id: $id, input: $input, ifUpdatedAt: $ifUpdatedAt) { id }
-    }`,
-    variables: { id: row.id, input, ...(isGuarded && { ifUpdatedAt: row.updatedAt }) },
-  };
-}
+export const updateRequest = ({ edits: { update } }, row, input) =>
+  request(update, row, 'input' in update.arguments ? { input } : input, '{ id }');
 
 /**
  * The request that deletes a row.
  *
  * @returns {Request}
  */
-export function removeRequest({ type }, row) {
-  const { remove, isGuarded } = EDITS[type];
-  if ('domain' in row) {
-    const query = `mutation($domain: String!) { ${remove}(domain: $domain) }`;
-    return { query, variables: { domain: row.domain } };
-  }
-  if (!isGuarded) {
-    return { query: `mutation($id: ID!) { ${remove}(id: $id) }`, variables: { id: row.id } };
-  }
+export const removeRequest = ({ edits: { remove } }, row) => request(remove, row, {}, '');
+
+/**
+ * The request for a mutation. Its arguments are those that are given, those that name the row, and
+ * the time of what was read; others keep their defaults.
+ */
+function request(mutation, row, given, selection) {
+  const known = { ...row, ...('updatedAt' in row && { ifUpdatedAt: row.updatedAt }), ...given };
+  const used = Object.entries(mutation.arguments).filter(([name]) => name in known);
+  const declared = used.map(([name, type]) => `$${name}: ${type}`).join(', ');
+  const passed = used.map(([name]) => `${name}: $${name}`).join(', ');
   return {
-    query: `mutation($id: ID!, $ifUpdatedAt: DateTime) {
-      ${remove}(id: $id, ifUpdatedAt: $ifUpdatedAt)
-    }`,
-    variables: { id: row.id, ifUpdatedAt: row.updatedAt },
+    query: `mutation(${declared}) { ${mutation.name}(${passed}) ${selection} }`,
+    variables: Object.fromEntries(used.map(([name]) => [name, known[name]])),
   };
 }
 

@@ -3,10 +3,11 @@
 import { drawTime } from './cells.mjs';
 import { byId, make, setText } from './dom.mjs';
 import { number, sentence } from './formats.mjs';
+import { sharedProblems } from './status.mjs';
 
 const TITLE = document.title;
-const [pill, label, panel, body, said] = [
-  ...['health', 'health-label', 'health-panel', 'health-rows', 'health-said'],
+const [pill, label, panel, why, body, said] = [
+  ...['health', 'health-label', 'health-panel', 'health-why', 'health-rows', 'health-said'],
 ].map(byId);
 
 export class Health {
@@ -47,8 +48,13 @@ export class Health {
    */
   showTables(statuses, reports) {
     if (panel.hidden) return;
+    const shared = sharedProblems(this.#tables, reports);
+    setText(why, [...shared.values()].join(' '));
     body.replaceChildren(
-      ...this.#tables.map(({ id, title, stored }) => row(title, statuses.get(id), reports.get(stored))),
+      ...this.#tables.map(({ id, title, stored }) => {
+        const report = reports.get(stored);
+        return row(title, statuses.get(id), report, shared.has(report?.problem) ? null : report?.problem);
+      }),
     );
   }
 
@@ -67,14 +73,14 @@ export class Health {
   }
 }
 
-function row(title, { tone, label: text }, report) {
-  const problem = report?.problem ? sentence(report.problem) : '';
+/** @param {string | null} [problem] what is wrong with this table alone */
+function row(title, { tone, label: text }, report, problem) {
   const unread = report?.unreadDocuments
     ? `${number.format(report.unreadDocuments)} documents cannot be read; the log names them.`
     : '';
   const head = make('th', { scope: 'row' }, title);
-  for (const why of [problem, unread].filter(Boolean)) {
-    head.append(make('span', { className: 'line why', textContent: why }));
+  for (const reason of [problem && sentence(problem), unread].filter(Boolean)) {
+    head.append(make('span', { className: 'line why', textContent: reason }));
   }
   return make(
     'tr',

@@ -45,6 +45,28 @@ export function tableStatus(state, isConnected) {
 }
 
 /**
+ * What is wrong with several tables, each thing once: a sentence, by the problem.
+ *
+ * @param {import('./tables.mjs').Table[]} tables
+ * @param {Map<string, {problem: string | null}>} reports by the names in the database
+ * @returns {Map<string, string>}
+ */
+export function sharedProblems(tables, reports) {
+  const titles = new Map();
+  for (const { title, stored } of tables) {
+    const problem = reports.get(stored)?.problem;
+    if (problem) titles.set(problem, [...(titles.get(problem) ?? []), title]);
+  }
+  const shared = [...titles].filter(([, those]) => those.length > 1);
+  return new Map(
+    shared.map(([problem, those]) => {
+      const whose = those.length === tables.length ? 'All tables' : those.join(', ');
+      return [problem, sentence(`${whose}: ${problem}`)];
+    }),
+  );
+}
+
+/**
  * How all is, connection and tables together: the worst of them, in a word or two.
  *
  * @param {Iterable<import('./table_state.mjs').TableState>} states

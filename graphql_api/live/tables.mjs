@@ -39,6 +39,7 @@ import { LOOKS } from './looks.mjs';
  * @property {string | null} [newestBy] the field of the time that orders the rows, latest first
  * @property {{title: string, width: number, look: string, paths: string[][]}[]} columns
  * @property {import('./filters.mjs').Filter[]} filters
+ * @property {import('./edits.mjs').Edits} edits
  * @property {{field: string, table: string, name: string, isList: boolean}[]} links the fields that
  *   lead to rows of other tables, and the fields that name those
  */

@@ -194,7 +194,7 @@ async def _place(scope: Scope, size: int) -> AsyncIterator[Sending | None]:
     if offer is None or size <= LARGE_BYTES:
         yield None
         return
-    sending = await offer["answers"].begin(size, offer["cut_off"])
+    sending = await offer["answers"].begin(size, offer["cut_off"], taker=offer["taker_of"](scope))
     if sending is None:
         text = "the server is sending as many large answers as it may; try again later"
         raise _RefusedError(503, text, **{"retry-after": "5"})

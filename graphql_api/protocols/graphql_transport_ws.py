@@ -139,6 +139,8 @@ class ServerProtocol(OperationIds):
         max_since: How many cursors a `connection_init` may carry.
     """
 
+    connection = "socket"
+
     def __init__(self, *, max_since: int = 1000) -> None:
         super().__init__()
         self._max_since = max_since

@@ -191,6 +191,7 @@ class GraphQLHTTP:
             if body is None:
                 return None
             request, length = await _read_in_turns(body, budget), len(body)
+        request = request.traced_by(headers.get("traceparent"))
         try:
             prepared = await request.prepared(self._backend.documents, budget)
             document, operation = request.operation(self._backend.documents)

@@ -39,6 +39,9 @@ class Reply:
 class OperationIds(ABC):
     """The ids that are in use on a connection; a subclass says what its protocol writes."""
 
+    connection: str
+    """What the connection is called in errors: a socket, or an event stream."""
+
     def __init__(self) -> None:
         self._operations: dict[str, Operation] = {}
 

@@ -1,16 +1,20 @@
-"""Fields of protobuf messages that are made of parts: a large value is copied once.
+"""Fields of protobuf messages that are made of parts: a large value is not copied.
 
 Source: protobuf.dev, Encoding, "Length-Delimited Records".
 """
 
 from __future__ import annotations
 
+from itertools import chain
+
 from google.protobuf.message import Message
+
+from graphql_api.execution.parts import Parts, parts_of
 
 _LENGTH_DELIMITED = 2
 
 
-def field(kind: type[Message], name: str, *content: bytes) -> tuple[bytes, ...]:
+def field(kind: type[Message], name: str, *content: bytes | Parts) -> Parts:
     """A field of bytes, text or a message, in parts: what is before the content, and the content.
 
     Args:
@@ -19,7 +23,8 @@ def field(kind: type[Message], name: str, *content: bytes) -> tuple[bytes, ...]:
         content: Its value as it is encoded, in parts.
     """
     tag = kind.DESCRIPTOR.fields_by_name[name].number << 3 | _LENGTH_DELIMITED
-    return _varint(tag), _varint(sum(map(len, content))), *content
+    parts = chain.from_iterable(map(parts_of, content))
+    return Parts((_varint(tag), _varint(sum(map(len, content))), *parts))
 
 
 def _varint(number: int) -> bytes:

@@ -278,6 +278,8 @@ class SingleConnection:
 class _StreamIds(OperationIds):
     """The ids in use on one event stream."""
 
+    connection = "event stream"
+
     def framing(self, operation: Operation) -> Framing:
         return sse.framing_of(operation.id)
 

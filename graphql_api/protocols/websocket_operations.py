@@ -28,7 +28,7 @@ from graphql_api.schema.errors import internal_error
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
 CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
-"""Makes a task of the socket, with a name."""
+"""Makes a task of the connection, with a name."""
 _Server: TypeAlias = asyncio.Task[None] | Member
 """What serves an operation."""
 
@@ -98,7 +98,7 @@ class WebSocketOperations:
         operation, request = start.operation, start.request
         try:
             prepared = await request.prepared(self._backend.documents, self.budget)
-            if not self._protocol.is_active(operation):  # the socket has been closed
+            if not self._protocol.is_active(operation):  # the connection has been closed
                 return
             with self.budget.measured():
                 asked = self._admitted(start, principal)
@@ -110,7 +110,7 @@ class WebSocketOperations:
         except GraphQLError as error:
             self.fail(operation, [error])
         except Exception as error:  # noqa: BLE001 - it is logged there
-            self.fail(operation, [internal_error(error, "an operation over WebSocket")])
+            self.fail(operation, [internal_error(error, self._place)])
 
     def _admitted(self, start: Start, principal: Principal) -> Asked:
         """What to execute, if the limits allow another operation.
@@ -122,7 +122,8 @@ class WebSocketOperations:
             raise refusal(rate_limit_text(self._limits.max_operations_per_s), RATE_LIMITED)
         limit = self._limits.max_message_bytes
         if self._protocol.held_chars > limit:
-            text = f"the operations of this socket may have {limit} characters together"
+            connection = self._protocol.connection
+            text = f"the operations of this {connection} may have {limit} characters together"
             raise refusal(text, TOO_MANY_OPERATIONS)
         document, definition = start.request.operation(self._backend.documents)
         kind = definition.operation
@@ -130,7 +131,8 @@ class WebSocketOperations:
         limit = self._limits.max_subscriptions if is_subscription else self._limits.max_queries
         if len(self._of_kind(kind)) >= limit:
             kinds = "subscriptions" if is_subscription else "queries and mutations"
-            text = f"this socket has {limit} {kinds} already, and may not have more"
+            connection = self._protocol.connection
+            text = f"this {connection} has {limit} {kinds} already, and may not have more"
             raise refusal(text, TOO_MANY_OPERATIONS)
         return self._backend.asked(
             start.request,
@@ -140,6 +142,10 @@ class WebSocketOperations:
             budget=self.budget,
             resume_from=start.resume_from,
         )
+
+    @property
+    def _place(self) -> str:
+        return f"an operation of one {self._protocol.connection}"
 
     def _of_kind(self, kind: OperationType) -> dict[Operation, _Server]:
         return self._subscriptions if kind is OperationType.SUBSCRIPTION else self._queries
@@ -154,7 +160,7 @@ class WebSocketOperations:
         except OverBudgetError as error:
             self.fail(operation, [refusal(str(error), error.code)])
         except Exception as error:  # noqa: BLE001 - it is logged there
-            self.fail(operation, [internal_error(error, "an operation over WebSocket")])
+            self.fail(operation, [internal_error(error, self._place)])
         finally:
             if not self._protocol.is_active(operation):
                 self._queries.pop(operation, None)
@@ -169,7 +175,7 @@ class WebSocketOperations:
         member = begun.send(responder)
         if self._protocol.is_active(operation):
             self._subscriptions[operation] = member
-        else:  # the socket is about to be closed
+        else:  # the connection is about to be closed
             member.leave()
 
     def bookmark(self) -> None:

@@ -8,7 +8,8 @@
 ```
 
 A body takes memory from when it is read until the client has taken it. So each socket has one at a
-time, and all large ones of a server share the memory that `limits.answer_memory` bounds.
+time, and all large ones of a server share the memory that `limits.answer_memory` bounds. Clients
+that are sent the same body at the same time are sent the same bytes, which are read once.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ import sys
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 from graphql_api.errors import DatabaseError
 from graphql_api.execution.sink import Sink, writable
 from graphql_api.feeds.derived import Derived
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
-from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
+from graphql_api.limits.answer_memory import LARGE_BYTES, Answers, Taker
+from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols.inflater import Inflater
 from graphql_api.store import PART_BYTES, Bodies, StoredBody
 
@@ -59,6 +63,19 @@ class Body(NamedTuple):
     is_compressed: bool
 
 
+@dataclass(eq=False)
+class Wanted:
+    """A body that clients wait for, or are being sent.
+
+    Attributes:
+        body: The body; None, as long as it has not been read.
+        turn: Held by the one that reads it.
+    """
+
+    body: Body | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 NO_BODY: Final = Body(content=None, is_compressed=False)
 
 
@@ -73,6 +90,8 @@ class WholeBodies:
         self._bodies = bodies
         self._reads = asyncio.Semaphore(_MAX_READS)
         self._is_lost = False
+        self._latest: Wanted | None = None  # for those that wait for a place to be sent the same
+        self._wanted: WeakValueDictionary[tuple[int, bool], Wanted] = WeakValueDictionary()
         # Those that wait take no memory, for they have not been read.
         self.places = Answers(
             quick_bytes=MAX_BYTES, slow_bytes=MAX_BYTES, waiting_bytes=sys.maxsize, wait_s=None
@@ -81,17 +100,33 @@ class WholeBodies:
     async def of(self, sequence: int, ended_at: datetime | None, *, compression_ok: bool) -> Body:
         """The body of a response; an outage of the database is waited for, and so is a new body.
 
+        It is read once for all that want it at the same time; see `wanted`.
+
         Args:
             sequence: The response's number.
             ended_at: When it was downloaded, if that is known.
             compression_ok: Whether the body may be gzip.
         """
+        wanted = self.wanted(sequence, compression_ok=compression_ok)
 
         async def read() -> Body | None:
-            async with self._reads:
-                return await self._read(sequence, compression_ok=compression_ok)
+            async with wanted.turn:
+                if wanted.body is None:
+                    self._latest = None  # its memory is needed now
+                    async with self._reads:
+                        wanted.body = await self._read(sequence, compression_ok=compression_ok)
+                    self._latest = wanted
+                return wanted.body
 
         return await self.wait_for(read, ended_at) or NO_BODY
+
+    def wanted(self, sequence: int, *, compression_ok: bool) -> Wanted:
+        """The body of a response, which is not read again while a client keeps this."""
+        key = sequence, compression_ok
+        wanted = self._wanted.get(key)
+        if wanted is None:
+            wanted = self._wanted[key] = Wanted()
+        return wanted
 
     async def size_of(self, sequence: int, *, compression_ok: bool) -> int | None:
         """About how many bytes the body of a response has as it is sent; None if it is not there.
@@ -133,10 +168,10 @@ class WholeBodies:
             await asyncio.sleep(_RETRY_S)
 
     @asynccontextmanager
-    async def place(self, size: int, sink: Sink) -> AsyncIterator[None]:
+    async def place(self, size: int, sink: Sink, taker: Taker) -> AsyncIterator[None]:
         """Wait until a body may take memory; what it brings is written to a sink, which is empty.
 
-        The sink is aborted if its client takes the body the most slowly while others wait for a
+        The sink is aborted if its client would take the body the longest while others wait for a
         place.
         """
         if size <= LARGE_BYTES:
@@ -147,12 +182,14 @@ class WholeBodies:
             sink.lost_because = _TOO_SLOW
             sink.abort()
 
-        place = await self.places.begin(size, cut_off, lambda: sink.unsent_bytes)
+        place = await self.places.begin(size, cut_off, lambda: sink.unsent_bytes, taker=taker)
         assert place is not None, "as many as there are may wait"
         try:
             yield
         finally:
             self.places.end(place)
+            if not self.places.held_bytes:
+                self._latest = None
 
     async def _read(self, sequence: int, *, compression_ok: bool) -> Body | None:
         body = await self._bodies().find(sequence)
@@ -193,17 +230,20 @@ class SocketBodies:
         bodies: Those of the server.
         sink: The socket's.
         create_task: Makes a task of the socket.
+        budget: That of the client, which has its address.
     """
 
-    __slots__ = ("_bodies", "_turn", "create_task", "sink")
+    __slots__ = ("_bodies", "_taker", "_turn", "create_task", "sink")
 
     def __init__(
         self,
         bodies: WholeBodies,
         sink: Sink,
         create_task: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        budget: ClientBudget | None = None,
     ) -> None:
         self._bodies = bodies
+        self._taker = Taker(None if budget is None else budget.address)
         self._turn = asyncio.Lock()
         self.sink = sink
         self.create_task = create_task
@@ -229,8 +269,10 @@ class SocketBodies:
             return
         try:
             await writable(self.sink)
-            async with bodies.place(size, self.sink):
+            async with bodies.place(size, self.sink, self._taker):
+                wanted = bodies.wanted(response.sequence, compression_ok=compression_ok)
                 yield
+                del wanted  # until now it is not read again
         finally:
             turn.release()
 

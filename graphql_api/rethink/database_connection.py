@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.rethink.driver_connection import DriverConnection
 from graphql_api.rethink.driver_errors import not_connected, translated
 from graphql_api.rethink.nodes import Node
+from graphql_api.rethink.query_names import Observe, names_of
 from graphql_api.rethink.stream import RowStream
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings.database import DatabaseSettings
@@ -102,12 +103,17 @@ class DatabaseConnection:
 
     Queries may run side by side. The first that is cancelled or gets no reply in time ends them
     all: every later one raises DatabaseUnavailableError.
+
+    Attributes:
+        node: Where it leads to.
+        observe: Surrounds each query of `run`, by its names; nothing does, if absent.
     """
 
     def __init__(
         self, driver: Any, attempt: asyncio.Task[Any], node: Node, timeouts: Timeouts
     ) -> None:
         self.node = node
+        self.observe: Observe | None = None
         self._driver = driver
         self._timeouts = timeouts
         self._attempt = attempt
@@ -126,6 +132,12 @@ class DatabaseConnection:
             TableMissingError: The database or table does not exist.
             DatabaseError: Any other error that the server answers with.
         """
+        if self.observe is None:
+            return await self._run(term, options)
+        with self.observe(*names_of(term)):
+            return await self._run(term, options)
+
+    async def _run(self, term: Any, options: Mapping[str, Any]) -> Any:
         self._check_open()
         try:
             async with asyncio.timeout(self._timeouts.query_s):

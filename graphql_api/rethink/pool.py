@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self, TypeVar
 
@@ -13,6 +13,7 @@ from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, DatabaseCo
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.failover import connect
 from graphql_api.rethink.nodes import Node, Nodes, says_that_node_fails
+from graphql_api.rethink.query_names import Observe
 from graphql_api.rethink.url import DatabaseURL
 
 T = TypeVar("T")
@@ -39,12 +40,21 @@ class ConnectionPool:
         timeouts: Those of the connections; `query_s` also for a connection to become free.
         nodes: What is known of the database's nodes: an idle connection to one that has failed is
             not used any more.
+        observe: Surrounds each query, and `connect`; nothing does, if absent.
     """
 
-    def __init__(self, url: DatabaseURL, *, timeouts: Timeouts, nodes: Nodes) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        *,
+        timeouts: Timeouts,
+        nodes: Nodes,
+        observe: Observe | None = None,
+    ) -> None:
         self._url = url
         self._timeouts = timeouts
         self._nodes = nodes
+        self._observe = observe
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._idle: list[_Kept] = []
         self._closed = False
@@ -126,9 +136,11 @@ class ConnectionPool:
 
     async def _open(self) -> _Kept:
         stack = AsyncExitStack()
-        connection = await stack.enter_async_context(
-            connect(self._url, timeouts=self._timeouts, nodes=self._nodes)
-        )
+        with nullcontext() if self._observe is None else self._observe("connect", None):
+            connection = await stack.enter_async_context(
+                connect(self._url, timeouts=self._timeouts, nodes=self._nodes)
+            )
+        connection.observe = self._observe
         return _Kept(connection, stack, since=0.0)
 
     async def _give_back(self, kept: _Kept) -> None:
@@ -146,6 +158,7 @@ class PooledDatabase:
         url: The database.
         timeouts: Those of its connections.
         nodes: What is known of the database's nodes.
+        observe: Surrounds each query; see `ConnectionPool`.
     """
 
     def __init__(
@@ -154,11 +167,12 @@ class PooledDatabase:
         *,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         nodes: Nodes | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self._url = url
         self._timeouts = timeouts
         self._nodes = nodes or Nodes()
-        self._pool = ConnectionPool(url, timeouts=timeouts, nodes=self._nodes)
+        self._pool = ConnectionPool(url, timeouts=timeouts, nodes=self._nodes, observe=observe)
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()

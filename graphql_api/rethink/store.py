@@ -25,6 +25,7 @@ from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.part import part_of
 from graphql_api.rethink.pool import PooledDatabase
+from graphql_api.rethink.query_names import Observe
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.store import Rewrite, Run, Written, at_once
@@ -49,8 +50,9 @@ class RethinkStore(PooledDatabase):
         *,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         nodes: Nodes | None = None,
+        observe: Observe | None = None,
     ) -> None:
-        super().__init__(url, timeouts=timeouts, nodes=nodes)
+        super().__init__(url, timeouts=timeouts, nodes=nodes, observe=observe)
         self._turns: WeakValueDictionary[tuple[str, Key], asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, table: str, key: Key) -> Document | None:

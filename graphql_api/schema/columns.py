@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -79,6 +80,28 @@ UPDATED = Column(
 
 
 @dataclass(frozen=True, slots=True)
+class Editing:
+    """What people change of a row on the page, by the table's mutations.
+
+    Attributes:
+        fields: Which values, by the names of attributes as in `Column.fields`, and what each is
+            called there: numbers, and one that is on or off.
+        what: What the numbers are called together.
+        note: What people have to know who change a row.
+        needs: Attributes, of which one has a value in each row that can be changed.
+        removable_if: What an attribute has to be in a row that can be deleted.
+        removed_too: What is deleted with a row.
+    """
+
+    fields: tuple[tuple[str, str], ...] = ()
+    what: str = ""
+    note: str = ""
+    needs: tuple[str, ...] = ()
+    removable_if: Mapping[str, tuple[Enum, ...]] = dataclasses.field(default_factory=dict)
+    removed_too: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ForPeople:
     """What people call a table, and what they see of its rows.
 
@@ -94,6 +117,7 @@ class ForPeople:
         counts: The attributes that grow while a row gets on, and what they count: the terminal says
             how far it has come, and how fast, by the first of them.
         counted_too: Attributes that change with these.
+        editing: What can be changed on the page, beside deleting a row.
     """
 
     name: str
@@ -106,6 +130,7 @@ class ForPeople:
     newest_by: str | None = None
     counts: tuple[tuple[str, str], ...] = ()
     counted_too: tuple[str, ...] = ()
+    editing: Editing | None = None
 
 
 def selections(row_type: type, *, resolved: bool = False) -> dict[str, str]:

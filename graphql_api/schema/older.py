@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from math import inf
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from graphql_api.errors import DatabaseError, FeedUnavailableError
 from graphql_api.feeds.archive import ArchivePlace, Outside, Relation, Spot, WantedValue
@@ -27,7 +27,7 @@ from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.keys import TEXT
 from graphql_api.feeds.order import SortKey
-from graphql_api.feeds.pages import Matching
+from graphql_api.feeds.pages import Matching, UnpackedRows
 from graphql_api.feeds.part import TablePart
 from graphql_api.feeds.table import FeedTable, Filter
 from graphql_api.schema.context import Context
@@ -129,7 +129,7 @@ async def read_window(
     offset: int,
     limit: int,
     with_total: bool,
-) -> tuple[list[RowT], int]:
+) -> tuple[Sequence[RowT], int]:
     """Some of the rows that pass a filter, held or not, and how many they are.
 
     While the feed is stale, only rows that it holds are given.
@@ -152,7 +152,7 @@ async def read_window(
     outside = older.outside(feed, where)
     if outside is None or held.status is FeedStatus.STALE:
         keys = held.keys[offset : offset + limit]
-        return [held.row(key[-1]) for key in keys], len(held.keys)
+        return UnpackedRows([held.rows[key[-1]] for key in keys]), len(held.keys)
     both = _Places(held, offset, limit)
     rows: dict[str, RowT] = {}
     try:
@@ -166,14 +166,16 @@ async def read_window(
                 await context.turns.take()  # a job takes a fifth of a millisecond
     except DatabaseError as error:
         raise _unavailable(table) from error
-    page: list[RowT] = []
-    for place in both.page:
-        if place.key in held.rows:
-            page.append(held.row(place.key))
-        elif place.key in rows:  # or else it has just been deleted
-            page.append(rows[place.key])
-        await context.turns.take()
-    return page, len(held.keys) + both.found
+    page = [
+        held.rows[place.key] if place.key in held.rows else _OlderRow(rows[place.key])
+        for place in both.page
+        if place.key in held.rows or place.key in rows  # or else it has just been deleted
+    ]
+    return UnpackedRows(page), len(held.keys) + both.found
+
+
+class _OlderRow(NamedTuple):
+    row: Any
 
 
 class _Places:

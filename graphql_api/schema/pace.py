@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Annotated, Final, TypeAlias
 
 from graphql_api.errors import BadInputError
@@ -40,4 +41,9 @@ def pace_s(every_ms: int, *, may_be_zero: bool) -> float:
     if not _LEAST_MS <= every_ms <= _MOST_MS:
         zero = "0, or " if may_be_zero else ""
         raise BadInputError(f"everyMs must be {zero}from {_LEAST_MS} to {_MOST_MS}, not {every_ms}")
-    return -(-every_ms // _STEP_MS) * _STEP_MS / 1000
+    return in_steps(every_ms)
+
+
+def in_steps(every_ms: float) -> float:
+    """A pace in seconds, rounded up: subscriptions of equal paces share what they are sent."""
+    return ceil(every_ms / _STEP_MS) * _STEP_MS / 1000

@@ -10,6 +10,7 @@ from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.document_problems import DocumentProblem
 from graphql_api.schema.filters import conditions_of
+from graphql_api.schema.page_edits import page_edits
 
 
 def page_tables(tables: Sequence[TableDeclaration[Any]]) -> list[dict[str, Any]]:
@@ -61,6 +62,7 @@ def page_table(table: TableDeclaration[Any]) -> dict[str, Any]:
             for column in columns
         ],
         "filters": filters,
+        "edits": page_edits(table),
     }
 
 

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import Leave
+from graphql_api.limits.traffic import Traffic
 from graphql_api.limits.turn_queue import TurnQueue
 
 if sys.platform == "linux":
@@ -104,6 +105,7 @@ class WatchedConnection(asyncio.Protocol):
     limits: ClassVar[ClientLimits] = ClientLimits()
     kernel: ClassVar[staticmethod[[Any, int], int]] = staticmethod(ask_kernel)
     turns: ClassVar[TurnQueue] = TurnQueue()
+    traffic: ClassVar[Traffic] = Traffic()
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     client: tuple[str, int] | None
@@ -115,6 +117,7 @@ class WatchedConnection(asyncio.Protocol):
         limits: ClientLimits,
         kernel: Kernel = ask_kernel,
         turns: TurnQueue | None = None,
+        traffic: Traffic | None = None,
     ) -> type[Self]:
         """A subclass with these limits, for uvicorn, which makes the connections of a class."""
         members = {
@@ -122,6 +125,7 @@ class WatchedConnection(asyncio.Protocol):
             "limits": limits,
             "kernel": staticmethod(kernel),
             "turns": turns or TurnQueue(),
+            "traffic": traffic or Traffic(),
         }
         return type(cls.__name__, (cls,), members)
 
@@ -178,7 +182,9 @@ class WatchedConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _write(self, data: bytes) -> None:
-        self._written += len(data)
+        size = len(data)
+        self._written += size
+        self.traffic.bytes_written += size
         self.transport.write(data)
 
     # What the transport calls.

@@ -16,6 +16,8 @@ from typing import Final, NamedTuple
 
 from websockets.frames import CloseCode, Opcode
 
+from graphql_api.execution.parts import Parts, parts_of
+
 CONTINUATION: Final = int(Opcode.CONT)
 TEXT: Final = int(Opcode.TEXT)
 BINARY: Final = int(Opcode.BINARY)
@@ -23,12 +25,14 @@ CLOSE: Final = int(Opcode.CLOSE)
 PING: Final = int(Opcode.PING)
 PONG: Final = int(Opcode.PONG)
 
+COMPRESSED: Final = 0x40
+"""Stands beside the opcode of a compressed message: RSV1."""
+
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
 """How long a frame may be to be read to its end at all; the connection ends at a longer one."""
 
 _OPCODES = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 _FIN = 0x80
-_RSV1 = 0x40
 _RESERVED = 0x70
 _OPCODE = 0x0F
 _CONTROL = 0x08
@@ -163,7 +167,7 @@ class FrameReader:
                 return 0
         self._opcode = first & _OPCODE
         self._is_final = bool(first & _FIN)
-        self._is_compressed = bool(first & _RSV1)
+        self._is_compressed = bool(first & COMPRESSED)
         self._mask = data[begins - _MASK_BYTES : begins]
         self._left = length
         self._is_in_frame = True
@@ -178,7 +182,7 @@ class FrameReader:
             return "incorrect masking"
         reserved = first & _RESERVED
         if reserved:
-            is_marked = reserved == _RSV1 and opcode in (TEXT, BINARY)
+            is_marked = reserved == COMPRESSED and opcode in (TEXT, BINARY)
             if not (is_marked and self._accepts_compressed):
                 return "reserved bits must be 0"
         if opcode & _CONTROL:
@@ -213,15 +217,14 @@ class FrameReader:
 
 
 @lru_cache(maxsize=256)
-def frame_header(opcode: int, length: int, *, is_compressed: bool = False) -> bytes:
+def frame_header(opcode: int, length: int) -> bytes:
     """The header of a whole, unmasked frame; remembered, for a change makes many of one length.
 
     Args:
-        opcode: What the frame is.
+        opcode: What the frame is; with COMPRESSED, if its payload is so as RFC 7692 has it.
         length: How many bytes its payload has.
-        is_compressed: Whether the payload is compressed as RFC 7692 has it.
     """
-    first = _FIN | opcode | (_RSV1 if is_compressed else 0)
+    first = _FIN | opcode
     if length <= _MAX_7_BITS:
         return bytes((first, length))
     if length <= _MAX_16_BITS:
@@ -230,11 +233,11 @@ def frame_header(opcode: int, length: int, *, is_compressed: bool = False) -> by
 
 
 def message_frame(
-    opcode: int, prefix: bytes, middle: bytes, suffix: bytes
-) -> tuple[bytes, bytes, bytes, bytes]:
+    opcode: int, prefix: bytes, middle: bytes | Parts, suffix: bytes
+) -> tuple[bytes, ...]:
     """A whole, unmasked frame of `prefix + middle + suffix`, in parts."""
     length = len(prefix) + len(middle) + len(suffix)
-    return frame_header(opcode, length), prefix, middle, suffix
+    return frame_header(opcode, length), prefix, *parts_of(middle), suffix
 
 
 def control_frame(opcode: int, payload: bytes) -> bytes:

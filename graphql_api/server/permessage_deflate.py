@@ -21,6 +21,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from websockets.exceptions import NegotiationError
@@ -37,7 +38,8 @@ from graphql_api.execution.compressed_payload import (
     SMALL_WINDOW_BITS,
     Payload,
 )
-from graphql_api.server.frames import frame_header, message_frame
+from graphql_api.execution.parts import Parts
+from graphql_api.server.frames import COMPRESSED, frame_header, message_frame
 
 MAX_STORED_BYTES: Final = 0xFFFF
 """How long the content of a stored block may be."""
@@ -78,14 +80,18 @@ def agreed_window_bits(extensions: Sequence[Extension]) -> int:
     return 0
 
 
-def stored_block(content: bytes) -> bytes:
-    """A DEFLATE block that is not compressed, and not the last; of at most `MAX_STORED_BYTES`."""
-    size = len(content)
-    return struct.pack("<BHH", 0, size, size ^ 0xFFFF) + content
+@lru_cache(maxsize=256)
+def _stored_head(size: int) -> bytes:
+    """What comes before the content of a DEFLATE block that is not compressed, nor the last."""
+    return struct.pack("<BHH", 0, size, size ^ 0xFFFF)
 
 
 def compressed_frames(
-    opcode: int, prefix: bytes, middles: Sequence[bytes], suffix: bytes, window_bits: int
+    opcode: int,
+    prefix: bytes,
+    middles: Sequence[bytes | Parts],
+    suffix: bytes,
+    window_bits: int,
 ) -> list[bytes]:
     """Frames of `prefix + middle + suffix`, in parts; shared payloads are compressed if that pays.
 
@@ -97,14 +103,16 @@ def compressed_frames(
         window_bits: As of `agreed_window_bits`.
     """
     parts: list[bytes] = []
-    block = stored_block(prefix) if len(prefix) <= MAX_STORED_BYTES else b""
+    size = len(prefix)
+    head = _stored_head(size) if size <= MAX_STORED_BYTES else b""
+    size += len(head)
     for middle in middles:
         blocks = b""
-        if block and isinstance(middle, Payload):
+        if head and isinstance(middle, Payload):
             blocks = middle.deflated(suffix, window_bits)
         if blocks:
-            length = len(block) + len(blocks)
-            parts += (frame_header(opcode, length, is_compressed=True), block, blocks)
+            header = frame_header(opcode | COMPRESSED, size + len(blocks))
+            parts += (header, head, prefix, blocks)
         else:
             parts += message_frame(opcode, prefix, middle, suffix)
     return parts

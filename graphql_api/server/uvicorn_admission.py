@@ -6,11 +6,12 @@ can read why; when many are refused, at once.
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any, ClassVar, Self
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from graphql_api.limits.answer_memory import Answers
+from graphql_api.limits.answer_memory import Answers, Taker
 from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits, Entry, SparePlace
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.server.flow_control import WatchedConnection
@@ -42,6 +43,7 @@ class AdmittedConnection(WatchedConnection, HttpToolsProtocol):
         self._entry: Entry | None = None
         self._refusal: Refusal | None = None
         self._spare: SparePlace | None = None
+        self._taker = Taker()
 
     def enter(self, entry: Entry) -> None:
         """Take the place of a connection that has been let in already; before it is made."""
@@ -70,6 +72,19 @@ class AdmittedConnection(WatchedConnection, HttpToolsProtocol):
     def _limit(self) -> dict[str, dict[object, object]]:
         """The ASGI extension that says which limit the connection is beyond, if it is."""
         return {LIMITED: {"refusal": self._refusal}} if self._is_limited else {}
+
+    def _taker_of(self, scope: MutableMapping[str, Any]) -> Taker:
+        """The connection as what takes large answers, for the client of a request."""
+        client = scope.get("client")
+        host = None if client is None else client[0]
+        admission = self.admission
+        self._taker.address = host if admission is None else admission.address_key(host)
+        return self._taker
+
+    def _answers_offer(self) -> dict[object, object]:
+        """The ASGI extension by which large answers are made while they are sent."""
+        cut_off, taker_of = self.transport.abort, self._taker_of
+        return {"answers": self.answers, "cut_off": cut_off, "taker_of": taker_of}
 
     def _refuse_websocket(self) -> bool:
         """Refuse a connection that would become a WebSocket, if it is beyond a limit."""

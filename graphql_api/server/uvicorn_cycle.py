@@ -21,7 +21,7 @@ from typing import Any, cast
 from uvicorn._types import ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
+from graphql_api.limits.answer_memory import LARGE_BYTES, Answers, Taker
 
 _RETRY_AFTER_S = 5
 _NO_PLACE = b"the server is sending as many large answers as it may; try again later\n"
@@ -35,6 +35,7 @@ class Cycle(RequestResponseCycle):
         announced_s: How long, by the header, the connection is kept after the response.
         may_keep: Whether it is kept, at the time of the response.
         answers: The large answers of the server.
+        taker_of: Returns the connection as what takes them, for a scope.
         options: As in uvicorn.
     """
 
@@ -44,12 +45,14 @@ class Cycle(RequestResponseCycle):
         announced_s: float,
         may_keep: Callable[[], bool],
         answers: Answers,
+        taker_of: Callable[[Any], Taker],
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.is_lingering = False
         """Whether the connection ends once the request has come as a whole, or too much of it."""
         self._answers = answers
+        self._taker_of = taker_of
         self._held_start: ASGISendEvent | None = None
         self._is_refused = False
         self._announced_s = announced_s
@@ -96,7 +99,9 @@ class Cycle(RequestResponseCycle):
     async def _send_large(self, message: HTTPResponseBodyEvent) -> None:
         """Send a long part of a body as the client takes it, once there is a place for it."""
         body = message.get("body", b"")
-        sending = await self._answers.begin(len(body), self.transport.abort)
+        sending = await self._answers.begin(
+            len(body), self.transport.abort, taker=self._taker_of(self.scope)
+        )
         if sending is None:
             await self._refuse()
             return

@@ -26,6 +26,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -34,6 +35,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from graphql_api.execution.parts import Parts, parts_of
 from graphql_api.execution.sink import EXTENSION
 from graphql_api.limits.answer_memory import ANSWERS
 from graphql_api.limits.origin_check import Refusal
@@ -168,7 +170,7 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         self._size.is_in_head = True
         extensions: dict[str, dict[object, object]] = {
             EXTENSION: {"sink": self},
-            ANSWERS: {"answers": self.answers, "cut_off": self.transport.abort},
+            ANSWERS: self._answers_offer(),
             **self._limit(),
         }
         self.scope["extensions"] = extensions
@@ -207,6 +209,7 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
             announced_s=self._keep_alive_s,
             may_keep=self._may_keep,
             answers=self.answers,
+            taker_of=self._taker_of,
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -387,6 +390,7 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
             is_chunked = self._current is None or self._current.is_chunked
             self._write(b"%x\r\n%b\r\n" % (len(text), text) if is_chunked else text)
 
-    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes | Parts], suffix: bytes) -> None:
         """As in `Sink`."""
-        self.write_text(b"".join(part for middle in middles for part in (prefix, middle, suffix)))
+        texts = ((prefix, *parts_of(middle), suffix) for middle in middles)
+        self.write_text(b"".join(chain.from_iterable(texts)))

@@ -20,6 +20,7 @@ from graphql_api.errors import ConfigurationError
 from graphql_api.garbage import collect_garbage_seldom
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import ConnectionLimits
+from graphql_api.limits.traffic import Traffic
 from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.server.flow_control import Kernel, ask_kernel
 from graphql_api.server.tls_handshake import HandshakeProtocols
@@ -50,10 +51,12 @@ class DrainableApplication(Protocol):
     Attributes:
         admission: Decides which connections are let in.
         file_watch: Looks at the files that may change, from its start to its end.
+        traffic: Counts what is written.
     """
 
     admission: ConnectionLimits
     file_watch: FileWatch
+    traffic: Traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, as ASGI has it."""
@@ -118,9 +121,7 @@ class Server(uvicorn.Server):
             app.file_watch.add(certificate.refresh)
         turns = TurnQueue(clock)
         super().__init__(
-            _config(
-                self._supervised, app.admission, settings, certificate, kernel=kernel, turns=turns
-            )
+            _config(self._supervised, app, settings, certificate, kernel=kernel, turns=turns)
         )
         self._app = app
         self._grace_s = settings.shutdown_grace_s
@@ -287,8 +288,8 @@ def _allow_descriptors(connections: int) -> int:
 
 
 def _config(
-    app: ASGIApp,
-    admission: ConnectionLimits,
+    supervised: ASGIApp,
+    app: DrainableApplication,
     settings: Settings,
     certificate: Certificate | None,
     *,
@@ -296,10 +297,11 @@ def _config(
     turns: TurnQueue,
 ) -> uvicorn.Config:
     limits = ClientLimits.of(settings)
+    http = StreamingProtocol.with_limits(limits, kernel, turns, app.traffic)
     return uvicorn.Config(
-        app,
+        supervised,
         access_log=False,
-        http=StreamingProtocol.with_limits(limits, kernel, turns).with_admission(admission),
+        http=http.with_admission(app.admission),
         interface="asgi3",
         lifespan="on",
         log_config=None,
@@ -310,7 +312,7 @@ def _config(
         ssl_context_factory=None if certificate is None else lambda *_: certificate.value,
         timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]
         timeout_graceful_shutdown=settings.shutdown_grace_s,
-        ws=WebSocketProtocol.with_limits(limits, kernel, turns),
+        ws=WebSocketProtocol.with_limits(limits, kernel, turns, app.traffic),
         ws_max_size=settings.max_message_bytes,
         ws_per_message_deflate=settings.compress_messages,
     )

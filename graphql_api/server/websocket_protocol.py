@@ -31,6 +31,7 @@ from uvicorn.server import ServerState
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close, CloseCode
 
+from graphql_api.execution.parts import Parts
 from graphql_api.limits.answer_memory import LARGE_BYTES
 from graphql_api.limits.connection_limits import Leave
 from graphql_api.server.flow_control import WatchedConnection
@@ -222,7 +223,7 @@ class WebSocketProtocol(WatchedConnection):
         """Send one text."""
         self.write_texts(b"", (text,), b"")
 
-    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes | Parts], suffix: bytes) -> None:
         """Send a text of `prefix + middle + suffix` for each of `middles`."""
         if self.is_closed:
             return
@@ -233,8 +234,8 @@ class WebSocketProtocol(WatchedConnection):
             parts = []
             for middle in middles:
                 parts += message_frame(opcode, prefix, middle, suffix)
-        is_copied = len(middles) > 1 or len(middles[0]) <= LARGE_BYTES
-        for data in (b"".join(parts),) if is_copied else parts:
+        is_copied = max(map(len, middles)) <= LARGE_BYTES
+        for data in (b"".join(parts),) if is_copied else filter(None, parts):
             self._write(data)
 
     def accept_long_texts(self) -> None:

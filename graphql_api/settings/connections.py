@@ -22,12 +22,12 @@ class ConnectionSettings(SettingsGroup):
         description="how long a new WebSocket may take to send connection_init, in seconds",
     )
     max_subscriptions: int = Field(
-        default=100, ge=1, description="how many subscriptions one WebSocket may have at a time"
+        default=100, ge=1, description="how many subscriptions a connection may have at a time"
     )
     max_queries: int = Field(
         default=100,
         ge=1,
-        description="how many queries and mutations one WebSocket may have at a time",
+        description="how many queries and mutations a connection may have at a time",
     )
     sse_keep_alive_s: float = Field(
         default=12.0,

@@ -11,7 +11,7 @@ import strawberry
 
 from graphql_api.feeds.part import TimeWindow
 from graphql_api.schema.changes import invalid_fields
-from graphql_api.schema.columns import Column, ForPeople, Look
+from graphql_api.schema.columns import Column, Editing, ForPeople, Look
 from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
@@ -199,5 +199,6 @@ JOBS = TableDeclaration(
             Column(Look.TIME, ("completed_at",), terminal="ENDED", is_optional=True),
             Column(Look.LIST, ("tags",), terminal="TAGS", is_optional=True),
         ),
+        editing=Editing(removable_if={"run_state": FINISHED}, removed_too="its responses"),
     ),
 )

@@ -10,7 +10,7 @@ import strawberry
 
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import invalid_fields
-from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
+from graphql_api.schema.columns import UPDATED, Column, Editing, ForPeople, Look
 from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document_problems import PROBLEMS, DocumentProblem, Judged, hidden_nulls
@@ -156,6 +156,15 @@ POLICIES = TableDeclaration(
             Column(Look.LIMITS, ("limits",), terminal="LIMITS"),
             Column(Look.YES_OR_NO, ("authentication.enabled",), live="Logs in", width=8),
             UPDATED,
+        ),
+        editing=Editing(
+            fields=(
+                ("limits.max_items", "Most items"),
+                ("limits.max_duration", "Longest, in seconds"),
+                ("limits.max_cost", "Highest cost"),
+            ),
+            what="limits",
+            note="Jobs that are running or paused keep their copy of the policy.",
         ),
     ),
     beside={"hidden": lambda document: hidden_nulls(document, ["proxy_rules"])},

@@ -11,7 +11,7 @@ import strawberry
 from graphql_api.feeds.keys import BINARY, is_text
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import invalid_fields
-from graphql_api.schema.columns import Column, ForPeople, Look
+from graphql_api.schema.columns import Column, Editing, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
 from graphql_api.schema.filters import RowFilter, contains, equals, one_of
@@ -137,6 +137,12 @@ RATE_LIMITS = TableDeclaration(
         columns=(
             Column(Look.NUMBER, ("delay_s",), live="Delay (s)", width=10, terminal="DELAY (S)"),
             Column(Look.YES_OR_NO, ("is_global",), live="Global", width=8, terminal="GLOBAL"),
+        ),
+        editing=Editing(
+            fields=(("delay_s", "Delay, in seconds"),),
+            what="limits",
+            note="The crawler reads the limits when it starts.",
+            needs=("domain", "is_global"),
         ),
     ),
 )

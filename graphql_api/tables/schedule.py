@@ -10,7 +10,7 @@ import strawberry
 
 from graphql_api.feeds.table import Document
 from graphql_api.schema.changes import invalid_fields
-from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
+from graphql_api.schema.columns import UPDATED, Column, Editing, ForPeople, Look
 from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
@@ -191,6 +191,10 @@ SCHEDULES = TableDeclaration(
             Column(Look.NUMBER, ("job_count",), live="Jobs", width=7, terminal="JOBS"),
             Column(Look.LIST, ("tags",), terminal="TAGS"),
             UPDATED,
+        ),
+        editing=Editing(
+            fields=(("enabled", "Enabled"),),
+            note="The crawler keeps its schedules in memory: this is in force when it restarts.",
         ),
     ),
     beside={"hidden": lambda document: hidden_nulls(document, ["tags"])},

@@ -6,7 +6,8 @@ import json
 import logging
 from typing import Protocol
 
-from graphql_api.client.events import Connected, Disconnected, Happening
+from graphql_api.client.events import Connected, Disconnected, Happening, Problem
+from graphql_api.client.text import clean
 from graphql_api.watch.line import render
 from graphql_api.watch.view import View
 
@@ -36,7 +37,7 @@ class JSONReport:
     """Each event on a line of its own, exactly as the server has sent it, in ASCII.
 
     ASCII, for escapes are read by every program, in every locale, and do nothing to a terminal.
-    What happens to the connection is no event: it is logged.
+    What happens to the connection is no event, nor is why there are none: that is logged.
     """
 
     def __init__(self) -> None:
@@ -53,6 +54,8 @@ class JSONReport:
                 if reason != self._reason:
                     _logger.warning("no connection: %s; trying again", reason)
                 self._reason = reason
+            case Problem(reason):
+                _logger.warning("the server cannot follow the table: %s", clean(reason))
             case _:
                 return [json.dumps(happening.served, separators=(",", ":"))]
         return []

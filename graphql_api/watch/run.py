@@ -13,9 +13,10 @@ from random import Random
 from types import FrameType
 
 from graphql_api.client.endpoint import Endpoint
-from graphql_api.client.events import Disconnected, State
+from graphql_api.client.events import Disconnected, Problem, State
 from graphql_api.client.failures import SubscriptionError
 from graphql_api.client.follow import TableSubscription, follow
+from graphql_api.client.text import clean
 from graphql_api.errors import ConfigurationError
 from graphql_api.exit_codes import INTERRUPTED
 from graphql_api.watch.failures import WatchError
@@ -85,6 +86,10 @@ async def watch(
                 async for happening in happenings:
                     if once and isinstance(happening, Disconnected):
                         raise WatchError(happening.reason)
+                    if once and isinstance(happening, Problem):
+                        raise WatchError(
+                            f"{endpoint.shown} cannot read the table: {clean(happening.reason)}"
+                        )
                     output.write(report.lines(happening))
                     if once and isinstance(happening, State) and happening.has_all_rows:
                         return True

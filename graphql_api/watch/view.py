@@ -22,6 +22,7 @@ from graphql_api.client.events import (
     Deleted,
     Disconnected,
     Happening,
+    Problem,
     State,
     Status,
     Updated,
@@ -94,6 +95,8 @@ class View:
                 return self._connected()
             case Disconnected():
                 return self._disconnected(happening.reason)
+            case Problem(reason):
+                return self._problem(reason)
             case State():
                 return self._state(happening.status)
             case Added() | Updated() | Deleted():
@@ -161,10 +164,16 @@ class View:
         since, self._status = self._not_live_since, Status.STALE
         yield from self._said(
             Span(f"STALE since {since:%H:%M:%S}" if since else "STALE", Style.ALARM),
-            Span(
-                f": {self._table.count(len(self._rows))}, which may be old; the server has no "
-                "connection to its database"
-            ),
+            Span(f": {self._table.count(len(self._rows))}, which may be old"),
+            sign="!",
+            style=Style.ALARM,
+        )
+
+    def _problem(self, reason: str) -> Iterator[Line]:
+        what = "cannot follow" if self._has_begun else "cannot read"
+        yield from self._said(
+            Span(f"the server {what} the table", Style.ALARM),
+            Span(f": {clean(reason)}; trying again"),
             sign="!",
             style=Style.ALARM,
         )

@@ -3,7 +3,8 @@
 Usage: python -m tests.attacks [NAME ...] [--rows N] [--seconds S] [--list]
 
 The server, the database and the attackers are processes of their own. Each attack is a row of the
-table; the first row is no attack: what the machine itself does. It is not a test, since a busy
+table; the first row is no attack: what the machine itself does. The last lines say which rows are
+beyond the bounds. It is not a test, since a busy
 machine delays everything; CPU times do not depend on that.
 """
 
@@ -80,6 +81,20 @@ class Row:
             f"| {self.stall.took_s * 1000:5.0f} | {self.memory_mb:5.0f} {self.descriptors:5} "
             f"| {self.verdict()}{where}  ({answers})"
         )
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Which rows are beyond which bounds."""
+    bounds = (
+        f"p99 {P99_MS} ms and max {MAX_MS} ms of healthz and of a change, "
+        f"memory {MEMORY_MB} MB, stall {STALL_MS} ms of CPU"
+    )
+    missed = [f"  {row.name}: {row.verdict()}" for row in rows if row.verdict() != "ok"]
+    if not missed:
+        return f"all {len(rows)} rows are within the bounds: {bounds}"
+    return "\n".join(
+        [f"{len(missed)} of {len(rows)} rows are beyond the bounds: {bounds}", *missed]
+    )
 
 
 HEADING = (
@@ -172,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("\n".join(names[number] for number in numbers))
         return 0
     raise_descriptor_limit()
-    run(options.rows, options.seconds, numbers)
+    _say(summary(run(options.rows, options.seconds, numbers)))
     return 0
 
 

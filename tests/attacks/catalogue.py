@@ -30,11 +30,12 @@ from tests.attacks.clients import (
     raw,
     slow_readers,
     slow_syncs,
+    syncs_beside_slow_ones,
     trailers,
     unknown_socket,
     web_socket,
 )
-from tests.attacks.crawl import BODIES_JOB, BOMB, JOB, LARGE
+from tests.attacks.crawl import BODIES_JOB, BODY_BYTES, BOMB, JOB, LARGE
 from tests.attacks.target import Target
 
 
@@ -220,6 +221,12 @@ ATTACKS = (
     *(Attack("reader", name, session) for name, session in _CRAWLS.items()),
     Attack("reader", "40 job syncs of a slow socket", slow_syncs(BODIES_JOB, 40), connections=1),
     Attack("reader", "job syncs of 40 slow sockets", slow_syncs(BODIES_JOB, 1), connections=40),
+    Attack(
+        "reader",
+        "a fast job sync beside 40 slow ones",
+        syncs_beside_slow_ones(BODIES_JOB, 40, BODY_BYTES),
+        connections=41,
+    ),
     *(Attack("writer", name, posts(always(made))) for name, made in _WRITES.items()),
     Attack("proxied", "2 pages of 1 000 whole rows", _KEPT_ANSWER, connections=20),
     Attack(

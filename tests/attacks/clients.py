@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import math
 import os
 import socket
 import time
@@ -117,19 +118,50 @@ def slow_syncs(job: UUID, streams: int) -> Session:
     def session(target: Target) -> Iterator[str]:
         with target.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-            upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
-            key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ=="
-            sock.sendall(_head(target, "GET", *upgrade, key, path="/starbelly"))
-            yield sock.recv(4096)[9:12].decode()
-            for number in range(streams):
-                asked = {"job_id": job.bytes}
-                request = Request(request_id=number, subscribe_job_sync=asked).SerializeToString()
-                sock.sendall(bytes([0x82, 0x80 | len(request), 0, 0, 0, 0]) + request)
+            yield _follow(sock, target, job, streams)
             for _ in _parts(sock, 65_536):
                 yield "64 KB"
             yield "closed"
 
     return session
+
+
+def syncs_beside_slow_ones(job: UUID, slow: int, body_bytes: int) -> Session:
+    """So many slow clients that follow a job, and a fast one, which says when it has a body.
+
+    The fast one comes a second after the others, and makes a new connection for each body.
+    """
+    numbers = itertools.count()
+    follow_slowly = slow_syncs(job, 1)
+
+    def session(target: Target) -> Iterator[str]:
+        if next(numbers) < slow:
+            while True:
+                yield from follow_slowly(target)
+        time.sleep(1)
+        while True:
+            with target.socket() as sock:
+                began_s = time.monotonic()
+                _follow(sock, target, job, 1)
+                left = body_bytes
+                while left > 0 and (part := sock.recv(1_000_000)):
+                    left -= len(part)
+                yield f"a body within {math.ceil(time.monotonic() - began_s)} s"
+
+    return session
+
+
+def _follow(sock: socket.socket, target: Target, job: UUID, streams: int) -> str:
+    """Follow a job so many times; returns the status of the handshake."""
+    upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+    key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ=="
+    sock.sendall(_head(target, "GET", *upgrade, key, path="/starbelly"))
+    status = sock.recv(4096)[9:12].decode()
+    for number in range(streams):
+        asked = {"job_id": job.bytes}
+        request = Request(request_id=number, subscribe_job_sync=asked).SerializeToString()
+        sock.sendall(bytes([0x82, 0x80 | len(request), 0, 0, 0, 0]) + request)
+    return status
 
 
 def raw(*parts: Callable[[Target, int], bytes], reads: bool = True) -> Session:

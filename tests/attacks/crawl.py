@@ -24,7 +24,7 @@ BOMB, LARGE = 1, 2
 
 _HEADERS = ["CONTENT-TYPE", "text/html", *(f"X-{number}" for number in range(100))]
 _INFLATED_MB = 512
-_LARGE_BYTES = 16 * 1024 * 1024
+BODY_BYTES = 16 * 1024 * 1024
 _AT_ONCE = 200
 
 
@@ -40,14 +40,14 @@ def crawl(stored: Database) -> None:
 async def _responses(stored: Database) -> None:
     async with crawling(stored.url, JOB) as crawler:
         bomb = await crawler.stored(_bomb(), is_compressed=True)
-        large = await crawler.body(bytes(_LARGE_BYTES), is_compressed=False)
+        large = await crawler.body(bytes(BODY_BYTES), is_compressed=False)
         await crawler.respond(BOMB, body_id=bomb)
         await crawler.respond(LARGE, body_id=large)
         for first in range(LARGE + 1, RESPONSES, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, RESPONSES))
             await crawler.respond(*numbers, headers=_HEADERS)
     async with crawling(stored.url, str(BODIES_JOB)) as crawler:
-        body = await crawler.body(bytes(_LARGE_BYTES), is_compressed=False)
+        body = await crawler.body(bytes(BODY_BYTES), is_compressed=False)
         await crawler.respond(*range(RESPONSES, RESPONSES + 20), body_id=body)
 
 

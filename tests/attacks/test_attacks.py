@@ -10,7 +10,7 @@ import pytest
 
 from graphql_api.settings import Settings
 from tests.attacks import inputs
-from tests.attacks.__main__ import Row, run
+from tests.attacks.__main__ import Row, run, summary
 from tests.attacks.catalogue import ATTACKS
 from tests.attacks.place import Stall
 from tests.attacks.probes import Seen, Times
@@ -50,6 +50,8 @@ def test_inputs_are_as_large_as_the_defaults_allow() -> None:
 )
 def test_verdict_names_what_is_beyond_the_bounds(row: Row, verdict: str) -> None:
     assert row.verdict() == verdict
+    last = summary([QUIET, replace(row, name="reader: it")]).splitlines()
+    assert last[1:] == ([] if verdict == "ok" else [f"  reader: it: {verdict}"])
 
 
 def test_quantiles_are_those_of_the_durations() -> None:

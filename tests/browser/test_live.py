@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -26,16 +25,13 @@ from graphql_api.tables import TABLES
 from tests.browser.browser_page import BrowserPage
 from tests.clients.tcp_proxy import TCPProxy
 from tests.fault.killable_database import KillableDatabase
-from tests.server.conftest import reserved_port
 from tests.server.database import Writer, writing
-from tests.server.lost_changes import CAUSES, lost_changes
+from tests.server.feed_problems import PASSWORD, REASONS
 from tests.server.running import Running, running, settings_for
 from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE
 
 if TYPE_CHECKING:
     from playwright.async_api import Route, WebSocket
-
-__all__ = ["reserved_port"]
 
 TABS = [table.people.name for table in TABLES]
 TITLES = [table.people.title for table in TABLES]
@@ -309,7 +305,8 @@ async def test_stale_is_shown_while_the_database_is_stopped_and_ends_by_itself(
             await expect_names(browser_page, ["Broad Crawl", "Deep Crawl"])
             await browser_page.expect_title("Stale · Live · graphql-api")
             await browser_page.find("#health").click()
-            await browser_page.expect("#health-rows tr", "No connection").to_have_count(len(TABLES))
+            await browser_page.expect("#health-why").to_contain_text("All tables: no connection")
+            await browser_page.expect("#health-rows .why").to_have_count(0)
 
             await database.start()
             async with writing(database.url) as writer:
@@ -339,19 +336,21 @@ async def test_missing_database_is_said_with_what_creates_it_until_it_is_there(
         browser_page.assert_well()
 
 
-async def test_wrong_password_and_missing_server_are_said_without_the_password(
-    browser_page: BrowserPage, starbelly: DatabaseURL, reserved_port: int
+@pytest.mark.parametrize("name", REASONS)
+async def test_reason_why_a_feed_is_not_ready_is_said(
+    browser_page: BrowserPage, database: DatabaseURL, reserved_port: int, name: str
 ) -> None:
-    for url, reason in (
-        (replace(starbelly, password="a wrong word"), "Wrong password"),
-        (replace(starbelly, port=reserved_port), "no server listens there"),
-    ):
-        async with running(settings_for(url)) as server:
-            await browser_page.page.goto(f"{server.http}/live")
-            await browser_page.expect("#placeholder .why").to_contain_text(reason)
-            await browser_page.find("#health").click()
-            await browser_page.expect("#health-rows tr", reason).to_have_count(len(TABLES))
-            assert "a wrong word" not in await browser_page.page.content()
+    reason = REASONS[name]
+    said = reason.said.format(database=database.database, port=reserved_port)
+    place = "#banner-text" if reason.status == "STALE" else "#placeholder .why"
+    async with reason.begin(database, reserved_port) as server:
+        await browser_page.page.goto(f"{server.http}/live?table=policies")
+        await browser_page.expect(place).to_contain_text(said[1:])  # it begins a sentence
+        stale = reason.status == "STALE"
+        await expect_health(browser_page, "Stale" if stale else "Waiting for the database")
+        await browser_page.find("#health").click()
+        await browser_page.expect("#health-panel .why", said[1:]).to_have_count(1)
+        assert PASSWORD not in await browser_page.page.content()
 
 
 async def test_dropped_table_is_said_beside_the_rows_that_it_had(
@@ -366,16 +365,6 @@ async def test_dropped_table_is_said_beside_the_rows_that_it_had(
         await expect_names(browser_page, ["Broad Crawl", "Deep Crawl"])
         await choose(browser_page, "limits")
         await browser_page.expect("#banner").to_be_hidden()
-
-
-@pytest.mark.parametrize("cause", CAUSES)
-async def test_loss_of_changes_is_said_until_the_table_is_read_again(
-    browser_page: BrowserPage, cause: str
-) -> None:
-    async with lost_changes(cause) as server:
-        await browser_page.page.goto(f"{server.http}/live?table=policies")
-        await browser_page.expect("#banner-text").to_contain_text(CAUSES[cause][0][1:])
-        await expect_health(browser_page, "Stale")
 
 
 class Frames:

@@ -22,14 +22,13 @@ DOCUMENTS = """
 const documents = await import(`${process.env.LIVE}/documents.mjs`);
 const edits = await import(`${process.env.LIVE}/edits.mjs`);
 const tables = JSON.parse(process.env.DECLARED);
-const row = { id: 'a', updatedAt: null };
-const domain = { ...row, domain: 'a' };
 const requests = tables.flatMap((table) => {
-  const isOfDomain = ['DomainLogin', 'RateLimit'].includes(table.type);
-  const { update, remove } = edits.editsOf(table);
+  const { fields, update, remove } = table.edits;
+  const row = { id: 'a', domain: 'a', updatedAt: null };
+  const input = edits.nested(fields.map(({ path }) => [path, null]));
   return [
-    ...(update ? [edits.updateRequest(table, isOfDomain ? domain : row, {})] : []),
-    ...(remove ? [edits.removeRequest(table, isOfDomain ? domain : row)] : []),
+    ...(update ? [edits.updateRequest(table, row, input)] : []),
+    ...(remove ? [edits.removeRequest(table, row)] : []),
   ];
 });
 const { subscription, wholeRow, rowForPeople, SERVER, FEEDS } = documents;

@@ -11,11 +11,8 @@ from tests.browser.browser_page import BrowserPage, browser_page_in
 from tests.browser.test_graphiql import GraphiQL
 from tests.browser.test_live import expect_health
 from tests.proxies import FILES, PATH, Proxied, proxy
-from tests.server.conftest import reserved_port
 from tests.server.database import Writer
 from tests.server.running import Running, until_ready
-
-__all__ = ["reserved_port"]
 
 pytestmark = [pytest.mark.parametrize("program", FILES), pytest.mark.timeout(300)]
 

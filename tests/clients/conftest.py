@@ -9,9 +9,9 @@ import pytest
 
 from tests.clients import npm
 from tests.clients.program import LISTS, PACKAGE
-from tests.server.conftest import client, reserved_port, server, starbelly, writer
+from tests.server.conftest import client, server, starbelly, writer
 
-__all__ = ["client", "reserved_port", "server", "starbelly", "writer"]
+__all__ = ["client", "server", "starbelly", "writer"]
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from tests import ports
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -65,6 +67,7 @@ class TCPProxy:
         self._was_cut = asyncio.Event()
         self._is_open = asyncio.Event()
         self._is_open.set()
+        self._is_closing = False
         self.cuts = 0
         self.connections = 0
         self.host = "127.0.0.1"
@@ -82,7 +85,8 @@ class TCPProxy:
         traceback: TracebackType | None,
     ) -> None:
         assert self._listener is not None
-        self._listener.close()
+        self._is_closing = True
+        await ports.stop_listening(self._listener)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -137,6 +141,9 @@ class TCPProxy:
             await self._was_cut.wait()
 
     def _take(self, reader: StreamReader, client: StreamWriter) -> None:
+        if self._is_closing:  # it was accepted before the listener was closed
+            client.transport.abort()
+            return
         self._clients.add(client)
         task = asyncio.create_task(self._forward(reader, client))
         self._tasks.add(task)

@@ -8,22 +8,18 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
-from graphql_api.rethink.init import initialise
-from graphql_api.rethink.url import DatabaseURL
-from graphql_api.tables import TABLES
 from tests.conformance.conversation import Conversation
 from tests.conformance.differences import DIFFERENCES
 from tests.conformance.raw_websocket import raw_websocket
 from tests.conformance.sequences import MAX_MESSAGE_BYTES, MAX_OPERATIONS, SEQUENCES, Sequence
 from tests.conformance.servers import OurServer, Server, our_server, reference_server
-from tests.server.database import writing
+from tests.database_servers import DatabaseServer
 from tests.server.running import settings_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,10 +49,10 @@ def no_settings_for_the_module() -> Iterator[None]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def servers(
-    packages: None, no_settings_for_the_module: None, database_server: DatabaseURL
+    packages: None, no_settings_for_the_module: None, database_server: DatabaseServer
 ) -> AsyncIterator[Servers]:
-    database = replace(database_server, database=f"test_{uuid4().hex}")
-    await initialise(database, TABLES)
+    database = database_server.new_name()
+    await database_server.create(database)
     async with AsyncExitStack() as stack:
         ours, reference = {}, {}
         for is_hasty, timeout_s in [(False, _INIT_TIMEOUT_S), (True, _HASTY_INIT_TIMEOUT_S)]:
@@ -75,8 +71,7 @@ async def servers(
                 )
             )
         yield Servers(ours, reference)
-    async with writing(database) as writer:
-        await writer.run(writer.r.db_drop(database.database))
+    database_server.drop(database)
 
 
 async def heard(server: Server, sequence: Sequence) -> tuple[str, list[tuple[str, Any]]]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
 from tests.browser.conftest import browser_page, chromium
-from tests.server.conftest import client, reserved_port, server, starbelly, writer
+from tests.server.conftest import client, server, starbelly, writer
 
-__all__ = ["browser_page", "chromium", "client", "reserved_port", "server", "starbelly", "writer"]
+__all__ = ["browser_page", "chromium", "client", "server", "starbelly", "writer"]

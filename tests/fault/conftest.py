@@ -4,19 +4,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.tables import TABLES
+from tests.database_servers import DatabaseServer
 from tests.fault.proxy import Proxy
-from tests.unit.rethink.conftest import _leaves_nothing, clock, database
+from tests.server.results import no_row_is_late
+from tests.unit.rethink.conftest import _leaves_nothing, clock, database, database_server
 
-__all__ = ["_leaves_nothing", "clock", "database"]
+__all__ = ["_leaves_nothing", "clock", "database", "database_server", "no_row_is_late"]
 
 
 @pytest.fixture
-async def starbelly(database: DatabaseURL) -> DatabaseURL:
+async def starbelly(database_server: DatabaseServer, database: DatabaseURL) -> DatabaseURL:
     """A new Starbelly database, with its tables and its two policies."""
-    await initialise(database, TABLES)
+    await database_server.create(database)
     return database
 
 

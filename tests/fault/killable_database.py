@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 from graphql_api.rethink.url import DatabaseURL
+from tests import ports
 
 
 class KillableDatabase:
     """An embedded database in a process of its own, on one port and one file."""
 
     def __init__(self, file: Path) -> None:
-        # Bound, and never listened to: while the database is away, the system gives the port to
-        # no client, not even to those who connect to it in vain.
-        self._reserved = socket.socket()
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind(("127.0.0.1", 0))
-        self._port: int = self._reserved.getsockname()[1]
+        self._reserved = ExitStack()
+        self._port = self._reserved.enter_context(ports.reserved())
         self._file = file
         self._process: Process | None = None
 

@@ -23,6 +23,8 @@ from enum import Enum, auto
 from types import TracebackType
 from typing import Any, Self
 
+from tests import ports
+
 CHANGES = 152
 TABLE = 15
 
@@ -164,6 +166,7 @@ class Proxy:
         self._waiters: list[tuple[Predicate, asyncio.Future[None]]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listener: asyncio.Server | None = None
+        self._is_closing = False
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._serve, self.host, 0, ssl=self._tls)
@@ -177,7 +180,8 @@ class Proxy:
         traceback: TracebackType | None,
     ) -> None:
         assert self._listener is not None
-        self._listener.close()
+        self._is_closing = True
+        await ports.stop_listening(self._listener)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -238,6 +242,9 @@ class Proxy:
             await link.ended.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_closing:  # it was accepted before the listener was closed
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)

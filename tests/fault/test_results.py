@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
+from tests.fault.clock import LoopClock, black_holes_noticed
 from tests.fault.proxy import Fault, Proxy
-from tests.fault.test_feed_repair import CHANGES, behind
+from tests.fault.test_feed_repair import CHANGES, LIMITS, QUIET_S, behind
 from tests.server.client import connected
 from tests.server.results import FOLLOW, Crawler, crawling, received, sequences, to_the_end
 from tests.server.running import running, until_ready
 
 LAG_S = 1.0
-NOTICING = {"database_heartbeat_s": 0.4, "database_timeout_s": 0.4}
-"""Limits for a black hole. The clock cannot be put forward here: rows would be late by it."""
 
 
 @pytest.fixture
@@ -24,14 +23,15 @@ async def crawler(starbelly: DatabaseURL) -> AsyncIterator[Crawler]:
         yield crawler
 
 
+@pytest.mark.usefixtures("no_row_is_late")
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 async def test_outage_is_repaired_and_never_reported_as_an_end(
-    crawler: Crawler, starbelly: DatabaseURL, fault: Fault
+    crawler: Crawler, starbelly: DatabaseURL, clock: LoopClock, fault: Fault
 ) -> None:
-    limits = NOTICING if fault is Fault.BLACK_HOLE else {}
     async with (
         Proxy(starbelly.host, starbelly.port) as proxy,
-        running(behind(proxy, starbelly, response_lag_s=LAG_S, **limits)) as server,
+        running(behind(proxy, starbelly, response_lag_s=LAG_S, **LIMITS)) as server,
+        black_holes_noticed(clock, proxy, QUIET_S),
         connected(server.ws) as client,
     ):
         await crawler.respond(*range(10, 700, 10))

@@ -25,7 +25,7 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.table_reader import TableReader
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.tables import TABLES
-from tests.fault.clock import LIMIT_S, LoopClock, limit_over
+from tests.fault.clock import LIMIT_S, LoopClock, limit_over, some_steps
 from tests.fault.proxy import (
     CHANGES,
     Direction,
@@ -47,7 +47,6 @@ SETTINGS = ChangefeedSettings(
     database_heartbeat_s=LIMIT_S,
     database_ready_timeout_s=10 * LIMIT_S,
 )
-HEARTBEAT = SETTINGS.model_copy(update={"database_heartbeat_s": 0.8})
 
 every_fault = pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 
@@ -237,17 +236,19 @@ async def test_leaving_stops_the_feed_once(source: RethinkSource, proxy: Proxy) 
 
 
 async def test_leaving_at_each_message_leaves_nothing_behind(
-    starbelly: DatabaseURL, proxy: Proxy, write: Write
+    source: RethinkSource, proxy: Proxy, write: Write, clock: LoopClock
 ) -> None:
     """The reader is cancelled when a certain message of its connection has passed, and a bit."""
-    url = through(proxy, starbelly)
-    source, beating = RethinkSource(url, SETTINGS), RethinkSource(url, HEARTBEAT)
     link = 0
     for direction, index in product(Direction, range(5)):
         for steps in (0, 2):
             async with nothing_left_behind():
-                # The last of the messages is the heartbeat's.
-                reader = asyncio.ensure_future(read_for_ever(beating if index == 4 else source))
+                is_ready = asyncio.Event()
+                reader = asyncio.ensure_future(read_for_ever(source, is_ready))
+                if index == 4:  # the last of the messages is the heartbeat's
+                    await is_ready.wait()
+                    await some_steps()
+                    clock.forward(LIMIT_S / 2)
                 await proxy.seen(is_message(link, direction, index))
                 for _ in range(steps):
                     await asyncio.sleep(0)
@@ -270,8 +271,10 @@ def is_stop(link: int) -> Predicate:
     return lambda unit: unit.link == link and unit.query is QueryType.STOP
 
 
-async def read_for_ever(source: RethinkSource) -> None:
-    async with source.changes("policy") as feed:
+async def read_for_ever(source: RethinkSource, is_ready: asyncio.Event | None = None) -> None:
+    async with ready(source) as feed:
+        if is_ready is not None:
+            is_ready.set()
         await to_the_end(feed)
     raise AssertionError("a feed has no end")
 
@@ -454,7 +457,10 @@ def test_feeds_behave_the_same_on_uvloop(fault: Fault | None) -> None:
             url = DatabaseURL(server.host, server.port, "starbelly")
             await initialise(url, TABLES)
             # Its clock cannot be put forward.
-            settings = HEARTBEAT if fault is Fault.BLACK_HOLE else SETTINGS
+            is_silent = fault is Fault.BLACK_HOLE
+            settings = (
+                SETTINGS.model_copy(update={"database_heartbeat_s": 0.8}) if is_silent else SETTINGS
+            )
             source = RethinkSource(through(proxy, url), settings)
             async with ready(source) as feed:
                 reader = asyncio.ensure_future(anext(feed))

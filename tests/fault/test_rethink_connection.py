@@ -68,20 +68,12 @@ def hanging_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.fixture
-def closed_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-async def test_refused_connection_is_reported_at_once(closed_port: int) -> None:
-    url = DatabaseURL("127.0.0.1", closed_port, "starbelly", password="hunter2")
+async def test_refused_connection_is_reported_at_once(reserved_port: int) -> None:
+    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly", password="hunter2")
     with pytest.raises(DatabaseUnavailableError) as caught:
         async with connect(url, timeouts=TIMEOUTS):
             pass
-    assert str(caught.value).startswith(f"no connection to 127.0.0.1:{closed_port}: ")
+    assert str(caught.value).startswith(f"no connection to 127.0.0.1:{reserved_port}: ")
     assert "no server listens there" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from tests import needs
+from tests import needs, ports
 from tests.clients.program import PACKAGE
 
 START_S = 60.0
@@ -124,26 +123,25 @@ class Nginx:
     """nginx in front of API servers, by the file of `docs/`, whose servers are replaced."""
 
     def __init__(self, folder: Path) -> None:
+        self.port: int
         self._folder = folder
         self._process: Process
-        with socket.socket() as reserved:
-            reserved.bind(("127.0.0.1", 0))
-            self.port: int = reserved.getsockname()[1]
 
     @asynccontextmanager
     async def running(self, servers: Sequence[APIServer]) -> AsyncIterator[None]:
         """nginx, until the context is left."""
-        file = self._configure(servers)
-        self._process = await asyncio.create_subprocess_exec(
-            needs.program("nginx"), "-e", "stderr", "-c", str(file), stderr=DEVNULL
-        )
-        try:
-            async with asyncio.timeout(START_S):
-                while not await self._answers():
-                    await asyncio.sleep(_LOOK_S)
-            yield
-        finally:
-            await ended(self._process)
+        with ports.reserved() as self.port:
+            file = self._configure(servers)
+            self._process = await asyncio.create_subprocess_exec(
+                needs.program("nginx"), "-e", "stderr", "-c", str(file), stderr=DEVNULL
+            )
+            try:
+                async with asyncio.timeout(START_S):
+                    while not await self._answers():
+                        await asyncio.sleep(_LOOK_S)
+                yield
+            finally:
+                await ended(self._process)
 
     async def lead_to(self, servers: Sequence[APIServer]) -> None:
         """Have new connections go to these servers; those that are open stay where they are."""

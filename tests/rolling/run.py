@@ -16,6 +16,7 @@ from typing import Any
 from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.tables import TABLES
+from tests import ports
 from tests.rolling.programs import (
     APIServer,
     Nginx,
@@ -108,12 +109,12 @@ async def restart(
 ) -> Outcome:
     """End one server again and again at random moments, and start it again on the same port."""
     rng = random.Random(load.seed)
-    async with _folder() as folder, _database(folder) as url:
+    async with _folder() as folder, _database(folder) as url, _reserved_port() as port:
         state = folder / "state" if keeps_state else None
-        server = await _started(url, load, state=state)
+        server = await _started(url, load, port=port, state=state)
         try:
             async with (
-                fleet(load.clients, server.port) as clients,
+                fleet(load.clients, port) as clients,
                 _writing(url, load) as written,
             ):
                 await clients.until_ready(_SETTLE_S)
@@ -121,7 +122,7 @@ async def restart(
                 for done in range(restarts):
                     await asyncio.sleep(rng.uniform(0.0, 2.0))
                     await server.end(number)
-                    server = await _started(url, load, port=server.port, state=state)
+                    server = await _started(url, load, port=port, state=state)
                     await clients.until_ready(_SETTLE_S)
                     answer = await clients.ask()
                     say(
@@ -157,6 +158,12 @@ async def _started(url: str, load: Load, *, port: int = 0, state: Path | None = 
 async def _folder() -> AsyncIterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
+
+
+@asynccontextmanager
+async def _reserved_port() -> AsyncIterator[int]:
+    with ports.reserved() as port:
+        yield port
 
 
 @asynccontextmanager

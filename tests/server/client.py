@@ -82,17 +82,18 @@ class Client:
         await self.socket.send(json.dumps(message))
 
     async def subscribe(
-        self, query: str, operation_id: str | None = None, **variables: Any
+        self,
+        query: str,
+        operation_id: str | None = None,
+        extensions: dict[str, Any] | None = None,
+        **variables: Any,
     ) -> Operation:
         operation = Operation(self, operation_id or str(next(self._ids)))
         self._operations[operation.id] = operation
-        await self.send(
-            {
-                "type": "subscribe",
-                "id": operation.id,
-                "payload": {"query": query, "variables": variables},
-            }
-        )
+        payload: dict[str, Any] = {"query": query, "variables": variables}
+        if extensions is not None:
+            payload["extensions"] = extensions
+        await self.send({"type": "subscribe", "id": operation.id, "payload": payload})
         return operation
 
     async def execute(self, query: str, **variables: Any) -> dict[str, Any]:

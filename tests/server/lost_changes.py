@@ -57,10 +57,10 @@ CAUSES: dict[str, tuple[str, Lose, dict[str, Any]]] = {
 
 
 @asynccontextmanager
-async def lost_changes(cause: str) -> AsyncIterator[Running]:
+async def lost_changes(cause: str, **given: Any) -> AsyncIterator[Running]:
     """A server whose feed of policies is stale by one of `CAUSES`, with a database of its own.
 
-    It puts the clock of the event loop forward.
+    Settings may be given. It puts the clock of the event loop forward.
     """
     problem, lose, settings = CAUSES[cause]
     async with EmbeddedServer(None) as database:
@@ -68,7 +68,7 @@ async def lost_changes(cause: str) -> AsyncIterator[Running]:
         await initialise(url, TABLES)
         async with Proxy(url.host, url.port) as proxy, writing(url) as writer:
             behind = replace(url, host=proxy.host, port=proxy.port)
-            async with running(settings_for(behind, **settings)) as server:
+            async with running(settings_for(behind, **settings, **given)) as server:
                 await until_ready(server)
                 with _closing(proxy):
                     await lose(database, writer)

@@ -5,26 +5,36 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 
 @asynccontextmanager
-async def process(*arguments: str, says: str, module: str = "graphql_api") -> AsyncIterator[str]:
+async def process(
+    *arguments: str,
+    says: str,
+    module: str = "graphql_api",
+    interpreter: Sequence[str] = (),
+    log: Path | None = None,
+) -> AsyncIterator[str]:
     """`graphql-api` as a process of its own, until the context is left; and where it listens.
 
     Args:
         arguments: Its command and flags.
         says: What is before the URL in the line that it says when it has started.
         module: What runs it.
+        interpreter: Flags of Python.
+        log: The file for what it writes to stderr, if that matters.
     """
-    running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
-        stdout=PIPE,
-        stderr=DEVNULL,
-        env={name: os.environ[name] for name in os.environ if not name.startswith("GRAPHQL_API_")},
-    )
+    with Path(os.devnull if log is None else log).open("wb") as stderr:
+        running = await asyncio.create_subprocess_exec(
+            *(sys.executable, *interpreter, "-m", module, *arguments),
+            stdout=PIPE,
+            stderr=stderr,
+            env={k: v for k, v in os.environ.items() if not k.startswith("GRAPHQL_API_")},
+        )
     try:
         assert running.stdout is not None
         line = ""

@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 from hashlib import blake2b
 from typing import Any
 
+import pytest
+
+from graphql_api.log_feeds.surroundings import Surroundings
 from graphql_api.rethink.url import DatabaseURL
 from tests.server.client import Operation
 from tests.server.database import Writer, writing
@@ -19,6 +22,19 @@ FOLLOW = """
         }
     }
 """
+
+
+@pytest.fixture
+def no_row_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still by which a row behind a higher one comes too late to be sent.
+
+    A machine may then take longer than the bound between two rows.
+    """
+
+    def made(**given: Any) -> Surroundings:
+        return Surroundings(**{**given, "clock": lambda: 1.0})
+
+    monkeypatch.setattr("graphql_api.lifespan.Surroundings", made)
 
 
 class Crawler:

@@ -15,6 +15,7 @@ from tests.conformance.raw_websocket import Frame, RawWebSocket, raw_websocket, 
 from tests.server.database import Writer
 from tests.server.operations import POLICIES
 from tests.server.running import Running, running, settings_for
+from tests.server.test_metrics import of, scrape
 from tests.unit.schema.documents import POLICY
 
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
@@ -69,6 +70,7 @@ async def test_change_is_compressed_once_for_all_who_offer_it(
             await socket.send(text(json.dumps(operation)))
             await frames_until(socket, "READY")
         made.clear()
+        before = await scrape(server)
         await writer.insert("policy", POLICY | {"id": "new"})
         await writer.insert("policy", POLICY | {"id": "new", "name": "A second name"})
         changes = [await frames_until(socket, '"PolicyUpdated"') for socket in sockets]
@@ -80,6 +82,14 @@ async def test_change_is_compressed_once_for_all_who_offer_it(
             assert (updated.size < 0.5 * len(updated.payload)) == is_compressed
         assert len({json.dumps(said(updated)[1]) for _, updated in changes}) == 1
         assert len(made) == 2, "each change once"
+        after = await scrape(server)
+        sent, written = (
+            of(after, f"{name}_bytes_total") - of(before, f"{name}_bytes_total")
+            for name in ("sent", "written")
+        )
+        frames = [frame for pair in changes for frame in pair]
+        assert sent == sum(len(frame.payload) for frame in frames)
+        assert written == sum(4 + frame.size for frame in frames)
 
 
 @pytest.mark.parametrize("compress", [False, True])

@@ -6,6 +6,8 @@ import asyncio
 import json
 import re
 import sys
+import textwrap
+from configparser import ConfigParser
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from tests.server.running import running, settings_for
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+BESIDE_STARBELLY = (ROOT / "compose.starbelly.yaml").read_text(encoding="utf-8")
 
 
 def health_check() -> list[str]:
@@ -61,6 +64,32 @@ def test_settings_of_compose_are_accepted(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings.database is not None
     url = DatabaseURL.parse(settings.database.get_secret_value())
     assert (url.host, url.port, url.database) == ("rethinkdb", 28015, "starbelly")
+
+
+def test_starbelly_uses_the_database_that_compose_makes() -> None:
+    """Its configuration names what `compose.yaml` starts; it waits for the tables."""
+    ini = textwrap.dedent(BESIDE_STARBELLY.partition("content: |\n")[2])
+    config = ConfigParser(interpolation=None)
+    config.read_string(ini)
+    database = config["database"]
+    (url,) = re.findall(r"GRAPHQL_API_DATABASE: (.+)$", COMPOSE, re.MULTILINE)
+    assert url == (
+        f"rethinkdb://{database['super_user']}:{database['super_password']}"
+        f"@{database['host']}:28015/{database['db']}"
+    )
+    assert f"\n  {database['host']}:\n    image: rethinkdb:" in COMPOSE
+    assert "--initial-password ${RETHINKDB_PASSWORD:?" in COMPOSE
+    (waits_for,) = re.findall(r"depends_on:\n +(\w+):\n +condition: (\w+)", BESIDE_STARBELLY)
+    assert waits_for == ("init", "service_completed_successfully")
+    assert database["user"] != database["super_user"]
+
+
+def test_starbelly_reads_its_configuration_as_the_user_that_it_runs_as() -> None:
+    (made,) = re.findall(r"useradd --system --uid (\d+)", BESIDE_STARBELLY)
+    assert re.findall(r"USER (\d+)", BESIDE_STARBELLY) == [made]
+    assert re.findall(r'uid: "(\d+)"', BESIDE_STARBELLY) == [made]
+    assert "WORKDIR /starbelly\n" in BESIDE_STARBELLY
+    assert "target: /starbelly/conf/local.ini\n" in BESIDE_STARBELLY
 
 
 def test_what_the_image_is_built_from_is_sent_to_the_builder() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,12 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import Scope
 from graphql_api.tables import TABLES
+from graphql_api.watch import run
+from graphql_api.watch.tables import TABLES as WATCHED
 from tests.server.client import WAIT_S, Client, connected
-from tests.server.database import writing
-from tests.server.lost_changes import CAUSES, lost_changes
+from tests.server.feed_problems import PASSWORD, REASONS
 from tests.server.operations import POLICIES
-from tests.server.running import Running, running, settings_for, until_ready
+from tests.server.running import running, settings_for
 
 FEEDS = "{ feeds { table status problem since } }"
 
@@ -38,123 +41,99 @@ async def policy_feed(client: Client, fits: Callable[[dict[str, Any]], bool]) ->
                 return found
 
 
-async def readiness(server: Running) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        return await http.get(f"{server.http}/readyz")
-
-
-async def refusal(client: Client) -> str:
-    error = (await client.execute(POLICIES.query))["errors"][0]
-    assert error["extensions"]["code"] == "FEED_UNAVAILABLE"
-    return str(error["message"])
-
-
-async def test_database_that_cannot_be_reached_is_the_problem(reserved_port: int) -> None:
-    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly", password="secret word")
-    async with (
-        running(settings_for(url, feed_wait_s=0.05)) as server,
-        connected(server.ws) as client,
+async def watched(url: str, headers: dict[str, str], until: str) -> str:
+    """What `graphql-api watch` writes, up to and with the line that holds a text."""
+    token = headers["authorization"].removeprefix("Bearer ")
+    reading, writing = os.pipe()
+    written = ""
+    with (
+        os.fdopen(reading) as lines,
+        os.fdopen(writing, "w") as output,
+        pytest.MonkeyPatch.context() as patch,
     ):
-        feed = await policy_feed(client, lambda feed: bool(feed["problem"]))
-        assert feed["status"] == "INITIALIZING"
-        assert feed["problem"].startswith(f"no connection to 127.0.0.1:{reserved_port}")
-        assert f"no connection to 127.0.0.1:{reserved_port}" in await refusal(client)
-        answer = await readiness(server)
-    assert answer.status_code == 503
-    assert "policy is not read yet: the database cannot be reached" in answer.text
-    assert str(reserved_port) not in answer.text
-    assert "secret" not in answer.text + feed["problem"]
+        patch.setattr(sys, "stdout", output)
+        watching = asyncio.create_task(run.watch(WATCHED["policies"], url=url, token=token))
+        async with asyncio.timeout(WAIT_S):
+            while until not in written:
+                written += await asyncio.to_thread(lines.readline)
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    return written
 
 
-async def test_readyz_and_metrics_name_hosts_to_a_token_that_may_read(
-    reserved_port: int, tmp_path: Path
-) -> None:
+@pytest.fixture
+def tokens(tmp_path: Path) -> Path:
+    """A token file."""
     file = tmp_path / "tokens.json"
     file.write_text('{"tokens": []}')
+    return file
 
-    def make(name: str, *scopes: Scope) -> dict[str, str]:
-        token, kept = new_token(name, scopes, created=datetime.now(UTC), expires=None)
-        add_token(file, kept)
-        return {"authorization": f"Bearer {token}"}
 
-    reader, writer = make("reader", Scope.READ), make("writer", Scope.WRITE)
-    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly", password="secret word")
+def bearer(tokens: Path, scope: Scope) -> dict[str, str]:
+    """The header with a new token."""
+    token, kept = new_token(scope.value, [scope], created=datetime.now(UTC), expires=None)
+    add_token(tokens, kept)
+    return {"authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("name", REASONS)
+async def test_reason_is_said_wherever_it_is_asked_for_and_hosts_to_readers_only(
+    name: str, database: DatabaseURL, reserved_port: int, tokens: Path
+) -> None:
+    reader, writer = bearer(tokens, Scope.READ), bearer(tokens, Scope.WRITE)
+    reason, port = REASONS[name], str(reserved_port)
+    said = reason.said.format(database=database.database, port=port)
+    began = datetime.now(UTC)
     async with (
-        running(settings_for(url, tokens=file)) as server,
+        reason.begin(database, reserved_port, tokens=tokens, feed_wait_s=0.05) as server,
+        connected(server.ws, reader) as client,
+        httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=WAIT_S) as http,
+    ):
+        feed = await policy_feed(client, lambda feed: said in (feed["problem"] or ""))
+        assert feed["status"] == reason.status
+        assert began <= datetime.fromisoformat(feed["since"]) <= datetime.now(UTC)
+        answer = await client.execute(POLICIES.query)
+        if reason.status == "STALE":
+            assert answer.get("errors") is None  # the rows that it has are served
+        else:
+            assert answer["errors"][0]["extensions"]["code"] == "FEED_UNAVAILABLE"
+            assert said in answer["errors"][0]["message"]
+        texts = [feed["problem"], await watched(server.http, reader, said)]
+        for headers in (reader, writer, {}, {"authorization": "Bearer wrong"}):
+            readiness = await http.get("/readyz", headers=headers)
+            assert reason.status == "STALE" or readiness.status_code == 503
+            assert "the table policy " in readiness.text
+            if headers is reader:
+                assert said in readiness.text
+            else:
+                assert (reason.said_to_all or said) in readiness.text
+                assert f":{port}" not in readiness.text
+            texts.append(readiness.text)
+        assert not [text for text in texts if PASSWORD in text]
+
+
+async def test_metrics_name_nodes_to_a_token_that_may_read(
+    reserved_port: int, tokens: Path
+) -> None:
+    reader, writer = bearer(tokens, Scope.READ), bearer(tokens, Scope.WRITE)
+    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly")
+    async with (
+        running(settings_for(url, tokens=tokens)) as server,
         httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=WAIT_S) as http,
         connected(server.ws, reader) as client,
     ):
         await policy_feed(client, lambda feed: bool(feed["problem"]))
-        host = f"127.0.0.1:{reserved_port}"
-        for headers, is_named in [
-            (reader, True),
-            (writer, False),
-            ({}, False),
-            ({"authorization": "Bearer wrong"}, False),
-        ]:
-            answer = await http.get("/readyz", headers=headers)
-            assert answer.status_code == 503
-            assert "policy is not read yet: " in answer.text
-            assert (f"no connection to {host}" in answer.text) is is_named
-            assert "secret" not in answer.text
-        failures = f'graphql_api_database_failures_total{{node="{host}"}}'
+        failures = f'graphql_api_database_failures_total{{node="127.0.0.1:{reserved_port}"}}'
         assert failures in (await http.get("/metrics", headers=reader)).text
         answer = await http.get("/metrics", headers=writer)
         assert answer.status_code == 200
-        assert str(reserved_port) not in answer.text
+        assert f":{reserved_port}" not in answer.text  # other numbers may have its digits
 
 
-async def test_missing_database_is_the_problem_and_what_creates_it(database: DatabaseURL) -> None:
-    settings = settings_for(database, feed_wait_s=0.05)
-    async with running(settings) as server, connected(server.ws) as client:
-        missing = f"the database {database.database} does not exist; `graphql-api init` creates it"
-        feed = await policy_feed(client, lambda feed: bool(feed["problem"]))
-        assert feed["problem"] == missing
-        assert missing in await refusal(client)
-        assert f"the table policy is not read yet: {missing}" in (await readiness(server)).text
+async def test_problem_ends_when_the_tables_are_made(database: DatabaseURL) -> None:
+    async with running(settings_for(database)) as server, connected(server.ws) as client:
+        await policy_feed(client, lambda feed: bool(feed["problem"]))
         await initialise(database, TABLES)
         feed = await policy_feed(client, lambda feed: bool(feed["status"] == "READY"))
         assert feed["problem"] is None
-
-
-async def test_wrong_password_is_the_problem_without_it(starbelly: DatabaseURL) -> None:
-    wrong = replace(starbelly, password="a wrong word")
-    async with (
-        running(settings_for(wrong, feed_wait_s=0.05)) as server,
-        connected(server.ws) as client,
-    ):
-        feed = await policy_feed(client, lambda feed: bool(feed["problem"]))
-        assert "Wrong password" in feed["problem"]
-        assert "Wrong password" in await refusal(client)
-        answer = await readiness(server)
-    assert "the database refuses this server's user or password" in answer.text
-    assert "a wrong word" not in answer.text + feed["problem"]
-
-
-async def test_dropped_table_is_the_problem_while_clients_keep_the_rows(
-    starbelly: DatabaseURL,
-) -> None:
-    began = datetime.now(UTC)
-    async with running(settings_for(starbelly)) as server, connected(server.ws) as client:
-        await until_ready(server)
-        ready = await policy_feed(client, lambda feed: bool(feed["status"] == "READY"))
-        async with writing(starbelly) as writer:
-            await writer.run(writer.r.db(starbelly.database).table_drop("policy"))
-        missing = f"the table {starbelly.database}.policy does not exist"
-        feed = await policy_feed(client, lambda feed: missing in (feed["problem"] or ""))
-        assert feed["status"] == "STALE"
-        assert began <= datetime.fromisoformat(ready["since"])
-        assert datetime.fromisoformat(ready["since"]) <= datetime.fromisoformat(feed["since"])
-        answer = await readiness(server)
-        assert missing in answer.text
-
-
-@pytest.mark.parametrize("cause", CAUSES)
-async def test_loss_of_changes_is_the_problem_until_the_table_is_read_again(cause: str) -> None:
-    async with lost_changes(cause) as server, connected(server.ws) as client:
-        feed = await policy_feed(client, lambda feed: bool(feed["problem"]))
-        assert feed["status"] == "STALE"
-        assert feed["problem"].startswith(CAUSES[cause][0])
-        answer = await readiness(server)
-        assert f" s: {feed['problem']}" in answer.text
-        assert (await client.execute(POLICIES.query)).get("errors") is None

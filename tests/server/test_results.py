@@ -38,6 +38,7 @@ async def server(starbelly: DatabaseURL) -> AsyncIterator[Running]:
         yield server
 
 
+@pytest.mark.usefixtures("no_row_is_late")
 async def test_those_there_and_those_that_come_then_complete(
     crawler: Crawler, client: Client
 ) -> None:
@@ -110,6 +111,7 @@ async def test_job_that_counts_wrongly_completes_after_the_bound(
     assert sequences(await to_the_end(operation)) == [1, 2, 3]
 
 
+@pytest.mark.usefixtures("no_row_is_late")
 async def test_cursor_goes_on_at_another_server_and_repeats_what_is_young(
     crawler: Crawler, starbelly: DatabaseURL, client: Client
 ) -> None:

@@ -356,7 +356,7 @@ async def test_keys_that_are_no_uuids_are_counted_warned_of_once_and_not_sent(
     writer: Writer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    upper = str(uuid4()).upper()
+    upper = str(UUID(int=10**38)).upper()
     await writer.insert("policy", {"id": "p", "name": "odd"}, {"id": upper, "name": "odd"})
     subscription = await starbelly_socket.subscribe("subscribe_policy_list")
     key = str(uuid4())

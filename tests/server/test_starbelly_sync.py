@@ -76,6 +76,7 @@ def site(*sequences: int) -> list[str]:
     return [f"http://site.example/{sequence}" for sequence in sequences]
 
 
+@pytest.mark.usefixtures("no_row_is_late")
 async def test_responses_come_in_order_and_end_with_complete(
     socket: StarbellyClient, crawler: Crawler
 ) -> None:
@@ -103,6 +104,7 @@ async def test_responses_come_in_order_and_end_with_complete(
     assert not first.HasField("body")
 
 
+@pytest.mark.usefixtures("no_row_is_late")
 async def test_token_goes_on_where_the_client_was_and_misses_nothing(
     socket: StarbellyClient, crawler: Crawler, server: Running
 ) -> None:

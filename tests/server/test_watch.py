@@ -547,14 +547,30 @@ async def test_once_does_not_wait_for_a_server(reserved_port: int) -> None:
     assert await complaint(address, once=True) == f"nothing listens at {address}"
 
 
-async def test_once_does_not_wait_for_a_database(
-    monkeypatch: pytest.MonkeyPatch, reserved_port: int
-) -> None:
-    monkeypatch.setattr(run, "_ONCE_SILENCE_S", 0.2)
+async def test_once_does_not_wait_for_a_database_and_says_why(reserved_port: int) -> None:
     url = DatabaseURL("127.0.0.1", reserved_port, "starbelly")
     async with running(settings_for(url)) as server:
-        with pytest.raises(WatchError, match="has not read the table from its database yet"):
-            await run.watch(TABLES["policies"], url=server.http, once=True)
+        said = await complaint(server.http, once=True)
+    expected = f"{server.http}/graphql cannot read the table: no connection to {url.address}"
+    assert said.startswith(expected)
+
+
+async def test_once_does_not_wait_for_a_server_that_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "_ONCE_SILENCE_S", 0.2)
+
+    async def begin(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send('{"type":"connection_ack"}')
+        await socket.recv()
+        change = {"__typename": "FeedState", "status": "INITIALIZING", "cursor": "x"}
+        payload = {"data": {"policyChanges": change}}
+        await socket.send(json.dumps({"type": "next", "id": "1", "payload": payload}))
+        await socket.wait_closed()
+
+    async with other_server(begin) as address:
+        assert "has not read the table from its database yet" in await complaint(address, once=True)
 
 
 @pytest.mark.parametrize(

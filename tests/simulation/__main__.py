@@ -30,10 +30,11 @@ def main() -> int:
     parser.add_argument("--keep-in", type=Path, help="write that story, or a seed's, to this file")
     parser.add_argument("--digest", action="store_true", help="print each story's digest only")
     parser.add_argument("--bugs", action="store_true", help="plant bugs, and see them found")
-    parser.add_argument("--bug", help="plant this one only")
+    parser.add_argument("--bug", help="plant those only whose name has this text")
+    parser.add_argument("--search", action="store_true", help="try all stories, write the table")
     arguments = parser.parse_args()
     if arguments.bugs:
-        return planting.main(BUGS, arguments.bug)
+        return planting.main(BUGS, arguments.bug, is_search=arguments.search)
     if arguments.seed is not None or arguments.story is not None:
         story = _story(arguments)
         if arguments.keep_in is not None:

@@ -25,6 +25,7 @@ from tests.simulation.story import (
     Setting,
     Story,
 )
+from tests.simulation.streams import transports_of
 from tests.simulation.tables import (
     JOB,
     LIMIT,
@@ -59,11 +60,12 @@ def story_of(seed: int) -> Story:
     starbelly = clients_of(seed, tables, jobs)
     if not jobs and {"going back", "stalls"} <= troubles:
         starbelly = 0  # these clients would hide the rare cursors of what is merged
+    clients = rng.choice((1, 2, 2, 3))
     setting = Setting(
         seed=seed,
         tables=tables,
         troubles=troubles,
-        clients=rng.choice((1, 2, 2, 3)),
+        clients=clients,
         latency_s=latency_s,
         history_max_changes=rng.choice((3, 8, 20)) if "short histories" in troubles else 10_000,
         database_queue_size=rng.choice((1, 2, 4)) if "queue overflows" in troubles else 100_000,
@@ -79,6 +81,7 @@ def story_of(seed: int) -> Story:
         starbelly=starbelly,
         keeps_state=keeps_state(seed) and not jobs,
         has_two_nodes=has_two_nodes(seed) and not jobs,
+        transports=transports_of(seed, clients),
     )
     author = _LogAuthor if jobs else _Author
     actions = author(setting, rng).write()

@@ -14,6 +14,7 @@ from tests.simulation.pace_bugs import PACE_BUGS
 from tests.simulation.planting import Bug, Function
 from tests.simulation.starbelly_bugs import STARBELLY_BUGS
 from tests.simulation.state_bugs import STATE_BUGS
+from tests.simulation.stream_bugs import STREAM_BUGS
 
 # The feed: cache, views, subscribers.
 
@@ -517,4 +518,5 @@ BUGS = (
     *LOG_BUGS,
     *STARBELLY_BUGS,
     *STATE_BUGS,
+    *STREAM_BUGS,
 )

@@ -312,6 +312,8 @@ async def shutdown(world: World, api: API, *, grace_s: float) -> None:
         for each in world.clients
         if each.api is api
         and each.is_acknowledged
+        and each.socket is not None
+        and each.socket.is_established
         and not each.is_slow
         and each.excused_until_s < began_s
     ]
@@ -336,7 +338,8 @@ async def shutdown(world: World, api: API, *, grace_s: float) -> None:
         code = each.ends[0][1] if each.ends else None
         if code != 1012 and not world.setting.has_tokens:
             raise BrokenPromise(f"clause 9: {each.name} was sent away with {code}, not 1012")
-    is_of_one_kind = not world.starbelly_clients  # each kind is spread for itself
+    # Each kind is spread for itself.
+    is_of_one_kind = not world.starbelly_clients and not world.setting.transports
     if len(clients) == sockets > 1 and is_of_one_kind and not world.setting.has_tokens:
         spread_s = max(at_s for at_s, _ in ends) - min(at_s for at_s, _ in ends)
         if spread_s < grace_s / sockets - 2 * world.setting.latency_s[1] - 0.1:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +19,37 @@ _MASK = bytes(4)
 Message = dict[str, Any]
 
 
+class Connection(ABC):
+    """What a client has of a server, as long as that lasts."""
+
+    @property
+    def is_established(self) -> bool:
+        """Whether a server that stops has something to end."""
+        return True
+
+    @abstractmethod
+    def send(self, message: Message) -> None:
+        """Send a message of graphql-transport-ws."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Drop it."""
+
+    @abstractmethod
+    def pause_reading(self) -> None:
+        """Read nothing more."""
+
+    @abstractmethod
+    def resume_reading(self) -> None:
+        """Read again."""
+
+    @abstractmethod
+    def leave(self, *, politely: bool) -> None:
+        """Go away, with a close frame or without."""
+
+
 @dataclass
-class Socket(asyncio.Protocol):
+class Socket(asyncio.Protocol, Connection):
     """One WebSocket connection, from the handshake to its end.
 
     Attributes:
@@ -130,6 +160,15 @@ class Socket(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         pass
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def pause_reading(self) -> None:
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self.transport.resume_reading()
 
     def leave(self, *, politely: bool) -> None:
         """Go away, with a close frame or without."""

@@ -292,10 +292,11 @@ class API:
         self.server.server_state.tasks = InOrder()  # type: ignore[assignment]
         config = self.server.config
         config.load()
-        protocol: Any = config.ws_protocol_class
-        update = {"write_buffer_bytes": self.write_buffer_bytes}
-        limits = protocol.limits.model_copy(update=update)
-        config.ws_protocol_class = protocol.with_limits(limits, ask_kernel, protocol.turns)
+        for name in ("ws_protocol_class", "http_protocol_class"):
+            protocol: Any = getattr(config, name)
+            update = {"write_buffer_bytes": self.write_buffer_bytes}
+            limits = protocol.limits.model_copy(update=update)
+            setattr(config, name, protocol.with_limits(limits, ask_kernel, protocol.turns))
         listener: Any = FakeSocket((self.host, API_PORT))
         await self.server.serve([listener])
 

@@ -7,11 +7,13 @@ a bug that cannot be found.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -19,6 +21,9 @@ from tests.simulation.report import say
 from tests.simulation.run import run_seed
 
 MAX_SEEDS = 300
+DOCUMENT = Path(__file__).parents[2] / "docs" / "simulation.md"
+
+_HEAD = "| bug | clause | seeds needed |\n| --- | --- | ---: |"
 
 Function = Callable[..., Any]
 
@@ -66,32 +71,71 @@ def planted(bug: Bug) -> Iterator[None]:
         yield
 
 
-def seeds_needed(bug: Bug) -> int | None:
-    """After how many seeds a bug is found; None if it is not, within `MAX_SEEDS`."""
+def seed_that_finds(bug: Bug, known: int | None) -> int | None:
+    """The first seed whose story finds a bug; None if none does, within `MAX_SEEDS`.
+
+    Args:
+        bug: It is planted.
+        known: A seed that has found it before, which is tried before all others.
+    """
+    seeds: list[int] = [*range(MAX_SEEDS)]
+    if known is not None:
+        seeds.insert(0, known)
     with planted(bug):
-        for seed in range(MAX_SEEDS):
+        for seed in seeds:
             if run_seed(seed).failure is not None:
-                return seed + 1
+                return seed
     return None
 
 
-def table(bugs: Sequence[Bug], found: dict[str, int | None]) -> str:
-    """The table of the bugs, for `docs/simulation.md`."""
-    lines = ["| bug | clause | seeds needed |", "| --- | --- | ---: |"]
-    lines += [f"| {bug.name} | {bug.clause} | {found.get(bug.name)} |" for bug in bugs]
-    return "\n".join(lines)
+def known_seeds(text: str) -> dict[str, int]:
+    """The seed that finds each bug, by name, as the table in `docs/simulation.md` says it."""
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| (\d+) \|$", text, re.MULTILINE)
+    return {name: int(stories) - 1 for name, stories in rows}
 
 
-def main(bugs: Sequence[Bug], only: str | None) -> int:
-    """Plant each bug, or one, and print after how many seeds it is found; a process a core."""
+def table(bugs: Sequence[Bug], seeds: Mapping[str, int | None]) -> str:
+    """The table at the end of `docs/simulation.md`: how many seeds, from 0, each bug needs.
+
+    Args:
+        bugs: In their order.
+        seeds: The first seed that finds each, by name; None if none does.
+    """
+    lines = [_HEAD]
+    for bug in bugs:
+        seed = seeds.get(bug.name)
+        lines.append(f"| {bug.name} | {bug.clause} | {'not found' if seed is None else seed + 1} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(bugs: Sequence[Bug], only: str | None, *, is_search: bool) -> int:
+    """Plant each bug, or one, and see that a story finds it; a process for each core.
+
+    The story that the table names is tried first. If that does not find the bug, the others are.
+
+    Args:
+        bugs: All of them.
+        only: A part of the name of those that are planted; None for all.
+        is_search: Whether to try all stories in order, and to write the table.
+    """
     gc.collect()
     gc.freeze()
     chosen = [bug for bug in bugs if only is None or only in bug.name]
-    found = {}
+    text = DOCUMENT.read_text(encoding="utf-8")
+    known = known_seeds(text)
+    tried = [None if is_search else known.get(bug.name) for bug in chosen]
+    found: dict[str, int | None] = {}
     with ProcessPoolExecutor() as processes:
-        for bug, seeds in zip(chosen, processes.map(seeds_needed, chosen), strict=True):
-            found[bug.name] = seeds
-            say(f"{seeds or 'NOT FOUND'}: {bug.name} ({bug.clause})")
-    if only is None:
-        say("", table(bugs, found))
-    return any(seeds is None for seeds in found.values())
+        for bug, first, seed in zip(
+            chosen, tried, processes.map(seed_that_finds, chosen, tried), strict=True
+        ):
+            found[bug.name] = seed
+            how = "NOT FOUND" if seed is None else f"seed {seed}"
+            other = "" if first in {None, seed} else f"; seed {first} does not find it any more"
+            say(f"{how}: {bug.name} ({bug.clause}){other}")
+    if is_search:
+        before = text[: text.index(_HEAD)]
+        DOCUMENT.write_text(before + table(bugs, {**known, **found}), encoding="utf-8")
+    elif any(known.get(name) != seed for name, seed in found.items()):
+        say("`make simulate-bugs ARGS=--search` writes the table in `docs/simulation.md` again.")
+    return any(seed is None for seed in found.values())

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from tests.simulation import hosts
-from tests.simulation.client import Socket
+from tests.simulation.client import Connection, Socket
 from tests.simulation.network import Process
 from tests.simulation.oracle import BrokenPromise, Strictness
 from tests.simulation.story import FILLS_BUFFERS
@@ -38,7 +38,7 @@ class ReconnectingClient(ABC):
         self.name = name
         self.server_host = host
         self.rng = rng
-        self.socket: Socket | None = None
+        self.socket: Connection | None = None
         self.api: hosts.API | None = None
         self.is_acknowledged = False
         self.is_stalled = False
@@ -80,20 +80,26 @@ class ReconnectingClient(ABC):
     # The socket.
 
     async def _connect(self) -> None:
-        world = self.world
         try:
-            _, socket = await world.network.connect(
-                self._make_socket,
-                self.server_host,
-                hosts.API_PORT,
-            )
+            socket = await self._open()
         except OSError:
             if self.process.is_alive:
                 self._come_back()
             return
-        assert isinstance(socket, Socket)
         self.socket = socket
         self._ping_later(socket, self._heard)
+
+    async def _open(self) -> Connection:
+        """A connection to the server.
+
+        Raises:
+            OSError: It cannot be reached.
+        """
+        _, socket = await self.world.network.connect(
+            self._make_socket, self.server_host, hosts.API_PORT
+        )
+        assert isinstance(socket, Socket)
+        return socket
 
     def _come_back(self) -> None:
         wait_s = min(_LAST_WAIT_S, _FIRST_WAIT_S * 2 ** min(self._failures, 5))
@@ -172,12 +178,12 @@ class ReconnectingClient(ABC):
             return
         raise BrokenPromise(f"clause 8: {self.name} was cut off without a reason: {code}")
 
-    def _ping_later(self, socket: Socket | None, heard: int) -> None:
+    def _ping_later(self, socket: Connection | None, heard: int) -> None:
         self.world.loop.call_later(
             _PING_EVERY_S, self._ping, socket, heard, context=self.process.context
         )
 
-    def _ping(self, socket: Socket | None, heard: int) -> None:
+    def _ping(self, socket: Connection | None, heard: int) -> None:
         """Ask whether the server is there; if it has said nothing since the last time, it is not.
 
         Otherwise a client would never hear of a server that has lost its power.
@@ -186,7 +192,7 @@ class ReconnectingClient(ABC):
             return
         if self._heard == heard and not self.is_stalled:
             self.world.note(f"{self.name} hears nothing, and goes away")
-            socket.transport.abort()
+            socket.abort()
             return
         heard = self._heard
         self._send_ping()
@@ -196,13 +202,13 @@ class ReconnectingClient(ABC):
         """Read nothing more."""
         if self.socket is not None and not self.is_stalled:
             self.is_stalled = True
-            self.socket.transport.pause_reading()
+            self.socket.pause_reading()
 
     def read_on(self) -> None:
         """Read again."""
         if self.socket is not None and self.is_stalled:
             self.is_stalled = False
-            self.socket.transport.resume_reading()
+            self.socket.resume_reading()
 
     def leave(self, *, politely: bool) -> None:
         """Close the socket, and come back."""

@@ -48,9 +48,9 @@ def _says_everything(_: Function) -> Function:
 
 
 def _takes_no_token(original: Function) -> Function:
-    def job_sync(self: Any, asked: Any, context: Any) -> Any:
+    def job_sync(self: Any, command: str, asked: Any, context: Any) -> Any:
         asked.ClearField("sync_token")
-        return original(self, asked, context)
+        return original(self, command, asked, context)
 
     return job_sync
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from tests.simulation.client import Socket
 from tests.simulation.log_oracle import Following
 from tests.simulation.oracle import BrokenPromise
+from tests.simulation.page_oracle import Pauses
 from tests.simulation.reconnecting import LAG_S, ReconnectingClient
 from tests.simulation.starbelly_oracle import HeldList
 from tests.simulation.story import shortened
@@ -56,6 +57,8 @@ class Stream:
     holding: HeldList | Following
     min_interval: float = 0.0
     marks: list[_Mark] = field(default_factory=list)
+    pauses: Pauses | None = None
+    """Judges the pace of the job status, on one socket."""
 
     def command(self, *, serial: int) -> dict[str, Any]:
         """What asks for it; what it holds begins again."""
@@ -109,7 +112,7 @@ class StarbellyClient(ReconnectingClient):
         self._leaving.clear()
 
     def _send_ping(self) -> None:
-        if self.socket is not None:
+        if isinstance(self.socket, Socket):
             self.socket.send_ping()
 
     # What the story has it do.
@@ -154,6 +157,7 @@ class StarbellyClient(ReconnectingClient):
         serial = 0
         if isinstance(stream.holding, HeldList):
             serial = stream.holding.truth.serial_at(self.world.loop.time() - LAG_S)
+        stream.pauses = Pauses(stream.min_interval, self.world.pace_tolerance_s)
         self._asked[self._request(**stream.command(serial=serial))] = stream
 
     def _leave_out(self, id_: int) -> None:
@@ -162,7 +166,7 @@ class StarbellyClient(ReconnectingClient):
 
     def _request(self, **command: Any) -> int:
         self._requests += 1
-        if self.socket is not None:
+        if isinstance(self.socket, Socket):
             request = Request(request_id=self._requests, **command)
             self.socket.send_bytes(request.SerializeToString())
         return self._requests
@@ -215,12 +219,23 @@ class StarbellyClient(ReconnectingClient):
             elif isinstance(holding, Following):
                 self._take_item(stream, holding, event.sync_item)
             elif event.HasField("job_list"):
+                self._judge_pace(stream)
                 for job in event.job_list.jobs:
                     self._take_job(holding, job)
             else:
                 _take_row(holding, event)
         except BrokenPromise as error:
             raise BrokenPromise(f"{stream.name}: {error}") from None
+
+    def _judge_pace(self, stream: Stream) -> None:
+        """The jobs come once in an interval; the beginning and the end of an outage bring more."""
+        if stream.pauses is not None:
+            is_sure = self.world.setting.feeds_are_never_lost and not self._server_is_stopping
+            stream.pauses.page(self.world.loop.time(), is_status=not is_sure)
+
+    @property
+    def _server_is_stopping(self) -> bool:
+        return self.api is None or self.api.is_stopping
 
     def _take_job(self, holding: HeldList, job: Any) -> None:
         key = _key(job.job_id)

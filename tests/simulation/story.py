@@ -106,6 +106,8 @@ class Setting:
     """Whether each server has a folder in which its feeds outlive it."""
     has_two_nodes: bool = False
     """Whether the database has a second node, which nothing happens to."""
+    transports: tuple[str, ...] = ()
+    """How each client subscribes, if not all by WebSocket; empty for one that does."""
 
     @property
     def feeds_are_never_lost(self) -> bool:
@@ -148,6 +150,7 @@ class Story:
             f"tables: {', '.join(setting.tables)}; troubles: {troubles}",
             *(["the servers keep their state"] if setting.keeps_state else []),
             *(["the database has two nodes"] if setting.has_two_nodes else []),
+            *(f"c{at} by {name}" for at, name in enumerate(setting.transports) if name),
             *([f"responses lag by {setting.response_lag_s:g} s at most"] if setting.jobs else []),
             *(action.in_words() for action in self.actions),
         ]

@@ -7,12 +7,13 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.client import Message, Socket
+from tests.simulation.client import Connection, Message, Socket
 from tests.simulation.followers import Follows
 from tests.simulation.oracle import BrokenPromise, Holding, Stage
 from tests.simulation.page_oracle import Pauses
 from tests.simulation.reconnecting import LAG_S, ReconnectingClient
 from tests.simulation.story import shortened
+from tests.simulation.streams import CONNECTIONS, ENDED, StreamingConnection
 from tests.simulation.tables import SimulatedTable, Where
 from tests.simulation.viewers import Views
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _MAX_BOOKMARKS = 60
+_FORBIDDEN, _RESTART = 4403, 1012
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,10 @@ _PLAIN_CURSOR = 56
 class Subscriber(ReconnectingClient):
     """A client with some subscriptions."""
 
-    def __init__(self, world: World, name: str, host: str, rng: random.Random) -> None:
+    def __init__(
+        self, world: World, name: str, host: str, rng: random.Random, *, transport: str = ""
+    ) -> None:
+        self._transport = transport
         self.wishes: dict[str, Wish] = {}
         self._ended_at_s: dict[str, float] = {}
         self._queries = 0
@@ -94,6 +99,23 @@ class Subscriber(ReconnectingClient):
 
     def _make_socket(self) -> Socket:
         return Socket(self._opened, self._received, self._ended)
+
+    async def _open(self) -> Connection:
+        if (make := CONNECTIONS.get(self._transport)) is None:
+            return await super()._open()
+        connection = make(self, self._received, self._ended)
+        await connection.open()
+        return connection
+
+    async def _connect(self) -> None:
+        await super()._connect()
+        if isinstance(self.socket, StreamingConnection):
+            self._opened()
+
+    def _ended(self, code: int) -> None:
+        if code == ENDED:
+            code = _FORBIDDEN if self._token_may_be_over() else _RESTART
+        super()._ended(code)
 
     def _forget_socket(self) -> None:
         for wish in self.wishes.values():
@@ -154,6 +176,8 @@ class Subscriber(ReconnectingClient):
                 future.set_result(message["payload"])
             elif kind == "error" and not future.done():
                 future.set_result({"errors": message["payload"]})
+            elif kind == "lost":
+                future.cancel()
             return
         if self.follows.act(message) or self.views.act(message):
             return

@@ -115,10 +115,14 @@ def test_internal_error_of_one_story_does_not_change_the_next_one() -> None:
     assert first != second, "each has logged an error of its own"
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_every_planted_bug_has_its_target(bug: planting.Bug) -> None:
-    with planting.planted(bug):
-        pass
+def test_every_planted_bug_has_its_target_and_a_story_that_finds_it() -> None:
+    for bug in BUGS:
+        with planting.planted(bug):
+            pass
+    text = planting.DOCUMENT.read_text(encoding="utf-8")
+    seeds = planting.known_seeds(text)
+    assert {*seeds} == {bug.name for bug in BUGS}
+    assert text.endswith(planting.table(BUGS, seeds))
 
 
 @pytest.mark.parametrize(

@@ -184,10 +184,11 @@ class World:
             host = self.setting.hosts[number % len(self.setting.hosts)]
             rng = random.Random(f"client {number} {self.setting.seed}")
             if number < self.setting.clients:
-                self.subscribers.append(Subscriber(self, f"c{number}", host, rng))
+                transport = self.setting.transports[number] if self.setting.transports else ""
+                client = Subscriber(self, f"c{number}", host, rng, transport=transport)
+                self.subscribers.append(client)
             else:
-                client = StarbellyClient(self, f"c{number}", host, rng)
-                self.starbelly_clients.append(client)
+                self.starbelly_clients.append(StarbellyClient(self, f"c{number}", host, rng))
         course = asyncio.ensure_future(self._course())
         await asyncio.wait({course, self._failed}, return_when=asyncio.FIRST_COMPLETED)
         if self.failure is not None:

@@ -72,7 +72,7 @@ async def drain(spread_s):
 app.drain = drain
 app.admission = ConnectionLimits()
 
-def create_app(given, announce):
+def create_app(given, announce, tracing):
     global settings
     settings = given
     return app

@@ -48,6 +48,23 @@ def test_no_secret_is_shown(
     assert "s3cret" not in text
 
 
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("https://me:s3cret@otel.example/s3cret", "traces are sent to https://otel.example"),
+        ("s3cret", "no traces are sent: OTEL_EXPORTER_OTLP_ENDPOINT is no URL of http or https"),
+    ],
+)
+def test_config_says_whether_traces_are_sent(
+    url: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+    assert main(["config"]) == 0
+    text = capsys.readouterr().out
+    assert text.splitlines()[-1].startswith(line)
+    assert "s3cret" not in text
+
+
 SECRETS = ["u:xyzzy@h", "http://u:12/xyzzy@h", "http://u%3Axyzzy@h", "https://u:xyzzy@h/x"]
 
 

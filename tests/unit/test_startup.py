@@ -40,6 +40,14 @@ def test_lines_name_a_database_of_ones_own() -> None:
     ]
 
 
+def test_lines_say_where_traces_are_sent() -> None:
+    settings = load(Settings, {})
+    line = "traces are sent to http://otel.example:4318"
+    assert line not in startup_lines(settings, database=URL, embedded=True)
+    collector = "http://otel.example:4318"
+    assert line in startup_lines(settings, database=URL, embedded=True, collector=collector)
+
+
 def test_lines_say_nothing_of_links_where_their_key_is_given() -> None:
     secret = "a secret that all servers have"
     settings = load(Settings, {"link_key": secret + "!!"})

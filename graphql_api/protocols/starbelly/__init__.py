@@ -1,7 +1,7 @@
 """Starbelly's own protocol: protobuf over a WebSocket, for its clients, on the feeds of GraphQL.
 
 ```
- feed ─▶ Listing ─▶ (Paced) ─▶ Member ─ ListEncoder ─▶ framing ─▶ binary messages
+ feed ─▶ Listing ─▶ Member ─ ListEncoder ─▶ framing ─▶ binary messages
  job  ─▶ LogSubscription ─▶ BodiesInTurn ─▶ Member ─ SyncEncoder ─▶ framing ─▶ binary messages
 ```
 

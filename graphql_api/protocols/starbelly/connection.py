@@ -14,7 +14,6 @@ from starlette.types import Scope
 from graphql_api.errors import BadCursorError, BadInputError, OverBudgetError, UnauthenticatedError
 from graphql_api.execution.encoder import Encoder, exposed
 from graphql_api.execution.responder import Framing
-from graphql_api.feeds.paced import Paced
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.limits.token_bucket import rate_limit_text
 from graphql_api.protocols.close import Close
@@ -27,6 +26,7 @@ from graphql_api.protocols.starbelly.job_sync import SyncEncoder
 from graphql_api.protocols.starbelly.listing import Listed, Listing
 from graphql_api.protocols.whole_bodies import BodiesInTurn, SocketBodies, WholeBodies
 from graphql_api.schema import Context
+from graphql_api.schema.pace import in_steps
 from graphql_api.schema.scopes import require
 from graphql_api.server.receiver import LongText, Message
 from graphql_api.tables.domain_login import DOMAIN_LOGINS
@@ -44,7 +44,7 @@ _OFFERED: Final = "this server offers {}; everything else is at /graphql".format
     ", ".join(field.name for field in pb.Request.DESCRIPTOR.oneofs_by_name["Command"].fields)
 )
 
-_Stream: TypeAlias = tuple[EventSource[Any], Encoder]
+_Stream: TypeAlias = tuple[EventSource[Any], Encoder, messages.Frame]
 
 
 class Streams:
@@ -56,7 +56,7 @@ class Streams:
             "subscribe_policy_list": Listed(POLICIES, messages.policy),
             "subscribe_schedule_list": Listed(SCHEDULES, messages.schedule),
             "subscribe_domain_login_list": Listed(DOMAIN_LOGINS, messages.domain_login),
-            "subscribe_job_status": Listed(JOBS, messages.job),
+            "subscribe_job_status": Listed(JOBS, messages.job, messages.in_lists),
         }
 
 
@@ -69,7 +69,7 @@ class StarbellyConnection(SocketConnection):
         super().__init__(accepted)
         self._scope: Scope = accepted.scope  # until the client is known
         self._streams = streams
-        self._bodies = SocketBodies(streams.bodies, self.sink, self._create_task)
+        self._bodies = SocketBodies(streams.bodies, self.sink, self._create_task, self.budget)
         self._rate = accepted.limits.rate(accepted.backend.clock)
         self._ids = count(1)
         self._subscriptions: dict[int, Callable[[], object]] = {}
@@ -139,40 +139,36 @@ class StarbellyConnection(SocketConnection):
             raise BadInputError(f"this socket has {limit} subscriptions, and may not have more")
         assert self._session is not None, "the client has been admitted"
         context = self._backend.make_context(self._session.principal)
-        if isinstance(asked, pb.RequestSubscribeJobSync):
-            source, encoder = self._job_sync(asked, context)
-        else:
-            source, encoder = self._list(command, asked, context)
-        framing = messages.in_lists if isinstance(source, Paced) else messages.one_by_one
+        open_ = self._job_sync if command == "subscribe_job_sync" else self._list
+        source, encoder, frame = open_(command, asked, context)
         id_ = response.new_subscription.subscription_id = next(self._ids)
-        responder = SocketResponder(self, id_, framing(id_))
+        responder = SocketResponder(self, id_, frame(id_))
         member = self._backend.runner.share(encoder, source, responder)
         self._subscriptions[id_] = member.leave
 
     def _list(self, command: str, asked: Any, context: Context) -> _Stream:
         listed = self._streams.lists[command]
         require(listed.table.needed_to_read, command, context.scopes)
-        if not isinstance(asked, pb.RequestSubscribeJobStatus):
-            return Listing(listed, context.feeds[listed.table].subscribe()), listed
-        if not 0 <= asked.min_interval <= _MAX_INTERVAL_S:
+        interval_s = asked.min_interval if isinstance(asked, pb.RequestSubscribeJobStatus) else 0.0
+        if not 0 <= interval_s <= _MAX_INTERVAL_S:
             raise BadInputError(f"min_interval must be from 0 to {_MAX_INTERVAL_S:.0f} seconds")
-        source = Listing(listed, context.feeds[listed.table].subscribe(), says_when_complete=True)
-        return Paced(source, asked.min_interval, listed.key_of), listed
+        rows = context.feeds[listed.table].subscribe(every_s=in_steps(interval_s * 1000))
+        return Listing(listed, rows), listed, listed.frame
 
-    def _job_sync(self, asked: pb.RequestSubscribeJobSync, context: Context) -> _Stream:
-        require(RESPONSES.needed_to_read, "subscribe_job_sync", context.scopes)
+    def _job_sync(self, command: str, asked: Any, context: Context) -> _Stream:
+        require(RESPONSES.needed_to_read, command, context.scopes)
         if len(asked.job_id) != 16:
             raise BadInputError("job_id must be the 16 bytes of a UUID")
         if not asked.sync_token.isascii():
             raise BadCursorError("the sync_token is not one that this server gave out")
         job_id, kinds = str(UUID(bytes=asked.job_id)), RESPONSES.kinds(None)
         since = asked.sync_token.decode() if asked.HasField("sync_token") else None
-        all_of_job = context.logs.subscribe(
+        rows = context.logs.subscribe(
             RESPONSES, job_id, kinds=kinds, since=since, words="job", client=self.budget.address
         )
         is_ok, bodies = asked.compression_ok, self._streams.bodies
         encoder = SyncEncoder(job_id, bodies, compression_ok=is_ok)
-        return BodiesInTurn(all_of_job, self._bodies, compression_ok=is_ok), encoder
+        return BodiesInTurn(rows, self._bodies, compression_ok=is_ok), encoder, messages.one_by_one
 
     def next(self, operation: int, framing: Framing, payload: bytes) -> None:
         """Send one event; but all are shared."""
@@ -188,9 +184,8 @@ class StarbellyConnection(SocketConnection):
 
     def _end_of(self, id_: int, end: pb.SubscriptionClosed) -> None:
         if self._subscriptions.pop(id_, None) is not None:
-            self._send(
-                pb.ServerMessage(event=pb.Event(subscription_id=id_, subscription_closed=end))
-            )
+            event = pb.Event(subscription_id=id_, subscription_closed=end)
+            self._send(pb.ServerMessage(event=event))
 
     def _send(self, message: pb.ServerMessage) -> None:
         self.write(message.SerializeToString())

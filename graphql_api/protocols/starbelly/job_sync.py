@@ -34,4 +34,4 @@ class SyncEncoder:
 
 def _item(added: Any, body: Body) -> Encoded:
     payload = sync_item(added.response, added.cursor.encode(), body)
-    return Encoded(payload, is_remembered=len(payload) <= LARGE_BYTES)
+    return Encoded(payload if len(payload) > LARGE_BYTES else bytes(payload))

@@ -11,7 +11,7 @@ from graphql_api.feeds.derived import Derived
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
-from graphql_api.protocols.starbelly.messages import Say, uuid_bytes
+from graphql_api.protocols.starbelly.messages import Frame, Say, in_lists, one_by_one, uuid_bytes
 from graphql_api.schema.changes import FeedState
 from graphql_api.schema.declaration import TableDeclaration
 
@@ -26,12 +26,13 @@ class Listed:
     Args:
         table: The table.
         say: Makes the message of a row.
+        frame: How events are framed for a subscription; in lists, an empty one ends the first rows.
     """
 
     failed = staticmethod(exposed)
 
-    def __init__(self, table: TableDeclaration[Any], say: Say) -> None:
-        self.table = table
+    def __init__(self, table: TableDeclaration[Any], say: Say, frame: Frame = one_by_one) -> None:
+        self.table, self.frame = table, frame
         self.key = "starbelly", table.name
         self.unsayable: set[str] = set()  # the keys of rows that are not sent
         self._is_logged = False
@@ -81,15 +82,14 @@ class Listing(Derived):
     Args:
         listed: The table.
         source: The events of its feed, which it closes.
-        says_when_complete: Whether the first status after the rows is passed on.
     """
 
-    def __init__(
-        self, listed: Listed, source: EventSource[Any], *, says_when_complete: bool = False
-    ) -> None:
+    counts_due = True
+
+    def __init__(self, listed: Listed, source: EventSource[Any]) -> None:
         super().__init__(source)
         self._listed = listed
-        self._says_when_complete = says_when_complete
+        self._says_when_complete = listed.frame is in_lists
         self._held: set[str] = set()
         self._missing: set[str] = set()
         self._gone: list[str] = []
@@ -99,6 +99,7 @@ class Listing(Derived):
         for _ in range(_STEPS_AT_ONCE):
             if self._gone:
                 key = self._gone.pop()
+                self._has_own = bool(self._gone)
                 self._held.discard(key)
                 deleted = self._listed.table.deleted
                 return Event(deleted(ChangeCause.DELETED, key, None, ""))
@@ -139,5 +140,6 @@ class Listing(Derived):
             self._missing = set(self._held)
             return None
         self._gone, self._missing = sorted(self._missing, reverse=True), set()
+        self._has_own = bool(self._gone)
         says, self._says_when_complete = self._says_when_complete, False
         return event if says else None

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from graphql_api.execution.parts import Parts
 from graphql_api.execution.responder import Framing
 from graphql_api.protocols.protobuf_fields import field
 from graphql_api.protocols.starbelly import starbelly_pb2 as pb
@@ -15,6 +16,8 @@ from graphql_api.tables.response import Response, ResponseKind
 
 Say: TypeAlias = Callable[[str, str, Any], bytes]
 """Says what has happened to a row: ADDED, UPDATED or DELETED, its key, and its values, if known."""
+Frame: TypeAlias = Callable[[int], Framing]
+"""How the events of a subscription are framed, by its id."""
 
 
 def uuid_bytes(key: str) -> bytes | None:
@@ -44,8 +47,8 @@ def domain_login(kind: str, key: str, _: Any) -> bytes:
     return _body(domain_login_event=pb.DomainLoginEvent(event_type=kind, domain=key))
 
 
-def sync_item(response: Response, token: bytes, body: Body) -> bytes:
-    """A response of a job, with its body, which is copied once, and the token of what follows."""
+def sync_item(response: Response, token: bytes, body: Body) -> Parts:
+    """A response of a job, with its body, which is not copied, and the token of what follows."""
     item = pb.CrawlResponse(
         is_compressed=None if body.content is None else body.is_compressed,
         completed_at=_time(response.completed_at),
@@ -61,9 +64,9 @@ def sync_item(response: Response, token: bytes, body: Body) -> bytes:
         url=response.url,
         url_can=response.canonical_url,
     )
-    content = () if body.content is None else field(pb.CrawlResponse, "body", *body.content)
+    content = () if body.content is None else (field(pb.CrawlResponse, "body", *body.content),)
     whole = field(pb.SyncItem, "item", item.SerializeToString(), *content)
-    return b"".join(field(pb.Event, "sync_item", *whole, *field(pb.SyncItem, "token", token)))
+    return field(pb.Event, "sync_item", whole, field(pb.SyncItem, "token", token))
 
 
 def job(kind: str, key: str, row: Any) -> bytes:
@@ -106,9 +109,9 @@ def one_by_one(id_: int) -> Framing:
 def in_lists(id_: int) -> Framing:
     """All jobs that there are at a time are a message of the subscription."""
     return Framing(
-        frames=lambda jobs: [_message(id_, *field(pb.Event, "job_list", *jobs))], events_at_once=256
+        frames=lambda jobs: [_message(id_, field(pb.Event, "job_list", *jobs))], events_at_once=256
     )
 
 
-def _message(id_: int, *body: bytes) -> bytes:
-    return b"".join(field(pb.ServerMessage, "event", _body(subscription_id=id_), *body))
+def _message(id_: int, body: bytes | Parts) -> Parts:
+    return field(pb.ServerMessage, "event", _body(subscription_id=id_), body)

@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import {
   canRemove,
   canUpdate,
-  editsOf,
   nested,
   parsed,
   problemsAt,
@@ -12,8 +11,10 @@ import {
   updateRequest,
 } from '../../../graphql_api/live/edits.mjs';
 
-const POLICY = { type: 'Policy' };
-const LIMIT = { type: 'RateLimit' };
+const DECLARED = JSON.parse(process.env.DECLARED);
+const [JOB, POLICY, LIMIT] = ['Job', 'Policy', 'RateLimit'].map((type) =>
+  DECLARED.find((table) => table.type === type),
+);
 
 test('a change is sent with the time of what was read, so that it overwrites nothing unseen', () => {
   const input = nested([[['limits', 'maxItems'], 5], [['limits', 'maxCost'], null]]);
@@ -36,9 +37,9 @@ test('what the server refuses in any case is not offered', () => {
   assert.ok(!canRemove(LIMIT, { domain: null, isGlobal: true }));
   assert.ok(canUpdate(LIMIT, { domain: null, isGlobal: true }));
   assert.ok(!canUpdate(LIMIT, { domain: null, isGlobal: false }));
-  assert.ok(!canRemove({ type: 'Job' }, { runState: 'RUNNING' }));
-  assert.ok(canRemove({ type: 'Job' }, { runState: 'CANCELLED' }));
-  assert.ok(!canRemove({ type: 'Bookmark' }, {}));
+  assert.ok(!canRemove(JOB, { id: 'j', runState: 'RUNNING' }));
+  assert.ok(canRemove(JOB, { id: 'j', runState: 'CANCELLED' }));
+  assert.ok(!canUpdate(JOB, { id: 'j', runState: 'CANCELLED' }));
 });
 
 test('what is typed is a number or says why not', () => {
@@ -60,7 +61,7 @@ test('problems are shown at their fields, the others for the whole form', () => 
       ],
     },
   };
-  assert.deepEqual(problemsAt(error, editsOf(POLICY).fields), [
+  assert.deepEqual(problemsAt(error, POLICY.edits.fields), [
     { path: 'limits.maxItems', message: 'negative' },
     { path: null, message: 'wrong' },
   ]);

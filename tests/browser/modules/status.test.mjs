@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { noticeOf } from '../../../graphql_api/live/notice.mjs';
-import { overallStatus, tableStatus } from '../../../graphql_api/live/status.mjs';
+import { overallStatus, sharedProblems, tableStatus } from '../../../graphql_api/live/status.mjs';
 
 const state = (status, rows = 1, problem = null) => ({
   status,
@@ -65,4 +65,13 @@ test('one notice says the worst: the connection, or why the rows in view may be 
   assert.equal(noticeOf('connected', null, stale, true).text, stale.detail);
   assert.equal(noticeOf('connected', null, stale, false), null); // its place says it
   assert.equal(noticeOf('lost', new Date(), stale, true).action, 'try');
+});
+
+test('what is wrong with several tables is said once, with their names', () => {
+  const tables = ['Jobs', 'Policies', 'Schedules'].map((title) => ({ title, stored: title }));
+  const said = (...problems) =>
+    sharedProblems(tables, new Map(problems.map((problem, index) => [tables[index].stored, { problem }])));
+  assert.deepEqual([...said('no way', 'no way', 'no way')], [['no way', 'All tables: no way.']]);
+  assert.deepEqual([...said('no way', 'dropped', 'no way')], [['no way', 'Jobs, Schedules: no way.']]);
+  assert.equal(said('no way', null, 'dropped').size, 0);
 });

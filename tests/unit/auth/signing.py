@@ -24,24 +24,25 @@ PrivateKey: TypeAlias = (
     | ed448.Ed448PrivateKey
 )
 
+A_DAY_S = 86_400
 SECRET = bytes(range(32, 96))
 """64 bytes, enough for every HMAC."""
 
 
 @cache
 def private_key(algorithm: str) -> PrivateKey:
-    """The one key of an algorithm; making it takes time."""
+    """The one key of an algorithm, the same in each run; but RSA's, which are all alike."""
     match algorithm:
         case "ES256":
-            return ec.generate_private_key(ec.SECP256R1())
+            return ec.derive_private_key(256, ec.SECP256R1())
         case "ES384":
-            return ec.generate_private_key(ec.SECP384R1())
+            return ec.derive_private_key(384, ec.SECP384R1())
         case "ES512":
-            return ec.generate_private_key(ec.SECP521R1())
+            return ec.derive_private_key(521, ec.SECP521R1())
         case "EdDSA":
-            return ed25519.Ed25519PrivateKey.generate()
+            return ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
         case "Ed448":
-            return ed448.Ed448PrivateKey.generate()
+            return ed448.Ed448PrivateKey.from_private_bytes(bytes(57))
         case _:
             return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -71,7 +72,7 @@ def jwks(*keys: object) -> bytes:
 
 def claims(**more: object) -> dict[str, object]:
     """What a good token claims; a None leaves a claim out."""
-    all_ = {"sub": "ann", "exp": int(time.time()) + 60, "scope": "openid read", **more}
+    all_ = {"sub": "ann", "exp": int(time.time()) + A_DAY_S, "scope": "openid read", **more}
     return {name: value for name, value in all_.items() if value is not None}
 
 

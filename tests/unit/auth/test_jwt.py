@@ -223,10 +223,10 @@ def test_public_key_without_the_lines_of_pem_is_no_secret(
 @pytest.mark.parametrize("line_end", [b"", b"\n", b"\r\n"])
 def test_public_key_whose_last_byte_ends_a_line_is_no_secret(last: bytes, line_end: bytes) -> None:
     keys = (
-        ed25519.Ed25519PrivateKey.generate()
+        ed25519.Ed25519PrivateKey.from_private_bytes(number.to_bytes(32))
         .public_key()
         .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for _ in itertools.count()
+        for number in itertools.count()
     )
     der = next(key for key in keys if key.endswith(last))
     with pytest.raises(ConfigurationError, match="neither a public key in PEM"):

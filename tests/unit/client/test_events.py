@@ -7,11 +7,13 @@ import pytest
 from graphql_api.client.events import (
     Added,
     Deleted,
+    Problem,
     State,
     Status,
     UnexpectedEventError,
     Updated,
     parse_event,
+    parse_problem,
 )
 from graphql_api.watch.tables import TABLES
 
@@ -75,3 +77,17 @@ def test_what_is_no_event_is_an_error(change: dict[str, Any]) -> None:
 def test_data_without_an_event_is_an_error(data: object) -> None:
     with pytest.raises(UnexpectedEventError):
         parse_event(POLICIES, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"feeds": [{"table": "job", "problem": "y"}, {"table": "policy", "problem": "x"}]}, "x"),
+        ({"feeds": [{"table": "policy", "problem": None}]}, None),
+        ({"feeds": [5, {}]}, None),
+        ({"feeds": None}, None),
+        (None, None),
+    ],
+)
+def test_problem_is_that_of_the_table(data: object, expected: str | None) -> None:
+    assert parse_problem(POLICIES, data) == (None if expected is None else Problem(expected))

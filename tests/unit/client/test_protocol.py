@@ -10,6 +10,7 @@ from graphql_api.client.protocol import (
     ClientProtocol,
     OperationEndedError,
     OperationError,
+    Reply,
     Result,
     UnexpectedMessageError,
 )
@@ -41,7 +42,7 @@ def test_token_goes_into_connection_init() -> None:
 
 def test_subscribes_once_it_is_acknowledged() -> None:
     reply = protocol().receive(ACK)
-    assert isinstance(reply, Answer)
+    assert isinstance(reply, Reply)
     assert json.loads(reply.text) == {
         "type": "subscribe",
         "id": "1",
@@ -53,7 +54,7 @@ def test_subscribes_once_it_is_acknowledged() -> None:
 def test_ping_is_answered_with_its_payload(payload: dict[str, Any]) -> None:
     for each in (protocol(), subscribed()):
         reply = each.receive(message(type="ping", **payload))
-        assert isinstance(reply, Answer)
+        assert isinstance(reply, Reply)
         assert json.loads(reply.text) == {"type": "pong", **payload}
 
 
@@ -61,6 +62,19 @@ def test_results_are_handed_on() -> None:
     text = message(type="next", id="1", payload={"data": {"x": 1}})
     assert subscribed().receive(text) == Result({"x": 1})
     assert subscribed().receive(message(type="pong")) is None
+
+
+def test_queries_have_ids_of_their_own_and_their_errors_end_nothing() -> None:
+    made = subscribed()
+    first, second = (json.loads(made.ask("{ x }")) for _ in range(2))
+    assert first["payload"] == {"query": "{ x }"}
+    assert len({first["id"], second["id"], "1"}) == 3
+    answered = message(type="next", id=first["id"], payload={"data": {"x": 1}})
+    assert made.receive(answered) == Answer({"x": 1})
+    assert made.receive(message(type="complete", id=first["id"])) is None
+    refused = message(type="error", id=second["id"], payload=[{"message": "no"}])
+    assert made.receive(refused) == Answer(None)
+    assert made.receive(message(type="next", id="1", payload={"data": 2})) == Result(2)
 
 
 ERROR = {"message": "no", "extensions": {"code": "FORBIDDEN"}}

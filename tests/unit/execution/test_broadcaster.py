@@ -7,7 +7,7 @@ import gc
 import itertools
 import logging
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
@@ -307,7 +307,7 @@ async def test_sink_that_fails_keeps_no_other_waiting(
     broadcaster: Broadcaster, topic: Topic
 ) -> None:
     class BrokenSink(FakeSink):
-        def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
+        def write_texts(self, *_: object) -> None:
             raise RuntimeError("a defect")
 
     await join(broadcaster, context(topic), BrokenSink())

@@ -65,7 +65,7 @@ def joined(
 
 async def test_protocol_puts_several_payloads_into_one_frame(broadcaster: Broadcaster) -> None:
     topic = Topic()
-    together = Framing(frames=lambda payloads: [b"+".join(payloads)], events_at_once=3)
+    together = Framing(frames=lambda payloads: [b"+".join(map(bytes, payloads))], events_at_once=3)
     members = [joined(broadcaster, topic, framing) for framing in (together, Framing(b"<", b">"))]
     topic.publish(1, 2, 3, 4)
     await served(broadcaster)

@@ -7,13 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.group import Member
 from graphql_api.feeds.events import FeedStatus
+from graphql_api.protocols.starbelly import messages as starbelly
+from graphql_api.protocols.starbelly.listing import Listed, Listing
 from graphql_api.schema import Context
+from graphql_api.tables.policy import POLICIES
 from tests.simulation.loop import simulated
-from tests.unit.execution.toy import FakeSink, join, served
+from tests.starbelly_numbers import ServerMessage
+from tests.unit.execution.toy import FakeResponder, FakeSink, join, served
 from tests.unit.schema.harness import Server, serve
 
 PAGE = """subscription ($where: PolicyFilter, $limit: Int! = 100, $everyMs: Int! = 1000) {
@@ -360,3 +365,26 @@ def test_paces_are_bounded_and_few() -> None:
             assert [group.pace._every_s for group in pages if group.pace] == [0.1, 60.0]
 
     paces()
+
+
+@on_simulated_clock
+async def test_list_of_a_starbelly_client_counts_the_first_rows_as_a_tick() -> None:
+    key, listed = str(UUID(int=1)), Listed(POLICIES, starbelly.policy)
+    async with world_of(**{key: "a"}) as world:
+        sinks = [TimedSink() for _ in range(2)]
+        for sink in sinks:
+            source = Listing(listed, world.server.feed("policy").subscribe(every_s=1.0))
+            responder = FakeResponder(sink, starbelly.one_by_one(1))
+            world.broadcaster.join(listed, source, responder)
+        for time, name in ((0.2, "b"), (0.4, "c"), (5.0, "d"), (5.5, "e")):
+            await world.at(time)
+            before = world.broadcaster.traffic.executions
+            world.write(key, name)
+        await world.at(9)
+        for sink in sinks:
+            events = [ServerMessage.FromString(frame).event for frame in sink.frames]
+            names = [event.policy_event.name for event in events]
+            times = [round(time, 2) for time in sink.times]
+            sent = [*zip(times, names, strict=True)]
+            assert sent == [(0.0, "a"), (1.0, "c"), (5.0, "d"), (6.0, "e")]
+        assert world.broadcaster.traffic.executions - before == 1

@@ -14,6 +14,7 @@ from graphql_api.documents.request import Request
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.group import Member
 from graphql_api.execution.operation import GraphQLEncoder, SubscriptionExecution
+from graphql_api.execution.parts import Parts, parts_of
 from graphql_api.execution.responder import Framing
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.limits.cpu_budget import ClientBudget
@@ -48,8 +49,8 @@ class FakeSink:
         self.frames.append(text)
         self.writes += 1
 
-    def write_texts(self, prefix: bytes, middles: Sequence[bytes], suffix: bytes) -> None:
-        self.frames += [prefix + middle + suffix for middle in middles]
+    def write_texts(self, prefix: bytes, middles: Sequence[bytes | Parts], suffix: bytes) -> None:
+        self.frames += [b"".join((prefix, *parts_of(middle), suffix)) for middle in middles]
         self.writes += 1
 
     def abort(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,11 +13,12 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
+from graphql_api.limits.answer_memory import LARGE_BYTES, Answers, Taker
 from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.server.listening import listen
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from tests.patience import LONGEST_S
+from tests.simulation.loop import SimulatedLoop
 
 WAIT_S = LONGEST_S
 SIZE = 3_000_001
@@ -82,6 +84,84 @@ async def test_slowest_answer_makes_room_for_others() -> None:
         while answers.held_bytes > 80:
             await asyncio.sleep(0.001)
     assert cut_off == ["slow"]
+
+
+WHOLE = 16_000_000
+FAST, SLOW = 50_000_000.0, 600_000.0
+
+
+class Crowd:
+    """Clients that take answers which are written as a whole, on a simulated clock."""
+
+    def __init__(self) -> None:
+        self.answers = Answers(
+            quick_bytes=WHOLE, slow_bytes=WHOLE, waiting_bytes=sys.maxsize, wait_s=None
+        )
+        self.held = 0
+        self.most_held = 0
+        self.sent = 0
+
+    async def take(self, taker: Taker, rate: float) -> float | None:
+        """Take an answer at so many bytes a second; how long it has waited, None if it is cut."""
+        loop = asyncio.get_running_loop()
+        asked_s = loop.time()
+        is_cut = asyncio.Event()
+        began_s = float("inf")
+
+        def unsent() -> int:
+            return WHOLE - round(min(1, max(0, loop.time() - began_s) * rate / WHOLE) * WHOLE)
+
+        place = await self.answers.begin(WHOLE, is_cut.set, unsent, taker=taker)
+        assert place is not None
+        began_s = loop.time()
+        self.held += WHOLE
+        self.most_held = max(self.most_held, self.held)
+        try:
+            async with asyncio.timeout(WHOLE / rate):
+                await is_cut.wait()
+        except TimeoutError:
+            self.sent += 1
+        finally:
+            self.held -= WHOLE
+            self.answers.end(place)
+        return None if is_cut.is_set() else began_s - asked_s
+
+    async def follow_slowly(self, address: str) -> None:
+        """Take answer after answer slowly; one whose connection is cut off makes another."""
+        taker = Taker(address)
+        while True:
+            if await self.take(taker, SLOW) is None:
+                taker = Taker(address)
+
+
+@pytest.mark.parametrize(("address", "bound_s"), [("fast", 1), ("slow", 40 * 0.4)])
+@pytest.mark.parametrize("comes_at_s", [1.0, 300.0])
+def test_new_fast_client_waits_for_no_round_of_slow_ones_which_go_on(
+    address: str, bound_s: float, comes_at_s: float
+) -> None:
+    async def story() -> None:
+        crowd = Crowd()
+        slow = [asyncio.create_task(crowd.follow_slowly("slow")) for _ in range(40)]
+        await asyncio.sleep(comes_at_s)
+        taker = Taker(address)
+        waited_s = await crowd.take(taker, FAST)
+        assert waited_s is not None
+        assert waited_s <= bound_s
+        crowd.sent = 0
+        for _ in range(20):
+            again_s = await crowd.take(taker, FAST)
+            assert again_s is not None
+            assert again_s <= bound_s
+            await asyncio.sleep(5)
+        assert crowd.sent - 20 >= 100 / (WHOLE / SLOW) - 1  # as many as one place has room for
+        assert crowd.most_held <= 2 * WHOLE
+        for task in slow:
+            task.cancel()
+        await asyncio.wait(slow)
+        assert crowd.answers.held_bytes == 0
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        runner.run(story())
 
 
 @asynccontextmanager

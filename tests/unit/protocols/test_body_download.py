@@ -100,6 +100,7 @@ async def test_body_is_read_as_its_client_takes_it(lost_at: int | None) -> None:
         CPUBudgets(),
     )
     answers = {"answers": Answers(), "cut_off": lambda: events.append("cut off")}
+    answers["taker_of"] = lambda _: None
     scope = {
         "type": "http",
         "method": "GET",

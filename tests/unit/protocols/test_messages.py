@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import pytest
 from graphql import GraphQLError
 from hypothesis import given
@@ -119,6 +120,14 @@ def test_payload_of_a_ping_is_echoed_however_deep_it_is() -> None:
 def test_result_that_has_a_form_in_json_is_encoded(value: object) -> None:
     payload = result_json.execution_result({"a": value}, None, None)
     assert json.loads(payload) == {"data": {"a": value}}
+
+
+@pytest.mark.parametrize("beside", [1, "half a pair: \ud800"])
+def test_value_that_is_json_already_is_a_part_of_a_result(beside: object) -> None:
+    inner = {"a": ["half a pair: \udfff", None, 2**80]}
+    made = orjson.Fragment(result_json.to_json(inner))
+    payload = result_json.execution_result({"b": [made, beside]}, None, None)
+    assert json.loads(payload) == {"data": {"b": [inner, beside]}}
 
 
 def test_result_has_the_members_that_it_needs() -> None:

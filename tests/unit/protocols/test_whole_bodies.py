@@ -16,8 +16,14 @@ from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
 from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
 from graphql_api.protocols import whole_bodies
-from graphql_api.protocols.whole_bodies import NO_BODY, BodiesInTurn, SocketBodies, WholeBodies
-from graphql_api.store import StoredBody
+from graphql_api.protocols.whole_bodies import (
+    MAX_BYTES,
+    NO_BODY,
+    BodiesInTurn,
+    SocketBodies,
+    WholeBodies,
+)
+from graphql_api.store import PART_BYTES, StoredBody
 from tests.patience import LONGEST_S
 from tests.unit.execution.toy import FakeSink
 
@@ -68,9 +74,15 @@ class StoredBodies:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.reads = 0
 
     async def find(self, sequence: int) -> StoredBody:
         return StoredBody(b"", self.size, is_compressed=False, content_type=None)
+
+    async def part(self, _: StoredBody, begin: int, end: int) -> bytes:
+        self.reads += 1
+        await asyncio.sleep(0)
+        return bytes(end - begin)
 
 
 class Responses(EventSource[Any]):
@@ -94,8 +106,8 @@ class Sockets:
     """Sockets whose clients are sent bodies of one size."""
 
     def __init__(self, size: int, tasks: asyncio.TaskGroup) -> None:
-        stored: Any = StoredBodies(size)
-        self.bodies = WholeBodies(lambda: stored)
+        self.stored: Any = StoredBodies(size)
+        self.bodies = WholeBodies(lambda: self.stored)
         self._tasks = tasks
 
     def source(self, socket: SocketBodies, events: int = 1) -> BodiesInTurn:
@@ -186,3 +198,27 @@ async def test_slowest_socket_is_dropped_when_others_wait_for_its_place() -> Non
         for sink in sinks:
             sink.make_room()
     assert sockets.bodies.places.held_bytes == 0
+
+
+async def test_a_large_body_is_read_once_for_all_that_want_it_and_then_forgotten() -> None:
+    size = MAX_BYTES
+    response = SimpleNamespace(sequence=1, completed_at=None)
+    contents: list[Any] = []
+
+    async def take(sockets: Sockets) -> None:
+        _, socket = sockets.socket()
+        async with socket.turn(response, compression_ok=True):
+            body = await sockets.bodies.of(1, None, compression_ok=True)
+            assert sockets.bodies.places.held_bytes % size == 0
+            contents.append(body.content)
+
+    async with asyncio.TaskGroup() as tasks:
+        sockets = Sockets(size, tasks)
+        for _ in range(5):
+            tasks.create_task(take(sockets))
+    reads = size // PART_BYTES
+    assert sockets.stored.reads == reads
+    assert len(contents) == 5
+    assert all(content is contents[0] for content in contents)
+    await take(sockets)
+    assert sockets.stored.reads == 2 * reads

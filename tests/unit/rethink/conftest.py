@@ -3,17 +3,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack
 
 import pytest
 
 from graphql_api.embedded import EmbeddedServer
-from graphql_api.rethink.driver import r
-from graphql_api.rethink.failover import connect
 from graphql_api.rethink.url import DatabaseURL
+from tests.database_servers import DatabaseServer, EmbeddedDatabaseServer
 from tests.delays import delayed
 from tests.fault.clock import LoopClock
 from tests.unit.rethink.leaks import nothing_left_behind
@@ -34,37 +31,33 @@ async def _leaves_nothing(
     }
 
 
-@asynccontextmanager
-async def _server(config: pytest.Config) -> AsyncIterator[DatabaseURL]:
+@pytest.fixture
+async def database_server(
+    _leaves_nothing: None, request: pytest.FixtureRequest
+) -> AsyncIterator[DatabaseServer]:
     """The server that `--database` names, or an embedded one in this event loop.
 
     Not the session's embedded one, which has an event loop and sockets of its own: what a test
     leaves behind could not be distinguished from what that one has not closed yet.
     """
-    if (named := config.getoption("--database")) is not None:
-        yield DatabaseURL.parse(named)
+    if (named := request.config.getoption("--database")) is not None:
+        yield DatabaseServer(DatabaseURL.parse(named))
         return
 
-    async with EmbeddedServer(None) as server:
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(EmbeddedServer(None))
         url = DatabaseURL(server.host, server.port, "none")
-        if config.getoption("--delayed"):
-            async with delayed(url) as url:
-                yield url
-        else:
-            yield url
+        if request.config.getoption("--delayed"):
+            url = await stack.enter_async_context(delayed(url))
+        yield EmbeddedDatabaseServer(url, server)
 
 
 @pytest.fixture
-async def database(
-    _leaves_nothing: None, request: pytest.FixtureRequest
-) -> AsyncIterator[DatabaseURL]:
-    """A database name that does not exist yet; what it comes to hold is dropped afterwards."""
-    async with _server(request.config) as server:
-        url = replace(server, database=f"test_{uuid.uuid4().hex[:12]}")
-        yield url
-        async with connect(url) as connection:
-            if url.database in await connection.run(r.db_list()):
-                await connection.run(r.db_drop(url.database))
+async def database(database_server: DatabaseServer) -> AsyncIterator[DatabaseURL]:
+    """A database that does not exist yet; it is dropped afterwards."""
+    url = database_server.new_name()
+    yield url
+    database_server.drop(url)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.rethink.changefeed import ChangefeedSettings, RethinkSource
 from graphql_api.rethink.database_connection import Timeouts
 from graphql_api.rethink.url import DatabaseURL
-from tests.fault.clock import LIMIT_S, LoopClock
+from tests.fault.clock import LIMIT_S, LoopClock, put_forward_until, some_steps
 from tests.fault.proxy import Proxy, QueryType, is_query
 from tests.unit.rethink.scripted_server import (
     CONTINUE,
@@ -35,8 +34,12 @@ from tests.unit.rethink.scripted_server import (
 INITIALIZING = {"type": "state", "state": "initializing"}
 READY = {"type": "state", "state": "ready"}
 
-SETTINGS = ChangefeedSettings(timeouts=Timeouts(connect_s=3600, query_s=3600, close_s=1.0))
-"""Limits that nothing which works comes near, however busy the machine."""
+SETTINGS = ChangefeedSettings(
+    timeouts=Timeouts(connect_s=LIMIT_S, query_s=LIMIT_S, close_s=1.0),
+    database_heartbeat_s=LIMIT_S,
+    database_ready_timeout_s=LIMIT_S,
+)
+"""Limits that are over when a test puts the clock forward, however busy the machine."""
 
 
 def source(
@@ -167,36 +170,37 @@ async def test_reply_that_breaks_the_driver_is_noticed(reply: bytes) -> None:
             await read(server)
 
 
-async def test_feed_is_lost_when_ready_never_comes_though_changes_do() -> None:
+async def test_feed_is_lost_when_ready_never_comes_though_changes_do(clock: LoopClock) -> None:
     change = {"type": "add", "old_val": None, "new_val": {"id": "a"}}
 
     def script(query: list[Any]) -> Reply:
         return rows(change) if query[0] in (START, CONTINUE) else None
 
-    quick = SETTINGS.model_copy(update={"database_ready_timeout_s": 0.3})
-    async with ScriptedServer(script) as server, source(server, quick).changes("policy") as feed:
-        with pytest.raises(FeedLostError, match=r"not ready within 0\.3 s"):
+    async with ScriptedServer(script) as server, source(server).changes("policy") as feed:
+        await anext(feed)
+        clock.forward(LIMIT_S)
+        with pytest.raises(FeedLostError, match="not ready within 3600 s"):
             async for _ in feed:
                 pass
 
 
-async def test_feed_is_lost_when_ready_never_comes_and_nothing_else_does() -> None:
-    quick = SETTINGS.model_copy(update={"database_ready_timeout_s": 0.3})
+async def test_feed_is_lost_when_ready_never_comes_and_nothing_else_does(clock: LoopClock) -> None:
+    impatient = SETTINGS.model_copy(update={"database_ready_timeout_s": LIMIT_S / 4})
     async with (
         ScriptedServer(feed_of(rows(INITIALIZING))) as server,
-        source(server, quick).changes("policy") as feed,
+        source(server, impatient).changes("policy") as feed,
     ):
-        with pytest.raises(FeedLostError, match="not ready"):
-            await anext(feed)
+        reader = asyncio.ensure_future(anext(feed))
+        await some_steps()
+        clock.forward(LIMIT_S / 4)
+        with pytest.raises(FeedLostError, match="not ready within 900 s"):
+            await reader
 
 
 async def test_ready_feed_may_be_quiet_for_ever(clock: LoopClock) -> None:
     """Its heartbeat beats, and the time that it had to become ready counts no more."""
-    patient = SETTINGS.model_copy(
-        update={"database_ready_timeout_s": LIMIT_S, "database_heartbeat_s": LIMIT_S}
-    )
     script = feed_of(rows(READY))
-    async with ScriptedServer(script) as server, source(server, patient).changes("policy") as feed:
+    async with ScriptedServer(script) as server, source(server).changes("policy") as feed:
         await anext(feed)
         reader = asyncio.ensure_future(anext(feed))
         for beats in range(1, 4):
@@ -217,11 +221,10 @@ def is_asked(feed: Any) -> bool:
 async def test_cancelling_next_does_not_harm_a_heartbeat(clock: LoopClock) -> None:
     """The driver would close the connection when the answer finds its query cancelled."""
     script = feed_of(rows(READY))
-    patient = SETTINGS.model_copy(update={"database_heartbeat_s": LIMIT_S})
     async with (
         ScriptedServer(script) as server,
         Proxy(server.host, server.port) as proxy,
-        source(proxy, patient).changes("policy") as feed,
+        source(proxy).changes("policy") as feed,
     ):
         await anext(feed)
         proxy.delay_s = 0.02
@@ -233,23 +236,31 @@ async def test_cancelling_next_does_not_harm_a_heartbeat(clock: LoopClock) -> No
                     await anext(feed)
 
 
-async def test_server_that_does_not_answer_the_heartbeat_is_lost() -> None:
+async def test_server_that_does_not_answer_the_heartbeat_is_lost(clock: LoopClock) -> None:
     def script(query: list[Any]) -> Reply:
         return rows(READY) if query[0] == START else None
 
-    quick = SETTINGS.model_copy(update={"database_heartbeat_s": 0.2})
-    async with ScriptedServer(script) as server, source(server, quick).changes("policy") as feed:
+    async with ScriptedServer(script) as server, source(server).changes("policy") as feed:
         await anext(feed)
-        with pytest.raises(DatabaseUnavailableError, match=r"silent for 0\.2 s"):
-            await anext(feed)
+        reader = asyncio.ensure_future(anext(feed))
+        for _ in range(2):  # it asks, and has waited for the answer
+            await some_steps()
+            clock.forward(LIMIT_S / 2)
+        with pytest.raises(DatabaseUnavailableError, match="silent for 3600 s"):
+            await reader
 
 
-async def test_start_that_is_not_answered_is_given_up() -> None:
-    quick = SETTINGS.model_copy(update={"timeouts": replace(SETTINGS.timeouts, query_s=0.2)})
+async def test_start_that_is_not_answered_is_given_up(clock: LoopClock) -> None:
+    async def start(server: ScriptedServer) -> None:
+        async with source(server).changes("policy"):
+            pass
+
     async with ScriptedServer(lambda _: None) as server:
-        with pytest.raises(DatabaseUnavailableError, match=r"no answer from .* within 0\.2 s"):
-            async with source(server, quick).changes("policy"):
-                pass
+        starting = asyncio.ensure_future(start(server))
+        while START not in server.queries:
+            await asyncio.sleep(0)
+        with pytest.raises(DatabaseUnavailableError, match=r"no answer from .* within 3600 s"):
+            await put_forward_until(clock, starting)
 
 
 async def test_start_that_is_refused_says_why() -> None:

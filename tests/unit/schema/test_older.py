@@ -70,7 +70,7 @@ class Pages:
         )
         older: Any = SimpleNamespace(outside=lambda *_: outside, part=None)
         feed: Any = SimpleNamespace(table=table)
-        return await read_window(
+        rows, total = await read_window(
             context,
             older,
             feed,
@@ -80,6 +80,7 @@ class Pages:
             limit=limit,
             with_total=with_total,
         )
+        return [*rows], total
 
     def _spend(self, seconds: float) -> None:
         self.spent_s += seconds

@@ -17,6 +17,7 @@ from websockets.protocol import OPEN, SERVER, Protocol
 from websockets.uri import parse_uri
 
 from graphql_api.server.frames import (
+    COMPRESSED,
     MAX_DRAINED_BYTES,
     FramePart,
     FrameReader,
@@ -204,7 +205,7 @@ def test_frame_that_we_write_is_read_by_a_client(
     if compress:
         sent = bytes(compression().encode(Frame(opcode, payload)).data)
     reader = client(*([compression()] if compress else []))
-    reader.receive_data(frame_header(opcode, len(sent), is_compressed=compress) + sent)
+    reader.receive_data(frame_header(opcode | (COMPRESSED if compress else 0), len(sent)) + sent)
     (received,) = reader.events_received()
     assert isinstance(received, Frame)
     assert (received.opcode, bytes(received.data), received.fin) == (opcode, payload, True)

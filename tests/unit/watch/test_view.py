@@ -15,6 +15,7 @@ from graphql_api.client.events import (
     Disconnected,
     Event,
     Happening,
+    Problem,
     State,
     Status,
     Updated,
@@ -60,7 +61,7 @@ def snapshot(*rows: Row, status: str = "READY") -> list[Event]:
     return [state("INITIALIZING"), *map(added, rows), state(status)]
 
 
-OLD = "1 schedule, which may be old; the server has no connection to its database"
+OLD = "1 schedule, which may be old"
 
 
 class Screen:
@@ -165,6 +166,15 @@ def test_joining_during_an_outage_shows_the_rows_and_says_so() -> None:
     assert screen.take(Connected(), *snapshot(NEWS, status="STALE"), state("READY"))[-2:] == [
         f"12:00:03 ! STALE: {OLD}",
         "12:00:04   live: 1 schedule",
+    ]
+
+
+def test_why_the_table_is_not_followed_is_a_line() -> None:
+    assert Screen().take(Connected(), state("INITIALIZING"), Problem("no\x1b table"))[2:] == [
+        "12:00:02 ! the server cannot read the table: no\\x1b table; trying again"
+    ]
+    assert live(NEWS).take(state("STALE"), Problem("no connection"))[1:] == [
+        "12:00:11 ! the server cannot follow the table: no connection; trying again"
     ]
 
 

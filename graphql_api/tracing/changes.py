@@ -1,0 +1,234 @@
+"""Changes that have spans, and their deliveries to some subscriptions: exemplars, never all.
+
+```
+ feed ──each change──▶ ChangeTraces ──one a second and table──▶ span `change jobs`
+                            ▲                                        │ its point
+                            │                                        ▼
+ source ──pull──▶ Exemplar: 3 subscriptions of a field ──▶ child span `deliver jobs`
+```
+
+Other changes cost one look at the clock, and other subscriptions nothing at all: the source of an
+exemplar has a shell around it, and no other does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from graphql import FieldNode, get_operation_ast
+from opentelemetry.trace import Span, SpanContext
+from opentelemetry.util.types import AttributeValue
+
+from graphql_api.documents.documents import ParsedDocument
+from graphql_api.documents.request import Request
+from graphql_api.feeds.events import Point
+from graphql_api.feeds.feed import Feed
+from graphql_api.feeds.subscription import EventSource, Subscription
+from graphql_api.feeds.view import Event, ViewChange
+from graphql_api.tracing.spans import Spans, operation_attributes
+
+INTERVAL_S: Final = 1.0
+"""Of each table one change in so many seconds is offered to the sampler."""
+MAX_EXEMPLARS: Final = 3
+"""How many subscriptions of each root field have spans of their deliveries at a time."""
+MAX_REMEMBERED: Final = 64
+"""Of how many changes deliveries are noticed: a slow client may be sent one much later."""
+
+
+class Shown(NamedTuple):
+    """A change that has a span.
+
+    Attributes:
+        table: Its table.
+        span: Its span.
+        at_ns: When it was applied, in nanoseconds since 1970.
+    """
+
+    table: str
+    span: SpanContext
+    at_ns: int
+
+
+class ChangeTraces:
+    """The changes of one server that have spans.
+
+    Args:
+        spans: Makes the spans.
+        clock: Returns the time, in seconds, for intervals.
+        epoch_ns: Returns the time, in nanoseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        spans: Spans,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        epoch_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._spans = spans
+        self._clock = clock
+        self._epoch_ns = epoch_ns
+        self._next_s: dict[str, float] = {}
+        self._shown: dict[Point, Shown] = {}  # the oldest first
+        self._open: list[Span] = []
+        self._has_open = asyncio.Event()
+        self._exemplars: Counter[str] = Counter()
+
+    def follow(self, feeds: Iterable[Feed[Any, Any]]) -> None:
+        """Look at each change of some feeds from now on."""
+        for feed in feeds:
+            feed.listen(partial(self._saw_change, feed))
+
+    async def run(self, fan_out: Callable[[], Awaitable[None]]) -> None:
+        """End the spans of changes until cancelled.
+
+        Args:
+            fan_out: Returns when each subscription has been served that had something to send.
+        """
+        while True:
+            await self._has_open.wait()
+            self._has_open.clear()
+            spans, self._open = self._open, []
+            try:
+                await fan_out()
+            finally:
+                for span in spans:
+                    span.end()
+
+    def exemplar(
+        self,
+        request: Request,
+        document: ParsedDocument,
+        source: EventSource[Any],
+        span: SpanContext,
+    ) -> Exemplar | None:
+        """The source of a subscription whose deliveries have spans; None, if they have none.
+
+        Args:
+            request: What the subscription asks for.
+            document: Its document.
+            source: Its events.
+            span: The span of its operation.
+        """
+        field = _root_field(request, document)
+        is_wanted = isinstance(source, Subscription) and span.trace_flags.sampled
+        if not is_wanted or self._exemplars[field] >= MAX_EXEMPLARS:
+            return None
+        self._exemplars[field] += 1
+        return Exemplar(self, field, source, span, operation_attributes(request, document))
+
+    def left(self, exemplar: Exemplar) -> None:
+        """An exemplar has been closed; another one takes its place."""
+        self._exemplars[exemplar.field] -= 1
+
+    def shown(self, event: Event[Any] | None) -> Shown | None:
+        """The change that an event is, if that has a span: the last one, if several have merged."""
+        return self._shown.get(event.point) if isinstance(event, ViewChange) else None
+
+    def delivered(self, shown: Shown, exemplar: Exemplar) -> None:
+        """A change is about to be written to an exemplar's client."""
+        self._spans.delivery(
+            shown.span,
+            shown.table,
+            began_at_ns=shown.at_ns,
+            subscription=exemplar.span,
+            attributes=exemplar.attributes,
+        )
+
+    def _saw_change(self, feed: Feed[Any, Any]) -> None:
+        table, now_s = feed.table.name, self._clock()
+        if now_s < self._next_s.get(table, now_s):
+            return
+        self._next_s[table] = now_s + INTERVAL_S
+        span = self._spans.change(table)
+        if not span.is_recording():
+            return
+        point = feed.cache.history.head_point
+        self._shown[point] = Shown(table, span.get_span_context(), self._epoch_ns())
+        if len(self._shown) > MAX_REMEMBERED:
+            del self._shown[next(iter(self._shown))]
+        self._open.append(span)
+        self._has_open.set()
+
+
+class Exemplar(EventSource[Any]):
+    """The source of a subscription whose deliveries have spans; apart from that like any other.
+
+    Args:
+        changes: Says which changes have spans.
+        field: The root field of the subscription.
+        source: Where the events come from.
+        span: That of the subscription's operation.
+        attributes: Those of the spans of its deliveries.
+    """
+
+    def __init__(
+        self,
+        changes: ChangeTraces,
+        field: str,
+        source: EventSource[Any],
+        span: SpanContext,
+        attributes: dict[str, AttributeValue],
+    ) -> None:
+        self._changes = changes
+        self._source = source
+        self._pulled: Shown | None = None
+        self._is_closed = False
+        self.every_s = source.every_s
+        self.is_whole = source.is_whole
+        self.field = field
+        self.span = span
+        self.attributes = attributes
+
+    def pull(self) -> Event[Any] | None:
+        """As in `EventSource`; one event is pulled after the payload of the one before is there."""
+        event = self._source.pull()
+        self._pulled = self._changes.shown(event)
+        return event
+
+    def note_payload(self) -> None:
+        """The payload of the event that was pulled last is about to be written."""
+        if self._pulled is not None:
+            self._changes.delivered(self._pulled, self)
+            self._pulled = None
+
+    def on_wake(self, callback: Callable[[], None] | None) -> None:
+        """As in `EventSource`."""
+        self._source.on_wake(callback)
+
+    @property
+    def is_due(self) -> bool:
+        """As in `EventSource`."""
+        return self._source.is_due
+
+    @property
+    def awaits_tick(self) -> bool:
+        """As in `EventSource`."""
+        return self._source.awaits_tick
+
+    def release(self) -> None:
+        """As in `EventSource`."""
+        self._source.release()
+
+    def bookmark(self) -> None:
+        """As in `EventSource`."""
+        self._source.bookmark()
+
+    def close(self) -> None:
+        """As in `EventSource`; nothing happens the second time."""
+        self._source.close()
+        if not self._is_closed:
+            self._is_closed = True
+            self._changes.left(self)
+
+
+def _root_field(request: Request, document: ParsedDocument) -> str:
+    """The field that a subscription selects; empty, if it stands in a fragment."""
+    node = get_operation_ast(document.node, request.operation_name)
+    field = None if node is None else node.selection_set.selections[0]
+    return field.name.value if isinstance(field, FieldNode) else ""

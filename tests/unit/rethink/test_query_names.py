@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphql_api.rethink.driver import r
+from graphql_api.rethink.query_names import names_of
+
+TABLE = r.db("starbelly").table("policy")
+
+
+@pytest.mark.parametrize(
+    ("term", "names"),
+    [
+        (TABLE, ("query", "policy")),
+        (r.table("policy").get("secret"), ("get", "policy")),
+        (TABLE.get("secret").pluck("name"), ("get", "policy")),
+        (TABLE.filter({"name": "secret"}).coerce_to("array"), ("filter", "policy")),
+        (TABLE.get_all("secret").limit(1).delete(), ("delete", "policy")),
+        (
+            TABLE.get("secret").replace(lambda row: row.merge({"x": "secret"})),
+            ("replace", "policy"),
+        ),
+        (TABLE.insert({"id": "secret"}), ("insert", "policy")),
+        (TABLE.between(r.minval, r.maxval).order_by("x").count(), ("between", "policy")),
+        (r.branch(TABLE.get("secret").eq(None), None, 1), ("get", "policy")),
+        (r.expr([TABLE.get("secret"), 1]), ("get", "policy")),
+        (r.expr("secret"), ("query", None)),
+        (r.table(r.expr("sec") + "ret").count(), ("count", None)),
+    ],
+)
+def test_query_is_named_by_its_operation_and_table_and_no_value(
+    term: Any, names: tuple[str, str | None]
+) -> None:
+    assert names_of(term) == names
