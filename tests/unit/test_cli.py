@@ -51,6 +51,7 @@ def loggers() -> Iterator[None]:
 STUB = """
 import asyncio, contextlib, sys, types
 from graphql_api.limits.connection_limits import ConnectionLimits
+from graphql_api.limits.traffic import Traffic
 from graphql_api.errors import ConfigurationError, DatabaseRefusedError
 
 async def app(scope, receive, send):
@@ -71,6 +72,7 @@ async def drain(spread_s):
 
 app.drain = drain
 app.admission = ConnectionLimits()
+app.traffic = Traffic()
 
 def create_app(given, announce, tracing):
     global settings

@@ -24,7 +24,7 @@ def protocol(token: str | None = None) -> ClientProtocol:
 
 def subscribed() -> ClientProtocol:
     made = protocol()
-    assert isinstance(made.receive(ACK), Answer)
+    assert isinstance(made.receive(ACK), Reply)
     return made
 
 
