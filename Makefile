@@ -65,6 +65,9 @@ bench-jobs: $(VENV)/.dev ## measure a job that changes all the time, paced and n
 bench-results: $(VENV)/.dev ## follow 100 000 responses by 100 subscribers; ARGS="10000 20" takes fewer
 	@$(VENV)/bin/python -m tests.benchmarks.responses $(ARGS)
 
+bench-live: $(VENV)/.dev ## measure when /live shows the first of thousands of rows, and what holds it up; ARGS=10000
+	@$(VENV)/bin/python -m tests.browser.paint $(ARGS)
+
 soak: $(VENV)/.dev ## watch memory and descriptors under load for ten minutes; ARGS="--minutes 60"
 	@$(VENV)/bin/python -m tests.soak $(ARGS)
 
@@ -82,9 +85,6 @@ fuzz: $(VENV)/.dev ## look for what breaks a parser or HTTP, five minutes for ea
 
 shots: $(VENV)/.dev ## take pictures of /live in each of its states; ARGS="--folder FOLDER dark" selects
 	@$(VENV)/bin/python -m tests.browser.shots $(ARGS)
-
-bench-live: $(VENV)/.dev ## measure when /live shows the first of thousands of rows, and what holds it up; ARGS=10000
-	@$(VENV)/bin/python -m tests.browser.paint $(ARGS)
 
 check: $(VENV)/.dev ## check format, lint, types, imports, schema.graphql and what is made of it
 	@$(VENV)/bin/ruff format --check .

@@ -1,8 +1,8 @@
 """Sinks: they write the texts for one client without waiting, as frames or as an event stream.
 
 The server gives each connection a sink as an ASGI extension, `EXTENSION`, which writes to the
-transport directly: see `websocket_protocol` and `uvicorn_http`. Other ASGI servers than this
-package's have none, and cannot say how much of what they were given has left.
+transport directly: see `websocket_protocol` and `uvicorn_http`. Plain ASGI cannot say how much of
+what a server was given has left.
 
 A sink takes what it is given, and says when that becomes too much: a writer that has much to send
 asks first whether there is room, and otherwise waits until the sink is empty again. Small answers

@@ -109,8 +109,9 @@ export class Grid {
     for (let index = start; index < end; index++) inSight.set(this.#rows.at(index).key, index);
     const current = this.current === null ? -1 : this.#rows.indexOf(this.current);
     if (current >= 0) inSight.set(this.current, current); // so that it keeps the focus
-    this.#removeBut(inSight);
-    for (const [key, index] of inSight) this.#drawRow(key, index, height);
+    const spare = this.#takeOut(inSight);
+    for (const [key, index] of inSight) this.#drawRow(key, index, height, spare);
+    for (const { row } of spare) row.remove();
     if (current < 0) this.#makeReachable(Math.floor(scrollTop / height));
   }
 
@@ -148,22 +149,28 @@ export class Grid {
     this.#anchor = entry && { key: entry.key, index, scrollTop: scroller.scrollTop };
   }
 
-  #removeBut(inSight) {
+  /** The elements of rows that are out of sight; those that come into sight take them over. */
+  #takeOut(inSight) {
+    const spare = [];
     for (const [key, element] of this.#elements) {
       if (inSight.has(key)) continue;
-      element.row.remove();
       this.#elements.delete(key);
+      if (element.row.contains(document.activeElement)) element.row.remove(); // its row is deleted
+      else spare.push(element);
     }
+    return spare;
   }
 
-  #drawRow(key, index, height) {
+  #drawRow(key, index, height, spare) {
     const entry = this.#rows.at(index);
     const change = this.#rows.change(key);
     let element = this.#elements.get(key);
     if (!element) {
-      element = this.#make(key);
+      element = spare.pop() ?? this.#make();
       this.#elements.set(key, element);
-      this.#body.append(element.row);
+      element.row.tabIndex = -1;
+      element.row.dataset.key = key;
+      if (!element.row.isConnected) this.#body.append(element.row);
     }
     const { row } = element;
     if (element.index !== index || element.height !== height) {
@@ -180,8 +187,8 @@ export class Grid {
     this.#drawChange(element, change);
   }
 
-  #make(key) {
-    const row = make('tr', { role: 'row', tabIndex: -1, dataset: { key } });
+  #make() {
+    const row = make('tr', { role: 'row' });
     this.#table.columns.forEach(({ title, isNumber }, place) => {
       const cell = place
         ? make('td', { role: 'gridcell', dataset: { label: title } })

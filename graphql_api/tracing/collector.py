@@ -52,7 +52,7 @@ def collector_of(environ: Mapping[str, str]) -> str | None:
     except PackageNotFoundError:
         raise ConfigurationError(
             f"{named or _EXPORTERS} is set, and OpenTelemetry is not installed; "
-            "pip install 'graphql-api[otel]' does it"
+            f"pip install '{PACKAGE}' does it"
         ) from None
     return shown
 

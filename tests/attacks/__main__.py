@@ -4,8 +4,8 @@ Usage: python -m tests.attacks [NAME ...] [--rows N] [--seconds S] [--list]
 
 The server, the database and the attackers are processes of their own. Each attack is a row of the
 table; the first row is no attack: what the machine itself does. The last lines say which rows are
-beyond the bounds. It is not a test, since a busy
-machine delays everything; CPU times do not depend on that.
+beyond the bounds. It is not a test, since a busy machine delays everything; CPU times do not depend
+on that.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ import pytest
 from graphql_api.rethink.url import DatabaseURL
 from tests import needs
 from tests.browser.test_compression import READ
-from tests.patience import LONGEST_S
 from tests.server.operations import POLICIES
 from tests.server.running import running, settings_for
 
@@ -84,8 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @asynccontextmanager
-async def firefox(url: str, profile: Path) -> AsyncIterator[None]:
-    """Firefox shows a page, as long as the body runs."""
+async def firefox(url: str, profile: Path) -> AsyncIterator[asyncio.Task[int]]:
+    """Firefox shows a page, as long as the body runs; yields a task that lasts as long as it."""
     preferences = (f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in _PREFERENCES.items())
     (profile / "user.js").write_text("\n".join(preferences))
     process = await asyncio.create_subprocess_exec(
@@ -95,11 +94,13 @@ async def firefox(url: str, profile: Path) -> AsyncIterator[None]:
         stdout=DEVNULL,
         stderr=DEVNULL,
     )
+    ending = asyncio.create_task(process.wait())
     try:
-        yield
+        yield ending
     finally:
-        process.terminate()
-        await process.wait()
+        if not ending.done():
+            process.kill()
+        await ending
 
 
 @pytest.mark.long
@@ -114,8 +115,10 @@ async def test_firefox_reads_what_is_compressed_for_all_clients(
         options = {"url": server.ws, "query": POLICIES.subscription, "until": "READY"}
         each = [options | {"id": id_} for id_ in ("a", "ä" * 500)]
         asked.script = _SCRIPT.format(read=READ, options=json.dumps(each))
-        async with firefox(asked.origin, tmp_path), asyncio.timeout(LONGEST_S):
-            one, other = await asked.answer
+        async with firefox(asked.origin, tmp_path) as ending:
+            await asyncio.wait({asked.answer, ending}, return_when=asyncio.FIRST_COMPLETED)
+            assert asked.answer.done(), "Firefox has ended"
+            one, other = asked.answer.result()
     assert "permessage-deflate" in one["extensions"]
     rows = [
         [json.loads(text)["payload"] for text in answer["texts"] if '"next"' in text]

@@ -34,6 +34,7 @@ from graphql_api.watch.failures import WatchError
 from graphql_api.watch.tables import TABLES
 from tests.clients.load import random_cuts, table, write_and_see, write_load
 from tests.clients.tcp_proxy import TCPProxy
+from tests.patience import LONGEST_S
 from tests.server.client import WAIT_S, Client
 from tests.server.database import Writer, prepare_file, writing
 from tests.server.operations import POLICIES, Replica
@@ -547,7 +548,10 @@ async def test_once_does_not_wait_for_a_server(reserved_port: int) -> None:
     assert await complaint(address, once=True) == f"nothing listens at {address}"
 
 
-async def test_once_does_not_wait_for_a_database_and_says_why(reserved_port: int) -> None:
+async def test_once_does_not_wait_for_a_database_and_says_why(
+    reserved_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_ONCE_SILENCE_S", LONGEST_S)
     url = DatabaseURL("127.0.0.1", reserved_port, "starbelly")
     async with running(settings_for(url)) as server:
         said = await complaint(server.http, once=True)

@@ -17,7 +17,7 @@ from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from tests.fault.clock import LoopClock, put_forward_until, some_steps
 from tests.server.event_source import EVENT_STREAM, EventSource, event_source
-from tests.server.transport.toy import Running, serve
+from tests.server.transport.toy import PATIENT, Running, serve
 from tests.toy_world import Row
 
 URQL = (
@@ -176,7 +176,7 @@ async def test_last_event_id_wins_over_since() -> None:
 
 
 async def test_silent_stream_is_kept_alive_by_comments() -> None:
-    limits = ClientLimits(sse_keep_alive_s=0.02)
+    limits = PATIENT.model_copy(update={"sse_keep_alive_s": 0.02})
     async with (
         serve(GraphQLHTTP, limits=limits) as server,
         stream(server, ROWS) as source,

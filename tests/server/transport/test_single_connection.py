@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from graphql_api.auth.principal import ANYBODY, Principal
-from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.http_request import RefusedError
 from graphql_api.protocols.single_connection import (
@@ -21,7 +20,7 @@ from graphql_api.protocols.single_connection import (
 )
 from tests.server.event_source import EventSource, event_source
 from tests.server.transport.test_event_stream import ROWS, SILENCE, nothing_left
-from tests.server.transport.toy import Running, serve
+from tests.server.transport.toy import PATIENT, Running, serve
 from tests.toy_world import Row
 
 
@@ -110,7 +109,7 @@ async def test_equal_subscriptions_share_their_results_whatever_their_ids() -> N
 
 
 async def test_what_is_wrong_is_refused_and_the_stream_goes_on() -> None:
-    limits = ClientLimits(max_subscriptions=1)
+    limits = PATIENT.model_copy(update={"max_subscriptions": 1})
     async with (
         serve(GraphQLHTTP, limits=limits) as server,
         opened(server) as (requests, source),

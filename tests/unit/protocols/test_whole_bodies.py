@@ -209,7 +209,6 @@ async def test_a_large_body_is_read_once_for_all_that_want_it_and_then_forgotten
         _, socket = sockets.socket()
         async with socket.turn(response, compression_ok=True):
             body = await sockets.bodies.of(1, None, compression_ok=True)
-            assert sockets.bodies.places.held_bytes % size == 0
             contents.append(body.content)
 
     async with asyncio.TaskGroup() as tasks:

@@ -6,7 +6,7 @@ import pytest
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.tracing import collector, start
-from graphql_api.tracing.collector import collector_of
+from graphql_api.tracing.collector import PACKAGE, collector_of
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -72,6 +72,6 @@ def test_missing_package_is_one_warning_and_no_traces(
     monkeypatch.setattr(collector, "version", version)
     assert start({ENDPOINT: URL}) is None
     (message,) = caplog.messages
-    assert "pip install 'graphql-api[otel]'" in message
+    assert f"pip install '{PACKAGE}'" in message
     assert start({}) is None
     assert len(caplog.messages) == 1
