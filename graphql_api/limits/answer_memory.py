@@ -28,7 +28,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isfinite
 
 LARGE_BYTES = 65_536
 """How long an answer may be that is written at once; a longer one is sent in parts of this size."""
@@ -42,6 +42,8 @@ _MEGABYTE = 1024 * 1024
 _SOONEST = 0.2
 """Which part of the time for quick answers is left to each when many wait."""
 _MUCH_FASTER = 2.0
+_UNSEEN_S = 1.0
+"""For how long a client that has taken nothing of an answer counts as being as fast as before."""
 _MAX_ADDRESSES = 10_000
 
 
@@ -87,22 +89,39 @@ class Sending:
         """How much waits for its client, in bytes."""
         return self.size - self.sent if self.unsent is None else self.unsent()
 
-    def begin(self, now_s: float) -> None:
-        """From now on it waits for its client, if anything does."""
-        self.left_then = self.left
-        if self.left_then:
-            self.began_at_s = now_s
+    def look(self, now_s: float) -> bool:
+        """Measure its rate from now on, if it waits for its client more than it did.
+
+        What else is sent on its connection may wait before it is written.
+
+        Returns:
+            Whether it was measured before.
+        """
+        left = self.left
+        if self.began_at_s is not None and left <= self.left_then:
+            return True
+        if left:
+            self.left_then, self.began_at_s = left, now_s
+        return False
 
     def rate(self, now_s: float) -> float:
         """How fast it is taken, in bytes per second; infinite, if it was not seen to wait."""
         if self.began_at_s is None:
             return inf
-        return (self.left_then - self.left) / max(now_s - self.began_at_s, 1e-3)
+        return max(0, self.left_then - self.left) / max(now_s - self.began_at_s, 1e-3)
 
     def left_s(self, now_s: float) -> float:
         """How much longer it takes at this rate, in seconds."""
-        rate = self.rate(now_s)
+        rate, began_at_s = self.rate(now_s), self.began_at_s
+        if rate <= 0 and began_at_s is not None and isfinite(self.taker.rate):
+            is_unseen = self.left > self.left_then or now_s - began_at_s < _UNSEEN_S
+            rate = self.taker.rate if is_unseen else 0
         return self.left / rate if rate > 0 else inf
+
+    def note_rate(self, now_s: float) -> None:
+        """Remember how fast its connection is, unless too little of it was seen to wait."""
+        if self.began_at_s is None or 2 * self.left_then >= self.size:
+            self.taker.rate = self.rate(now_s)
 
 
 @dataclass(slots=True, eq=False)
@@ -136,7 +155,7 @@ class Answers:
         self._waiting_bytes = waiting_bytes
         self._quick_s = quick_s
         self._wait_s = wait_s
-        self._waiting: list[_Waiting] = []  # the first that came first
+        self._waiting: list[_Waiting] = []  # in the order of arrival
         self._quick: dict[Sending, None] = {}  # no sets, whose order changes from run to run
         self._slow: dict[Sending, None] = {}
         self._turn = 0
@@ -188,21 +207,23 @@ class Answers:
         finally:
             if not waiting.turn.done():
                 self._waiting.remove(waiting)
+                self._let_in_next()  # those behind it may fit
         return sending if waiting.turn.done() else None
 
     def end(self, sending: Sending) -> None:
         """Give back the place of an answer."""
         if sending.timer is not None:
             sending.timer.cancel()
-        sending.taker.rate = sending.rate(asyncio.get_running_loop().time())
+        sending.note_rate(asyncio.get_running_loop().time())
         self._quick.pop(sending, None)
         self._slow.pop(sending, None)
         self._let_in_next()
 
     def _are_slow(self, answers: Sequence[Sending]) -> list[bool]:
-        """Which of some answers would be late, and then be cut off, or have others cut off."""
+        """Whether each of some answers would take too long for a quick place."""
         now_s = asyncio.get_running_loop().time()
-        longest_s = max((each.left_s(now_s) for each in self._slow), default=0.0)
+        left_s = (each.left_s(now_s) for each in self._slow)
+        longest_s = max(filter(isfinite, left_s), default=0.0)
         bound_s = max(self._quick_s, longest_s / _MUCH_FASTER)
         return [each.size > each.taker.rate * bound_s for each in answers]
 
@@ -220,7 +241,7 @@ class Answers:
             del self._turns[next(iter(self._turns))]
         (self._slow if is_slow else self._quick)[sending] = None
         if sending.unsent is None:
-            sending.begin(asyncio.get_running_loop().time())
+            sending.look(asyncio.get_running_loop().time())
         self._look_later(sending)
 
     def _look_later(self, sending: Sending) -> None:
@@ -250,10 +271,9 @@ class Answers:
     def _look(self, sending: Sending) -> None:
         """See whether an answer is late, now or in a while."""
         now_s = asyncio.get_running_loop().time()
-        if sending.began_at_s is None:
-            sending.begin(now_s)
+        if not sending.look(now_s):
             self._look_later(sending)
-        elif sending in self._quick:
+        elif sending in self._quick and sending.began_at_s is not None:
             is_quick = now_s - sending.began_at_s + sending.left_s(now_s) <= self._quick_s
             is_alone = sending.unsent is not None and self._first(is_slow=False) is None
             if is_quick or is_alone:

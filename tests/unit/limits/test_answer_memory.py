@@ -86,6 +86,55 @@ async def test_slowest_answer_makes_room_for_others() -> None:
     assert cut_off == ["slow"]
 
 
+async def test_answers_behind_one_that_waits_too_long_are_let_in_if_they_fit() -> None:
+    answers = Answers(quick_bytes=100, quick_s=3600, wait_s=3600)
+    first = await answers.begin(60, cut([], "first"))
+    assert first is not None
+    too_long = asyncio.create_task(answers.begin(80, cut([], "second")))
+    await asyncio.sleep(0)
+    fits = asyncio.create_task(answers.begin(10, cut([], "third")))
+    await asyncio.sleep(0)
+    assert not fits.done()
+    too_long.cancel()
+    async with asyncio.timeout(WAIT_S):
+        assert await fits is not None
+
+
+def test_answer_that_was_let_in_this_moment_is_as_fast_as_its_client_was_before() -> None:
+    async def main() -> None:
+        cut_off: list[str] = []
+        answers = Answers(quick_bytes=1000, slow_bytes=100)
+        late = await answers.begin(80, cut(cut_off, "late"))
+        assert late is not None
+        late.sent = 30
+        await asyncio.sleep(0.99)
+        assert await answers.begin(90, cut(cut_off, "fresh"), taker=Taker(rate=80)) is not None
+        await asyncio.sleep(0.02)
+        assert cut_off == ["late"], "it has 50 bytes left at 30 a second, the other one 90 at 80"
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        runner.run(main())
+
+
+def test_what_else_waits_for_a_client_does_not_count_as_its_rate() -> None:
+    """Three bytes wait on its connection while its body is read; then it takes that fast."""
+
+    async def main() -> None:
+        answers, taker, waiting = Answers(wait_s=None), Taker(), [3]
+        place = await answers.begin(WHOLE, cut([], "it"), lambda: waiting[0], taker=taker)
+        assert place is not None
+        await asyncio.sleep(1.5)  # it was looked at
+        waiting[0] = WHOLE
+        assert place.rate(asyncio.get_running_loop().time()) >= 0
+        await asyncio.sleep(0.2)
+        waiting[0] = 0
+        answers.end(place)
+        assert taker.rate > WHOLE
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        runner.run(main())
+
+
 WHOLE = 16_000_000
 FAST, SLOW = 50_000_000.0, 600_000.0
 
