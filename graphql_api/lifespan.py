@@ -148,14 +148,10 @@ class Services:
             folder = self._settings.state_folder
             state = None if folder is None else stack.enter_context(open_folder(folder))
             self._feeds = self._make_feeds(url, state)
-            store = RethinkStore(
-                url,
-                timeouts=self._timeouts,
-                nodes=self.nodes,
-                observe=None if tracing is None else tracing.spans.query,
-            )
+            observe = None if tracing is None else tracing.spans.query
+            store = RethinkStore(url, timeouts=self._timeouts, nodes=self.nodes, observe=observe)
             self._store = await stack.enter_async_context(store)
-            source = RethinkLogSource(url, self._changefeeds, nodes=self.nodes)
+            source = RethinkLogSource(url, self._changefeeds, nodes=self.nodes, observe=observe)
             self._logs = self._make_logs(await stack.enter_async_context(source))
             self._bodies = BodyReader(source, BODIES)
             await stack.enter_async_context(self._broadcaster)

@@ -20,6 +20,7 @@ from graphql_api.client.events import (
 from graphql_api.client.follow import TableSubscription, follow
 from graphql_api.client.held_rows import Change, HeldRows
 from graphql_api.client.table import Row, table_named
+from graphql_api.client.text import clean
 
 _logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class LiveTable:
                 self._is_connected = False
                 _logger.warning("no connection: %s; trying again", reason)
             case Problem(reason):
-                _logger.warning("the server cannot follow the table: %s", reason)
+                _logger.warning("the server cannot follow the table: %s", clean(reason))
             case event:
                 self._pending.extend(self._held.apply(event))
         if self.is_live is not was_live:

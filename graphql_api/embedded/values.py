@@ -3,10 +3,10 @@
 | RethinkDB        | here              | also usable as                           |
 |------------------|-------------------|------------------------------------------|
 | DATABASE         | `Database`        |                                          |
-| TABLE            | `StoredTable`           | TABLE_SLICE, SELECTION, SEQUENCE         |
+| TABLE            | `StoredTable`     | TABLE_SLICE, SELECTION, SEQUENCE         |
 | TABLE_SLICE      | `TableSlice`      | SELECTION, SEQUENCE                      |
 | SELECTION        | `Selection`       | SEQUENCE                                 |
-| SEQUENCE         | `DatumStream`          |                                          |
+| SEQUENCE         | `DatumStream`     |                                          |
 | SINGLE_SELECTION | `SingleSelection` | DATUM                                    |
 | DATUM            | a datum           | SEQUENCE, if it is an array              |
 | FUNCTION         | `Function`        |                                          |

@@ -36,7 +36,7 @@ export const numbersOf = ({ fields }) => fields.filter(({ kind }) => kind !== 's
 /** The one that is switched by a button. */
 export const switchOf = ({ fields }) => fields.find(({ kind }) => kind === 'switch');
 
-/** Whether a row can be deleted: the global rate limit cannot, and not a job that is not over. */
+/** Whether a row can be deleted: it has the key that the mutation needs, and values of `removableIf`. */
 export const canRemove = ({ edits: { remove, removableIf } }, row) =>
   remove !== null &&
   isNamed(remove, row) &&

@@ -14,6 +14,7 @@ from graphql_api.rethink.changefeed import DEFAULT_SETTINGS, ChangefeedSettings,
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.nodes import Nodes
 from graphql_api.rethink.pool import PooledDatabase
+from graphql_api.rethink.query_names import Observe
 from graphql_api.rethink.url import DatabaseURL
 
 _MAX_BATCH_ROWS: Final = 500
@@ -27,6 +28,7 @@ class RethinkLogSource(PooledDatabase):
         url: The database.
         settings: How changefeeds are read; reads have their time limits.
         nodes: What is known of the database's nodes.
+        observe: Surrounds each query, but for changefeeds; see `ConnectionPool`.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class RethinkLogSource(PooledDatabase):
         settings: ChangefeedSettings = DEFAULT_SETTINGS,
         *,
         nodes: Nodes | None = None,
+        observe: Observe | None = None,
     ) -> None:
-        super().__init__(url, timeouts=settings.timeouts, nodes=nodes)
+        super().__init__(url, timeouts=settings.timeouts, nodes=nodes, observe=observe)
         self._settings = settings
 
     @asynccontextmanager

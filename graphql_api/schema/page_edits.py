@@ -83,10 +83,13 @@ def _editable(name: str, update: StrawberryField, editing: Editing) -> Iterator[
                 raise ValueError(f"table {name}: no mutation takes {path}")
             type_ = members[step]
             members = _types(type_)
+        kind = _KINDS.get(_bare(type_))
+        if kind is None:
+            raise ValueError(f"table {name}: {path} is no number and no switch")
         yield {
             "path": [graphql_name(step) for step in path.split(".")],
             "label": label,
-            "kind": _KINDS[_bare(type_)],
+            "kind": kind,
             "isOptional": isinstance(type_, StrawberryOptional),
         }
 

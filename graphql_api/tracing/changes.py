@@ -26,6 +26,7 @@ from opentelemetry.util.types import AttributeValue
 
 from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request
+from graphql_api.feeds.derived import Derived
 from graphql_api.feeds.events import Point
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.subscription import EventSource, Subscription
@@ -156,7 +157,7 @@ class ChangeTraces:
         self._has_open.set()
 
 
-class Exemplar(EventSource[Any]):
+class Exemplar(Derived):
     """The source of a subscription whose deliveries have spans; apart from that like any other.
 
     Args:
@@ -175,12 +176,11 @@ class Exemplar(EventSource[Any]):
         span: SpanContext,
         attributes: dict[str, AttributeValue],
     ) -> None:
+        super().__init__(source)
         self._changes = changes
-        self._source = source
         self._pulled: Shown | None = None
         self._is_closed = False
-        self.every_s = source.every_s
-        self.is_whole = source.is_whole
+        self.is_whole, self.counts_due = source.is_whole, source.counts_due
         self.field = field
         self.span = span
         self.attributes = attributes
@@ -197,31 +197,13 @@ class Exemplar(EventSource[Any]):
             self._changes.delivered(self._pulled, self)
             self._pulled = None
 
-    def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """As in `EventSource`."""
-        self._source.on_wake(callback)
-
-    @property
-    def is_due(self) -> bool:
-        """As in `EventSource`."""
-        return self._source.is_due
-
-    @property
-    def awaits_tick(self) -> bool:
-        """As in `EventSource`."""
-        return self._source.awaits_tick
-
-    def release(self) -> None:
-        """As in `EventSource`."""
-        self._source.release()
-
     def bookmark(self) -> None:
         """As in `EventSource`."""
         self._source.bookmark()
 
     def close(self) -> None:
         """As in `EventSource`; nothing happens the second time."""
-        self._source.close()
+        super().close()
         if not self._is_closed:
             self._is_closed = True
             self._changes.left(self)

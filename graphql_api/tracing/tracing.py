@@ -83,7 +83,10 @@ class Tracing:
         ended = asyncio.Event()
 
         def end() -> None:
-            self._provider.shutdown()
+            try:
+                self._provider.shutdown()
+            except Exception as error:  # noqa: BLE001 - its text may hold what must not be logged
+                log.warning("the last traces could not be sent: %s", type(error).__name__)
             with suppress(RuntimeError):  # it took too long, and the loop is closed
                 loop.call_soon_threadsafe(ended.set)
 
