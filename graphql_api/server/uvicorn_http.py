@@ -188,7 +188,8 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         # What its last part completes, and what began in a part with another request's end.
         if head_bytes(self.scope["method"], self.url, self.headers) > MAX_HEAD_BYTES:
             raise _HeadTooLargeError
-        if self.parser.should_upgrade():  # the parser stops behind this head
+        # The parser stops behind this head, or an answer has ended the connection before it.
+        if self.parser.should_upgrade() or self.transport.is_closing():
             return
         url = httptools.parse_url(self.url)
         path = url.path or b"/"

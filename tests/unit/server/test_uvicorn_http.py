@@ -164,18 +164,25 @@ async def test_who_answers_learns_that_its_client_has_gone_whatever_that_has_sen
         assert not served.protocol.pipeline
 
 
-async def test_nothing_is_begun_behind_an_answer_that_ends_the_connection() -> None:
+@pytest.mark.parametrize("sent_first", [0, 100, 5999, 6000])
+async def test_nothing_is_begun_behind_an_answer_that_ends_the_connection(sent_first: int) -> None:
+    """The answer is there before the rest of the request, and what comes behind it."""
     begun = []
+    is_answered = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         begun.append(scope["method"])
         await ok(send, (b"connection", b"close"))
+        is_answered.set()
 
-    async with serving(app) as (_, reader, writer):
+    async with serving(app) as (served, _, writer):
         head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6000\r\n\r\n"
-        writer.write(head + b"x" * 6000 + REQUEST)
-        with suppress(ConnectionError):  # a part of what has come is not read
-            await reader.read()
+        writer.write(head + b"x" * sent_first)
+        await is_answered.wait()
+        writer.write(b"x" * (6000 - sent_first) + REQUEST)
+        while not served.protocol.is_closed:
+            await asyncio.sleep(0)
+        await asyncio.gather(*served.protocol.tasks)
         assert begun == ["POST"]
 
 
