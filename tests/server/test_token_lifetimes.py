@@ -77,22 +77,26 @@ def bearer(expires_at_s: float) -> dict[str, Any]:
 
 
 async def receive(socket: ClientConnection, replica: Replica) -> None:
-    """Apply what comes, until the row `fence`."""
+    """Apply what comes, until the row `fence`, and all rows of a snapshot that it is in."""
     async for text in socket:
         message = json.loads(text)
         assert message["type"] in {"connection_ack", "next"}, message
         if message["type"] == "next":
             (change,) = message["payload"]["data"].values()
             replica.apply(change)
-            if "fence" in replica.rows:
+            if has_all_to_the_fence(replica):
                 return
+
+
+def has_all_to_the_fence(replica: Replica) -> bool:
+    return "fence" in replica.rows and replica.status == "READY"
 
 
 async def follow(url: str, replica: Replica, closings: Closings, rng: Random) -> None:
     """Hold the table, with one token after the other, until the row `fence`."""
     query = replica.watch.subscription
     subscribe = {"type": "subscribe", "id": "a", "payload": {"query": query}}
-    while "fence" not in replica.rows:
+    while not has_all_to_the_fence(replica):
         expires_at_s = time.time() + rng.uniform(*LIFETIME_S)
         since = {"since": {"a": replica.cursor}} if replica.cursor else {}
         init = {"type": "connection_init", "payload": {**bearer(expires_at_s), **since}}
@@ -113,7 +117,7 @@ async def follow(url: str, replica: Replica, closings: Closings, rng: Random) ->
                 await receive(socket, replica)
             if has_all:
                 assert replica.snapshots == snapshots, "it goes on by its cursor"
-            if "fence" in replica.rows:
+            if has_all_to_the_fence(replica):
                 return
             assert socket.close_code == 4403, (socket.close_code, socket.close_reason)
             if socket.close_reason == "Forbidden: the token has expired":

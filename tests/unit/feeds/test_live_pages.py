@@ -122,7 +122,9 @@ class PageMachine(RuleBasedStateMachine):
     def pull(self, client: Client) -> None:
         client.is_woken = False
         event = client.page.pull()
-        if event is not None:
+        if event is None:  # the one who pulls waits for the tick, if there is one to come
+            client.is_woken |= client.page.awaits_tick
+        else:
             page: FeedPage[Number] = event.value
             client.last = page
             cursor = cursors.decode(page.cursor)
