@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 
-_THRESHOLDS = (10_000, 1, 40)
+_THRESHOLDS = (20_000, 2, 12)
 """In place of (700, 10, 10); so some MB of garbage in cycles may wait to be found. The second is
-small: a search through 100 000 young objects, such as those of a long history, takes 40 ms, so one
-looks through 20 000 at most. The third makes up for it: what is older is searched no more often."""
+small: a search through 100 000 young objects, such as those of a long history, takes 40 ms."""
 
 _collects_seldom = False
 
