@@ -20,7 +20,7 @@ from tests.server.running import running, settings_for
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-BESIDE_STARBELLY = (ROOT / "compose.starbelly.yaml").read_text(encoding="utf-8")
+BESIDE_STARBELLY = (ROOT / "docs" / "compose.starbelly.yaml").read_text(encoding="utf-8")
 
 
 def health_check() -> list[str]:
