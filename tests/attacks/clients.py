@@ -12,6 +12,7 @@ import json
 import math
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -129,16 +130,21 @@ def slow_syncs(job: UUID, streams: int) -> Session:
 def syncs_beside_slow_ones(job: UUID, slow: int, body_bytes: int) -> Session:
     """So many slow clients that follow a job, and a fast one, which says when it has a body.
 
-    The fast one comes a second after the others, and makes a new connection for each body.
+    The fast one comes when all others follow, and makes a new connection for each body.
     """
     numbers = itertools.count()
     follow_slowly = slow_syncs(job, 1)
+    following = threading.Semaphore(0)
 
     def session(target: Target) -> Iterator[str]:
         if next(numbers) < slow:
             while True:
-                yield from follow_slowly(target)
-        time.sleep(1)
+                following_slowly = follow_slowly(target)
+                yield next(following_slowly)  # the handshake
+                following.release()
+                yield from following_slowly
+        for _ in range(slow):
+            following.acquire()
         while True:
             with target.socket() as sock:
                 began_s = time.monotonic()

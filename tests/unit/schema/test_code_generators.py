@@ -68,7 +68,7 @@ def _faults_of_fields(
                 yield f"{type_.name}.{name}: Kotlin's type of it has the same name"
             is_list = is_list_type(get_nullable_type(field.type))
             made.append(_singular(name) if is_list else name)
-    if not is_root:  # whose fields nobody asks for together, without need; and aliases help
+    if not is_root:  # its fields are seldom asked for together, and aliases help
         yield from _twice(f"Swift's types for fields of {type_.name}", made)
 
 
