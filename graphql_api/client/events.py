@@ -99,7 +99,7 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FeedProblem:
     """The server cannot follow the table in its database; it tries again by itself.
 
     Attributes:
@@ -109,20 +109,20 @@ class Problem:
     reason: str
 
 
-Happening: TypeAlias = Event | Connected | Disconnected | Problem
+Happening: TypeAlias = Event | Connected | Disconnected | FeedProblem
 
 PROBLEMS = "{ feeds { table problem } }"
 """The query that asks why tables cannot be followed."""
 
 
-def parse_problem(table: FollowedTable, data: object) -> Problem | None:
+def parse_problem(table: FollowedTable, data: object) -> FeedProblem | None:
     """What the `data` of PROBLEMS says of a table; None, if it says nothing."""
     match data:
         case {"feeds": [*feeds]}:
             for feed in feeds:
                 match feed:
                     case {"table": table.stored, "problem": str(reason)}:
-                        return Problem(reason)
+                        return FeedProblem(reason)
     return None
 
 

@@ -18,8 +18,8 @@ from graphql_api.client.events import (
     Connected,
     Disconnected,
     Event,
+    FeedProblem,
     Happening,
-    Problem,
     State,
     Status,
     parse_event,
@@ -28,11 +28,11 @@ from graphql_api.client.events import (
 from graphql_api.client.failures import LostError, SubscriptionError, explain, refused_subprotocol
 from graphql_api.client.protocol import (
     SUBPROTOCOL,
-    Answer,
     ClientProtocol,
     OperationError,
-    Reply,
+    QueryResult,
     Result,
+    SendText,
 )
 from graphql_api.client.table import FollowedTable
 from graphql_api.errors import GraphQLAPIError
@@ -70,7 +70,7 @@ async def follow(
 
     Each connection begins with Connected and is resumed by the last event's cursor; each failure,
     of a connection or of an attempt to make one, is a Disconnected. While the server cannot follow
-    the table, each new reason for that is a Problem.
+    the table, each new reason for that is a FeedProblem.
 
     Args:
         endpoint: Where the server is.
@@ -97,7 +97,7 @@ async def follow(
                     happening = await conversation.next()
                 yield Connected()
                 while True:
-                    if not isinstance(happening, Problem):
+                    if not isinstance(happening, FeedProblem):
                         since = happening.cursor
                     yield happening
                     if isinstance(happening, State) and happening.has_all_rows:
@@ -162,9 +162,9 @@ class _Conversation:
         self._is_ready = True
         self._ask_at: float | None = None
         """When to ask next, by the loop's clock; None while it is not due, or an answer is."""
-        self._problem: Problem | None = None
+        self._problem: FeedProblem | None = None
 
-    async def next(self) -> Event | Problem:
+    async def next(self) -> Event | FeedProblem:
         """The next event of the subscription, or the next other reason why there is none."""
         while True:
             try:
@@ -175,14 +175,14 @@ class _Conversation:
                 await self._socket.send(self._protocol.ask(PROBLEMS))
                 continue
             match self._protocol.receive(text):
-                case Reply(reply):
+                case SendText(reply):
                     await self._socket.send(reply)
                 case Result(data):
                     event = parse_event(self._table, data)
                     if isinstance(event, State):
                         self._take_status(event.status)
                     return event
-                case Answer(data):
+                case QueryResult(data):
                     problem = parse_problem(self._table, data)
                     if not self._is_ready:
                         self._ask_in(_ASK_AGAIN_S)

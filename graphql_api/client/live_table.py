@@ -12,8 +12,8 @@ from graphql_api.client.endpoint import Endpoint
 from graphql_api.client.events import (
     Connected,
     Disconnected,
+    FeedProblem,
     Happening,
-    Problem,
     State,
     Status,
 )
@@ -127,7 +127,7 @@ class LiveTable:
             case Disconnected(reason):
                 self._is_connected = False
                 _logger.warning("no connection: %s; trying again", reason)
-            case Problem(reason):
+            case FeedProblem(reason):
                 _logger.warning("the server cannot follow the table: %s", clean(reason))
             case event:
                 self._pending.extend(self._held.apply(event))

@@ -48,7 +48,7 @@ class OperationError(GraphQLAPIError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SendText:
     """Send this text."""
 
     text: str
@@ -62,13 +62,13 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryResult:
     """The `data` of the query's result; None, if the server has refused it or failed."""
 
     data: object
 
 
-Action: TypeAlias = Reply | Result | Answer
+Action: TypeAlias = SendText | Result | QueryResult
 
 
 class ClientProtocol:
@@ -110,10 +110,12 @@ class ClientProtocol:
         match message:
             case {"type": "connection_ack"} if not self._is_acknowledged:
                 self._is_acknowledged = True
-                return Reply(_message("subscribe", id=_ID, payload=self._payload))
+                return SendText(_message("subscribe", id=_ID, payload=self._payload))
             case {"type": "ping"}:
                 payload = message.get("payload")
-                return Reply(_message("pong", **({} if payload is None else {"payload": payload})))
+                return SendText(
+                    _message("pong", **({} if payload is None else {"payload": payload}))
+                )
             case {"type": "pong"}:
                 return None
             case {"type": "next", "id": str(id_), "payload": dict(result)} if id_ == _ID:
@@ -127,9 +129,9 @@ class ClientProtocol:
             case {"type": "next", "id": str(id_), "payload": dict(result)} if id_.startswith(
                 _QUERY
             ):
-                return Answer(result.get("data"))
+                return QueryResult(result.get("data"))
             case {"type": "error", "id": str(id_)} if id_.startswith(_QUERY):
-                return Answer(None)
+                return QueryResult(None)
             case {"type": "complete", "id": str(id_)} if id_.startswith(_QUERY):
                 return None
             case _:

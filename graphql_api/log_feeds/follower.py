@@ -21,7 +21,7 @@ from graphql_api.log_feeds.window import LogWindow, Settled
 
 
 @dataclass(frozen=True, slots=True)
-class LogPage:
+class SettledPage:
     """Settled rows, read from the index.
 
     Attributes:
@@ -72,7 +72,7 @@ class Follower:
         """How many rows there are, if it has read to the floor and the window has all others."""
         return self.count + self._window.count_above(self.line)
 
-    def take_page(self, page: LogPage) -> None:
+    def take_page(self, page: SettledPage) -> None:
         """Go on with a page; nothing happens if it is not the one that is wanted."""
         if self.wants_page and page.after == self.line:
             self._page = deque(page.sequences)

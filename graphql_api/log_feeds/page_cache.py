@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from collections import deque
 from typing import Final
 
-from graphql_api.log_feeds.follower import LogPage
+from graphql_api.log_feeds.follower import SettledPage
 
 _MAX_PAGES: Final = 256
 """How many pages are kept: their sequences alone, some kilobytes each."""
@@ -16,11 +16,11 @@ class PageCache:
     """Pages, by where they begin. Followers that were at one place go on by the same pages."""
 
     def __init__(self) -> None:
-        self._pages: dict[int, LogPage] = {}
+        self._pages: dict[int, SettledPage] = {}
         self._starts: list[int] = []
         self._oldest: deque[int] = deque()
 
-    def put(self, page: LogPage) -> None:
+    def put(self, page: SettledPage) -> None:
         """Keep a page."""
         if page.after in self._pages or page.upto <= page.after:
             return
@@ -32,7 +32,7 @@ class PageCache:
         insort(self._starts, page.after)
         self._oldest.append(page.after)
 
-    def get(self, after: int) -> LogPage | None:
+    def get(self, after: int) -> SettledPage | None:
         """The page of the rows after a sequence, or what is left of one that began before."""
         at = bisect_right(self._starts, after)
         if not at:
@@ -43,4 +43,4 @@ class PageCache:
         if page.after == after:
             return page
         rest = page.sequences[bisect_right(page.sequences, after) :]
-        return LogPage(after, page.upto, rest)
+        return SettledPage(after, page.upto, rest)

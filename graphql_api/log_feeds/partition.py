@@ -27,7 +27,7 @@ from graphql_api.feeds.backoff import Backoff
 from graphql_api.feeds.table import Document
 from graphql_api.log_feeds.cursor import NOTHING, LogPlace
 from graphql_api.log_feeds.evidence import Evidence
-from graphql_api.log_feeds.follower import Follower, LogPage
+from graphql_api.log_feeds.follower import Follower, SettledPage
 from graphql_api.log_feeds.log import Log, Owner
 from graphql_api.log_feeds.page_cache import PageCache
 from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
@@ -372,7 +372,7 @@ class Partition(Generic[RowT]):
         async for document in in_turns(batch.documents[::-1]):  # the first ones stay longest
             self._hold(self.log.sequence(document), document)
         sequences = array("q", map(self.log.sequence, batch.documents))
-        page = LogPage(after, upto if batch.is_last else batch.upto, sequences)
+        page = SettledPage(after, upto if batch.is_last else batch.upto, sequences)
         if is_settled:
             self._pages.put(page)
         for follower in self.followers:

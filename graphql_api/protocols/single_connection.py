@@ -39,13 +39,13 @@ from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.limits.token_bucket import RATE_LIMITED
 from graphql_api.protocols import sse
 from graphql_api.protocols.backend import Backend
+from graphql_api.protocols.connection_operations import ConnectionOperations
 from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.graphql_transport_ws import Start
 from graphql_api.protocols.http_request import RefusedError
 from graphql_api.protocols.messages import MAX_ID_CHARS
 from graphql_api.protocols.operation_ids import Operation, OperationIds
 from graphql_api.protocols.stream_response import Exchange, StreamResponse
-from graphql_api.protocols.websocket_operations import WebSocketOperations
 
 RESERVED_S: Final = 30.0
 """How long a reservation may wait for its stream."""
@@ -224,7 +224,7 @@ class SingleConnection:
     ) -> None:
         self._tasks: asyncio.TaskGroup | None = None
         self._ids = _StreamIds()
-        self._operations = WebSocketOperations(backend, limits, self._ids, response.sink, budget)
+        self._operations = ConnectionOperations(backend, limits, self._ids, response.sink, budget)
         self.response = response
         self.principal = principal
 

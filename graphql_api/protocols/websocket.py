@@ -4,7 +4,7 @@
  WebSockets ───────────── one for each protocol of a server: owns the tasks
    └─ WebSocketConnection ── one for each socket
         ├─ task ───────── one while there are messages to handle
-        └─ WebSocketOperations
+        └─ ConnectionOperations
              ├─ task ──── one for each query and mutation, and for each subscription until it stands
              └─ Member ── one for each subscription to a feed: no task, see `broadcaster`
 ```

@@ -10,6 +10,7 @@ from starlette.types import Scope
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.protocols.close import Close
+from graphql_api.protocols.connection_operations import ConnectionOperations
 from graphql_api.protocols.graphql_transport_ws import (
     Action,
     CloseCode,
@@ -21,7 +22,6 @@ from graphql_api.protocols.graphql_transport_ws import (
 from graphql_api.protocols.messages import SUBPROTOCOL
 from graphql_api.protocols.operation_ids import Reply
 from graphql_api.protocols.socket_connection import Accepted, SocketConnection
-from graphql_api.protocols.websocket_operations import WebSocketOperations
 from graphql_api.server.receiver import LongText, Message
 
 
@@ -38,7 +38,7 @@ class WebSocketConnection(SocketConnection):
         super().__init__(accepted)
         self._scope: Scope | None = accepted.scope  # until the client is known
         self._protocol = ServerProtocol(max_since=accepted.limits.max_since)
-        self._operations = WebSocketOperations(
+        self._operations = ConnectionOperations(
             self._backend, self._limits, self._protocol, self.sink, self.budget
         )
         self._init_timer: asyncio.TimerHandle | None = None

@@ -35,7 +35,7 @@ class BrokenFileError(Exception):
     """A file cannot be used; the text says why, without the path."""
 
 
-class Header(NamedTuple):
+class FileHeader(NamedTuple):
     """What a file says of itself.
 
     Attributes:
@@ -89,10 +89,10 @@ class FeedFileReader:
         """Where the rows end, and then each of the changes that have been read."""
         self.header = self._header()
 
-    def _header(self) -> Header:
+    def _header(self) -> FileHeader:
         try:
             said = json.loads(self._record())
-            return Header(str(said["table"]), tuple(map(str, said["names"])), int(said["rows"]))
+            return FileHeader(str(said["table"]), tuple(map(str, said["names"])), int(said["rows"]))
         except (
             *(ValueError, KeyError, TypeError),
             *(OverflowError, RecursionError),  # an infinite number of rows, a thousand brackets

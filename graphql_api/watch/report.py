@@ -6,7 +6,7 @@ import json
 import logging
 from typing import Protocol
 
-from graphql_api.client.events import Connected, Disconnected, Happening, Problem
+from graphql_api.client.events import Connected, Disconnected, FeedProblem, Happening
 from graphql_api.client.text import clean
 from graphql_api.watch.line import render
 from graphql_api.watch.view import View
@@ -54,7 +54,7 @@ class JSONReport:
                 if reason != self._reason:
                     _logger.warning("no connection: %s; trying again", reason)
                 self._reason = reason
-            case Problem(reason):
+            case FeedProblem(reason):
                 _logger.warning("the server cannot follow the table: %s", clean(reason))
             case _:
                 return [json.dumps(happening.served, separators=(",", ":"))]

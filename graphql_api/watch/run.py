@@ -13,7 +13,7 @@ from random import Random
 from types import FrameType
 
 from graphql_api.client.endpoint import Endpoint
-from graphql_api.client.events import Disconnected, Problem, State
+from graphql_api.client.events import Disconnected, FeedProblem, State
 from graphql_api.client.failures import SubscriptionError
 from graphql_api.client.follow import TableSubscription, follow
 from graphql_api.client.text import clean
@@ -86,7 +86,7 @@ async def watch(
                 async for happening in happenings:
                     if once and isinstance(happening, Disconnected):
                         raise WatchError(happening.reason)
-                    if once and isinstance(happening, Problem):
+                    if once and isinstance(happening, FeedProblem):
                         raise WatchError(
                             f"{endpoint.shown} cannot read the table: {clean(happening.reason)}"
                         )

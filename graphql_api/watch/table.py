@@ -12,7 +12,7 @@ from graphql_api.watch.where import Condition
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ListedColumn:
     """A column of the list that the view begins with.
 
     Attributes:
@@ -48,7 +48,7 @@ class Table(FollowedTable):
     singular: str
     name_field: str
     name_title: str
-    columns: tuple[Column, ...]
+    columns: tuple[ListedColumn, ...]
     conditions: Mapping[str, Condition]
     newest_field: str | None = None
     counts: tuple[tuple[str, str], ...] = ()

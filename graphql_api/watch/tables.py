@@ -9,12 +9,11 @@ from typing import Any
 
 from graphql_api.client.table import Row, followed
 from graphql_api.schema import TableDeclaration
-from graphql_api.schema.columns import Column as DeclaredColumn
-from graphql_api.schema.columns import Look, filter_keys
+from graphql_api.schema.columns import Column, Look, filter_keys
 from graphql_api.schema.document import graphql_name
 from graphql_api.tables import TABLES as DECLARED
 from graphql_api.watch.differences import shown
-from graphql_api.watch.table import Column, Table
+from graphql_api.watch.table import ListedColumn, Table
 from graphql_api.watch.where import Condition, Kind
 
 
@@ -82,7 +81,7 @@ _CELLS: Mapping[Look, Callable[..., str]] = {
 }
 
 
-def _cell(column: DeclaredColumn) -> Callable[[Row], str]:
+def _cell(column: Column) -> Callable[[Row], str]:
     show, paths = _CELLS[column.look], column.paths
     return lambda row: show(*(_at(row, *path) for path in paths))
 
@@ -97,7 +96,7 @@ def watched(table: TableDeclaration[Any]) -> Table:
         name_field=graphql_name(people.named_by),
         name_title=people.name_title.upper(),
         columns=tuple(
-            Column(
+            ListedColumn(
                 column.terminal,
                 _cell(column),
                 is_optional=column.is_optional,

@@ -21,8 +21,8 @@ from graphql_api.client.events import (
     Connected,
     Deleted,
     Disconnected,
+    FeedProblem,
     Happening,
-    Problem,
     State,
     Status,
     Updated,
@@ -95,7 +95,7 @@ class View:
                 return self._connected()
             case Disconnected():
                 return self._disconnected(happening.reason)
-            case Problem(reason):
+            case FeedProblem(reason):
                 return self._problem(reason)
             case State():
                 return self._state(happening.status)

@@ -17,9 +17,9 @@ from graphql_api.execution.responder import Framing
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.limits.token_bucket import rate_limit_text
 from graphql_api.protocols.close import Close
+from graphql_api.protocols.connection_responder import ConnectionResponder
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.socket_connection import Accepted, SocketConnection
-from graphql_api.protocols.socket_responder import SocketResponder
 from graphql_api.protocols.starbelly import messages
 from graphql_api.protocols.starbelly import starbelly_pb2 as pb
 from graphql_api.protocols.starbelly.job_sync import SyncEncoder
@@ -142,7 +142,7 @@ class StarbellyConnection(SocketConnection):
         open_ = self._job_sync if command == "subscribe_job_sync" else self._list
         source, encoder, frame = open_(command, asked, context)
         id_ = response.new_subscription.subscription_id = next(self._ids)
-        responder = SocketResponder(self, id_, frame(id_))
+        responder = ConnectionResponder(self, id_, frame(id_))
         member = self._backend.runner.share(encoder, source, responder)
         self._subscriptions[id_] = member.leave
 

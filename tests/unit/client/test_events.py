@@ -7,7 +7,7 @@ import pytest
 from graphql_api.client.events import (
     Added,
     Deleted,
-    Problem,
+    FeedProblem,
     State,
     Status,
     UnexpectedEventError,
@@ -90,4 +90,4 @@ def test_data_without_an_event_is_an_error(data: object) -> None:
     ],
 )
 def test_problem_is_that_of_the_table(data: object, expected: str | None) -> None:
-    assert parse_problem(POLICIES, data) == (None if expected is None else Problem(expected))
+    assert parse_problem(POLICIES, data) == (None if expected is None else FeedProblem(expected))

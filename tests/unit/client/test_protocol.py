@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from graphql_api.client.protocol import (
-    Answer,
     ClientProtocol,
     OperationEndedError,
     OperationError,
-    Reply,
+    QueryResult,
     Result,
+    SendText,
     UnexpectedMessageError,
 )
 
@@ -24,7 +24,7 @@ def protocol(token: str | None = None) -> ClientProtocol:
 
 def subscribed() -> ClientProtocol:
     made = protocol()
-    assert isinstance(made.receive(ACK), Reply)
+    assert isinstance(made.receive(ACK), SendText)
     return made
 
 
@@ -42,7 +42,7 @@ def test_token_goes_into_connection_init() -> None:
 
 def test_subscribes_once_it_is_acknowledged() -> None:
     reply = protocol().receive(ACK)
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, SendText)
     assert json.loads(reply.text) == {
         "type": "subscribe",
         "id": "1",
@@ -54,7 +54,7 @@ def test_subscribes_once_it_is_acknowledged() -> None:
 def test_ping_is_answered_with_its_payload(payload: dict[str, Any]) -> None:
     for each in (protocol(), subscribed()):
         reply = each.receive(message(type="ping", **payload))
-        assert isinstance(reply, Reply)
+        assert isinstance(reply, SendText)
         assert json.loads(reply.text) == {"type": "pong", **payload}
 
 
@@ -70,10 +70,10 @@ def test_queries_have_ids_of_their_own_and_their_errors_end_nothing() -> None:
     assert first["payload"] == {"query": "{ x }"}
     assert len({first["id"], second["id"], "1"}) == 3
     answered = message(type="next", id=first["id"], payload={"data": {"x": 1}})
-    assert made.receive(answered) == Answer({"x": 1})
+    assert made.receive(answered) == QueryResult({"x": 1})
     assert made.receive(message(type="complete", id=first["id"])) is None
     refused = message(type="error", id=second["id"], payload=[{"message": "no"}])
-    assert made.receive(refused) == Answer(None)
+    assert made.receive(refused) == QueryResult(None)
     assert made.receive(message(type="next", id="1", payload={"data": 2})) == Result(2)
 
 

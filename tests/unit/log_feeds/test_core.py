@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from graphql_api.log_feeds.cursor import NOTHING, START, LogPlace
 from graphql_api.log_feeds.evidence import Evidence
-from graphql_api.log_feeds.follower import Follower, LogPage
+from graphql_api.log_feeds.follower import Follower, SettledPage
 from graphql_api.log_feeds.window import LogWindow
 
 BOUND = 10
@@ -153,7 +153,7 @@ class Model:
                 reader.asked = (after, upto, rows, steps - 1)
                 return False
             reader.asked = None
-            follower.take_page(LogPage(after, upto, rows))
+            follower.take_page(SettledPage(after, upto, rows))
         for _ in range(most):
             sequence = follower.next()
             if sequence is None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.log_feeds import page_cache
-from graphql_api.log_feeds.follower import LogPage
+from graphql_api.log_feeds.follower import SettledPage
 from graphql_api.log_feeds.page_cache import PageCache
 
 
@@ -22,7 +22,7 @@ def test_page_holds_every_row_of_its_stretch(
     for after, limit in reads:
         found = sorted(row for row in rows if row > after)[:limit]
         upto = found[-1] if len(found) == limit else 501
-        cache.put(LogPage(after, upto, found))
+        cache.put(SettledPage(after, upto, found))
     for after in asked:
         page = cache.get(after)
         if page is not None:
@@ -33,7 +33,7 @@ def test_page_holds_every_row_of_its_stretch(
 def test_oldest_pages_are_forgotten() -> None:
     cache = PageCache()
     for after in range(page_cache._MAX_PAGES + 10):
-        cache.put(LogPage(after * 2, after * 2 + 2, [after * 2 + 1]))
+        cache.put(SettledPage(after * 2, after * 2 + 2, [after * 2 + 1]))
     assert cache.get(0) is None
     assert cache.get(18) is None
-    assert cache.get(20) == LogPage(20, 22, [21])
+    assert cache.get(20) == SettledPage(20, 22, [21])

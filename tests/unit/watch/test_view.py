@@ -14,8 +14,8 @@ from graphql_api.client.events import (
     Deleted,
     Disconnected,
     Event,
+    FeedProblem,
     Happening,
-    Problem,
     State,
     Status,
     Updated,
@@ -170,10 +170,10 @@ def test_joining_during_an_outage_shows_the_rows_and_says_so() -> None:
 
 
 def test_why_the_table_is_not_followed_is_a_line() -> None:
-    assert Screen().take(Connected(), state("INITIALIZING"), Problem("no\x1b table"))[2:] == [
+    assert Screen().take(Connected(), state("INITIALIZING"), FeedProblem("no\x1b table"))[2:] == [
         "12:00:02 ! the server cannot read the table: no\\x1b table; trying again"
     ]
-    assert live(NEWS).take(state("STALE"), Problem("no connection"))[1:] == [
+    assert live(NEWS).take(state("STALE"), FeedProblem("no connection"))[1:] == [
         "12:00:11 ! the server cannot follow the table: no connection; trying again"
     ]
 

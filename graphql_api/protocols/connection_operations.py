@@ -20,9 +20,9 @@ from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.token_bucket import RATE_LIMITED, rate_limit_text
 from graphql_api.protocols.backend import Backend
+from graphql_api.protocols.connection_responder import ConnectionResponder
 from graphql_api.protocols.graphql_transport_ws import Start
 from graphql_api.protocols.operation_ids import Operation, OperationIds, Reply
-from graphql_api.protocols.socket_responder import SocketResponder
 from graphql_api.schema.errors import internal_error
 
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
@@ -40,8 +40,8 @@ def _stop(server: _Server) -> None:
         server.cancel()
 
 
-class WebSocketOperations:
-    """What is being served on one WebSocket, or one event stream that has several operations.
+class ConnectionOperations:
+    """The operations of one WebSocket, or of one event stream that has several.
 
     Args:
         backend: What stands behind it.
@@ -168,7 +168,7 @@ class WebSocketOperations:
 
     async def _run(self, operation: Operation, asked: Asked) -> None:
         begun = await self._backend.runner.begin(asked)
-        responder = SocketResponder(self, operation, self._protocol.framing(operation))
+        responder = ConnectionResponder(self, operation, self._protocol.framing(operation))
         if isinstance(begun, Results):
             await begun.send(responder)
             return

@@ -1,4 +1,4 @@
-"""The responder of an operation on a WebSocket, whatever the protocol."""
+"""The responder of an operation on a connection that has several, whatever the protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OperationT_contra = TypeVar("OperationT_contra", contravariant=True)
 
 
 class Operations(Protocol[OperationT_contra]):
-    """What is being served on one WebSocket, as its responders use it."""
+    """Interface of the operations of one connection, as their responders use it."""
 
     @property
     def sink(self) -> Sink:
@@ -36,11 +36,11 @@ class Operations(Protocol[OperationT_contra]):
         """End an operation, unless it is over, as the client expects."""
 
 
-class SocketResponder(Generic[OperationT]):
-    """Writes the results of one operation as messages of its socket.
+class ConnectionResponder(Generic[OperationT]):
+    """Writes the results of one operation as messages of its connection.
 
     Args:
-        operations: Those of the socket.
+        operations: Those of the connection.
         operation: The operation.
         framing: How results that are shared are written.
     """
