@@ -11,7 +11,11 @@ from rethinkdb import ast
 Observe: TypeAlias = Callable[[str, str | None], AbstractContextManager[object]]
 """Surrounds a query; it is given its operation and its table, if it has one."""
 
+_UNNAMED: Final = "query"
 _WRITES: Final = frozenset({"insert", "update", "replace", "delete"})
+
+_WITH_SEVERAL: Final = (ast.Branch, ast.ForEach, ast.Func, ast.FunCall)
+"""Terms of which each argument may be a query. Any other works on its first argument."""
 
 
 class QueryNames(NamedTuple):
@@ -27,17 +31,21 @@ class QueryNames(NamedTuple):
 
 
 def names_of(term: Any) -> QueryNames:
-    """The names of a query, by its ReQL term: `get` and `policy` of `table("policy").get("…")`."""
-    operation = "query"
-    is_write = False
-    while not isinstance(term, ast.Table):
-        if not is_write:
-            operation = str(getattr(term, "statement", operation))
-            is_write = operation in _WRITES
-        # What a term works on is its first argument.
-        arguments = term._args  # noqa: SLF001 - there is no other way to it
-        if not arguments:
-            return QueryNames(operation, None)
-        term = arguments[0]
-    name = term._args[-1]  # noqa: SLF001 - of `db.table(name)` and of `table(name)`
-    return QueryNames(operation, name.data if isinstance(name, ast.Datum) else None)
+    """The names of a query, by its ReQL term: `get` and `policy` of `table("policy").get("…")`.
+
+    A write inside `r.do`, `r.branch` or `for_each` names the query.
+    """
+    arguments = term._args  # noqa: SLF001 - there is no other way to it
+    if isinstance(term, ast.Table):
+        name = arguments[-1]  # of `db.table(name)` and of `table(name)`
+        return QueryNames(_UNNAMED, name.data if isinstance(name, ast.Datum) else None)
+    parts = arguments if isinstance(term, _WITH_SEVERAL) else arguments[:1]
+    operation, table = max(map(names_of, parts), key=_rank, default=QueryNames(_UNNAMED, None))
+    statement = str(getattr(term, "statement", _UNNAMED))
+    if statement in _WRITES or operation == _UNNAMED:
+        operation = statement
+    return QueryNames(operation, table)
+
+
+def _rank(names: QueryNames) -> tuple[bool, bool]:
+    return names.operation in _WRITES, names.table is not None

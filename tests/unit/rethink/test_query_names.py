@@ -26,6 +26,16 @@ TABLE = r.db("starbelly").table("policy")
         (TABLE.between(r.minval, r.maxval).order_by("x").count(), ("between", "policy")),
         (r.branch(TABLE.get("secret").eq(None), None, 1), ("get", "policy")),
         (r.expr([TABLE.get("secret"), 1]), ("get", "policy")),
+        (r.do("secret", lambda name: TABLE.insert({"name": name})), ("insert", "policy")),
+        (
+            r.branch(r.table("job").get("secret").eq(None), None, TABLE.get("secret").delete()),
+            ("delete", "policy"),
+        ),
+        (
+            r.table("job").for_each(lambda job: TABLE.get(job["policy_id"]).update({"x": 1})),
+            ("update", "policy"),
+        ),
+        (TABLE.get("secret").do(lambda policy: policy["name"]), ("get", "policy")),
         (r.expr("secret"), ("query", None)),
         (r.table(r.expr("sec") + "ret").count(), ("count", None)),
     ],
