@@ -257,7 +257,6 @@ class LivePage(FeedSource[Any]):
         super().__init__()
         self.every_s = every_s
         self._view = view
-        self._callback: Callable[[], None] | None = None
         self._given: FeedStatus | None = None
         self._is_touched = False
         self._released: PageEvent | None = None
@@ -276,10 +275,6 @@ class LivePage(FeedSource[Any]):
         assert event is not None, "it has just been made"
         self._given = event.page.status
         return event
-
-    def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """As in `EventSource`."""
-        self._callback = callback
 
     @property
     def is_due(self) -> bool:
@@ -307,8 +302,6 @@ class LivePage(FeedSource[Any]):
     def wake(self) -> None:
         """There may be something to pull."""
         self._wake()
-        if self._callback is not None:
-            self._callback()
 
     def _show(self) -> None:
         self._is_touched = False

@@ -78,6 +78,7 @@ class FeedSource(EventSource[EventT], AsyncIterator[EventT]):
     def __init__(self) -> None:
         # Only for those who iterate: there are many who do not.
         self._woken: asyncio.Event | None = None
+        self._callback: Callable[[], None] | None = None
         self._in_a_row = 0
         self._is_closed = False
 
@@ -108,6 +109,10 @@ class FeedSource(EventSource[EventT], AsyncIterator[EventT]):
                 await woken.wait()
         raise StopAsyncIteration
 
+    def on_wake(self, callback: Callable[[], None] | None) -> None:
+        """As in `EventSource`. It must only take note."""
+        self._callback = callback
+
     def close(self) -> None:
         """Unregister at once; a waiting `__anext__` ends the iteration."""
         self._is_closed = True
@@ -123,8 +128,11 @@ class FeedSource(EventSource[EventT], AsyncIterator[EventT]):
         self.close()
 
     def _wake(self) -> None:
+        """There may be something to pull, or the end."""
         if self._woken is not None:
             self._woken.set()
+        if self._callback is not None:
+            self._callback()
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol
 
 from graphql_api.errors import NotFoundError
-from graphql_api.feeds.subscription import EventSource
+from graphql_api.feeds.subscription import FeedSource
 from graphql_api.feeds.view import Event
 from graphql_api.log_feeds import cursor as cursors
 from graphql_api.log_feeds.cursor import Cursor, LogPlace
@@ -37,13 +36,8 @@ class Follows(Protocol):
         """A follower has left a partition."""
 
 
-class LogSubscription(EventSource[Any]):
+class LogSubscription(FeedSource[Any]):
     """The events of one follower, until the partition is complete.
-
-    It is registered when it is made, and until `close` (or `aclose`, or the end of the context). At
-    most one `__anext__` at a time. Cancelling one loses nothing.
-
-    A loop that serves many of them calls `pull` instead, whenever `on_wake` says so.
 
     Args:
         owner: What forgets the partition with its last follower.
@@ -64,29 +58,15 @@ class LogSubscription(EventSource[Any]):
         place: LogPlace,
         words: str,
     ) -> None:
+        super().__init__()
         self._owner = owner
         self._partition = partition
         self._digest = digest
         self._kinds = kinds
         self._given = place
         self._words = words
-        self._woken = asyncio.Event()
-        self._on_wake: Callable[[], None] | None = None
         self._is_accepted = False
-        self._is_closed = False
         self._follower = partition.follow(place, self._wake)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> object:
-        while not self._is_closed:
-            self._woken.clear()
-            event = self.pull()
-            if event is not None:
-                return event.value
-            await self._woken.wait()
-        raise StopAsyncIteration
 
     def pull(self) -> Event[Any] | None:
         """The next event if there is one; otherwise None, and `on_wake` is called once there is.
@@ -136,39 +116,12 @@ class LogSubscription(EventSource[Any]):
         self._wake()  # there is more to pass
         return None
 
-    def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """Have `callback` called whenever there may be an event to pull after there was none.
-
-        It is called instead of waking the task that waits for `__anext__`. It must only take note.
-        """
-        self._on_wake = callback
-
-    def close(self) -> None:
-        """Unregister at once; a waiting `__anext__` ends the iteration."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._partition.leave(self._follower)
-            self._owner.left(self._partition)
-            self._woken.set()
-
-    async def aclose(self) -> None:
-        """The same, for those who close async iterators."""
-        self.close()
+    def _unregister(self) -> None:
+        self._partition.leave(self._follower)
+        self._owner.left(self._partition)
 
     def _wait(self) -> None:
         """The window has nothing more: see to it that it has, if there can be."""
         if self._partition.is_complete_for(self._follower):
             raise StopAsyncIteration
         self._partition.ask_for_more()
-
-    def _wake(self) -> None:
-        if self._on_wake is None:
-            self._woken.set()
-        else:
-            self._on_wake()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
