@@ -69,7 +69,7 @@ class HeldRows:
         return [] if change is None or rows is not self._rows else [change]
 
     def _replace(self, staged: dict[str, Row]) -> Iterator[Change]:
-        for key in self._rows.keys() - staged.keys():
+        for key in [key for key in self._rows if key not in staged]:
             if (change := _remove(self._rows, key)) is not None:
                 yield change
         for key, row in staged.items():

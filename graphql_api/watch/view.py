@@ -21,16 +21,18 @@ from graphql_api.client.events import (
     Connected,
     Deleted,
     Disconnected,
+    Event,
     FeedProblem,
     Happening,
     State,
     Status,
     Updated,
 )
+from graphql_api.client.held_rows import Change, HeldRows
 from graphql_api.client.table import Row
 from graphql_api.client.text import clean, columns, shorten, shorten_middle
 from graphql_api.watch.differences import Difference, shown
-from graphql_api.watch.held import HeldRows
+from graphql_api.watch.labels import Labels
 from graphql_api.watch.line import Line, Span, Style, fit, line_columns
 from graphql_api.watch.listing import listing
 from graphql_api.watch.progress import Progress
@@ -75,9 +77,9 @@ class View:
         self._place = place
         self._now = now
         self._width = width
-        self._rows = HeldRows(table)
+        self._held = HeldRows()
+        self._labels = Labels(table)
         self._progress = Progress(table)
-        self._snapshot: HeldRows | None = None
         self._has_begun = False
         self._status: Status | None = None
         self._not_live_since: datetime | None = None
@@ -98,7 +100,7 @@ class View:
             case FeedProblem(reason):
                 return self._problem(reason)
             case State():
-                return self._state(happening.status)
+                return self._state(happening)
             case Added() | Updated() | Deleted():
                 return self._change(happening)
             case _:
@@ -113,7 +115,6 @@ class View:
 
     def _disconnected(self, reason: str) -> Iterator[Line]:
         self._not_live()
-        self._snapshot = None
         if reason != self._reason:
             yield from self._said(
                 Span("no connection", Style.ALARM),
@@ -129,19 +130,17 @@ class View:
             self._not_live_since = self._now()
         self._status = None
 
-    def _state(self, status: Status) -> Iterator[Line]:
+    def _state(self, state: State) -> Iterator[Line]:
+        changes, status = self._apply(state), state.status
         if status is Status.INITIALIZING:
-            self._snapshot = HeldRows(self._table)
             if self._has_begun:
                 self._not_live()
                 yield from self._said(
                     Span("the server begins again; what differs from the rows above follows")
                 )
             return
-        if self._snapshot is not None:
-            snapshot, self._snapshot = self._snapshot, None
-            yield from self._differing(snapshot) if self._has_begun else self._list(snapshot)
-            self._has_begun = True
+        yield from self._differing(changes) if self._has_begun else self._list()
+        self._has_begun = True
         if status is self._status:
             return  # a fresh cursor, now and then
         if status is Status.STALE:
@@ -149,13 +148,19 @@ class View:
         else:
             yield from self._live()
 
+    def _apply(self, event: Event) -> list[Change]:
+        changes = self._held.apply(event)
+        for change in changes:
+            self._labels.apply(change)
+        return changes
+
     def _live(self) -> Iterator[Line]:
         since, self._not_live_since = self._not_live_since, None
         self._status = Status.READY
         again = f" again after {_duration(since, self._now())}" if since else ""
         yield from self._said(
             Span("live", Style.GOOD),
-            Span(f"{again}: {self._table.count(len(self._rows))}"),
+            Span(f"{again}: {self._table.count(len(self._held.rows))}"),
             Span(f" ({self._filter_text})" if self._filter_text else ""),
         )
 
@@ -164,7 +169,7 @@ class View:
         since, self._status = self._not_live_since, Status.STALE
         yield from self._said(
             Span(f"STALE since {since:%H:%M:%S}" if since else "STALE", Style.ALARM),
-            Span(f": {self._table.count(len(self._rows))}, which may be old"),
+            Span(f": {self._table.count(len(self._held.rows))}, which may be old"),
             sign="!",
             style=Style.ALARM,
         )
@@ -180,34 +185,30 @@ class View:
 
     # Rows.
 
-    def _list(self, rows: HeldRows) -> Iterator[Line]:
-        self._rows = rows
-        for key, row in rows.by_key.items():
-            self._make_room_for(rows.label(key, row))
+    def _list(self) -> Iterator[Line]:
+        rows = self._held.rows
+        for key, row in rows.items():
+            self._make_room_for(self._labels.label(key, row))
         if rows:
             yield ()
-            yield from listing(self._table, rows.by_key, self._width())
+            yield from listing(self._table, rows, self._width())
             yield ()
 
-    def _differing(self, rows: HeldRows) -> Iterator[Line]:
-        before, self._rows = self._rows.by_key, rows
-        for key, row in before.items():
-            if key not in rows.by_key:
-                yield from self._deleted(key, row, "gone")
-        for key, row in rows.by_key.items():
-            if key not in before:
-                yield from self._added(key, row, "new")
-            elif found := self._table.differences(before[key], row):
-                yield from self._updated(key, row, found)
+    def _differing(self, changes: Iterable[Change]) -> Iterator[Line]:
+        """What differs from the rows before a snapshot."""
+        for change in changes:
+            match change:
+                case Change(kind="added"):
+                    yield from self._added(change.key, change.row, "new")
+                case Change(kind="deleted"):
+                    yield from self._deleted(change.key, change.row, "gone")
+                case Change(previous=previous) if previous is not None:
+                    found = self._table.differences(previous, change.row)
+                    yield from self._updated(change.key, change.row, found)
 
     def _change(self, change: Added | Updated | Deleted) -> Iterator[Line]:
-        rows = self._rows if self._snapshot is None else self._snapshot
-        if isinstance(change, Deleted):
-            rows.remove(change.key)
-        else:
-            rows.put(change.key, change.row)
-        if self._snapshot is not None:
-            return
+        if not self._apply(change):
+            return  # a row of a snapshot, which is not complete yet
         match change:
             case Added():
                 cause = _CAUSES.get(change.cause, clean(change.cause))
@@ -239,7 +240,7 @@ class View:
         yield from self._about(key, row, "~", Style.UPDATED, *_changes(found, self._room()))
 
     def _about(self, key: str, row: Row, sign: str, style: Style, *details: Span) -> Iterator[Line]:
-        name = self._rows.label(key, row)
+        name = self._labels.label(key, row)
         self._make_room_for(name)
         name = shorten(name, self._name_columns)
         padding = " " * (self._name_columns - columns(name) + 2)
