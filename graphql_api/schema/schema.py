@@ -21,11 +21,9 @@ from graphql_api.schema.document import graphql_name
 from graphql_api.schema.errors import CodeValidationErrors, expose
 from graphql_api.schema.forbidden import ForbidEarly
 from graphql_api.schema.log_declaration import LogDeclaration
-from graphql_api.schema.mutation import mutation_type
-from graphql_api.schema.query import query_type
+from graphql_api.schema.root_types import mutation_type, query_type, subscription_type
 from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, guarded
 from graphql_api.schema.sequence_number import SEQUENCE_NUMBER, SequenceNumber
-from graphql_api.schema.subscription import subscription_type
 from graphql_api.scopes import Scope
 
 

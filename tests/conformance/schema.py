@@ -15,8 +15,7 @@ from graphql_api.schema import APISchema, TableDeclaration
 from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.log_declaration import LogDeclaration
-from graphql_api.schema.query import query_type
-from graphql_api.schema.subscription import subscription_type
+from graphql_api.schema.root_types import query_type, subscription_type
 from tests.toy_world import ToyMutation, ToyQuery, ToySubscription
 
 
