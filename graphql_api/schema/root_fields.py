@@ -10,7 +10,6 @@ from strawberry import UNSET
 from strawberry.types.nodes import SelectedField
 
 from graphql_api.feeds.live_pages import PageRequest
-from graphql_api.feeds.subscription import Subscription
 from graphql_api.feeds.table import FeedTable
 from graphql_api.schema.changes import ChangeTypes, IncludeInitial, Since
 from graphql_api.schema.context import Info
@@ -96,7 +95,7 @@ def query_fields(table: ListedTable) -> type:
         {
             rows: strawberry.field(
                 resolver=read_rows,
-                description=f"A page of {_several(table)}."
+                description=f"A page of {in_words(table.plural)}."
                 + (OLDER_TOO if table.older is not None else ""),
             ),
             table.name: strawberry.field(
@@ -116,12 +115,11 @@ def subscription_fields(table: ListedTable) -> type:
         since: Since = UNSET,
         every_ms: ChangesEvery = 0,
     ) -> Any:
-        return watch(
-            info,
-            table,
-            where or None,
+        context = info.context
+        return context.feeds[table].subscribe(
+            where.condition() if where else None,
             include_initial=include_initial,
-            since=given(since),
+            since=context.resume_from or given(since),
             every_s=pace_s(every_ms, may_be_zero=True),
         )
 
@@ -159,32 +157,10 @@ def subscription_fields(table: ListedTable) -> type:
             ),
             f"live_{table.plural}": strawberry.subscription(
                 resolver=watch_page,
-                description=LIVE_PAGE.format(_several(table))
+                description=LIVE_PAGE.format(in_words(table.plural))
                 + (HELD_ONLY if table.older is not None else ""),
             ),
         },
-    )
-
-
-def watch(
-    info: Info,
-    table: FeedTable[Any, Any],
-    where: RowFilter[Any] | None,
-    *,
-    include_initial: bool = True,
-    since: str | None,
-    every_s: float = 0.0,
-) -> Subscription[Any]:
-    """A subscription to a table: registered now, and until it is closed.
-
-    Raises:
-        BadCursorError: The cursor to resume from is not one.
-    """
-    return info.context.feeds[table].subscribe(
-        None if where is None else where.condition(),
-        include_initial=include_initial,
-        since=info.context.resume_from or since,
-        every_s=every_s,
     )
 
 
@@ -219,10 +195,6 @@ def annotate(resolver: Callable[..., Any], hints: Mapping[str, Any]) -> None:
 def root_type(name: str, fields: Mapping[str, Any]) -> type:
     """A type of some root fields."""
     return strawberry.type(type(name, (), dict(fields)))
-
-
-def _several(table: ListedTable) -> str:
-    return in_words(table.plural)
 
 
 def _capital(text: str) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from graphql import get_named_type
 from strawberry.types import ExecutionResult
+from strawberry.types.base import get_object_definition
 
 from graphql_api.feeds.subscription import Subscription
 from graphql_api.schema import build_schema
-from graphql_api.schema.root_fields import watch as watch_rows
 from graphql_api.tables import TABLES
 from graphql_api.tables.policy import POLICIES, PolicyFilter
 from tests.unit.schema.documents import DOCUMENTS
@@ -123,7 +123,10 @@ async def test_resolver_registers_when_called_and_stands_by_itself() -> None:
             context = server.context
 
         where = PolicyFilter(name_contains="a")
-        subscription = watch_rows(Info(), POLICIES, where, since=None)  # type: ignore[arg-type]
+        field, _ = get_object_definition(POLICIES.subscription, strict=True).fields
+        assert field.base_resolver is not None
+        watch_rows: Any = field.base_resolver.wrapped_func
+        subscription = watch_rows(Info(), where)
         assert isinstance(subscription, Subscription)
         assert feed.subscribers == 1
         await subscription.aclose()
