@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, Union, get_type_hints
 
 import strawberry
 from strawberry.types.base import get_object_definition
 
 from graphql_api.schema.described import argument
-from graphql_api.schema.document import graphql_name
+from graphql_api.schema.document import attributes, graphql_name
 from graphql_api.schema.enums import ChangeCause, FeedStatus
 
 RowT = TypeVar("RowT")
@@ -163,9 +162,9 @@ def changed_fields(previous: RowT, row: RowT) -> list[str]:
     """The GraphQL names of the first-level fields in which two rows of one type differ."""
     row_type: type = type(row)
     return [
-        name
-        for attribute, name in _fields(row_type)
-        if getattr(previous, attribute) != getattr(row, attribute)
+        graphql_name(name)
+        for name in attributes(row_type) or ()
+        if getattr(previous, name) != getattr(row, name)
     ]
 
 
@@ -180,13 +179,3 @@ def changed_fields_field(attribute: str) -> Any:
         return changed_fields(root.previous, getattr(root, attribute))
 
     return strawberry.field(resolver=resolve, description=CHANGED_FIELDS)
-
-
-@cache
-def _fields(row_type: type) -> tuple[tuple[str, str], ...]:
-    """The attributes and GraphQL names of a row type's fields, without those that are resolved."""
-    return tuple(
-        (field.python_name, graphql_name(field.python_name))
-        for field in get_object_definition(row_type, strict=True).fields
-        if field.is_basic_field
-    )

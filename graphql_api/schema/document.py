@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, TypeGuard, TypeVar
 
 import strawberry
+from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
 from graphql_api.feeds.keys import is_text
@@ -32,6 +33,15 @@ _DIGITS = 10
 
 graphql_name = cache(to_camel_case)
 """The name in GraphQL of a stored or a Python name."""
+
+
+@cache
+def attributes(type_: type) -> tuple[str, ...] | None:
+    """The attributes of a GraphQL type that no resolver answers; None for any other type."""
+    definition = get_object_definition(type_)
+    if definition is None:
+        return None
+    return tuple(field.python_name for field in definition.fields if field.is_basic_field)
 
 
 def in_words(name: str) -> str:

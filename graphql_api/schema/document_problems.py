@@ -10,15 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
-from functools import cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import strawberry
-from strawberry.types.base import get_object_definition
 
 from graphql_api.errors import Problem
 from graphql_api.feeds.table import Document
-from graphql_api.schema.document import graphql_name, is_object
+from graphql_api.schema.document import attributes, graphql_name, is_object
 from graphql_api.schema.problems import Path, Place, Problems
 
 PROBLEMS: Final = (
@@ -137,7 +135,7 @@ def as_stored(value: Any) -> Any:
         return value.name
     if isinstance(value, tuple):
         return [as_stored(item) for item in value]
-    names = _member_names(value.__class__)
+    names = attributes(value.__class__)
     if names is None:
         return value
     members = {name: getattr(value, name) for name in names}
@@ -146,15 +144,6 @@ def as_stored(value: Any) -> Any:
         for name, member in members.items()
         if member is not None and not isinstance(member, datetime)
     }
-
-
-@cache
-def _member_names(kind: type) -> Sequence[str] | None:
-    """The names of what a document holds of a GraphQL type; None for any other type."""
-    definition = get_object_definition(kind)
-    if definition is None:
-        return None
-    return tuple(field.python_name for field in definition.fields if field.is_basic_field)
 
 
 def _restore_items(document: dict[str, Any], unfit: Iterable[Path]) -> None:

@@ -6,10 +6,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from strawberry.types.base import get_object_definition
-
 from graphql_api.schema import date_time
-from graphql_api.schema.document import graphql_name
+from graphql_api.schema.document import attributes, graphql_name
 
 
 def as_json(value: object) -> Any:
@@ -24,8 +22,8 @@ def as_json(value: object) -> Any:
         return value.name
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
-    definition = get_object_definition(type(value))
-    if definition is None:
+    type_: Any = type(value)
+    names = attributes(type_)
+    if names is None:
         return value
-    fields = (field.python_name for field in definition.fields if field.is_basic_field)
-    return {graphql_name(name): as_json(getattr(value, name)) for name in fields}
+    return {graphql_name(name): as_json(getattr(value, name)) for name in names}
