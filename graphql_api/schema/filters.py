@@ -75,13 +75,17 @@ def after(attribute: str, description: str, *, key: str | None = None) -> Any:
     )
 
 
-def any_of(attribute: str, description: str, *, key: str | None = None) -> Any:
-    """A member that lists values, of which the attribute's list must have one."""
+def by_keys() -> Any:
+    """A member that lists keys, of which the row's must be one."""
+    return one_of("id", "Those with one of these keys; none, if the list is empty.", key="id")
+
+
+def by_tag() -> Any:
+    """A member that lists tags, of which the row must have one."""
+    test = "not {wanted}.isdisjoint({value} or ())"
     return _member(
-        description,
-        FilterCondition(
-            attribute, frozenset, "not {wanted}.isdisjoint({value} or ())", Relation.ANY_OF, key
-        ),
+        "Those with one of these tags; none, if the list is empty.",
+        FilterCondition("tags", frozenset, test, Relation.ANY_OF, "tag"),
     )
 
 
@@ -97,6 +101,11 @@ def contains(attribute: str, description: str, *, key: str | None = None) -> Any
             key,
         ),
     )
+
+
+def by_name(attribute: str = "name") -> Any:
+    """A member that is a part of the row's name, in upper or lower case."""
+    return contains(attribute, "Those with this in their name, whatever the case.", key="name")
 
 
 def equals(attribute: str, description: str, *, key: str | None = None) -> Any:

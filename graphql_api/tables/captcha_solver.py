@@ -12,7 +12,7 @@ from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import UPDATED, Column, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
-from graphql_api.schema.filters import RowFilter, contains, one_of
+from graphql_api.schema.filters import RowFilter, by_keys, by_name
 from graphql_api.schema.stored import key, stored
 from graphql_api.scopes import Scope
 
@@ -77,12 +77,8 @@ class CaptchaSolver:
 class CaptchaSolverFilter(RowFilter[CaptchaSolver]):
     """The `where` of CAPTCHA solvers."""
 
-    ids: list[strawberry.ID] | None = one_of(
-        "id", "Those with one of these keys; none, if the list is empty.", key="id"
-    )
-    name_contains: str | None = contains(
-        "name", "Those with this in their name, whatever the case.", key="name"
-    )
+    ids: list[strawberry.ID] | None = by_keys()
+    name_contains: str | None = by_name()
 
 
 CAPTCHA_SOLVERS = TableDeclaration(

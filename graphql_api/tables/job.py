@@ -15,7 +15,7 @@ from graphql_api.schema.columns import Column, Editing, ForPeople, Look
 from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
-from graphql_api.schema.filters import RowFilter, after, any_of, contains, equals, one_of
+from graphql_api.schema.filters import RowFilter, after, by_keys, by_name, by_tag, equals, one_of
 from graphql_api.schema.scopes import require
 from graphql_api.schema.stored import key, stored, version_reader
 from graphql_api.scopes import Scope
@@ -119,21 +119,15 @@ class Job:
 class JobFilter(RowFilter[Job]):
     """The `where` of jobs."""
 
-    ids: list[strawberry.ID] | None = one_of(
-        "id", "Those with one of these keys; none, if the list is empty.", key="id"
-    )
+    ids: list[strawberry.ID] | None = by_keys()
     run_states: list[JobRunState] | None = one_of(
         "run_state", "Those in one of these states; none, if the list is empty.", key="state"
     )
     schedule_id: strawberry.ID | None = equals(
         "schedule_id", "Those that this schedule started.", key="schedule"
     )
-    any_tag: list[str] | None = any_of(
-        "tags", "Those with one of these tags; none, if the list is empty.", key="tag"
-    )
-    name_contains: str | None = contains(
-        "name", "Those with this in their name, whatever the case.", key="name"
-    )
+    any_tag: list[str] | None = by_tag()
+    name_contains: str | None = by_name()
     started_after: datetime | None = after(
         "started_at", "Those that were started later than this.", key="after"
     )

@@ -14,7 +14,7 @@ from graphql_api.schema.columns import UPDATED, Column, Editing, ForPeople, Look
 from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document_problems import PROBLEMS, DocumentProblem, Judged, hidden_nulls
-from graphql_api.schema.filters import RowFilter, contains, one_of
+from graphql_api.schema.filters import RowFilter, by_keys, by_name
 from graphql_api.schema.later import later
 from graphql_api.schema.pages import Limit, checked_limit
 from graphql_api.schema.problems import Place
@@ -128,12 +128,8 @@ class Policy(Judged):
 class PolicyFilter(RowFilter[Policy]):
     """The `where` of policies."""
 
-    ids: list[strawberry.ID] | None = one_of(
-        "id", "Those with one of these keys; none, if the list is empty.", key="id"
-    )
-    name_contains: str | None = contains(
-        "name", "Those with this in their name, whatever the case.", key="name"
-    )
+    ids: list[strawberry.ID] | None = by_keys()
+    name_contains: str | None = by_name()
 
 
 POLICIES = TableDeclaration(

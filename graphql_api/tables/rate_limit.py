@@ -14,7 +14,7 @@ from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import Column, Editing, ForPeople, Look
 from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import Fields
-from graphql_api.schema.filters import RowFilter, contains, equals, one_of
+from graphql_api.schema.filters import RowFilter, by_keys, contains, equals, one_of
 from graphql_api.schema.orders import SortedBy
 from graphql_api.schema.stored import key, stored
 
@@ -96,9 +96,7 @@ class RateLimit:
 class RateLimitFilter(RowFilter[RateLimit]):
     """The `where` of rate limits."""
 
-    ids: list[strawberry.ID] | None = one_of(
-        "id", "Those with one of these keys; none, if the list is empty.", key="id"
-    )
+    ids: list[strawberry.ID] | None = by_keys()
     domains: list[str] | None = one_of(
         "domain", "Those of one of these domains; none, if the list is empty.", key="domains"
     )

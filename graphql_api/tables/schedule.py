@@ -21,7 +21,7 @@ from graphql_api.schema.document_problems import (
     as_stored,
     hidden_nulls,
 )
-from graphql_api.schema.filters import RowFilter, any_of, contains, equals, one_of
+from graphql_api.schema.filters import RowFilter, by_keys, by_name, by_tag, equals
 from graphql_api.schema.later import later
 from graphql_api.schema.pages import Limit, checked_limit
 from graphql_api.schema.problems import Place
@@ -145,21 +145,15 @@ class Schedule(Judged):
 class ScheduleFilter(RowFilter[Schedule]):
     """The `where` of schedules."""
 
-    ids: list[strawberry.ID] | None = one_of(
-        "id", "Those with one of these keys; none, if the list is empty.", key="id"
-    )
-    name_contains: str | None = contains(
-        "schedule_name", "Those with this in their name, whatever the case.", key="name"
-    )
+    ids: list[strawberry.ID] | None = by_keys()
+    name_contains: str | None = by_name("schedule_name")
     enabled: bool | None = equals(
         "enabled", "Those that are enabled, or those that are disabled.", key="enabled"
     )
     policy_id: strawberry.ID | None = equals(
         "policy_id", "Those that name this policy.", key="policy"
     )
-    any_tag: list[str] | None = any_of(
-        "tags", "Those with one of these tags; none, if the list is empty.", key="tag"
-    )
+    any_tag: list[str] | None = by_tag()
 
 
 SCHEDULES = TableDeclaration(
