@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from graphql_api.errors import DatabaseError, DatabaseRefusedError, FeedLostError
-from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import WHOLE, TablePart
 from graphql_api.feeds.source import DocumentChange, SourceReady
-from graphql_api.feeds.table import Document
 from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, DatabaseConnection, Timeouts
 from graphql_api.rethink.driver import RAW, r
 from graphql_api.rethink.failover import serving
@@ -48,7 +46,7 @@ class ChangefeedSettings(DatabaseSettings):
 DEFAULT_SETTINGS = ChangefeedSettings()
 
 
-class RethinkSource:
+class RethinkSource(TableReader):
     """A RethinkDB database as a `graphql_api.feeds.source.Source`.
 
     Each changefeed has a connection of its own: what ends one ends no other.
@@ -61,16 +59,8 @@ class RethinkSource:
         *,
         nodes: Nodes | None = None,
     ) -> None:
-        self._url = url
+        super().__init__(url, timeouts=settings.timeouts, nodes=nodes)
         self._settings = settings
-        self._nodes = nodes or Nodes()
-        self._reader = TableReader(url, timeouts=settings.timeouts, nodes=self._nodes)
-
-    def documents(
-        self, table: str, keys: Collection[Key] | None = None, part: TablePart = WHOLE
-    ) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
-        """The documents of a table, over a connection of its own; see `TableReader.documents`."""
-        return self._reader.documents(table, keys, part)
 
     @asynccontextmanager
     async def changes(

@@ -8,7 +8,6 @@ from typing import Any
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.keys import Key
 from graphql_api.log_feeds.source import LogLayout
-from graphql_api.rethink.database_connection import DEFAULT_TIMEOUTS, Timeouts
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import reason_of
 from graphql_api.rethink.failover import connect
@@ -23,16 +22,9 @@ class RethinkWriter:
     DatabaseUnavailableError, it may have been done nevertheless.
     """
 
-    def __init__(
-        self,
-        url: DatabaseURL,
-        *,
-        timeouts: Timeouts = DEFAULT_TIMEOUTS,
-        nodes: Nodes | None = None,
-    ) -> None:
+    def __init__(self, url: DatabaseURL) -> None:
         self._url = url
-        self._timeouts = timeouts
-        self._nodes = nodes or Nodes()
+        self._nodes = Nodes()
 
     async def insert(self, table: str, document: Mapping[str, Any]) -> None:
         """Write a document, in the place of one with the same key. Times are aware datetimes."""
@@ -61,7 +53,7 @@ class RethinkWriter:
         return r.db(self._url.database).table(name)
 
     async def _run(self, term: Any) -> dict[str, int]:
-        async with connect(self._url, timeouts=self._timeouts, nodes=self._nodes) as connection:
+        async with connect(self._url, nodes=self._nodes) as connection:
             result: dict[str, Any] = await connection.run(term)
         if result["errors"]:
             raise DatabaseError(f"a write was refused: {reason_of(result)}")
