@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         return namespace, rest
 
     def error(self, message: str) -> NoReturn:
-        """Say what argparse complains of."""
+        """Report an error of argparse, in plainer words."""
         if wrong := re.match(r"argument (\S+): invalid choice: (.*) \(choose", message, re.DOTALL):
             self.misused(self._no_such(wrong[1], wrong[2].strip("'\"")))
         if missing := re.match(r"the following arguments are required: (.*)", message):
@@ -61,7 +61,7 @@ class Parser(argparse.ArgumentParser):
         self.misused(message)
 
     def misused(self, text: str) -> NoReturn:
-        """End with this complaint."""
+        """End the program with this error text."""
         complain(f"{text} (see {self.prog} --help)")
         sys.exit(MISUSED)
 
@@ -118,5 +118,5 @@ def _doubled(flag: str) -> str:
 
 
 def complain(message: str) -> None:
-    """Say what is wrong, in one line on stderr."""
+    """Write an error text to stderr, as one line."""
     print(f"graphql-api: {' '.join(message.split())}", file=sys.stderr)

@@ -56,7 +56,7 @@ class DatabaseError(GraphQLAPIError):
 
     @property
     def summary(self) -> str:
-        """The same for everyone, without a host or a user."""
+        """What a client or a probe may read of it: no host and no user."""
         return "the database gave an error, which the log names"
 
 
@@ -83,7 +83,7 @@ class TableMissingError(DatabaseError):
 
     @property
     def summary(self) -> str:
-        """Its text, which names what is missing and what creates it."""
+        """The text itself, which names what is missing and what creates it."""
         return str(self)
 
 
@@ -96,7 +96,7 @@ class FeedLostError(DatabaseError):
 
     @property
     def summary(self) -> str:
-        """Its text, which names no host."""
+        """The text itself, which names no host."""
         return str(self)
 
 

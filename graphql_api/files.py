@@ -77,13 +77,13 @@ class SpareDescriptor:
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Take it, unless that is done already or none is left."""
+        """Open the descriptor, unless it is open or the process has none left."""
         if self._descriptor is None:
             with suppress(OSError):
                 self._descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def release(self) -> bool:
-        """Give it up, so that one file can be opened; False if there is none to give."""
+        """Close the descriptor, so that one file can be opened; False if it is not open."""
         if self._descriptor is None:
             return False
         os.close(self._descriptor)

@@ -73,7 +73,7 @@ class ApiToken(BaseModel):
 
     @property
     def identity(self) -> str:
-        """As in `Grant`."""
+        """Its text: the same on every server that has it, and another one when it is changed."""
         return self.model_dump_json()
 
     def is_expired(self, now_s: float) -> bool:
@@ -143,11 +143,11 @@ class Tokens(BaseModel):
 
     @property
     def grants(self) -> frozenset[Hashable]:
-        """As in `Verifier`: a token whose scopes or expiry were changed is another one."""
+        """The grant of each token; one whose scopes or expiry were changed is another one."""
         return frozenset(self.tokens)
 
     def verify(self, token: str, now_s: float) -> Principal:
-        """As in `Verifier`."""
+        """The principal of a token."""
         found = self.by_hash.get(_sha256(token))
         if found is None:
             raise InvalidTokenError("no known API token")

@@ -37,7 +37,7 @@ class Timer(Protocol):
     """A call that is scheduled, and can be cancelled."""
 
     def cancel(self) -> None:
-        """Do not call it."""
+        """Cancel the call."""
 
 
 CallLater: TypeAlias = Callable[[float, Callable[[], None]], Timer]

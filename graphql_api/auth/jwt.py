@@ -65,7 +65,7 @@ class Key:
 
     @property
     def identity(self) -> str:
-        """As in `Grant`."""
+        """Its text: the same on every server that has it, and another one when it is changed."""
         return " ".join((self.kid or "", *self.algorithms, self.fingerprint))
 
     @classmethod
@@ -117,11 +117,11 @@ class Keys:
 
     @property
     def grants(self) -> frozenset[Hashable]:
-        """As in `Verifier`: a token rests on the key that has signed it."""
+        """The grant of each key: a token rests on the key that has signed it."""
         return frozenset(self._keys)
 
     def verify(self, token: str, now_s: float) -> Principal:
-        """As in `Verifier`."""
+        """The principal of a token."""
         try:
             header = _header(token)
         except jwt.InvalidTokenError as error:

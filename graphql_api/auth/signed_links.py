@@ -60,7 +60,7 @@ class SignedLinks:
         return f"{path}?expires={expires_at}&grant={grant}&signature={signature}"
 
     def check(self, path: str, query: Mapping[str, str]) -> None:
-        """See whether a link to a path is valid.
+        """Check that a link to a path is valid.
 
         Raises:
             LinkRefusedError: It is not.

@@ -46,7 +46,7 @@ def add_token(path: Path, token: ApiToken) -> None:
 
 
 def remove_token(path: Path, name: str) -> None:
-    """Take the token of a name out of a file.
+    """Remove the token with a name from a file.
 
     Raises:
         ConfigurationError: The file cannot be read or written, or has no token of this name.

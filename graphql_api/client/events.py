@@ -27,8 +27,8 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """The part that all events have.
+class SentEvent:
+    """Base of the events: what all of them have.
 
     Attributes:
         served: The event as the server sent it.
@@ -40,7 +40,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Added(Served):
+class Added(SentEvent):
     """A row that was not held; `cause` is INITIAL, CREATED or ENTERED_FILTER."""
 
     cause: str
@@ -49,7 +49,7 @@ class Added(Served):
 
 
 @dataclass(frozen=True, slots=True)
-class Updated(Served):
+class Updated(SentEvent):
     """A row that was held, with other values in the fields that are named."""
 
     key: str
@@ -59,7 +59,7 @@ class Updated(Served):
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted(Served):
+class Deleted(SentEvent):
     """A row that is held no longer; `cause` is DELETED or LEFT_FILTER."""
 
     cause: str
@@ -68,8 +68,8 @@ class Deleted(Served):
 
 
 @dataclass(frozen=True, slots=True)
-class State(Served):
-    """How the feed stands from here on."""
+class State(SentEvent):
+    """The status of the feed from here on."""
 
     status: Status
 

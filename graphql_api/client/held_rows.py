@@ -51,7 +51,7 @@ class HeldRows:
         return MappingProxyType(self._rows)
 
     def apply(self, event: Event) -> list[Change]:
-        """Take an event, and give what it changes of the rows."""
+        """Apply an event. Returns what it changes of the rows."""
         rows = self._rows if self._staged is None else self._staged
         match event:
             case State(status=status):

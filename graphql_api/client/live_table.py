@@ -118,7 +118,7 @@ class LiveTable:
             await self._take()
 
     async def _take(self) -> bool:
-        """Take what happens next, and say whether the rows are complete with it."""
+        """Process what happens next. Returns whether the rows are complete with it."""
         assert self._happenings is not None, "entered"
         was_live = self.is_live
         match happening := await anext(self._happenings):

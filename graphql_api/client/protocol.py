@@ -99,7 +99,7 @@ class ClientProtocol:
         return _message("subscribe", id=id_, payload={"query": query})
 
     def receive(self, text: str | bytes) -> Action | None:
-        """Take a frame's payload.
+        """Process the payload of a frame.
 
         Raises:
             UnexpectedMessageError: The server does not speak the protocol.

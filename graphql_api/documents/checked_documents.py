@@ -39,7 +39,7 @@ class CheckedDocuments(SchemaExtension):
         self._document: ParsedDocument | None = None
 
     def on_parse(self) -> Iterator[None]:
-        """Take the syntax tree that is there already."""
+        """Use the syntax tree that is there already."""
         context = self.execution_context
         if context.query:
             with suppress(GraphQLError):  # Strawberry finds it too, and knows what to do with it

@@ -302,5 +302,5 @@ class _Comparing:
 
 
 def _pairs(number: int) -> int:
-    """How many pairs so many make."""
+    """How many pairs a number of things makes."""
     return number * (number - 1) // 2

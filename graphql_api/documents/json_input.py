@@ -74,7 +74,7 @@ def from_json(text: str | bytes) -> object:
 
 
 def _check_size(data: bytes, max_parts: int) -> None:
-    """See that a text is neither too deep nor too long, without reading it as JSON.
+    """Check that a text is neither too deep nor too long, without reading it as JSON.
 
     Raises:
         TooDeepError: It is nested too deeply.
@@ -107,7 +107,7 @@ def _openings_and_parts(data: bytes) -> tuple[int, int]:
 
 
 def _check_depth(outside: bytes) -> None:
-    """See that what is outside of strings is not nested too deeply.
+    """Check that what is outside of strings is not nested too deeply.
 
     Raises:
         TooDeepError: It is.

@@ -38,11 +38,11 @@ class Cost(NamedTuple):
     values: int = 0
 
     def plus(self, other: Cost) -> Cost:
-        """The cost of both."""
+        """The sum of this cost and another one."""
         return Cost(*map(sum, zip(self, other, strict=True)))
 
     def times(self, number: int) -> Cost:
-        """The cost of so many."""
+        """This cost, multiplied."""
         return Cost(*(number * part for part in self))
 
 

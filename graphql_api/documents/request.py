@@ -40,7 +40,7 @@ class MalformedRequestError(GraphQLAPIError):
 
     @property
     def error(self) -> GraphQLError:
-        """The same for the client."""
+        """The GraphQL error for the client."""
         return refusal(str(self), self.code)
 
 
@@ -121,7 +121,7 @@ class Request:
         )
 
     def traced_by(self, traceparent: str | None) -> Self:
-        """The same; if it names no span of the client, with the one that its HTTP request names."""
+        """The request with the span that its HTTP request names, if it names none itself."""
         if traceparent is None or self.traceparent is not None:
             return self
         return replace(self, traceparent=traceparent)

@@ -74,7 +74,7 @@ class _TooManyErrors(Exception):  # noqa: N818 - it is how validation ends, and 
 
 
 class _Report:
-    """Takes the errors that are found."""
+    """Collects the errors of a document, up to a number."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         self._errors = errors

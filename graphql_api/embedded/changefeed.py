@@ -101,10 +101,10 @@ class Changefeed(ABC):
 
     @abstractmethod
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
-        """Take note of a committed write; the table holds the new document already."""
+        """Process a committed write; the table holds the new document already."""
 
     def on_commit(self) -> None:
-        """Take note of the end of a commit: what waits is sent, if the client asks for it."""
+        """Process the end of a commit: what waits is sent, if the client asks for it."""
         if self.on_data is not None and self.has_data:
             self.on_data()
 

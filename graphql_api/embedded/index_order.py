@@ -45,7 +45,7 @@ class IndexOrder:
         )
 
     def on_change(self, text: str, old: Document | None, new: Document | None) -> None:
-        """Take note of a committed write to the document with a primary key's text."""
+        """Process a committed write to the document with a primary key's text."""
         gone = [] if old is None else self._of(text, old)
         come = [] if new is None else self._of(text, new)
         if gone == come:

@@ -19,10 +19,10 @@ class CommitListener(Protocol):
     """A changefeed, as a table calls it; see `changefeed`."""
 
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
-        """Take note of a committed write; the table holds the new document already."""
+        """Process a committed write; the table holds the new document already."""
 
     def on_commit(self) -> None:
-        """Take note of the end of a commit."""
+        """Process the end of a commit."""
 
     def abort(self) -> None:
         """The table is gone."""

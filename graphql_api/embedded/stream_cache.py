@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class OpenStream(Protocol):
-    """What a token may stand for."""
+    """A stream or a changefeed that a client's token stands for."""
 
     def continue_(self) -> None:
-        """Take note of a CONTINUE, and answer it when there is something to say."""
+        """Answer a CONTINUE, now or once there is something to send."""
         ...
 
     def close(self) -> int:

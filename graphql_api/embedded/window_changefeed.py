@@ -128,7 +128,7 @@ class WindowChangefeed(Changefeed):
     # --- what the table calls ---
 
     def on_change(self, key: str, old: Document | None, new: Document | None) -> None:
-        """Take note of a committed write; see `Changefeed.on_change`."""
+        """Process a committed write; see `Changefeed.on_change`."""
         gone = {entry.id: entry for entry in self._entries(key, old)}
         come = {entry.id: entry for entry in self._entries(key, new)}
         changes: list[tuple[_Entry | None, _Entry | None]] = []

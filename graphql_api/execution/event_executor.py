@@ -195,7 +195,7 @@ class _Plan:
     async def merge_later(
         self, results: dict[str, Any], others: Awaitable[dict[str, Any]]
     ) -> dict[str, Any]:
-        """The same, when the others are not there yet."""
+        """The same as `merge`, once the others have been awaited."""
         return self.merge(results, await others)
 
 

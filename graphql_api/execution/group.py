@@ -105,7 +105,7 @@ class Group:
         return self._encoder.failed(error)
 
     def cancel(self) -> None:
-        """Wait for no payload any more."""
+        """Cancel the tasks that make payloads."""
         for awaited in self._awaited.values():
             # Not before it has begun, or what it is to await would never be awaited.
             asyncio.get_running_loop().call_soon(awaited.task.cancel)
@@ -237,7 +237,7 @@ class Member:
         return True
 
     def _await_tick(self, group: Group) -> None:
-        """Have part in the next tick, if something has come while this one was in the queue."""
+        """Wait for the next tick, if changes came while this member was in the queue."""
         if group.pace is not None and self._source.awaits_tick:
             group.pace.wait(self, self._sent_s)
 

@@ -1,4 +1,4 @@
-"""The pace of a group: ticks, at which all its members that keep up are given the same.
+"""The pace of a group: ticks, at which all members that keep up receive the same batch.
 
 ```
  change ──▶ tick ◀─ at least `every_s` ─▶ tick        the first change makes one at once
@@ -21,11 +21,11 @@ class Paced(Protocol):
     """A member as its pace calls it."""
 
     def tick(self, now_s: float) -> bool:
-        """Take what there is; False, if that is too early for this one."""
+        """Release what the member's source has merged; False, if that is too early for it."""
 
 
 class Pace:
-    """Ticks at least some time apart, as long as somebody waits for one.
+    """The ticks of one group: at least `every_s` apart, and none while no member waits.
 
     Args:
         every_s: The least time between two of them, in seconds.
@@ -46,22 +46,22 @@ class Pace:
         return self._loop.time()
 
     def is_early(self, since_s: float, now_s: float) -> bool:
-        """Whether a tick comes too early for one that was last sent something at `since_s`."""
+        """Whether a tick is too early for a member that was last sent something at `since_s`."""
         return now_s - since_s < self._every_s - _EARLY_S
 
     def wait(self, member: Paced, since_s: float) -> None:
-        """Let a member have part in the next tick; nothing happens the second time.
+        """Add a member to the next tick; adding it again changes nothing.
 
         Args:
             member: The member.
-            since_s: When it was last sent something: it makes no tick that it would find too early.
+            since_s: When it was last sent something: it sets no timer to less than `every_s` after.
         """
         if member not in self._waiting:
             self._waiting[member] = None
             self._set_timer(since_s + self._every_s)
 
     def forget(self, member: Paced) -> None:
-        """Let it have no part in it."""
+        """Take a member out of the next tick."""
         self._waiting.pop(member, None)
         if not self._waiting and self._timer is not None:
             self._timer.cancel()

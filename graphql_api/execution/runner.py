@@ -33,7 +33,7 @@ from graphql_api.schema import APISchema, Context
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedOperation:
     """A request, with its parsed document and the kind of its operation.
 
     Attributes:
@@ -61,7 +61,7 @@ class OperationRunner:
         self._schema = schema
         self._broadcaster = broadcaster
 
-    async def execute(self, asked: Asked) -> bytes:
+    async def execute(self, asked: RequestedOperation) -> bytes:
         """The payload of a query or a mutation.
 
         Raises:
@@ -69,7 +69,7 @@ class OperationRunner:
         """
         return _payload(await self._result(asked))
 
-    async def _result(self, asked: Asked) -> ExecutionResult:
+    async def _result(self, asked: RequestedOperation) -> ExecutionResult:
         """The result of a query or a mutation, which may be that it was not executed."""
         request = asked.request
         return await self._schema.execute(
@@ -80,7 +80,7 @@ class OperationRunner:
             operation_extensions=request.extensions,
         )
 
-    async def begin(self, asked: Asked) -> Results | SharedSubscription:
+    async def begin(self, asked: RequestedOperation) -> Results | SharedSubscription:
         """Begin an operation, so that its results can be sent.
 
         Raises:
@@ -117,7 +117,7 @@ class OperationRunner:
         """
         return self._broadcaster.join(encoder, source, responder)
 
-    async def _own_results(self, asked: Asked) -> AsyncGenerator[bytes]:
+    async def _own_results(self, asked: RequestedOperation) -> AsyncGenerator[bytes]:
         """What Strawberry itself makes of a subscription.
 
         Raises:

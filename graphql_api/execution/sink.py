@@ -45,7 +45,7 @@ class Sink(Protocol):
         """How much of what was written the client's side has not taken from this process."""
 
     def on_writable(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called once, as soon as the sink is empty again, or closed."""
+        """Call `callback` once, as soon as the sink is empty again, or closed."""
 
     def write_text(self, text: bytes) -> None:
         """Send this text, as a frame of its own on a WebSocket."""

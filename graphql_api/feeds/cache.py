@@ -99,14 +99,14 @@ class WatchCache(Generic[RowT, EventT]):
         return ContentHash(*(names or (self._run.hex(),)), self._table.content_version)
 
     def take(self, rows: Rows[RowT]) -> None:
-        """Take over the first snapshot, which is hashed, and be INITIALIZING still."""
+        """Set the rows to the first snapshot, which is hashed; the status stays INITIALIZING."""
         assert self.status is FeedStatus.INITIALIZING, "there is one first snapshot"
         assert rows.content_hash is not None, "cursors need the digest"
         self._rows = rows
         self._keys = None
 
     def restore(self, rows: Rows[RowT]) -> None:
-        """Take over rows of another process, whose history is here, and be STALE."""
+        """Set the rows to those of another process, whose history is here; STALE from then on."""
         self.take(rows)
         self._serve(FeedStatus.STALE)
 
@@ -115,7 +115,7 @@ class WatchCache(Generic[RowT, EventT]):
         return Version.kept(packed, self._packer)
 
     def begin(self) -> None:
-        """Be READY, for all subscribers that wait."""
+        """Set the status to READY, and serve all subscribers that wait."""
         assert self.status is FeedStatus.INITIALIZING, "it begins once"
         self.history.begin(self._rows.digest)
         self._serve(FeedStatus.READY)
@@ -175,16 +175,16 @@ class WatchCache(Generic[RowT, EventT]):
         return version
 
     def replace(self, key: str, row: RowT) -> None:
-        """Take over a row that is equal: they may differ in what is no part of a comparison."""
+        """Replace a row by an equal one: they may differ in what is no part of a comparison."""
         self._rows.by_key[key] = self.version(row)
 
     def lose(self) -> None:
-        """Be STALE: the source is gone, and what is here may be old."""
+        """Set the status to STALE: the source is lost, and the rows may be old."""
         if self.status is FeedStatus.READY:
             self._set_status(FeedStatus.STALE)
 
     def recover(self) -> None:
-        """Be READY again: what differed has been applied."""
+        """Set the status to READY again: what differed has been applied."""
         if self.status is FeedStatus.STALE:
             self._set_status(FeedStatus.READY)
 
@@ -221,7 +221,7 @@ class WatchCache(Generic[RowT, EventT]):
         return self._rows.rehash(content_hash)
 
     def forget_history(self) -> None:
-        """Let no one resume from before: what was kept is of another table."""
+        """Drop the history, so that no cursor resumes in it: it belongs to another table."""
         self.history.forget(self._rows.digest)
 
     @property

@@ -39,7 +39,7 @@ class Comparison(Generic[RowT]):
         self._differing: dict[str, Version[RowT] | None] = {}
 
     def saw(self, key: str, row: RowT | None) -> bool:
-        """The table has this row, or none; the last that is said of a key counts.
+        """Compare a row of the table, or its absence; the last call for a key counts.
 
         Returns:
             Whether the feed has the same.
@@ -57,7 +57,7 @@ class Comparison(Generic[RowT]):
     async def read(
         self, documents: AsyncIterator[Document], decoder: DocumentDecoder[RowT], turns: Turns
     ) -> None:
-        """See the rows of all of some documents; one that has no row counts as absent."""
+        """Compare the rows of some documents; a document without a row counts as absent."""
         async for document in documents:
             key = decoder.key(document)
             if key is not None:

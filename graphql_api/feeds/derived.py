@@ -8,7 +8,7 @@ from typing import Any
 from graphql_api.feeds.subscription import EventSource
 
 
-class Derived(EventSource[Any]):
+class DerivedSource(EventSource[Any]):
     """A source behind another one, with its pace; it closes the other one. A subclass pulls.
 
     Args:
@@ -22,26 +22,26 @@ class Derived(EventSource[Any]):
         self.every_s = source.every_s
 
     def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """As in `EventSource`."""
+        """Call `callback` whenever there may be an event to pull after there was none."""
         self._callback = callback
         self._source.on_wake(None if callback is None else self._wake)
 
     @property
     def is_due(self) -> bool:
-        """As in `EventSource`."""
+        """Whether `pull` may have something now."""
         return self._has_own or self._source.is_due
 
     @property
     def awaits_tick(self) -> bool:
-        """As in `EventSource`."""
+        """Whether there is something that `release` would make due."""
         return self._source.awaits_tick
 
     def release(self) -> None:
-        """As in `EventSource`."""
+        """Make due what there is: a tick has come."""
         self._source.release()
 
     def close(self) -> None:
-        """As in `EventSource`."""
+        """Free everything."""
         self._source.close()
 
     def _wake(self) -> None:

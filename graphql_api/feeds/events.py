@@ -74,7 +74,7 @@ class Version(Generic[RowT]):
         return version
 
     def keep_facets(self) -> None:
-        """Let filters look at it without unpacking it; before its size counts anywhere."""
+        """Keep what filters look at unpacked; call it before the version's size is counted."""
         self._facets = self._packer.facets(self.row)
 
     def holds(self, row: RowT) -> bool:
@@ -89,7 +89,7 @@ class Version(Generic[RowT]):
         return self._packer.content(self.packed)
 
     def release(self) -> None:
-        """Have nothing at hand but the bytes."""
+        """Drop the row, and keep its bytes."""
         self._row = None
 
     @property
@@ -127,5 +127,5 @@ class RowChange(NamedTuple, Generic[RowT]):
 
     @property
     def position(self) -> int:
-        """Where it leads to."""
+        """The position of the point that it leads to."""
         return self.point.position

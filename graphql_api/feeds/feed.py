@@ -269,21 +269,21 @@ class Feed(Generic[RowT, EventT]):
         return self._live_pages.open(wanted, every_s=every_s)
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Have something called after each change of a row; it only takes note."""
+        """Call `listener` after each change of a row; it must only take note."""
         self.cache.listeners[listener] = None
 
     def unlisten(self, listener: Callable[[], None]) -> None:
-        """Call it no more."""
+        """Stop calling `listener`."""
         self.cache.listeners.pop(listener, None)
 
     def expect(self, key: str) -> AbstractContextManager[ExpectedWrite]:
-        """Take note of what happens to the document with a key, to wait for a write to it."""
+        """Record the changes of the document with a key, to wait for a write to it."""
         return self._barrier.expect(key)
 
     # For the lifespan.
 
     def follow_after(self, feeds: Iterable[Feed[Any, Any]]) -> None:
-        """Let this feed not be ready before others are read, whose rows are parts of its own."""
+        """Delay this feed until the feeds are read whose rows are parts of its own."""
         self.reflector.follow_after(feed.reflector for feed in feeds)
 
     async def run(self) -> None:

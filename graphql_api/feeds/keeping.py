@@ -39,7 +39,7 @@ class KeptChange(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptFeed:
     """What is kept of one feed.
 
     Attributes:
@@ -56,7 +56,7 @@ class Kept:
 class Keeper(Protocol):
     """Interface of what keeps one feed."""
 
-    async def load(self, content_version: str) -> Kept | None:
+    async def load(self, content_version: str) -> KeptFeed | None:
         """What was kept, if it can be used; called once, first."""
 
     def resume(self, right: int) -> None:
@@ -68,7 +68,7 @@ class Keeper(Protocol):
     def begin_again(self) -> None:
         """Keep the feed as a whole as soon as possible: it is another than what was kept."""
 
-    async def run(self, take: Callable[[], Kept]) -> Never:
+    async def run(self, take: Callable[[], KeptFeed]) -> Never:
         """Keep the feed as a whole when that is due; ends by being cancelled.
 
         Args:
@@ -82,7 +82,7 @@ def kept_change(change: RowChange[RowT]) -> KeptChange:
     return KeptChange(change.key, after, change.stays, change.point.digest)
 
 
-def take(cache: WatchCache[RowT, EventT], since: int) -> Kept:
+def take(cache: WatchCache[RowT, EventT], since: int) -> KeptFeed:
     """All of a feed as it is now; holds references, and copies no row.
 
     Args:
@@ -93,7 +93,7 @@ def take(cache: WatchCache[RowT, EventT], since: int) -> Kept:
     changes = list(history.between(max(history.tail, since), history.head))
     assert cache.content_names is not None, "it has been served"
     rows = _rows_before(dict(cache.rows), changes)
-    return Kept(cache.content_names, rows, map(kept_change, changes))
+    return KeptFeed(cache.content_names, rows, map(kept_change, changes))
 
 
 def _rows_before(
@@ -111,11 +111,11 @@ def _rows_before(
 
 async def restore(
     cache: WatchCache[RowT, EventT],
-    kept: Kept,
+    kept: KeptFeed,
     turns: Turns,
     on_rows: Callable[[], None] = lambda: None,
 ) -> int:
-    """Let a cache that has no snapshot so far go on with what was kept.
+    """Fill a cache that has no snapshot yet with what was kept.
 
     Args:
         cache: It is STALE afterwards, if that succeeds.

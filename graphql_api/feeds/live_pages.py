@@ -40,7 +40,7 @@ class PageRequest(NamedTuple):
     limit: int
 
 
-class Listened(Protocol):
+class ListenableFeed(Protocol):
     """Interface of a feed whose rows are parts of a page's."""
 
     @property
@@ -48,10 +48,10 @@ class Listened(Protocol):
         """Another value after each change."""
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Have something called after each change; it only takes note."""
+        """Call `listener` after each change; it must only take note."""
 
     def unlisten(self, listener: Callable[[], None]) -> None:
-        """Call it no more."""
+        """Stop calling `listener`."""
 
 
 class PageEvent(Event[Any]):
@@ -80,15 +80,15 @@ class PageEvent(Event[Any]):
 
 
 class PageView(Generic[RowT]):
-    """What all see who want the same page: the keys of the rows that pass, in order.
+    """What subscriptions to the same page share: the keys of the rows that pass, in order.
 
-    It is a watcher of the cache. The keys are looked for a few at a time, by those who pull.
+    It is a watcher of the cache. Each `pull` looks at some more rows, until all keys are found.
 
     Args:
         cache: Has the rows.
         table: How a page becomes what a resolver yields.
         wanted: Which page.
-        on_empty: Called when the last of them has gone.
+        on_empty: Called when the last subscription has left.
     """
 
     is_idle = False
@@ -110,7 +110,7 @@ class PageView(Generic[RowT]):
         self._scan: tuple[Snapshot[RowT], Iterator[SortKey]] | None = None
         self._late: dict[str, ViewChange[RowT, Any]] = {}
         self._event: PageEvent | None = None
-        self._feeds: set[Listened] = set()
+        self._feeds: set[ListenableFeed] = set()
         self._pages: dict[LivePage, None] = {}
         self._untouched: dict[LivePage, None] = {}
         self.table = table
@@ -138,18 +138,18 @@ class PageView(Generic[RowT]):
         self._touch()
 
     def on_status(self, point: Point, status: FeedStatus) -> None:  # noqa: ARG002
-        """The feed stands otherwise."""
+        """The feed has another status."""
         self._wake_all()
 
     # What its pages ask.
 
     @property
     def status(self) -> FeedStatus:
-        """How the feed stands."""
+        """The status of the feed."""
         return self._cache.status
 
     def is_found(self) -> bool:
-        """Look at some more rows, if there are any; whether all have been looked at."""
+        """Look at some more rows, if there are any. Returns whether all have been looked at."""
         if self._scan is None:
             return True
         snapshot, keys = self._scan
@@ -166,7 +166,7 @@ class PageView(Generic[RowT]):
         return False
 
     def event(self) -> PageEvent:
-        """The page as it is now; one object for all who ask between two changes."""
+        """The page as it is now; one object for all that ask between two changes."""
         cache, wanted, event = self._cache, self._wanted, self._event
         position, status = cache.position, cache.status
         if event is None or event.position != position or event.page.status is not status:
@@ -182,11 +182,11 @@ class PageView(Generic[RowT]):
         return event
 
     def join(self, page: LivePage) -> None:
-        """Show it to one more."""
+        """Add the page of one more subscription."""
         self._pages[page] = None
 
     def leave(self, page: LivePage) -> None:
-        """Show it to one less; nothing happens the second time."""
+        """Remove the page of a subscription; removing it again changes nothing."""
         self._untouched.pop(page, None)
         if page in self._pages:
             del self._pages[page]
@@ -194,11 +194,11 @@ class PageView(Generic[RowT]):
                 self._close()
 
     def notice(self, page: LivePage) -> None:
-        """Wake one the next time that the page may have become another, and not before."""
+        """Wake the page of a subscription the next time that it may have changed."""
         self._untouched[page] = None
 
-    def follow(self, feeds: Mapping[Listened, object]) -> None:
-        """Take changes of other feeds, which were read at some positions, for its own."""
+    def follow(self, feeds: Mapping[ListenableFeed, object]) -> None:
+        """Count changes of feeds that were read at these positions as changes of the page."""
         for feed, position in feeds.items():
             if self._pages and feed not in self._feeds:
                 self._feeds.add(feed)
@@ -207,7 +207,7 @@ class PageView(Generic[RowT]):
                 self._touch()
 
     def _touch(self) -> None:
-        """The page may have become another one."""
+        """Wake the pages that have not been woken since they were shown."""
         untouched, self._untouched = self._untouched, {}
         for page in untouched:
             page.touch()
@@ -263,7 +263,7 @@ class LivePage(FeedSource[Any]):
         view.join(self)
 
     def pull(self) -> Event[Any] | None:
-        """As in `EventSource`."""
+        """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
         if not self.is_due:
             return None
         if not self._view.is_found():
@@ -278,7 +278,7 @@ class LivePage(FeedSource[Any]):
 
     @property
     def is_due(self) -> bool:
-        """As in `EventSource`."""
+        """Whether `pull` may have something now."""
         status = self._view.status
         if self._is_closed or status is FeedStatus.INITIALIZING:
             return False
@@ -286,7 +286,7 @@ class LivePage(FeedSource[Any]):
 
     @property
     def awaits_tick(self) -> bool:
-        """As in `EventSource`."""
+        """Whether there is something that `release` would make due."""
         return self._is_touched and self._given is not None
 
     def release(self) -> None:
@@ -295,7 +295,7 @@ class LivePage(FeedSource[Any]):
             self._show()
 
     def touch(self) -> None:
-        """The page may have become another one since the last was shown."""
+        """Note that the page may have changed since it was shown."""
         self._is_touched = True
         self.wake()
 

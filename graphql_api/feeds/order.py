@@ -124,7 +124,7 @@ class SortedRows(Order[SortKey]):
     __slots__ = ()
 
     def page(self, order_by: OrderBy, offset: int, limit: int) -> list[SortKey]:
-        """Those from number `offset` on, counted from 0, `limit` of them at most."""
+        """The sort keys from number `offset` on, counted from 0, `limit` of them at most."""
         if not order_by.is_descending:
             return self.part(offset, limit)
         middle = self.number_before(_WITHOUT_VALUE)
@@ -135,7 +135,7 @@ class SortedRows(Order[SortKey]):
         return page
 
     def listed(self, order_by: OrderBy) -> list[SortKey]:
-        """All of them."""
+        """All sort keys in an order."""
         keys = list(self)
         if not order_by.is_descending:
             return keys

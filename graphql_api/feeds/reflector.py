@@ -136,7 +136,7 @@ class Reflector(Generic[RowT]):
             self.last_change_at = self._clock()
 
     def leave_window(self, key: str) -> None:
-        """Let a row go whose document stays."""
+        """Remove a row whose document stays in the table."""
         self.apply(key, None, stays=True)
 
     @property

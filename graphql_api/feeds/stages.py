@@ -24,7 +24,7 @@ class WaitingStatus:
 
     @property
     def position(self) -> int:
-        """That of the point."""
+        """The position of the point."""
         return self.point.position
 
 

@@ -35,7 +35,7 @@ _STEPS_AT_ONCE = 256
 """How much history one `pull` looks through before others have their turn."""
 
 
-class Held(Protocol[RowT, EventT]):
+class SubscribedCache(Protocol[RowT, EventT]):
     """Interface of the cache, as its subscribers use it."""
 
     status: FeedStatus
@@ -81,7 +81,7 @@ class Subscriber(Generic[RowT, EventT]):
 
     def __init__(
         self,
-        cache: Held[RowT, EventT],
+        cache: SubscribedCache[RowT, EventT],
         view: FilterView[RowT, EventT],
         *,
         queue_limit: int,
@@ -157,7 +157,7 @@ class Subscriber(Generic[RowT, EventT]):
         self.wake()
 
     def on_status(self, point: Point, status: FeedStatus) -> None:
-        """The feed stands otherwise, from `point` on; or the cursor has aged."""
+        """The feed has another status from `point` on, or the cursor has aged."""
         if isinstance(self._stage, Waiting):
             return
         if self._statuses and not self._statuses[-1].is_kept:
@@ -189,7 +189,7 @@ class Subscriber(Generic[RowT, EventT]):
             self._freeze_pending()  # now, so that all who are released together get the same
 
     def bookmark(self) -> None:
-        """Have a status sent with the newest cursor, if the client holds the table as of now.
+        """Queue a status with the newest cursor, if the client holds the table as of now.
 
         The cursor of a subscriber whose filter lets nothing through, or of one that has long been
         idle, names a table that another server may not remember.
@@ -370,7 +370,7 @@ class Subscriber(Generic[RowT, EventT]):
         return self.view.merged(after, until, change, is_last=is_last)
 
     def _start_over(self) -> None:
-        """Let the client forget what it holds, and begin with every row."""
+        """Send INITIALIZING, so that the client forgets what it holds, and then every row."""
         self._statuses.clear()
         self._statuses.append(
             WaitingStatus(FeedStatus.INITIALIZING, self._cache.point, is_kept=True)

@@ -42,7 +42,7 @@ class EventSource(ABC, Generic[EventT_co]):
 
     @abstractmethod
     def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """Have `callback` called whenever there may be an event to pull after there was none."""
+        """Call `callback` whenever there may be an event to pull after there was none."""
 
     @property
     def is_due(self) -> bool:
@@ -58,7 +58,7 @@ class EventSource(ABC, Generic[EventT_co]):
         """Make due what there is: a tick has come."""
 
     def bookmark(self) -> None:
-        """Have the newest cursor sent; nothing to do where cursors do not age."""
+        """Send the newest cursor; does nothing where cursors do not age."""
 
     @abstractmethod
     def close(self) -> None:
@@ -110,7 +110,7 @@ class FeedSource(EventSource[EventT], AsyncIterator[EventT]):
         raise StopAsyncIteration
 
     def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """As in `EventSource`. It must only take note."""
+        """Call `callback` whenever there may be an event to pull; it must only take note."""
         self._callback = callback
 
     def close(self) -> None:
@@ -124,7 +124,7 @@ class FeedSource(EventSource[EventT], AsyncIterator[EventT]):
         """Leave the feed; nothing happens the second time."""
 
     async def aclose(self) -> None:
-        """The same, for those who close async iterators."""
+        """The same as `close`, as async iterators have it."""
         self.close()
 
     def _wake(self) -> None:
@@ -176,7 +176,7 @@ class Subscription(FeedSource[EventT]):
         return None if self._is_closed else self._subscriber.pull()
 
     def on_wake(self, callback: Callable[[], None] | None) -> None:
-        """Have `callback` called whenever there may be an event to pull after there was none.
+        """Call `callback` whenever there may be an event to pull after there was none.
 
         It is called instead of waking the task that waits for `__anext__`.
         It must only take note: it is called in the middle of the fan-out of a change.
@@ -185,12 +185,12 @@ class Subscription(FeedSource[EventT]):
 
     @property
     def is_due(self) -> bool:
-        """As in `EventSource`."""
+        """Whether `pull` may have something now."""
         return self._subscriber.is_due
 
     @property
     def awaits_tick(self) -> bool:
-        """As in `EventSource`."""
+        """Whether there is something that `release` would make due."""
         return self._subscriber.awaits_tick
 
     def release(self) -> None:

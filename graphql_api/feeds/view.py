@@ -128,7 +128,7 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
         return whole
 
     def with_cursor(self, cursor: str) -> ViewChange[RowT, EventT]:
-        """The same, with another cursor than that of its position."""
+        """The same change with another cursor than that of its position."""
         return ViewChange(
             self._view,
             self.key,
@@ -191,7 +191,7 @@ class Watcher(Protocol[RowT, EventT]):
         """A row has changed in the view."""
 
     def on_status(self, point: Point, status: FeedStatus) -> None:
-        """The feed stands otherwise, from `point` on; or the cursor has aged."""
+        """The feed has another status from `point` on, or the cursor has aged."""
 
 
 class FilterView(Generic[RowT, EventT]):
@@ -253,7 +253,7 @@ class FilterView(Generic[RowT, EventT]):
         return self._recent.get_or_make((self, change.position), lambda: shown)
 
     def replayed_ahead(self, change: RowChange[RowT], digest: int) -> Event[EventT] | None:
-        """The same for those that hold what is no point of this history, but has a digest."""
+        """As `replayed`, for rows that are no point of this history, but have a digest."""
         shown = self.change(change)
         if shown is None:
             return None

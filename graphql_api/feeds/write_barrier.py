@@ -53,7 +53,7 @@ class WriteBarrier:
 
     @contextmanager
     def expect(self, key: str) -> Iterator[ExpectedWrite]:
-        """Take note of what happens to a document from now on; before it is written."""
+        """Record the changes of a document from now on; call it before the write."""
         write = ExpectedWrite(self)
         writes = self._expected.setdefault(key, [])
         writes.append(write)

@@ -269,7 +269,7 @@ class Answers:
                 first.turn.set_result(None)
 
     def _look(self, sending: Sending) -> None:
-        """See whether an answer is late, now or in a while."""
+        """Check whether an answer is late, now or in a while."""
         now_s = asyncio.get_running_loop().time()
         if not sending.look(now_s):
             self._look_later(sending)

@@ -186,7 +186,7 @@ class ConnectionLimits:
         """Whether the server is about to end: then no connection is kept for another request."""
 
     def lower(self, max_connections: int) -> None:
-        """Let there be no more connections in all than these, which the system allows."""
+        """Lower the limit on all connections to what the system allows."""
         self._max_connections = min(self._max_connections, max_connections)
 
     def address_key(self, address: str | None) -> Hashable | None:
@@ -245,7 +245,7 @@ class ConnectionLimits:
         leave()
 
     def refused_in_time(self) -> Leave | None:
-        """Let a connection that is refused wait for a request, to be answered by the refusal.
+        """Keep a refused connection open until its first request, which the refusal answers.
 
         Returns:
             What to call when it ends; None, if too many wait already.

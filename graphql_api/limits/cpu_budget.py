@@ -130,7 +130,7 @@ class ClientBudget:
             await asyncio.sleep(wait_s)
 
     async def turn(self) -> None:
-        """Let others have their turn; a budget that is overdrawn does not matter."""
+        """Wait for a turn, whether or not the budget is overdrawn."""
         await self._queue.take()
 
     def listening_turns(self) -> Turns:
@@ -205,7 +205,7 @@ async def charged(work: Coroutine[Any, Any, T], budget: ClientBudget) -> T:
 
 
 def charge_new_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Let tasks that are created in charged work be charged to the same budget.
+    """Charge tasks that are created in charged work to the same budget.
 
     A loop that makes its tasks by a factory goes on to do so. A second call changes nothing.
     """

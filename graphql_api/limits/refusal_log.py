@@ -44,7 +44,7 @@ class RefusalLog:
         self.flush()
 
     def flush(self) -> None:
-        """Say what has not been said, if it is time; to be called now and then."""
+        """Log what has not been logged, if the interval has passed; call it now and then."""
         now_s = self._clock()
         if not self._unsaid or (
             self._said_at_s is not None and now_s - self._said_at_s < self._interval_s

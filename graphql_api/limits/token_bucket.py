@@ -98,11 +98,11 @@ class TokenBuckets:
         return self._bucket(key).take()
 
     def spend(self, key: Hashable, amount: float) -> None:
-        """As `TokenBucket.spend`, of those with this key."""
+        """Take an amount from the bucket of a key; see `TokenBucket.spend`."""
         self._bucket(key).spend(amount)
 
     def wait_s(self, key: Hashable) -> float:
-        """As `TokenBucket.wait_s`, of those with this key."""
+        """How long until the bucket of a key is no longer overdrawn; 0, if it is not."""
         bucket = self._buckets.get(key)
         return 0.0 if bucket is None else bucket.wait_s
 

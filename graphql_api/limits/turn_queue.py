@@ -50,7 +50,7 @@ class TurnQueue:
         await turn
 
     def call(self, work: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
-        """Have an event loop call a function when it has its turn."""
+        """Call a function in an event loop when it has its turn."""
         self._waiting.append(work)
         self._schedule(loop)
 

@@ -39,7 +39,7 @@ NO_MARK: Final = Mark(NOTHING, 0)
 
 
 class LogPlace(NamedTuple):
-    """What a follower has for good.
+    """The settled rows that a follower has.
 
     Attributes:
         line: It has every row up to this sequence, and no other can come.

@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphql_api.log_feeds.cursor import LogPlace
-from graphql_api.log_feeds.window import LogWindow, Settled
+from graphql_api.log_feeds.window import LogWindow, SettledRows
 
 
 @dataclass(frozen=True, slots=True)
 class SettledPage:
-    """Settled rows, read from the index.
+    """SettledRows rows, read from the index.
 
     Attributes:
         after: They are above this sequence.
@@ -117,7 +117,7 @@ class Follower:
                     break
         return found
 
-    def on_settled(self, settled: Settled) -> None:
+    def on_settled(self, settled: SettledRows) -> None:
         """The window's floor is higher now."""
         if self.is_reading or settled.floor <= self.line:
             return
@@ -133,7 +133,7 @@ class Follower:
         self.is_reading = True
         self.upto = settled.floor
 
-    def _lacks_any(self, settled: Settled) -> bool:
+    def _lacks_any(self, settled: SettledRows) -> bool:
         for number, sequence in reversed(settled.entries):
             if number < self._next:
                 return False

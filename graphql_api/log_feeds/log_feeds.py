@@ -138,7 +138,7 @@ class LogFeeds:
             partition = self._begin(table, key, place, client)
         return LogSubscription(self, partition, digest, kinds=kinds, place=place, words=words)
 
-    def left(self, partition: Partition[Any]) -> None:
+    def release(self, partition: Partition[Any]) -> None:
         """A follower has left: the last one ends the partition."""
         if partition.followers:
             return

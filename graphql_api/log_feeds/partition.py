@@ -136,7 +136,7 @@ class Partition(Generic[RowT]):
         return self._is_read_to_end or (self._is_checked and follower.total == owner.rows)
 
     def place_of(self, follower: Follower, given: LogPlace) -> LogPlace:
-        """What a follower has for good.
+        """The settled rows that a follower has, as its cursor names them.
 
         Args:
             follower: The follower.
@@ -174,7 +174,7 @@ class Partition(Generic[RowT]):
     # What the owner of all partitions uses.
 
     def set_owner(self, owner: Owner | None) -> None:
-        """Take what the owner says; None, if there is none."""
+        """Store what the owner's document says; None, if there is no owner."""
         if owner is None:
             self.is_gone = True
         elif owner.is_finished and not self._finished.is_set():
@@ -389,7 +389,7 @@ class Partition(Generic[RowT]):
                 self.rows.put(sequence, HeldRow(None, 0, size_of({})))
 
     def _wake(self) -> None:
-        """Have every follower look again, soon and once."""
+        """Wake every follower soon, once for several calls."""
         if not self._is_waking:
             self._is_waking = True
             asyncio.get_running_loop().call_soon(self._wake_all)

@@ -19,8 +19,8 @@ _FRESH_S: Final = 240
 """How long an event may be given to others: what is made of it may hold links that expire."""
 
 
-class Follows(Protocol):
-    """What has made the subscription; `LogFeeds` is that.
+class FollowerRegistry(Protocol):
+    """Interface of what makes subscriptions, such as `LogFeeds`.
 
     Attributes:
         rows_sent: How many rows all its subscriptions have been given.
@@ -32,7 +32,7 @@ class Follows(Protocol):
     def epoch_s(self) -> Callable[[], float]:
         """Returns the time of day, in seconds since 1970."""
 
-    def left(self, partition: Partition[Any]) -> None:
+    def release(self, partition: Partition[Any]) -> None:
         """A follower has left a partition."""
 
 
@@ -40,7 +40,7 @@ class LogSubscription(FeedSource[Any]):
     """The events of one follower, until the partition is complete.
 
     Args:
-        owner: What forgets the partition with its last follower.
+        registry: Ends the partition with its last follower.
         partition: What it follows.
         digest: What stands for the partition in cursors.
         kinds: The kinds that it wants, a bit for each.
@@ -50,7 +50,7 @@ class LogSubscription(FeedSource[Any]):
 
     def __init__(
         self,
-        owner: Follows,
+        registry: FollowerRegistry,
         partition: Partition[Any],
         digest: bytes,
         *,
@@ -59,7 +59,7 @@ class LogSubscription(FeedSource[Any]):
         words: str,
     ) -> None:
         super().__init__()
-        self._owner = owner
+        self._registry = registry
         self._partition = partition
         self._digest = digest
         self._kinds = kinds
@@ -105,20 +105,20 @@ class LogSubscription(FeedSource[Any]):
             follower.pass_row()
             if held.row is not None and held.kind & self._kinds:
                 place = partition.place_of(follower, self._given)
-                key = (self._kinds, place, self._owner.epoch_s() // _FRESH_S)
+                key = (self._kinds, place, self._registry.epoch_s() // _FRESH_S)
                 event = held.event(key)
                 if event is None:
                     cursor = Cursor(self._digest, self._kinds, place, sequence)
                     event = Event(partition.log.added(held.row, cursors.encode(cursor)))
                     partition.rows.keep(sequence, key, event)
-                self._owner.rows_sent += 1
+                self._registry.rows_sent += 1
                 return event
         self._wake()  # there is more to pass
         return None
 
     def _unregister(self) -> None:
         self._partition.leave(self._follower)
-        self._owner.left(self._partition)
+        self._registry.release(self._partition)
 
     def _wait(self) -> None:
         """The window has nothing more: see to it that it has, if there can be."""

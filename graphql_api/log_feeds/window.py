@@ -11,7 +11,7 @@ from graphql_api.log_feeds.cursor import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledRows:
     """What has left the window, because it is settled.
 
     Attributes:
@@ -62,7 +62,7 @@ class LogWindow:
         return self._sorted[-1] if self._sorted else NOTHING
 
     def add(self, sequence: int) -> bool:
-        """Take a row that was seen. Returns whether it is new here."""
+        """Add a row. Returns whether it is new."""
         if sequence <= self.floor:
             return False
         at = bisect_left(self._sorted, sequence)
@@ -87,7 +87,7 @@ class LogWindow:
         """Put the floor lower: what is between is asked for from now on."""
         self.floor = min(self.floor, floor)
 
-    def settle(self, floor: int, *, is_whole: bool) -> Settled:
+    def settle(self, floor: int, *, is_whole: bool) -> SettledRows:
         """Put the floor higher, since everything up to there is settled.
 
         Args:
@@ -97,7 +97,7 @@ class LogWindow:
         gone = [entry for entry in self.entries(0) if entry[1] <= floor]
         kept = [entry for entry in self.entries(0) if entry[1] > floor]
         at = bisect_right(self._sorted, floor)
-        settled = Settled(floor, gone, self._sorted[:at], is_whole)
+        settled = SettledRows(floor, gone, self._sorted[:at], is_whole)
         self._sorted = self._sorted[at:]
         self._numbers = array("q", [number for number, _ in kept])
         self._sequences = array("q", [sequence for _, sequence in kept])

@@ -13,7 +13,7 @@ from graphql_api.auth.authenticator import Authenticator
 from graphql_api.auth.principal import Principal
 from graphql_api.documents.documents import Documents, ParsedDocument
 from graphql_api.documents.request import Request
-from graphql_api.execution.runner import Asked, OperationRunner
+from graphql_api.execution.runner import OperationRunner, RequestedOperation
 from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets
 from graphql_api.limits.traffic import Traffic
 from graphql_api.schema import Context
@@ -44,7 +44,7 @@ class Backend:
     budgets: CPUBudgets = field(default_factory=CPUBudgets)
     clock: Callable[[], float] = time.monotonic
 
-    def asked(
+    def operation(
         self,
         request: Request,
         document: ParsedDocument,
@@ -53,7 +53,7 @@ class Backend:
         principal: Principal,
         budget: ClientBudget,
         resume_from: str | None,
-    ) -> Asked:
+    ) -> RequestedOperation:
         """An operation that a client asks for, with what its resolvers are given.
 
         Args:
@@ -73,4 +73,4 @@ class Backend:
             apart=budget.apart,
             long_work=budget.long_work,
         )
-        return Asked(request, document, kind, context)
+        return RequestedOperation(request, document, kind, context)

@@ -14,7 +14,7 @@ from graphql_api.errors import OverBudgetError
 from graphql_api.execution.encoder import RequestError
 from graphql_api.execution.group import Member
 from graphql_api.execution.responder import Framing
-from graphql_api.execution.runner import Asked, Results
+from graphql_api.execution.runner import RequestedOperation, Results
 from graphql_api.execution.sink import Sink
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget, charged
@@ -112,7 +112,7 @@ class ConnectionOperations:
         except Exception as error:  # noqa: BLE001 - it is logged there
             self.fail(operation, [internal_error(error, self._place)])
 
-    def _admitted(self, start: Start, principal: Principal) -> Asked:
+    def _admitted(self, start: Start, principal: Principal) -> RequestedOperation:
         """What to execute, if the limits allow another operation.
 
         Raises:
@@ -134,7 +134,7 @@ class ConnectionOperations:
             connection = self._protocol.connection
             text = f"this {connection} has {limit} {kinds} already, and may not have more"
             raise refusal(text, TOO_MANY_OPERATIONS)
-        return self._backend.asked(
+        return self._backend.operation(
             start.request,
             document,
             kind,
@@ -150,7 +150,7 @@ class ConnectionOperations:
     def _of_kind(self, kind: OperationType) -> dict[Operation, _Server]:
         return self._subscriptions if kind is OperationType.SUBSCRIPTION else self._queries
 
-    async def _serve(self, operation: Operation, asked: Asked) -> None:
+    async def _serve(self, operation: Operation, asked: RequestedOperation) -> None:
         """Serve an operation to its end; a shared subscription until it is begun."""
         try:
             await self.budget.pause()
@@ -166,7 +166,7 @@ class ConnectionOperations:
                 self._queries.pop(operation, None)
                 self._subscriptions.pop(operation, None)
 
-    async def _run(self, operation: Operation, asked: Asked) -> None:
+    async def _run(self, operation: Operation, asked: RequestedOperation) -> None:
         begun = await self._backend.runner.begin(asked)
         responder = ConnectionResponder(self, operation, self._protocol.framing(operation))
         if isinstance(begun, Results):

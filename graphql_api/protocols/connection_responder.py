@@ -56,22 +56,22 @@ class ConnectionResponder(Generic[OperationT]):
 
     @property
     def sink(self) -> Sink:
-        """As in `Responder`."""
+        """Where the results go."""
         return self._operations.sink
 
     @property
     def budget(self) -> ClientBudget:
-        """As in `Responder`."""
+        """What is charged for work that is done for this client alone."""
         return self._operations.budget
 
     def next(self, payload: bytes) -> None:
-        """As in `Responder`."""
+        """Write one result."""
         self._operations.next(self._operation, self.framing, payload)
 
     def fail(self, errors: Sequence[GraphQLError]) -> None:
-        """As in `Responder`."""
+        """The operation is over, for these errors."""
         self._operations.fail(self._operation, errors)
 
     def complete(self) -> None:
-        """As in `Responder`."""
+        """The operation is over, and all is well."""
         self._operations.complete(self._operation)

@@ -24,7 +24,7 @@ from graphql_api.errors import UnauthenticatedError
 from graphql_api.execution import result_json
 from graphql_api.execution.group import Member
 from graphql_api.execution.responder import Framing
-from graphql_api.execution.runner import Asked, Results, SharedSubscription
+from graphql_api.execution.runner import RequestedOperation, Results, SharedSubscription
 from graphql_api.execution.sink import Sink
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget
@@ -71,7 +71,7 @@ class EventStreams:
 
     async def serve(
         self,
-        asked: Asked,
+        asked: RequestedOperation,
         principal: Principal,
         budget: ClientBudget,
         exchange: Exchange,
@@ -152,16 +152,16 @@ class _Stream:
 
     @property
     def sink(self) -> Sink:
-        """As in `Responder`."""
+        """Where the results go."""
         return self.response.sink
 
     @property
     def framing(self) -> Framing:
-        """As in `Responder`."""
+        """How a result that is shared is written."""
         return self.response.format.framing
 
     def bookmark(self) -> None:
-        """As in `Stream`."""
+        """Send each subscription that is not behind the newest cursor."""
         if self._member is not None:
             self._member.bookmark()
 

@@ -151,7 +151,7 @@ class ServerProtocol(OperationIds):
     # What the client sends.
 
     def receive_text(self, text: str) -> Action | None:
-        """Take a text frame."""
+        """Process a text frame."""
         if self.state is SocketState.CLOSED:
             return None
         if self.state is not SocketState.ACKNOWLEDGED:
@@ -183,7 +183,7 @@ class ServerProtocol(OperationIds):
                 assert_never(message)
 
     def receive_long_text(self, beginning: bytes, end: bytes, max_bytes: int) -> Action | None:
-        """Take what is left of a text frame that was longer than `max_bytes`.
+        """Process what is left of a text frame that was longer than `max_bytes`.
 
         Args:
             beginning: Its first bytes, as many as `message_head.HEAD_BYTES`.
@@ -198,7 +198,7 @@ class ServerProtocol(OperationIds):
             return self._invalid(error)
 
     def receive_bytes(self) -> Action | None:
-        """Take a binary frame, which the protocol has no use for."""
+        """Process a binary frame, which the protocol has no use for."""
         if self.state is SocketState.CLOSED:
             return None
         return self._invalid(InvalidMessageError("a binary frame"))
@@ -284,7 +284,7 @@ class ServerProtocol(OperationIds):
         return self.close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, reason)
 
     def _check_stranger(self, text: str) -> Close | None:
-        """See that a client which is not acknowledged yet sends little."""
+        """Check that a client sends little before it is acknowledged."""
         self._messages_before_ack += 1
         if self._messages_before_ack > _MAX_MESSAGES_BEFORE_ACK:
             reason = "Too many messages before the acknowledgement"

@@ -36,7 +36,7 @@ from graphql_api.documents.request import Request, refusal
 from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution import result_json
 from graphql_api.execution.encoder import RequestError
-from graphql_api.execution.runner import Asked
+from graphql_api.execution.runner import RequestedOperation
 from graphql_api.headers import joined_lines
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget, charged
@@ -205,7 +205,7 @@ class GraphQLHTTP:
             await stream.begin(operation_id(request), request, length)
             return HTTPResponse(202, b"", MediaType.TEXT)
         is_subscription = kind is OperationType.SUBSCRIPTION
-        asked = self._backend.asked(
+        asked = self._backend.operation(
             request,
             document,
             kind,
@@ -218,13 +218,13 @@ class GraphQLHTTP:
 
     async def _execute(
         self,
-        asked: Asked,
+        asked: RequestedOperation,
         wanted: _Wanted,
         principal: Principal,
         budget: ClientBudget,
         exchange: Exchange,
     ) -> HTTPResponse | None:
-        """As `_respond`, for one operation that has a response of its own."""
+        """Execute an operation that has a response of its own; returns what `_respond` does."""
         is_subscription = asked.kind is OperationType.SUBSCRIPTION
         if is_subscription and self.streams.is_draining:
             return self._send_away(exchange.scope["method"], wanted.stream)
@@ -264,7 +264,7 @@ class GraphQLHTTP:
         return HTTPResponse(201, token.encode(), MediaType.TEXT)
 
     def _send_away(self, method: str, stream_type: MediaType | None) -> HTTPResponse:
-        """Have the client of a stream come again later: this server is about to end."""
+        """The response that asks a stream's client to come again later: this server shuts down."""
         retry_s = self.streams.limits.retry_s
         if method == "GET" and stream_type is MediaType.EVENT_STREAM:
             # A browser; it would take any other status for an answer, for good.

@@ -39,7 +39,7 @@ class Inflater:
                 return
 
     def end(self) -> None:
-        """See that the gzip is whole.
+        """Check that the gzip is whole.
 
         Raises:
             zlib.error: It ends too soon.

@@ -233,7 +233,7 @@ class SingleConnection:
         self._operations.bookmark()
 
     def serve(self, tasks: asyncio.TaskGroup) -> Callable[[], object]:
-        """Take operations from now on, until what this returns is called."""
+        """Accept operations until the function that this returns is called."""
         self._tasks = tasks
         return self._stop_all
 

@@ -27,7 +27,7 @@ INTERNAL_ERROR = 1011
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class AcceptedSocket:
     """A WebSocket whose handshake has been accepted.
 
     Attributes:
@@ -76,7 +76,7 @@ class SocketConnection(ABC):
         "sink",
     )
 
-    def __init__(self, accepted: Accepted) -> None:
+    def __init__(self, accepted: AcceptedSocket) -> None:
         backend, limits, scope = accepted.backend, accepted.limits, accepted.scope
         self._backend = backend
         self._limits = limits
@@ -152,7 +152,7 @@ class SocketConnection(ABC):
             self.sink.close(int(last_word.code), last_word.reason, timeout_s)
 
     def lost(self, code: int, reason: str) -> None:
-        """The socket is over; as a receiver has it."""
+        """The socket is closed; see `Receiver`."""
         self._is_lost = True
         self._end(None)
         end = self._last_word or Close(code, reason)
@@ -193,7 +193,7 @@ class SocketConnection(ABC):
     # Reading.
 
     def receive(self, message: Message) -> None:
-        """Take a message; as a receiver has it."""
+        """Handle a message after those before it; see `Receiver`."""
         if self._is_ending:
             return
         if self._messages is not None:

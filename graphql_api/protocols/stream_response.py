@@ -99,7 +99,7 @@ class StreamResponse:
             self.sink.write_text(opening)
 
     async def run(self, serve: Serve) -> None:
-        """Have it written until it is over, or its client has gone; `start` has been called."""
+        """Write the response until it is over, or its client has gone; call `start` before."""
         async with self._tasks as tasks:
             stop = serve(tasks)
             try:

@@ -27,11 +27,11 @@ from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.graphql_transport_ws import CloseCode
 from graphql_api.protocols.messages import SUBPROTOCOL
-from graphql_api.protocols.socket_connection import Accepted, SocketConnection
+from graphql_api.protocols.socket_connection import AcceptedSocket, SocketConnection
 from graphql_api.protocols.websocket_connection import WebSocketConnection
 from graphql_api.server.receiver import WebSocketSink
 
-Connect: TypeAlias = Callable[[Accepted], SocketConnection]
+Connect: TypeAlias = Callable[[AcceptedSocket], SocketConnection]
 """Makes the connection of a WebSocket."""
 
 
@@ -90,7 +90,7 @@ class WebSockets:
         return sum(connection.operations for connection in self._connections)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take up one WebSocket, as ASGI has it."""
+        """Accept one WebSocket, as an ASGI application."""
         await receive()  # websocket.connect
         if self._is_draining:
             await _refuse_handshake(send)
@@ -102,7 +102,7 @@ class WebSockets:
         extension["attach"](self._connected(scope, extension["sink"]))
 
     def _connected(self, scope: Scope, sink: WebSocketSink) -> SocketConnection:
-        accepted = Accepted(
+        accepted = AcceptedSocket(
             backend=self._backend,
             limits=self.limits,
             scope=scope,
@@ -173,7 +173,7 @@ class GraphQLTransportWS(WebSockets):
 
 
 async def _refuse_handshake(send: Send) -> None:
-    """Say that this server is about to end."""
+    """Refuse a handshake with 503: this server shuts down."""
     headers = [(b"content-length", b"0")]
     await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": b""})

@@ -21,7 +21,7 @@ from graphql_api.protocols.graphql_transport_ws import (
 )
 from graphql_api.protocols.messages import SUBPROTOCOL
 from graphql_api.protocols.operation_ids import Reply
-from graphql_api.protocols.socket_connection import Accepted, SocketConnection
+from graphql_api.protocols.socket_connection import AcceptedSocket, SocketConnection
 from graphql_api.server.receiver import LongText, Message
 
 
@@ -34,7 +34,7 @@ class WebSocketConnection(SocketConnection):
 
     __slots__ = ("_init_timer", "_operations", "_protocol", "_scope")
 
-    def __init__(self, accepted: Accepted) -> None:
+    def __init__(self, accepted: AcceptedSocket) -> None:
         super().__init__(accepted)
         self._scope: Scope | None = accepted.scope  # until the client is known
         self._protocol = ServerProtocol(max_since=accepted.limits.max_since)

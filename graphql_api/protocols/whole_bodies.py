@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 
 from graphql_api.errors import DatabaseError
 from graphql_api.execution.sink import Sink, writable
-from graphql_api.feeds.derived import Derived
+from graphql_api.feeds.derived import DerivedSource
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
 from graphql_api.limits.answer_memory import LARGE_BYTES, Answers, Taker
@@ -64,7 +64,7 @@ class Body(NamedTuple):
 
 
 @dataclass(eq=False)
-class Wanted:
+class WantedBody:
     """A body that clients wait for, or are being sent.
 
     Attributes:
@@ -90,8 +90,8 @@ class WholeBodies:
         self._bodies = bodies
         self._reads = asyncio.Semaphore(_MAX_READS)
         self._is_lost = False
-        self._latest: Wanted | None = None  # for those that wait for a place to be sent the same
-        self._wanted: WeakValueDictionary[tuple[int, bool], Wanted] = WeakValueDictionary()
+        self._latest: WantedBody | None = None  # for others that wait for a place
+        self._wanted: WeakValueDictionary[tuple[int, bool], WantedBody] = WeakValueDictionary()
         # Those that wait take no memory, for they have not been read.
         self.places = Answers(
             quick_bytes=MAX_BYTES, slow_bytes=MAX_BYTES, waiting_bytes=sys.maxsize, wait_s=None
@@ -120,12 +120,12 @@ class WholeBodies:
 
         return await self.wait_for(read, ended_at) or NO_BODY
 
-    def wanted(self, sequence: int, *, compression_ok: bool) -> Wanted:
+    def wanted(self, sequence: int, *, compression_ok: bool) -> WantedBody:
         """The body of a response, which is not read again while a client keeps this."""
         key = sequence, compression_ok
         wanted = self._wanted.get(key)
         if wanted is None:
-            wanted = self._wanted[key] = Wanted()
+            wanted = self._wanted[key] = WantedBody()
         return wanted
 
     async def size_of(self, sequence: int, *, compression_ok: bool) -> int | None:
@@ -277,7 +277,7 @@ class SocketBodies:
             turn.release()
 
 
-class BodiesInTurn(Derived):
+class BodiesInTurn(DerivedSource):
     """The events of a log, each of which is given when its body may be read and sent.
 
     Args:
@@ -297,7 +297,7 @@ class BodiesInTurn(Derived):
         self._given: asyncio.Event | None = None  # set, once what was given has been written
 
     def pull(self) -> Event[Any] | None:
-        """As in `EventSource`; it is called when all that it gave before has been written."""
+        """The next event; called once everything that was pulled before has been written."""
         ready, self._ready = self._ready, None
         if isinstance(ready, Exception):
             raise ready
@@ -311,7 +311,7 @@ class BodiesInTurn(Derived):
         return None
 
     def close(self) -> None:
-        """As in `EventSource`; a turn lasts until what was written in it has been sent."""
+        """Free everything. A turn lasts until what was written in it has been sent."""
         super().close()
         if self._waiting is not None:
             self._waiting.cancel()

@@ -59,7 +59,7 @@ def look(table: Any, outside: Outside, spot: Spot | None, limit: int) -> Any:
 
 
 def look_at_keys(table: Any, outside: Outside, keys: Sequence[str]) -> Any:
-    """The same of the documents with some keys, in no order."""
+    """What there is to know of the documents with some keys, in no order."""
     return table.get_all(*keys).pluck(*_fields(outside)).coerce_to("array")
 
 

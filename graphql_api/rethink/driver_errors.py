@@ -43,7 +43,7 @@ CHECK: Final = "; check that RethinkDB runs, and the database URL"
 _NOT_CONNECTED = re.compile(r"Could not connect to .*?(?:\. Error: |, )", re.DOTALL)
 
 
-class Named(Protocol):
+class NamedNode(Protocol):
     """The node that an error is about."""
 
     @property
@@ -59,7 +59,7 @@ class AlreadyExistsError(DatabaseError):
     """Somebody else has created the same database, table or index."""
 
 
-def translated(error: Exception, node: Named) -> DatabaseError:
+def translated(error: Exception, node: NamedNode) -> DatabaseError:
     """The error of ours that says what an error of the driver, or of its socket, means.
 
     Its text is one line, without any part of the query.
@@ -110,7 +110,7 @@ def reason_of(result: Mapping[str, Any]) -> str:
     return reason.partition("\n")[0]
 
 
-def not_connected(node: Named, reason: str) -> DatabaseUnavailableError:
+def not_connected(node: NamedNode, reason: str) -> DatabaseUnavailableError:
     """The error of an attempt to connect, with what to check.
 
     Args:

@@ -107,7 +107,7 @@ class Nodes:
         return node in self._failing
 
     def fails(self, node: Node, error: DatabaseError) -> None:
-        """Take note of a node that could not be reached, or could not serve."""
+        """Record that a node could not be reached, or could not serve."""
         self._count += 1
         self._failed[node] = self._count
         self.failures[node.address] = self.failures.get(node.address, 0) + 1
@@ -116,18 +116,18 @@ class Nodes:
         self._failing.add(node)
 
     def works(self, node: Node) -> None:
-        """Take note of a node that serves."""
+        """Record that a node serves."""
         self._failing.discard(node)
         if node != self._used and len(self._known) > 1:
             log.info("using the database at %s", node.address)
         self._used = node
 
     def opened(self, node: Node) -> None:
-        """Take note of a connection."""
+        """Count a connection that was opened."""
         self.connections[node.address] = self.connections.get(node.address, 0) + 1
 
     def closed(self, node: Node) -> None:
-        """Take note of the end of a connection."""
+        """Count a connection that was closed."""
         self.connections[node.address] -= 1
         if not self.connections[node.address]:
             del self.connections[node.address]

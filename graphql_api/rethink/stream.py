@@ -7,14 +7,14 @@ from typing import Any, Protocol
 
 from rethinkdb.errors import ReqlCursorEmpty
 
-from graphql_api.rethink.driver_errors import Named, translated
+from graphql_api.rethink.driver_errors import NamedNode, translated
 
 
-class Open(Protocol):
+class OpenConnection(Protocol):
     """The connection of a stream."""
 
     @property
-    def node(self) -> Named:
+    def node(self) -> NamedNode:
         """Whose connection it is."""
 
     @property
@@ -28,7 +28,7 @@ class RowStream:
     The driver reads at most about three batches ahead of their reader.
     """
 
-    def __init__(self, cursor: Any, connection: Open) -> None:
+    def __init__(self, cursor: Any, connection: OpenConnection) -> None:
         self._cursor = cursor
         self._connection = connection
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()

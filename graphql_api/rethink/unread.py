@@ -26,7 +26,7 @@ def unread_paths(document: Mapping[str, Any]) -> Paths:
 
 
 def kept_paths(paths: Paths, old: Mapping[str, Any], new: Mapping[str, Any]) -> Paths:
-    """Those of some paths of `old` whose value is the same in `new`."""
+    """The paths, of some of `old`, whose values are the same in `new`."""
     kept: Paths = {}
     for name, below in paths.items():
         if name not in new:

@@ -158,7 +158,7 @@ def _selection(hint: Any) -> str:
     return f"{{ {' '.join(parts)} }}"
 
 
-class Resolved(NamedTuple):
+class ResolvedField(NamedTuple):
     """A field of a row that a resolver answers, in GraphQL's name."""
 
     name: str
@@ -166,7 +166,7 @@ class Resolved(NamedTuple):
     is_list: bool
 
 
-def resolved_fields(row_type: type) -> Iterator[Resolved]:
+def resolved_fields(row_type: type) -> Iterator[ResolvedField]:
     """The fields of a row that a resolver answers: those that lead to other rows among them."""
     for field in get_object_definition(row_type, strict=True).fields:
         if not field.is_basic_field:
@@ -177,7 +177,7 @@ def resolved_fields(row_type: type) -> Iterator[Resolved]:
                 type_ = type_.of_type
             if isinstance(type_, LazyType):
                 type_ = type_.resolve_type()
-            yield Resolved(graphql_name(field.python_name), type_, is_list)
+            yield ResolvedField(graphql_name(field.python_name), type_, is_list)
 
 
 def filter_keys(filter_type: type) -> Mapping[str, tuple[str, type, tuple[str, ...]]]:

@@ -51,7 +51,7 @@ class _Judgement(NamedTuple):
     day: int
 
 
-class Judged:
+class JudgedRow:
     """A row of whose document the problems can be shown; a base without fields.
 
     Rules are slow: a policy's take from half a millisecond up to a second, most of it for regular

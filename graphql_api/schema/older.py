@@ -224,7 +224,7 @@ class _Places:
         self._pass(len(self._held.keys))
 
     def _pass(self, upto: int) -> None:
-        """Take those of the next held rows, up to one of them, that belong to the page."""
+        """Add the next held rows, up to one of them, as far as they belong to the page."""
         begin = max(self._passed, self._begin - self.found)
         end = min(upto, self._end - self.found)
         self.page += map(_place, self._held.keys[begin : max(begin, end)])

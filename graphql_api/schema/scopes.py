@@ -46,7 +46,7 @@ def require(needed: frozenset[Scope], field_name: str, granted: frozenset[Scope]
 
 
 def guarded(field: StrawberryField, scopes: Iterable[Scope]) -> StrawberryField:
-    """The same field, for those who have all of these scopes."""
+    """A copy of a field that needs all of these scopes."""
     made = copy(field)
     made.extensions.append(_Needs(frozenset(scopes)))  # the last one is the outermost
     return made

@@ -155,27 +155,27 @@ class WatchedConnection(asyncio.Protocol):
 
     @property
     def is_writable(self) -> bool:
-        """As in `Sink`."""
+        """Whether there is room for more; never, once it is closed."""
         if self.is_closed:
             return False
         return self.unsent_bytes < self.limits.write_buffer_bytes
 
     @property
     def unsent_bytes(self) -> int:
-        """As in `Sink`."""
+        """How much of what was written the client's side has not taken from this process."""
         return self.transport.get_write_buffer_size()
 
     @property
     def is_closed(self) -> bool:
-        """As in `Sink`."""
+        """Whether nothing that is written now would be sent."""
         return self.transport.is_closing()
 
     def on_writable(self, callback: Callable[[], None]) -> None:
-        """As in `Sink`."""
+        """Call `callback` once, as soon as the sink is empty again, or closed."""
         self._callbacks += (callback,)
 
     def abort(self) -> None:
-        """As in `Sink`."""
+        """Drop the connection, with all that is unsent."""
         # uvicorn closes a transport again when its connection is lost; a TLS transport then forgets
         # its protocol, and Python 3.11.2 stumbles over that here.
         with suppress(AttributeError):

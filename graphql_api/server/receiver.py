@@ -39,7 +39,7 @@ class Receiver(Protocol):
     """Receives what one client sends. None of its methods waits or raises."""
 
     def receive(self, message: Message) -> None:
-        """Take the next message.
+        """Handle the next message.
 
         More may follow at once, but only from what has been read already. A receiver that has
         enough to do calls `pause_reading`.
@@ -58,7 +58,7 @@ class WebSocketSink(Sink, Protocol):
     """The server's side of one WebSocket, as the application uses it."""
 
     def accept_long_texts(self) -> None:
-        """Take messages up to the server's limit from now on: the client is known."""
+        """Accept messages up to the server's limit from now on: the client is known."""
 
     def write_binary(self) -> None:
         """Send what is written from now on as binary messages, not as texts."""

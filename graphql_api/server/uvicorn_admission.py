@@ -1,4 +1,4 @@
-"""The admission of an HTTP connection: its place among all of the server, or its refusal.
+"""HTTP connections that the limits on connections admit or refuse.
 
 A connection that is refused is answered at its first request, so that a page of an allowed origin
 can read why; when many are refused, at once.
@@ -19,7 +19,7 @@ from graphql_api.server.http_refusals import response
 
 
 class AdmittedConnection(WatchedConnection, HttpToolsProtocol):
-    """One HTTP connection that `ConnectionLimits` let in or refuse."""
+    """One HTTP connection, which `ConnectionLimits` admits or refuses."""
 
     admission: ClassVar[ConnectionLimits | None] = None
     answers: ClassVar[Answers] = Answers()
@@ -28,10 +28,10 @@ class AdmittedConnection(WatchedConnection, HttpToolsProtocol):
     def with_admission(
         cls, admission: ConnectionLimits, answers: Answers | None = None
     ) -> type[Self]:
-        """The same class for one server.
+        """A subclass for the connections of one server.
 
         Args:
-            admission: Decides which connections are let in.
+            admission: Decides which connections are admitted.
             answers: The large answers that the server sends.
         """
         attributes = {"admission": admission, "answers": answers or Answers()}
@@ -46,11 +46,11 @@ class AdmittedConnection(WatchedConnection, HttpToolsProtocol):
         self._taker = Taker()
 
     def enter(self, entry: Entry) -> None:
-        """Take the place of a connection that has been let in already; before it is made."""
+        """Use the entry of a connection that was admitted before its TLS handshake."""
         self._entry = entry
 
     def _is_let_in(self) -> bool:
-        """Ask for a place; without one the connection is refused here, or at its first request."""
+        """Ask for an entry; without one the connection is refused now, or at its first request."""
         entry: Entry | Refusal | None = self._entry
         if entry is None and self.admission is not None:
             entry = self.admission.admit(self._peer, len(self.connections))
@@ -74,7 +74,7 @@ class AdmittedConnection(WatchedConnection, HttpToolsProtocol):
         return {LIMITED: {"refusal": self._refusal}} if self._is_limited else {}
 
     def _taker_of(self, scope: MutableMapping[str, Any]) -> Taker:
-        """The connection as what takes large answers, for the client of a request."""
+        """What counts the large answers that the connection takes for the client of a request."""
         client = scope.get("client")
         host = None if client is None else client[0]
         admission = self.admission

@@ -386,12 +386,12 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
     # The sink.
 
     def write_text(self, text: bytes) -> None:
-        """As in `Sink`."""
+        """Send this text, as a frame of its own on a WebSocket."""
         if not self.is_closed:
             is_chunked = self._current is None or self._current.is_chunked
             self._write(b"%x\r\n%b\r\n" % (len(text), text) if is_chunked else text)
 
     def write_texts(self, prefix: bytes, middles: Sequence[bytes | Parts], suffix: bytes) -> None:
-        """As in `Sink`."""
+        """Send a text of `prefix + middle + suffix` for each of `middles`."""
         texts = ((prefix, *parts_of(middle), suffix) for middle in middles)
         self.write_text(b"".join(chain.from_iterable(texts)))

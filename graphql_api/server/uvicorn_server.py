@@ -208,7 +208,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let clients go within the grace period, then end the rest.
+        """Close the clients' connections within the grace period, then the rest at once.
 
         Until they went, requests are still answered: `/readyz` says that this server is going. What
         is left of the grace period is for requests that are not answered yet.
@@ -258,7 +258,7 @@ class Server(uvicorn.Server):
 
 
 def _allow_descriptors(connections: int) -> int:
-    """Let the process have a descriptor for each connection, as far as the system lets it.
+    """Raise the limit on descriptors to one for each connection, as far as the system allows.
 
     Many systems begin with 1024, for the sake of programs that still use `select`.
 

@@ -56,7 +56,7 @@ class HandshakeConnection(Protocol):
         """Give the receiver what the client sends."""
 
     def until_lost(self, leave: Leave) -> None:
-        """Have `leave` called when the connection is lost."""
+        """Call `leave` when the connection is lost."""
 
     def give_up(self) -> None:
         """End a connection that is open and has no receiver."""
@@ -162,7 +162,7 @@ class Handshake:
     # What the application uses.
 
     async def _ask(self, scope: Scope) -> None:
-        """Have the application decide."""
+        """Ask the application, in a task, whether to accept."""
         try:
             await self._app(scope, self._receive, self._send)
         except ConnectionError:

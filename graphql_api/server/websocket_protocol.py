@@ -200,7 +200,7 @@ class WebSocketProtocol(WatchedConnection):
             self.resume_reading()
 
     def until_lost(self, leave: Leave) -> None:
-        """Have `leave` called when the connection is lost."""
+        """Call `leave` when the connection is lost."""
         if self._leaves is None:
             leave()
         else:
@@ -239,7 +239,7 @@ class WebSocketProtocol(WatchedConnection):
             self._write(data)
 
     def accept_long_texts(self) -> None:
-        """Take messages up to the server's limit from now on: the client is known."""
+        """Accept messages up to the server's limit from now on: the client is known."""
         self._accepts_long_texts = True
 
     def write_binary(self) -> None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Never
 
-from graphql_api.feeds.keeping import Kept, KeptChange
+from graphql_api.feeds.keeping import KeptChange, KeptFeed
 from graphql_api.files import UnreadableFileError, read_file
 from graphql_api.state.feed_file_format import (
     MAGIC,
@@ -64,7 +64,7 @@ class FileKeeper:
         self._late: list[KeptChange] | None = None
         """The changes since the whole was taken, while it is written."""
 
-    async def load(self, content_version: str) -> Kept | None:
+    async def load(self, content_version: str) -> KeptFeed | None:
         """What was kept, if it is whole, and of this table, database and version."""
         try:
             found = await asyncio.to_thread(_read, self._path)
@@ -76,7 +76,7 @@ class FileKeeper:
             log.warning("what was kept of table %s is not used: %s", self._table, error)
             return None
         self._file = file
-        return Kept(file.header.names, rows, file.changes())
+        return KeptFeed(file.header.names, rows, file.changes())
 
     def resume(self, right: int) -> None:
         """Go on behind so many of the changes that were loaded."""
@@ -104,7 +104,7 @@ class FileKeeper:
         self.is_whole.clear()
         self._is_due.set()
 
-    async def run(self, take: Callable[[], Kept]) -> Never:
+    async def run(self, take: Callable[[], KeptFeed]) -> Never:
         """Write the whole whenever that is due."""
         self._file = None  # what was loaded has been used by now, or cannot be
         try:
@@ -120,7 +120,7 @@ class FileKeeper:
         finally:
             self._close()
 
-    async def _write_whole(self, kept: Kept) -> None:
+    async def _write_whole(self, kept: KeptFeed) -> None:
         self._late = []
         path = self._path.with_name(f"{self._path.name}.new")
         descriptor = None
@@ -184,7 +184,7 @@ def _read(path: Path) -> tuple[FeedFileReader, list[tuple[str, bytes]]] | None:
     return file, list(file.rows())
 
 
-def _write_new(path: Path, table: str, kept: Kept) -> tuple[int, int]:
+def _write_new(path: Path, table: str, kept: KeptFeed) -> tuple[int, int]:
     """Write a file; returns its descriptor, and its size."""
     path.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC

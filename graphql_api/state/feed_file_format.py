@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from graphql_api.feeds.keeping import Kept, KeptChange
+from graphql_api.feeds.keeping import KeptChange, KeptFeed
 
 MAGIC: Final = b"graphql-api feed 1\n"
 _RECORD: Final = struct.Struct(">II")
@@ -40,7 +40,7 @@ class FileHeader(NamedTuple):
 
     Attributes:
         table: The table's name.
-        names: See `Kept`.
+        names: See `KeptFeed`.
         rows: How many rows follow.
     """
 
@@ -49,7 +49,7 @@ class FileHeader(NamedTuple):
     rows: int
 
 
-def encoded(table: str, kept: Kept) -> Iterator[bytes]:
+def encoded(table: str, kept: KeptFeed) -> Iterator[bytes]:
     """A file's parts, in their order."""
     rows = list(kept.rows)
     header = {"table": table, "names": kept.names, "rows": len(rows)}

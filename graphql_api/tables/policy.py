@@ -13,7 +13,7 @@ from graphql_api.schema.changes import invalid_fields
 from graphql_api.schema.columns import UPDATED, Column, Editing, ForPeople, Look
 from graphql_api.schema.context import Info
 from graphql_api.schema.declaration import TableDeclaration
-from graphql_api.schema.document_problems import PROBLEMS, DocumentProblem, Judged, hidden_nulls
+from graphql_api.schema.document_problems import PROBLEMS, DocumentProblem, JudgedRow, hidden_nulls
 from graphql_api.schema.filters import RowFilter, by_keys, by_name
 from graphql_api.schema.later import later
 from graphql_api.schema.pages import Limit, checked_limit
@@ -80,7 +80,7 @@ _Schedule: Any = later("Schedule", "graphql_api.tables.schedule")
         "jobs that are running or paused keep their copy."
     )
 )
-class Policy(Judged):
+class Policy(JudgedRow):
     """A row of the policy feed."""
 
     name: str | None = stored("What it is called.")

@@ -17,7 +17,7 @@ from graphql_api.schema.document import Fields
 from graphql_api.schema.document_problems import (
     PROBLEMS,
     DocumentProblem,
-    Judged,
+    JudgedRow,
     as_stored,
     hidden_nulls,
 )
@@ -93,7 +93,7 @@ def read_schedule_problems(
         "its jobs until then."
     )
 )
-class Schedule(Judged):
+class Schedule(JudgedRow):
     """A row of the schedule feed."""
 
     schedule_name: str | None = stored("What it is called.")

@@ -26,7 +26,7 @@ from opentelemetry.util.types import AttributeValue
 
 from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request
-from graphql_api.feeds.derived import Derived
+from graphql_api.feeds.derived import DerivedSource
 from graphql_api.feeds.events import Point
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.subscription import EventSource, Subscription
@@ -41,7 +41,7 @@ MAX_REMEMBERED: Final = 64
 """Of how many changes deliveries are noticed: a slow client may be sent one much later."""
 
 
-class Shown(NamedTuple):
+class TracedChange(NamedTuple):
     """A change that has a span.
 
     Attributes:
@@ -75,7 +75,7 @@ class ChangeTraces:
         self._clock = clock
         self._epoch_ns = epoch_ns
         self._next_s: dict[str, float] = {}
-        self._shown: dict[Point, Shown] = {}  # the oldest first
+        self._traced: dict[Point, TracedChange] = {}  # the oldest first
         self._open: list[Span] = []
         self._has_open = asyncio.Event()
         self._exemplars: Counter[str] = Counter()
@@ -123,20 +123,20 @@ class ChangeTraces:
         self._exemplars[field] += 1
         return Exemplar(self, field, source, span, operation_attributes(request, document))
 
-    def left(self, exemplar: Exemplar) -> None:
-        """An exemplar has been closed; another one takes its place."""
+    def release(self, exemplar: Exemplar) -> None:
+        """Let another subscription take the place of an exemplar that has been closed."""
         self._exemplars[exemplar.field] -= 1
 
-    def shown(self, event: Event[Any] | None) -> Shown | None:
+    def traced(self, event: Event[Any] | None) -> TracedChange | None:
         """The change that an event is, if that has a span: the last one, if several have merged."""
-        return self._shown.get(event.point) if isinstance(event, ViewChange) else None
+        return self._traced.get(event.point) if isinstance(event, ViewChange) else None
 
-    def delivered(self, shown: Shown, exemplar: Exemplar) -> None:
-        """A change is about to be written to an exemplar's client."""
+    def record_delivery(self, change: TracedChange, exemplar: Exemplar) -> None:
+        """Make the span of a change that is about to be written to an exemplar's client."""
         self._spans.delivery(
-            shown.span,
-            shown.table,
-            began_at_ns=shown.at_ns,
+            change.span,
+            change.table,
+            began_at_ns=change.at_ns,
             subscription=exemplar.span,
             attributes=exemplar.attributes,
         )
@@ -150,14 +150,14 @@ class ChangeTraces:
         if not span.is_recording():
             return
         point = feed.cache.history.head_point
-        self._shown[point] = Shown(table, span.get_span_context(), self._epoch_ns())
-        if len(self._shown) > MAX_REMEMBERED:
-            del self._shown[next(iter(self._shown))]
+        self._traced[point] = TracedChange(table, span.get_span_context(), self._epoch_ns())
+        if len(self._traced) > MAX_REMEMBERED:
+            del self._traced[next(iter(self._traced))]
         self._open.append(span)
         self._has_open.set()
 
 
-class Exemplar(Derived):
+class Exemplar(DerivedSource):
     """The source of a subscription whose deliveries have spans; apart from that like any other.
 
     Args:
@@ -178,7 +178,7 @@ class Exemplar(Derived):
     ) -> None:
         super().__init__(source)
         self._changes = changes
-        self._pulled: Shown | None = None
+        self._pulled: TracedChange | None = None
         self._is_closed = False
         self.is_whole, self.counts_due = source.is_whole, source.counts_due
         self.field = field
@@ -186,27 +186,27 @@ class Exemplar(Derived):
         self.attributes = attributes
 
     def pull(self) -> Event[Any] | None:
-        """As in `EventSource`; one event is pulled after the payload of the one before is there."""
+        """The next event; called once the payload of the one before is there."""
         event = self._source.pull()
-        self._pulled = self._changes.shown(event)
+        self._pulled = self._changes.traced(event)
         return event
 
     def note_payload(self) -> None:
         """The payload of the event that was pulled last is about to be written."""
         if self._pulled is not None:
-            self._changes.delivered(self._pulled, self)
+            self._changes.record_delivery(self._pulled, self)
             self._pulled = None
 
     def bookmark(self) -> None:
-        """As in `EventSource`."""
+        """Send the newest cursor; does nothing where cursors do not age."""
         self._source.bookmark()
 
     def close(self) -> None:
-        """As in `EventSource`; nothing happens the second time."""
+        """Free everything. Nothing happens the second time."""
         super().close()
         if not self._is_closed:
             self._is_closed = True
-            self._changes.left(self)
+            self._changes.release(self)
 
 
 def _root_field(request: Request, document: ParsedDocument) -> str:

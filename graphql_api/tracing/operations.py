@@ -15,7 +15,12 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.group import Member
 from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.execution.responder import Framing, Responder
-from graphql_api.execution.runner import Asked, OperationRunner, Results, SharedSubscription
+from graphql_api.execution.runner import (
+    OperationRunner,
+    RequestedOperation,
+    Results,
+    SharedSubscription,
+)
 from graphql_api.execution.sink import Sink
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.limits.cpu_budget import ClientBudget
@@ -44,15 +49,15 @@ class TracedRunner(OperationRunner):
         self._spans = spans
         self._changes = changes
 
-    async def _result(self, asked: Asked) -> ExecutionResult:
+    async def _result(self, asked: RequestedOperation) -> ExecutionResult:
         with self._spans.operation(asked) as span:
             result = await super()._result(asked)
             if result.errors:
                 fail(span, error_type(result.errors))
             return result
 
-    async def begin(self, asked: Asked) -> Results | SharedSubscription:
-        """As in `OperationRunner`."""
+    async def begin(self, asked: RequestedOperation) -> Results | SharedSubscription:
+        """Begin an operation, so that its results can be sent."""
         if asked.kind is not OperationType.SUBSCRIPTION:
             return await super().begin(asked)
         with self._spans.operation(asked):
@@ -65,10 +70,10 @@ class TracedRunner(OperationRunner):
         exemplar = self._changes.exemplar(execution.request, execution.document, source, span)
         if exemplar is None:
             return super()._shared(execution, source, operation)
-        return _ShownSubscription(self._broadcaster, execution, exemplar, operation)
+        return _TracedSubscription(self._broadcaster, execution, exemplar, operation)
 
 
-class _ShownSubscription(SharedSubscription):
+class _TracedSubscription(SharedSubscription):
     """A subscription whose deliveries have spans."""
 
     def __init__(

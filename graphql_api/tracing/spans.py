@@ -33,7 +33,7 @@ from opentelemetry.util.types import AttributeValue
 from graphql_api.documents.documents import ParsedDocument
 from graphql_api.documents.request import Request
 from graphql_api.execution.encoder import RequestError
-from graphql_api.execution.runner import Asked
+from graphql_api.execution.runner import RequestedOperation
 
 MAX_NAME_CHARS: Final = 256
 """How much is kept of the name of an operation: a client may choose one as long as its message."""
@@ -55,7 +55,7 @@ class Spans:
         self._tracer = tracer
 
     @contextmanager
-    def operation(self, asked: Asked) -> Iterator[Span]:
+    def operation(self, asked: RequestedOperation) -> Iterator[Span]:
         """The span of an operation, in which its database calls have theirs."""
         kind = asked.kind.value
         with self._tracer.start_as_current_span(
@@ -150,7 +150,7 @@ def error_type(errors: Sequence[object]) -> str:
 
 
 def fail(span: Span, kind: str) -> None:
-    """Say that what a span stands for has failed, and how."""
+    """Mark a span as failed, and set its attribute `error.type` to a kind of error."""
     span.set_attribute("error.type", kind)
     span.set_status(StatusCode.ERROR)
 

@@ -138,19 +138,19 @@ class SafeMessages(logging.Handler):
         self._is_muted = False
 
     def install(self) -> None:
-        """Take over OpenTelemetry's messages."""
+        """Log OpenTelemetry's messages from now on, and not by the root logger."""
         logger = logging.getLogger(_SDK_LOGGER)
         logger.addHandler(self)
         logger.propagate = False
 
     def remove(self) -> None:
-        """Leave them to the root logger again."""
+        """Log OpenTelemetry's messages by the root logger again."""
         logger = logging.getLogger(_SDK_LOGGER)
         logger.removeHandler(self)
         logger.propagate = True
 
     def mute(self) -> None:
-        """Say nothing more."""
+        """Log nothing more."""
         self._is_muted = True
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -45,7 +45,7 @@ def _deep(path: str, old: Any, new: Any) -> Iterator[Difference]:
             yield Difference(clean(path), old, new)
 
 
-def shown(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A JSON value on one line, clean."""
     match value:
         case None:
@@ -58,9 +58,9 @@ def shown(value: Any) -> str:
             text = clean(value)
             return text if _BARE.fullmatch(text) else f'"{text}"'
         case list():
-            return f"[{', '.join(map(shown, value))}]"
+            return f"[{', '.join(map(value_text, value))}]"
         case dict():
-            members = (f"{clean(name)}: {shown(member)}" for name, member in value.items())
+            members = (f"{clean(name)}: {value_text(member)}" for name, member in value.items())
             return f"{{{', '.join(members)}}}"
         case _:
             return clean(str(value))

@@ -92,7 +92,7 @@ class Output:
             loop.remove_reader(self._descriptor)
 
     def _discard(self) -> None:
-        """Let nothing that is still buffered be written at exit, where it would be an error."""
+        """Discard what is still buffered: to write it at exit would be an error."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._descriptor)
         os.close(nowhere)

@@ -12,7 +12,7 @@ from graphql_api.schema import TableDeclaration
 from graphql_api.schema.columns import Column, Look, filter_keys
 from graphql_api.schema.document import graphql_name
 from graphql_api.tables import TABLES as DECLARED
-from graphql_api.watch.differences import shown
+from graphql_api.watch.differences import value_text
 from graphql_api.watch.table import ListedColumn, Table
 from graphql_api.watch.where import Condition, Kind
 
@@ -26,7 +26,7 @@ def _at(row: Row, *path: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else shown(value)
+    return "" if value is None else value if isinstance(value, str) else value_text(value)
 
 
 def _list(value: Any) -> str:
@@ -45,7 +45,7 @@ def _time(value: Any) -> str:
 def _limits(limits: Any) -> str:
     forms = {"maxItems": "{} items", "maxCost": "cost {}", "maxDuration": "{} s"}
     given = ((form, _at({"": limits}, "", name)) for name, form in forms.items())
-    return ", ".join(form.format(shown(most)) for form, most in given if most is not None)
+    return ", ".join(form.format(value_text(most)) for form, most in given if most is not None)
 
 
 def _interval(number: Any, time_unit: Any, _: Any) -> str:

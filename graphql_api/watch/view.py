@@ -31,7 +31,7 @@ from graphql_api.client.events import (
 from graphql_api.client.held_rows import Change, HeldRows
 from graphql_api.client.table import Row
 from graphql_api.client.text import clean, columns, shorten, shorten_middle
-from graphql_api.watch.differences import Difference, shown
+from graphql_api.watch.differences import Difference, value_text
 from graphql_api.watch.labels import Labels
 from graphql_api.watch.line import Line, Span, Style, fit, line_columns
 from graphql_api.watch.listing import listing
@@ -281,9 +281,9 @@ def _changes(found: list[Difference], room: int | None) -> Line:
 def _changes_with(found: list[Difference], most: int | None) -> Line:
     spans: list[Span] = []
     for path, old, new in found:
-        before, after = (
-            text if most is None else shorten_middle(text, most) for text in map(shown, (old, new))
-        )
+        before, after = value_text(old), value_text(new)
+        if most is not None:
+            before, after = shorten_middle(before, most), shorten_middle(after, most)
         spans += [
             Span(", " if spans else ""),
             Span(f"{path}: ", Style.FIELD),

@@ -87,7 +87,7 @@ STARBELLY_BUGS = (
     Bug(
         "a key that is no UUID is said",
         "starbelly: keys are 16 bytes",
-        f"{_STARBELLY}.listing:Listed.can_say",
+        f"{_STARBELLY}.listing:ListEncoder.can_say",
         _says_everything,
     ),
     Bug(

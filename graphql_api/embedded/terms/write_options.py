@@ -48,6 +48,6 @@ def _parse_return_changes(value: Datum) -> ReturnChanges:
 
 
 def set_durability(call: Call, table: StoredTable, durability: str | None) -> None:
-    """Have the query's writes on disk before its reply, if one of them is to be durable."""
+    """Write the query's changes to disk before its reply, if one of them must be durable."""
     hard = (durability or table.durability) == "hard"
     call.transaction.hard = call.transaction.hard or hard

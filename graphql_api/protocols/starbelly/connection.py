@@ -19,11 +19,11 @@ from graphql_api.limits.token_bucket import rate_limit_text
 from graphql_api.protocols.close import Close
 from graphql_api.protocols.connection_responder import ConnectionResponder
 from graphql_api.protocols.graphql_transport_ws import CloseCode
-from graphql_api.protocols.socket_connection import Accepted, SocketConnection
+from graphql_api.protocols.socket_connection import AcceptedSocket, SocketConnection
 from graphql_api.protocols.starbelly import messages
 from graphql_api.protocols.starbelly import starbelly_pb2 as pb
 from graphql_api.protocols.starbelly.job_sync import SyncEncoder
-from graphql_api.protocols.starbelly.listing import Listed, Listing
+from graphql_api.protocols.starbelly.listing import ListEncoder, Listing
 from graphql_api.protocols.whole_bodies import BodiesInTurn, SocketBodies, WholeBodies
 from graphql_api.schema import Context
 from graphql_api.schema.pace import in_steps
@@ -53,10 +53,10 @@ class Streams:
     def __init__(self, bodies: WholeBodies) -> None:
         self.bodies = bodies
         self.lists = {
-            "subscribe_policy_list": Listed(POLICIES, messages.policy),
-            "subscribe_schedule_list": Listed(SCHEDULES, messages.schedule),
-            "subscribe_domain_login_list": Listed(DOMAIN_LOGINS, messages.domain_login),
-            "subscribe_job_status": Listed(JOBS, messages.job, messages.in_lists),
+            "subscribe_policy_list": ListEncoder(POLICIES, messages.policy),
+            "subscribe_schedule_list": ListEncoder(SCHEDULES, messages.schedule),
+            "subscribe_domain_login_list": ListEncoder(DOMAIN_LOGINS, messages.domain_login),
+            "subscribe_job_status": ListEncoder(JOBS, messages.job, messages.in_lists),
         }
 
 
@@ -65,7 +65,7 @@ class StarbellyConnection(SocketConnection):
 
     __slots__ = ("_bodies", "_ids", "_rate", "_scope", "_streams", "_subscriptions")
 
-    def __init__(self, accepted: Accepted, streams: Streams) -> None:
+    def __init__(self, accepted: AcceptedSocket, streams: Streams) -> None:
         super().__init__(accepted)
         self._scope: Scope = accepted.scope  # until the client is known
         self._streams = streams

@@ -7,7 +7,7 @@ import sys
 from typing import Any, Final
 
 from graphql_api.execution.encoder import Encoded, exposed
-from graphql_api.feeds.derived import Derived
+from graphql_api.feeds.derived import DerivedSource
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _STEPS_AT_ONCE: Final = 256
 
 
-class Listed:
+class ListEncoder:
     """A table that clients may list; its own encoder, which makes messages of its events.
 
     Args:
@@ -73,7 +73,7 @@ class Listed:
         return False
 
 
-class Listing(Derived):
+class Listing(DerivedSource):
     """The events of a feed as one client can take them.
 
     It cannot be asked to forget what it holds, so its keys are remembered: if a feed begins again
@@ -86,7 +86,7 @@ class Listing(Derived):
 
     counts_due = True
 
-    def __init__(self, listed: Listed, source: EventSource[Any]) -> None:
+    def __init__(self, listed: ListEncoder, source: EventSource[Any]) -> None:
         super().__init__(source)
         self._listed = listed
         self._says_when_complete = listed.frame is in_lists
@@ -95,7 +95,7 @@ class Listing(Derived):
         self._gone: list[str] = []
 
     def pull(self) -> Event[Any] | None:
-        """As in `EventSource`."""
+        """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
         for _ in range(_STEPS_AT_ONCE):
             if self._gone:
                 key = self._gone.pop()

@@ -13,7 +13,7 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.group import Member
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.protocols.starbelly import messages as starbelly
-from graphql_api.protocols.starbelly.listing import Listed, Listing
+from graphql_api.protocols.starbelly.listing import ListEncoder, Listing
 from graphql_api.schema import Context
 from graphql_api.tables.policy import POLICIES
 from tests.simulation.loop import simulated
@@ -369,7 +369,7 @@ def test_paces_are_bounded_and_few() -> None:
 
 @on_simulated_clock
 async def test_list_of_a_starbelly_client_counts_the_first_rows_as_a_tick() -> None:
-    key, listed = str(UUID(int=1)), Listed(POLICIES, starbelly.policy)
+    key, listed = str(UUID(int=1)), ListEncoder(POLICIES, starbelly.policy)
     async with world_of(**{key: "a"}) as world:
         sinks = [TimedSink() for _ in range(2)]
         for sink in sinks:

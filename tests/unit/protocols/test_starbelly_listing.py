@@ -17,7 +17,7 @@ from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
 from graphql_api.protocols.starbelly import messages
-from graphql_api.protocols.starbelly.listing import Listed, Listing
+from graphql_api.protocols.starbelly.listing import ListEncoder, Listing
 from graphql_api.protocols.whole_bodies import Body
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.response import Response, ResponseKind
@@ -52,7 +52,7 @@ def snapshot(rows: dict[int, str], status: FeedStatus = FeedStatus.READY) -> lis
     return [POLICIES.state(FeedStatus.INITIALIZING, "c"), *added, POLICIES.state(status, "c")]
 
 
-def apply_all(listing: Listing, listed: Listed, held: HeldNames) -> list[int]:
+def apply_all(listing: Listing, listed: ListEncoder, held: HeldNames) -> list[int]:
     """Apply what comes, as it stands on the wire; returns the types of the events."""
     kinds = []
     while (event := listing.pull()) is not None:
@@ -68,7 +68,7 @@ def apply_all(listing: Listing, listed: Listed, held: HeldNames) -> list[int]:
 
 @pytest.mark.parametrize("status", [FeedStatus.READY, FeedStatus.STALE])
 def test_second_snapshot_comes_as_the_difference(status: FeedStatus) -> None:
-    listed, source, held = Listed(POLICIES, messages.policy), Scripted(), HeldNames()
+    listed, source, held = ListEncoder(POLICIES, messages.policy), Scripted(), HeldNames()
     listing = Listing(listed, source)
     source.events += snapshot({1: "a", 2: "b", 3: "c"})
     assert apply_all(listing, listed, held) == [1, 1, 1]
@@ -79,7 +79,7 @@ def test_second_snapshot_comes_as_the_difference(status: FeedStatus) -> None:
 
 def test_any_run_of_snapshots_and_changes_leaves_the_table() -> None:
     rng = random.Random(1)
-    listed, source, held = Listed(POLICIES, messages.policy), Scripted(), HeldNames()
+    listed, source, held = ListEncoder(POLICIES, messages.policy), Scripted(), HeldNames()
     listing, table = Listing(listed, source), dict[int, str]()
     source.events += snapshot(table)
     for step in range(2000):

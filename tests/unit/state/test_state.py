@@ -84,7 +84,7 @@ async def restored(data: bytes, run: int, max_changes: int) -> WatchCache[Number
     file = FeedFileReader(data)
     file.check("numbers", "db", "1")
     cache = new_cache(run, max_changes)
-    kept = keeping.Kept(file.header.names, list(file.rows()), file.changes())
+    kept = keeping.KeptFeed(file.header.names, list(file.rows()), file.changes())
     await restore(cache, kept, Turns())
     return cache
 

@@ -21,7 +21,7 @@ from graphql_api.documents.request import Request
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.group import Member
 from graphql_api.execution.responder import Framing
-from graphql_api.execution.runner import Asked, OperationRunner, SharedSubscription
+from graphql_api.execution.runner import OperationRunner, RequestedOperation, SharedSubscription
 from graphql_api.tracing.changes import INTERVAL_S, MAX_EXEMPLARS, ChangeTraces
 from graphql_api.tracing.operations import TracedRunner
 from graphql_api.tracing.spans import Spans
@@ -60,7 +60,7 @@ class Policies:
         request = Request(QUERY % name)
         document, operation = request.operation(DOCUMENTS)
         begun = await self._runner.begin(
-            Asked(request, document, operation.operation, self._server.context)
+            RequestedOperation(request, document, operation.operation, self._server.context)
         )
         assert isinstance(begun, SharedSubscription)
         member = begun.send(FakeResponder(sink, Framing()))

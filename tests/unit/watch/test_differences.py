@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.watch.differences import differences, shown
+from graphql_api.watch.differences import differences, value_text
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_difference_is_as_deep_as_the_shapes_agree(old: Any, new: Any, expected:
     ],
 )
 def test_value_is_shown_on_one_clean_line(value: object, expected: str) -> None:
-    assert shown(value) == expected
+    assert value_text(value) == expected
