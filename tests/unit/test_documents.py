@@ -265,3 +265,13 @@ def test_folder_is_in_plain_words(folder: str) -> None:
             found += (f"{file.name}: {word}" for word in AVOIDED.findall(text))
     assert lines > 1000
     assert len(found) <= lines * MAX_AVOIDED_PER_LINE, found
+
+
+def test_no_docstring_only_names_another_one() -> None:
+    only = re.compile(r'"""(?:As in|As of|See) `[^`]+`\.?"""')
+    found = [
+        f"{file.name}: {match[0]}"
+        for file in (ROOT / "graphql_api").rglob("*.py")
+        for match in only.finditer(file.read_text(encoding="utf-8"))
+    ]
+    assert found == []
