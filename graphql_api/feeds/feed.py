@@ -27,7 +27,7 @@ from graphql_api.feeds.live_pages import LivePage, LivePages, PageRequest
 from graphql_api.feeds.moving_window import MovingWindow
 from graphql_api.feeds.order import OrderBy
 from graphql_api.feeds.outage_log import OutageLog
-from graphql_api.feeds.pages import FeedPage, Matching, filtered_page, matching, page_of_all
+from graphql_api.feeds.pages import FeedPage, Matching, UnpackedRows, matching
 from graphql_api.feeds.part import Edge
 from graphql_api.feeds.reflector import Reflector
 from graphql_api.feeds.source import Source
@@ -212,12 +212,12 @@ class Feed(Generic[RowT, EventT]):
             limit: How many rows at most.
         """
         if where is None:
-            return page_of_all(self.cache, order_by=order_by, offset=offset, limit=limit)
-        async with self._filtering:
-            turns = Turns(clock=self._turn_clock)
-            return await filtered_page(
-                self.cache, where, order_by=order_by, offset=offset, limit=limit, turns=turns
-            )
+            versions = self.cache.part(order_by, offset=offset, limit=limit)
+            cursor = self.cache.cursor()
+            return FeedPage(UnpackedRows(versions), self.documents, cursor, self.status)
+        found = await self.matching(where, order_by=order_by)
+        versions = [found.rows[sort_key[-1]] for sort_key in found.keys[offset : offset + limit]]
+        return FeedPage(UnpackedRows(versions), len(found.keys), found.cursor, found.status)
 
     async def matching(self, where: Filter[RowT] | None, *, order_by: OrderBy) -> Matching[RowT]:
         """The rows that pass `where`, made in turns: for a page that has others beside them."""

@@ -72,21 +72,6 @@ class FeedPage(Generic[RowT]):
     status: FeedStatus
 
 
-def page_of_all(
-    cache: WatchCache[RowT, Any], *, order_by: OrderBy, offset: int, limit: int
-) -> FeedPage[RowT]:
-    """Some of all rows.
-
-    Args:
-        cache: Has the rows.
-        order_by: In which order.
-        offset: How many rows to leave out at the beginning.
-        limit: How many rows at most.
-    """
-    versions = cache.part(order_by, offset=offset, limit=limit)
-    return FeedPage(UnpackedRows(versions), len(cache.rows), cache.cursor(), cache.status)
-
-
 @dataclass(frozen=True, slots=True)
 class Matching(Generic[RowT]):
     """The rows that pass a filter, in an order, as of one moment.
@@ -125,27 +110,3 @@ async def matching(
         if turns.is_over():
             await turns.pause()
     return Matching(keys, snapshot.rows, cursor, status)
-
-
-async def filtered_page(
-    cache: WatchCache[RowT, Any],
-    where: Filter[RowT],
-    *,
-    order_by: OrderBy,
-    offset: int,
-    limit: int,
-    turns: Turns,
-) -> FeedPage[RowT]:
-    """Some of the rows that pass `where`, all as of the moment at which it begins.
-
-    Args:
-        cache: Has the rows.
-        where: Which rows.
-        order_by: In which order.
-        offset: How many rows to leave out at the beginning.
-        limit: How many rows at most.
-        turns: Divides the work, which looks at every row.
-    """
-    found = await matching(cache, where, order_by=order_by, turns=turns)
-    versions = [found.rows[sort_key[-1]] for sort_key in found.keys[offset : offset + limit]]
-    return FeedPage(UnpackedRows(versions), len(found.keys), found.cursor, found.status)
