@@ -20,6 +20,7 @@ from graphql_api.demo_crawl import Crawls
 from graphql_api.errors import DatabaseError
 from graphql_api.log_feeds.source import LogLayout
 from graphql_api.sample import Document, captcha_solver, in_milliseconds, rate_limit, schedule
+from graphql_api.tables.policy_standards import standard_policies
 from graphql_api.tables.response import BODIES, RESPONSES
 
 _logger = logging.getLogger(__name__)
@@ -270,20 +271,6 @@ def _schedule(key: str, name: str, time: datetime) -> Document:
 
 
 def _policy(key: str, name: str, time: datetime) -> Document:
-    return {
-        "id": key,
-        "name": name,
-        "created_at": in_milliseconds(time),
-        "updated_at": in_milliseconds(time),
-        "authentication": {"enabled": False},
-        "limits": {"max_items": 500, "max_cost": 5.0, "max_duration": 3600},
-        "mime_type_rules": [
-            {"pattern": "^text/", "match": "MATCHES", "save": True},
-            {"save": False},
-        ],
-        "proxy_rules": [{}],
-        "robots_txt": {"usage": "OBEY"},
-        "url_normalization": {"enabled": True, "strip_parameters": ["sid"]},
-        "url_rules": [{"action": "ADD", "amount": 1}],
-        "user_agents": [{"name": "Starbelly/{VERSION}"}],
-    }
+    broad_crawl, _ = standard_policies(in_milliseconds(time))
+    limits = {"max_items": 500, "max_cost": 5.0, "max_duration": 3600}
+    return {**broad_crawl, "id": key, "name": name, "limits": limits}
