@@ -166,10 +166,8 @@ class WatchedFiles(Generic[T]):
 class WatchedFile(WatchedFiles[T]):
     """The value of one file; as `WatchedFiles`."""
 
-    def __init__(
-        self, path: Path, parse: Callable[[bytes], T], *, name: str, max_bytes: int = MAX_BYTES
-    ) -> None:
-        super().__init__((path,), parse, name=name, max_bytes=max_bytes)
+    def __init__(self, path: Path, parse: Callable[[bytes], T], *, name: str) -> None:
+        super().__init__((path,), parse, name=name)
 
 
 class Refresh(Protocol):

@@ -122,11 +122,9 @@ def logic_error(message: str, backtrace: Backtrace | None = None) -> ReqlError:
     return ReqlError(ErrorType.QUERY_LOGIC, message, backtrace)
 
 
-def non_existence_error(
-    message: str | Callable[[], str], backtrace: Backtrace | None = None
-) -> ReqlError:
+def non_existence_error(message: str | Callable[[], str]) -> ReqlError:
     """Return an error about something that is not there; `default` catches it."""
-    return ReqlError(ErrorType.NON_EXISTENCE, message, backtrace)
+    return ReqlError(ErrorType.NON_EXISTENCE, message)
 
 
 def op_failed_error(message: str, backtrace: Backtrace | None = None) -> ReqlError:

@@ -126,13 +126,13 @@ def frame(token: int, body: bytes) -> bytes:
     return HEADER.pack(token, len(body)) + body
 
 
-def atom(value: Datum, *, type_: ResponseType = ResponseType.SUCCESS_ATOM) -> bytes:
+def atom(value: Datum) -> bytes:
     """Return the response that holds one value.
 
     Raises:
         ReqlError: It cannot be encoded.
     """
-    return b'{"t":%d,"r":[%b]}' % (type_, encode(value))
+    return b'{"t":%d,"r":[%b]}' % (ResponseType.SUCCESS_ATOM, encode(value))
 
 
 def stream(rows: Sequence[bytes], notes: Iterable[ResponseNote], *, complete: bool) -> bytes:

@@ -17,23 +17,19 @@ from graphql_api.embedded.pseudo_types import sanitized
 PathSpec: TypeAlias = "str | list[PathSpec] | dict[str, PathSpec]"
 
 
-def parse_paths(paths: list[Datum]) -> PathSpec:
-    """Return the path that a term's arguments name together.
+def parse_paths(path: Datum) -> PathSpec:
+    """Return the path that an argument names, or several in an array.
 
     Raises:
-        ReqlError: An argument is neither a string, an array nor an object of paths.
+        ReqlError: It is neither a string, an array nor an object of paths.
     """
-    return _parse(paths)
-
-
-def _parse(path: Datum) -> PathSpec:
     if isinstance(path, str):
         return path
     if isinstance(path, list):
-        return [_parse(item) for item in path]
+        return [parse_paths(item) for item in path]
     if isinstance(path, dict):
         whole: list[PathSpec] = [name for name, below in path.items() if below is True]
-        partial = {name: _parse(below) for name, below in path.items() if below is not True}
+        partial = {name: parse_paths(below) for name, below in path.items() if below is not True}
         return [*whole, partial] if whole else partial
     raise logic_error(f"Invalid path argument `{pretty_print(path)}`.")
 

@@ -38,7 +38,7 @@ _STRAY_LITERAL = (
 )
 
 
-def sanitized(value: Document, *, literal_ok: bool = False) -> Document:
+def sanitized(value: Document) -> Document:
     """Return an object that was just made, checked if it is a pseudo-type.
 
     Only the object itself is looked at: its parts were checked when they were made.
@@ -56,8 +56,6 @@ def sanitized(value: Document, *, literal_ok: bool = False) -> Document:
     if name == "GEOMETRY":
         return _sanitized_geometry(value)
     if name == "LITERAL":
-        if literal_ok:
-            return value
         raise logic_error(_STRAY_LITERAL)
     raise logic_error(f"Unknown {REQL_TYPE} `PTYPE<{name}>`.")
 

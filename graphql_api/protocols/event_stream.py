@@ -58,11 +58,11 @@ class EventStreams:
         limits: Of each stream.
     """
 
-    def __init__(self, backend: Backend, limits: ClientLimits | None = None) -> None:
+    def __init__(self, backend: Backend, limits: ClientLimits) -> None:
         self._backend = backend
         self._streams: dict[Stream, None] = {}  # in order: a shutdown ends the oldest first
         self._empty = asyncio.Event()
-        self.limits = limits or ClientLimits()
+        self.limits = limits
         self.is_draining = False
         """Whether no more streams are to be begun."""
 

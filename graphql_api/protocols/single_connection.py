@@ -82,21 +82,17 @@ class SingleConnections:
         backend: What stands behind them.
         streams: Counts the streams that are open, and ends them.
         limits: Of the operations of one stream.
-        make_token: Makes a token that cannot be guessed.
     """
 
     def __init__(
         self,
         backend: Backend,
         streams: EventStreams,
-        limits: ClientLimits | None = None,
-        *,
-        make_token: Callable[[], str] = lambda: secrets.token_urlsafe(24),
+        limits: ClientLimits,
     ) -> None:
         self._backend = backend
         self._streams = streams
-        self._limits = limits or ClientLimits()
-        self._make_token = make_token
+        self._limits = limits
         # In order: the oldest reservation expires first.
         self._reserved: dict[str, _Reservation] = {}
         self._open: dict[str, SingleConnection] = {}
@@ -126,7 +122,7 @@ class SingleConnections:
         if count >= MAX_RESERVATIONS:
             text = f"there are {MAX_RESERVATIONS} reservations already; try again later"
             raise RefusedError(503, text, headers={"retry-after": "5"})
-        token = self._make_token()
+        token = secrets.token_urlsafe(24)
         self._reserved[token] = _Reservation(principal, address, self._backend.clock())
         return token
 

@@ -61,19 +61,11 @@ class ChangeTraces:
     Args:
         spans: Makes the spans.
         clock: Returns the time, in seconds, for intervals.
-        epoch_ns: Returns the time, in nanoseconds since 1970.
     """
 
-    def __init__(
-        self,
-        spans: Spans,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        epoch_ns: Callable[[], int] = time.time_ns,
-    ) -> None:
+    def __init__(self, spans: Spans, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._spans = spans
         self._clock = clock
-        self._epoch_ns = epoch_ns
         self._next_s: dict[str, float] = {}
         self._traced: dict[Point, TracedChange] = {}  # the oldest first
         self._open: list[Span] = []
@@ -150,7 +142,7 @@ class ChangeTraces:
         if not span.is_recording():
             return
         point = feed.cache.history.head_point
-        self._traced[point] = TracedChange(table, span.get_span_context(), self._epoch_ns())
+        self._traced[point] = TracedChange(table, span.get_span_context(), time.time_ns())
         if len(self._traced) > MAX_REMEMBERED:
             del self._traced[next(iter(self._traced))]
         self._open.append(span)

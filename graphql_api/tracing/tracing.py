@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 FLUSH_S: Final = 3.0
 """How long a shutdown waits until the last spans have been sent."""
 
+_INTERVAL_S: Final = 60.0
+"""How long to wait between two lines of OpenTelemetry's messages."""
+
 _NAME: Final = "graphql-api"
 _SDK_LOGGER: Final = "opentelemetry"
 
@@ -118,7 +121,6 @@ class SafeMessages(logging.Handler):
 
     Args:
         collector: How people call the place where traces are sent.
-        interval_s: How long to wait between two lines.
         clock: Returns the time, in seconds.
     """
 
@@ -126,12 +128,10 @@ class SafeMessages(logging.Handler):
         self,
         collector: str,
         *,
-        interval_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(logging.WARNING)
         self._collector = collector
-        self._interval_s = interval_s
         self._clock = clock
         self._next_s = clock()
         self._dropped = 0
@@ -162,7 +162,7 @@ class SafeMessages(logging.Handler):
             self._dropped += 1
             return
         more = f" (and {self._dropped} more messages before)" if self._dropped else ""
-        self._next_s, self._dropped = now_s + self._interval_s, 0
+        self._next_s, self._dropped = now_s + _INTERVAL_S, 0
         log.warning("traces for %s: %s%s", self._collector, safe_text(record), more)
 
 
