@@ -13,11 +13,12 @@ import asyncio
 import logging
 import re
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Final
 from urllib.parse import parse_qsl
 
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.auth.authenticator import Authenticator
@@ -80,24 +81,27 @@ class ResponseBodies:
         self._budgets = budgets
         self._reads = asyncio.Semaphore(_MAX_READS)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
         try:
             budget = self._budgets.of(scope)
             await budget.pause()
             await charged(self._answer(scope, send, budget), budget)
         except OverBudgetError as error:
-            await _send_text(send, 429, str(error), {"retry-after": "1"})
-        except _RefusedError as refused:
-            await _send_text(send, refused.status, str(refused), refused.headers)
+            response = _refusal(429, error, {"retry-after": "1"})
+        except _RefusedError as error:
+            response = _refusal(error.status, error, error.headers)
         except UnauthenticatedError as error:
-            await _send_text(send, 401, str(error), {"www-authenticate": challenge(error)})
+            response = _refusal(401, error, {"www-authenticate": challenge(error)})
         except LinkRefusedError as error:
-            await _send_text(send, 403, str(error), {})
+            response = _refusal(403, error, {})
         except DatabaseError as error:
             log.warning("a stored body could not be read: %s", error)
             text = "the database cannot be read now; try again later"
-            await _send_text(send, 503, text, {"retry-after": "5"})
+            response = _refusal(503, text, {"retry-after": "5"})
+        else:
+            return
+        await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, send: Send, budget: ClientBudget) -> None:
         sequence = self._sequence(scope)
@@ -238,15 +242,6 @@ def _headers(sequence: int, body: StoredBody, *, inflates: bool) -> list[tuple[b
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
-async def _send_text(send: Send, status: int, text: str, headers: dict[str, str]) -> None:
-    body = f"{text}\n".encode()
-    headers = {
-        "content-type": "text/plain; charset=utf-8",
-        "content-length": str(len(body)),
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        **headers,
-    }
-    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body})
+def _refusal(status: int, text: object, headers: Mapping[str, str]) -> Response:
+    always = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    return Response(f"{text}\n", status, {**always, **headers}, "text/plain")

@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
 
 from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from graphql_api.auth.credentials import challenge
@@ -76,14 +76,25 @@ LONG_BODY_BYTES = 8192
 """The values of a shorter body are read and coerced within a few milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class HTTPResponse:
-    """An HTTP response with its whole body."""
+class HTTPResponse(Response):
+    """An HTTP response with its whole body, which no cache keeps."""
 
-    status: int
-    body: bytes
-    media_type: MediaType = MediaType.JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        status: int,
+        body: bytes,
+        media_type: MediaType = MediaType.JSON,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        content_type = f"{media_type.value}; charset=utf-8"
+        if media_type is MediaType.MULTIPART:
+            content_type = multipart.FORMAT.content_type.decode()
+        always = {
+            "content-type": content_type,
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+        }
+        super().__init__(body, status, {**always, **(headers or {})})
 
 
 class _Wanted(NamedTuple):
@@ -152,7 +163,7 @@ class GraphQLHTTP:
         except Exception as error:  # noqa: BLE001 - it is logged there
             response = HTTPResponse(500, result_json.errors([internal_error(error, "HTTP")]))
         if response is not None:
-            await _send(send_counted, response)
+            await response(scope, receive, send_counted)
 
     async def _respond(self, exchange: Exchange, budget: ClientBudget) -> HTTPResponse | None:
         """What to send; None, if it has been sent, or the client has gone."""
@@ -305,24 +316,3 @@ def _single(status: int, payload: bytes, media_type: MediaType) -> HTTPResponse:
     if media_type is MediaType.MULTIPART:
         return HTTPResponse(200, multipart.single(payload), media_type)
     return HTTPResponse(status, payload, media_type)
-
-
-async def _send(send: Send, response: HTTPResponse) -> None:
-    content_type = f"{response.media_type.value}; charset=utf-8"
-    if response.media_type is MediaType.MULTIPART:
-        content_type = multipart.FORMAT.content_type.decode()
-    headers = {
-        "content-type": content_type,
-        "content-length": str(len(response.body)),
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        **response.headers,
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": response.status,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": response.body})

@@ -20,6 +20,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.execution.sink import EXTENSION
@@ -93,7 +94,7 @@ class WebSockets:
         """Accept one WebSocket, as an ASGI application."""
         await receive()  # websocket.connect
         if self._is_draining:
-            await _refuse_handshake(send)
+            await Response(status_code=503)(scope, receive, send)
             return
         is_ours = self._subprotocol in scope.get("subprotocols", ())
         subprotocol = self._subprotocol if is_ours else None
@@ -170,10 +171,3 @@ class GraphQLTransportWS(WebSockets):
         super().__init__(
             backend, limits=limits, subprotocol=SUBPROTOCOL, connect=WebSocketConnection
         )
-
-
-async def _refuse_handshake(send: Send) -> None:
-    """Refuse a handshake with 503: this server shuts down."""
-    headers = [(b"content-length", b"0")]
-    await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": b""})
