@@ -1,4 +1,4 @@
-"""How a command ends, for the program that has started it."""
+"""Exit codes of the commands."""
 
 OK = 0
 """It is done; or a signal stopped a server, or a watch has no reader any more."""

@@ -1,4 +1,4 @@
-"""What lives as long as the application, and who owns every task.
+"""Services that live as long as the application, and the owner of every task.
 
 ```
 lifespan ── traces (if OpenTelemetry is configured)

@@ -1,4 +1,4 @@
-"""How this program logs: by the standard library, to stderr, one record after the other."""
+"""Logging by the standard library: to stderr, one record after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server takes from the machine that it runs on: time and chance."""
+"""Time and chance of the machine on which a server runs."""
 
 from __future__ import annotations
 

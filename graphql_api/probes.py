@@ -1,4 +1,4 @@
-"""What those ask for who watch the server: is it alive, should it have clients, how does it do."""
+"""Probes and metrics: is the server alive, should it have clients, how does it do."""
 
 from __future__ import annotations
 

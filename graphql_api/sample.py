@@ -1,4 +1,4 @@
-"""What an embedded database holds when it is new, beside the two standard policies.
+"""Sample documents of a new embedded database, beside the two standard policies.
 
 Sites and people are made up: the domains are reserved for examples (RFC 2606), the passwords open
 nothing.

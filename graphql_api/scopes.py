@@ -1,4 +1,4 @@
-"""What a client may do, as tokens and the command line name it."""
+"""Scopes: what a client may do, as tokens and the command line name it."""
 
 from __future__ import annotations
 

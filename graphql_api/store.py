@@ -1,4 +1,4 @@
-"""How the schema reads and writes documents. `graphql_api.rethink` implements it; tests fake it."""
+"""Interface to stored documents. `graphql_api.rethink` implements it; tests fake it."""
 
 from __future__ import annotations
 

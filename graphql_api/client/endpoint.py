@@ -1,4 +1,4 @@
-"""Where the server is, as people name it."""
+"""Endpoint of a server, parsed from the URL that people write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to a subscription, as typed values: the union's members, and the connection's state.
+"""Events of a subscription, as typed values: the union's members, and the connection's state.
 
 What a server sends goes through `parse_event`, once; nothing behind it looks at its shape again.
 """

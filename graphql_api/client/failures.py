@@ -1,4 +1,4 @@
-"""Why there is no connection, in words for people; and whether it may pass by itself.
+"""Failures of a connection, in words for people, and whether they may pass by themselves.
 
 A server that is not there yet, restarts, or is cut off is waited for. What will not pass by itself
 (a wrong address, a refusal) ends the subscription, with what to do about it.

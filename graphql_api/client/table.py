@@ -1,4 +1,4 @@
-"""What is to be known of a table in order to follow it."""
+"""Names of a table's fields and types, and the document by which it is followed."""
 
 from __future__ import annotations
 

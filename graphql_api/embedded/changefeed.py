@@ -1,4 +1,4 @@
-"""What every kind of changefeed has in common.
+"""Base class of all changefeeds.
 
 Pure: a table calls `on_change` for every committed write, `on_commit` after those of one commit,
 and `abort` when it is dropped. The connection that serves a feed asks `has_data` and `next_batch`.

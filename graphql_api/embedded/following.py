@@ -1,4 +1,4 @@
-"""What `changes` would follow of a stream: its documents, what becomes of them, in which order."""
+"""Documents behind a stream, what becomes of them, and their order: what `changes` follows."""
 
 from __future__ import annotations
 

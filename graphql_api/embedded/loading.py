@@ -1,4 +1,4 @@
-"""What a data file holds, checked: a damaged row is one clear error, not a fault much later."""
+"""Loading a data file, checked: a damaged row is one clear error, not a fault much later."""
 
 from __future__ import annotations
 

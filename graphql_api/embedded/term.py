@@ -1,4 +1,4 @@
-"""How a term with arguments is evaluated, and the register of all terms.
+"""Evaluation of terms with arguments, and the register of all terms.
 
 A term's implementation is a function of a `Call`, registered with its number, name, arity and
 optional arguments. It raises `ReqlError` without saying where: the term that it belongs to, or

@@ -1,4 +1,4 @@
-"""What one query has written so far, and its view of the documents.
+"""Writes that one query has made so far, and its view of the documents.
 
 A query's writes are its own until they are committed: other queries and changefeeds see them only
 once the data file holds them, all at once. So nothing is ever shown that a crash could take back,

@@ -1,4 +1,4 @@
-"""What a term evaluates to: a datum, or one of the other types that RethinkDB calls `val_t`.
+"""Values of terms: a datum, or one of the other types that RethinkDB calls `val_t`.
 
 | RethinkDB        | here              | also usable as                           |
 |------------------|-------------------|------------------------------------------|

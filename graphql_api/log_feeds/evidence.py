@@ -1,4 +1,4 @@
-"""What is settled: pure, the times are given."""
+"""Evidence of which rows are settled. Pure: the times are given."""
 
 from __future__ import annotations
 

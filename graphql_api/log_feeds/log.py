@@ -1,4 +1,4 @@
-"""What following a log needs to know of it."""
+"""Interface of a log, as its followers use it, and the owner of a partition."""
 
 from __future__ import annotations
 

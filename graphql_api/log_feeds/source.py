@@ -1,4 +1,4 @@
-"""Where logs are read from. `graphql_api.rethink` implements it; tests fake it."""
+"""Interface of a database with logs. `graphql_api.rethink` implements it; tests fake it."""
 
 from __future__ import annotations
 

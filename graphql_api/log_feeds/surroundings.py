@@ -1,4 +1,4 @@
-"""What all partitions of a server have in common."""
+"""Settings and parts that all partitions of a server share."""
 
 from __future__ import annotations
 

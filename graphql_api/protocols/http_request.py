@@ -1,4 +1,4 @@
-"""What an HTTP request asks for: how a client likes its answer, and which operation it sends. Pure.
+"""Requests to GraphQL over HTTP: the media types they accept, and their operations. Pure.
 
 Source: https://graphql.github.io/graphql-over-http/draft/.
 """

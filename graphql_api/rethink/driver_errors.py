@@ -1,4 +1,4 @@
-"""What the driver's errors mean, as errors of ours.
+"""Errors of the driver, translated into those of `graphql_api.errors`.
 
 One class of the driver stands for many things, and one thing is reported by many classes: a lost
 connection is a ReqlDriverError on a pending query, a plain ReqlRuntimeError on a cursor, and an

@@ -1,4 +1,4 @@
-"""What a query is called where its values must not be seen: its operation, and its table."""
+"""Names of queries for traces: the operation and the table, without any value."""
 
 from __future__ import annotations
 

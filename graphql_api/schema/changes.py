@@ -1,4 +1,4 @@
-"""What subscriptions are sent: the types of a table's changes, built from the type of its rows."""
+"""Types of a table's changes, which subscriptions are sent, built from the type of its rows."""
 
 from __future__ import annotations
 

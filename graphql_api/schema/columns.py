@@ -1,4 +1,4 @@
-"""How people see a table: in the terminal (`watch`) and on the page `/live`."""
+"""Names, columns and conditions of a table for people: in the terminal and on the page `/live`."""
 
 from __future__ import annotations
 

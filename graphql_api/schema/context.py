@@ -1,4 +1,4 @@
-"""What a resolver is given besides its arguments."""
+"""Context of an operation: what a resolver is given besides its arguments."""
 
 from __future__ import annotations
 

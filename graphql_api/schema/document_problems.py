@@ -1,4 +1,4 @@
-"""What would stop the crawler in documents that are stored already: the field `problems` of rows.
+"""Problems of stored documents that would stop the crawler: the field `problems` of rows.
 
 The rules are those for writing. They are applied to the document as far as its row shows it, with
 masked passwords. What a row does not show, and Starbelly reads nevertheless, is `Hidden`.

@@ -1,4 +1,4 @@
-"""What a client sees of an error: its own mistakes in words, everything else as a code."""
+"""Errors as clients see them: their own mistakes in words, everything else as a code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log says of internal errors: each kind once in a while, with its traceback."""
+"""Log of internal errors: each kind once in a while, with its traceback."""
 
 from __future__ import annotations
 

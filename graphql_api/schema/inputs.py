@@ -1,4 +1,4 @@
-"""What the inputs of all tables have in common."""
+"""Members of inputs, and stored values beneath them, for the mutations of all tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page `/live` is sent of a table's mutations, from their types and the declaration."""
+"""Mutations of a table as JSON for the page `/live`, from their types and the declaration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page `/live` is sent of the tables, from their declarations."""
+"""Tables as JSON for the page `/live`, from their declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the list queries of all tables have in common."""
+"""Pages of rows, which the list queries of all tables return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with an input or a stored document: each thing with its path and in words."""
+"""Problems of an input or a stored document: each with its path and in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the mutations of all tables have in common.
+"""Writing documents, for the mutations of all tables.
 
 A mutation's checks and its write are one atomic step: `Store.write` asks again what to write, and
 so checks again, if the document has changed since.

@@ -1,4 +1,4 @@
-"""How much of an HTTP request has come, and what it may have. No I/O.
+"""Size of an HTTP request: how much of it has come, and how much may. No I/O.
 
 The head, the framing of chunks and the trailers together are limited, and so is what still comes of
 a request that is answered already.

@@ -1,1 +1,1 @@
-"""What a server keeps in a folder, so that its clients go on after it was started again."""
+"""Feeds kept in a folder, so that a server's clients go on after it was started again."""

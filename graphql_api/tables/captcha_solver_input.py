@@ -1,4 +1,4 @@
-"""What clients write of a CAPTCHA solver, and the rules for it."""
+"""Inputs for CAPTCHA solvers, and the rules for them."""
 
 from __future__ import annotations
 

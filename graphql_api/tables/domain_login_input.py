@@ -1,4 +1,4 @@
-"""What clients write of a domain login, and Starbelly's rules for it."""
+"""Inputs for domain logins, and Starbelly's rules for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients write of a policy: the inputs of its mutations, as GraphQL has them.
+"""Inputs for policies, as GraphQL has them.
 
 An update leaves alone what is absent. What a new policy needs, and each item of a list, is not
 null; all other rules are in `graphql_api.tables.policy_rules`.

@@ -1,4 +1,4 @@
-"""What clients write of a schedule, and Starbelly's rules for it."""
+"""Inputs for schedules, and Starbelly's rules for them."""
 
 from __future__ import annotations
 

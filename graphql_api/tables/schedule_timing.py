@@ -1,4 +1,4 @@
-"""When a schedule starts its jobs: the enums of it."""
+"""Enums of a schedule's timing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where traces are sent, by OpenTelemetry's own environment variables.
+"""Address to which traces are sent, by OpenTelemetry's own environment variables.
 
 Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ and
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/.

@@ -1,4 +1,4 @@
-"""What spans say: their names, attributes and errors, by OpenTelemetry's semantic conventions.
+"""Spans: their names, attributes and errors, by OpenTelemetry's semantic conventions.
 
 No span holds a value: no document, no variable, no key of a row, no text of an error. A client
 chooses the name of an operation, and nothing else.

@@ -1,4 +1,4 @@
-"""What differs between two values of a row, as an operator reads it: `limits.maxCost: 5 → 10`."""
+"""Differences between two values of a row, as an operator reads them: `limits.maxCost: 5 → 10`."""
 
 from __future__ import annotations
 

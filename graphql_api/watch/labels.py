@@ -1,4 +1,4 @@
-"""What people call the rows of the view: their names, and their keys where names are the same."""
+"""Labels of the rows in the view: their names, and their keys where names are the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be known of a table in order to watch it."""
+"""Names, columns and conditions by which a table is watched."""
 
 from __future__ import annotations
 

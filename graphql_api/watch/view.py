@@ -1,4 +1,4 @@
-"""What an operator sees: a list of the rows, and then a line for each thing that happens.
+"""View of an operator: a list of the rows, and then a line for each thing that happens.
 
 ```
  Connected ─▶ INITIALIZING, rows ─▶ READY: the list ─▶ changes, a line each ─┐

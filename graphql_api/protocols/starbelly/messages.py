@@ -1,4 +1,4 @@
-"""What rows are in Starbelly's messages, and how events are framed."""
+"""Messages of Starbelly's protocol, made of rows, and the framing of events."""
 
 from __future__ import annotations
 
