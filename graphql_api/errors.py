@@ -160,7 +160,7 @@ class InvalidInputError(BadInputError):
 
 
 class NotFoundError(ClientError):
-    """What was to be changed is not there."""
+    """The row that was to be changed is not there."""
 
     code = "NOT_FOUND"
 

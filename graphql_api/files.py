@@ -39,7 +39,7 @@ class UnreadableFileError(Exception):
 
 
 class FileVersion(NamedTuple):
-    """What differs between two versions of a file, as stat(2) has it.
+    """The figures of stat(2) that differ between two versions of a file.
 
     The time of the inode (`ctime_ns`) changes with its mode, too. The device and inode are those of
     the file at the end of all links, so a link that is set to another file makes another version.

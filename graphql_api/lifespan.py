@@ -71,7 +71,7 @@ def log_lines(lines: Sequence[str]) -> None:
 
 
 class Services:
-    """What lives as long as the application: the embedded database, the feeds, the demo.
+    """The parts that live as long as the application: the embedded database, the feeds, the demo.
 
     An async context manager, entered once. Whatever way it is left, everything ends in the reverse
     order of its beginning.

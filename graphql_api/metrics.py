@@ -43,7 +43,7 @@ _FIRST_PRIVATE_CODE = 3000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSources:
-    """What the figures of a server are read from.
+    """The objects from which the figures of a server are read.
 
     Attributes:
         feeds: The server's, or those of them that a client may read.
@@ -172,7 +172,7 @@ _COUNTERS: _Figures = {
 
 
 class _NodeMetrics(Collector):
-    """Which nodes of the database are used; the operator names them, by the database's URL."""
+    """The nodes of the database, which the operator names in its URL, and whether each is used."""
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes

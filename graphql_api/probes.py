@@ -69,7 +69,7 @@ class Probes:
         return PlainTextResponse("; ".join(["ready", *stale]) + "\n")
 
     def _scopes(self, request: Request) -> frozenset[Scope]:
-        """What the token of a request allows; nothing without one, and where none is needed."""
+        """The scopes of a request's token; none without a token, and where none is needed."""
         if "authorization" in request.headers:
             with suppress(UnauthenticatedError):
                 principal = self._authenticator.principal(request.scope)

@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Scope(Enum):
-    """What a client may do; the value is its name in tokens and on the command line."""
+    """A right of a client; the value is its name in tokens and on the command line."""
 
     READ = "read"
     LOGINS = "logins"

@@ -13,7 +13,7 @@ _UNNAMED = {"0.0.0.0", "::", "127.0.0.1", "::1", "localhost"}  # noqa: S104 - to
 def startup_lines(
     settings: Settings, *, database: str, embedded: bool, collector: str | None = None
 ) -> list[str]:
-    """Where everything is that the operator, or a second program, may want to reach.
+    """The addresses that the operator, or a second program, may want to reach.
 
     Args:
         settings: With the port that is listened on, also where any free one was asked for.

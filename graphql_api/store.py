@@ -41,7 +41,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class BodyLayout:
-    """How the bodies of an insert-only table's rows are stored.
+    """The table and the fields in which the bodies of an insert-only table's rows are stored.
 
     Attributes:
         table: The table of the rows, by sequence.

@@ -42,7 +42,7 @@ class Grant(Protocol):
 
 
 def grant_digest(grant: Hashable) -> str:
-    """What stands for a grant in a link; it reveals nothing of the grant."""
+    """Make the digest that stands for a grant in a link; it reveals nothing of the grant."""
     identity = grant.identity if isinstance(grant, Grant) else repr(grant)
     return blake2b(identity.encode(), digest_size=12, person=b"grant").hexdigest()
 

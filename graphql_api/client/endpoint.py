@@ -14,7 +14,7 @@ _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server speaks GraphQL over WebSocket.
+    """The address at which a server speaks GraphQL over WebSocket.
 
     Attributes:
         url: What to connect to: `ws://…` or `wss://…`.
@@ -30,7 +30,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """What people may give: a URL, or a host, with or without a port and a path.
+        """Parse what people give: a URL, or a host, with or without a port and a path.
 
         Without a path it is `/graphql`.
 

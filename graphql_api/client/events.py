@@ -15,11 +15,11 @@ from graphql_api.errors import GraphQLAPIError
 
 
 class UnexpectedEventError(GraphQLAPIError):
-    """What the server sent is no event of the subscription."""
+    """The server has sent something that is no event of the subscription."""
 
 
 class Status(Enum):
-    """How the feed stands; the schema's FeedStatus."""
+    """The status of a feed: the schema's FeedStatus."""
 
     INITIALIZING = "INITIALIZING"
     READY = "READY"

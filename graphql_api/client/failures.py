@@ -37,7 +37,7 @@ _REFUSED_FOR_NOW = {"RATE_LIMITED", "TOO_MANY_OPERATIONS"}
 
 
 class SubscriptionError(GraphQLAPIError):
-    """What ends a subscription: it would fail again in the same way.
+    """A failure that ends a subscription: it would fail again in the same way.
 
     Its text is one line for people: what is wrong, and what to do.
 
@@ -51,13 +51,13 @@ class SubscriptionError(GraphQLAPIError):
 
 
 class LostError(GraphQLAPIError):
-    """What may pass by itself; the text says in a few words what it is."""
+    """A failure that may pass by itself; the text says in a few words what it is."""
 
 
 def explain(
     error: Exception, endpoint: Endpoint, *, has_token: bool
 ) -> SubscriptionError | LostError:
-    """What an exception of a connection, or of an attempt to make one, means.
+    """Explain an exception of a connection, or of an attempt to make one.
 
     Args:
         error: An OSError, an exception of `websockets`, or one of `protocol` and `events`.

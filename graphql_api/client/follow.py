@@ -53,7 +53,7 @@ _DELAY_FIRST_S, _DELAY_MAX_S = 0.2, 10.0
 
 @dataclass(frozen=True, slots=True)
 class TableSubscription:
-    """What is followed: a table, and which of its rows."""
+    """A table, and which of its rows are followed."""
 
     table: FollowedTable
     where: Mapping[str, Any] | None
@@ -151,7 +151,7 @@ def _connect(endpoint: Endpoint) -> connect:
 
 
 class _Conversation:
-    """What a server says on one connection. It is asked why, as long as a table is not ready."""
+    """One connection's exchange with a server. It is asked why, while a table is not ready."""
 
     def __init__(
         self, socket: ClientConnection, protocol: ClientProtocol, table: FollowedTable

@@ -18,7 +18,7 @@ from graphql_api.client.table import Row
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What has happened to one row.
+    """A change of one row.
 
     Attributes:
         kind: A row is added when it begins to pass the filter, too, and deleted when it stops.

@@ -26,7 +26,7 @@ _QUERY = "query-"
 
 
 class UnexpectedMessageError(GraphQLAPIError):
-    """What the server sent is no message of the protocol, or none that fits here."""
+    """The server has sent no message of the protocol, or none that fits here."""
 
 
 class OperationEndedError(GraphQLAPIError):

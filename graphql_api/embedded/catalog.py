@@ -110,7 +110,7 @@ class Catalog:
     # --- commits ---
 
     async def commit(self, transaction: Transaction) -> None:
-        """Commit a transaction, then show it to everyone; the caller holds the lock.
+        """Commit a transaction, then show it to all readers; the caller holds the lock.
 
         Cancellation waits for it: what the file holds, memory must hold too.
 

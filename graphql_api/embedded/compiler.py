@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a term may refer to, and where it stands.
+    """The scope of a term: what it may refer to, and where it stands.
 
     Attributes:
         variables: The variables of the functions around it.

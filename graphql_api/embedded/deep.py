@@ -153,7 +153,7 @@ def fold(
     parts: Callable[[Any], Iterable[Any] | None],
     join: Callable[[Any, list[ResultT]], ResultT],
 ) -> ResultT:
-    """What a value comes to, made from what its parts come to.
+    """Fold a value from the bottom up: its parts first, then itself of their results.
 
     Args:
         value: The whole.
@@ -190,7 +190,7 @@ def walk(value: Any) -> Iterator[Any]:
 
 
 def children(value: Any) -> Iterable[Any] | None:
-    """What stands in an array or an object; None for anything else."""
+    """The items of an array, or the values of an object; None for anything else."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else None

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Determinism(IntEnum):
-    """Whether a term gives the same each time; of several, the greatest counts."""
+    """The degree to which a term gives the same each time; of several, the greatest counts."""
 
     ALWAYS = 0
     CONSTANT_NOW = 1

@@ -24,7 +24,7 @@ DEFAULT_ARRAY_LIMIT = 100_000
 
 @dataclass(slots=True)
 class QueryContext:
-    """What every term of one query shares.
+    """The context that all terms of one query share.
 
     Attributes:
         catalog: The databases and tables.

@@ -28,7 +28,7 @@ _TRANSFORMED_AFTER_LIMIT: Final = (
 
 
 class Sorting(Enum):
-    """How an `order_by` with an index wants a table."""
+    """The order that an `order_by` with an index asks for."""
 
     UNORDERED = 0
     ASCENDING = 1
@@ -37,7 +37,7 @@ class Sorting(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """Which documents a stream comes from, so that `changes` can follow it.
+    """The documents that a stream comes from, so that `changes` can follow it.
 
     Attributes:
         table: The table they are in.

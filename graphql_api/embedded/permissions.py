@@ -77,7 +77,7 @@ UserPermissions: TypeAlias = dict[str, Permissions]
 
 
 class Access:
-    """What one user may do; it is asked at each operation, so that a change counts at once.
+    """The permissions of one user, asked at each operation, so that a change counts at once.
 
     Args:
         user: The name of the user.

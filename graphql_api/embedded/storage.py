@@ -63,7 +63,7 @@ _DELETE_PERMISSIONS = "DELETE FROM permission WHERE user = ?"
 
 @dataclass(slots=True)
 class Commit:
-    """What one commit writes; all of it, or nothing.
+    """The writes of one commit: all are made, or none.
 
     Attributes:
         puts: Documents: table id, key, JSON.

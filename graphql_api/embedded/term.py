@@ -40,7 +40,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Arity:
-    """How many arguments a term takes; no `most` means any number."""
+    """The number of arguments that a term takes; no `most` means any number."""
 
     least: int
     most: int | None
@@ -64,7 +64,7 @@ class Arity:
 
 @dataclass(frozen=True, slots=True)
 class TermSpec:
-    """What is known of a kind of term.
+    """A kind of term.
 
     Attributes:
         type: Its number.

@@ -26,7 +26,7 @@ MAX_ITERATIONS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is kept of a password.
+    """The salted hash that is kept of a password.
 
     Attributes:
         salt: Random bytes.

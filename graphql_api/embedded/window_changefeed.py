@@ -50,13 +50,13 @@ class _Entry:
 
     @property
     def id(self) -> tuple[str, int]:
-        """What stays when the document's key in the index changes."""
+        """The part that stays when the document's key in the index changes."""
         return self.place[1:]
 
 
 @dataclass(slots=True)
 class _Step:
-    """What one change of an entry does to the window; null stands for nothing."""
+    """The effect of one change of an entry on the window; null stands for no document."""
 
     old_val: Datum
     new_val: Datum

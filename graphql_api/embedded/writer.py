@@ -182,7 +182,7 @@ class RowWriter:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedChange:
-    """What happened to a row, for `return_changes`.
+    """A change of a row, for `return_changes`.
 
     Attributes:
         old_val: The document before.

@@ -163,7 +163,7 @@ class _Shared:
 
 
 class _Plan:
-    """How to read the fields of one selection on objects of one type."""
+    """The plan for reading the fields of one selection on objects of one type."""
 
     def __init__(
         self, executor: EventExecutor, parent_type: GraphQLObjectType, fields: GroupedFieldSet
@@ -202,7 +202,7 @@ class _Plan:
 def _reading(
     executor: EventExecutor, parent_type: GraphQLObjectType, details: FieldDetailsList
 ) -> Read | None:
-    """How to read a field on an object; None, if it is not plain."""
+    """Make the function that reads a field of an object; None, if the field is not plain."""
     node = details[0].node
     if node.name.value == "__typename":
         type_name = parent_type.name
@@ -220,7 +220,7 @@ def _reading(
 def _completion(
     executor: EventExecutor, type_: GraphQLOutputType, details: FieldDetailsList
 ) -> Read | None:
-    """How to complete a value of a type; None, if that is not plain."""
+    """Make the function that completes a value of a type; None, if the type is not plain."""
     complete: Read | None = None
     inner = get_nullable_type(type_)
     if is_leaf_type(inner):

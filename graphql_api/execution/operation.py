@@ -189,7 +189,7 @@ class GraphQLEncoder:
 
     @property
     def key(self) -> GroupKey:
-        """What can make the results of two subscriptions differ.
+        """The key that two subscriptions share only if their results are the same.
 
         Values are compared by the text that JSON has for them: 1, 1.0 and true are three, and a
         null is not the same as nothing. Where the events begin, and when they are sent, makes no

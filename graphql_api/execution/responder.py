@@ -16,7 +16,7 @@ from graphql_api.limits.cpu_budget import ClientBudget
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """What is put around a payload for the client of one subscription.
+    """The bytes around a payload for the client of one subscription.
 
     Attributes:
         prefix: What comes before it.
@@ -39,7 +39,7 @@ class Responder(Protocol):
 
     @property
     def sink(self) -> Sink:
-        """Where the results go."""
+        """The sink that the results are written to."""
 
     @property
     def framing(self) -> Framing:
@@ -47,7 +47,7 @@ class Responder(Protocol):
 
     @property
     def budget(self) -> ClientBudget | None:
-        """What is charged for work that is done for this client alone."""
+        """The budget that is charged for work done for this client alone."""
 
     def next(self, payload: bytes) -> None:
         """Write one result."""

@@ -15,7 +15,7 @@ from graphql_api.documents.request import Members
 def execution_result(
     data: object, errors: Sequence[GraphQLError] | None, extensions: Members | None
 ) -> bytes:
-    """What an operation has brought, as GraphQL over every protocol says it."""
+    """The result of an operation as JSON, the same over every protocol."""
     result: dict[str, object] = {"data": data}
     if errors:
         result["errors"] = [error.formatted for error in errors]

@@ -118,7 +118,7 @@ class OperationRunner:
         return self._broadcaster.join(encoder, source, responder)
 
     async def _own_results(self, asked: RequestedOperation) -> AsyncGenerator[bytes]:
-        """What Strawberry itself makes of a subscription.
+        """The results that Strawberry itself makes of a subscription.
 
         Raises:
             RequestError: The subscription did not come about.
@@ -195,7 +195,7 @@ async def _single(payload: bytes) -> AsyncGenerator[bytes]:
 async def _results(
     execution: SubscriptionExecution, source: AsyncIterable[object], operation: ExitStack
 ) -> AsyncGenerator[bytes]:
-    """What each event of a source brings that no other subscription has.
+    """The results of a source that no other subscription has.
 
     Raises:
         RequestError: The source failed.

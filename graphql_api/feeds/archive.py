@@ -10,7 +10,7 @@ from graphql_api.feeds.part import Edge
 
 
 class Relation(Enum):
-    """How a condition compares a stored value."""
+    """The comparison of a condition with a stored value."""
 
     ONE_OF = "one of"
     """It is one of some values."""
@@ -68,7 +68,7 @@ class ArchivePlace(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """How far the documents of an index have been looked at, the latest first.
+    """A place in an index up to which documents have been looked at, the latest first.
 
     Attributes:
         time: The time of the last one, in seconds since 1970.
@@ -81,7 +81,7 @@ class Spot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What one look at some documents of an index has found.
+    """The result of one look at some documents of an index.
 
     Attributes:
         places: The places of those that were looked for, the latest first.

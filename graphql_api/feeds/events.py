@@ -11,7 +11,7 @@ RowT = TypeVar("RowT")
 
 
 class FeedStatus(Enum):
-    """Whether the rows of a table are complete and up to date.
+    """The status of a feed: whether its rows are complete and up to date.
 
     ```
     INITIALIZING ──first snapshot──▶ READY ◀──lost / repaired──▶ STALE

@@ -40,7 +40,7 @@ class KeptChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeptFeed:
-    """What is kept of one feed.
+    """The state that is kept of one feed.
 
     Attributes:
         names: What names the table and what it is decoded to: see `ContentHash`.
@@ -57,7 +57,7 @@ class Keeper(Protocol):
     """Interface of what keeps one feed."""
 
     async def load(self, content_version: str) -> KeptFeed | None:
-        """What was kept, if it can be used; called once, first."""
+        """Load the state that was kept, if it can be used; called once, first."""
 
     def resume(self, right: int) -> None:
         """Go on behind so many of the changes that were loaded; the others are not right."""

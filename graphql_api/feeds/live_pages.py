@@ -32,7 +32,7 @@ _CONTENT_BYTES: Final = 16
 
 
 class PageRequest(NamedTuple):
-    """What a page shows: of the rows that pass a filter, in an order, some from an offset on."""
+    """The choice of a page: of rows that pass a filter, in an order, some from an offset on."""
 
     where: Filter[Any] | None
     order_by: OrderBy
@@ -80,7 +80,7 @@ class PageEvent(Event[Any]):
 
 
 class PageView(Generic[RowT]):
-    """What subscriptions to the same page share: the keys of the rows that pass, in order.
+    """The part that subscriptions to the same page share: the keys of the rows that pass, in order.
 
     It is a watcher of the cache. Each `pull` looks at some more rows, until all keys are found.
 

@@ -17,7 +17,7 @@ RowT = TypeVar("RowT")
 
 
 class MovingWindow(Generic[RowT]):
-    """Which part of its table a feed holds at the moment.
+    """The part of its table that a feed holds at the moment.
 
     RethinkDB looks at the clock once for each changefeed. So the feed itself lets go of the rows
     that grow too old for its window.

@@ -18,7 +18,7 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 
 
 class HasRow(Protocol[RowT_co]):
-    """What gives a row when it is read, such as a version."""
+    """An object that gives a row when it is read, such as a version."""
 
     @property
     def row(self) -> RowT_co:

@@ -24,7 +24,7 @@ from graphql_api.feeds.neighbours import NeighbourSearch
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """Where a subscriber goes on.
+    """The place at which a subscriber goes on.
 
     Attributes:
         start: The point after which the history is read.

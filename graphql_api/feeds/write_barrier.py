@@ -106,7 +106,7 @@ class WriteBarrier:
 
 
 class ExpectedWrite:
-    """What a feed sees of one document, for its writer; `WriteBarrier.expect` makes one."""
+    """The write of one document, as a feed sees it; `WriteBarrier.expect` makes one."""
 
     def __init__(self, barrier: WriteBarrier) -> None:
         self._barrier = barrier

@@ -128,7 +128,7 @@ class AddressLimit:
             del self._numbers[key]
 
     def key(self, text: str | None) -> Hashable | None:
-        """What stands for an address; None, if it is not counted."""
+        """The key that stands for an address; None, if the address is not counted."""
         try:
             address = ipaddress.ip_address((text or "").partition("%")[0])
         except ValueError:
@@ -190,7 +190,7 @@ class ConnectionLimits:
         self._max_connections = min(self._max_connections, max_connections)
 
     def address_key(self, address: str | None) -> Hashable | None:
-        """What stands for a client's address in all limits; None, if it has none."""
+        """The key that stands for a client's address in all limits; None, if it has none."""
         return self._clients.key(address)
 
     def admit(self, peer: str | None, connections: int) -> Entry | Refusal:

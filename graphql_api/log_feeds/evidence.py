@@ -17,7 +17,7 @@ class _Seen(NamedTuple):
 
 
 class Evidence:
-    """Which rows were seen when, of one partition.
+    """The marks of one partition: which rows were seen when.
 
     Args:
         bound_s: How long after a row one with a lower sequence may become visible.
@@ -52,14 +52,14 @@ class Evidence:
         return self.final
 
     def forget(self) -> None:
-        """What was seen means nothing any more: the database could not be reached.
+        """Forget all marks: the database could not be reached in between.
 
         Writers could not either, so a row may be later than it would have been.
         """
         self._seen.clear()
 
     def drop(self, line: int) -> None:
-        """Forget the marks up to a line, which everyone has passed."""
+        """Forget the marks up to a line that all followers have passed."""
         while self._seen and self._seen[0].mark.sequence <= line:
             self._seen.popleft()
 

@@ -36,7 +36,7 @@ class SettledPage:
 
 
 class Follower:
-    """Where one follower stands.
+    """The position of one follower in a partition.
 
     Args:
         window: That of the partition.

@@ -13,7 +13,7 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What the owner of a partition says of it.
+    """The state that the owner of a partition is in.
 
     Attributes:
         is_finished: Whether no more rows come, but those that are on their way.

@@ -15,7 +15,7 @@ MAX_SEQUENCE = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class LogLayout:
-    """How a log is stored.
+    """The table, the indexes and the fields by which a log is stored.
 
     Attributes:
         table: The table's name.

@@ -38,7 +38,7 @@ class LogSettings(TableSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all partitions of a server share.
+    """The parts that all partitions of a server share.
 
     Attributes:
         source: Where they are read.

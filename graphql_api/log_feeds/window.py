@@ -12,7 +12,7 @@ from graphql_api.log_feeds.cursor import NOTHING
 
 @dataclass(frozen=True, slots=True)
 class SettledRows:
-    """What has left the window, because it is settled.
+    """The rows that have left the window, because they are settled.
 
     Attributes:
         floor: The window's floor from now on.

@@ -113,7 +113,7 @@ class ConnectionOperations:
             self.fail(operation, [internal_error(error, self._place)])
 
     def _admitted(self, start: Start, principal: Principal) -> RequestedOperation:
-        """What to execute, if the limits allow another operation.
+        """The operation to execute, if the limits allow another one.
 
         Raises:
             GraphQLError: They do not, or the document is none.

@@ -20,7 +20,7 @@ class Operations(Protocol[OperationT_contra]):
 
     @property
     def sink(self) -> Sink:
-        """Where results go."""
+        """The sink that results are written to."""
 
     @property
     def budget(self) -> ClientBudget:
@@ -56,12 +56,12 @@ class ConnectionResponder(Generic[OperationT]):
 
     @property
     def sink(self) -> Sink:
-        """Where the results go."""
+        """The sink that the results are written to."""
         return self._operations.sink
 
     @property
     def budget(self) -> ClientBudget:
-        """What is charged for work that is done for this client alone."""
+        """The budget that is charged for work done for this client alone."""
         return self._operations.budget
 
     def next(self, payload: bytes) -> None:

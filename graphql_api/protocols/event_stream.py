@@ -152,7 +152,7 @@ class _Stream:
 
     @property
     def sink(self) -> Sink:
-        """Where the results go."""
+        """The sink that the results are written to."""
         return self.response.sink
 
     @property

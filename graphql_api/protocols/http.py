@@ -98,7 +98,7 @@ class HTTPResponse(Response):
 
 
 class _Wanted(NamedTuple):
-    """What a client accepts: for one result, and for the results of a subscription."""
+    """The media types that a client accepts: for one result, and for a subscription."""
 
     result: MediaType | None
     stream: MediaType | None
@@ -166,7 +166,7 @@ class GraphQLHTTP:
             await response(scope, receive, send_counted)
 
     async def _respond(self, exchange: Exchange, budget: ClientBudget) -> HTTPResponse | None:
-        """What to send; None, if it has been sent, or the client has gone."""
+        """Make the response; None, if it has been sent, or the client has gone."""
         scope = exchange.scope
         headers = Headers(scope=scope)
         method = scope["method"]

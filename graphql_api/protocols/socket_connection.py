@@ -115,7 +115,7 @@ class SocketConnection(ABC):
         """Stop and forget all operations."""
 
     def _broken(self) -> Close:
-        """How the connection ends after a fault of the server."""
+        """The close of a connection after a fault of the server."""
         return Close(INTERNAL_ERROR, "Internal server error")
 
     @abstractmethod

@@ -26,7 +26,7 @@ class Exchange(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamFormat:
-    """How results are written into a response.
+    """The format in which results are written into a response.
 
     Attributes:
         content_type: That of the response.

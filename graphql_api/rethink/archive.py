@@ -37,7 +37,7 @@ def delete_if(row: Any, wanted: WantedValue) -> Any:
 
 
 def look(table: Any, outside: Outside, spot: Spot | None, limit: int) -> Any:
-    """What there is to know of some documents by the index, the latest first.
+    """Look at some documents by the index, the latest first.
 
     Args:
         table: Their table.
@@ -59,7 +59,7 @@ def look(table: Any, outside: Outside, spot: Spot | None, limit: int) -> Any:
 
 
 def look_at_keys(table: Any, outside: Outside, keys: Sequence[str]) -> Any:
-    """What there is to know of the documents with some keys, in no order."""
+    """Look at the documents with some keys, in no order."""
     return table.get_all(*keys).pluck(*_fields(outside)).coerce_to("array")
 
 
@@ -80,7 +80,7 @@ def _fields(outside: Outside) -> list[str]:
 def looked(
     documents: Sequence[Document], outside: Outside, spot: Spot | None, limit: int
 ) -> Lookup:
-    """What the answer to `look` says."""
+    """Parse the answer to `look`."""
     found = places(documents, outside)
     if len(documents) < limit:
         return Lookup(found, len(documents), None)

@@ -46,7 +46,7 @@ _DEFAULT = DatabaseSettings()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long a connection waits.
+    """The time limits of a connection, in seconds.
 
     Attributes:
         connect_s: For name, TCP, TLS and handshake together.

@@ -56,7 +56,7 @@ async def serving(
     timeouts: Timeouts,
     nodes: Nodes | None,
 ) -> AsyncIterator[T]:
-    """What a query answers with, from the first node that can serve it, until the context is left.
+    """Ask the first node that can serve a query; the answer holds until the context is left.
 
     A node on which `ask` fails is left for the next one.
 

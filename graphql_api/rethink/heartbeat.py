@@ -21,7 +21,7 @@ _MAX_EXCUSES = 3
 
 
 class Askable(Protocol):
-    """What can be asked for a sign of life."""
+    """A connection that can be asked for a sign of life."""
 
     def ask_server(self) -> asyncio.Future[Any]:
         """Ask for something cheap; the future is done when the answer has come, or never will."""

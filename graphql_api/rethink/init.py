@@ -107,7 +107,7 @@ async def initialise(
 
 
 class _Creation:
-    """What one call of `initialise` has to create, and has created on whichever node.
+    """The work of one call of `initialise`: what is to be created, and what is by now.
 
     Attributes:
         created: What was created, one line each.
@@ -195,7 +195,7 @@ async def _puts_back(
 
 
 async def _creates(connection: DatabaseConnection, term: Any) -> bool:
-    """Whether it was this call that created something; if not, somebody else just has.
+    """Whether it was this call that created something; if not, another one just has.
 
     Raises:
         OutcomeUnknownError: The connection was lost: to ask another node at once could make two.

@@ -68,7 +68,7 @@ def says_that_node_fails(error: DatabaseError) -> bool:
 
 
 class Nodes:
-    """What is known of the nodes of one database: shared by all that connect to it.
+    """The nodes of one database and their state, shared by all that connect to it.
 
     Attributes:
         connections: How many connections are open to each node.

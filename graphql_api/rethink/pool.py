@@ -60,7 +60,7 @@ class ConnectionPool:
         self._closed = False
 
     async def run(self, work: Callable[[DatabaseConnection], Awaitable[T]]) -> T:
-        """What `work` makes of a connection, or of one to another node if the first cannot do it.
+        """Run `work` on a connection, or on one to another node if the first cannot do it.
 
         Nothing is tried again of which it is not known whether it was done, nor later than
         `query_s` after the beginning.
@@ -186,5 +186,5 @@ class PooledDatabase:
         return r.db(self._url.database).table(name)
 
     async def run(self, term: Any) -> Any:
-        """What a query answers with, documents as they are stored."""
+        """Run a query; documents of its answer are as they are stored."""
         return await self._pool.run(lambda connection: connection.run(term, **RAW))

@@ -22,7 +22,7 @@ from graphql_api.schema.filters import conditions_of
 
 
 class Look(Enum):
-    """How a cell shows its values. Those of the second group are for one table each."""
+    """The look of a cell's values. Those of the second group are for one table each."""
 
     TEXT = "text"
     WORD = "word"
@@ -81,7 +81,7 @@ UPDATED = Column(
 
 @dataclass(frozen=True, slots=True)
 class Editing:
-    """What people change of a row on the page, by the table's mutations.
+    """The edits of a row that the page offers, by the table's mutations.
 
     Attributes:
         fields: Which values, by the names of attributes as in `Column.fields`, and what each is
@@ -103,7 +103,7 @@ class Editing:
 
 @dataclass(frozen=True, slots=True)
 class ForPeople:
-    """What people call a table, and what they see of its rows.
+    """The names that people have for a table, and the columns that they see of its rows.
 
     Attributes:
         name: What its rows are called in commands: `logins`.

@@ -235,5 +235,5 @@ class TableDeclaration(Generic[RowT]):
         return FeedState(status=status, cursor=cursor)
 
     def page(self, page: FeedPage[RowT]) -> Any:
-        """What a subscription to a page is sent for a page of the feed."""
+        """The payload of a live page for a page of the feed."""
         return served_page(page)

@@ -39,7 +39,7 @@ of another server means another content."""
 
 
 class FilterCondition(NamedTuple):
-    """What a member of a filter's input asks of a row.
+    """The condition that a member of a filter's input puts on a row.
 
     Attributes:
         attribute: The attribute of the row that it looks at.

@@ -53,7 +53,7 @@ def forbidden_result(
     operation: OperationDefinitionNode,
     granted: frozenset[Scope],
 ) -> ExecutionResult | None:
-    """What an operation gives to a client that lacks a scope for each of its fields.
+    """The result of an operation for a client that lacks a scope for each of its fields.
 
     Args:
         root: The root type of the operation.

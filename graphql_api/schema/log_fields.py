@@ -44,7 +44,7 @@ After: TypeAlias = Annotated[
 
 
 class ServedLog(Log[Any], Protocol):
-    """What the root fields of a log are built from: see `LogDeclaration`."""
+    """The parts of a `LogDeclaration` from which the root fields of a log are built."""
 
     row_type: type
     kind_type: type[Enum]

@@ -46,7 +46,7 @@ ROW_S: Final = 20e-6
 
 
 class OlderRows:
-    """How to find the rows of a table that its feed does not hold.
+    """The reader of the rows of a table that its feed does not hold.
 
     Args:
         table: The table.

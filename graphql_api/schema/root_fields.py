@@ -41,7 +41,7 @@ _HELD_ONLY_IN_OTHERS = (
 
 
 class ListedTable(FeedTable[Any, Any], Protocol):
-    """What the root fields of a table are built from: see `TableDeclaration`."""
+    """The parts of a `TableDeclaration` from which the root fields of a table are built."""
 
     row_type: type
     filter_type: type[RowFilter[Any]]

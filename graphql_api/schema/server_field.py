@@ -12,7 +12,7 @@ from graphql_api.scopes import Scope
 
 @strawberry.type(name="Server", description="The server that answers.")
 class ServerReport:
-    """What a server says of itself."""
+    """The report of a server on itself."""
 
     version: str = strawberry.field(description="The version of graphql-api.")
     database: str = strawberry.field(

@@ -34,7 +34,7 @@ class _Environment(EnvSettingsSource):
 
 
 class CommonSettings(BaseSettings):
-    """What every command that talks to a database or a server has."""
+    """The settings of every command that talks to a database or a server."""
 
     about: ClassVar = About("the log", "--log-level debug --log-format json")
 
@@ -67,7 +67,7 @@ def _default_data_file() -> Path:
 
 
 class DataSettings(CommonSettings):
-    """Where the embedded database keeps its data."""
+    """The folder in which the embedded database keeps its data."""
 
     about: ClassVar = About("the embedded database", "--data starbelly.db")
 

@@ -12,7 +12,7 @@ DATABASE_FORM = "rethinkdb://[user[:password]@]host[:port][,host[:port]…]/data
 
 
 class DatabaseSettings(SettingsGroup):
-    """Which database, and its time limits."""
+    """The database to use, and its time limits."""
 
     about: ClassVar = About("the database", "--database rethinkdb://db.example.org/starbelly")
 

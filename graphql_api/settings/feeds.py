@@ -11,7 +11,7 @@ from graphql_api.settings.settings_group import About, SettingsGroup
 
 
 class TableSettings(SettingsGroup):
-    """How tables are followed: waiting, history, the rows that are held, the repair of outages."""
+    """The way tables are followed: waiting, history, the rows held, the repair of outages."""
 
     about: ClassVar = About(
         "how tables are followed", "--job-window 1.5 --history-max-changes 50000"

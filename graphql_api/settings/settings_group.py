@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 
 class About(NamedTuple):
-    """What the help of a command says of settings that belong together.
+    """The title and the text that the help of a command has for settings that belong together.
 
     Attributes:
         title: What they are about.

@@ -65,7 +65,7 @@ class FileKeeper:
         """The changes since the whole was taken, while it is written."""
 
     async def load(self, content_version: str) -> KeptFeed | None:
-        """What was kept, if it is whole, and of this table, database and version."""
+        """Load the state that was kept, if it is whole, and of this table, database and version."""
         try:
             found = await asyncio.to_thread(_read, self._path)
             if found is None:

@@ -36,7 +36,7 @@ class BrokenFileError(Exception):
 
 
 class FileHeader(NamedTuple):
-    """What a file says of itself.
+    """The header of a file.
 
     Attributes:
         table: The table's name.

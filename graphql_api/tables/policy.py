@@ -48,7 +48,7 @@ def _captcha_solver_of(root: Policy, info: Info) -> CaptchaSolver | None:
 
 
 def read_policy_problems(root: strawberry.Parent[Policy], info: Info) -> Sequence[DocumentProblem]:
-    """What would stop the crawler in a policy, its CAPTCHA solver looked up in memory.
+    """Find what would stop the crawler in a policy, its CAPTCHA solver looked up in memory.
 
     It needs no scope of its own: a client that may only write learns as much from the rules of
     writing.

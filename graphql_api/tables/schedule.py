@@ -72,7 +72,7 @@ def _jobs_of(root: Schedule, info: Info, limit: int) -> Sequence[Any]:
 def read_schedule_problems(
     root: strawberry.Parent[Schedule], info: Info
 ) -> Sequence[DocumentProblem]:
-    """What would stop the crawler in a schedule, its policy looked up in memory.
+    """Find what would stop the crawler in a schedule, its policy looked up in memory.
 
     It needs no scope of its own: a client that may only write learns as much from the rules of
     writing.

@@ -29,7 +29,7 @@ _OF_THE_CRAWLER = (
 def all_tables(
     served: Sequence[TableDeclaration[Any]],
 ) -> list[TableDeclaration[Any] | UnservedTable]:
-    """What `graphql-api init` makes: without one of them, Starbelly does not start.
+    """The tables that `graphql-api init` makes: without one of them, Starbelly does not start.
 
     Args:
         served: The declared tables.

@@ -10,7 +10,7 @@ from graphql_api.client.text import ELLIPSIS, columns, shorten
 
 
 class Style(Enum):
-    """What a piece of text means; its value is the SGR parameter that shows it (ECMA-48, 8.3.117).
+    """The meaning of a text; its value is the SGR parameter that shows it (ECMA-48, 8.3.117).
 
     Only the basic colours, which every terminal's own theme makes legible; and no meaning is shown
     by colour alone.

@@ -50,7 +50,7 @@ class Output:
 
     @property
     def width(self) -> int | None:
-        """How many columns a line may take now; None if it is no terminal."""
+        """The width of the terminal now, in columns; None if it is no terminal."""
         if not self._stream.isatty():
             return None
         return os.get_terminal_size(self._descriptor).columns or _USUAL_COLUMNS

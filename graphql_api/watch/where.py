@@ -13,7 +13,7 @@ _YES_OR_NO = {"true": True, "yes": True, "false": False, "no": False}
 
 
 class Kind(Enum):
-    """What a condition's value is."""
+    """The kind of value that a condition takes."""
 
     TEXT = "text"
     YES_OR_NO = "yes or no"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class _Poly(Enum):
-    """What a term for objects does on a sequence of objects."""
+    """The function of a term for objects, on an object or a sequence of objects."""
 
     MAP = 0
     FILTER = 1

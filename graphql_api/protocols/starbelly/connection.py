@@ -48,7 +48,7 @@ _Stream: TypeAlias = tuple[EventSource[Any], Encoder, messages.Frame]
 
 
 class Streams:
-    """What is offered, for all clients of one server; `bodies` reads the bodies of responses."""
+    """The streams that one server offers; `bodies` reads the bodies of responses."""
 
     def __init__(self, bodies: WholeBodies) -> None:
         self.bodies = bodies

@@ -113,7 +113,7 @@ class Listing(DerivedSource):
         return None
 
     def _shown(self, event: Event[Any]) -> Event[Any] | None:
-        """What the client is sent for an event of the feed."""
+        """The event that the client is sent for one of the feed."""
         value, table = event.value, self._listed.table
         key = self._listed.key_of(event)
         if key is None:
