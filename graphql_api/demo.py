@@ -19,7 +19,8 @@ from typing import Protocol, TypeAlias, assert_never
 from graphql_api.demo_crawl import Crawls
 from graphql_api.errors import DatabaseError
 from graphql_api.log_feeds.source import LogLayout
-from graphql_api.sample import Document, captcha_solver, in_milliseconds, rate_limit, schedule
+from graphql_api.sample import Document, captcha_solver, rate_limit, schedule
+from graphql_api.schema.document import in_milliseconds
 from graphql_api.tables.policy_standards import standard_policies
 from graphql_api.tables.response import BODIES, RESPONSES
 
@@ -104,7 +105,7 @@ Step: TypeAlias = Put | Patch | Remove | Begin | Download
 
 
 class DemoWriter(Protocol):
-    """What the demo needs of a database. Each call raises DatabaseError if it could not be done."""
+    """The writes of a database that the demo needs. Each may raise DatabaseError."""
 
     async def insert(self, table: str, document: Document) -> None:
         """Write a document, in the place of one with the same key."""
@@ -123,7 +124,7 @@ class DemoWriter(Protocol):
 
 
 def steps(rng: Random, now: Callable[[], datetime]) -> Iterator[Step]:
-    """What the demo does, step by step, without end.
+    """The steps of the demo, without end.
 
     First it makes its documents; then each step changes one thing.
 

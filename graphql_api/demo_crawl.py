@@ -7,7 +7,8 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from graphql_api.sample import Document, in_milliseconds, job, response
+from graphql_api.sample import Document, job, response
+from graphql_api.schema.document import in_milliseconds
 
 _ITEMS: Final = (40, 150)
 """How many items a job downloads."""
@@ -37,7 +38,7 @@ class Crawls:
         return self._downloads.pop(job, ([], []))
 
     def step(self, rng: Random, now: datetime) -> tuple[Document, Document | None]:
-        """What happens next to one of the jobs.
+        """Make the next change of one of the jobs.
 
         Returns:
             The job as it is then, and the fields of it that have changed; none, if it has begun.
@@ -98,7 +99,7 @@ class Crawls:
     def _responses(
         self, found: Document, statuses: Sequence[str | None], now: datetime
     ) -> tuple[list[Document], list[Document]]:
-        """What was downloaded: None stands for a failure.
+        """The downloads of a step; None stands for a failure.
 
         Sequences grow over all runs of the demo on one database, whichever server it runs in.
         """

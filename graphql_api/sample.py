@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
+from graphql_api.schema.document import in_milliseconds
 from graphql_api.tables.policy_standards import standard_policies
 from graphql_api.tables.rate_limit import NAME_PREFIX, token_of
 
@@ -137,7 +138,7 @@ def jobs(*, policy: Document, now: datetime) -> list[Document]:
 
 
 def responses(jobs: Sequence[Document]) -> tuple[list[Document], list[Document]]:
-    """What the job has downloaded that was started last: as many of each kind as it counts.
+    """The responses of the job that was started last: as many of each kind as it counts.
 
     Returns:
         Its responses, and the bodies of those that have one. The pages that were not found have
@@ -372,8 +373,3 @@ def schedule(
         "tags": tags,
         "policy_id": policy_id,
     }
-
-
-def in_milliseconds(time: datetime) -> datetime:
-    """What RethinkDB keeps of a time."""
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)

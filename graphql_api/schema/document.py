@@ -49,6 +49,11 @@ def in_words(name: str) -> str:
     return name.replace("_", " ").replace("captcha", "CAPTCHA")
 
 
+def in_milliseconds(time: datetime) -> datetime:
+    """A time in whole milliseconds, as RethinkDB keeps it."""
+    return time.astimezone(UTC).replace(microsecond=time.microsecond // 1000 * 1000)
+
+
 def stored_time(time: datetime) -> dict[str, Any]:
     """A time as RethinkDB has it."""
     epoch_time = (time - _EPOCH) / timedelta(seconds=1)

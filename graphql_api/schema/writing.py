@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, TypeAlias, TypeVar
 from uuid import uuid4
@@ -32,7 +32,7 @@ from graphql_api.feeds.keys import TEXT
 from graphql_api.feeds.table import Document, FeedTable
 from graphql_api.schema.context import Context
 from graphql_api.schema.described import argument
-from graphql_api.schema.document import Fields, in_words, stored_time, stored_value
+from graphql_api.schema.document import Fields, in_milliseconds, in_words, stored_time, stored_value
 from graphql_api.schema.problems import Place
 from graphql_api.schema.row_json import as_json
 from graphql_api.store import Rewrite, Run, Written, at_once
@@ -100,7 +100,7 @@ async def create(
         WriteError: It was not written, or may not have been.
     """
     key = str(uuid4())
-    now = stored_time(_in_milliseconds(context.now()))
+    now = stored_time(in_milliseconds(context.now()))
     document = await context.apart(partial(_made, make, None))
     new = {**document, table.primary_key: key, "created_at": now, "updated_at": now}
     return _row(table, key, await _write_confirmed(context, table, key, lambda _: new, confirm))
@@ -313,7 +313,7 @@ def _updated_at(stored: Document) -> datetime | None:
 
 def _next_update(stored: Document, now: datetime) -> Document:
     """The time of an update: later than that of the last one, even within one millisecond."""
-    now = _in_milliseconds(now)
+    now = in_milliseconds(now)
     last = _updated_at(stored)
     if last is None:
         return stored_time(now)
@@ -321,8 +321,3 @@ def _next_update(stored: Document, now: datetime) -> Document:
         return stored_time(max(now, last + timedelta(milliseconds=1)))
     except OverflowError:
         return stored_time(now)  # the last moment of the year 9999 is no time that anybody has set
-
-
-def _in_milliseconds(time: datetime) -> datetime:
-    """What RethinkDB keeps of a time."""
-    return time.astimezone(UTC).replace(microsecond=time.microsecond // 1000 * 1000)
