@@ -44,23 +44,23 @@ class Parser(argparse.ArgumentParser):
             self._refuse_unknown(given[:1] if commands else given, has_commands=bool(commands))
         namespace, rest = super().parse_known_args(given, namespace)
         if rest:
-            self.misused("there is an argument too many")
+            self.exit_misused("there is an argument too many")
         return namespace, rest
 
     def error(self, message: str) -> NoReturn:
         """Report an error of argparse, in plainer words."""
         if wrong := re.match(r"argument (\S+): invalid choice: (.*) \(choose", message, re.DOTALL):
-            self.misused(self._no_such(wrong[1], wrong[2].strip("'\"")))
+            self.exit_misused(self._no_such(wrong[1], wrong[2].strip("'\"")))
         if missing := re.match(r"the following arguments are required: (.*)", message):
-            self.misused(self._needed(missing[1].split(", ")))
+            self.exit_misused(self._needed(missing[1].split(", ")))
         message = re.sub(r"^argument ([^\s:/]+)(?:/[^\s:]+)?: ", r"\1: ", message)
         message = re.sub(r": expected one argument$", " needs a value", message)
         message = re.sub(
             r": ignored explicit argument .*", " takes no value", message, flags=re.DOTALL
         )
-        self.misused(message)
+        self.exit_misused(message)
 
-    def misused(self, text: str) -> NoReturn:
+    def exit_misused(self, text: str) -> NoReturn:
         """End the program with this error text."""
         complain(f"{text} (see {self.prog} --help)")
         sys.exit(MISUSED)
@@ -76,11 +76,11 @@ class Parser(argparse.ArgumentParser):
         if not unknown:
             return
         if has_commands:
-            self.misused("the command comes first, then its flags")
+            self.exit_misused("the command comes first, then its flags")
         named = [name for name in unknown if _NAME.fullmatch(name)]
         if not named:
-            self.misused("there is an argument too many")
-        self.misused(
+            self.exit_misused("there is an argument too many")
+        self.exit_misused(
             "; ".join(
                 f"there is no {name}{_meant(_doubled(name), self._option_string_actions)}"
                 for name in named

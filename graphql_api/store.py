@@ -32,8 +32,8 @@ async def at_once(work: Callable[[], T], /) -> T:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A document before and after a write, as the database has it."""
+class Write:
+    """A write as the database has it: the document before and after."""
 
     old: Document | None
     new: Document | None
@@ -162,7 +162,7 @@ class Store(Protocol):
             DatabaseError: As from `get`.
         """
 
-    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Write:
         """Change the document with a key: one atomic step from what `change` was given.
 
         Args:

@@ -8,7 +8,7 @@ from graphql_api.feeds.archive import ArchivePlace, Lookup, Outside, Spot, Wante
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.part import TablePart
 from graphql_api.feeds.table import Document
-from graphql_api.store import Rewrite, Run, Written, at_once
+from graphql_api.store import Rewrite, Run, Write, at_once
 
 
 class NoStore:
@@ -33,5 +33,5 @@ class NoStore:
     async def delete_some(self, table: str, index: str, first: str, *, limit: int) -> int:
         raise NotImplementedError
 
-    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Write:
         raise NotImplementedError

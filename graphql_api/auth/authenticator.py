@@ -101,7 +101,7 @@ class Authenticator:
             return self._verify(bearer_token(scope, payload))
         except UnauthenticatedError as error:
             host, _ = scope.get("client") or ("somewhere", 0)
-            self._refusals.refused(host, error.for_log)
+            self._refusals.record(host, error.for_log)
             raise
 
     def session(self, principal: Principal, on_end: OnEnd) -> Session:

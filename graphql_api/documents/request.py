@@ -126,7 +126,7 @@ class Request:
             return self
         return replace(self, traceparent=traceparent)
 
-    async def prepared(self, documents: Documents, budget: ClientBudget) -> ParsedDocument | None:
+    async def prepare(self, documents: Documents, budget: ClientBudget) -> ParsedDocument | None:
         """Parse and check a long document beside the event loop, so that `operation` finds it.
 
         Returns:

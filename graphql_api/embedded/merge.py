@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _LITERAL = "LITERAL"
 
 
-class _Removed:
+class _RemovedField:
     """Stands for `r.literal()` without an argument, which removes the field."""
 
 
-_REMOVED = _Removed()
+_REMOVED = _RemovedField()
 
 
 def merge(left: Datum, right: Datum) -> Datum:
@@ -32,7 +32,7 @@ def merge(left: Datum, right: Datum) -> Datum:
     """
     if not _is_plain_object(left) or not _is_plain_object(right):
         result = _without_literals(right)
-        return None if isinstance(result, _Removed) else result
+        return None if isinstance(result, _RemovedField) else result
     assert isinstance(left, dict)
     assert isinstance(right, dict)
     merged = dict(left)
@@ -41,7 +41,7 @@ def merge(left: Datum, right: Datum) -> Datum:
             merged[name] = merge(merged[name], value)
             continue
         replacement = _without_literals(value)
-        if isinstance(replacement, _Removed):
+        if isinstance(replacement, _RemovedField):
             merged.pop(name, None)
         else:
             merged[name] = replacement
@@ -57,17 +57,17 @@ def _is_plain_object(value: Datum) -> bool:
     return isinstance(value, dict) and value.get(REQL_TYPE) != "BINARY"
 
 
-def _without_literals(value: Datum) -> Datum | _Removed:
+def _without_literals(value: Datum) -> Datum | _RemovedField:
     if isinstance(value, dict):
         if _is_literal(value):
             return value.get("value", _REMOVED)
         if not _holds_literal(value):
             return value
         pairs = ((name, _without_literals(item)) for name, item in value.items())
-        return {name: item for name, item in pairs if not isinstance(item, _Removed)}
+        return {name: item for name, item in pairs if not isinstance(item, _RemovedField)}
     if isinstance(value, list) and _holds_literal(value):
         items = (_without_literals(item) for item in value)
-        return [item for item in items if not isinstance(item, _Removed)]
+        return [item for item in items if not isinstance(item, _RemovedField)]
     return value
 
 

@@ -17,7 +17,7 @@ from graphql_api.feeds.history import History
 from graphql_api.feeds.order import OrderBy, SortedRows
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import WINDOW
-from graphql_api.feeds.recent import Recent
+from graphql_api.feeds.recent import RecentEvents
 from graphql_api.feeds.resumption import Resumption, Resumptions
 from graphql_api.feeds.rows import Rows, Snapshot
 from graphql_api.feeds.subscriber import Subscriber
@@ -69,7 +69,7 @@ class WatchCache(Generic[RowT, EventT]):
         self._packer: Packer[RowT] = Packer(table.packing)
         self._fresh: deque[Version[RowT]] = deque()
         self._fresh_bytes = 0
-        self._recent: Recent[Event[EventT]] = Recent(_RECENT_EVENTS)
+        self._recent: RecentEvents[Event[EventT]] = RecentEvents(_RECENT_EVENTS)
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
         self.history = history

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 EventT = TypeVar("EventT")
 
 
-class Recent(Generic[EventT]):
+class RecentEvents(Generic[EventT]):
     """Events by their content; the oldest are forgotten.
 
     Args:

@@ -203,13 +203,13 @@ class ConnectionLimits:
         Returns:
             The entry; or why the connection is to be closed at once.
         """
-        decision = self.connected(peer, connections)
+        decision = self.admit_connection(peer, connections)
         if isinstance(decision, Entry):
             return decision
         leave = self.refused_in_time()
         return decision if leave is None else Entry(leave, decision)
 
-    def connected(self, peer: str | None, connections: int) -> Entry | Refusal:
+    def admit_connection(self, peer: str | None, connections: int) -> Entry | Refusal:
         """Decide on a new TCP connection.
 
         One beyond the limit gets a spare place, for which the oldest that has nothing to get gives
@@ -262,8 +262,8 @@ class ConnectionLimits:
         """The refusal of a connection when there are as many as there may be."""
         return self._refused(503, peer, f"there are {self._max_connections} connections")
 
-    def requested(self, client: str | None) -> Leave | Refusal:
-        """Decide on a request, or on the handshake of a WebSocket; as `connected`."""
+    def admit_request(self, client: str | None) -> Leave | Refusal:
+        """Decide on a request, or on the handshake of a WebSocket; as `admit_connection`."""
         return self._enter(self._clients, client, "requests and WebSockets")
 
     def _enter(self, limit: AddressLimit, address: str | None, what: str) -> Leave | Refusal:
@@ -274,7 +274,7 @@ class ConnectionLimits:
 
     def _refused(self, status: int, address: str | None, reason: str) -> Refusal:
         self._traffic.refused += 1
-        self.log.refused(address or "somewhere", reason)
+        self.log.record(address or "somewhere", reason)
         return Refusal(
             status,
             f"{reason} already, and may not have more; try again later",
@@ -308,7 +308,7 @@ class ConnectionLimitsMiddleware:
         if limited is not None:
             decision: Leave | Refusal = limited["refusal"] or self._spare(scope, client)
         else:
-            decision = self._admission.requested(client)
+            decision = self._admission.admit_request(client)
         if isinstance(decision, Refusal):
             await refuse(scope, send, decision)
             return

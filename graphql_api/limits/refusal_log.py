@@ -32,8 +32,8 @@ class RefusalLog:
         self._last = ("", "")
         self._said_at_s: float | None = None
 
-    def refused(self, address: str, reason: str) -> None:
-        """A client was refused.
+    def record(self, address: str, reason: str) -> None:
+        """Count a refused client, and log it if the interval has passed.
 
         Args:
             address: Where it came from.

@@ -11,7 +11,7 @@ _MARKS: Final = 32
 """How many marks are kept within the bound."""
 
 
-class _Seen(NamedTuple):
+class _SeenMark(NamedTuple):
     mark: Mark
     at_s: float
 
@@ -25,7 +25,7 @@ class Evidence:
 
     def __init__(self, bound_s: float) -> None:
         self._bound_s = bound_s
-        self._seen: deque[_Seen] = deque()
+        self._seen: deque[_SeenMark] = deque()
         self.final = NOTHING
         """A read from now on finds every row up to this sequence that there will ever be."""
 
@@ -41,7 +41,7 @@ class Evidence:
         if head <= (self.final if last is None else last.mark.sequence):
             return
         if last is None or at_s >= last.at_s + self._bound_s / _MARKS:
-            self._seen.append(_Seen(Mark(head, epoch_ms), at_s))
+            self._seen.append(_SeenMark(Mark(head, epoch_ms), at_s))
 
     def settle(self, now_s: float) -> int:
         """The highest sequence that is settled by now."""

@@ -97,7 +97,7 @@ class ConnectionOperations:
         """
         operation, request = start.operation, start.request
         try:
-            prepared = await request.prepared(self._backend.documents, self.budget)
+            prepared = await request.prepare(self._backend.documents, self.budget)
             if not self._protocol.is_active(operation):  # the connection has been closed
                 return
             with self.budget.measured():

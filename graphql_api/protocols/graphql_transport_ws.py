@@ -57,7 +57,7 @@ from graphql_api.protocols.messages import (
     LongMessageError,
     Ping,
     Pong,
-    Refused,
+    RefusedOperation,
     Subscribe,
 )
 from graphql_api.protocols.operation_ids import Operation, OperationIds, Reply
@@ -168,7 +168,7 @@ class ServerProtocol(OperationIds):
         match message:
             case Subscribe():
                 return self._subscribe(message, length)
-            case Refused():
+            case RefusedOperation():
                 return self._refuse(message)
             case Complete():
                 operation = self.release(message.id)
@@ -264,7 +264,7 @@ class ServerProtocol(OperationIds):
         resume_from = self._since.pop(message.id, None)
         return Start(operation, message.payload, resume_from)
 
-    def _refuse(self, message: Refused) -> Action:
+    def _refuse(self, message: RefusedOperation) -> Action:
         """Answer an operation that cannot be served; the socket and all others go on."""
         if self.state is not SocketState.ACKNOWLEDGED:
             return self._invalid(InvalidMessageError("an operation before the acknowledgement"))

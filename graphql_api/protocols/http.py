@@ -97,7 +97,7 @@ class HTTPResponse(Response):
         super().__init__(body, status, {**always, **(headers or {})})
 
 
-class _Wanted(NamedTuple):
+class _WantedTypes(NamedTuple):
     """The media types that a client accepts: for one result, and for a subscription."""
 
     result: MediaType | None
@@ -174,7 +174,7 @@ class GraphQLHTTP:
             allow = ", ".join(_METHODS)
             raise RefusedError(405, "GraphQL needs GET or POST", headers={"allow": allow})
         accept = joined_lines(headers, "accept")
-        wanted = _Wanted(accepted(accept), accepted_stream(accept))
+        wanted = _WantedTypes(accepted(accept), accepted_stream(accept))
         if wanted == (None, None):
             types = "application/json, application/graphql-response+json or text/event-stream"
             raise RefusedError(406, f"the response can be {types}, and Accept names none of them")
@@ -204,7 +204,7 @@ class GraphQLHTTP:
             request, length = await _read_in_turns(body, budget), len(body)
         request = request.traced_by(headers.get("traceparent"))
         try:
-            prepared = await request.prepared(self._backend.documents, budget)
+            prepared = await request.prepare(self._backend.documents, budget)
             document, operation = request.operation(self._backend.documents)
             del prepared  # it is the document, or none
         except GraphQLError as error:
@@ -230,7 +230,7 @@ class GraphQLHTTP:
     async def _execute(
         self,
         asked: RequestedOperation,
-        wanted: _Wanted,
+        wanted: _WantedTypes,
         principal: Principal,
         budget: ClientBudget,
         exchange: Exchange,

@@ -3,7 +3,7 @@
 Whatever a socket delivers goes through `parse`, once, and comes out as one of the typed values here
 or as an error: nothing behind it looks at raw JSON again. It is as strict as the reference, npm's
 graphql-ws; `graphql_transport_ws` says what is done otherwise. A fault in what is asked of one
-operation is not one of the message: that becomes a `Refused`, which names the operation.
+operation is not one of the message: that becomes a `RefusedOperation`, which names the operation.
 
 Source: PROTOCOL.md of github.com/enisdenjo/graphql-ws.
 """
@@ -96,7 +96,7 @@ class Complete:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedOperation:
     """A `subscribe` that cannot be served; the error goes to its operation.
 
     Attributes:
@@ -108,7 +108,7 @@ class Refused:
     error: GraphQLError
 
 
-ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete | Refused
+ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete | RefusedOperation
 
 
 # What a client sends.
@@ -136,7 +136,7 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
         if id_ is None:
             raise InvalidMessageError(str(error)) from error
         code = LIMIT_EXCEEDED if isinstance(error, TooManyPartsError) else BAD_REQUEST
-        return Refused(id_, refusal(f"the message is {error}", code))
+        return RefusedOperation(id_, refusal(f"the message is {error}", code))
     except ValueError as error:
         raise InvalidMessageError(f"not JSON: {error}") from error
     if not isinstance(message, dict):
@@ -147,7 +147,7 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
         raise InvalidMessageError(str(error)) from error
 
 
-def parse_long(beginning: bytes, end: bytes, max_bytes: int) -> Refused:
+def parse_long(beginning: bytes, end: bytes, max_bytes: int) -> RefusedOperation:
     """What to say of a message that is longer than any may be.
 
     Args:
@@ -165,7 +165,7 @@ def parse_long(beginning: bytes, end: bytes, max_bytes: int) -> Refused:
         f"a WebSocket message may have {max_bytes} bytes, and this one is longer: send the "
         "operation by HTTP, which takes longer ones, or in parts"
     )
-    return Refused(id_, refusal(text, MESSAGE_TOO_LONG))
+    return RefusedOperation(id_, refusal(text, MESSAGE_TOO_LONG))
 
 
 def _head(text: str) -> Head:
@@ -189,16 +189,16 @@ def _checked(message: Members, max_since: int) -> ClientMessage:
             raise InvalidMessageError("'type' is none that a client sends")
 
 
-def _operation(id_: str, payload: object) -> Subscribe | Refused:
+def _operation(id_: str, payload: object) -> Subscribe | RefusedOperation:
     if len(id_) > MAX_ID_CHARS:
         text = f"an id may have {MAX_ID_CHARS} characters"
-        return Refused(id_, refusal(text, LIMIT_EXCEEDED))
+        return RefusedOperation(id_, refusal(text, LIMIT_EXCEEDED))
     if not isinstance(payload, dict):
-        return Refused(id_, refusal("'payload' is not an object", BAD_REQUEST))
+        return RefusedOperation(id_, refusal("'payload' is not an object", BAD_REQUEST))
     try:
         return Subscribe(id_, Request.of(payload))
     except MalformedRequestError as error:
-        return Refused(id_, error.error)
+        return RefusedOperation(id_, error.error)
 
 
 def _id(message: Members) -> str:

@@ -77,7 +77,7 @@ def _fields(outside: Outside) -> list[str]:
     return sorted({outside.key, outside.index, outside.edge.field, *wanted})
 
 
-def looked(
+def parse_lookup(
     documents: Sequence[Document], outside: Outside, spot: Spot | None, limit: int
 ) -> Lookup:
     """Parse the answer to `look`."""

@@ -181,7 +181,7 @@ class _Changes:
             if self._clock() >= self._ready_by:
                 raise FeedLostError(f"the feed is not ready within {self._ready_timeout_s:g} s")
             if self._stream.has_row():
-                self._heartbeat.heard()
+                self._heartbeat.note_arrival()
                 return self._stream.take_nowait()
             self._heartbeat.check()
             wake_at = min(self._heartbeat.wake_at, self._ready_by)

@@ -153,6 +153,6 @@ async def _open(
     """A connection to a node, and what closes it."""
     stack = AsyncExitStack()
     connection = await stack.enter_async_context(connected(node, url, timeouts))
-    nodes.opened(node)
-    stack.callback(nodes.closed, node)
+    nodes.count_opened(node)
+    stack.callback(nodes.count_closed, node)
     return connection, stack

@@ -60,8 +60,8 @@ class Heartbeat:
         """The answer that is awaited, if one is."""
         return () if self._answer is None else (self._answer,)
 
-    def heard(self) -> None:
-        """Something has arrived."""
+    def note_arrival(self) -> None:
+        """Note that something has arrived."""
         self._heard_at = self._clock()
 
     def check(self) -> None:
@@ -74,7 +74,7 @@ class Heartbeat:
         if self._answer is not None and self._answer.done():
             answer, self._answer = self._answer, None
             answer.result()
-            self.heard()
+            self.note_arrival()
         late_s = self._clock() - self.wake_at
         if late_s < 0:
             return

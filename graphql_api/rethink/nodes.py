@@ -122,11 +122,11 @@ class Nodes:
             log.info("using the database at %s", node.address)
         self._used = node
 
-    def opened(self, node: Node) -> None:
+    def count_opened(self, node: Node) -> None:
         """Count a connection that was opened."""
         self.connections[node.address] = self.connections.get(node.address, 0) + 1
 
-    def closed(self, node: Node) -> None:
+    def count_closed(self, node: Node) -> None:
         """Count a connection that was closed."""
         self.connections[node.address] -= 1
         if not self.connections[node.address]:

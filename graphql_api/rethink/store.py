@@ -28,7 +28,7 @@ from graphql_api.rethink.pool import PooledDatabase
 from graphql_api.rethink.query_names import Observe
 from graphql_api.rethink.unread import kept_paths, unread_paths, without_paths
 from graphql_api.rethink.url import DatabaseURL
-from graphql_api.store import Rewrite, Run, Written, at_once
+from graphql_api.store import Rewrite, Run, Write, at_once
 
 _CHANGED: Final = "graphql-api: the document has changed"
 """The error by which a write finds that somebody was faster."""
@@ -76,7 +76,7 @@ class RethinkStore(PooledDatabase):
         """Look at some documents for those outside of a window; see `Store.look_outside`."""
         term = archive.look(self.table(outside.table), outside, spot, limit)
         documents = await self.run(term)
-        return archive.looked(documents, outside, spot, limit)
+        return archive.parse_lookup(documents, outside, spot, limit)
 
     async def look_at_keys(self, outside: Outside, keys: Sequence[str]) -> list[ArchivePlace]:
         """Look at documents with some keys; see `Store.look_at_keys`."""
@@ -105,7 +105,7 @@ class RethinkStore(PooledDatabase):
         deleted: int = result["deleted"]
         return deleted
 
-    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Write:
         """Change the document with a key; see `Store.write`.
 
         What `change` makes is written on condition that the document is still the one it was made
@@ -117,16 +117,16 @@ class RethinkStore(PooledDatabase):
         give_up_at = clock() + self._timeouts.query_s
         row = self._row(table, key)
 
-        async def written_on(connection: DatabaseConnection) -> Written:
+        async def written_on(connection: DatabaseConnection) -> Write:
             old = await _read(connection, row)
             while clock() < give_up_at:
                 new = await run(partial(change, old))
                 if _is_same(new, old):
-                    return Written(old, new)
+                    return Write(old, new)
                 result = await _replace(connection, row, old, new)
                 (written,) = result["changes"]
                 if not result["errors"]:
-                    return Written(_pruned(written["old_val"]), _pruned(written["new_val"]))
+                    return Write(_pruned(written["old_val"]), _pruned(written["new_val"]))
                 if result["first_error"] != _CHANGED:
                     reason = reason_of(result)
                     raise DatabaseError(f"a write to table `{table}` was refused: {reason}")

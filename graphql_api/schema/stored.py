@@ -42,7 +42,7 @@ _READERS: Final[Mapping[Any, Reader]] = {
 }
 
 
-class _Stored(NamedTuple):
+class _StoredField(NamedTuple):
     name: str | None
     read: Reader | None
 
@@ -55,7 +55,7 @@ def stored(description: str, *, name: str | None = None, read: Reader | None = N
         name: The stored name; that of the attribute, if absent.
         read: Its reader; the one for its type, if absent.
     """
-    return strawberry.field(description=description, metadata={_STORED: _Stored(name, read)})
+    return strawberry.field(description=description, metadata={_STORED: _StoredField(name, read)})
 
 
 def key(description: str) -> Any:

@@ -35,7 +35,7 @@ from graphql_api.schema.described import argument
 from graphql_api.schema.document import Fields, in_milliseconds, in_words, stored_time, stored_value
 from graphql_api.schema.problems import Place
 from graphql_api.schema.row_json import as_json
-from graphql_api.store import Rewrite, Run, Written, at_once
+from graphql_api.store import Rewrite, Run, Write, at_once
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ async def delete(
     *,
     if_updated_at: datetime | None = UNSET,
     check: Callable[[], None] = lambda: None,
-) -> Written:
+) -> Write:
     """Delete a document that is there.
 
     Args:
@@ -192,7 +192,7 @@ async def write(
     change: Rewrite,
     *,
     run: Run = at_once,
-) -> Written:
+) -> Write:
     """Write, and wait until the table's feed has seen it, so that the next query shows it.
 
     It waits `feed_wait_s` at most, and then goes on as well: the write is done, and the feed is
@@ -222,7 +222,7 @@ async def _write_confirmed(
     confirm: Confirm | None,
     *,
     run: Run = at_once,
-) -> Written:
+) -> Write:
     """Write, and take it back if what it depends on is gone by then."""
     written = await write(context, table, key, change, run=run)
     error = None if confirm is None or written.new is None else await confirm(written.new)
@@ -278,7 +278,7 @@ def _made(make: MakeDocument, stored: Document | None) -> Document:
     return document
 
 
-def _row(table: FeedTable[RowT, Any], key: str, written: Written) -> RowT:
+def _row(table: FeedTable[RowT, Any], key: str, written: Write) -> RowT:
     assert written.new is not None, "it was not deleted"
     return table.decode(key, written.new)
 

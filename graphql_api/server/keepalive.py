@@ -11,7 +11,7 @@ import struct
 from typing import Protocol
 
 
-class Pinged(Protocol):
+class PingedConnection(Protocol):
     """Interface of a connection, as its keepalive uses it."""
 
     loop: asyncio.AbstractEventLoop
@@ -52,7 +52,7 @@ class Keepalive:
     )
 
     def __init__(
-        self, connection: Pinged, *, interval_s: float | None, timeout_s: float | None
+        self, connection: PingedConnection, *, interval_s: float | None, timeout_s: float | None
     ) -> None:
         self._connection = connection
         self._interval_s = interval_s or 0.0

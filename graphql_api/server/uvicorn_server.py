@@ -181,7 +181,7 @@ class Server(uvicorn.Server):
         number = error.errno if isinstance(error, OSError) else None
         if "socket" in context and number in _OUT_OF_DESCRIPTORS:  # it is tried again in a second
             reason = "no open file is left (--max-connections; ulimit -Hn, LimitNOFILE)"
-            self._app.admission.log.refused("somewhere", reason)
+            self._app.admission.log.record("somewhere", reason)
         elif self._handler is not None:
             self._handler(loop, context)
         else:

@@ -218,7 +218,7 @@ def _keeps_the_whole_history(original: Function) -> Function:
 def _takes_silence_for_life(_: Function) -> Function:
     def check(self: Any) -> None:
         self._answer = None
-        self.heard()
+        self.note_arrival()
 
     return check
 

@@ -65,15 +65,17 @@ def test_those_who_stand_for_many_are_not_counted(address: str | None) -> None:
 def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
     traffic = Traffic()
     admission = ConnectionLimits(limits(max_connections=3, per_address=1), traffic=traffic)
-    assert not isinstance(admission.connected("192.0.2.1", 3), Refusal)
+    assert not isinstance(admission.admit_connection("192.0.2.1", 3), Refusal)
     for number in range(16):  # all that there are for the probes
-        assert not isinstance(admission.connected(f"198.51.100.{number}", 4 + number), Refusal)
+        assert not isinstance(
+            admission.admit_connection(f"198.51.100.{number}", 4 + number), Refusal
+        )
     refusals: list[object] = [
-        admission.connected("192.0.2.2", 20),
-        admission.connected("192.0.2.1", 3),
+        admission.admit_connection("192.0.2.2", 20),
+        admission.admit_connection("192.0.2.1", 3),
     ]
-    assert not isinstance(admission.requested("192.0.2.1"), Refusal), "counted by itself"
-    refusals.append(admission.requested("192.0.2.1"))
+    assert not isinstance(admission.admit_request("192.0.2.1"), Refusal), "counted by itself"
+    refusals.append(admission.admit_request("192.0.2.1"))
     assert [refusal.status for refusal in refusals if isinstance(refusal, Refusal)] == [
         503,
         429,
@@ -84,13 +86,13 @@ def test_refusals_say_what_there_is_too_much_of_and_are_counted() -> None:
 
 def test_a_few_more_than_there_may_be_are_let_in_for_the_probes() -> None:
     admission = ConnectionLimits(limits(max_connections=3))
-    entries = [admission.connected(None, n) for n in range(1, 100)]
+    entries = [admission.admit_connection(None, n) for n in range(1, 100)]
     let_in = [entry for entry in entries if not isinstance(entry, Refusal)]
     assert entries[:19] == let_in, "none of them gives way while it is answered"
     assert [entry.spare is not None for entry in let_in] == [False] * 3 + [True] * 16
     let_in[-1].leave()
-    assert isinstance(admission.connected(None, 19), Entry)
-    assert isinstance(admission.connected(None, 20), Refusal)
+    assert isinstance(admission.admit_connection(None, 19), Entry)
+    assert isinstance(admission.admit_connection(None, 20), Refusal)
 
 
 def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
@@ -99,7 +101,7 @@ def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
     given_up: list[tuple[int, int]] = []
     places = []
     for number in range(16):
-        entry = admission.connected(f"192.0.2.{number}", number + 1)
+        entry = admission.admit_connection(f"192.0.2.{number}", number + 1)
         assert isinstance(entry, Entry)
         assert entry.spare is not None
         entry.spare.give_way = lambda refusal, number=number: given_up.append(
@@ -109,7 +111,7 @@ def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
     assert places[0].spare is not None
     places[0].spare.give_way = None
     for number in range(100, 103):
-        newer = admission.connected("192.0.2.1", number)
+        newer = admission.admit_connection("192.0.2.1", number)
         assert isinstance(newer, Entry)
         assert newer.spare is not None
     assert given_up == [(1, 503), (2, 503), (3, 503)]
@@ -121,11 +123,11 @@ def test_oldest_spare_connection_that_has_nothing_to_get_gives_way() -> None:
 def test_address_that_has_too_many_makes_no_spare_connection_give_way() -> None:
     admission = ConnectionLimits(limits(max_connections=0, per_address=16))
     for number in range(16):
-        entry = admission.connected("192.0.2.1", number + 1)
+        entry = admission.admit_connection("192.0.2.1", number + 1)
         assert isinstance(entry, Entry)
         assert entry.spare is not None
         entry.spare.give_way = lambda _: pytest.fail("it has given way")
-    refused = admission.connected("192.0.2.1", 17)
+    refused = admission.admit_connection("192.0.2.1", 17)
     assert isinstance(refused, Refusal)
     assert refused.status == 429
 

@@ -20,7 +20,7 @@ def test_flood_is_one_line_in_a_while_and_none_is_left_out(
     log = RefusalLog(interval_s=10, clock=clock)
     log.flush()
     for i in range(1000):
-        log.refused(f"192.0.2.{i % 256}", "no credentials")
+        log.record(f"192.0.2.{i % 256}", "no credentials")
     assert [record.message for record in caplog.records] == [
         "refused by access control: 1, the last from 192.0.2.0: no credentials"
     ]
@@ -34,5 +34,5 @@ def test_flood_is_one_line_in_a_while_and_none_is_left_out(
         "refused by access control: 999, the last from 192.0.2.231: no credentials"
     ]
     clock.now_s = 30
-    log.refused("192.0.2.9", "JWT: InvalidSignatureError")
+    log.record("192.0.2.9", "JWT: InvalidSignatureError")
     assert len(caplog.records) == 3

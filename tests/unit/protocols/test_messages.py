@@ -21,7 +21,7 @@ from graphql_api.protocols.messages import (
     InvalidMessageError,
     Ping,
     Pong,
-    Refused,
+    RefusedOperation,
     Subscribe,
     parse,
 )
@@ -68,7 +68,7 @@ def check(text: str) -> None:
         case Complete(id_):
             assert id_
             messages.complete(id_).decode()
-        case Refused(id_, error):
+        case RefusedOperation(id_, error):
             assert id_
             assert (error.extensions or {})["code"] in ("BAD_REQUEST", "BAD_USER_INPUT")
             messages.error(id_, [error]).decode()
@@ -151,6 +151,6 @@ def test_messages_of_a_server() -> None:
 
 
 def test_id_that_is_too_long_is_refused_by_its_operation_alone() -> None:
-    for size, kind in [(MAX_ID_CHARS, Subscribe), (MAX_ID_CHARS + 1, Refused)]:
+    for size, kind in [(MAX_ID_CHARS, Subscribe), (MAX_ID_CHARS + 1, RefusedOperation)]:
         message = {"type": "subscribe", "id": "i" * size, "payload": {"query": "{a}"}}
         assert type(parse(json.dumps(message))) is kind

@@ -81,7 +81,7 @@ async def test_no_question_while_rows_come(
     for _ in range(100):
         clock.now += 4.9
         heartbeat.check()
-        heartbeat.heard()
+        heartbeat.note_arrival()
     assert server.questions == []
 
 
@@ -90,7 +90,7 @@ async def test_row_that_overtakes_the_answer_counts_as_one(
 ) -> None:
     wait(heartbeat, clock)
     clock.now += 4.0
-    heartbeat.heard()
+    heartbeat.note_arrival()
     clock.now += 4.0
     heartbeat.check()
     server.answer()

@@ -100,11 +100,11 @@ def test_what_is_known_of_addresses_that_are_gone_is_forgotten(
 
 def test_open_connections_are_counted_by_node() -> None:
     known = Nodes()
-    known.opened(NODES[0])
-    known.opened(NODES[0])
-    known.opened(NODES[1])
-    known.closed(NODES[0])
-    known.closed(NODES[1])
+    known.count_opened(NODES[0])
+    known.count_opened(NODES[0])
+    known.count_opened(NODES[1])
+    known.count_closed(NODES[0])
+    known.count_closed(NODES[1])
     assert known.connections == {"h1:28015": 1}
 
 

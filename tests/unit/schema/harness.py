@@ -28,7 +28,7 @@ from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema import APISchema, Context, TableDeclaration, build_schema
 from graphql_api.schema.document import stored_value
 from graphql_api.scopes import ALL_SCOPES, Scope
-from graphql_api.store import Rewrite, Run, Written, at_once
+from graphql_api.store import Rewrite, Run, Write, at_once
 from graphql_api.tables import TABLES
 
 Document = Mapping[str, Any]
@@ -116,7 +116,7 @@ class FakeStore:
     ) -> int:
         return 0
 
-    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Write:
         old = await self.get(table, key)
         new = await run(lambda: change(old))
         documents = self.documents(table)
@@ -125,7 +125,7 @@ class FakeStore:
             documents.append(new)
         if self.is_reported:
             self._source.change(table, old, new)
-        return Written(old, new)
+        return Write(old, new)
 
 
 class Server:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.feeds.keys import Key
-from graphql_api.store import Rewrite, Written
+from graphql_api.store import Rewrite, Write
 from tests.properties import examples
 from tests.unit.schema.documents import CAPTCHA_SOLVER, POLICY
 from tests.unit.schema.harness import Server, serve
@@ -212,7 +212,7 @@ async def test_solver_that_a_policy_is_given_while_it_is_deleted_comes_back() ->
     async with serve({"captcha_solver": [CAPTCHA_SOLVER], "policy": []}) as server:
         write = server.store.write
 
-        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Written:
+        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Write:
             written = await write(table, key, change, **more)
             if table == "captcha_solver" and written.new is None:
                 await write("policy", "p1", lambda _: POLICY)
@@ -240,7 +240,7 @@ async def test_policy_whose_solver_is_deleted_while_it_is_written_is_taken_back(
     async with serve({"captcha_solver": [CAPTCHA_SOLVER], "policy": [policy]}) as server:
         write = server.store.write
 
-        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Written:
+        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Write:
             written = await write(table, key, change, **more)
             await write("captcha_solver", "c1", lambda _: None)
             return written

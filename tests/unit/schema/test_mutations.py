@@ -23,7 +23,7 @@ from graphql_api.errors import (
 )
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.table import Document
-from graphql_api.store import Rewrite, Run, Written, at_once
+from graphql_api.store import Rewrite, Run, Write, at_once
 from tests.no_store import NoStore
 from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE, time
 from tests.unit.schema.harness import Server, serve
@@ -550,7 +550,7 @@ async def test_policy_that_a_schedule_is_given_while_it_is_deleted_comes_back() 
     async with serving(schedule=[]) as server:
         write = server.store.write
 
-        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Written:
+        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Write:
             written = await write(table, key, change, **more)
             if table == "policy" and written.new is None:
                 await write("schedule", "s1", lambda _: SCHEDULE)
@@ -571,7 +571,7 @@ async def test_schedule_whose_policy_is_deleted_while_it_is_written_is_taken_bac
     async with serving(schedule=[disabled]) as server:
         write = server.store.write
 
-        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Written:
+        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Write:
             written = await write(table, key, change, **more)
             await write("policy", "p1", lambda _: None)
             return written
@@ -598,7 +598,7 @@ async def test_enabled_schedule_that_is_given_a_policy_while_that_is_deleted_kee
     async with serving(schedule=[schedule], policy=[POLICY, {**POLICY, "id": "p2"}]) as server:
         write = server.store.write
 
-        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Written:
+        async def write_both(table: str, key: Key, change: Rewrite, **more: Any) -> Write:
             written = await write(table, key, change, **more)
             await write("policy", "p1", lambda _: None)
             return written
@@ -769,7 +769,7 @@ class FailingStore(NoStore):
     async def find(self, table: str, field: str, value: str) -> list[Document]:
         raise self._error
 
-    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Written:
+    async def write(self, table: str, key: Key, change: Rewrite, *, run: Run = at_once) -> Write:
         raise self._error
 
 

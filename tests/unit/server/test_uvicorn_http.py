@@ -307,7 +307,7 @@ async def test_request_that_began_behind_another_may_not_take_as_long_as_an_idle
 class Refusing(ConnectionLimits):
     """Lets no connection in."""
 
-    def connected(self, peer: str | None, connections: int) -> Refusal:
+    def admit_connection(self, peer: str | None, connections: int) -> Refusal:
         return Refusal(429, "too many")
 
 
