@@ -109,7 +109,7 @@ class Changefeed(ABC):
             self.on_data()
 
     def abort(self) -> None:
-        """The table is gone: the next batch is an error."""
+        """End the feed, whose table is gone: the next batch is an error."""
         self._error = op_failed_error("Changefeed aborted (unavailable).", ())
         self._clear()
         if self.on_data is not None:

@@ -25,7 +25,7 @@ class CommitListener(Protocol):
         """Process the end of a commit."""
 
     def abort(self) -> None:
-        """The table is gone."""
+        """End the feed: the table is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Responder(Protocol):
         """Write one result."""
 
     def fail(self, errors: Sequence[GraphQLError]) -> None:
-        """The operation is over, for these errors."""
+        """End the operation with these errors."""
 
     def complete(self) -> None:
-        """The operation is over, and all is well."""
+        """End the operation, which has no more results."""

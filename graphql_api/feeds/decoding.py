@@ -73,7 +73,7 @@ class DocumentDecoder(Generic[RowT]):
         return row
 
     def forget(self, document: Document | None) -> None:
-        """A document has been deleted."""
+        """Forget a document that has been deleted."""
         if self._unread and document is not None:
             self._unread.discard(_printed(document.get(self._table.primary_key)))
 

@@ -45,6 +45,6 @@ class DerivedSource(EventSource[Any]):
         self._source.close()
 
     def _wake(self) -> None:
-        """There may be more."""
+        """Say that there may be more to pull."""
         if self._callback is not None:
             self._callback()

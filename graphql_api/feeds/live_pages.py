@@ -300,7 +300,7 @@ class LivePage(FeedSource[Any]):
         self.wake()
 
     def wake(self) -> None:
-        """There may be something to pull."""
+        """Say that there may be something to pull."""
         self._wake()
 
     def _show(self) -> None:

@@ -21,7 +21,7 @@ class OutageLog:
         self._said: dict[str, set[str]] = {}
 
     def lost(self, table: str, error: Exception) -> None:
-        """A feed is lost, or was still not found at another try."""
+        """Log that a feed is lost, or was still not found at another try."""
         # That the database is not there is one reason, whatever the text; others differ by theirs.
         reason = "unavailable" if isinstance(error, DatabaseUnavailableError) else str(error)
         if not any(reason in said for said in self._said.values()):

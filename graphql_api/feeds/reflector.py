@@ -86,7 +86,7 @@ class Reflector(Generic[RowT]):
         self._prerequisites = tuple(reflectors)
 
     def note_restored(self) -> None:
-        """The cache goes on with what was kept by another process."""
+        """Note that the cache goes on with what another process has kept."""
         self._is_restored = True
         self._has_rows.set()
 

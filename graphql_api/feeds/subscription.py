@@ -128,7 +128,7 @@ class FeedSource(EventSource[EventT], AsyncIterator[EventT]):
         self.close()
 
     def _wake(self) -> None:
-        """There may be something to pull, or the end."""
+        """Say that there may be something to pull, or the end."""
         if self._woken is not None:
             self._woken.set()
         if self._callback is not None:

@@ -48,7 +48,7 @@ class Event(Generic[EventT]):
         return None
 
     def was_read_with(self, positions: Mapping[Any, object]) -> None:
-        """A payload was made of it and of feeds at these positions."""
+        """Note that a payload was made of it and of feeds at these positions."""
 
     def _make(self) -> EventT:
         raise NotImplementedError("an event has a value")

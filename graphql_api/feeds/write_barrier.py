@@ -79,7 +79,7 @@ class WriteBarrier:
         return None if document is None else pruned(left_out(document, self._without))
 
     def begin(self) -> None:
-        """A changefeed is about to be opened."""
+        """Note that a changefeed is about to be opened."""
         self._changefeeds += 1
         self._is_serving = False
         for writes in self._expected.values():
@@ -87,7 +87,7 @@ class WriteBarrier:
                 write.unserved.clear()
 
     def saw(self, key: str, old: Document | None, new: Document | None) -> None:
-        """A document has been sent: initially, without `old`, or because it changed."""
+        """Note that a document has been sent: initially, without `old`, or because it changed."""
         writes = self._expected.get(key)
         if not writes:
             return
@@ -98,7 +98,7 @@ class WriteBarrier:
                 write.serve()
 
     def serve(self, keys: Container[str]) -> None:
-        """What has been sent is what queries see: these keys, and no others."""
+        """Note that queries see what has been sent: these keys, and no others."""
         self._is_serving = True
         for key, writes in self._expected.items():
             for write in writes:
@@ -155,14 +155,14 @@ class ExpectedWrite:
         return True
 
     def serve(self) -> None:
-        """What has been sent is what queries see."""
+        """Note that queries see what has been sent."""
         self._transitions.extend(self.unserved)
         self.unserved.clear()
         if self._has_seen():
             self._seen.set()
 
     def serve_snapshot(self, changefeed: int, *, is_there: bool) -> None:
-        """A snapshot is what queries see, that of a changefeed, with the document or without."""
+        """Note that queries see the snapshot of a changefeed, with the document or without."""
         if not is_there:
             self.unserved.append((None, None))
         self.serve()

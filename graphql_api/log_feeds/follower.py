@@ -64,7 +64,7 @@ class Follower:
 
     @property
     def number(self) -> int:
-        """It has every row of the window with a lower number."""
+        """The number below which it has every row of the window."""
         return self._next
 
     @property
@@ -95,7 +95,7 @@ class Follower:
         return None
 
     def pass_row(self) -> None:
-        """The row that comes next is given out, or is none of those that are asked for."""
+        """Pass the row that comes next: it is given out, or none of those that are asked for."""
         if not self.is_reading:
             self._next += 1
             return

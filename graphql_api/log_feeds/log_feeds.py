@@ -139,7 +139,7 @@ class LogFeeds:
         return LogSubscription(self, partition, digest, kinds=kinds, place=place, words=words)
 
     def release(self, partition: Partition[Any]) -> None:
-        """A follower has left: the last one ends the partition."""
+        """Note that a follower has left: the last one ends the partition."""
         if partition.followers:
             return
         where = (partition.log.name, partition.key)

@@ -124,7 +124,7 @@ class Partition(Generic[RowT]):
         self.followers.pop(follower, None)
 
     def ask_for_more(self) -> None:
-        """A follower has come to the end of the window."""
+        """Look for more rows: a follower has come to the end of the window."""
         if not self._filled.is_set():
             self._changed.set()
 

@@ -33,7 +33,7 @@ class FollowerRegistry(Protocol):
         """Returns the time of day, in seconds since 1970."""
 
     def release(self, partition: Partition[Any]) -> None:
-        """A follower has left a partition."""
+        """Note that a follower has left a partition."""
 
 
 class LogSubscription(FeedSource[Any]):
@@ -121,7 +121,7 @@ class LogSubscription(FeedSource[Any]):
         self._registry.release(self._partition)
 
     def _wait(self) -> None:
-        """The window has nothing more: see to it that it has, if there can be."""
+        """Ask for more rows, for the window has no more; end if there can be none."""
         if self._partition.is_complete_for(self._follower):
             raise StopAsyncIteration
         self._partition.ask_for_more()

@@ -69,9 +69,9 @@ class ConnectionResponder(Generic[OperationT]):
         self._operations.next(self._operation, self.framing, payload)
 
     def fail(self, errors: Sequence[GraphQLError]) -> None:
-        """The operation is over, for these errors."""
+        """End the operation with these errors."""
         self._operations.fail(self._operation, errors)
 
     def complete(self) -> None:
-        """The operation is over, and all is well."""
+        """End the operation, which has no more results."""
         self._operations.complete(self._operation)

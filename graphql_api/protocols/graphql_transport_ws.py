@@ -206,7 +206,7 @@ class ServerProtocol(OperationIds):
     # What the server does.
 
     def init_timeout(self) -> Close | None:
-        """The time between the handshake and the acknowledgement is over."""
+        """End a connection that was not initialised in time; None if it was."""
         if self.state not in (SocketState.AWAITING_INIT, SocketState.CONNECTING):
             return None
         return self.close(
@@ -241,7 +241,7 @@ class ServerProtocol(OperationIds):
         return Close(code, reason)
 
     def connection_lost(self) -> None:
-        """The socket is gone."""
+        """Take note that the socket is gone."""
         self._forget()
 
     def _connection_init(self, message: ConnectionInit) -> Action:

@@ -223,7 +223,7 @@ def _since(payload: Members, max_since: int) -> Mapping[str, str]:
 
 
 def connection_ack(payload: Members | None = None) -> bytes:
-    """The connection is accepted; `payload` has details about it."""
+    """The message that accepts a connection; `payload` has details about it."""
     return _encoded("connection_ack", payload)
 
 
@@ -241,13 +241,13 @@ NEXT_SUFFIX = b"}"
 
 
 def error(id_: str, errors: Sequence[GraphQLError]) -> bytes:
-    """The operation has failed, and is over."""
+    """The message that an operation has failed, and is over."""
     payload = to_json([error.formatted for error in errors])
     return b'{"id":%b,"type":"error","payload":%b}' % (to_json(id_), payload)
 
 
 def complete(id_: str) -> bytes:
-    """The operation is over."""
+    """The message that an operation is over."""
     return b'{"id":%b,"type":"complete"}' % to_json(id_)
 
 

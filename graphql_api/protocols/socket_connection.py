@@ -104,7 +104,7 @@ class SocketConnection(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """The handshake has been accepted."""
+        """Begin to serve a socket whose handshake has been accepted."""
 
     @abstractmethod
     async def _handle(self, message: Message) -> Close | None:
@@ -152,7 +152,7 @@ class SocketConnection(ABC):
             self.sink.close(int(last_word.code), last_word.reason, timeout_s)
 
     def lost(self, code: int, reason: str) -> None:
-        """The socket is closed; see `Receiver`."""
+        """Take note that the socket is closed; see `Receiver`."""
         self._is_lost = True
         self._end(None)
         end = self._last_word or Close(code, reason)

@@ -52,7 +52,7 @@ class NamedNode(Protocol):
 
     @property
     def user(self) -> str:
-        """The user that is logged in there."""
+        """The name of the user that is logged in there."""
 
 
 class AlreadyExistsError(DatabaseError):

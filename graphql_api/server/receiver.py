@@ -46,7 +46,7 @@ class Receiver(Protocol):
         """
 
     def lost(self, code: int, reason: str) -> None:
-        """The connection is over; called once, and last.
+        """Take note that the connection is over; called once, and last.
 
         Args:
             code: Why: the close code of the side that closed first, or 1006 (RFC 6455, 7.1.5).

@@ -35,15 +35,15 @@ class RequestSize:
         self._drained_bytes = 0  # of a request that is answered already
 
     def begin_part(self) -> None:
-        """Another part of what the client sends is read."""
+        """Begin another part of what the client sends."""
         self._body_bytes = 0
 
     def add_body(self, length: int) -> None:
-        """The part has so many bytes of a body."""
+        """Count the bytes of a body in the part."""
         self._body_bytes += length
 
     def end(self) -> None:
-        """The request is complete."""
+        """End the request: what follows is the head of another one."""
         self.is_in_head = True
         self._head_bytes = self._drained_bytes = 0
 

@@ -46,7 +46,7 @@ class HandshakeConnection(Protocol):
         """Send the answer to the handshake; if it is the last, close the connection."""
 
     def open(self, window_bits: int) -> None:
-        """The handshake is accepted: frames may be written.
+        """Begin with frames: the handshake is accepted.
 
         Args:
             window_bits: As of `agreed_window_bits`.
@@ -120,7 +120,7 @@ class Handshake:
         return lambda: self._ask(scope)
 
     def lose(self) -> None:
-        """The connection is lost."""
+        """Give up: the connection is lost."""
         self._is_over = True
         self._lost.set()
 

@@ -184,7 +184,7 @@ class Exemplar(DerivedSource):
         return event
 
     def note_payload(self) -> None:
-        """The payload of the event that was pulled last is about to be written."""
+        """Note that the payload of the event that was pulled last is about to be written."""
         if self._pulled is not None:
             self._changes.record_delivery(self._pulled, self)
             self._pulled = None

@@ -54,7 +54,7 @@ class Progress:
         return ", ".join(parts), others
 
     def forget(self, key: str) -> None:
-        """A row is gone."""
+        """Forget a row that is gone."""
         self._before.pop(key, None)
 
 

@@ -102,12 +102,12 @@ def _time(value: datetime | None) -> str | None:
 
 
 def one_by_one(id_: int) -> Framing:
-    """Each body is a message of the subscription."""
+    """The framing that makes a message of each body."""
     return Framing(frames=lambda bodies: [_message(id_, body) for body in bodies])
 
 
 def in_lists(id_: int) -> Framing:
-    """All jobs that there are at a time are a message of the subscription."""
+    """The framing that makes one message of all jobs that there are at a time."""
     return Framing(
         frames=lambda jobs: [_message(id_, field(pb.Event, "job_list", *jobs))], events_at_once=256
     )
