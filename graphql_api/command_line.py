@@ -72,7 +72,7 @@ _TOKEN_COMMANDS: Mapping[str, tuple[str, str]] = {
 
 
 def make_parser(*, is_watching: bool) -> Parser:
-    """What parses the arguments of `graphql-api`; the result has the name of the `command`.
+    """The parser of the arguments of `graphql-api`; its result has the name of the `command`.
 
     Args:
         is_watching: Whether `watch` may be among them: its tables take half a second to import.

@@ -86,7 +86,7 @@ def is_of_a_service(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def mistakes(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
-    """What is wrong with the names of variables, one text for each that no command has.
+    """The mistakes in names of variables, one text for each that no command has.
 
     Args:
         environ: The environment.
@@ -118,7 +118,7 @@ def settings_of(environ: Mapping[str, str], known: Collection[str]) -> dict[str,
 
 
 def remarks(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
-    """What to log of variables that look like settings and are a service's."""
+    """The remarks for the log on variables that look like settings and are a service's."""
     return [
         f"{name} is ignored: Kubernetes or Docker has set it for a service, it is no setting "
         "(`enableServiceLinks: false` keeps it away); the flag sets it"

@@ -56,7 +56,7 @@ class DatabaseError(GraphQLAPIError):
 
     @property
     def summary(self) -> str:
-        """What a client or a probe may read of it: no host and no user."""
+        """The part that a client or a probe may read: no host and no user."""
         return "the database gave an error, which the log names"
 
 
@@ -111,7 +111,7 @@ class ClientError(GraphQLAPIError):
 
     @property
     def extensions(self) -> Mapping[str, object]:
-        """What the GraphQL error's `extensions` hold beside the code."""
+        """The members of the GraphQL error's `extensions` beside the code."""
         return {}
 
 

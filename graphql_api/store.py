@@ -23,7 +23,7 @@ class Run(Protocol):
     """A way to call a function: at once, or beside the event loop."""
 
     def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
-        """What the function returns, or raises."""
+        """Run the function; return or raise what it does."""
 
 
 async def at_once(work: Callable[[], T], /) -> T:

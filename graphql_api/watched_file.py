@@ -121,7 +121,7 @@ class WatchedFiles(Generic[T]):
         return is_new
 
     def __str__(self) -> str:
-        """What messages call the files: `token file /etc/tokens.json`."""
+        """The name of the files in messages: `token file /etc/tokens.json`."""
         return f"{self._name} {' and '.join(map(str, self._paths))}"
 
     def _read(self, spare: SpareDescriptor | None) -> list[FileContent]:

@@ -277,7 +277,7 @@ def _refuse_public_key(secret: bytes) -> None:
 
 
 def _from_base64(data: bytes) -> bytes:
-    """What base64 stands for; other data as they are."""
+    """Decode base64; other data are returned as they are."""
     try:
         return base64.b64decode(b"".join(data.split()), validate=True) or data
     except binascii.Error:

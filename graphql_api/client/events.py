@@ -116,7 +116,7 @@ PROBLEMS = "{ feeds { table problem } }"
 
 
 def parse_problem(table: FollowedTable, data: object) -> FeedProblem | None:
-    """What the `data` of PROBLEMS says of a table; None, if it says nothing."""
+    """The problem of a table in the `data` of PROBLEMS; None, if there is none."""
     match data:
         case {"feeds": [*feeds]}:
             for feed in feeds:

@@ -77,7 +77,7 @@ def check_document(
     limits: DocumentLimits,
     rules: Rules,
 ) -> list[GraphQLError]:
-    """What is wrong with a document by itself; it is found once, and noted there."""
+    """The errors of a document by itself; they are found once, and noted there."""
     if document.checked_by != rules:
         error = check_shape(document.node, limits)
         found = [error] if error is not None else validate(schema, document.node, rules)

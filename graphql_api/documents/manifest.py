@@ -69,7 +69,7 @@ class _EntryError(Exception):
 
 
 def _entries(content: Any) -> Iterator[tuple[str, str, str]]:
-    """What the file calls an entry, its id, and its text."""
+    """Each entry: what the file calls it, its id, and its text."""
     if not isinstance(content, dict):
         raise _EntryError("neither graphql-codegen nor Apollo has written this: no JSON object")
     if content.get("format") == _APOLLO_FORMAT:

@@ -45,7 +45,7 @@ _TOO_DEEP: Final = "Validation aborted."
 
 
 def validate(schema: GraphQLSchema, document: DocumentNode, rules: Rules) -> list[GraphQLError]:
-    """What the rules, and Strawberry's own, find wrong with a document of limited levels."""
+    """The errors that the rules, and Strawberry's own, find in a document of limited levels."""
     errors: list[GraphQLError] = []
     types = TypeInfo(schema)
     context = _Context(schema, document, types, _Report(errors))

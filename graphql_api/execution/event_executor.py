@@ -136,7 +136,7 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
 
 
 def _weak_helpers(executor: EventExecutor) -> GraphQLResolveInfoHelpers:
-    """What graphql-core gives resolvers, without the cycle that its own makes of each executor."""
+    """The helpers that graphql-core gives resolvers, without a cycle through each executor."""
     return GraphQLResolveInfoHelpers(
         gather=_weakly(executor.gather_async_work), track=_weakly(executor.track_async_work)
     )

@@ -208,7 +208,7 @@ class WatchCache(Generic[RowT, EventT]):
 
     @property
     def content_names(self) -> tuple[str, ...] | None:
-        """What names the table and what it is decoded to; None before a snapshot."""
+        """The names of the table and of what it is decoded to; None before a snapshot."""
         known = self._rows.content_hash
         return None if known is None else known.names
 

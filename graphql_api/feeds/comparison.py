@@ -74,7 +74,7 @@ class Comparison(Generic[RowT]):
         yield from self._unseen
 
     def row(self, key: str) -> RowT | None:
-        """What the table has for a key that differs; None if it has nothing."""
+        """The row that the table has for a key that differs; None if it has none."""
         version = self._differing.pop(key, None)
         return None if version is None else version.row
 

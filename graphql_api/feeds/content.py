@@ -49,7 +49,7 @@ class ContentHash:
         return _finished(self._of_key(key), content)
 
     def of_rows(self) -> Callable[[str, bytes], int]:
-        """What does the same as `row`, and remembers each key: for many values of the same rows."""
+        """A function that does the same as `row`, and remembers each key: for many rows."""
         of_keys: dict[str, blake2b] = {}
 
         def row(key: str, content: bytes) -> int:

@@ -54,7 +54,7 @@ class DocumentDecoder(Generic[RowT]):
         return key
 
     def stored_keys(self, keys: Iterable[str]) -> list[Key]:
-        """What the documents that are served by these keys are stored by."""
+        """The stored keys of the documents that are served by these keys."""
         stored = map(self._table.key_kind.stored, keys)
         return [key for key in stored if key is not None]
 

@@ -66,7 +66,7 @@ class PageEvent(Event[Any]):
         self.position = position
 
     def content(self, payload: bytes) -> bytes:
-        """What stands for the payload without its cursor, and for the status."""
+        """A value that is equal for equal payloads and statuses, whatever their cursors."""
         shown = payload.replace(self.page.cursor.encode(), b"")
         status = self.page.status.name.encode()
         return blake2b(status + shown, digest_size=_CONTENT_BYTES).digest()

@@ -26,7 +26,7 @@ class Packing(Protocol[RowT]):
         """Names the encoding, the shape of the rows, and the version of their decoding."""
 
     def content(self, packed: bytes) -> bytes:
-        """What is compared of a row, from its bytes: the same for all rows that are equal."""
+        """The bytes that are compared of a row: the same for all rows that are equal."""
 
     def facets(self, row: RowT) -> Any:
         """An object with those attributes of a row that filters look at, and no others."""
@@ -52,11 +52,11 @@ class Packer(Generic[RowT]):
         return self._packing.pack(row), self._packing.facets(row)
 
     def facets(self, row: RowT) -> Any:
-        """What filters look at."""
+        """The values that filters look at."""
         return self._packing.facets(row)
 
     def content(self, packed: bytes) -> bytes:
-        """What is compared of a row, from its bytes."""
+        """The bytes that are compared of a row."""
         return self._packing.content(packed)
 
     def unpack(self, version: object, packed: bytes) -> RowT:

@@ -57,7 +57,7 @@ class Rows(Generic[RowT]):
         return len(self.by_key)
 
     def digest_with(self, key: str, after: Version[RowT] | None) -> int:
-        """What the digest will be once a row is set, or removed."""
+        """The digest as it will be once a row is set, or removed."""
         digest = self.digest
         if self.content_hash is None:
             return digest

@@ -34,14 +34,14 @@ class Event(Generic[EventT]):
 
     @property
     def value(self) -> EventT:
-        """What a resolver yields for it."""
+        """The value that a resolver yields for it."""
         value = self._value
         if value is None:
             value = self._value = self._make()
         return value
 
     def content(self, payload: bytes) -> bytes | None:  # noqa: ARG002
-        """What stands for a payload when it is compared with that of another event.
+        """A value that is equal for events with equal payloads.
 
         None, if every event must be sent.
         """
@@ -221,7 +221,7 @@ class FilterView(Generic[RowT, EventT]):
         """The subscribers, oldest first; a dict for its order."""
 
     def change(self, change: RowChange[RowT]) -> ViewChange[RowT, EventT] | None:
-        """What a change is for this filter; None when the filter shows nothing of it."""
+        """The event that a change is for this filter; None when the filter shows nothing of it."""
         before, after = self._shown(change.before), self._shown(change.after)
         cause: ChangeCause | None = None
         if before is None and after is None:

@@ -109,7 +109,7 @@ def run_aloud(command: Sequence[str], directory: Path) -> None:
 
 
 def run_quietly(is_wanted: Callable[[], bool]) -> Run:
-    """What runs commands without their output, and ends them when they are not wanted any more.
+    """A function that runs commands without their output, and ends those no longer wanted.
 
     The commands are in a session of their own: what the terminal sends to those in front of it,
     such as an interrupt, is none of theirs.

@@ -72,7 +72,7 @@ class Cursor(NamedTuple):
 
 
 def partition_digest(log: str, partition: str) -> bytes:
-    """What stands for a partition of a log in a cursor."""
+    """The digest that stands for a partition of a log in a cursor."""
     text = f"{log}\0{partition}".encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=_PARTITION_BYTES, person=b"log-partition").digest()
 

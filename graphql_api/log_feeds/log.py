@@ -45,7 +45,7 @@ class Log(Protocol[RowT]):
         """The kind of a row, as a number of which one bit is set."""
 
     def owner_of(self, document: Document) -> Owner:
-        """What an owner's document says. Never raises."""
+        """The state in an owner's document. Never raises."""
 
     def added(self, row: RowT, cursor: str) -> object:
         """The event for a row: a new object, which is not changed."""

@@ -24,7 +24,7 @@ class Operations(Protocol[OperationT_contra]):
 
     @property
     def budget(self) -> ClientBudget:
-        """What the client's work is charged to."""
+        """The budget that the client's work is charged to."""
 
     def next(self, operation: OperationT_contra, framing: Framing, payload: bytes) -> None:
         """Send one result, unless the operation is over."""

@@ -44,7 +44,7 @@ class Stream(Protocol):
 
     @property
     def response(self) -> StreamResponse:
-        """What is written."""
+        """The response that is written."""
 
     def bookmark(self) -> None:
         """Send each subscription that is not behind the newest cursor."""

@@ -285,7 +285,7 @@ class GraphQLHTTP:
 
 
 async def _read_in_turns(body: bytes, budget: ClientBudget) -> Request:
-    """What `read_post` returns; a long body is read in a turn of its own.
+    """Read a body as `read_post` does; a long one in a turn of its own.
 
     The last parts of several bodies may arrive at the same moment.
 

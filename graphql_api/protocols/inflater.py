@@ -21,7 +21,7 @@ class Inflater:
         self._inflated = 0
 
     def parts(self, content: bytes) -> Iterator[bytes]:
-        """What the next part of a gzip holds, in parts of limited size.
+        """The content of the next part of a gzip, in parts of limited size.
 
         Raises:
             zlib.error: It is no gzip, or holds too much.

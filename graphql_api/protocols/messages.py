@@ -148,7 +148,7 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
 
 
 def parse_long(beginning: bytes, end: bytes, max_bytes: int) -> RefusedOperation:
-    """What to say of a message that is longer than any may be.
+    """The refusal of a message that is longer than any may be.
 
     Args:
         beginning: Its first bytes, `message_head.HEAD_BYTES` of them.
@@ -233,7 +233,7 @@ def pong(payload: Members | None) -> bytes:
 
 
 def next_prefix(id_: str) -> bytes:
-    """What a `next` message is before its payload; `NEXT_SUFFIX` is what it is after it."""
+    """The part of a `next` message before its payload; `NEXT_SUFFIX` follows it."""
     return b'{"id":%b,"type":"next","payload":' % to_json(id_)
 
 

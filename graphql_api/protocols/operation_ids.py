@@ -98,8 +98,8 @@ class OperationIds(ABC):
 
     @abstractmethod
     def _failure(self, id_: str, errors: Sequence[GraphQLError]) -> bytes:
-        """What is written when an operation has failed; nothing of it follows."""
+        """The message that an operation has failed; nothing of it follows."""
 
     @abstractmethod
     def _completion(self, id_: str) -> bytes:
-        """What is written when an operation has no more results."""
+        """The message that an operation has no more results."""

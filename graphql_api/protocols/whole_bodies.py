@@ -146,7 +146,7 @@ class WholeBodies:
     async def wait_for(
         self, read: Callable[[], Awaitable[T | None]], ended_at: datetime | None
     ) -> T | None:
-        """What `read` returns of a body, as soon as it is there; None if it does not come.
+        """Wait for what `read` returns of a body; None if it does not come.
 
         Args:
             read: Is called again after a DatabaseError, which an outage is, or None.

@@ -125,7 +125,7 @@ async def follow(
 async def _names(
     url: DatabaseURL, connection: DatabaseConnection, table_id: Any
 ) -> tuple[str, ...] | None:
-    """What names a table; None if the user may not know it."""
+    """The database and the id of a table; None if the user may not know them."""
     try:
         return url.database, str(await connection.run(table_id))
     except DatabaseRefusedError:
@@ -189,7 +189,7 @@ class _Changes:
 
 
 def _event(row: Any) -> DocumentChange | SourceReady | None:
-    """What a row of a changefeed with states and types says; nothing new for `initializing`."""
+    """The event of a row of a changefeed with states and types; none for `initializing`."""
     match row:
         case {"type": "state", "state": "initializing"}:
             return None

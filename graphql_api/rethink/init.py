@@ -45,7 +45,7 @@ class TableLayout(Protocol):
 
     @property
     def first_documents(self) -> Callable[[Any], Sequence[Mapping[str, Any]]] | None:
-        """What a new table gets, made of the term for the present time.
+        """The first documents of a table, made of the term for the present time.
 
         The documents have names. One without a key is given a random one. One that has its own is
         needed, and is put back where it is missing.

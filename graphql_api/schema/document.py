@@ -45,7 +45,7 @@ def attributes(type_: type) -> tuple[str, ...] | None:
 
 
 def in_words(name: str) -> str:
-    """What people call the rows of a table by its name: `domain login`, `CAPTCHA solver`."""
+    """The name of a table as people say it: `domain login`, `CAPTCHA solver`."""
     return name.replace("_", " ").replace("captcha", "CAPTCHA")
 
 
@@ -181,7 +181,7 @@ class Fields:
         return None
 
     def nested(self, name: str, read: Callable[[Fields], T]) -> T | None:
-        """What `read` makes of an object."""
+        """Read an object by `read`."""
         value = self._stored.get(name)
         if value is None:
             return None
@@ -191,7 +191,7 @@ class Fields:
         return read(Fields(value, self._invalid, f"{self._path}{graphql_name(name)}."))
 
     def nested_row(self, name: str, read: Callable[[Fields, list[str]], T]) -> T | None:
-        """What `read` makes of an object and of its own list of what does not fit in it."""
+        """Read an object by `read`, which is given a list of its own for what does not fit."""
         invalid: list[str] = []
         value = self._stored.get(name)
         if value is None:
@@ -223,13 +223,13 @@ class Fields:
         return sorted(counts)
 
     def nested_list(self, name: str, read: Callable[[Fields], T]) -> tuple[T, ...] | None:
-        """What `read` makes of each object of a list."""
+        """Read each object of a list by `read`."""
         return self._list(
             name, is_object, lambda path, item: read(Fields(item, self._invalid, f"{path}."))
         )
 
     def pairs(self, name: str, read: Callable[[str, str], T]) -> tuple[T, ...] | None:
-        """What `read` makes of each pair of texts in a flat list; one without a partner is left."""
+        """Read each pair of texts in a flat list by `read`; one without a partner is left out."""
         value = self._stored.get(name)
         if value is None:
             return ()
@@ -256,7 +256,7 @@ class Fields:
     def _list(
         self, name: str, fits: Callable[[object], TypeGuard[T]], read: Callable[[str, T], ItemT]
     ) -> tuple[ItemT, ...] | None:
-        """What `read` makes of each item that fits and its path; None if it is no list."""
+        """Read each item that fits, with its path, by `read`; None if it is no list."""
         value = self._stored.get(name)
         if value is None:
             return ()

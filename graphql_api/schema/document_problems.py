@@ -87,7 +87,7 @@ class JudgedRow:
 
 
 def hidden_nulls(document: Document, lists: Sequence[str]) -> Hidden:
-    """What the rows of a table do not show of a document: see `Hidden`.
+    """Find what the rows of a table do not show of a document: see `Hidden`.
 
     Args:
         document: As it is stored.
@@ -168,7 +168,7 @@ def _clear(document: dict[str, Any], path: Path) -> None:
 
 
 def _holder(document: Any, path: Path) -> Any:
-    """What holds the value at a path; None if it is not there."""
+    """The container of the value at a path; None if it is not there."""
     for step in path[:-1]:
         if isinstance(step, int):
             document = document[step] if isinstance(document, list) else None

@@ -180,7 +180,7 @@ class Where(Generic[RowT]):
 
 @cache
 def _matcher(filter_type: type, members: tuple[str, ...]) -> Callable[..., Callable[[Any], bool]]:
-    """What makes a test of rows from the values of these members' conditions."""
+    """A function that makes a test of rows from the values of these members' conditions."""
     conditions = conditions_of(filter_type)
     tests = (
         "("

@@ -91,7 +91,7 @@ class OlderRows:
 
     @property
     def part(self) -> TablePart:
-        """What is read of a document."""
+        """The part of a document that is read."""
         return TablePart(without=self._table.without)
 
 

@@ -80,7 +80,7 @@ class PackedRows(Generic[RowT]):
         return memoryview(orjson.dumps(values, default=_parts, option=_OPTIONS)).tobytes()
 
     def content(self, packed: bytes) -> bytes:
-        """What is compared of a row, from its bytes: the same for all rows that are equal."""
+        """The bytes that are compared of a row: the same for all rows that are equal."""
         # What a row carries beside its fields is an array of arrays, at the end.
         may_carry = bool(self._beside) and packed.endswith(b"]]")
         has_signed_zero = b"-0.0" in packed
@@ -115,7 +115,7 @@ def _getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _parts(value: Any) -> Any:
-    """What orjson writes of a value that it does not know."""
+    """The form of a value that orjson does not know, as it can write it."""
     if isinstance(value, datetime):
         return (value - _EPOCH) // _MILLISECOND
     type_: Any = type(value)
@@ -161,7 +161,7 @@ def _same(value: Any) -> Any:
 
 
 def _reader(hint: Any) -> _Reader:
-    """What makes a value of a type from its JSON."""
+    """A function that makes a value of a type from its JSON."""
     if isinstance(hint, type) and has_object_definition(hint):
         return _object_reader(hint)
     if isinstance(hint, type) and issubclass(hint, Enum):

@@ -73,7 +73,7 @@ def _mutation(field: StrawberryField) -> dict[str, Any]:
 
 
 def _editable(name: str, update: StrawberryField, editing: Editing) -> Iterator[dict[str, Any]]:
-    """What is known of each value that can be changed: of the input, or an argument itself."""
+    """The values that can be changed: members of the input, or an argument itself."""
     arguments = {argument.python_name: argument.type for argument in update.arguments}
     for path, label in editing.fields:
         type_: Any = arguments.get("input")

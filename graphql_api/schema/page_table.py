@@ -94,7 +94,7 @@ def _named(fields: dict[str, str]) -> str:
 
 
 def _filters(filter_type: type) -> Iterator[dict[str, Any]]:
-    """What a row can be filtered by, as the page does it: one condition each."""
+    """The filters that the page offers: one condition each."""
     members = {
         graphql_name(member): condition for member, condition in conditions_of(filter_type).items()
     }

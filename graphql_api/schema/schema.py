@@ -54,7 +54,7 @@ class APISchema(strawberry.Schema):
         return [guarded(field, {scope, *self._scopes.get(field.origin, ())}) for field in fields]
 
     def validate(self, document: DocumentNode) -> list[GraphQLError]:
-        """What GraphQL's own rules find wrong with a document."""
+        """The errors that GraphQL's own rules find in a document."""
         return validate(self._schema, document)
 
     def process_errors(

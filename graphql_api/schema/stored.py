@@ -65,7 +65,7 @@ def key(description: str) -> Any:
 
 @cache
 def decoder(type_: type) -> Callable[[Fields], Any]:
-    """What makes a value of a type from a stored object; the type has stored fields only."""
+    """A function that makes a value of a type from a stored object; it has stored fields only."""
     return _constructor(type_, "fields", {})
 
 
@@ -81,7 +81,7 @@ def stored_names(type_: type, primary_key: str) -> dict[str, str]:
 
 
 def row_decoder(type_: type) -> Callable[[Fields, str, list[str]], Any]:
-    """What makes a row from its document, the key, and the list of what does not fit."""
+    """A function that makes a row from its document, key, and list of what does not fit."""
     keys = {
         field.python_name: "key"
         for field in get_object_definition(type_, strict=True).fields

@@ -42,7 +42,7 @@ class TemplateError(Exception):
 
 
 def filled_in(text: str, samples: Sequence[Values]) -> list[str]:
-    """What `str.format` makes of a text, for each of some values.
+    """Fill in a text by `str.format`, for each of some values.
 
     Args:
         text: As it is stored.

@@ -158,7 +158,7 @@ def _in_ascii(host: str) -> str | None:
 
 
 def _authority(url: str) -> str:
-    """What stands between `//` and the path."""
+    """The authority of a URL, between `//` and the path."""
     found = _URL.match(url)
     return "" if found is None else found[2]
 

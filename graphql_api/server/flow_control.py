@@ -45,7 +45,7 @@ long body, or much, as in a frame of one."""
 
 
 def ask_kernel(sock: Any, question: int) -> int:
-    """What the kernel says of a socket's queues, in bytes; 0 if it does not, or it is closed.
+    """The length of a socket's queue in the kernel, in bytes; 0 if unknown, or closed.
 
     Args:
         sock: The socket.

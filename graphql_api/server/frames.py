@@ -174,7 +174,7 @@ class FrameReader:
         return begins
 
     def _problem(self, first: int, second: int) -> str | None:
-        """What is wrong with a frame whose header begins by these two bytes."""
+        """The problem of a frame whose header begins with these two bytes; None if it has none."""
         opcode = first & _OPCODE
         if opcode not in _OPCODES:
             return "invalid opcode"

@@ -90,7 +90,7 @@ class IncomingMessage:
             self.is_hopeless = True
 
     def message(self) -> str | bytes | LongText:
-        """What to make of it, once it has ended.
+        """The message, once it has ended.
 
         Raises:
             UnicodeDecodeError: It is text, but not UTF-8.

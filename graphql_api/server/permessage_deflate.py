@@ -82,7 +82,7 @@ def agreed_window_bits(extensions: Sequence[Extension]) -> int:
 
 @lru_cache(maxsize=256)
 def _stored_head(size: int) -> bytes:
-    """What comes before the content of a DEFLATE block that is not compressed, nor the last."""
+    """The head of a DEFLATE block that is not compressed, nor the last."""
     return struct.pack("<BHH", 0, size, size ^ 0xFFFF)
 
 

@@ -74,7 +74,7 @@ class AdmittedConnection(WatchedConnection, HttpToolsProtocol):
         return {LIMITED: {"refusal": self._refusal}} if self._is_limited else {}
 
     def _taker_of(self, scope: MutableMapping[str, Any]) -> Taker:
-        """What counts the large answers that the connection takes for the client of a request."""
+        """The counter of the large answers that the client of a request is taking."""
         client = scope.get("client")
         host = None if client is None else client[0]
         admission = self.admission

@@ -19,7 +19,7 @@ class StateFolder:
         self._path = path
 
     def keeper(self, table: str, database: str) -> FileKeeper:
-        """What keeps the feed of a table."""
+        """The keeper of a table's feed."""
         return FileKeeper(self._path / f"{table}.feed", table=table, database=database)
 
 

@@ -134,7 +134,7 @@ class Response:
 
 
 def job_as_owner(document: Document) -> Owner:
-    """What a job says of its responses."""
+    """Read the state that a job gives its responses: whether more may come."""
     return Owner(
         is_finished=document.get("run_state") in _FINISHED,
         rows=Fields(document, []).integer("item_count"),

@@ -77,7 +77,7 @@ class Tracing:
         self.changes = ChangeTraces(self.spans)
 
     def runner(self, schema: APISchema, broadcaster: Broadcaster) -> TracedRunner:
-        """What runs operations, each in a span."""
+        """The runner that runs each operation in a span."""
         return TracedRunner(schema, broadcaster, self.spans, self.changes)
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class Tracing:
 
 
 def _resource() -> Resource:
-    """What the environment says of this server; its name and version, if it does not say them."""
+    """The environment's description of this server, completed by its name and version."""
     said = OTELResourceDetector().detect().attributes
     own = {SERVICE_NAME: _NAME, SERVICE_VERSION: version(_NAME)}
     return Resource.create({name: own[name] for name in own if name not in said})

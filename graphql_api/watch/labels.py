@@ -32,7 +32,7 @@ class Labels:
             self._counts[name] += 1
 
     def label(self, key: str, row: Row) -> str:
-        """What people call a row, clean: its name, and its key if others have that name."""
+        """The label of a row, clean: its name, and its key if others have that name."""
         name = self._table.name_of(row)
         if not name:
             return clean(key)

@@ -27,7 +27,7 @@ class Progress:
     def of(
         self, key: str, row: Row, found: Sequence[Difference], now: datetime
     ) -> tuple[str | None, list[Difference]]:
-        """What is said of a change: `61 items (11.8/s), 51 success, 7 errors, 3 exceptions`.
+        """The progress in a change: `61 items (11.8/s), 51 success, 7 errors, 3 exceptions`.
 
         Args:
             key: The row's key.

@@ -59,13 +59,13 @@ class Table(FollowedTable):
         return f"{number or 'no'} {self.singular if number == 1 else self.name}"
 
     def name_of(self, row: Row) -> str:
-        """What a row is called, clean; nothing, if it has no name."""
+        """The name of a row, clean; empty, if it has none."""
         name = row.get(self.name_field)
         return clean(name) if isinstance(name, str) else ""
 
     def differences(
         self, old: Row, new: Row, fields: tuple[str, ...] | None = None
     ) -> list[Difference]:
-        """What differs, in these fields or in all; the time of the change only if nothing else."""
+        """The differences in these fields, or in all; the time of the change only by itself."""
         every = differences(old, new, self.fields if fields is None else fields)
         return [each for each in every if each.path != "updatedAt"] or every

@@ -122,7 +122,7 @@ TABLES = {table.people.name: watched(table) for table in DECLARED}
 
 
 def conditions_text() -> str:
-    """What `--where` can select by: `policies by id or name, logins by id or domain`."""
+    """The conditions that `--where` can have: `policies by id or name, logins by id or domain`."""
     return ", ".join(
         f"{table.name} by {_alternatives([*table.conditions])}" for table in TABLES.values()
     )

@@ -195,7 +195,7 @@ class View:
             yield ()
 
     def _differing(self, changes: Iterable[Change]) -> Iterator[Line]:
-        """What differs from the rows before a snapshot."""
+        """The lines for what differs from the rows before a snapshot."""
         for change in changes:
             match change:
                 case Change(kind="added"):
@@ -268,7 +268,7 @@ class View:
 
 
 def _changes(found: list[Difference], room: int | None) -> Line:
-    """What differs, its values shortened as little as the room asks for."""
+    """The differences, with values shortened as little as the room asks for."""
     line = _changes_with(found, None)
     if room is not None and line_columns(line) > room:
         for most in range(room // 2, _LEAST_OF_A_VALUE - 1, -1):
