@@ -14,7 +14,6 @@ from graphql_api.log_feeds.cursor import NOTHING, START, Cursor, encode, partiti
 from graphql_api.log_feeds.log import Log
 from graphql_api.log_feeds.log_feeds import read_cursor
 from graphql_api.log_feeds.source import MAX_SEQUENCE
-from graphql_api.log_feeds.subscription import LogSubscription
 from graphql_api.schema.context import Context, Info
 from graphql_api.schema.described import argument
 from graphql_api.schema.document import graphql_name
@@ -105,7 +104,15 @@ def log_subscription_fields(log: ServedLog) -> type:
     """A type with the subscription to a log's inserts."""
 
     def follow_rows(info: Info, owner: str, kinds: Any = UNSET, since: Any = UNSET) -> Any:
-        return _follow(info, log, owner, kinds=log.kinds(given(kinds)), since=given(since))
+        context = info.context
+        return context.logs.subscribe(
+            log,
+            owner,
+            kinds=log.kinds(given(kinds)),
+            since=context.resume_from or given(since),
+            words=log.owner,
+            client=context.address,
+        )
 
     event_type: Any = log.event_type
     since = argument(
@@ -130,16 +137,6 @@ def log_subscription_fields(log: ServedLog) -> type:
                 ),
             )
         },
-    )
-
-
-def _follow(
-    info: Info, log: ServedLog, owner: str, *, kinds: int, since: str | None
-) -> LogSubscription:
-    since = info.context.resume_from or since
-    context = info.context
-    return context.logs.subscribe(
-        log, owner, kinds=kinds, since=since, words=log.owner, client=context.address
     )
 
 
