@@ -1,7 +1,10 @@
 /** The last changes, the newest first: beside the rows, or on a narrow screen in a sheet. */
 
 import { byId, isTyping, make, setText } from './dom.mjs';
-import { counted } from './formats.mjs';
+import { counted, DOT, shortened } from './formats.mjs';
+
+/** How much of a row's name and of what has changed is shown. */
+const LONGEST = { name: 60, text: 120 };
 
 const [rail, list, empty, peek, peekText, count] = [
   ...['activity', 'activity-list', 'activity-empty', 'peek', 'peek-text', 'activity-count'],
@@ -72,9 +75,9 @@ export class ActivityRail {
       { type: 'button', dataset: { kind } },
       make('span', { className: 'when', textContent: time }),
       ' ',
-      make('span', { className: 'who', textContent: name, title: name }),
-      make('span', { className: 'separator', textContent: ' · ' }),
-      make('span', { className: 'what', textContent: text, title: text }),
+      make('span', { className: 'who', textContent: shortened(name, LONGEST.name), title: name }),
+      DOT,
+      make('span', { className: 'what', textContent: shortened(text, LONGEST.text), title: text }),
       ' ',
       make('span', { className: 'where', textContent: this.#titles.get(table) }),
     );

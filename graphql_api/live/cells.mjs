@@ -1,6 +1,6 @@
 /** Lines of cells as elements: texts, times, badges, bars and curves. */
 
-import { make, makeSVG } from './dom.mjs';
+import { make, makeSVG, setText } from './dom.mjs';
 import { absolute, relative, shortened } from './formats.mjs';
 
 /** How much of a value is shown: a document may hold anything, of any length. */
@@ -11,12 +11,34 @@ const CURVE = { width: 80, height: 16 };
 
 /** @param {import('./looks.mjs').Line[]} lines */
 export function drawLines(lines) {
-  const shown = lines.length > MOST ? [lines[0], more(lines)] : lines;
+  const shown = shownOf(lines);
   return shown.map((line) => drawLine(line, shown.length === 1));
+}
+
+/**
+ * Have these lines in a cell. Its elements stay as far as they fit, and get other texts: rows that
+ * are scrolled through cost less than half of what new elements would.
+ *
+ * @param {HTMLElement} cell
+ * @param {import('./looks.mjs').Line[]} lines
+ */
+export function fillLines(cell, lines) {
+  const shown = shownOf(lines);
+  while (cell.childElementCount > shown.length) cell.lastElementChild.remove();
+  let there = cell.firstElementChild;
+  for (const line of shown) {
+    const next = there?.nextElementSibling;
+    const drawn = drawLine(line, shown.length === 1, there);
+    if (!there) cell.append(drawn);
+    else if (there !== drawn) there.replaceWith(drawn);
+    there = next;
+  }
 }
 
 /** What is not there for two cells that look the same. */
 export const fingerprint = (lines) => JSON.stringify(lines);
+
+const shownOf = (lines) => (lines.length > MOST ? [lines[0], more(lines)] : lines);
 
 function more(lines) {
   const rest = lines.slice(1);
@@ -27,34 +49,45 @@ function more(lines) {
   };
 }
 
-function drawLine({ text, tone, isBadge, time, part, curve, shares, title }, isAlone) {
+/** @param {Element | null} [there] is taken, if it is of the kind that is needed */
+function drawLine({ text, tone, isBadge, time, part, curve, shares, title }, isAlone, there) {
   if (part !== undefined) return bar([{ share: part, tone: 'accent' }]);
   if (shares) return bar(shares);
   if (curve) return drawCurve(curve);
-  if (time) return drawTime(time);
-  const short = shortened(text, LONGEST);
-  const line = make('span', { className: `line ${isAlone ? 'alone' : 'short'}`, textContent: short });
-  if (tone) line.classList.add(tone);
-  if (isBadge) line.classList.add('badge');
-  if (title || text.length > 20) line.title = title ?? shortened(text, 1_000);
+  if (time) return drawTime(time, there);
+  const isText = there?.localName === 'span' && !there.firstElementChild;
+  const line = isText ? there : make('span');
+  const names = ['line', isAlone ? 'alone' : 'short', tone, isBadge && 'badge'].filter(Boolean).join(' ');
+  if (line.className !== names) line.className = names;
+  setText(line, shortened(text, LONGEST));
+  setTitle(line, title ?? (text.length > 20 ? shortened(text, 1_000) : ''));
   return line;
 }
 
-/** A time as long ago as it is; `tickTimes` keeps it so. */
-export function drawTime(time) {
-  return make('time', {
-    className: 'line short',
-    dateTime: time,
-    textContent: relative(time),
-    title: absolute(time),
-  });
+/**
+ * A time as long ago as it is; `tickTimes` keeps it so.
+ *
+ * @param {string} time
+ * @param {Element | null} [there] is taken, if it shows a time
+ */
+export function drawTime(time, there) {
+  const element = there?.localName === 'time' ? there : make('time', { className: 'line short' });
+  if (element.dateTime !== time) {
+    element.dateTime = time;
+    setTitle(element, absolute(time));
+  }
+  setText(element, relative(time));
+  return element;
+}
+
+function setTitle(element, title) {
+  if (element.title !== title) element.title = title;
 }
 
 /** Have all times on the page as long ago as they are now. */
 export function tickTimes(now = Date.now()) {
   for (const element of document.querySelectorAll('time')) {
-    const text = relative(element.dateTime, now);
-    if (element.textContent !== text) element.textContent = text;
+    setText(element, relative(element.dateTime, now));
   }
 }
 

@@ -26,9 +26,17 @@ export function makeSVG(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Leave a text that is the same: a screen reader would read it out again. */
+/**
+ * Have a text in an element. One that is the same is left: a screen reader would read it out again.
+ * Another one is put into the node that is there: a new node would cost the browser more.
+ */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const { firstChild } = element;
+  if (!text || !(firstChild instanceof Text) || firstChild.nextSibling) {
+    if (element.textContent !== text) element.textContent = text;
+  } else if (firstChild.data !== text) {
+    firstChild.data = text;
+  }
 }
 
 export const byId = (id) => document.getElementById(id);

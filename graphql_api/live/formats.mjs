@@ -6,6 +6,9 @@ export const number = new Intl.NumberFormat();
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+/** Between two parts of a line: it stays with the first, so that no line begins with it. */
+export const DOT = '\u00a0· ';
+
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 export const isTime = (value) => typeof value === 'string' && ISO_TIME.test(value);

@@ -1,12 +1,15 @@
 /** The table in view: a head that stays, and of thousands of rows the elements of those in sight. */
 
-import { drawLines, drawTime, fingerprint } from './cells.mjs';
+import { fillLines, fingerprint } from './cells.mjs';
 import { summaryOf } from './differences.mjs';
 import { make } from './dom.mjs';
 import { MARK_MS, sorting } from './shown_rows.mjs';
 import { shortened } from './formats.mjs';
 
-/** How many rows beyond those in sight have elements, above and below. */
+/**
+ * How many rows beyond those in sight have elements, above and below: they are there when scrolling
+ * shows them. After a jump to others they come a frame later.
+ */
 const BEYOND = 8;
 const LAST_CHANGE = 'Last change';
 const LAST_CHANGE_WIDTH = 17;
@@ -29,9 +32,11 @@ export class Grid {
   #element;
   #head;
   #body;
-  #probe;
   #listener;
   #elements = new Map(); // of the rows in sight, by key
+  #spare = []; // elements of rows out of sight, for those that come into it
+  #rowHeight = 0;
+  #height = 0; // of what is in sight of the scroller
   #isScheduled = false;
   #selected = null;
   #anchor = null; // the first row in sight, and how far it is scrolled
@@ -45,10 +50,20 @@ export class Grid {
     this.#element = scroller.querySelector('table');
     this.#head = this.#element.tHead.rows[0];
     this.#body = this.#element.tBodies[0];
-    this.#probe = scroller.querySelector('.probe');
     this.#listener = listener;
     scroller.addEventListener('scroll', () => this.schedule(), { passive: true });
-    new ResizeObserver(() => this.schedule()).observe(scroller);
+    const probe = scroller.querySelector('.probe');
+    const measure = () => {
+      this.#rowHeight = probe.offsetHeight;
+      this.#height = scroller.clientHeight;
+    };
+    measure();
+    const sizes = new ResizeObserver(() => {
+      measure();
+      this.schedule();
+    });
+    sizes.observe(scroller);
+    sizes.observe(probe);
     this.#body.onclick = ({ target }) => this.#click(target.closest('tr'));
     this.#body.onkeydown = (event) => this.#press(event);
     this.#body.addEventListener('focusin', ({ target }) => {
@@ -71,6 +86,7 @@ export class Grid {
     this.current = null;
     this.#body.replaceChildren();
     this.#elements.clear();
+    this.#spare = [];
     this.#anchor = null;
     this.#scroller.scrollTop = 0;
     if (isOther) this.#drawHead();
@@ -98,21 +114,26 @@ export class Grid {
   render() {
     if (!this.#rows) return;
     const height = this.#rowHeight;
-    this.#keepInSight(height);
+    if (!height) return; // the page has no layout yet
     const { length } = this.#rows;
+    const top = this.#keepInSight(height);
     this.#body.style.height = `${length * height}px`;
-    this.#element.ariaRowCount = length + 1;
-    const { scrollTop, clientHeight } = this.#scroller;
-    const start = Math.max(0, Math.floor(scrollTop / height) - BEYOND);
-    const end = Math.min(length, Math.ceil((scrollTop + clientHeight) / height) + BEYOND);
+    this.#setRowCount(length + 1);
+    const first = Math.floor(top / height);
+    const last = Math.min(length, Math.ceil((top + this.#height) / height));
+    const isJump = !this.#isAnyDrawn(first, last);
+    const beyond = isJump ? 0 : BEYOND;
     const inSight = new Map();
-    for (let index = start; index < end; index++) inSight.set(this.#rows.at(index).key, index);
+    for (let index = Math.max(0, first - beyond); index < Math.min(length, last + beyond); index++) {
+      inSight.set(this.#rows.at(index).key, index);
+    }
     const current = this.current === null ? -1 : this.#rows.indexOf(this.current);
     if (current >= 0) inSight.set(this.current, current); // so that it keeps the focus
-    const spare = this.#takeOut(inSight);
-    for (const [key, index] of inSight) this.#drawRow(key, index, height, spare);
-    for (const { row } of spare) row.remove();
-    if (current < 0) this.#makeReachable(Math.floor(scrollTop / height));
+    this.#takeOut(inSight);
+    for (const [key, index] of inSight) this.#drawRow(key, index, height);
+    if (isJump && length) this.schedule();
+    else for (const { row } of this.#spare.splice(0)) row.remove();
+    if (current < 0) this.#makeReachable(first);
   }
 
   /** Mark the row that is shown in the drawer; null for none. */
@@ -129,93 +150,108 @@ export class Grid {
     return true;
   }
 
-  get #rowHeight() {
-    return this.#probe.offsetHeight || 52;
-  }
-
-  /** Keep the first row in sight where it is, unless the first of all is in sight. */
+  /**
+   * Keep the first row in sight where it is, unless the first of all is in sight.
+   *
+   * @returns how far all is scrolled then
+   */
   #keepInSight(height) {
     const scroller = this.#scroller;
-    if (this.#anchor !== null && this.#anchor.scrollTop === scroller.scrollTop && scroller.scrollTop > 0) {
+    let { scrollTop } = scroller;
+    if (this.#anchor !== null && this.#anchor.scrollTop === scrollTop && scrollTop > 0) {
       const index = this.#rows.indexOf(this.#anchor.key);
       const moved = index < 0 ? 0 : (index - this.#anchor.index) * height;
       if (moved) {
         this.#body.style.height = `${this.#rows.length * height}px`;
         scroller.scrollTop += moved;
+        ({ scrollTop } = scroller);
       }
     }
-    const index = Math.floor(scroller.scrollTop / height);
+    const index = Math.floor(scrollTop / height);
     const entry = index < this.#rows.length ? this.#rows.at(index) : null;
-    this.#anchor = entry && { key: entry.key, index, scrollTop: scroller.scrollTop };
+    this.#anchor = entry && { key: entry.key, index, scrollTop };
+    return scrollTop;
   }
 
-  /** The elements of rows that are out of sight; those that come into sight take them over. */
+  #setRowCount(count) {
+    const text = String(count);
+    if (this.#element.ariaRowCount !== text) this.#element.ariaRowCount = text;
+  }
+
+  /** Whether one of these rows has an element. */
+  #isAnyDrawn(first, last) {
+    for (let index = first; index < last; index++) {
+      if (this.#elements.has(this.#rows.at(index).key)) return true;
+    }
+    return false;
+  }
+
+  /** Take the elements of rows that are out of sight; those that come into sight get them. */
   #takeOut(inSight) {
-    const spare = [];
     for (const [key, element] of this.#elements) {
       if (inSight.has(key)) continue;
       this.#elements.delete(key);
       if (element.row.contains(document.activeElement)) element.row.remove(); // its row is deleted
-      else spare.push(element);
+      else this.#spare.push(element);
     }
-    return spare;
   }
 
-  #drawRow(key, index, height, spare) {
+  #drawRow(key, index, height) {
     const entry = this.#rows.at(index);
-    const change = this.#rows.change(key);
     let element = this.#elements.get(key);
     if (!element) {
-      element = spare.pop() ?? this.#make();
+      element = this.#spare.pop() ?? this.#make();
       this.#elements.set(key, element);
-      element.row.tabIndex = -1;
       element.row.dataset.key = key;
-      if (!element.row.isConnected) this.#body.append(element.row);
+      this.#setTabStop(element, false);
     }
     const { row } = element;
     if (element.index !== index || element.height !== height) {
       Object.assign(element, { index, height });
       row.style.transform = `translateY(${index * height}px)`;
       row.ariaRowIndex = index + 2; // the head is the first
-      row.classList.toggle('even', index % 2 === 1);
     }
-    if (key === this.#selected) row.ariaSelected = 'true';
-    else row.removeAttribute('aria-selected');
-    this.#table.columns.forEach((column, place) => {
-      fill(element, place, column.lines(entry.row));
-    });
-    this.#drawChange(element, change);
+    const isSelected = key === this.#selected;
+    if (element.isSelected !== isSelected) {
+      element.isSelected = isSelected;
+      if (isSelected) row.ariaSelected = 'true';
+      else row.removeAttribute('aria-selected');
+    }
+    this.#table.columns.forEach((column, place) => fill(element, place, column.lines(entry.row)));
+    this.#drawChange(element, this.#rows.change(key));
   }
 
   #make() {
-    const row = make('tr', { role: 'row' });
-    this.#table.columns.forEach(({ title, isNumber }, place) => {
+    const cells = this.#table.columns.map(({ title, isNumber }, place) => {
       const cell = place
         ? make('td', { role: 'gridcell', dataset: { label: title } })
         : make('th', { scope: 'row', role: 'rowheader' });
       if (isNumber) cell.classList.add('number');
-      row.append(cell);
+      return cell;
     });
-    row.append(make('td', { role: 'gridcell', className: 'change', dataset: { label: LAST_CHANGE } }));
-    return { row, index: -1, height: 0, drawn: [], change: undefined };
+    cells.push(make('td', { role: 'gridcell', className: 'change', dataset: { label: LAST_CHANGE } }));
+    const row = make('tr', { role: 'row' }, ...cells);
+    this.#body.append(row);
+    return { row, cells, index: -1, height: 0, drawn: [], isSelected: false, mark: null };
   }
 
   /** What has changed last; while it is new it stands out. */
   #drawChange(element, change) {
-    const { row } = element;
+    const { row, cells } = element;
     const age = change ? Date.now() - change.at : Infinity;
-    if (age < MARK_MS) row.dataset.mark = change.kind;
-    else delete row.dataset.mark;
-    if (element.change === change && !row.querySelector('.changed')) return;
-    this.#table.columns.forEach(({ fields }, place) => {
-      const isChanged = age < MARK_MS && fields.some((field) => change.fields.has(field));
-      row.cells[place].classList.toggle('changed', isChanged);
-    });
-    if (element.change === change) return;
-    element.change = change;
-    row.style.animationDelay = `${-Math.min(age, MARK_MS)}ms`;
-    if (age < MARK_MS) startAgain(row);
-    row.cells[this.#table.columns.length].replaceChildren(...(change ? describe(change) : []));
+    const mark = age < MARK_MS ? change : null;
+    if (element.mark !== mark) {
+      element.mark = mark;
+      if (mark) row.dataset.mark = mark.kind;
+      else delete row.dataset.mark;
+      this.#table.columns.forEach(({ fields }, place) => {
+        const isChanged = mark !== null && fields.some((field) => mark.fields.has(field));
+        cells[place].classList.toggle('changed', isChanged);
+      });
+      row.style.animationDelay = mark ? `${-age}ms` : '';
+      if (mark) startAgain(row);
+    }
+    fill(element, this.#table.columns.length, change ? describe(change) : []);
   }
 
   #drawHead() {
@@ -277,7 +313,7 @@ export class Grid {
   }
 
   #setCurrent(key) {
-    for (const { row } of this.#elements.values()) row.tabIndex = row.dataset.key === key ? 0 : -1;
+    for (const [each, element] of this.#elements) this.#setTabStop(element, each === key);
     this.current = key;
   }
 
@@ -285,7 +321,13 @@ export class Grid {
   #makeReachable(index) {
     if (!this.#rows.length) return;
     const { key } = this.#rows.at(Math.min(index, this.#rows.length - 1));
-    for (const { row } of this.#elements.values()) row.tabIndex = row.dataset.key === key ? 0 : -1;
+    for (const [each, element] of this.#elements) this.#setTabStop(element, each === key);
+  }
+
+  #setTabStop(element, isStop) {
+    if (element.isStop === isStop) return;
+    element.isStop = isStop;
+    element.row.tabIndex = isStop ? 0 : -1;
   }
 }
 
@@ -293,14 +335,14 @@ function fill(element, place, lines) {
   const text = fingerprint(lines);
   if (element.drawn[place] === text) return;
   element.drawn[place] = text;
-  element.row.cells[place].replaceChildren(...drawLines(lines));
+  fillLines(element.cells[place], lines);
 }
 
 function describe(change) {
   const text = summaryOf(change);
   return [
-    drawTime(change.at.toISOString()),
-    make('span', { className: 'line short quiet', textContent: shortened(text, 120), title: text }),
+    { text: '', time: change.at.toISOString() },
+    { text: shortened(text, 120), tone: 'quiet', title: text },
   ];
 }
 

@@ -78,18 +78,23 @@ function row(title, { tone, label: text }, report, problem) {
   const unread = report?.unreadDocuments
     ? `${number.format(report.unreadDocuments)} documents cannot be read; the log names them.`
     : '';
-  const head = make('th', { scope: 'row' }, title);
+  const head = make('th', { scope: 'row', role: 'rowheader' }, title);
   for (const reason of [problem && sentence(problem), unread].filter(Boolean)) {
     head.append(make('span', { className: 'line why', textContent: reason }));
   }
   return make(
     'tr',
-    {},
+    { role: 'row' },
     head,
-    make('td', {}, make('span', { className: 'badge', dataset: { tone }, textContent: text })),
-    make('td', {}, report ? drawTime(report.since) : '–'),
-    make('td', { className: 'number' }, report ? number.format(report.documents) : '–'),
-    make('td', { className: 'number' }, report ? number.format(report.subscribers) : '–'),
-    make('td', {}, report?.lastChangeAt ? drawTime(report.lastChangeAt) : '–'),
+    cell('Status', make('span', { className: 'badge', dataset: { tone }, textContent: text })),
+    cell('Since', report ? drawTime(report.since) : '–'),
+    cell('Rows', report ? number.format(report.documents) : '–', 'number'),
+    cell('Subscribers', report ? number.format(report.subscribers) : '–', 'number'),
+    cell('Last change', report?.lastChangeAt ? drawTime(report.lastChangeAt) : '–'),
   );
+}
+
+/** On a narrow screen a cell says what it is: there the columns have no heads. */
+function cell(label, content, className = '') {
+  return make('td', { role: 'cell', className, dataset: { label } }, content);
 }

@@ -1,6 +1,6 @@
 /** How a cell shows its values, by the names that declarations have for it. */
 
-import { duration, number, perSecond } from './formats.mjs';
+import { DOT, duration, number, perSecond } from './formats.mjs';
 
 /**
  * A line of a cell: plain text, and how it is to look.
@@ -93,7 +93,7 @@ function limits({ maxItems, maxDuration, maxCost }) {
   if (isShown(maxItems)) parts.push(`${number.format(maxItems)} items`);
   if (isShown(maxDuration)) parts.push(duration(maxDuration));
   if (isShown(maxCost)) parts.push(`cost ${number.format(maxCost)}`);
-  return parts.length ? [{ text: parts.join(' · ') }] : [{ text: 'none', tone: 'quiet' }];
+  return parts.length ? [{ text: parts.join(DOT) }] : [{ text: 'none', tone: 'quiet' }];
 }
 
 function interval([numUnits, timeUnit, timing]) {
@@ -165,7 +165,7 @@ function statusCodes([counts, exceptions]) {
   const texts = [];
   if (well) texts.push(`${number.format(wellPercent(well.share))} % ok`);
   if (worst) texts.push(`${number.format(worst.count)} ${worst.is}`);
-  return [{ text: texts.join(' · ') || number.format(total) }, { text: '', shares: shown }];
+  return [{ text: texts.join(DOT) || number.format(total) }, { text: '', shares: shown }];
 }
 
 /** Rounded down, so that only what is all well is 100; from 99 on with one decimal. */

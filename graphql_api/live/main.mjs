@@ -11,6 +11,7 @@ import { byId, setText } from './dom.mjs';
 import { Drawer } from './drawer.mjs';
 import { showPlaceholder } from './placeholder.mjs';
 import { noticeOf } from './notice.mjs';
+import { DOT } from './formats.mjs';
 import { FeedReports } from './feed_reports.mjs';
 import { ask, socketURL } from './graphql.mjs';
 import { Grid } from './grid.mjs';
@@ -29,7 +30,7 @@ import { Toolbar } from './toolbar.mjs';
 import { readView, viewOf, writeView } from './url_state.mjs';
 
 const TICK_MS = 1_000;
-/** How often rows are drawn while the first of them are read: each time, others are in sight. */
+/** How often rows are drawn while more of the first ones come: each time, others are in sight. */
 const READING_MS = 250;
 
 const rates = new Rates();
@@ -50,12 +51,14 @@ let reports = new Map();
 let view = readView(location.search, list);
 let rows = null; // of the table in view
 let isDrawing = false;
-let drawnAt = -Infinity;
+let drawn = { at: -Infinity, rows: 0 };
 
 const inbox = new Inbox((act) => act(), scheduleDrawing);
+// The rows of the table in view come first.
+const inOrder = [...list].sort((a, b) => (b.id === view.table) - (a.id === view.table));
 const connection = new Connection(
   socketURL(),
-  new Map(list.map((table) => [table.id, subscription(table)])),
+  new Map(inOrder.map((table) => [table.id, subscription(table)])),
   {
     state: takeConnectionState,
     event: (id, event) => inbox.put(() => takeEvent(id, event)),
@@ -151,6 +154,8 @@ async function askForServer() {
   mayWrite = server?.scopes.includes('write') ?? false;
   setText(byId('server-database'), server?.database ?? '');
   setText(byId('server-version'), server ? `v${server.version}` : '');
+  const known = server ? [server.database, `v${server.version}`] : [];
+  setText(byId('health-server'), [location.host, ...known].join(DOT));
   drawer.rowHasChanged();
 }
 
@@ -222,13 +227,13 @@ function scheduleDrawing() {
       draw();
     });
   const { isFirstReading } = states.get(view.table);
-  const waitMs = isFirstReading ? drawnAt + READING_MS - performance.now() : 0;
+  const waitMs = isFirstReading && drawn.rows ? drawn.at + READING_MS - performance.now() : 0;
   if (waitMs > 0) setTimeout(drawNext, waitMs);
   else drawNext();
 }
 
 function draw() {
-  drawnAt = performance.now();
+  drawn = { at: performance.now(), rows: rows.length };
   const isConnected = connectionState === 'connected';
   const statuses = new Map(list.map(({ id }) => [id, tableStatus(states.get(id), isConnected)]));
   for (const { id } of list) {

@@ -94,7 +94,7 @@ test('jobs are ordered by their start, and show how far they have come', () => {
   assert.deepEqual(cells.State, ['running']);
   assert.deepEqual(cells.Items[0], '1,234 of 2,468');
   assert.deepEqual(cells['Items/s'][0], '80/s');
-  assert.deepEqual(cells.Responses[0], '90 % ok · 5 refused');
+  assert.deepEqual(cells.Responses[0], '90 % ok\u00a0· 5 refused');
   assert.deepEqual(cells.Ended, ['–']);
   const [, bar] = JOBS.columns.find(({ title }) => title === 'Items').lines(job);
   assert.equal(bar.part, 0.5);
