@@ -20,17 +20,23 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from graphql_api.execution.encoder import Encoder, GroupKey
+from graphql_api.execution.encoder import Encoded, Encoder, GroupKey
 from graphql_api.execution.encodings import Encodings
 from graphql_api.execution.group import Group, Member, call_safely
 from graphql_api.execution.pace import Pace
+from graphql_api.execution.payload_bundle import EncodedBundle
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.traffic import Traffic
+
+_MAX_BUNDLE_BYTES: Final = 16 * 1024 * 1024
+_MAX_BUNDLES: Final = 32
+"""Of how many bundles of events the payloads are remembered together, and in how much memory. All
+members that keep up are sent a bundle in one turn of each, so it is soon forgotten."""
 
 
 class Broadcaster:
@@ -57,7 +63,12 @@ class Broadcaster:
         self._context = Context()
         self._groups: dict[tuple[GroupKey, float], Group] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._encodings = Encodings(max_bytes=max_encoding_bytes, max_events=max_encoded_events)
+        self._encodings: Encodings[Encoded] = Encodings(
+            max_bytes=max_encoding_bytes, max_events=max_encoded_events
+        )
+        self._bundles: Encodings[EncodedBundle] = Encodings(
+            max_bytes=_MAX_BUNDLE_BYTES, max_events=_MAX_BUNDLES
+        )
         self.traffic = Traffic() if traffic is None else traffic
         self.scheduler = Scheduler(clock, self.traffic.lag, self._context)
 
@@ -116,6 +127,7 @@ class Broadcaster:
             group = self._groups[key] = Group(
                 encoder,
                 self._encodings,
+                self._bundles,
                 traffic=self.traffic,
                 create_task=self._create_task,
                 pace=Pace(source.every_s, self._context) if source.every_s else None,

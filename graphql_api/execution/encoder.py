@@ -53,6 +53,12 @@ class Encoded(NamedTuple):
     positions: Positions = _NO_FEEDS
     content: bytes | None = None
 
+    @property
+    def memory_bytes(self) -> int:
+        """How much memory it takes, about."""
+        # The compressed form of a payload is shorter than half of it, most often.
+        return len(self.payload) * 3 // 2
+
 
 class Encoder(Protocol):
     """Makes the payloads of events for one group: equal subscriptions have equal encoders."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, TypeAlias
@@ -18,10 +18,11 @@ from graphql_api.execution.encoder import Encoded, Encoder, RequestError
 from graphql_api.execution.encodings import Encodings
 from graphql_api.execution.pace import Pace
 from graphql_api.execution.parts import Parts
+from graphql_api.execution.payload_bundle import EncodedBundle
 from graphql_api.execution.responder import Responder
 from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
-from graphql_api.feeds.view import Event
+from graphql_api.feeds.view import Bundle, Event
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.limits.traffic import Traffic
 
@@ -45,6 +46,7 @@ class Group:
     Args:
         encoder: How payloads are made: that of the first member.
         encodings: Where payloads are remembered.
+        bundles: Where those of several events are remembered together.
         traffic: Where to count what is done.
         create_task: For payloads that are not there at once.
         pace: Its ticks; None, if everything is sent at once.
@@ -54,7 +56,8 @@ class Group:
     def __init__(
         self,
         encoder: Encoder,
-        encodings: Encodings,
+        encodings: Encodings[Encoded],
+        bundles: Encodings[EncodedBundle],
         *,
         traffic: Traffic,
         create_task: CreateTask,
@@ -63,6 +66,7 @@ class Group:
     ) -> None:
         self._encoder = encoder
         self._encodings = encodings
+        self._bundles = bundles
         self._create_task = create_task
         self._on_empty = on_empty
         self._has_encodings = False
@@ -100,6 +104,20 @@ class Group:
         self._awaited[event] = _Awaited(task, [deliver])
         return None
 
+    def payloads(self, bundle: Bundle) -> EncodedBundle | None:
+        """What the events of a bundle bring, if all is known, and not too much to be sent at once.
+
+        So the member that comes first has each event encoded; it is for those that follow.
+        """
+        known = self._bundles.get(bundle, self)
+        if known is None:
+            encodings = self._encodings.get_all(bundle.events, self)
+            if not encodings or sum(len(each.payload) for each in encodings) > _BYTES_AT_ONCE:
+                return None
+            known = EncodedBundle.of(encodings)
+            self._bundles.put(bundle, self, known)
+        return known
+
     def failed(self, error: Exception) -> RequestError:
         """The error for a client whose source of events, or whose event, has failed."""
         return self._encoder.failed(error)
@@ -117,6 +135,7 @@ class Group:
             self.cancel()
             if self._has_encodings:
                 self._encodings.forget_group(self)
+                self._bundles.forget_group(self)
             self._on_empty()
 
     async def _await(self, event: Event[Any], encoding: Awaitable[Encoded]) -> None:
@@ -282,6 +301,10 @@ class Member:
             self._is_held_up = True
             asyncio.get_running_loop().call_later(wait_s, self._go_on)
             return
+        bundle = self._pull_bundle(group)
+        if bundle is not None:
+            self._write(group, bundle.payloads, bundle.size)
+            return
         payloads: list[bytes | Parts] = []
         failure, has_ended = None, False
         began_s = 0.0 if budget is None else budget.clock()
@@ -294,19 +317,38 @@ class Member:
         if budget is not None:
             budget.spend(budget.clock() - began_s)
         if payloads:
-            framing = responder.framing
-            if framing.frames is not None:
-                payloads = framing.frames(payloads)
-            sink.write_texts(framing.prefix, payloads, framing.suffix)
-            traffic = group.traffic
-            traffic.messages_sent += len(payloads)
-            traffic.bytes_sent += sum(map(len, payloads)) + self._around * len(payloads)
+            if responder.framing.frames is not None:
+                payloads = responder.framing.frames(payloads)
+            self._write(group, payloads, sum(map(len, payloads)))
         if failure is not None:
             self.leave()
             responder.fail(failure.errors)
         elif has_ended:
             self.leave()
             responder.complete()
+
+    def _write(self, group: Group, payloads: Sequence[bytes | Parts], size: int) -> None:
+        framing, traffic = self._responder.framing, group.traffic
+        self._responder.sink.write_texts(framing.prefix, payloads, framing.suffix)
+        traffic.messages_sent += len(payloads)
+        traffic.bytes_sent += size + self._around * len(payloads)
+
+    def _pull_bundle(self, group: Group) -> EncodedBundle | None:
+        """Take the next events together, if their payloads are known already."""
+        source, is_plain = self._source, self._responder.framing.is_plain
+        if not is_plain or self._outcome is not None or group.members == 1:
+            return None
+        bundle = source.bundle()
+        if bundle is None:
+            return None
+        encoded = group.payloads(bundle)
+        if encoded is None or encoded.size + self._around * len(bundle.events) > _BYTES_AT_ONCE:
+            return None
+        source.take(bundle)
+        group.traffic.shared_results += len(bundle.events)
+        if source.is_due or source.awaits_tick:
+            self.wake()
+        return encoded
 
     def _pull(
         self, group: Group, payloads: list[bytes | Parts], budget: ClientBudget | None

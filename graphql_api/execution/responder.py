@@ -33,6 +33,11 @@ class Framing:
     frames: Callable[[Sequence[bytes | Parts]], list[bytes | Parts]] | None = None
     events_at_once: int = EVENTS_AT_ONCE
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether each payload is written as it is, between prefix and suffix."""
+        return self.identify is None and self.frames is None
+
 
 class Responder(Protocol):
     """Writes the results of one operation as its protocol frames them."""

@@ -14,6 +14,7 @@ from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.content import ContentHash
 from graphql_api.feeds.events import ChangeCause, FeedStatus, Point, RowChange, Version
 from graphql_api.feeds.history import History
+from graphql_api.feeds.merge import Merges
 from graphql_api.feeds.order import OrderBy, SortedRows
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import WINDOW
@@ -22,15 +23,16 @@ from graphql_api.feeds.resumption import Resumption, Resumptions
 from graphql_api.feeds.rows import Rows, Snapshot
 from graphql_api.feeds.subscriber import Subscriber
 from graphql_api.feeds.table import FeedTable, Filter
-from graphql_api.feeds.view import EVERYTHING, Event, FilterView, Watcher
+from graphql_api.feeds.view import EVERYTHING, Bundle, Event, FilterView, Watcher
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
 
 _RECENT_EVENTS = 512
-"""How many events of snapshots and replays are kept for other subscribers that are sent the same at
-about the same time."""
+_RECENT_BUNDLES = 16
+"""How many events of snapshots and replays are kept, and how many bundles of events, for other
+subscribers that are sent the same at about the same time."""
 
 FRESH_VERSIONS = 256
 _FRESH_BYTES = 1024 * 1024
@@ -72,6 +74,8 @@ class WatchCache(Generic[RowT, EventT]):
         self._recent: RecentEvents[Event[EventT]] = RecentEvents(_RECENT_EVENTS)
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
+        self.merges: Merges[RowT, EventT] = Merges()
+        self.bundles: Recent[Bundle] = Recent(_RECENT_BUNDLES)
         self.history = history
         self._resumptions = Resumptions(history, run)
         self.prior = history.head_point

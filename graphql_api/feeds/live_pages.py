@@ -17,12 +17,13 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.events import FeedStatus, Point
+from graphql_api.feeds.merge import merge_into
 from graphql_api.feeds.order import OrderBy, SortedRows, SortKey
 from graphql_api.feeds.pages import FeedPage, UnpackedRows
 from graphql_api.feeds.rows import Snapshot
 from graphql_api.feeds.subscription import FeedSource
 from graphql_api.feeds.table import FeedTable, Filter
-from graphql_api.feeds.view import EVERYTHING, Event, ViewChange, merge_into
+from graphql_api.feeds.view import EVERYTHING, Event, ViewChange
 
 RowT = TypeVar("RowT")
 

@@ -14,58 +14,28 @@ Live, changes queue one by one while there are few, and merge per key when there
  sent ─▶ batch (frozen) ─▶ queue (at most `queue_limit`) ─▶ pending (one change for each key)
 ```
 
-A subscriber in batches has no queue: its changes merge until `release`.
+Subscribers that are behind alike share what is pending, and the batch: see `merge`. A subscriber in
+batches has no queue: its changes merge until `release`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable
+from itertools import islice
+from typing import Generic, TypeVar
 
-from graphql_api.feeds.events import FeedStatus, Point, Version
-from graphql_api.feeds.history import History
+from graphql_api.feeds.events import FeedStatus, Point
+from graphql_api.feeds.merge import Batch, Merge, merge_into
 from graphql_api.feeds.resumption import Resumption
 from graphql_api.feeds.stages import Replay, Scan, Waiting, WaitingStatus
-from graphql_api.feeds.view import Event, FilterView, ViewChange, merge_into
+from graphql_api.feeds.subscribed_cache import SubscribedCache
+from graphql_api.feeds.view import BUNDLE_EVENTS, Bundle, Event, FilterView, ViewChange
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
 _STEPS_AT_ONCE = 256
 """How much history one `pull` looks through before others have their turn."""
-
-
-class SubscribedCache(Protocol[RowT, EventT]):
-    """Interface of the cache, as its subscribers use it."""
-
-    status: FeedStatus
-    history: History[RowT]
-    merged_changes: int
-
-    @property
-    def point(self) -> Point:
-        """Where the last change has led to."""
-
-    prior: Point
-    """Where the feed was before the last change."""
-
-    @property
-    def rows(self) -> Mapping[str, Version[RowT]]:
-        """The rows by key."""
-
-    def keys(self) -> tuple[str, ...]:
-        """The keys of all rows in order."""
-
-    def initial_event(self, version: Version[RowT]) -> Event[EventT]:
-        """The Added(INITIAL) event of a row."""
-
-    def state_event(self, status: FeedStatus, cursor: str | None = None) -> Event[EventT]:
-        """The event for a status; without a cursor for what comes before a snapshot."""
-
-    def next_event(
-        self, view: FilterView[RowT, EventT], after: int, until: int
-    ) -> tuple[int, Event[EventT] | None]:
-        """The first event of a view in the stretch (after, until], and where it is."""
 
 
 class Subscriber(Generic[RowT, EventT]):
@@ -98,11 +68,10 @@ class Subscriber(Generic[RowT, EventT]):
         # Lists, though they are queues: they are short, and an empty deque takes half a kilobyte.
         self._statuses: list[WaitingStatus] = []
         self._queue: list[ViewChange[RowT, EventT]] = []
-        # A stretch that came to nothing is not the same as no stretch: its end has been reached.
-        self._pending: dict[str, ViewChange[RowT, EventT]] | None = None
-        self._pending_after = cache.point
-        self._batch: list[ViewChange[RowT, EventT]] = []  # the next one is the last
-        self._batch_stretch = (cache.point, cache.point)
+        # A merge that has come to nothing is not the same as none: its end has been reached.
+        self._pending: Merge[RowT, EventT] | None = None
+        self._batch: Batch[RowT, EventT] | None = None  # never an empty one
+        self._batch_place = 0  # of the next event in it
         self._sent = cache.point
         self._stage: Waiting | Scan[RowT] | Replay[RowT, EventT] | None = None
         self.view = view
@@ -142,18 +111,18 @@ class Subscriber(Generic[RowT, EventT]):
                 return  # it reads the history by itself
             if isinstance(stage, Scan):
                 stage.keep(change.key, change.before)
-        if self._pending is None and len(self._queue) < self._queue_limit:
+        pending = self._pending
+        if pending is not None:
+            pending.add(change)
+            if self._in_batches:
+                return  # it has been woken, and awaits a tick
+            self._cache.merged_changes += 1
+        elif len(self._queue) < self._queue_limit:
             self._queue.append(change)
         else:
-            is_first = self._pending is None
-            if self._pending is None:
-                self._pending = {}
-                self._pending_after = self._cache.prior
-            merge_into(self._pending, change)
-            if self._in_batches and not is_first:
-                return  # it has been woken, and awaits a tick
-            if not self._in_batches:
-                self._cache.merged_changes += 1
+            self._pending = self._cache.merges.since(self.view, self._cache.prior)
+            self._pending.add(change)
+            self._cache.merged_changes += not self._in_batches
         self.wake()
 
     def on_status(self, point: Point, status: FeedStatus) -> None:
@@ -235,6 +204,36 @@ class Subscriber(Generic[RowT, EventT]):
         self.wake()
         return None
 
+    def bundle(self) -> Bundle | None:
+        """The next events, if others may be sent the same; `take` has them sent, or `pull` each.
+
+        They are some of a batch, of the queue, or of the first rows while none of these changes.
+        """
+        stage, batch, place = self._stage, self._batch, self._batch_place
+        recent = self._cache.bundles
+        if stage is None and batch is not None:
+            key = self.view, batch.after.position, batch.until.position, place
+            return recent.get_or_make(key, lambda: batch.bundle(place))
+        if stage is None and len(self._queue) > 1 and not self._statuses:
+            events = tuple(self._queue[:BUNDLE_EVENTS])
+            return recent.get_or_make(events, lambda: Bundle(events, len(events)))
+        if isinstance(stage, Scan) and not (stage.before or self._is_due(self._statuses[0])):
+            scan = stage
+            started = self.view, self._sent.position, scan.sent
+            return recent.get_or_make(started, lambda: self._first_rows(scan))
+        return None
+
+    def take(self, bundle: Bundle) -> None:
+        """Go on behind a bundle: all its events are sent."""
+        if isinstance(self._stage, Scan):
+            self._stage.sent += bundle.steps
+        elif self._batch is not None:
+            self._pass_over(self._batch, bundle.steps)
+        else:
+            last = self._queue[bundle.steps - 1]
+            del self._queue[: bundle.steps]
+            self._sent, self.cursor_position = last.point, last.position
+
     def _is_due(self, status: WaitingStatus) -> bool:
         if status.status is FeedStatus.INITIALIZING:
             return True
@@ -244,7 +243,7 @@ class Subscriber(Generic[RowT, EventT]):
                     return False
                 if self._queue:
                     return self._queue[0].position > status.position
-                return self._pending is None or self._pending_after.position >= status.position
+                return self._pending is None or self._pending.after.position >= status.position
             case Replay(position, batch):
                 is_merged = not self._batch and batch is None
                 return is_merged and position >= status.position
@@ -275,9 +274,21 @@ class Subscriber(Generic[RowT, EventT]):
                 version = None
         return None if version is None else self._cache.initial_event(version)
 
+    def _first_rows(self, scan: Scan[RowT]) -> Bundle:
+        """The next of the first rows that the view shows, all of which are as they were."""
+        events, steps = [], 0
+        for key in islice(scan.keys, scan.sent, scan.sent + _STEPS_AT_ONCE):
+            steps += 1
+            version = self._cache.rows.get(key)
+            if version is not None and self.view.shows(version):
+                events.append(self._cache.initial_event(version))
+                if len(events) == BUNDLE_EVENTS:
+                    break
+        return Bundle(tuple(events), steps)
+
     def _pull_history(self, replay: Replay[RowT, EventT]) -> Event[EventT] | None:
         if self._batch:
-            return self._pull_batch()
+            return self._pull_batch(self._batch)
         history = self._cache.history
         if not history.reaches(replay.position):
             self._start_over()
@@ -285,7 +296,8 @@ class Subscriber(Generic[RowT, EventT]):
         if replay.batch is not None and replay.position == replay.batch[1].position:
             after, until, key = replay.batch
             replay.batch = None
-            self._freeze(replay.merged, after, until, behind=key)
+            left = (change for each, change in replay.merged.items() if each > key)
+            self._begin_batch(Batch(self.view, left, after, until))
             replay.merged = {}
             return None
         if replay.position == history.head:
@@ -326,7 +338,7 @@ class Subscriber(Generic[RowT, EventT]):
 
     def _pull_change(self) -> Event[EventT] | None:
         if self._batch:
-            return self._pull_batch()
+            return self._pull_batch(self._batch)
         if self._queue:
             return self._pull_queue()
         self._freeze_pending()
@@ -338,36 +350,30 @@ class Subscriber(Generic[RowT, EventT]):
         return change
 
     def _freeze_pending(self) -> None:
-        changes, self._pending = self._pending or {}, None
+        assert self._pending is not None, "something has merged"
+        pending, self._pending = self._pending, None
         self._is_released = False
-        self._freeze(changes, self._pending_after, self._cache.point)
+        self._begin_batch(pending.batch(self._cache.point))
 
-    def _freeze(
-        self,
-        changes: dict[str, ViewChange[RowT, EventT]],
-        after: Point,
-        until: Point,
-        behind: str | None = None,
-    ) -> None:
-        """Make a batch of the merge of (after, until]; of its keys only those behind one."""
-        self._batch.extend(
-            changes[key]
-            for key in sorted(changes, reverse=True)
-            if (behind is None or key > behind) and not changes[key].is_idle
-        )
-        self._batch_stretch = (after, until)
-        if not self._batch:
-            self._sent = until
-
-    def _pull_batch(self) -> Event[EventT]:
-        change = self._batch.pop()
-        after, until = self._batch_stretch
-        is_last = not self._batch
-        if is_last:
-            self._sent, self.cursor_position = until, until.position
+    def _begin_batch(self, batch: Batch[RowT, EventT]) -> None:
+        if batch:
+            self._batch, self._batch_place = batch, 0
         else:
-            self.cursor_position = after.position
-        return self.view.merged(after, until, change, is_last=is_last)
+            self._sent = batch.until
+
+    def _pull_batch(self, batch: Batch[RowT, EventT]) -> Event[EventT]:
+        event = batch.event(self._batch_place)
+        self._pass_over(batch, 1)
+        return event
+
+    def _pass_over(self, batch: Batch[RowT, EventT], events: int) -> None:
+        """Go on in a batch, behind some events."""
+        self._batch_place += events
+        if self._batch_place < len(batch):
+            self.cursor_position = batch.after.position
+        else:
+            self._batch = None
+            self._sent, self.cursor_position = batch.until, batch.until.position
 
     def _start_over(self) -> None:
         """Send INITIALIZING, so that the client forgets what it holds, and then every row."""

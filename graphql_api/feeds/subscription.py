@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from graphql_api.feeds.cache import WatchCache
 from graphql_api.feeds.table import Filter
-from graphql_api.feeds.view import Event
+from graphql_api.feeds.view import Bundle, Event
 
 EventT = TypeVar("EventT")
 EventT_co = TypeVar("EventT_co", covariant=True)
@@ -43,6 +43,14 @@ class EventSource(ABC, Generic[EventT_co]):
     @abstractmethod
     def on_wake(self, callback: Callable[[], None] | None) -> None:
         """Call `callback` whenever there may be an event to pull after there was none."""
+
+    def bundle(self) -> Bundle | None:
+        """The events that `pull` would give next, if other subscribers are sent the same ones."""
+        return None
+
+    def take(self, bundle: Bundle) -> None:
+        """Go on behind a bundle, as if `pull` had given each of its events."""
+        raise NotImplementedError("this source has no bundles")
 
     @property
     def is_due(self) -> bool:
@@ -174,6 +182,14 @@ class Subscription(FeedSource[EventT]):
     def pull(self) -> Event[EventT] | None:
         """The next event if there is one; otherwise None, and `on_wake` is called once there is."""
         return None if self._is_closed else self._subscriber.pull()
+
+    def bundle(self) -> Bundle | None:
+        """As in `EventSource`."""
+        return self._subscriber.bundle()
+
+    def take(self, bundle: Bundle) -> None:
+        """As in `EventSource`."""
+        self._subscriber.take(bundle)
 
     def on_wake(self, callback: Callable[[], None] | None) -> None:
         """Call `callback` whenever there may be an event to pull after there was none.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cursor import FILTER_BYTES
@@ -52,6 +52,28 @@ class Event(Generic[EventT]):
 
     def _make(self) -> EventT:
         raise NotImplementedError("an event has a value")
+
+
+BUNDLE_EVENTS: Final = 32
+"""How many events a bundle has at most."""
+
+
+class Bundle(Event[Any]):
+    """Events that are sent together: all subscribers that are sent the same share one object.
+
+    It has no value; its `encodings` are what the senders have made of all its events together.
+
+    Args:
+        events: The events.
+        steps: How many steps their source makes by them.
+    """
+
+    __slots__ = ("events", "steps")
+
+    def __init__(self, events: tuple[Event[Any], ...], steps: int) -> None:
+        super().__init__()
+        self.events = events
+        self.steps = steps
 
 
 class _Everything:
@@ -156,18 +178,6 @@ class ViewChange(Event[EventT], Generic[RowT, EventT]):
             assert self.cause is not None
             return table.deleted(self.cause, self.key, self.before.row, cursor)
         return table.updated(self.before.row, self.after.row, cursor)
-
-
-def merge_into(
-    merged: dict[str, ViewChange[RowT, EventT]], change: ViewChange[RowT, EventT]
-) -> None:
-    """Merge one more change into `merged`, which holds at most one for each key."""
-    earlier = merged.get(change.key)
-    whole = change if earlier is None else earlier.then(change)
-    if whole is None:
-        del merged[change.key]
-    else:
-        merged[change.key] = whole
 
 
 class Watcher(Protocol[RowT, EventT]):

@@ -235,7 +235,7 @@ def frame_header(opcode: int, length: int) -> bytes:
 def message_frame(
     opcode: int, prefix: bytes, middle: bytes | Parts, suffix: bytes
 ) -> tuple[bytes, ...]:
-    """A whole, unmasked frame of `prefix + middle + suffix`, in parts."""
+    """A whole, unmasked frame of `prefix + middle + suffix`: header, prefix and other parts."""
     length = len(prefix) + len(middle) + len(suffix)
     return frame_header(opcode, length), prefix, *parts_of(middle), suffix
 

@@ -81,41 +81,30 @@ def agreed_window_bits(extensions: Sequence[Extension]) -> int:
 
 
 @lru_cache(maxsize=256)
-def _stored_head(size: int) -> bytes:
-    """The head of a DEFLATE block that is not compressed, nor the last."""
-    return struct.pack("<BHH", 0, size, size ^ 0xFFFF)
+def _beginning(opcode: int, stored: int, blocks: int) -> bytes:
+    """The header of a compressed frame, and that of its stored block, of so many bytes each."""
+    # A block that is not compressed, nor the last: its length, and the same inverted.
+    head = struct.pack("<BHH", 0, stored, stored ^ 0xFFFF)
+    return frame_header(opcode | COMPRESSED, len(head) + stored + blocks) + head
 
 
-def compressed_frames(
-    opcode: int,
-    prefix: bytes,
-    middles: Sequence[bytes | Parts],
-    suffix: bytes,
-    window_bits: int,
-) -> list[bytes]:
-    """Frames of `prefix + middle + suffix`, in parts; shared payloads are compressed if that pays.
+def compressed_frame(
+    opcode: int, prefix: bytes, middle: bytes | Parts, suffix: bytes, window_bits: int
+) -> tuple[bytes, ...]:
+    """A frame of `prefix + middle + suffix`, in parts; compressed if it is shared and that pays.
 
     Args:
-        opcode: What the frames are.
-        prefix: What one client is sent before each payload.
-        middles: Payloads.
-        suffix: What is sent behind each.
+        opcode: What the frame is.
+        prefix: What one client is sent before the payload; it is the second part.
+        middle: The payload.
+        suffix: What is sent behind it.
         window_bits: As of `agreed_window_bits`.
     """
-    parts: list[bytes] = []
-    size = len(prefix)
-    head = _stored_head(size) if size <= MAX_STORED_BYTES else b""
-    size += len(head)
-    for middle in middles:
-        blocks = b""
-        if head and isinstance(middle, Payload):
-            blocks = middle.deflated(suffix, window_bits)
+    if window_bits and isinstance(middle, Payload) and len(prefix) <= MAX_STORED_BYTES:
+        blocks = middle.deflated(suffix, window_bits)
         if blocks:
-            header = frame_header(opcode | COMPRESSED, size + len(blocks))
-            parts += (header, head, prefix, blocks)
-        else:
-            parts += message_frame(opcode, prefix, middle, suffix)
-    return parts
+            return _beginning(opcode, len(prefix), len(blocks)), prefix, blocks
+    return message_frame(opcode, prefix, middle, suffix)
 
 
 class MessageInflater:

@@ -32,7 +32,6 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import Close, CloseCode
 
 from graphql_api.execution.parts import Parts
-from graphql_api.limits.answer_memory import LARGE_BYTES
 from graphql_api.limits.connection_limits import Leave
 from graphql_api.server.flow_control import WatchedConnection
 from graphql_api.server.frames import (
@@ -46,11 +45,10 @@ from graphql_api.server.frames import (
     FramePart,
     FrameReader,
     control_frame,
-    message_frame,
 )
 from graphql_api.server.incoming_message import MAX_BYTES_BEFORE_ACK, IncomingMessage
 from graphql_api.server.keepalive import Keepalive
-from graphql_api.server.permessage_deflate import compressed_frames
+from graphql_api.server.outgoing_messages import frames
 from graphql_api.server.receiver import Receiver
 from graphql_api.server.websocket_handshake import Handshake
 
@@ -227,15 +225,7 @@ class WebSocketProtocol(WatchedConnection):
         """Send a text of `prefix + middle + suffix` for each of `middles`."""
         if self.is_closed:
             return
-        opcode, bits = self._opcode, self._window_bits
-        if bits:
-            parts = compressed_frames(opcode, prefix, middles, suffix, bits)
-        else:
-            parts = []
-            for middle in middles:
-                parts += message_frame(opcode, prefix, middle, suffix)
-        is_copied = max(map(len, middles)) <= LARGE_BYTES
-        for data in (b"".join(parts),) if is_copied else filter(None, parts):
+        for data in frames(self._opcode, prefix, middles, suffix, self._window_bits):
             self._write(data)
 
     def accept_long_texts(self) -> None:

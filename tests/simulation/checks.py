@@ -65,7 +65,7 @@ class Watch:
                     continue
                 subscriber: Any = watcher
                 held = len(subscriber._queue)
-                merged = len(subscriber._pending or ()), len(subscriber._batch)
+                merged = len(subscriber._pending or ()), len(subscriber._batch or ())
                 if held > setting.queue_limit or max(merged) > keys:
                     raise BrokenPromise(
                         f"clause 8: {held} changes wait for a subscriber, and {merged} merged ones"

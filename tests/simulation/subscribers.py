@@ -269,6 +269,7 @@ class Subscriber(ReconnectingClient):
         if bookmarks:
             mark = wish.bookmark(part, of)
             again.holding = mark.holding.copy()
+            again.run = mark.run  # what was held then, another server may not have come to
             again.bookmarks.append(mark)
         if self.is_acknowledged:
             self._ask(again, by_init=False)

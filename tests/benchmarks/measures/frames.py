@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from graphql_api.execution.compressed_payload import LARGE_WINDOW_BITS, Payload
 from graphql_api.server.frames import TEXT, message_frame
-from graphql_api.server.permessage_deflate import compressed_frames
+from graphql_api.server.permessage_deflate import compressed_frame
 from tests.benchmarks.documents import policy
 from tests.benchmarks.measures.compression import ONCE, PER_SOCKET, PLAIN, Added
 from tests.benchmarks.peers.per_socket_deflate import deflated_frames, new_deflate
@@ -45,8 +45,8 @@ def _ways(sockets: int) -> dict[str, _Make]:
     compressors = [new_deflate() for _ in range(sockets)]
     return {
         PLAIN: lambda _, payload: message_frame(TEXT, _PREFIX, payload, _SUFFIX),
-        ONCE: lambda _, payload: compressed_frames(
-            TEXT, _PREFIX, (payload,), _SUFFIX, LARGE_WINDOW_BITS
+        ONCE: lambda _, payload: compressed_frame(
+            TEXT, _PREFIX, payload, _SUFFIX, LARGE_WINDOW_BITS
         ),
         PER_SOCKET: lambda at, payload: deflated_frames(
             compressors[at], TEXT, _PREFIX, (payload,), _SUFFIX

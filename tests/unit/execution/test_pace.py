@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -300,7 +301,7 @@ async def test_change_that_comes_while_a_status_is_queued_awaits_a_tick() -> Non
 
 
 @on_simulated_clock
-async def test_members_that_keep_up_are_sent_the_same_stretch() -> None:
+async def test_members_that_keep_up_are_sent_the_same_bundle() -> None:
     async with world_of(p="a", q="a", r="a") as world:
         sinks = [TimedSink() for _ in range(3)]
         for sink in sinks:
@@ -326,21 +327,64 @@ async def test_members_that_keep_up_are_sent_the_same_stretch() -> None:
 
 
 @on_simulated_clock
+async def test_tick_is_one_write_for_each_member_and_counts_each_message() -> None:
+    async with world_of(**{f"p{i}": "a" for i in range(10)}) as world:
+        sinks = [TimedSink() for _ in range(4)]
+        for place, sink in enumerate(sinks):
+            await world.join(sink, CHANGES, id_=str(10**place))
+        world.write("p0", "first")
+        await world.at(0.5)
+        traffic = world.broadcaster.traffic
+        before = copy(traffic)
+        writes = [(sink.writes, len(sink.frames)) for sink in sinks]
+        for i in range(10):
+            world.write(f"p{i}", f"b{i}")
+        await world.at(3)
+        for sink, (written, framed) in zip(sinks, writes, strict=True):
+            assert [what for _, what in sink.changes][framed:] == [f"b{i}" for i in range(10)]
+            assert sink.writes - written == 1
+        new = [frame for sink in sinks for frame in sink.frames[-10:]]
+        assert traffic.messages_sent - before.messages_sent == len(new) == 40
+        assert traffic.bytes_sent - before.bytes_sent == sum(map(len, new))
+        assert traffic.executions - before.executions == 10
+        assert traffic.shared_results - before.shared_results == 30
+
+
+@on_simulated_clock
+async def test_bundle_of_long_payloads_is_sent_in_several_turns() -> None:
+    names = {f"p{i}": "a" for i in range(10)}
+    async with world_of(**names) as world:
+        sinks = [TimedSink() for _ in range(2)]
+        for sink in sinks:
+            await world.join(sink, CHANGES)
+        world.write("p0", "first")
+        await world.at(0.5)
+        for key in names:
+            world.write(key, key * 10_000)  # 20 KB each
+        await world.at(3)
+        for sink in sinks:
+            assert [what for _, what in sink.changes][2:] == [key * 10_000 for key in names]
+            assert sink.writes == 2 + 3  # of 64 KB at most, and one message
+
+
+@on_simulated_clock
 async def test_nothing_is_left_of_paced_subscriptions() -> None:
     async with world_of(p="a") as world:
         members = [await world.join(TimedSink()), await world.join(TimedSink(), CHANGES)]
         members.append(await world.join(TimedSink(), where={"nameContains": "a"}))
+        members.append(await world.join(TimedSink(), CHANGES))
         world.write("p", "ab")
         await world.at(0.5)
         world.write("p", "abc")
         await world.at(0.6)
         feeds = [world.server.feed(name) for name in ("policy", "schedule", "captcha_solver")]
-        assert feeds[0].subscribers == 3
+        assert feeds[0].subscribers == 4
         for member in members:
             member.leave()
         await world.at(5)
         assert [feed.subscribers for feed in feeds] == [0, 0, 0]
-        assert world.broadcaster.groups == 0
+        assert (world.broadcaster.groups, world.broadcaster.results) == (0, 0)
+        assert not len(world.broadcaster._bundles)
         assert not any(feed.cache.listeners for feed in feeds)
 
 

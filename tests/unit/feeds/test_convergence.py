@@ -220,9 +220,19 @@ class FeedMachine(RuleBasedStateMachine):
             for _ in range(events):
                 self.pull(client)
 
+    @rule(client=clients)
+    def take_bundle(self, client: Client) -> None:
+        bundle = client.subscriber.bundle() if client in self.alive else None
+        if bundle is not None:
+            client.subscriber.take(bundle)
+            for event in bundle.events:
+                self.receive(client, event.value)
+
     def pull(self, client: Client) -> bool:
         client.is_woken = False
+        bundle = client.subscriber.bundle()
         event = client.subscriber.pull()
+        assert not bundle or not bundle.events or bundle.events[0] is event
         if event is None:
             return False
         client.is_woken = True
@@ -313,7 +323,7 @@ class FeedMachine(RuleBasedStateMachine):
             subscriber = client.subscriber
             assert len(subscriber._queue) <= QUEUE_LIMIT
             assert len(subscriber._pending or ()) <= len(KEYS)
-            assert len(subscriber._batch) <= len(KEYS)
+            assert len(subscriber._batch or ()) <= len(KEYS)
             assert len(subscriber._statuses) <= 3
             if isinstance(subscriber._stage, Scan):
                 assert len(subscriber._stage.before) <= len(subscriber._stage.keys)

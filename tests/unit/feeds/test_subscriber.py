@@ -228,6 +228,54 @@ def test_a_batch_resumes_behind_every_one_of_its_keys() -> None:
         assert rest == [*short(batch)[sent:], ("+", "CREATED", "e", 1), ("READY",)]
 
 
+def test_subscribers_that_are_behind_alike_share_what_has_merged() -> None:
+    keys = [f"{number:03}" for number in range(70)]
+    cache = make_cache(dict.fromkeys(keys, 0))
+    first, second, late = [subscribe(cache) for _ in range(3)]
+    for subscriber in (first, second, late):
+        drain(subscriber)
+    for key in keys:
+        write(cache, key, [1, 2])
+    assert first._pending is second._pending
+    late_event = late.pull()
+    write(cache, "000", [3])
+    event = first.pull()
+    assert event is second.pull() is not late_event
+    sent = []
+    while (bundle := first.bundle()) is not None:
+        assert bundle is second.bundle()
+        first.take(bundle)
+        second.take(bundle)
+        sent.append(len(bundle.events))
+    assert sent == [32, 32, 5]
+    assert drain(first) == drain(second) == []
+    assert short(drain(late)) == [("~", key, 0, 2) for key in keys[1:]] + [("~", "000", 2, 3)]
+
+
+@pytest.mark.parametrize("queue_limit", [0, 100])
+def test_bundles_are_the_events_that_are_pulled_one_by_one(queue_limit: int) -> None:
+    keys = [f"{number:03}" for number in range(700)]
+    rows = {key: int(key) % 30 for key in keys}
+    cache = make_cache(rows, queue_limit=queue_limit, max_changes=10_000)
+    for where in (None, Below(1)):
+        one_by_one, bundled = subscribe(cache, where), subscribe(cache, where)
+        expected, sent, sizes = [], [], []
+        for n in (1, 2):
+            expected += drain(one_by_one)
+            while (event := bundled.pull()) is not None:
+                sent.append(event.value)
+                while (bundle := bundled.bundle()) is not None and bundle.events:
+                    sent += [each.value for each in bundle.events]
+                    sizes.append(len(bundle.events))
+                    bundled.take(bundle)
+            assert bundled.cursor_position == one_by_one.cursor_position
+            for key in keys[:50]:
+                write(cache, key, [n + 50, 0])
+        assert sent == expected
+        assert max(sizes) <= 32
+        assert sum(sizes) > len(sent) / 2
+
+
 def test_a_status_waits_for_the_changes_before_it() -> None:
     cache = make_cache({"a": 1})
     subscriber = subscribe(cache)

@@ -23,7 +23,7 @@ from graphql_api.server.permessage_deflate import (
     MessageInflater,
     StatelessDeflate,
     agreed_window_bits,
-    compressed_frames,
+    compressed_frame,
 )
 from tests.conformance.raw_websocket import deflated
 
@@ -54,8 +54,11 @@ def test_messages_of_any_id_and_size_are_inflated_to_exactly_what_they_say(
 ) -> None:
     payloads = [Payload(json.dumps(text).encode()) for text in texts]
     prefix = next_prefix(id_)
-    parts = compressed_frames(TEXT, prefix, payloads, NEXT_SUFFIX, window_bits)
-    assert read(b"".join(parts), window_bits) == [
+    frames = [
+        b"".join(compressed_frame(TEXT, prefix, payload, NEXT_SUFFIX, window_bits))
+        for payload in payloads
+    ]
+    assert read(b"".join(frames), window_bits) == [
         prefix + payload + NEXT_SUFFIX for payload in payloads
     ]
 
@@ -64,14 +67,14 @@ def test_messages_of_any_id_and_size_are_inflated_to_exactly_what_they_say(
 def test_text_that_compression_does_not_shorten_is_sent_as_it_is(
     noise: bytes, prefix: bytes
 ) -> None:
-    parts = compressed_frames(TEXT, prefix, [Payload(noise)], b"}", 15)
+    parts = compressed_frame(TEXT, prefix, Payload(noise), b"}", 15)
     assert sum(map(len, parts)) <= len(prefix) + len(noise) + 1 + 10
     assert read(b"".join(parts), 15) == [prefix + noise + b"}"]
 
 
 def test_payload_is_compressed_once_for_all_clients() -> None:
     payload = Payload(b"policy " * 1000)
-    frames = [compressed_frames(TEXT, next_prefix(id_), [payload], b"}", 15) for id_ in "ab"]
+    frames = [compressed_frame(TEXT, next_prefix(id_), payload, b"}", 15) for id_ in "ab"]
     blocks = [parts[-1] for parts in frames]
     assert blocks[0] is blocks[1]
     assert payload.deflated(b"}", 15) is blocks[0]
@@ -80,14 +83,14 @@ def test_payload_is_compressed_once_for_all_clients() -> None:
 def test_only_what_is_shared_and_long_enough_is_compressed() -> None:
     long, short = b"x" * MIN_DEFLATED_BYTES, b"x" * (MIN_DEFLATED_BYTES - 2)
     for payload, is_compressed in [(Payload(long), True), (Payload(short), False), (long, False)]:
-        (first, *_) = compressed_frames(TEXT, b"{", [payload], b"}", 15)[0]
+        (first, *_) = compressed_frame(TEXT, b"{", payload, b"}", 15)[0]
         assert bool(first & 0x40) == is_compressed
 
 
 def test_prefix_that_no_stored_block_has_room_for_is_sent_as_it_is() -> None:
     payload = Payload(b"x" * 1000)
     for size, is_compressed in [(MAX_STORED_BYTES, True), (MAX_STORED_BYTES + 1, False)]:
-        parts = compressed_frames(TEXT, b"i" * size, [payload], b"}", 15)
+        parts = compressed_frame(TEXT, b"i" * size, payload, b"}", 15)
         assert bool(parts[0][0] & 0x40) == is_compressed
         assert read(b"".join(parts), 15) == [b"i" * size + payload + b"}"]
 
