@@ -8,7 +8,7 @@ from pathlib import Path
 from graphql_api.documents.json_input import MAX_LEVELS, MAX_PARTS, MAX_SLOW_PARTS
 from graphql_api.documents.value_count import LITERAL_VALUES, OBJECT_VALUES
 from graphql_api.log_feeds.surroundings import LogSettings
-from graphql_api.protocols.messages import MAX_ID_CHARS
+from graphql_api.protocols.messages import MAX_ID_CHARS, MAX_OTHER_PARTS
 from graphql_api.protocols.single_connection import (
     MAX_RESERVATIONS,
     MAX_RESERVATIONS_PER_CLIENT,
@@ -58,7 +58,8 @@ Some limits have no setting:
 
 - The head of an HTTP request has at most {MAX_HEAD_BYTES // 1024} KB. Of a body that is refused,
   {MAX_DRAINED_BYTES // 1024**2} MB are read and dropped at most.
-- Before a client is acknowledged, its WebSocket messages have at most {_KB_BEFORE_ACK} KB.
+- Before a client is acknowledged, its WebSocket messages have at most {_KB_BEFORE_ACK} KB, and
+  {MAX_OTHER_PARTS:_} parts as JSON.
 - JSON is at most {MAX_LEVELS} levels deep, and has {MAX_PARTS:_} parts at most: commas, and three
   for each object or list. JSON that only Python's own reader takes has {MAX_SLOW_PARTS:_} at most.
 - In the arguments of an operation, an object counts as {OBJECT_VALUES} values, and what stands in

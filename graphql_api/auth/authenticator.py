@@ -183,6 +183,7 @@ class Session:
     def release(self) -> None:
         """Nothing is to be ended any more; does nothing the second time."""
         self._sessions.pop(self, None)
+        self._on_end = _do_nothing  # so that the connection, which holds this, is freed at once
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -190,8 +191,9 @@ class Session:
     def end(self, reason: str) -> None:
         """End the connection, unless that is over."""
         if self in self._sessions:
+            on_end = self._on_end
             self.release()
-            self._on_end(reason)
+            on_end(reason)
 
     def _watch(self) -> None:
         assert self.principal.expires_at_s is not None
@@ -200,3 +202,7 @@ class Session:
             self.end(_EXPIRED)
             return
         self._timer = self._call_later(min(left_s, _MAX_SLEEP_S), self._watch)
+
+
+def _do_nothing(_: str) -> None:
+    """Nothing is to be ended."""

@@ -27,6 +27,9 @@ defaults."""
 MAX_SLOW_PARTS = 20_000
 """How many parts a text may have that orjson does not read: Python takes five times as long."""
 
+_BEGINNING_BYTES = 512 * 1024
+"""How much of a long text is looked at first. To look at 4 MB takes up to 40 ms."""
+
 _OPENING = ord("[")
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)).difference(b"[]{}"))
@@ -50,26 +53,30 @@ class TooManyPartsError(JSONLimitError):
         super().__init__("of more values than are read at once: send several operations")
 
 
-def from_json(text: str | bytes) -> object:
+def from_json(text: str | bytes, *, max_parts: int = MAX_PARTS) -> object:
     """The value that a text holds, by RFC 8259 as JavaScript reads it.
 
     Of members with equal names the last one counts. Half of a surrogate pair stays one, and a
     number beyond 64 bits is a float, an infinite one if it is beyond a double: `Request.of` and the
     types of the schema refuse them for the one operation that they belong to.
 
+    Args:
+        text: The text.
+        max_parts: How many parts it may have.
+
     Raises:
         TooDeepError: It is nested deeper than `MAX_LEVELS`.
-        TooManyPartsError: It has more than `MAX_PARTS`; or than `MAX_SLOW_PARTS`, and half of a
+        TooManyPartsError: It has more than `max_parts`; or than `MAX_SLOW_PARTS`, and half of a
             surrogate pair, a number beyond a double, or an error.
         ValueError: It is no JSON; the text says why, without repeating it.
     """
     data = text.encode() if isinstance(text, str) else text
-    _check_size(data, MAX_PARTS)
+    _check_size(data, max_parts)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         # orjson takes neither half a surrogate pair nor a number beyond a double.
-        _check_size(data, MAX_SLOW_PARTS)
+        _check_size(data, min(max_parts, MAX_SLOW_PARTS))
         return _DECODER.decode(data.decode())
 
 
@@ -80,7 +87,10 @@ def _check_size(data: bytes, max_parts: int) -> None:
         TooDeepError: It is nested too deeply.
         TooManyPartsError: It has too many parts.
     """
-    openings, parts = _openings_and_parts(data)
+    if len(data) > 4 * _BEGINNING_BYTES:
+        # Of most texts that are beyond a limit, the beginning is, too.
+        _check_size(data[:_BEGINNING_BYTES], max_parts)
+    openings, parts = _openings_and_parts(data, max_parts)
     if openings <= MAX_LEVELS and parts <= max_parts:
         return
     if len(data) > max_parts and data.count(b'"') > max_parts:
@@ -89,18 +99,18 @@ def _check_size(data: bytes, max_parts: int) -> None:
     plain = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
     outside = b"".join(plain.split(b'"')[::2])
     if parts - 3 * (len(data) - len(outside)) <= max_parts:
-        _, parts = _openings_and_parts(outside)
+        _, parts = _openings_and_parts(outside, max_parts)
     if parts > max_parts:
         _check_depth(outside[:max_parts])  # which is the better reason
         raise TooManyPartsError
     _check_depth(outside)
 
 
-def _openings_and_parts(data: bytes) -> tuple[int, int]:
+def _openings_and_parts(data: bytes, max_parts: int) -> tuple[int, int]:
     """How many brackets open in a text, and how many parts it has, with those in its strings."""
     braces = data.count(b"{")
     openings = data.count(b"[") + braces
-    if 3 * len(data) <= MAX_SLOW_PARTS:
+    if 3 * len(data) <= max_parts:
         return openings, 0  # so short that it does not matter
     empty = data.count(b"{}") if braces else 0
     return openings, data.count(b",") + 3 * (openings - empty)

@@ -39,11 +39,15 @@ class Cost(NamedTuple):
 
     def plus(self, other: Cost) -> Cost:
         """The sum of this cost and another one."""
-        return Cost(*map(sum, zip(self, other, strict=True)))
+        return Cost(
+            self.fields + other.fields,
+            self.introspection + other.introspection,
+            self.values + other.values,
+        )
 
     def times(self, number: int) -> Cost:
         """This cost, multiplied."""
-        return Cost(*(number * part for part in self))
+        return Cost(number * self.fields, number * self.introspection, number * self.values)
 
 
 class CostCount:

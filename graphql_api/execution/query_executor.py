@@ -10,6 +10,9 @@ and lists of a page of 1 000 rows would take ten times the memory of its JSON fo
 page takes, and Python's search for garbage would look through all of them, for every client that is
 sent one at the moment.
 
+Root fields of which there are many begin in turns, too: to coerce the arguments of a hundred takes
+as long as a page.
+
 Source: graphql/execution/executor.py of graphql-core 3.3, `complete_list_value`, which awaits the
 items of an asynchronous iterable.
 """
@@ -21,7 +24,7 @@ from typing import Any
 
 import orjson
 from graphql import GraphQLList, GraphQLObjectType, GraphQLOutputType, GraphQLResolveInfo
-from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import AwaitableOrValue, Path, UndefinedType
 
 from graphql_api.execution.event_executor import EventExecutor, is_sequence
@@ -31,11 +34,30 @@ from graphql_api.turns import in_turns
 LONG_LIST = 100
 """Items; a row with all its fields takes some 70 microseconds."""
 
+MANY_FIELDS = 10
+"""Root fields; the arguments of one take up to a millisecond."""
+
 
 class QueryExecutor(EventExecutor):
     """Completes plain fields as `EventExecutor` does, and long lists in turns."""
 
     longest_plain_list = LONG_LIST
+    _begins_later = False
+
+    def execute_fields(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
+        position_context: Any,
+    ) -> AwaitableOrValue[dict[str, Any]]:
+        """Execute fields; many of the root of a query in turns."""
+        if path is None:
+            self._begins_later = len(grouped_field_set) > MANY_FIELDS
+        return super().execute_fields(
+            parent_type, source_value, path, grouped_field_set, position_context
+        )
 
     def complete_list_value(  # noqa: PLR0917 - graphql-core's
         self,
@@ -81,12 +103,23 @@ class QueryExecutor(EventExecutor):
         position_context: Any,
     ) -> AwaitableOrValue[Any] | UndefinedType:
         """Execute a field; one of the root of a query or a mutation as JSON."""
+        if path.prev is not None or parent_type is self.schema.subscription_type:
+            return super().execute_field(
+                parent_type, source, field_details_list, path, position_context
+            )
+        if self._begins_later:
+            return self._execute_later(
+                parent_type, source, field_details_list, path, position_context
+            )
         completed = super().execute_field(
             parent_type, source, field_details_list, path, position_context
         )
-        if path.prev is not None or parent_type is self.schema.subscription_type:
-            return completed
         return _json_later(completed) if self.is_awaitable(completed) else _json(completed)
+
+    async def _execute_later(self, *field: Any) -> Any:
+        """Execute a field in the task that graphql-core makes of it."""
+        completed = super().execute_field(*field)
+        return _json(await completed if self.is_awaitable(completed) else completed)
 
 
 def _json(completed: Any) -> Any:

@@ -18,7 +18,7 @@ from graphql_api.feeds.merge import Merges
 from graphql_api.feeds.order import OrderBy, SortedRows
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.part import WINDOW
-from graphql_api.feeds.recent import RecentEvents
+from graphql_api.feeds.recent import RecentItems
 from graphql_api.feeds.resumption import Resumption, Resumptions
 from graphql_api.feeds.rows import Rows, Snapshot
 from graphql_api.feeds.subscriber import Subscriber
@@ -71,11 +71,11 @@ class WatchCache(Generic[RowT, EventT]):
         self._packer: Packer[RowT] = Packer(table.packing)
         self._fresh: deque[Version[RowT]] = deque()
         self._fresh_bytes = 0
-        self._recent: RecentEvents[Event[EventT]] = RecentEvents(_RECENT_EVENTS)
+        self._recent: RecentItems[Event[EventT]] = RecentItems(_RECENT_EVENTS)
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
         self.merges: Merges[RowT, EventT] = Merges()
-        self.bundles: Recent[Bundle] = Recent(_RECENT_BUNDLES)
+        self.bundles: RecentItems[Bundle] = RecentItems(_RECENT_BUNDLES)
         self.history = history
         self._resumptions = Resumptions(history, run)
         self.prior = history.head_point

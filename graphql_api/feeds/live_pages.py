@@ -241,6 +241,7 @@ class PageView(Generic[RowT]):
         for feed in self._feeds:
             feed.unlisten(self._touch)
         self._feeds.clear()
+        self._event = None  # which refers to this
         self._on_empty()
 
 

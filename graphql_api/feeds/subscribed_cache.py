@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from graphql_api.feeds.events import FeedStatus, Point, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.merge import Merges
-from graphql_api.feeds.recent import Recent
+from graphql_api.feeds.recent import RecentItems
 from graphql_api.feeds.view import Bundle, Event, FilterView
 
 RowT = TypeVar("RowT")
@@ -21,7 +21,7 @@ class SubscribedCache(Protocol[RowT, EventT]):
     status: FeedStatus
     history: History[RowT]
     merges: Merges[RowT, EventT]
-    bundles: Recent[Bundle]
+    bundles: RecentItems[Bundle]
     merged_changes: int
 
     @property

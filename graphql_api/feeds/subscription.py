@@ -219,3 +219,8 @@ class Subscription(FeedSource[EventT]):
 
     def _unregister(self) -> None:
         self._cache.unsubscribe(self._subscriber)
+        self._subscriber.wake = _wake_nothing  # so that both are freed without a search for cycles
+
+
+def _wake_nothing() -> None:
+    """There is nothing to be woken any more."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from graphql_api.feeds import cursor as cursors
 from graphql_api.feeds.cursor import FILTER_BYTES
 from graphql_api.feeds.events import ChangeCause, FeedStatus, Point, RowChange, Version
-from graphql_api.feeds.recent import RecentEvents
+from graphql_api.feeds.recent import RecentItems
 from graphql_api.feeds.resumption import elsewhere
 from graphql_api.feeds.table import FeedTable, Filter
 
@@ -221,7 +221,7 @@ class FilterView(Generic[RowT, EventT]):
         table: FeedTable[RowT, EventT],
         where: Filter[RowT],
         run: bytes,
-        recent: RecentEvents[Event[EventT]],
+        recent: RecentItems[Event[EventT]],
     ) -> None:
         self._run = run
         self._recent = recent

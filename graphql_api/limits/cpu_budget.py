@@ -9,7 +9,8 @@
 A budget is a pair of token buckets that hold seconds of CPU time: one of the connection, one that
 all connections of its address share. Work is measured while it is done, and charged afterwards; so
 a budget may be overdrawn, by one step at most. An operation of a client whose budget is overdrawn
-waits until it is not, and others are served. One that would wait for too long is refused with
+waits until it is not, and others are served: those of one connection one after the other, and the
+connections of one address in turns. One that would wait for too long is refused with
 `RATE_LIMITED`.
 
 Long work is done in turns, see `turn_queue`. It is measured by the steps of tasks. A task that is
@@ -23,7 +24,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from contextvars import Context, ContextVar
 from types import coroutine
 from typing import Any, TypeVar
@@ -37,6 +38,8 @@ from graphql_api.settings.connections import ConnectionSettings
 from graphql_api.turns import Turns
 
 T = TypeVar("T")
+
+_SHORTEST_WAIT_S = 0.001
 
 _budget: ContextVar[ClientBudget | None] = ContextVar("budget", default=None)
 """The budget that the current task charges."""
@@ -119,15 +122,35 @@ class ClientBudget:
             OverBudgetError: It would be overdrawn for longer than `max_wait_s`.
         """
         await self._queue.take()
+        if self.wait_s > 0 or any(buckets.has_line(key) for buckets, key in self._buckets):
+            try:
+                async with asyncio.timeout(self._max_wait_s), AsyncExitStack() as lines:
+                    await self._wait(lines)
+            except TimeoutError:
+                raise self._refusal() from None
+
+    async def _wait(self, lines: AsyncExitStack) -> None:
+        """Wait in the line of each bucket until that is not overdrawn.
+
+        Of one connection only one operation waits for the budget of the address: a client with many
+        takes its turn as often as one with a single one.
+        """
         waited_s = 0.0
-        while (wait_s := self.wait_s) > 0:
-            waited_s += wait_s
-            if waited_s > self._max_wait_s:
-                raise OverBudgetError(
-                    "this client has used more of the processor than it may; try again later, and "
-                    "ask for less at a time"
-                )
-            await asyncio.sleep(wait_s)
+        for buckets, key in self._buckets:
+            if self.wait_s > self._max_wait_s:
+                raise self._refusal()
+            await lines.enter_async_context(buckets.line(key))
+            while (wait_s := buckets.wait_s(key)) > 0:
+                waited_s += wait_s
+                if waited_s > self._max_wait_s:
+                    raise self._refusal()
+                await asyncio.sleep(max(wait_s, _SHORTEST_WAIT_S))
+
+    def _refusal(self) -> OverBudgetError:
+        return OverBudgetError(
+            "this client has used more of the processor than it may; try again later, and ask for "
+            "less at a time"
+        )
 
     async def turn(self) -> None:
         """Wait for a turn, whether or not the budget is overdrawn."""

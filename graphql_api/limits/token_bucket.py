@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from itertools import islice
+from weakref import WeakValueDictionary
 
 RATE_LIMITED = "RATE_LIMITED"
 
@@ -89,6 +91,7 @@ class TokenBuckets:
         self._clock = clock
         self._max_buckets = max_buckets
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
+        self._lines = WeakValueDictionary[Hashable, asyncio.Lock]()
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -105,6 +108,15 @@ class TokenBuckets:
         """How long until the bucket of a key is no longer overdrawn; 0, if it is not."""
         bucket = self._buckets.get(key)
         return 0.0 if bucket is None else bucket.wait_s
+
+    def line(self, key: Hashable) -> asyncio.Lock:
+        """A lock to hold while waiting for the bucket with this key: so each waits in its order."""
+        return self._lines.setdefault(key, asyncio.Lock())
+
+    def has_line(self, key: Hashable) -> bool:
+        """Whether something waits for the bucket with this key, as of `line`."""
+        line = self._lines.get(key)
+        return line is not None and line.locked()
 
     def _bucket(self, key: Hashable) -> TokenBucket:
         bucket = self._buckets.pop(key, None)

@@ -193,7 +193,10 @@ class _Stream:
                 return self._member.leave
             return tasks.create_task(self._send_all(begun), name="event stream").cancel
 
-        await self.response.run(serve)
+        try:
+            await self.response.run(serve)
+        finally:
+            self._member = None  # which holds this, too
 
     async def _send_all(self, results: Results) -> None:
         try:

@@ -24,8 +24,8 @@ npm's graphql-ws 6. What this server, with its shell, does otherwise, and why:
 - An empty `operationName` is none.
 - The id of an operation has 1024 characters at most, for it stands in each message; a longer one is
   an `error` of its operation. There it may be of any length.
-- Messages other than `subscribe` are at most 64 KB long, and before the acknowledgement there are
-  32 of them at most.
+- Messages other than `subscribe` are at most 64 KB long and hold some thousand values; so are all
+  before the acknowledgement, of which there are 32 at most.
 - Messages that only a server sends, and binary frames, are invalid (4400). There the former are an
   error of the server's own (4500), and the latter are taken for text.
 - A message may follow `connection_init` at once, in the same packet. There it depends on the time
@@ -45,6 +45,7 @@ from typing import TypeAlias, assert_never
 
 from graphql import GraphQLError
 
+from graphql_api.documents.json_input import MAX_PARTS
 from graphql_api.documents.request import Members, Request
 from graphql_api.execution.responder import Framing
 from graphql_api.protocols import messages
@@ -154,12 +155,14 @@ class ServerProtocol(OperationIds):
         """Process a text frame."""
         if self.state is SocketState.CLOSED:
             return None
+        max_parts = MAX_PARTS
         if self.state is not SocketState.ACKNOWLEDGED:
+            max_parts = messages.MAX_OTHER_PARTS
             close = self._check_stranger(text)
             if close is not None:
                 return close
         try:
-            message = messages.parse(text, max_since=self._max_since)
+            message = messages.parse(text, max_since=self._max_since, max_parts=max_parts)
         except InvalidMessageError as error:
             return self._invalid(error)
         return self._receive(message, len(text))

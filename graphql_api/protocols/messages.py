@@ -17,7 +17,12 @@ from typing import TypeAlias
 from graphql import GraphQLError
 
 from graphql_api.documents.document_limits import LIMIT_EXCEEDED
-from graphql_api.documents.json_input import JSONLimitError, TooManyPartsError, from_json
+from graphql_api.documents.json_input import (
+    MAX_PARTS,
+    JSONLimitError,
+    TooManyPartsError,
+    from_json,
+)
 from graphql_api.documents.request import (
     BAD_REQUEST,
     MalformedRequestError,
@@ -37,6 +42,10 @@ MESSAGE_TOO_LONG = "MESSAGE_TOO_LONG"
 
 MAX_ID_CHARS = 1024
 """How long the id of an operation may be: it stands in each message of the operation."""
+
+MAX_OTHER_PARTS = 6000
+"""How many parts, as of `json_input`, a message may have that asks for no operation, and any before
+the acknowledgement. The cursors of a thousand operations are a thousand."""
 
 
 class InvalidMessageError(GraphQLAPIError):
@@ -114,7 +123,7 @@ ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete |
 # What a client sends.
 
 
-def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
+def parse(text: str, *, max_since: int = 1000, max_parts: int = MAX_PARTS) -> ClientMessage:
     """The message that a text frame holds.
 
     Unknown members are ignored. What JSON is taken, `json_input` says.
@@ -122,15 +131,19 @@ def parse(text: str, *, max_since: int = 1000) -> ClientMessage:
     Args:
         text: The frame's text.
         max_since: How many cursors a `connection_init` may carry.
+        max_parts: How many parts the JSON of a `subscribe` may have; that of others may have
+            `MAX_OTHER_PARTS`.
 
     Raises:
         LongMessageError: It is longer than `MAX_OTHER_CHARS`, and no `subscribe`.
         InvalidMessageError: It is no message.
     """
-    if len(text) > MAX_OTHER_CHARS and _head(text).type != "subscribe":
-        raise LongMessageError("too long for anything but 'subscribe'")
+    if len(text) > MAX_OTHER_PARTS // 3 and _head(text).type != "subscribe":
+        if len(text) > MAX_OTHER_CHARS:
+            raise LongMessageError("too long for anything but 'subscribe'")
+        max_parts = MAX_OTHER_PARTS
     try:
-        message = from_json(text)
+        message = from_json(text, max_parts=max_parts)
     except JSONLimitError as error:
         id_ = _head(text).operation_id
         if id_ is None:

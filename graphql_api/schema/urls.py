@@ -17,6 +17,8 @@ from graphql_api.masking import is_masked
 
 PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5")
 MAX_PORT: Final = 65_535
+MAX_URL_CHARACTERS: Final = 65_536
+"""How long a URL may be; regular expressions that look at it hold up everything else."""
 MAX_HOST_CHARACTERS: Final = 253
 """The longest name that DNS has (RFC 1035, 2.3.4)."""
 
@@ -53,6 +55,8 @@ def why_not_a_seed(url: str) -> str | None:
 
 def why_not_a_page(url: str) -> str | None:
     """Why a URL is no absolute http or https URL with a host; None if it is."""
+    if len(url) > MAX_URL_CHARACTERS:
+        return f"it is longer than {MAX_URL_CHARACTERS} characters"
     if url != url.strip(_SPACE) or _CONTROL.search(url):
         return "there are spaces around it, or control characters in it"
     found = _URL.match(url)
@@ -87,6 +91,8 @@ def goes_elsewhere(url: object, stored: object) -> bool:
 
 def is_proxy_url(url: str) -> bool:
     """Whether Starbelly accepts the URL of a proxy, and it names a host."""
+    if len(url) > MAX_URL_CHARACTERS:
+        return False
     url = _LINE_BREAK.sub("", url.strip(_SPACE))
     found = _URL.match(url)
     if found is None or found[1].lower() not in PROXY_SCHEMES:

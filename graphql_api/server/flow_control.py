@@ -131,7 +131,7 @@ class WatchedConnection(asyncio.Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._unread = b""
+        self._unread: bytes | bytearray = b""
         self._is_paused = False
         self._has_turn = False
         self._callbacks: tuple[Callable[[], None], ...] = ()
@@ -252,12 +252,23 @@ class WatchedConnection(asyncio.Protocol):
     def _read_on(self) -> None:
         ends_at_s = self.turns.clock() + _TURN_S
         for _ in range(_PARTS_IN_A_TURN):
-            part, self._unread = self._unread[:_PART_BYTES], self._unread[_PART_BYTES:]
-            self._read(part)
+            self._read(self._take_part())
             is_over = self._is_paused or self.transport.is_closing()
             if is_over or not self._unread or self.turns.clock() >= ends_at_s:
                 break
         self._arrange_reading()
+
+    def _take_part(self) -> bytes:
+        unread = self._unread
+        if len(unread) <= _PART_BYTES:
+            self._unread = b""
+            return bytes(unread)
+        if isinstance(unread, bytes):
+            # Its beginning can be cut off without a copy of what is left each time.
+            self._unread = unread = bytearray(unread)
+        part = bytes(unread[:_PART_BYTES])
+        del unread[:_PART_BYTES]
+        return part
 
     def _arrange_reading(self) -> None:
         """Let more come once everything is read that is there; until then, read it turn by turn."""

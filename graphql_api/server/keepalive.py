@@ -76,6 +76,11 @@ class Keepalive:
             self._timer.cancel()
             self._timer = None
 
+    def end(self) -> None:
+        """Stop for good, and forget the connection, so that it is freed without a search."""
+        self.stop()
+        del self._connection
+
     def pong_received(self, payload: bytes) -> None:
         """Take an answer; one to an earlier ping says nothing, nor one that nothing asked for."""
         if payload == self._payload:

@@ -4,9 +4,15 @@ With `ssl=…` asyncio and uvloop create the protocol of a connection first and 
 handshake: until then no limit would count the connection, and a silent peer costs a descriptor.
 
 ```
- accept ──▶ HandshakeProtocol ──▶ ConnectionLimits.admit ──▶ start_tls ──▶ StreamingProtocol
-                                   no: closed at once    │ no: closed, silently
+ accept ─▶ HandshakeProtocol ─▶ admit ─▶ first record ─▶ start_tls ─▶ StreamingProtocol
+                                │ no: closed at once      │ no: closed, silently
 ```
+
+A handshake takes a millisecond or two, most of it for the private key. A connection costs only its
+descriptor until the first record has come as a whole, and then waits for its turn: handshakes of
+hundreds of connections at once hold up nothing else.
+
+Source: RFC 8446, 5.1 (records).
 """
 
 from __future__ import annotations
@@ -20,11 +26,18 @@ from typing import Any, cast
 from uvicorn.server import ServerState
 
 from graphql_api.limits.connection_limits import ConnectionLimits, Entry
+from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.server.flow_control import client_of
 from graphql_api.server.uvicorn_http import StreamingProtocol
 
 _LIMITED_HANDSHAKE_S = 3.0
 """How long the handshake of a connection beyond the limit may take: there are few such places."""
+
+_HANDSHAKE = b"\x16"
+"""The type of the record with which a client begins."""
+_HEADER_BYTES = 5
+"""Of a record: its type, a version, and how long it is."""
+_MAX_RECORD_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +50,7 @@ class HandshakeProtocols:
         server_state: Holds the connections that count, and the tasks that the server waits for.
         context: The server's certificate.
         timeout_s: How long a handshake may take.
+        turns: Where handshakes wait for their turns.
     """
 
     make_next: Callable[[], StreamingProtocol]
@@ -44,6 +58,7 @@ class HandshakeProtocols:
     server_state: ServerState
     context: ssl.SSLContext
     timeout_s: float
+    turns: TurnQueue
 
     def __call__(self) -> HandshakeProtocol:
         """The protocol of one more connection."""
@@ -61,33 +76,38 @@ class HandshakeProtocol(asyncio.Protocol):
         self._server = server
         self._entry: Entry | None = None
         self._received = b""
+        self._has_begun = False
         self._is_lost = False
         self._transport: asyncio.Transport
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection, and begin the handshake; or close it."""
+        """Count the connection, and wait for the first record; or close it."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no such class
-        state = self._server.server_state
+        server = self._server
         client = client_of(self._transport)
-        entry = self._server.admission.admit(client and client[0], len(state.connections) + 1)
+        connections = server.server_state.connections
+        entry = server.admission.admit(client and client[0], len(connections) + 1)
         if not isinstance(entry, Entry):
             self._transport.abort()
             return
         self._entry = entry
         if entry.spare is not None:
             entry.spare.give_way = lambda _: self._transport.abort()
-        state.connections.add(self)  # type: ignore[arg-type]
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._shake_hands(entry))
-        # Behind the first step of that task, and behind what `start_tls` has called soon.
-        loop.call_soon(loop.call_soon, self._pass_on_early)
-        state.tasks.add(self._task)
-        self._task.add_done_callback(state.tasks.discard)
+        connections.add(self)  # type: ignore[arg-type]
+        timeout_s = server.timeout_s
+        if entry.is_limited:
+            timeout_s = min(timeout_s, _LIMITED_HANDSHAKE_S)
+        self._timer = asyncio.get_running_loop().call_later(timeout_s, self.shutdown)
 
     def data_received(self, data: bytes) -> None:
         """Keep what comes before `start_tls` begins, or with the end of the handshake."""
         self._received += data
+        if not self._has_begun and _is_record(self._received):
+            self._has_begun = True
+            self._transport.pause_reading()
+            self._server.turns.call(self._begin, asyncio.get_running_loop())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Forget the connection."""
@@ -95,28 +115,40 @@ class HandshakeProtocol(asyncio.Protocol):
         self._forget()
 
     def shutdown(self) -> None:
-        """End with the server; uvicorn calls this."""
+        """End with the server, for which uvicorn calls this; or because it takes too long."""
         if self._task is not None:
             self._task.cancel()
+        else:
+            self._transport.abort()
 
-    async def _shake_hands(self, entry: Entry) -> None:
-        server = self._server
-        timeout_s = server.timeout_s
-        if entry.is_limited:
-            timeout_s = min(timeout_s, _LIMITED_HANDSHAKE_S)
+    def _begin(self) -> None:
+        """Begin the handshake: it has its turn."""
+        if self._is_lost or self._transport.is_closing():
+            return
+        loop = asyncio.get_running_loop()
+        tasks = self._server.server_state.tasks
+        self._task = loop.create_task(self._shake_hands())
+        # Behind the first step of that task, and behind what `start_tls` has called soon.
+        loop.call_soon(loop.call_soon, self._pass_on_early)
+        tasks.add(self._task)
+        self._task.add_done_callback(tasks.discard)
+
+    async def _shake_hands(self) -> None:
         try:
             tls: Any = await asyncio.get_running_loop().start_tls(
                 self._transport,
                 self,
-                server.context,
+                self._server.context,
                 server_side=True,
-                ssl_handshake_timeout=timeout_s,
+                ssl_handshake_timeout=self._server.timeout_s,
             )
-            if tls is not None and not tls.is_closing() and not self._is_lost:
+            entry = self._entry
+            if tls is not None and not tls.is_closing() and entry is not None:
                 self._go_on(tls, entry)
         except OSError:
             pass  # no TLS, none that this server speaks, or none in time: nothing to answer by
         finally:
+            self._task = None
             if self._entry is not None:
                 self._transport.abort()
                 self._forget()
@@ -137,7 +169,7 @@ class HandshakeProtocol(asyncio.Protocol):
     def _go_on(self, tls: Any, entry: Entry) -> None:
         """Have the next protocol take the place of this one."""
         self._entry = None
-        self._server.server_state.connections.discard(self)
+        self._forget()
         protocol = self._server.make_next()
         protocol.enter(entry)
         tls.set_protocol(protocol)
@@ -147,7 +179,18 @@ class HandshakeProtocol(asyncio.Protocol):
             protocol.data_received(received)
 
     def _forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._server.server_state.connections.discard(self)
         entry, self._entry = self._entry, None
         if entry is not None:
             entry.leave()
+
+
+def _is_record(data: bytes) -> bool:
+    """Whether a whole record has come, or something else with which no handshake begins."""
+    if not _HANDSHAKE.startswith(data[:1]):
+        return True
+    length = int.from_bytes(data[3:_HEADER_BYTES], "big")
+    return len(data) >= _HEADER_BYTES + min(length, _MAX_RECORD_BYTES)

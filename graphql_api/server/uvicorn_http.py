@@ -32,7 +32,6 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graphql_api.execution.parts import Parts, parts_of
@@ -81,7 +80,6 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let a connection in, or refuse it."""
         super().connection_made(transport)
-        self.flow = FlowControl(cast("asyncio.Transport", self))  # pauses what this one reads
         if self._is_let_in():
             self._await_request()
 
@@ -94,6 +92,8 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         self.pipeline.clear()
         self._next = None
         super().connection_lost(exc)
+        self._current = None
+        self._break_cycles()
 
     def _read(self, data: bytes) -> None:
         """Refuse a request whose head or trailers do not end."""
@@ -331,6 +331,8 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
         protocol = self.transport.get_protocol()
         assert isinstance(protocol, WatchedConnection), "the server serves by no other"
         protocol.take_over(self)
+        self._current = None
+        self._break_cycles()
 
     # How long a request may take to arrive.
 

@@ -119,7 +119,7 @@ class Server(uvicorn.Server):
             except ConfigurationError as error:
                 raise ConfigurationError(f"--tls-cert: {error}") from error
             app.file_watch.add(certificate.refresh)
-        turns = TurnQueue(clock)
+        self._turns = turns = TurnQueue(clock)
         super().__init__(
             _config(self._supervised, app, settings, certificate, kernel=kernel, turns=turns)
         )
@@ -162,6 +162,7 @@ class Server(uvicorn.Server):
                 server_state=self.server_state,
                 context=self.config.ssl,
                 timeout_s=self._request_timeout_s,
+                turns=self._turns,
             )
         for listener in sockets or ():
             # asyncio accepts as many connections in a row as may wait. If the system has no more

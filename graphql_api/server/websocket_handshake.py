@@ -108,8 +108,7 @@ class Handshake:
         self._http.receive_data(head)
         requests = [event for event in self._http.events_received() if isinstance(event, Request)]
         if not requests:
-            self._is_over = True
-            self._connection.answer(b"".join(self._http.data_to_send()), is_last=True)
+            self._answer(is_last=True)
             return None
         response = self._http.accept(requests[0])
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
@@ -121,7 +120,7 @@ class Handshake:
 
     def lose(self) -> None:
         """Give up: the connection is lost."""
-        self._is_over = True
+        self._end()
         self._lost.set()
 
     def fail(self) -> None:
@@ -207,10 +206,9 @@ class Handshake:
         subprotocol = message.get("subprotocol")
         if subprotocol:
             response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        self._is_over = True
         self._http.send_response(response)
         self._connection.open(agreed_window_bits(self._http.extensions))
-        self._connection.answer(b"".join(self._http.data_to_send()), is_last=False)
+        self._answer(is_last=False)
 
     def _refuse(self, status: int, headers: Headers) -> None:
         """Answer by the application's own response."""
@@ -221,9 +219,21 @@ class Handshake:
         self._respond(Response(status, HTTPStatus(status).phrase, headers, self._body))
 
     def _respond(self, response: Response) -> None:
-        self._is_over = True
         self._http.send_response(response)
-        self._connection.answer(b"".join(self._http.data_to_send()), is_last=True)
+        self._answer(is_last=True)
+
+    def _answer(self, *, is_last: bool) -> None:
+        self._end()
+        self._connection.answer(b"".join(self._http.data_to_send()), is_last=is_last)
+
+    def _end(self) -> None:
+        """Read nothing more, and break the cycles of websockets' object, so that it is freed."""
+        self._is_over = True
+        self._http.parser.close()
+        error: BaseException | None = self._http.handshake_exc
+        while error is not None:
+            error.__traceback__ = None  # the request holds the error, and its frames the request
+            error = error.__context__
 
 
 def _texts(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

@@ -136,7 +136,7 @@ class WebSocketProtocol(WatchedConnection):
         """Free everything."""
         self._is_open = False
         self._state.connections.discard(self)
-        self._keepalive.stop()
+        self._keepalive.end()
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None

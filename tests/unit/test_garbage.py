@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from graphql_api import garbage
+from tests.unit.limits.test_refusal_log import Clock
 
 SCRIPT = """
 import gc
@@ -45,3 +46,19 @@ def test_what_was_left_out_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(garbage, "_collects_seldom", True)
     garbage.leave_out_what_stays()
     assert frozen == [True]
+
+
+def test_what_a_long_search_has_looked_at_is_left_out_of_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    clock = Clock()
+    searches = garbage.LongSearches(clock)
+    for generation, took_s, is_left_out in [(2, 0.02, True), (2, 0.01, False), (1, 9, False)]:
+        frozen.clear()
+        info = {"generation": generation, "collected": 0, "uncollectable": 0}
+        searches("start", info)
+        clock.now_s += took_s
+        searches("stop", info)
+        assert bool(frozen) == is_left_out

@@ -75,6 +75,23 @@ def test_what_python_reads_has_fewer_parts(odd: str, monkeypatch: pytest.MonkeyP
     assert from_json(f"[{'1,' * (MAX_SLOW_PARTS + 10)}1]") is not None
 
 
+def test_long_text_is_refused_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+    look = json_input._openings_and_parts
+
+    def watched(data: bytes, max_parts: int) -> tuple[int, int]:
+        looked_at.append(len(data))
+        return look(data, max_parts)
+
+    monkeypatch.setattr(json_input, "_openings_and_parts", watched)
+    for item in ("1,", "[[]],", '{"a":{}},', '"\\"[","",'):
+        with pytest.raises(TooManyPartsError):
+            from_json("[" + item * (4_000_000 // len(item)) + "1]")
+    assert max(looked_at) < 1_000_000
+    with pytest.raises(TooManyPartsError):
+        from_json('["' + "x" * 3_000_000 + '"' + ",1" * MAX_PARTS + "]")
+
+
 def test_text_that_is_too_deep_and_too_long_is_too_deep() -> None:
     with pytest.raises(TooDeepError):
         from_json("[" * MAX_PARTS + "]" * MAX_PARTS)

@@ -15,12 +15,13 @@ import strawberry
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graphql_api import turns
-from graphql_api.execution.query_executor import LONG_LIST, QueryExecutor
+from graphql_api.execution.query_executor import LONG_LIST, MANY_FIELDS, QueryExecutor
 from graphql_api.execution.result_json import to_json
 from graphql_api.schema.packed_pairs import PackedPairs
 from tests.unit.limits.test_refusal_log import Clock
 
 LONG = 3 * LONG_LIST
+MANY = " ".join(f"n{number}: numbers(length: {number})" for number in range(MANY_FIELDS))
 
 
 @strawberry.type
@@ -67,6 +68,18 @@ class Query:
         return list(range(length))
 
     @strawberry.field
+    def failing(self) -> int | None:
+        raise ValueError("it fails")
+
+    @strawberry.field
+    def missing(self) -> int:
+        raise ValueError("there is none")
+
+    @strawberry.field
+    def task(self) -> strawberry.ID:
+        return strawberry.ID(str(id(asyncio.current_task())))
+
+    @strawberry.field
     def pairs(self, length: int) -> list[Pair]:
         return cast("list[Pair]", packed(length))
 
@@ -101,6 +114,8 @@ def schema(executor: Any) -> strawberry.Schema:
         "pairs(length: L) { name value }",
         "holders(length: L) { pairs { name value } }",
         "a: numbers(length: L) b: page(length: L) { items { __typename n: number } }",
+        f"{MANY} failing __typename page(length: L) {{ items {{ texts }} }}",
+        f"missing {MANY}",
     ],
 )
 async def test_result_is_that_of_graphql_core(length: int, selection: str) -> None:
@@ -111,6 +126,14 @@ async def test_result_is_that_of_graphql_core(length: int, selection: str) -> No
     assert [str(error) for error in ours.errors or ()] == [
         str(error) for error in theirs.errors or ()
     ]
+
+
+@pytest.mark.parametrize("number", [MANY_FIELDS, MANY_FIELDS + 1])
+async def test_many_root_fields_have_a_task_each(number: int) -> None:
+    query = " ".join(f"t{field}: task" for field in range(number))
+    asked = await schema(QueryExecutor).execute(f"{{ {query} }}", context_value=Context())
+    assert asked.data is not None
+    assert len({*asked.data.values()}) == (1 if number <= MANY_FIELDS else number)
 
 
 async def test_others_have_turns_while_a_long_list_is_completed() -> None:

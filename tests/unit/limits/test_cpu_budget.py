@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,7 @@ from graphql_api.limits.cpu_budget import ClientBudget, charge_new_tasks, charge
 from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.limits.turn_queue import TurnQueue
 from tests.patience import LONGEST_S
+from tests.simulation.loop import SimulatedLoop
 from tests.unit.limits.test_refusal_log import Clock
 
 
@@ -350,3 +352,41 @@ async def test_waiting_that_others_prolong_has_the_same_limit(
     monkeypatch.setattr(asyncio, "sleep", sleep)
     with pytest.raises(OverBudgetError):
         await client.pause()
+
+
+def test_connections_of_one_address_wait_for_its_budget_in_turns() -> None:
+    """One has an operation at a time, and others have many; all have the same share."""
+    step_s, connections, each = 0.005, 10, 8
+    steps: Counter[int] = Counter()
+
+    async def work(client: ClientBudget, name: int, loop: SimulatedLoop) -> None:
+        while True:
+            await client.pause()
+            loop._now_s += step_s
+            client.spend(step_s)
+            steps[name] += 1
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
+        of_connections = TokenBuckets(0.5, 0.1, clock=loop.time)
+        of_addresses = TokenBuckets(0.5, 0.1, clock=loop.time)
+        queue = TurnQueue(loop.time)
+        working = []
+        for name in range(connections):
+            client = ClientBudget(
+                (of_connections, name), (of_addresses, "a"), max_wait_s=10.0, queue=queue
+            )
+            number = 1 if name == 0 else each
+            working += [loop.create_task(work(client, name, loop)) for _ in range(number)]
+        await asyncio.sleep(20)
+        assert not any(task.done() for task in working), "none is refused"
+        for task in working:
+            task.cancel()
+        await asyncio.wait(working)
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        runner.run(main())
+    share = steps.total() / connections
+    assert steps.total() > 0.9 * 0.5 * 20 / step_s, "the budget is used"
+    assert all(0.8 * share < number < 1.2 * share for number in steps.values()), steps

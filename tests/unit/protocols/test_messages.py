@@ -16,6 +16,7 @@ from graphql_api.execution import result_json
 from graphql_api.protocols import messages
 from graphql_api.protocols.messages import (
     MAX_ID_CHARS,
+    MAX_OTHER_PARTS,
     Complete,
     ConnectionInit,
     InvalidMessageError,
@@ -114,6 +115,18 @@ def test_payload_of_a_ping_is_echoed_however_deep_it_is() -> None:
     ping = parse(f'{{"type":"ping","payload":{payload}}}')
     assert isinstance(ping, Ping)
     assert messages.pong(ping.payload) == f'{{"type":"pong","payload":{payload}}}'.encode()
+
+
+def test_message_that_asks_for_no_operation_has_few_values() -> None:
+    payload: dict[str, Any] = {"a": [[[]]] * (MAX_OTHER_PARTS // 7 - 10)}
+    more: dict[str, Any] = {"a": [[[]]] * (MAX_OTHER_PARTS // 7 + 10)}
+    query = {"query": "{a}", "variables": more}
+    assert isinstance(parse(json.dumps({"type": "ping", "payload": payload})), Ping)
+    with pytest.raises(InvalidMessageError):
+        parse(json.dumps({"type": "ping", "payload": more}))
+    subscribe = json.dumps({"type": "subscribe", "id": "1", "payload": query})
+    assert isinstance(parse(subscribe), Subscribe)
+    assert isinstance(parse(subscribe, max_parts=MAX_OTHER_PARTS), Refused)
 
 
 @pytest.mark.parametrize("value", ["half a pair: \ud800", 2**80, {"a": ["\udfff", -(2**64)]}])

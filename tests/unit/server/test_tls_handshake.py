@@ -20,6 +20,7 @@ from graphql_api.limits.connection_limits import (
     ConnectionLimits,
     ConnectionLimitsMiddleware,
 )
+from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.server.listening import listen
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
@@ -46,25 +47,52 @@ class Loopback(AddressLimit):
         return text
 
 
+class CountingContext(ssl.SSLContext):
+    """Counts the handshakes that have begun."""
+
+    begun = 0
+
+    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+        self.begun += 1
+        return super().wrap_bio(*args, **kwargs)
+
+
+class HeldTurns(TurnQueue):
+    """Gives turns at once, or keeps what waits for one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.are_held = False
+        self.held: list[Callable[[], None]] = []
+
+    def call(self, work: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        if self.are_held:
+            self.held.append(work)
+        else:
+            super().call(work, loop)
+
+
 class TLSServer:
     """What listens, and what counts its connections."""
 
     def __init__(self, directory: Path, *, timeout_s: float = 60, **limits: int) -> None:
         authority = Authority()
         chain, key = authority.issue(directory)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain, key)
+        self.context = CountingContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(chain, key)
         self.client_context = authority.client_context()
         settings = ConnectionSettings.model_validate(limits)
         self.admission = ConnectionLimits(settings, probes={"/"})
         self.admission._peers = Loopback(settings.max_connections_per_address)
         self.state = ServerState()
+        self.turns = HeldTurns()
         self.made = HandshakeProtocols(
             make_next=self._make,
             admission=self.admission,
             server_state=self.state,
-            context=context,
+            context=self.context,
             timeout_s=timeout_s,
+            turns=self.turns,
         )
         self.address: tuple[str, int]
 
@@ -229,6 +257,40 @@ def test_what_is_no_handshake_is_closed_at_once_and_silently(
     with caplog.at_level(logging.INFO):
         run(test())
     assert not caplog.records
+
+
+def hello(server: TLSServer) -> bytes:
+    """What a client begins its handshake with."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = server.client_context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
+
+
+def test_each_handshake_waits_for_its_turn_once_its_first_record_has_come(
+    run: Run, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with serving(tmp_path) as server:
+            turns = server.turns
+            turns.are_held = True
+            begun = server.context.begun
+            clients = [(*await server.connect(), hello(server)) for _ in range(5)]
+            for _, writer, record in clients:
+                writer.write(record[:-1])
+            await server.until_count(5)
+            for number, (reader, writer, record) in enumerate(clients):
+                writer.write(record[-1:])
+                while not turns.held:
+                    await asyncio.sleep(0.001)
+                assert (len(turns.held), server.context.begun - begun) == (1, number)
+                turns.held.pop()()
+                assert await reader.read(1) == b"\x16", "the server's part of the handshake"
+            for _, writer, _ in clients:
+                writer.transport.abort()
+
+    run(test())
 
 
 @pytest.mark.parametrize("beginning", [b"", bytes.fromhex("1603010200010001fc0303")])
