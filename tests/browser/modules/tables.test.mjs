@@ -27,7 +27,8 @@ test('a row of nulls is shown, by its key', () => {
     invalidFields: ['name', 'limits'],
   };
   assert.deepEqual(shown(POLICIES, policy).Name, ['p', 'unfit: name, limits']);
-  assert.deepEqual(shown(POLICIES, policy).Limits, ['–']);
+  assert.deepEqual(shown(POLICIES, policy).Limits, ['unfit']); // which is not no limit
+  assert.deepEqual(shown(POLICIES, policy)['robots.txt'], ['–']);
   const schedule = {
     id: 's',
     scheduleName: null,
