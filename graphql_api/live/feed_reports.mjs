@@ -24,6 +24,7 @@ export class FeedReports {
   #tell;
   #wants = new Set();
   #isAsking = false;
+  #timer; // of the next question
 
   /** @param {(reports: Map<string, Report>) => void} tell is called with each answer, by table */
   constructor(tell) {
@@ -31,23 +32,24 @@ export class FeedReports {
   }
 
   /**
-   * @param {string} who wants to know
+   * @param {string} who wants to know; what was answered before that may be old
    * @param {boolean} isWanted
    */
   want(who, isWanted) {
+    const isNew = isWanted && !this.#wants.has(who);
     if (isWanted) this.#wants.add(who);
     else this.#wants.delete(who);
-    if (isWanted && !this.#isAsking) this.#ask();
+    if (isNew && !this.#isAsking) this.#ask();
   }
 
   async #ask() {
+    clearTimeout(this.#timer);
+    if (!this.#wants.size) return;
     this.#isAsking = true;
-    while (this.#wants.size) {
-      const { data } = await ask(FEEDS);
-      // Without an answer, what is known stays; the connection says that it is lost.
-      if (data?.feeds) this.#tell(new Map(data.feeds.map((report) => [report.table, report])));
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-    }
+    const { data } = await ask(FEEDS);
     this.#isAsking = false;
+    this.#timer = setTimeout(() => this.#ask(), EVERY_MS);
+    // Without an answer, what is known stays; the connection says that it is lost.
+    if (data?.feeds) this.#tell(new Map(data.feeds.map((report) => [report.table, report])));
   }
 }

@@ -33,6 +33,11 @@ export const inSentence = (title) =>
 export const counted = (count, one, many = `${one}s`) =>
   `${number.format(count)} ${count === 1 ? one : many}`;
 
+const WEEK_S = 7 * 86_400;
+
+/** Whether `relative` has no other words for a time than its date. */
+export const isFar = (time, now = Date.now()) => Math.abs(now - new Date(time)) / 1000 >= WEEK_S;
+
 /**
  * How long ago a time was, or how soon it will be: `5 s ago`, `in 2 h`; after a week its date.
  *
@@ -47,7 +52,7 @@ export function relative(time, now = Date.now()) {
     [60, 1, 's'],
     [3_600, 60, 'min'],
     [86_400, 3_600, 'h'],
-    [7 * 86_400, 86_400, 'd'],
+    [WEEK_S, 86_400, 'd'],
   ];
   const unit = units.find(([end]) => distance < end);
   if (!unit) return day.format(new Date(time));

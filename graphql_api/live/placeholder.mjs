@@ -1,7 +1,7 @@
 /** What stands in the place of rows: what is waited for and why, or what to do next. */
 
 import { byId, make, setText } from './dom.mjs';
-import { inSentence, number } from './formats.mjs';
+import { counted, inSentence, number } from './formats.mjs';
 
 const [place, scroller] = ['placeholder', 'scroller'].map(byId);
 let shown = '';
@@ -66,7 +66,7 @@ function contentOf(table, state, { tone, detail, isForbidden }, page) {
   if (state.rows.size > 0) {
     const action = make('button', { type: 'button', textContent: 'Clear search and filters' });
     action.onclick = page.clear;
-    const all = number.format(state.rows.size);
+    const all = counted(state.rows.size, 'row');
     return { id, title: 'No row matches', why: `The table has ${all}; search and filters leave none.`, action };
   }
   const action = page.graphiql

@@ -63,6 +63,18 @@ function named(name, row) {
   return lines;
 }
 
+/** Whether a path is that of a value, or of a part of it: `limits.maxItems` and `users[1]` are. */
+const isWithin = (path, value) =>
+  path.startsWith(value) && ['.', '[', undefined].includes(path[value.length]);
+
+/** The lines of a cell whose stored value may not fit: `none` would say that there is no value. */
+function withUnfit(lines, { invalidFields }, paths) {
+  const saysNothing = lines.length === 1 && lines[0].tone === 'quiet';
+  const isUnfit = () =>
+    paths.some((path) => invalidFields.some((unfit) => isWithin(unfit, path.join('.'))));
+  return saysNothing && isUnfit() ? [{ text: 'unfit', tone: 'bad' }] : lines;
+}
+
 const slugOf = (title) => title.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
 
 /**
@@ -92,7 +104,7 @@ export function tableOf(declared, beside) {
       width,
       isNumber: LOOKS[look].isNumber ?? false,
       fields: paths.map(([field]) => field),
-      lines: (row) => LOOKS[look].lines(valuesOf(row), beside, row),
+      lines: (row) => withUnfit(LOOKS[look].lines(valuesOf(row), beside, row), row, paths),
       order: (row) => LOOKS[look].order(valuesOf(row), beside),
     };
   });

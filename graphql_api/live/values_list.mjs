@@ -2,7 +2,7 @@
 
 import { drawTime } from './cells.mjs';
 import { make } from './dom.mjs';
-import { absolute, isTime, number } from './formats.mjs';
+import { absolute, DOT, isFar, isTime, number } from './formats.mjs';
 
 /** Fields that are not shown as values. */
 const LEFT_OUT = new Set(['id', 'invalidFields', 'problems', '__typename']);
@@ -36,7 +36,7 @@ function drawValue(value, unfit, path) {
   if (value === null || value === undefined) return [quiet('none')];
   if (typeof value === 'boolean') return [value ? 'yes' : 'no'];
   if (typeof value === 'number') return [number.format(value)];
-  if (isTime(value)) return [`${absolute(value)} · `, drawTime(value)];
+  if (isTime(value)) return [absolute(value), ...(isFar(value) ? [] : [DOT, drawTime(value)])];
   if (typeof value === 'string') return value ? [value] : [quiet('empty')];
   if (!Array.isArray(value)) return [drawValues(value, unfit, undefined, path)];
   if (!value.length) return [quiet('none')];

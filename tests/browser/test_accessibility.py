@@ -1,4 +1,4 @@
-"""In each of its states the page at /live can be used: by all people, and on screens of any width."""
+"""The page at /live can be used in each of its states, by all people and on any screen."""
 
 from __future__ import annotations
 

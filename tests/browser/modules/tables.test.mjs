@@ -27,7 +27,8 @@ test('a row of nulls is shown, by its key', () => {
     invalidFields: ['name', 'limits'],
   };
   assert.deepEqual(shown(POLICIES, policy).Name, ['p', 'unfit: name, limits']);
-  assert.deepEqual(shown(POLICIES, policy).Limits, ['–']);
+  assert.deepEqual(shown(POLICIES, policy).Limits, ['unfit']); // which is not no limit
+  assert.deepEqual(shown(POLICIES, policy)['robots.txt'], ['–']);
   const schedule = {
     id: 's',
     scheduleName: null,
@@ -46,15 +47,16 @@ test('a row of nulls is shown, by its key', () => {
 });
 
 test('no limit is shown otherwise than an unknown one', () => {
-  const row = { limits: { maxItems: null, maxDuration: null, maxCost: null } };
+  const limits = { maxItems: null, maxDuration: null, maxCost: null };
+  const row = { limits, invalidFields: [] };
   const { lines } = POLICIES.columns[1];
   assert.deepEqual(lines(row), [{ text: 'none', tone: 'quiet' }]);
 });
 
 test('a schedule names its policy as it is called now, or else its key', () => {
   const { lines } = SCHEDULES.columns[3];
-  assert.equal(lines({ policyId: 'deep' })[0].text, 'Deep');
-  assert.equal(lines({ policyId: 'p' })[0].text, 'p');
+  assert.equal(lines({ policyId: 'deep', invalidFields: [] })[0].text, 'Deep');
+  assert.equal(lines({ policyId: 'p', invalidFields: [] })[0].text, 'p');
 });
 
 test('users are shown by how their login works', () => {
