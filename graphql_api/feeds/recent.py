@@ -1,4 +1,4 @@
-"""Cache of the last events and bundles, so that subscribers that are sent the same share one object."""
+"""Cache of the last events and bundles: subscribers that are sent the same share one object."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_message_that_asks_for_no_operation_has_few_values() -> None:
         parse(json.dumps({"type": "ping", "payload": more}))
     subscribe = json.dumps({"type": "subscribe", "id": "1", "payload": query})
     assert isinstance(parse(subscribe), Subscribe)
-    assert isinstance(parse(subscribe, max_parts=MAX_OTHER_PARTS), Refused)
+    assert isinstance(parse(subscribe, max_parts=MAX_OTHER_PARTS), RefusedOperation)
 
 
 @pytest.mark.parametrize("value", ["half a pair: \ud800", 2**80, {"a": ["\udfff", -(2**64)]}])
