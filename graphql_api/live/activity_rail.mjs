@@ -4,7 +4,7 @@ import { byId, isTyping, make, setText } from './dom.mjs';
 import { counted, DOT, shortened } from './formats.mjs';
 
 /** How much of a row's name and of what has changed is shown. */
-const LONGEST = { name: 40, text: 80 };
+const LONGEST = { name: 60, text: 80 };
 
 const [rail, list, empty, peek, peekText, count] = [
   ...['activity', 'activity-list', 'activity-empty', 'peek', 'peek-text', 'activity-count'],
