@@ -26,6 +26,7 @@ from graphql_api.protocols.messages import (
     Subscribe,
     parse,
 )
+from tests.for_each import for_each
 
 JSON = st.recursive(
     st.none()
@@ -129,13 +130,13 @@ def test_message_that_asks_for_no_operation_has_few_values() -> None:
     assert isinstance(parse(subscribe, max_parts=MAX_OTHER_PARTS), RefusedOperation)
 
 
-@pytest.mark.parametrize("value", ["half a pair: \ud800", 2**80, {"a": ["\udfff", -(2**64)]}])
+@for_each("value", ["half a pair: \ud800", 2**80, {"a": ["\udfff", -(2**64)]}])
 def test_result_that_has_a_form_in_json_is_encoded(value: object) -> None:
     payload = result_json.execution_result({"a": value}, None, None)
     assert json.loads(payload) == {"data": {"a": value}}
 
 
-@pytest.mark.parametrize("beside", [1, "half a pair: \ud800"])
+@for_each("beside", [1, "half a pair: \ud800"])
 def test_value_that_is_json_already_is_a_part_of_a_result(beside: object) -> None:
     inner = {"a": ["half a pair: \udfff", None, 2**80]}
     made = orjson.Fragment(result_json.to_json(inner))
