@@ -93,12 +93,12 @@ def test_make_serve_builds_graphiql_beside_a_server_that_does_not_wait(
         try:
             url = re.search(r"http://\S+/graphiql", making.stdout.readline())
             assert url is not None
-            page = httpx.get(url[0], trust_env=False, timeout=50).text
+            page = httpx.get(url[0], trust_env=False).text
             assert "GraphiQL is not built yet" in page
             ready.touch()
             while "GraphiQL is built" not in (line := making.stdout.readline()):
                 assert line
-            assert httpx.get(url[0], trust_env=False, timeout=50).text == "built\n"
+            assert httpx.get(url[0], trust_env=False).text == "built\n"
         finally:
             os.killpg(making.pid, signal.SIGINT)  # what Ctrl-C does
         making.stdout.read()  # until no process is left that could write

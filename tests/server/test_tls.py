@@ -18,7 +18,8 @@ from tests.server.client import connected
 from tests.server.database import Writer
 from tests.server.running import running, settings_for
 
-SEND_TIMEOUT_S = 1.0
+SEND_TIMEOUT_S = 20.0
+"""Passes by the clock."""
 
 
 @pytest.fixture(scope="module")

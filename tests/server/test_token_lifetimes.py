@@ -37,6 +37,8 @@ NAMES_ONLY = replace(POLICIES, fields="name")
 
 
 _LOOK_S = 0.02
+MOST_QUESTIONS = 50
+"""So many take a second at least: the server, and this process, have had a turn in each."""
 
 
 @dataclass
@@ -44,31 +46,27 @@ class Closings:
     """How the connections ended, as seen from here, where five hundred clients share one process.
 
     Attributes:
-        lateness_s: How long after its token's expiry each was closed, without the time in which the
-            server did not answer, or this process did not look.
+        questions: How many the server answered that were asked after a token's expiry, and before
+            its connection was closed.
         came_too_late: How many tokens had expired before they arrived.
     """
 
-    lateness_s: list[float] = field(default_factory=list)
+    questions: list[int] = field(default_factory=list)
     came_too_late: int = 0
-    _lags: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=3000))
-    _due_at_s: float = 0.0
+    _asked_at_s: deque[float] = field(default_factory=lambda: deque(maxlen=3000))
 
-    async def look(self, url: str) -> None:
-        """Ask the server something again and again, and note how long that takes."""
+    async def ask(self, url: str) -> None:
+        """Ask the server something again and again, and note when it was that it answers."""
         async with connected(url, bearer(time.time() + 600)) as client:
             while True:
-                self._due_at_s = time.time() + _LOOK_S
                 await asyncio.sleep(_LOOK_S)
+                asked_at_s = time.time()
                 await client.execute("{ __typename }")
-                self._lags.append((self._due_at_s, time.time()))
+                self._asked_at_s.append(asked_at_s)
 
     def closed(self, expires_at_s: float) -> None:
-        now_s = time.time()
-        assert now_s >= expires_at_s, "not before its time"
-        lags = [*self._lags, (self._due_at_s, now_s)]
-        blind_s = sum(max(0.0, until_s - max(since_s, expires_at_s)) for since_s, until_s in lags)
-        self.lateness_s.append(now_s - expires_at_s - blind_s)
+        assert time.time() >= expires_at_s, "not before its time"
+        self.questions.append(sum(asked_at_s > expires_at_s for asked_at_s in self._asked_at_s))
 
 
 def bearer(expires_at_s: float) -> dict[str, Any]:
@@ -130,7 +128,7 @@ async def write_load(writer: Writer, rng: Random, closings: Closings) -> None:
     """Change a policy now and then, and at last write the row `fence`."""
     began_at_s = time.monotonic()
     for n in count():
-        if n >= LOAD_S * WRITES_PER_S and len(closings.lateness_s) > SOCKETS:
+        if n >= LOAD_S * WRITES_PER_S and len(closings.questions) > SOCKETS:
             break
         key = f"policy {rng.randrange(20)}"
         if rng.random() < 0.25:
@@ -160,23 +158,23 @@ async def test_each_socket_ends_with_its_token_resumes_with_the_next_and_converg
             process(*serve, "--database", database, says="/graphql and ") as url,
             writing(DatabaseURL.parse(database)) as writer,
         ):
-            async with asyncio.TaskGroup() as lookers:
-                looking = lookers.create_task(closings.look(url))
+            async with asyncio.TaskGroup() as questions:
+                asking = questions.create_task(closings.ask(url))
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(write_load(writer, rng, closings))
                     for replica in replicas:
                         tasks.create_task(follow(url, replica, closings, rng))
                         await asyncio.sleep(COMING_S / SOCKETS)
-                looking.cancel()
+                asking.cancel()
             async with connected(url, bearer(time.time() + 60)) as client:
                 rows = await table(client, None)
     expected = {key: {"id": key, "name": row["name"]} for key, row in rows.items()}
     assert all(replica.rows == expected for replica in replicas)
-    late_s = sorted(closings.lateness_s)
+    most = max(closings.questions)
     print(  # noqa: T201 - the figures
-        f"{len(late_s)} ended with their tokens, {closings.came_too_late} came too late; late by "
-        f"{late_s[len(late_s) // 2] * 1000:.0f} ms in the middle, {late_s[-1] * 1000:.0f} ms at "
-        f"most; {sum(replica.events for replica in replicas)} events, "
+        f"{len(closings.questions)} ended with their tokens, {closings.came_too_late} came too "
+        f"late; {most} questions were answered at most between an expiry and the end; "
+        f"{sum(replica.events for replica in replicas)} events, "
         f"{sum(replica.snapshots for replica in replicas)} snapshots"
     )
-    assert late_s[-1] < 1
+    assert most < MOST_QUESTIONS

@@ -66,7 +66,7 @@ async def test_event_loop_goes_on_while_long_work_is_done_apart_and_the_client_p
     is_free = threading.Event()
 
     def work() -> str:
-        assert is_free.wait(10), "the event loop stands still"
+        assert is_free.wait(LONGEST_S), "the event loop stands still"
         world.cpu.work(5.0)
         return "done"
 

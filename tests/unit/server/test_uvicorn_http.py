@@ -206,7 +206,8 @@ async def test_socket_is_not_read_before_its_handshake_is_taken() -> None:
 
 @pytest.mark.parametrize("is_late", [True, False], ids=["late request", "shutdown"])
 async def test_connection_is_closed_once(is_late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(request_timeout_s=0.05 if is_late else 60) as (served, reader, writer):
+    clock = LoopClock(asyncio.get_running_loop())
+    async with serving(request_timeout_s=60) as (served, reader, writer):
         protocol = served.protocol
         close = protocol.transport.close
         closes: list[None] = []
@@ -219,6 +220,9 @@ async def test_connection_is_closed_once(is_late: bool, monkeypatch: pytest.Monk
         monkeypatch.setattr(protocol.transport, "close", count)
         if is_late:
             writer.write(REQUEST[:-1])
+            while not protocol._has_begun:
+                await asyncio.sleep(0)
+            clock.forward(60)
         else:
             protocol.shutdown()
             protocol.shutdown()
