@@ -1,14 +1,16 @@
 """Bugs that are planted one by one: the simulation must find each, or it proves nothing.
 
 Each replaces one named function at run time. A target that has gone or was renamed is an error, not
-a bug that cannot be found.
+a bug that cannot be found. So is a replacement that does not fit its target any more: it fails by
+itself, in every story, and proves nothing either.
 """
 
 from __future__ import annotations
 
 import gc
+import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,12 +51,51 @@ class TargetMissing(LookupError):  # noqa: N818 - it is what it says
     """The function that a bug replaces is not there any more."""
 
 
+class ReplacementBroken(Exception):  # noqa: N818 - it is what it says
+    """What replaces a function does not fit it any more."""
+
+
+def _is_own(error: Exception) -> bool:
+    """Whether an error was raised by the code of a bug, and by nothing that it calls."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    file = "" if trace is None else trace.tb_frame.f_code.co_filename
+    return Path(file).parent == Path(__file__).parent and file.endswith(("bugs.py", "planting.py"))
+
+
+def _watched(function: Function, own_errors: list[Exception]) -> Function:
+    """The same function; its own errors are noted."""
+
+    def note(error: Exception) -> None:
+        if _is_own(error):
+            own_errors.append(error)
+
+    async def awaited(result: Awaitable[Any]) -> Any:
+        try:
+            return await result
+        except Exception as error:
+            note(error)
+            raise
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            note(error)
+            raise
+        return awaited(result) if inspect.iscoroutine(result) else result
+
+    return call
+
+
 @contextmanager
 def planted(bug: Bug) -> Iterator[None]:
     """Have the bug in the product.
 
     Raises:
         TargetMissing: What it replaces does not exist.
+        ReplacementBroken: The replacement itself has failed in the body.
     """
     module_name, _, path = bug.target.partition(":")
     *owners, name = path.split(".")
@@ -67,8 +108,13 @@ def planted(bug: Bug) -> Iterator[None]:
         raise TargetMissing(f"{bug.name}: {bug.target} does not exist") from error
     if not callable(original):
         raise TargetMissing(f"{bug.name}: {bug.target} is no function")
-    with mock.patch.object(owner, name, bug.make(original)):
+    own_errors: list[Exception] = []
+    with mock.patch.object(owner, name, _watched(bug.make(original), own_errors)):
         yield
+    if own_errors:
+        raise ReplacementBroken(
+            f"{bug.name}: what replaces {bug.target} fails by itself: {own_errors[0]!r}"
+        ) from own_errors[0]
 
 
 def seed_that_finds(bug: Bug, known: int | None) -> int | None:
@@ -111,12 +157,16 @@ def table(bugs: Sequence[Bug], seeds: Mapping[str, int | None]) -> str:
 def main(bugs: Sequence[Bug], only: str | None, *, is_search: bool) -> int:
     """Plant each bug, or one, and see that a story finds it; a process for each core.
 
-    The story that the table names is tried first. If that does not find the bug, the others are.
+    The story that the table names is tried first. If that does not find the bug, the others are,
+    and the table is wrong.
 
     Args:
         bugs: All of them.
         only: A part of the name of those that are planted; None for all.
         is_search: Whether to try all stories in order, and to write the table.
+
+    Returns:
+        The exit status: 1 if a bug was not found, or not by the story that the table names.
     """
     gc.collect()
     gc.freeze()
@@ -138,4 +188,5 @@ def main(bugs: Sequence[Bug], only: str | None, *, is_search: bool) -> int:
         DOCUMENT.write_text(before + table(bugs, {**known, **found}), encoding="utf-8")
     elif any(known.get(name) != seed for name, seed in found.items()):
         say("`make simulate-bugs ARGS=--search` writes the table in `docs/simulation.md` again.")
+        return 1
     return any(seed is None for seed in found.values())

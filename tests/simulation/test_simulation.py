@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,9 @@ def test_bug_whose_target_has_gone_fails_loudly(target: str) -> None:
     bug = planting.Bug("gone", "0", target, lambda original: original)
     with pytest.raises(planting.TargetMissing, match="gone"), planting.planted(bug):
         pass
+
+
+def test_bug_that_does_not_fit_its_target_any_more_fails_loudly() -> None:
+    bug = replace(EASY, make=lambda _: lambda: None)
+    with pytest.raises(planting.ReplacementBroken, match=EASY.name), planting.planted(bug):
+        assert run_seed(3).failure is not None
