@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 from collections.abc import Iterator
@@ -72,6 +73,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("embedded_only"):
             item.add_marker(skip)
             item.add_marker(pytest.mark.optional)
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests out of all searches for garbage, of which some tests make many."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 # A timing is never a test: a busy machine is no failure.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", _UNTIMED, max_examples=20, derandomize=True, database=None)
+settings.register_profile("quick", _UNTIMED, max_examples=10, derandomize=True, database=None)
 settings.register_profile("thorough", _UNTIMED, max_examples=100)
 
 

@@ -23,7 +23,17 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import Scope
 from tests.clients.live_list import client_of, keep_live, may_pass
 from tests.clients.load import policy
-from tests.clients.trouble import FENCE, NAMES, WAIT_S, table, troubled
+from tests.clients.trouble import (
+    CHANGES,
+    CUTS,
+    FENCE,
+    FEW_CHANGES,
+    FEW_CUTS,
+    NAMES,
+    WAIT_S,
+    table,
+    troubled,
+)
 from tests.server.client import connected
 from tests.server.database import Writer
 from tests.server.running import running, settings_for
@@ -174,8 +184,12 @@ async def test_list_begins_again_with_a_server_that_does_not_know_its_cursor(
         keeping.cancel()
 
 
+@pytest.mark.parametrize(
+    ("changes", "cuts"),
+    [(FEW_CHANGES, FEW_CUTS), pytest.param(CHANGES, CUTS, marks=pytest.mark.long)],
+)
 async def test_lists_equal_the_table_after_cuts_and_a_restart_of_the_database(
-    tmp_path: Path,
+    changes: int, cuts: int, tmp_path: Path
 ) -> None:
     lists = {name: LiveList() for name in NAMES}
 
@@ -196,7 +210,7 @@ async def test_lists_equal_the_table_after_cuts_and_a_restart_of_the_database(
             )
             for name, kept in lists.items()
         ]
-        await server.write(Random("gql"), until_status)
+        await server.write(Random("gql"), until_status, changes, cuts)
         for name, kept in lists.items():
             await kept.until_row(FENCE)
             rows = {(row["id"], row["name"]) for row in kept.policies.values()}

@@ -16,7 +16,17 @@ from graphql_api.errors import ConfigurationError
 from graphql_api.rethink.url import DatabaseURL
 from tests.clients.load import policy
 from tests.clients.tcp_proxy import TCPProxy
-from tests.clients.trouble import FENCE, NAMES, WAIT_S, table, troubled
+from tests.clients.trouble import (
+    CHANGES,
+    CUTS,
+    FENCE,
+    FEW_CHANGES,
+    FEW_CUTS,
+    NAMES,
+    WAIT_S,
+    table,
+    troubled,
+)
 from tests.server.database import Writer
 from tests.server.running import Running, running, settings_for
 
@@ -82,8 +92,12 @@ async def following(url: str) -> AsyncIterator[dict[str, Following]]:
             task.cancel()
 
 
+@pytest.mark.parametrize(
+    ("changes", "cuts"),
+    [(FEW_CHANGES, FEW_CUTS), pytest.param(CHANGES, CUTS, marks=pytest.mark.long)],
+)
 async def test_live_tables_equal_the_table_after_cuts_and_a_restart_of_the_database(
-    tmp_path: Path,
+    changes: int, cuts: int, tmp_path: Path
 ) -> None:
     async with troubled(tmp_path) as server, following(server.url) as tables:
 
@@ -91,7 +105,7 @@ async def test_live_tables_equal_the_table_after_cuts_and_a_restart_of_the_datab
             for each in tables.values():
                 await each.until_live(status == "READY")
 
-        await server.write(Random("python"), until_status)
+        await server.write(Random("python"), until_status, changes, cuts)
         for name, each in tables.items():
             await each.until_row(FENCE)
             assert each.rows == dict(await table(server.client, name))

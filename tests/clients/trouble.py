@@ -27,7 +27,9 @@ NAMES = ["", "alpha", "beta"]
 WAIT_S = LONGEST_S
 """How long a test waits for what must come; it fails then."""
 CHANGES, CUTS = 500, 10
-"""How much befalls the lists."""
+"""How much befalls the lists of the tests that take long."""
+FEW_CHANGES, FEW_CUTS = 120, 4
+"""How much befalls those of the others."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,13 @@ class Troubled:
     _database: KillableDatabase
     _proxy: TCPProxy
 
-    async def write(self, rng: Random, until_status: Callable[[str], Awaitable[None]]) -> None:
+    async def write(
+        self,
+        rng: Random,
+        until_status: Callable[[str], Awaitable[None]],
+        changes: int = CHANGES,
+        cuts: int = CUTS,
+    ) -> None:
         """Change policies at random; the last change is the fence.
 
         All the time sockets are cut, mostly within a message, and the database is killed and
@@ -55,11 +63,13 @@ class Troubled:
         Args:
             rng: Decides everything.
             until_status: Waits until all lists show a status.
+            changes: How many are written.
+            cuts: How many sockets are cut while they stand.
         """
-        first, second, third = (range(CHANGES * n // 3, CHANGES * (n + 1) // 3) for n in range(3))
+        first, second, third = (range(changes * n // 3, changes * (n + 1) // 3) for n in range(3))
         await until_status("READY")
         self._proxy.plan(
-            Cut(rng.randrange(CHANGES * 10), reset=rng.random() < 0.5) for _ in range(CUTS)
+            Cut(rng.randrange(changes * 10), reset=rng.random() < 0.5) for _ in range(cuts)
         )
         async with writing(self._database.url) as writer:
             for number in first:
@@ -72,7 +82,7 @@ class Troubled:
             for number in second:
                 await write_at_random(writer, rng, number)
             await self._proxy.done()
-            assert self._proxy.cuts == CUTS
+            assert self._proxy.cuts == cuts
 
             self._proxy.hold()
             self._proxy.plan([Cut(0, reset=True) for _ in range(self._proxy.open)])

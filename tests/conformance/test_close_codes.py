@@ -24,6 +24,7 @@ from tests.conformance.raw_websocket import (
     raw_websocket,
     text,
 )
+from tests.for_each import for_each
 from tests.patience import LONGEST_S
 from tests.server.transport.test_websocket import Bouncer
 from tests.server.transport.toy import Running, serve
@@ -126,7 +127,7 @@ def test_every_code_that_the_server_uses_is_listed_and_tried() -> None:
     assert ROWS.keys() >= {int(code) for code in CloseCode}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("code", "number"),
     [(code, number) for code, scenarios in SCENARIOS.items() for number in range(len(scenarios))],
 )

@@ -121,10 +121,18 @@ STAGES: dict[str, Predicate] = {
 }
 
 
+FAULTS = [(Fault.CLOSE, 7), (Fault.RESET, 0), (Fault.BLACK_HOLE, 7)]
+"""With how many bytes of the message that they cut."""
+
+
 @pytest.mark.parametrize(
-    ("fault", "pass_bytes"), [(Fault.CLOSE, 7), (Fault.RESET, 0), (Fault.BLACK_HOLE, 7)]
+    ("stage", "fault", "pass_bytes"),
+    [
+        pytest.param(stage, fault, size, marks=[pytest.mark.long] if (n + m) % 3 else [])
+        for n, stage in enumerate(STAGES)
+        for m, (fault, size) in enumerate(FAULTS)
+    ],
 )
-@pytest.mark.parametrize("stage", STAGES)
 async def test_a_fault_at_any_stage_delays_the_feed_and_no_more(
     *,
     stage: str,

@@ -202,15 +202,16 @@ async def test_one_that_reads_slowly_but_steadily_is_never_cut_and_gets_changes_
         assert replica.events < versions * FEWER, "changes of one document were merged"
 
 
+@pytest.mark.parametrize("positions", [(6,), pytest.param((0, 3, 6), marks=pytest.mark.long)])
 async def test_a_batch_that_is_cut_resumes_behind_the_cut(
-    starbelly: DatabaseURL, writer: Writer
+    positions: tuple[int, ...], starbelly: DatabaseURL, writer: Writer
 ) -> None:
     documents, versions = 8, 14
     settings = settings_for(starbelly, send_timeout_s=3600, send_buffer_bytes=4096)
     async with running(settings) as server, connected(server.ws) as observer:
         await write_versions(writer, range(1), documents)
         await until_version(observer, 0, documents)
-        for number, position in enumerate((0, documents - 2)):
+        for number, position in enumerate(positions):
             first = 1 + number * versions
             last = first + versions - 1
             replica = Replica(POLICIES)

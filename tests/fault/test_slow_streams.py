@@ -78,6 +78,7 @@ async def test_stream_that_is_not_read_is_aborted_resumes_and_converges(
         assert replica.snapshots == 1
 
 
+@pytest.mark.long
 async def test_stream_that_is_read_slowly_but_steadily_is_never_cut_and_gets_changes_merged(
     starbelly: DatabaseURL, writer: Writer, clock: LoopClock
 ) -> None:
@@ -105,6 +106,7 @@ async def test_stream_that_is_read_slowly_but_steadily_is_never_cut_and_gets_cha
         assert replica.events < versions * FEWER, "changes of one document were merged"
 
 
+@pytest.mark.long
 async def test_a_batch_that_is_cut_is_resumed_behind_the_cut_by_its_ids(
     starbelly: DatabaseURL, writer: Writer
 ) -> None:

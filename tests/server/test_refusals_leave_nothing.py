@@ -59,4 +59,3 @@ async def test_what_is_refused_is_freed(server: Running) -> None:
             assert frames() - before < 5, name
     finally:
         gc.enable()
-        gc.unfreeze()

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from graphql import build_schema, find_breaking_changes
 
+from tests.for_each import for_each
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -62,7 +64,7 @@ def test_addition_breaks_nothing() -> None:
     assert unannounced(CURRENT, RELEASED, CHANGELOG.format("")) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",

@@ -8,6 +8,7 @@ import pytest
 
 from graphql_api.cancellation import in_own_task, to_its_end
 from tests.fault.clock import some_steps
+from tests.for_each import for_each
 
 
 async def fails() -> None:
@@ -34,7 +35,7 @@ async def tries_again() -> None:
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("steps", range(20))
+@for_each("steps", range(20))
 async def test_what_tries_again_and_again_ends_whenever_it_is_cancelled(steps: int) -> None:
     task = asyncio.create_task(tries_again())
     for _ in range(steps):

@@ -20,6 +20,7 @@ import pytest
 from graphql_api.cli import main
 from graphql_api.exit_codes import FAILED, MISUSED, OK
 from graphql_api.server.listening import listen
+from tests.for_each import for_each
 from tests.patience import LONGEST_S
 
 Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
@@ -317,7 +318,7 @@ def test_socket_is_bound_to_the_whole_address(monkeypatch: pytest.MonkeyPatch) -
     assert bound == [link]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@for_each("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
     patient = "--shutdown-grace-s", "1000"
     with running("serve", "--port", "0", *patient, stub=stub()) as process:
@@ -334,7 +335,7 @@ def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@for_each("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_while_starting_stops_the_server(number: signal.Signals) -> None:
     program = stub(start='print("starting", flush=True); await asyncio.sleep(60)')
     with running("serve", "--port", "0", stub=program) as process:
@@ -371,10 +372,10 @@ def test_client_that_connects_early_is_served() -> None:
 @pytest.mark.parametrize(
     ("error", "where", "grouped"),
     [
-        ("ConfigurationError", "start", False),
         ("ConfigurationError", "running", True),
-        ("DatabaseRefusedError", "start", True),
-        ("DatabaseRefusedError", "running", False),
+        ("DatabaseRefusedError", "start", False),
+        pytest.param("ConfigurationError", "start", False, marks=pytest.mark.long),
+        pytest.param("DatabaseRefusedError", "running", True, marks=pytest.mark.long),
     ],
 )
 def test_failure_that_is_foreseen_ends_the_server_in_one_line(
@@ -389,7 +390,7 @@ def test_failure_that_is_foreseen_ends_the_server_in_one_line(
     assert one_line(result.stderr) == "graphql-api: the reason\n"
 
 
-@pytest.mark.parametrize("where", ["start", "running"])
+@for_each("where", ["start", "running"])
 def test_bug_ends_the_server_with_its_traceback(where: str) -> None:
     result = run("serve", "--port", "0", stub=stub(**{where: "1 / 0"}))
     assert result.returncode == 1

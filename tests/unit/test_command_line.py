@@ -23,6 +23,7 @@ from graphql_api.settings import (
     about,
     load,
 )
+from tests.for_each import for_each
 
 SETTINGS: dict[str, type[CommonSettings]] = {
     "serve": Settings,
@@ -138,7 +139,7 @@ def examples() -> list[str]:
     return typed
 
 
-@pytest.mark.parametrize("typed", examples())
+@for_each("typed", examples())
 def test_example_of_the_help_is_understood(typed: str) -> None:
     assert understood(typed)["command"] in typed
 

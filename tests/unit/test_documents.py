@@ -14,6 +14,7 @@ from graphql_api.settings import Settings, environment_variable, flag, load
 from tests import embedded_docs, settings_docs
 from tests.documents import PAGES, README, ROOT, anchors, blocks, links, prose_of, text_of
 from tests.examples.example import LISTS, LIVE_PAGES
+from tests.for_each import for_each
 
 FRONTEND = ROOT / "docs" / "frontend.md"
 CLIENTS = ROOT / "docs" / "clients.md"
@@ -68,10 +69,9 @@ def test_pictures_are_small() -> None:
         assert picture.stat().st_size <= MAX_PICTURE_BYTES, picture
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("page", "block"),
     [(page, block) for page in PAGES for block in blocks(page, "graphql")],
-    ids=lambda value: value.name if isinstance(value, Path) else "",
 )
 def test_graphql_is_valid(page: Path, block: str) -> None:
     schema = build_schema((ROOT / "schema.graphql").read_text("utf-8"))
@@ -206,9 +206,7 @@ OTHER_FLAGS = {
 """The flags in the documents that are no setting, and what they belong to."""
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: page.name
-)
+@for_each("page", [page for page in PAGES if page.name != "CHANGELOG.md"])
 def test_flags_that_a_page_names_exist(page: Path) -> None:
     settings = [
         (flag(name), kind.model_fields[name].annotation is bool)
@@ -254,7 +252,7 @@ def test_page_is_in_plain_words(page: Path) -> None:
     assert AVOIDED.findall(prose) == []
 
 
-@pytest.mark.parametrize("folder", ["graphql_api", "docs", "tests"])
+@for_each("folder", ["graphql_api", "docs", "tests"])
 def test_folder_is_in_plain_words(folder: str) -> None:
     found: list[str] = []
     lines = 0

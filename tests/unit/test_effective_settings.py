@@ -11,6 +11,7 @@ from graphql_api.errors import ConfigurationError
 from graphql_api.server.listening import listening
 from graphql_api.settings import Settings, load
 from graphql_api.tls import Certificate
+from tests.for_each import for_each
 
 
 def shown(flags: dict[str, object]) -> dict[str, tuple[str, str]]:
@@ -68,7 +69,7 @@ def test_config_says_whether_traces_are_sent(
 SECRETS = ["u:xyzzy@h", "http://u:12/xyzzy@h", "http://u%3Axyzzy@h", "https://u:xyzzy@h/x"]
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+@for_each("name", Settings.model_fields)
 def test_no_setting_is_repeated_with_a_secret_that_was_put_into_it(name: str) -> None:
     """Neither in what `config` shows nor in what a start complains of."""
     is_file = Settings.model_fields[name].annotation in (Path, Path | None) and name != "data"

@@ -20,6 +20,7 @@ from graphql_api.settings import (
     origin,
     variables,
 )
+from tests.for_each import for_each
 
 OF_SERVICES = {
     "GRAPHQL_API_SERVICE_HOST": "10.0.0.1",
@@ -62,7 +63,7 @@ def test_one_that_hides_a_setting_is_said() -> None:
     assert remarks({"GRAPHQL_API_PORT": "8001"}, variables()) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "value"),
     [
         ("GRAPHQL_API_SERVICE_HOST", "starbelly"),

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
-
 from tests.examples.example import EXAMPLES, LISTS, PAGES, Page
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize("example", PAGES, ids=str)
+@for_each("example", PAGES)
 def test_live_rows_of_two_fields_take_few_lines(example: Page) -> None:
     lines = example.own_lines()
     print(f"{example}: {lines} lines")  # noqa: T201 - shown by `pytest -s`
     assert lines <= example.most_lines
 
 
-@pytest.mark.parametrize("example", LISTS, ids=str)
+@for_each("example", LISTS)
 def test_folder_is_complete(example: Page) -> None:
     folder = EXAMPLES / example.example
     lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from graphql_api import garbage
+from tests.for_each import for_each
 
 SCRIPT = """
 import gc
@@ -22,7 +23,7 @@ print(gc.get_freeze_count() - before)
 """
 
 
-@pytest.mark.parametrize("is_server", [True, False])
+@for_each("is_server", [True, False])
 def test_rows_are_left_out_in_a_server_only(is_server: bool) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(is_server=is_server)],

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import pytest
+from tests.for_each import for_each
 
 PACKAGE = "graphql_api"
 ROOT = Path(__file__).parents[2] / PACKAGE
@@ -182,7 +182,7 @@ def test_no_module_is_too_long() -> None:
     assert {module for module, lines in lengths.items() if lines > MAX_LINES} == set()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("module", "source"),
     [
         ("graphql_api.feeds.feed", "from graphql_api.schema import context"),
@@ -203,7 +203,7 @@ def test_forbidden_import_is_found(module: str, source: str) -> None:
     assert violations({module: imported_names(source)}) != []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("module", "source"),
     [
         ("graphql_api.rethink.source", "from rethinkdb import RethinkDB"),

@@ -3,16 +3,16 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api import masking
 from graphql_api.masking import is_masked, mask_password, mask_passwords_in, unmask_password
+from tests.for_each import for_each
 from tests.properties import examples
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "masked"),
     [
         ("http://user:secret@host", "http://user:***@host"),
@@ -44,7 +44,7 @@ def test_password_is_masked(url: str, masked: str) -> None:
     assert mask_password(url) == masked
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "masked"),
     [
         (
@@ -104,12 +104,12 @@ DOUBTFUL = [
 ]
 
 
-@pytest.mark.parametrize(("url", "masked"), DOUBTFUL)
+@for_each(("url", "masked"), DOUBTFUL)
 def test_url_in_doubt_keeps_nothing_before_its_last_at(url: str, masked: str) -> None:
     assert mask_password(url) == masked
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "",
@@ -232,14 +232,14 @@ def test_password_is_sent_to_no_other_host(user: str, host: str, url: str, wante
         assert found is None or f":hunter2@{host}" in found.casefold()
 
 
-@pytest.mark.parametrize("guess", ["hunter2", "hunter3"])
-@pytest.mark.parametrize("masked", ["http://u:***@h/a", "http://u:***@h/new"])
+@for_each("guess", ["hunter2", "hunter3"])
+@for_each("masked", ["http://u:***@h/a", "http://u:***@h/new"])
 def test_guess_beside_a_password_does_not_show_whether_it_is_right(masked: str, guess: str) -> None:
     stored = ["http://u:hunter2@h/a", f"http://u:{guess}@h/b", f"http://u:{guess}@h/a"]
     assert unmask_password(masked, stored) == masked.replace("***", "hunter2")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("masked", "stored"),
     [
         ("http://u:***@h", []),

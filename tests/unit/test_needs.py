@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import needs
+from tests.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +40,7 @@ def test_what_is_there_is_given() -> None:
     assert needs.module("sys") is sys
 
 
-@pytest.mark.parametrize("find", [needs.program, needs.module])
+@for_each("find", [needs.program, needs.module])
 def test_what_is_missing_skips_the_test(find: Callable[[str], object]) -> None:
     with pytest.raises(pytest.skip.Exception, match="nowhere_to_be_found"):
         find("nowhere_to_be_found")

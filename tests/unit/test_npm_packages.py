@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-import pytest
+from tests.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ def packages() -> list[Path]:
     return found
 
 
-@pytest.mark.parametrize("directory", packages(), ids=lambda path: str(path.relative_to(ROOT)))
+@for_each("directory", packages())
 def test_lock_has_the_exact_versions_that_are_named_and_no_registry(directory: Path) -> None:
     named = json.loads((directory / "package.json").read_text(encoding="utf-8"))
     locked = json.loads((directory / "package-lock.json").read_text(encoding="utf-8"))["packages"]

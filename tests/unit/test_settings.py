@@ -21,11 +21,12 @@ from graphql_api.settings import (
     environment_variable,
     load,
 )
+from tests.for_each import for_each
 
 KINDS = [Settings, EmbeddedSettings, InitSettings, TokenSettings, WatchSettings]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@for_each("kind", KINDS)
 def test_every_setting_is_described(kind: type[CommonSettings]) -> None:
     for name, field in kind.model_fields.items():
         assert field.description, name
@@ -51,7 +52,7 @@ COUNTED = (
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@for_each("kind", KINDS)
 def test_a_number_has_its_unit_in_its_name(kind: type[CommonSettings]) -> None:
     for name, field in kind.model_fields.items():
         if field.annotation in {int, float} and name not in {"port", "job_window"}:
@@ -148,7 +149,7 @@ def test_a_missing_setting_is_named_with_its_variable() -> None:
         load(InitSettings, {})
 
 
-@pytest.mark.parametrize("flags", [{"data": "x.db"}, {"demo": True}])
+@for_each("flags", [{"data": "x.db"}, {"demo": True}])
 def test_settings_of_the_embedded_database_exclude_another(flags: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError, match="embedded database"):
         load(Settings, flags | {"database": "rethinkdb://db.example/starbelly"})
@@ -172,7 +173,7 @@ def test_settings_are_frozen() -> None:
         load(Settings, {}).port = 1
 
 
-@pytest.mark.parametrize("kind", [Settings, EmbeddedSettings])
+@for_each("kind", [Settings, EmbeddedSettings])
 def test_the_password_lies_beside_the_data(kind: type[DataSettings]) -> None:
     settings = load(kind, {"data": "/srv/graphql-api/data.db"})
     assert settings.data_file == Path("/srv/graphql-api/data.db")
@@ -214,13 +215,13 @@ def test_settings_of_the_database_reach_the_changefeeds(monkeypatch: pytest.Monk
 OTHERS = ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org"]
 
 
-@pytest.mark.parametrize("host", ["", " ", ","])
+@for_each("host", ["", " ", ","])
 def test_host_needs_an_address(host: str) -> None:
     with pytest.raises(ConfigurationError, match="--host needs an address"):
         load(Settings, {"host": [host], "insecure": True})
 
 
-@pytest.mark.parametrize("host", OTHERS)
+@for_each("host", OTHERS)
 def test_an_address_that_others_reach_needs_access_control(host: str) -> None:
     with pytest.raises(ConfigurationError, match="give --tokens, --jwt-key or --jwt-jwks"):
         load(Settings, {"host": [host]})
@@ -228,12 +229,12 @@ def test_an_address_that_others_reach_needs_access_control(host: str) -> None:
         load(Settings, {"host": [host], **given})
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+@for_each("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_a_loopback_address_needs_none(host: str) -> None:
     assert not load(Settings, {"host": [host]}).has_access_control
 
 
-@pytest.mark.parametrize(
+@for_each(
     "flags",
     [
         {"insecure": True, "tokens": "t"},

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from graphql_api.settings import EmbeddedSettings, Settings, load
 from graphql_api.startup import embedded_lines, hosts_in_urls, in_url, startup_lines
+from tests.for_each import for_each
 
 SCHEMES = ("http", "ws")
 URL = "rethinkdb://admin:***@127.0.0.1:43210/starbelly"
@@ -56,7 +55,7 @@ def test_lines_say_nothing_of_links_where_their_key_is_given() -> None:
     assert secret not in repr(settings)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org"])
+@for_each("host", ["0.0.0.0", "::", "192.168.7.5", "crawler.example.org"])
 def test_lines_warn_where_others_can_connect(host: str) -> None:
     settings = load(Settings, {"host": host, "insecure": True})
     lines = startup_lines(settings, database=URL, embedded=True)
@@ -71,7 +70,7 @@ def test_lines_say_what_clients_need() -> None:
     assert lines[-2] == "clients need a bearer token that t.json or k.json knows"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+@for_each("host", ["127.0.0.1", "::1", "localhost"])
 def test_lines_do_not_warn_on_loopback(host: str) -> None:
     lines = startup_lines(load(Settings, {"host": host}), database=URL, embedded=True)
     assert "whoever" not in lines[-2]
@@ -98,7 +97,7 @@ def test_lines_name_each_address_and_what_may_be_named_there() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("flags", "hosts"),
     [
         ({"host": ["::"]}, ["[::1]", "127.0.0.1"]),
@@ -119,7 +118,7 @@ def test_lines_say_that_memory_keeps_nothing() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("host", "expected"),
     [
         ("127.0.0.1", "127.0.0.1"),

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from graphql_api.static_files import StaticFile, accepts_gzip, page_headers, redirect
+from tests.for_each import for_each
 
 LARGE = b"let x = 1;\n" * 1000
 SMALL = b"x"
@@ -109,7 +110,7 @@ async def test_every_response_has_the_headers_of_its_page(
     assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("header", "accepted"),
     [
         ("gzip", True),

@@ -11,6 +11,7 @@ from graphql_api.auth.api_token import ApiToken, Tokens, new_token
 from graphql_api.auth.principal import InvalidTokenError
 from graphql_api.errors import ConfigurationError
 from graphql_api.scopes import Scope
+from tests.for_each import for_each
 
 NOW = datetime(2026, 11, 23, 22, tzinfo=UTC)
 NOW_S = NOW.timestamp()
@@ -55,7 +56,7 @@ def test_expired_token_is_refused_from_that_moment_on() -> None:
         tokens.verify(secret, NOW_S + 60)
 
 
-@pytest.mark.parametrize("change", ["", "x", "prefix", "hash"])
+@for_each("change", ["", "x", "prefix", "hash"])
 def test_unknown_token_is_refused(change: str) -> None:
     secret, token = made()
     presented = {
@@ -82,7 +83,7 @@ def test_scopes_are_written_in_one_order() -> None:
     assert written["scopes"] == ["read", "logins", "write"]
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a\n", "-a", "ä", "a" * 65])
+@for_each("name", ["", "a b", "a\n", "-a", "ä", "a" * 65])
 def test_name_is_fit_for_a_log(name: str) -> None:
     with pytest.raises(ConfigurationError, match="a name of letters"):
         made(name)
@@ -115,7 +116,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@for_each("name", BROKEN)
 def test_broken_file_is_refused_with_the_place_and_without_the_value(name: str) -> None:
     content, reason = BROKEN[name]
     with pytest.raises(ConfigurationError, match=reason) as caught:
@@ -124,7 +125,7 @@ def test_broken_file_is_refused_with_the_place_and_without_the_value(name: str) 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'{"tokens": [', b"\xff"])
+@for_each("text", [b"", b"{", b'{"tokens": [', b"\xff"])
 def test_half_a_file_is_broken(text: bytes) -> None:
     with pytest.raises(ConfigurationError, match="JSON"):
         Tokens.parse(text)

@@ -6,6 +6,7 @@ import pytest
 
 from graphql_api.auth.credentials import bearer_token, challenge
 from graphql_api.errors import UnauthenticatedError
+from tests.for_each import for_each
 
 
 def scope(*authorizations: str, query: bytes = b"") -> dict[str, Any]:
@@ -20,7 +21,7 @@ def refused(scope: dict[str, Any], payload: Any = None) -> UnauthenticatedError:
     return caught.value
 
 
-@pytest.mark.parametrize("value", ["Bearer a.b-c_d", "bearer a.b-c_d", " BEARER  a.b-c_d "])
+@for_each("value", ["Bearer a.b-c_d", "bearer a.b-c_d", " BEARER  a.b-c_d "])
 def test_token_is_taken_from_the_header_or_the_payload(value: str) -> None:
     assert bearer_token(scope(value)) == "a.b-c_d"
     for name in ("authorization", "Authorization", "AUTHORIZATION"):
@@ -33,14 +34,14 @@ def test_payload_wins_since_it_is_the_newer_one() -> None:
     assert "malformed" in str(refused(scope("Bearer old"), {"authorization": ""}))
 
 
-@pytest.mark.parametrize("payload", [None, {}, {"token": "x"}, {"headers": {"x": "Bearer x"}}])
+@for_each("payload", [None, {}, {"token": "x"}, {"headers": {"x": "Bearer x"}}])
 def test_missing_credentials_are_answered_by_how_to_send_them(payload: Any) -> None:
     error = refused(scope(), payload)
     assert str(error) == 'credentials are needed; send authorization: "Bearer <token>"'
     assert challenge(error) == "Bearer"
 
 
-@pytest.mark.parametrize("name", [b"token", b"access_token", b"Authorization", b"jwt"])
+@for_each("name", [b"token", b"access_token", b"Authorization", b"jwt"])
 def test_token_in_the_url_is_not_taken(name: bytes) -> None:
     error = refused(scope(query=b"query=x&" + name + b"=Bearer%20s3cret"))
     assert str(error).startswith("a token in the URL is not taken")
@@ -48,7 +49,7 @@ def test_token_in_the_url_is_not_taken(name: bytes) -> None:
     assert bearer_token(scope("Bearer good", query=name + b"=bad")) == "good"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     ["", "Bearer", "Bearer ", "s3cret", "Basic s3cret", "Bearer s3cret x", "Bearer s3c\xe9"],
 )
@@ -58,7 +59,7 @@ def test_malformed_credentials_are_refused_without_repeating_them(value: str) ->
         assert "s3c" not in str(error) + error.for_log
 
 
-@pytest.mark.parametrize("value", [5, True, ["Bearer x"], {"Bearer": "x"}])
+@for_each("value", [5, True, ["Bearer x"], {"Bearer": "x"}])
 def test_credentials_that_are_no_text_are_malformed(value: object) -> None:
     assert "malformed" in str(refused(scope(), {"authorization": value}))
 

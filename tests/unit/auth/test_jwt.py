@@ -30,6 +30,7 @@ from graphql_api.auth.jwt import (
 from graphql_api.auth.principal import InvalidTokenError, Principal
 from graphql_api.errors import ConfigurationError
 from graphql_api.scopes import Scope
+from tests.for_each import for_each
 from tests.unit.auth.signing import (
     SECRET,
     claims,
@@ -75,7 +76,7 @@ def hmac_forged(key: bytes, **header: object) -> str:
 # What is taken.
 
 
-@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+@for_each("algorithm", sorted(ALGORITHMS))
 def test_each_algorithm_is_taken_with_a_key_of_its_kind(algorithm: str) -> None:
     data = SECRET if algorithm.startswith("HS") else public_pem(algorithm)
     keys = Keys(keys_of_key_file(data))
@@ -86,7 +87,7 @@ def test_each_algorithm_is_taken_with_a_key_of_its_kind(algorithm: str) -> None:
     assert principal.grant in keys.grants
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "scopes"),
     [
         ({"scope": "read write logins"}, set(Scope)),
@@ -145,7 +146,7 @@ def test_expiry_is_strict_and_needed() -> None:
     assert refused(keys, signed(exp=now - 1)) == "ExpiredSignatureError"
 
 
-@pytest.mark.parametrize("exp", ["soon", [], "nan", float("nan"), float("inf"), 1e308, -1])
+@for_each("exp", ["soon", [], "nan", float("nan"), float("inf"), 1e308, -1])
 def test_odd_expiry_does_no_harm(exp: object) -> None:
     try:
         principal = verify(ES256, signed(exp=exp))
@@ -154,7 +155,7 @@ def test_odd_expiry_does_no_harm(exp: object) -> None:
     assert principal.expires_at_s == exp
 
 
-@pytest.mark.parametrize("claim", ["nbf", "iat"])
+@for_each("claim", ["nbf", "iat"])
 def test_token_of_the_future_is_taken_within_the_leeway_only(claim: str) -> None:
     future: dict[str, Any] = {claim: int(time.time()) + 30}
     token = signed(**future)
@@ -183,7 +184,7 @@ def test_token_for_another_audience_is_refused_where_none_is_asked_for() -> None
 # Forgeries.
 
 
-@pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", None, 5, ["ES256"]])
+@for_each("alg", ["none", "None", "NONE", "nOnE", "", None, 5, ["ES256"]])
 def test_unsigned_token_is_refused(alg: object) -> None:
     assert refused(ES256, forged({"alg": alg}, claims()))
     assert refused(ES256, forged({"alg": alg}, claims(), b"x"))
@@ -193,7 +194,7 @@ def test_header_without_an_algorithm_is_refused() -> None:
     assert refused(ES256, forged({}, claims()))
 
 
-@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+@for_each("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_public_key_is_never_a_shared_secret(algorithm: str) -> None:
     pem = public_pem(algorithm)
     der = (
@@ -207,8 +208,8 @@ def test_public_key_is_never_a_shared_secret(algorithm: str) -> None:
             assert refused(keys, hmac_forged(key)) == "InvalidKeyError"
 
 
-@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-@pytest.mark.parametrize("encode", [bytes, base64.b64encode, base64.encodebytes])
+@for_each("algorithm", ["RS256", "ES256", "EdDSA"])
+@for_each("encode", [bytes, base64.b64encode, base64.encodebytes])
 def test_public_key_without_the_lines_of_pem_is_no_secret(
     algorithm: str, encode: Callable[[bytes], bytes]
 ) -> None:
@@ -219,8 +220,8 @@ def test_public_key_without_the_lines_of_pem_is_no_secret(
         keys_of_key_file(encode(der))
 
 
-@pytest.mark.parametrize("last", [b"\n", b"\r"])
-@pytest.mark.parametrize("line_end", [b"", b"\n", b"\r\n"])
+@for_each("last", [b"\n", b"\r"])
+@for_each("line_end", [b"", b"\n", b"\r\n"])
 def test_public_key_whose_last_byte_ends_a_line_is_no_secret(last: bytes, line_end: bytes) -> None:
     keys = (
         ed25519.Ed25519PrivateKey.from_private_bytes(number.to_bytes(32))
@@ -249,9 +250,7 @@ def test_key_that_a_token_brings_along_is_ignored() -> None:
     assert refused(ES256, token) == "InvalidSignatureError"
 
 
-@pytest.mark.parametrize(
-    "kid", ["../../dev/null", "/etc/passwd", "' OR 1=1 --", "b", "", "A", "a\x00"]
-)
+@for_each("kid", ["../../dev/null", "/etc/passwd", "' OR 1=1 --", "b", "", "A", "a\x00"])
 def test_kid_is_compared_and_nothing_else(kid: str) -> None:
     keys = Keys(keys_of_jwks(jwks(jwk("ES256", kid="a"))))
     verify(keys, signed(kid="a"))
@@ -260,7 +259,7 @@ def test_kid_is_compared_and_nothing_else(kid: str) -> None:
     assert refused(keys, hmac_forged(b"", kid=kid)) == "InvalidKeyError"
 
 
-@pytest.mark.parametrize("kid", [5, ["a"], {"a": 1}])
+@for_each("kid", [5, ["a"], {"a": 1}])
 def test_kid_that_is_no_text_is_refused(kid: object) -> None:
     keys = Keys(keys_of_jwks(jwks(jwk("ES256", kid="a"))))
     assert refused(keys, forged({"alg": "ES256", "kid": kid}, claims())) == "InvalidTokenError"
@@ -374,7 +373,7 @@ def test_only_allowed_algorithms_are_used() -> None:
         keys_of_key_file(public_pem("ES256"), allowed=allowed_algorithms(["RS256"]))
 
 
-@pytest.mark.parametrize("name", ["none", "HS1", "es256", ""])
+@for_each("name", ["none", "HS1", "es256", ""])
 def test_unknown_algorithm_is_refused_at_the_start(name: str) -> None:
     with pytest.raises(ConfigurationError, match="--jwt-algorithm"):
         allowed_algorithms([name])

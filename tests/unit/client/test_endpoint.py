@@ -4,9 +4,10 @@ import pytest
 
 from graphql_api.client.endpoint import Endpoint
 from graphql_api.errors import ConfigurationError
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "url", "shown", "address"),
     [
         (
@@ -50,7 +51,7 @@ def test_urls_and_addresses_lead_to_the_socket(
     assert (endpoint.url, endpoint.shown, endpoint.address) == (url, shown, address)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",
@@ -71,7 +72,7 @@ def test_what_is_no_url_is_refused_without_repeating_it(text: str) -> None:
     assert "swordfish" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [("localhost:1", True), ("127.0.0.2", True), ("[::1]:1", True), ("10.0.0.1", False)],
 )

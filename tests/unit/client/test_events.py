@@ -16,6 +16,7 @@ from graphql_api.client.events import (
     parse_problem,
 )
 from graphql_api.watch.tables import TABLES
+from tests.for_each import for_each
 
 POLICIES = TABLES["policies"]
 ADDED = {
@@ -55,7 +56,7 @@ def test_every_member_of_the_union_is_an_event() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "change",
     [
         {"__typename": "PolicyMoved"},
@@ -73,13 +74,13 @@ def test_what_is_no_event_is_an_error(change: dict[str, Any]) -> None:
         parse_event(POLICIES, {"policyChanges": ADDED | change})
 
 
-@pytest.mark.parametrize("data", [None, 5, [], {}, {"policyChanges": None}, {"other": ADDED}])
+@for_each("data", [None, 5, [], {}, {"policyChanges": None}, {"other": ADDED}])
 def test_data_without_an_event_is_an_error(data: object) -> None:
     with pytest.raises(UnexpectedEventError):
         parse_event(POLICIES, data)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("data", "expected"),
     [
         ({"feeds": [{"table": "job", "problem": "y"}, {"table": "policy", "problem": "x"}]}, "x"),

@@ -4,7 +4,6 @@ import re
 import socket
 import ssl
 
-import pytest
 from websockets.datastructures import Headers
 from websockets.exceptions import (
     ConnectionClosedError,
@@ -20,6 +19,7 @@ from graphql_api.client.endpoint import Endpoint
 from graphql_api.client.failures import LostError, SubscriptionError, explain
 from graphql_api.client.protocol import OperationEndedError, OperationError, UnexpectedMessageError
 from tests.documents import ROOT
+from tests.for_each import for_each
 
 SILENT = "db.example:8000 closes the connection without an answer"
 ENDPOINT = Endpoint.parse("db.example:8000")
@@ -43,7 +43,7 @@ def broken_off() -> InvalidMessage:
     return error
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error", "text"),
     [
         (ConnectionRefusedError(111, "refused"), "nothing listens at db.example:8000"),
@@ -87,7 +87,7 @@ def test_what_may_pass_is_waited_for(error: Exception, text: str) -> None:
     assert str(result) == text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error", "text"),
     [
         (status(404), "is the path right?"),

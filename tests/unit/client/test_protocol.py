@@ -14,6 +14,7 @@ from graphql_api.client.protocol import (
     Result,
     UnexpectedMessageError,
 )
+from tests.for_each import for_each
 
 ACK = '{"type": "connection_ack"}'
 
@@ -50,7 +51,7 @@ def test_subscribes_once_it_is_acknowledged() -> None:
     }
 
 
-@pytest.mark.parametrize("payload", [{}, {"payload": {"a": 1}}])
+@for_each("payload", [{}, {"payload": {"a": 1}}])
 def test_ping_is_answered_with_its_payload(payload: dict[str, Any]) -> None:
     for each in (protocol(), subscribed()):
         reply = each.receive(message(type="ping", **payload))
@@ -80,7 +81,7 @@ def test_queries_have_ids_of_their_own_and_their_errors_end_nothing() -> None:
 ERROR = {"message": "no", "extensions": {"code": "FORBIDDEN"}}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("answer", "code"),
     [
         ({"type": "error", "payload": [ERROR]}, "FORBIDDEN"),
@@ -101,7 +102,7 @@ def test_end_is_reported() -> None:
         subscribed().receive(message(type="complete", id="1"))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         b"\x00",

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.client.text import clean, columns, shorten, shorten_middle
+from tests.for_each import for_each
 
 CLEAN = st.text().map(clean)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("plain", "plain"),
@@ -38,7 +38,7 @@ def test_clean_text_has_no_control_characters_and_can_be_written(text: str) -> N
     assert clean(cleaned) == cleaned
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"), [("abc", 3), ("世界", 4), ("e\u0301", 1), ("é", 1), ("", 0), ("🚀", 2)]
 )
 def test_columns_are_those_of_a_terminal(text: str, expected: int) -> None:

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from graphql import GraphQLObjectType, GraphQLUnionType, build_schema, get_named_type
 
 from clients.generate import PACKAGE, SCHEMA, files, graphcache_types, possible_types
 from tests import needs
+from tests.for_each import for_each
 
 SERVED = build_schema(SCHEMA.read_text(encoding="utf-8"))
 CHANGES = [
@@ -98,7 +98,7 @@ def test_check_fails_for_a_schema_with_another_union(tmp_path: Path) -> None:
     assert result.stderr == ("Out of date: schema.graphql, possible-types.js. Run `make schema`.\n")
 
 
-@pytest.mark.parametrize("union", CHANGES, ids=str)
+@for_each("union", CHANGES)
 def test_reducer_knows_every_event_by_its_shape(union: GraphQLUnionType) -> None:
     """What `changeOf` in `reducer.js` relies on, which knows no table."""
     kinds = {member.name.removeprefix(union.name.removesuffix("Change")) for member in union.types}

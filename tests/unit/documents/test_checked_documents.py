@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
-import pytest
 import strawberry
 
 from graphql_api.documents.checked_documents import CheckedDocuments
 from graphql_api.documents.document_limits import LIMIT_EXCEEDED, DocumentLimits
 from graphql_api.documents.documents import Documents
+from tests.for_each import for_each
 
 
 @strawberry.type
@@ -70,7 +70,7 @@ async def test_the_cost_of_a_known_document_is_counted_each_time() -> None:
         assert await codes(made, "{ a: hello b: hello }") == [LIMIT_EXCEEDED]
 
 
-@pytest.mark.parametrize("introspection", [True, False])
+@for_each("introspection", [True, False])
 async def test_introspection_can_be_refused(*, introspection: bool) -> None:
     documents = Documents()
     assert await codes(schema(documents), "{ __schema { description } }") == []
@@ -82,7 +82,7 @@ async def test_introspection_can_be_refused(*, introspection: bool) -> None:
     assert await codes(schema(documents, introspection=introspection), "{ __typename }") == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("number", "is_readable"),
     [
         *(("5", True), ("-0", True), ("1.5e300", True), ("1e-999999", True), ("9" * 400, True)),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -24,6 +23,7 @@ from graphql_api.documents.document_limits import (
 )
 from graphql_api.schema import build_schema
 from graphql_api.tables import LOGS, TABLES
+from tests.for_each import for_each
 
 SCHEMA = build_schema(TABLES, logs=LOGS)._schema
 GENEROUS = 10**9
@@ -75,8 +75,8 @@ NOTHING = DocumentLimits(
 )
 
 
-@pytest.mark.parametrize("limits", [DocumentLimits(), NOTHING], ids=["defaults", "the least"])
-@pytest.mark.parametrize(
+@for_each("limits", [DocumentLimits(), NOTHING])
+@for_each(
     "text",
     [
         WHOLE_SCHEMA,
@@ -119,7 +119,7 @@ def test_introspection_beyond_its_budget_is_refused_and_the_error_says_what_help
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "what"),
     [
         ("{ __schema" + " { a" * 30 + " { b" + " }" * 32, "30 levels of selections"),
@@ -136,7 +136,7 @@ def test_introspection_of_a_bad_shape_is_refused(text: str, what: str) -> None:
     assert error.message.startswith(f"introspection may have {what}: ")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "levels"),
     [
         ("{ a }", 1),
@@ -155,7 +155,7 @@ def test_levels_are_counted_through_fragments(text: str, levels: int) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "{ ...A } fragment A on T { ...A }",
@@ -184,7 +184,7 @@ def test_fragments_that_double_again_and_again_are_counted_at_once() -> None:
     assert shape_error(text, max_document_aliases=2**60 - 1) is not None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "comparisons"),
     [
         ("{ a b c }", 3),
@@ -213,7 +213,7 @@ def test_comparisons_are_pairs_of_equally_named_fields_in_one_place(
 DISTINCT = " ".join(f"x{n}" for n in range(2000))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "{ " + "feeds { table } " * 300 + "}",
@@ -225,7 +225,6 @@ DISTINCT = " ".join(f"x{n}" for n in range(2000))
         "{ " + " ".join(f"a{n} {{ ...F }}" for n in range(1000)) + " }"
         f"fragment F on T {{ {DISTINCT} }}",
     ],
-    ids=["one field", "fields of one field", "fragments", "one large fragment"],
 )
 def test_what_takes_long_to_validate_is_refused(text: str) -> None:
     assert check_shape(parse(text), DocumentLimits(max_document_aliases=GENEROUS)) is not None
@@ -240,7 +239,7 @@ def test_fragments_that_branch_again_and_again_are_compared_once() -> None:
     assert shape_error(text, max_document_comparisons=3_000) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "variables", "expected"),
     [
         ("{ feeds { table status } }", {}, 3),

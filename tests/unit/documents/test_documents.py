@@ -12,6 +12,7 @@ from graphql import GraphQLError, GraphQLSyntaxError
 
 from graphql_api.documents.documents import LONG_TEXT, Documents, ParsedDocument
 from graphql_api.limits.cpu_budget import ClientBudget
+from tests.for_each import for_each
 from tests.unit.limits.test_cpu_budget import World
 
 
@@ -44,9 +45,7 @@ def test_long_document_pushes_out_nothing() -> None:
     assert len(documents) == 1
 
 
-@pytest.mark.parametrize(
-    "wrong", ["", "{", "{ a b c d }", "{ a " * 1000, "{ a(b: " + "[" * 10_000], ids=len
-)
+@for_each("wrong", ["", "{", "{ a b c d }", "{ a " * 1000, "{ a(b: " + "[" * 10_000])
 def test_wrong_document_is_not_remembered(wrong: str) -> None:
     documents = Documents(max_tokens=5)
     with pytest.raises(GraphQLSyntaxError):
@@ -57,7 +56,7 @@ def test_wrong_document_is_not_remembered(wrong: str) -> None:
 SUBSCRIPTION = "subscription ($s: String, $i: Boolean, $w: F) {{ {} }}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("selection", "expected"),
     [
         ("x(since: $s, includeInitial: $i, where: $w)", {"s", "i"}),

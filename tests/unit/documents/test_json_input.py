@@ -20,6 +20,7 @@ from graphql_api.documents.json_input import (
     TooManyPartsError,
     from_json,
 )
+from tests.for_each import for_each
 
 NESTINGS = pytest.mark.parametrize(
     ("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[0,{"a":', "}]")]
@@ -50,7 +51,7 @@ def test_width_is_no_depth() -> None:
     assert from_json(json.dumps(wide)) == wide
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("item", "parts"),
     [("1", 1), ("[]", 4), ('"[,"', 1), ("{}", 1), ('{"[":1}', 4), ("[{}]", 4), ('"\\""', 1)],
 )
@@ -80,21 +81,19 @@ def test_text_that_is_too_deep_and_too_long_is_too_deep() -> None:
         from_json("[" * MAX_PARTS + "]" * MAX_PARTS)
 
 
-@pytest.mark.parametrize("text", ["[" * 2000, ",", '\\"[,' * 10, "é{},"])
+@for_each("text", ["[" * 2000, ",", '\\"[,' * 10, "é{},"])
 def test_one_long_string_is_one_value(text: str) -> None:
     value = {"a": text * (30_000 // len(text)), "b": ["[" * MAX_PARTS * 2]}
     assert from_json(json.dumps(value, ensure_ascii=False)) == value
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "\\ud800", "NaN", "Infinity", b"\xff", "[,]", "[" * 999 + "{]" * 999]
-)
+@for_each("text", ["", "{", "\\ud800", "NaN", "Infinity", b"\xff", "[,]", "[" * 999 + "{]" * 999])
 def test_what_is_no_json_is_an_error(text: str | bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of whatever kind
         from_json(text)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "value"),
     [
         ('{"a":"\\ud83d"}', {"a": "\ud83d"}),

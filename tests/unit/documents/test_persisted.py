@@ -10,6 +10,7 @@ from graphql import GraphQLError
 from graphql_api.documents.documents import Documents
 from graphql_api.documents.persisted import PersistedDocuments, document_id
 from graphql_api.documents.request import MalformedRequestError, Request
+from tests.for_each import for_each
 
 TEXT = "{ a }"
 ID = sha256(TEXT.encode()).hexdigest()
@@ -56,14 +57,14 @@ def test_document_that_was_sent_alone_is_not_found_by_its_id() -> None:
     assert code(known, None, ID) == "PERSISTED_QUERY_NOT_FOUND"
 
 
-@pytest.mark.parametrize("wrong", ["", "x", ID.upper(), ID[:-1], document_id("{ b }")])
+@for_each("wrong", ["", "x", ID.upper(), ID[:-1], document_id("{ b }")])
 def test_document_with_another_id_is_an_error_and_not_remembered(wrong: str) -> None:
     known = documents()
     assert code(known, TEXT, wrong) == "PERSISTED_QUERY_HASH_MISMATCH"
     assert code(known, None, wrong) == code(known, None, ID) == "PERSISTED_QUERY_NOT_FOUND"
 
 
-@pytest.mark.parametrize("text", ["{ bad }", "{", "{ " + "a " * 10_000 + "}"])
+@for_each("text", ["{ bad }", "{", "{ " + "a " * 10_000 + "}"])
 def test_only_valid_documents_are_remembered(text: str) -> None:
     known = documents()
     try:
@@ -116,7 +117,7 @@ def test_with_only_the_manifest_nothing_else_is_executed() -> None:
 # The two ways in which a request names a document.
 
 
-@pytest.mark.parametrize(
+@for_each(
     "naming",
     [
         {"documentId": ID},
@@ -146,7 +147,7 @@ def test_other_extensions_are_kept() -> None:
     assert Request.of({"query": TEXT, "extensions": {"persistedQuery": None}}).document_id is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wrong",
     [
         {},

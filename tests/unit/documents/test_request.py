@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from graphql_api.documents.request import Request
+from tests.for_each import for_each
 
 QUERY = "{ __typename }"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -21,7 +20,7 @@ def test_trace_of_a_client_makes_its_request_no_other_one() -> None:
     assert traced.extensions == of(other=3).extensions == {"other": 3}
 
 
-@pytest.mark.parametrize("value", [None, 1, ["x"], {}])
+@for_each("value", [None, 1, ["x"], {}])
 def test_trace_that_is_no_text_is_ignored(value: object) -> None:
     assert of(traceparent=value) == of()
 

@@ -25,6 +25,7 @@ from graphql_api.documents.validation import validate
 from graphql_api.schema.errors import drop_frames
 from graphql_api.schema.schema import build_schema
 from graphql_api.tables import TABLES
+from tests.for_each import for_each
 
 SCHEMA = build_schema(TABLES)._schema
 DOCUMENTS = {
@@ -66,7 +67,7 @@ def no_search_for_cycles() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@for_each("name", DOCUMENTS)
 def test_errors_are_those_of_graphql_core(name: str) -> None:
     text = DOCUMENTS[name]
     expected = validate_document(SCHEMA, parse(text), tuple(specified_rules))
@@ -74,7 +75,7 @@ def test_errors_are_those_of_graphql_core(name: str) -> None:
     assert [error.formatted for error in found] == [error.formatted for error in expected]
 
 
-@pytest.mark.parametrize("text", [*DOCUMENTS.values(), DEEP], ids=[*DOCUMENTS, "deep fragments"])
+@for_each("text", [*DOCUMENTS.values(), DEEP])
 def test_document_is_freed_without_a_search_for_cycles(text: str) -> None:
     before = parts_of_trees()
     node = Documents(max_chars=0).parse(text).node
@@ -84,10 +85,9 @@ def test_document_is_freed_without_a_search_for_cycles(text: str) -> None:
     assert parts_of_trees() == before
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     ["{ a ( }", "{ a " * 3000, "{ a } " + "b " * 20, "{ " + "a " * 300 + "'", "{ " + "a " * 600],
-    ids=["a sign", "nested too deeply", "no definition", "no character", "too many tokens"],
 )
 def test_text_that_is_no_document_is_freed_without_a_search_for_cycles(text: str) -> None:
     before = parts_of_trees()

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from graphql import FieldNode, OperationDefinitionNode, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.documents.value_count import OBJECT_VALUES, ValueCount
+from tests.for_each import for_each
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -31,7 +31,7 @@ def size(value: Any) -> int:
     return 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "values"),
     [
         ("a: 1", 2),

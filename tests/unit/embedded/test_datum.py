@@ -24,9 +24,10 @@ from graphql_api.embedded.datum import (
 )
 from graphql_api.embedded.errors import ErrorType, ReqlError
 from graphql_api.embedded.pseudo_types import from_json
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "printed"),
     [
         (1.0, "1"),
@@ -50,7 +51,7 @@ def test_integer_that_no_double_holds_becomes_the_nearest_one() -> None:
     assert json.loads(encode(from_json(2**63))) == 2**63
 
 
-@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@for_each("value", [math.inf, -math.inf, math.nan])
 def test_number_that_is_not_finite_is_refused(value: float) -> None:
     with pytest.raises(ReqlError, match="Non-finite number"):
         number(value)
@@ -64,7 +65,7 @@ def test_canonical_number_is_the_same_double_after_json(value: float) -> None:
     assert float(back) == value
 
 
-@pytest.mark.parametrize("value", [MINVAL, [MAXVAL], {"a": {"b": MINVAL}}])
+@for_each("value", [MINVAL, [MAXVAL], {"a": {"b": MINVAL}}])
 def test_bounds_cannot_be_encoded(value: Datum) -> None:
     with pytest.raises(ReqlError, match=r"Cannot convert `r\.(min|max)val` to JSON"):
         encode(value)
@@ -101,7 +102,7 @@ def test_time_is_printed_like_any_other_object() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "text"),
     [
         (0, "0"),
@@ -137,7 +138,7 @@ def test_truncated_print_is_300_characters_long() -> None:
     assert (len(text), text[-4:]) == (300, "x...")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "name"),
     [
         (None, "NULL"),
@@ -160,21 +161,19 @@ def test_type_field_that_is_not_a_string_is_refused() -> None:
         type_name({"$reql_type$": 1})
 
 
-@pytest.mark.parametrize(
-    ("value", "hint"), [(0.5, ""), (1e16, r" \(>2\^53\)"), (-1e16, r" \(<-2\^53\)")]
-)
+@for_each(("value", "hint"), [(0.5, ""), (1e16, r" \(>2\^53\)"), (-1e16, r" \(<-2\^53\)")])
 def test_integer_is_not_rounded(value: float, hint: str) -> None:
     with pytest.raises(ReqlError, match=f"Number not an integer{hint}: "):
         as_integer(value)
 
 
-@pytest.mark.parametrize(("value", "error"), [(None, "NON_EXISTENCE"), ("1", "QUERY_LOGIC")])
+@for_each(("value", "error"), [(None, "NON_EXISTENCE"), ("1", "QUERY_LOGIC")])
 def test_null_of_the_wrong_type_counts_as_missing(value: Any, error: str) -> None:
     with pytest.raises(ReqlError) as caught:
         as_integer(value)
     assert caught.value.type.name == error
 
 
-@pytest.mark.parametrize("value", [0, "", [], {}, -0.0])
+@for_each("value", [0, "", [], {}, -0.0])
 def test_everything_but_false_and_null_is_true(value: Datum) -> None:
     assert as_boolean(value) is True

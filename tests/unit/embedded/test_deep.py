@@ -14,6 +14,7 @@ from graphql_api.embedded import deep
 from graphql_api.embedded.datum import encode, pretty_print
 from graphql_api.embedded.ordering import equal
 from graphql_api.embedded.pseudo_types import from_json
+from tests.for_each import for_each
 from tests.unit.embedded.reql import Reql, r
 
 VALUES = st.recursive(
@@ -40,7 +41,7 @@ def test_deep_json_is_read_and_written_as_shallow_json_is(value: Any) -> None:
     assert read == value
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wrong",
     ["", "1 2", "1,", ",1", "{1:2}", '{"a"}', '{"a":}', '{"a":1,}', "]", "}", "tru", '"', "[1}"],
 )

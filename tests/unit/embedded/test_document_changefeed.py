@@ -21,6 +21,7 @@ from graphql_api.embedded.errors import ReqlError
 from graphql_api.embedded.following import Following, Sorting
 from graphql_api.embedded.stored_table import StoredTable
 from graphql_api.embedded.window_changefeed import WindowChangefeed
+from tests.for_each import for_each
 
 
 def make_table() -> StoredTable:
@@ -151,7 +152,7 @@ def test_overflow_drops_the_whole_queue_and_says_how_much_it_was() -> None:
     assert read(feed) == [{"new_val": {"id": "8"}, "old_val": None, "type": "add"}]
 
 
-@pytest.mark.parametrize("squash", [False, True])
+@for_each("squash", [False, True])
 def test_overflow_of_a_window_is_bounded_and_leaves_the_window_right(*, squash: bool) -> None:
     table = make_table()
     commit(table, ("a", {"id": "a"}), ("b", {"id": "b"}))

@@ -9,6 +9,7 @@ import pytest
 from graphql_api.embedded.errors import ReqlError
 from graphql_api.embedded.merge import WriteStats, merge
 from graphql_api.embedded.pathspec import has_all, parse_paths, project, unproject
+from tests.for_each import for_each
 
 DOCUMENT: dict[str, Any] = {
     "a": 1,
@@ -18,7 +19,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("paths", "kept"),
     [
         (["a"], {"a": 1}),
@@ -36,7 +37,7 @@ def test_pluck_keeps_what_the_paths_name(paths: Any, kept: Any) -> None:
     assert project(DOCUMENT, parse_paths(paths)) == kept
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("paths", "removed"),
     [
         (["a"], {name: value for name, value in DOCUMENT.items() if name != "a"}),
@@ -51,7 +52,7 @@ def test_without_leaves_out_what_the_paths_name(paths: Any, removed: Any) -> Non
     assert repr(DOCUMENT) == before
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("paths", "has"),
     [
         (["a", "b"], True),
@@ -76,7 +77,7 @@ def literal(*value: Any) -> Any:
     return {"$reql_type$": "LITERAL", **({"value": value[0]} if value else {})}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("left", "right", "merged"),
     [
         ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),

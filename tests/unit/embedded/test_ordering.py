@@ -15,6 +15,7 @@ from graphql_api.embedded.errors import ReqlError
 from graphql_api.embedded.ordering import equal, sort_key
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.pseudo_types import binary, time
+from tests.for_each import for_each
 
 ASCENDING: list[Datum] = [
     MINVAL,
@@ -61,7 +62,7 @@ def test_datums_are_ordered_by_type_and_value() -> None:
     assert len({repr(sort_key(value)) for value in ASCENDING}) == len(ASCENDING)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("left", "right", "same"),
     [
         (1, True, False),
@@ -125,7 +126,7 @@ def test_different_primary_keys_have_different_texts(left: Datum, right: Datum) 
         assert (text(left) == text(right)) is equal(left, right)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("key", "message"),
     [
         (None, "Primary keys must be either a number, string, bool, pseudotype or array"),
@@ -147,6 +148,6 @@ def test_what_cannot_be_a_primary_key(key: Datum, message: str) -> None:
         primary_key(key)
 
 
-@pytest.mark.parametrize("key", ["x" * 127, "é" * 63, ""])
+@for_each("key", ["x" * 127, "é" * 63, ""])
 def test_longest_primary_keys(key: str) -> None:
     assert primary_key(key) == f"S{key}"

@@ -20,13 +20,14 @@ from graphql_api.embedded.pseudo_types import (
     time,
 )
 from graphql_api.embedded.times import parse_iso8601, to_iso8601
+from tests.for_each import for_each
 
 
 def raw_time(**fields: Any) -> dict[str, Any]:
     return {REQL_TYPE: "TIME", "epoch_time": 1, "timezone": "+00:00", **fields}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("epoch_time", "kept"),
     [(1.0004, 1), (1.0005, 1.001), (-1.0005, -1.001), (10**15, 10**15), (1e300, 1e300)],
 )
@@ -34,7 +35,7 @@ def test_times_keep_milliseconds(epoch_time: float, kept: float) -> None:
     assert sanitized(raw_time(epoch_time=epoch_time))["epoch_time"] == kept
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("timezone", "kept"),
     [("Z", "+00:00"), ("+02", "+02:00"), ("-0530", "-05:30"), ("+24:59", "+24:59")],
 )
@@ -42,7 +43,7 @@ def test_time_zones_have_one_form(timezone: str, kept: str) -> None:
     assert sanitized(raw_time(timezone=timezone))["timezone"] == kept
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "problem"),
     [
         ({"timezone": "bad"}, 'invalid timezone string `"bad"`'),
@@ -60,7 +61,7 @@ def test_invalid_time_is_refused(fields: dict[str, Any], problem: str) -> None:
     assert caught.value.message.startswith(f"Invalid time object constructed ({problem}")
 
 
-@pytest.mark.parametrize("missing", ["epoch_time", "timezone"])
+@for_each("missing", ["epoch_time", "timezone"])
 def test_time_without_a_field_is_refused(missing: str) -> None:
     value = raw_time()
     del value[missing]
@@ -89,7 +90,7 @@ def test_binary_is_kept_in_one_form() -> None:
     assert sanitized({REQL_TYPE: "BINARY", "data": " AP8\r\n"})["data"] == "AP8="
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "message"),
     [
         ({}, "lacking `data` key"),
@@ -105,7 +106,7 @@ def test_invalid_binary_is_refused(fields: dict[str, Any], message: str) -> None
         sanitized({REQL_TYPE: "BINARY", **fields})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "message"),
     [
         ({"type": "Point"}, "Field `coordinates` not found"),
@@ -120,7 +121,7 @@ def test_invalid_geometry_is_refused(fields: dict[str, Any], message: str) -> No
         sanitized({REQL_TYPE: "GEOMETRY", **fields})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "message"),
     [
         ({REQL_TYPE: "FOO"}, r"Unknown \$reql_type\$ `PTYPE<FOO>`\."),
@@ -133,7 +134,7 @@ def test_unknown_pseudo_type_is_refused_wherever_it_is(value: Any, message: str)
         from_json(value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "epoch_time", "timezone"),
     [
         ("1970-01-01T00:00:00Z", 0, "+00:00"),
@@ -152,7 +153,7 @@ def test_iso8601_is_parsed(text: str, epoch_time: float, timezone: str) -> None:
     assert parse_iso8601(text, "+01:00") == time(epoch_time, timezone)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "message"),
     [
         ("2026-01-02T03:04:05", "ISO 8601 string has no time zone"),
@@ -178,7 +179,7 @@ def test_invalid_iso8601_is_refused(text: str, message: str) -> None:
         parse_iso8601(text, "")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "text"),
     [
         (time(0), "1970-01-01T00:00:00+00:00"),

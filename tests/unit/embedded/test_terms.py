@@ -10,6 +10,7 @@ import pytest
 
 from graphql_api.embedded import datum
 from graphql_api.embedded.errors import ErrorStage
+from tests.for_each import for_each
 from tests.unit.embedded.reql import NOW, Reql, r
 
 T = r.table("t")
@@ -53,7 +54,7 @@ async def test_text_about_a_missing_field_is_made_for_those_who_read_it_only(
 # --- control ---
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "value"),
     [
         (r.expr(1).eq(1, 1.0), True),
@@ -99,7 +100,7 @@ async def test_control(reql: Reql, query: Any, value: Any) -> None:
     assert repr(await reql.run(query)) == repr(value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "message", "backtrace"),
     [
         (r.expr(1) + "a", "Expected type NUMBER but found STRING.", ()),
@@ -136,7 +137,7 @@ async def test_control_fails(reql: Reql, query: Any, message: str, backtrace: An
 # --- data ---
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "value"),
     [
         (r.type_of(None), "NULL"),
@@ -192,7 +193,7 @@ async def test_data(reql: Reql, query: Any, value: Any) -> None:
     assert await reql.run(query) == value
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "message", "backtrace"),
     [
         (r.expr(1).keys(), "Cannot call `keys` on objects of type `NUMBER`.", (0,)),
@@ -231,7 +232,7 @@ async def test_data_fails(reql: Reql, query: Any, message: str | None, backtrace
 # --- sequences ---
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "expected"),
     [
         (T.order_by("n"), ["c", "a", "d", "b"]),
@@ -266,7 +267,7 @@ async def test_which_documents(rows: Reql, query: Any, expected: list[str]) -> N
     assert ids(await rows.run(query)) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "value"),
     [
         (T.count(), 4),
@@ -309,7 +310,7 @@ async def test_sequence(rows: Reql, query: Any, value: Any) -> None:
     assert await rows.run(query) == value
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "message"),
     [
         (T.order_by(), "Must specify something to order by."),
@@ -416,7 +417,7 @@ async def test_indexes(rows: Reql) -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "message"),
     [
         (T.index_create("id"), "Index name conflict: `id` is the name of the primary key."),
@@ -477,8 +478,8 @@ async def test_row_without_a_change_takes_the_next_ones_place_in_changes(rows: R
     assert [change["new_val"]["id"] for change in result["changes"]] == ["y", "z"]
 
 
-@pytest.mark.parametrize("return_changes", [True, "always"])
-@pytest.mark.parametrize(
+@for_each("return_changes", [True, "always"])
+@for_each(
     "write",
     [
         lambda **o: T.filter({"n": 99}).delete(**o),
@@ -563,7 +564,7 @@ async def test_conflict_function_decides(rows: Reql) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "first_error"),
     [
         (T.get("a").update({"id": "z"}), "Primary key `id` cannot be changed"),
@@ -592,7 +593,7 @@ async def test_row_that_cannot_be_written(rows: Reql, query: Any, first_error: s
     assert await rows.run(T.get("a")) == before
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "message"),
     [
         (
@@ -696,7 +697,7 @@ async def test_catalog(reql: Reql) -> None:
     assert await reql.run(r.db_list()) == ["rethinkdb", "test"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "message"),
     [
         (r.table_create("t"), "Table `test.t` already exists."),
@@ -715,7 +716,7 @@ async def test_catalog_fails(reql: Reql, query: Any, message: str | None) -> Non
 # --- compilation ---
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "message", "backtrace"),
     [
         ([16, [[15, ["t"]]]], "Expected 2 arguments but found 1.", ()),

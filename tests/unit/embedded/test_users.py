@@ -9,6 +9,7 @@ import pytest
 from graphql_api.embedded.errors import HandshakeError, ReqlError
 from graphql_api.embedded.scram import ScramServer
 from graphql_api.embedded.users import accept_user, credentials_for, unknown_user_credentials
+from tests.for_each import for_each
 from tests.transcripts.wire_client import scram_proof
 from tests.unit.embedded.reql import Reql, r
 
@@ -28,7 +29,7 @@ def test_iterations() -> None:
     assert unknown_user_credentials().iterations == 4096
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("row", "message"),
     [
         ({"id": 1, "password": "x"}, "Expected a username as the primary key, got 1."),
@@ -114,7 +115,7 @@ async def test_two_changes_of_a_user_in_one_query_are_both_kept(reql: Reql) -> N
     assert await reql.run(USERS.get("a")) == {"id": "a", "password": True}
 
 
-@pytest.mark.parametrize("user", ["admin", "comma,", "equals=", "üser"])
+@for_each("user", ["admin", "comma,", "equals=", "üser"])
 def test_scram_lets_the_right_password_in(user: str) -> None:
     server = ScramServer({user: credentials_for("pass")})
     name = user.replace("=", "=3D").replace(",", "=2C")
@@ -125,7 +126,7 @@ def test_scram_lets_the_right_password_in(user: str) -> None:
     assert server.user == user
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("saslname", "user"),
     [("a=2Cbc", "a,c"), ("=3Db", "="), ("a=3D=2C", "a=2C"), ("a=2Cb=3D", "a,=")],
 )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from graphql_api.embedded.primary_key import primary_key
 from graphql_api.embedded.write_order import scan_order, shard, write_order
+from tests.for_each import for_each
 from tests.transcripts.conversation import Recording
 from tests.unit.embedded.reql import Reql, r
 
@@ -34,7 +33,7 @@ def test_scan_has_the_recorded_order() -> None:
         assert [keys[at] for at in scan_order([primary_key(key) for key in keys])] == recorded
 
 
-@pytest.mark.parametrize("size", [0, 1, 127, 128, 129, 255, 256, 300])
+@for_each("size", [0, 1, 127, 128, 129, 255, 256, 300])
 def test_write_goes_through_the_parts_of_each_stretch(size: int) -> None:
     keys = [f"S{number}" for number in range(size)]
     order = write_order(keys)

@@ -21,6 +21,7 @@ from graphql_api.execution.operation import SubscriptionExecution
 from graphql_api.schema import APISchema, Context
 from graphql_api.schema.context import Info
 from graphql_api.schema.errors import CodeValidationErrors
+from tests.for_each import for_each
 from tests.toy_world import Topic, context
 
 COUNT = "subscription { count }"
@@ -144,7 +145,7 @@ async def test_extensions_run_once_for_each_subscriber() -> None:
     assert composed == calls
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("extension", "composable", "hooks"),
     [
         (CodeValidationErrors, True, False),
@@ -167,7 +168,7 @@ async def test_source_may_take_its_time() -> None:
     assert [event async for event in source] == [1]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "code"),
     [
         ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"),

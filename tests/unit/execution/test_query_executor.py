@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, cast
 
-import pytest
 import strawberry
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -18,6 +17,7 @@ from graphql_api import turns
 from graphql_api.execution.query_executor import LONG_LIST, QueryExecutor
 from graphql_api.execution.result_json import to_json
 from graphql_api.schema.packed_pairs import PackedPairs
+from tests.for_each import for_each
 from tests.unit.limits.test_refusal_log import Clock
 
 LONG = 3 * LONG_LIST
@@ -91,8 +91,8 @@ def schema(executor: Any) -> strawberry.Schema:
     return strawberry.Schema(Query, execution_context_class=executor)
 
 
-@pytest.mark.parametrize("length", [0, 1, LONG_LIST, LONG_LIST + 1, LONG])
-@pytest.mark.parametrize(
+@for_each("length", [0, 1, LONG_LIST, LONG_LIST + 1, LONG])
+@for_each(
     "selection",
     [
         "page(length: L) { items { number texts } }",

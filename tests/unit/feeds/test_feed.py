@@ -25,6 +25,7 @@ from graphql_api.feeds.part import WHOLE, WINDOW, TablePart, TimeWindow
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema.document import stored_value
 from tests.fault.clock import LoopClock, some_steps
+from tests.for_each import for_each
 from tests.unit.feeds.toy import (
     Added,
     Event,
@@ -507,7 +508,7 @@ async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None
             assert feed.get("a") == Number("a", 4)
 
 
-@pytest.mark.parametrize("steps", range(12))
+@for_each("steps", range(12))
 async def test_feed_that_is_cancelled_while_it_loses_its_changefeed_ends(steps: int) -> None:
     source = ScriptedSource(a=1)
     feed: Feed[Number, Event] = Feed(Numbers(), source, QUICK)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
-import pytest
 from hypothesis import given
 
 from graphql_api.feeds.events import Point, RowChange, Version
 from graphql_api.feeds.history import History
 from graphql_api.feeds.packing import Packer
+from tests.for_each import for_each
 from tests.unit.feeds.toy import Below, Number, PackedNumbers
 
 ROW_BYTES = 1000
@@ -68,7 +68,7 @@ def test_it_finds_the_newest_point_with_a_digest(max_changes: int, before: int, 
         assert history.find(digest) == max(there, default=None)
 
 
-@pytest.mark.parametrize("kilobytes", [2, 10, 50])
+@for_each("kilobytes", [2, 10, 50])
 def test_it_takes_no_more_memory_than_it_may(kilobytes: int) -> None:
     history: History[bytes] = History(max_changes=10**6, max_bytes=kilobytes * 1000)
     fill(history, 200)

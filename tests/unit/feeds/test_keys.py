@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.feeds.keys import BINARY, INTEGER, MAX_KEY_BYTES, TEXT, KeyKind
+from tests.for_each import for_each
 
 KINDS = [TEXT, INTEGER, BINARY]
 
@@ -75,7 +76,7 @@ def test_key_of_another_kind_is_not_served(key: Any) -> None:
         assert stored is None or raw(stored) == key or "\0" in served
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "key", "served"),
     [
         (TEXT, "5", "5"),
@@ -95,7 +96,7 @@ def test_key_is_served_as_documented(kind: KeyKind, key: Any, served: str | None
     assert kind.served(key) == served
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "served"),
     [
         (TEXT, "x" * 128),

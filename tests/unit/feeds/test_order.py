@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from graphql_api.feeds import order as order_module
 from graphql_api.feeds.order import Order, OrderBy, SortedRows, SortKey, sort_key
+from tests.for_each import for_each
 
 
 @given(st.lists(st.integers(0, 60), max_size=200), st.integers(0, 70), st.integers(0, 70))
@@ -56,7 +57,7 @@ def test_rows_without_a_value_come_last_in_both_directions(
                 assert rows.page(order_by, offset, limit) == expected[offset : offset + limit]
 
 
-@pytest.mark.parametrize("missing", [-1, 5, 100])
+@for_each("missing", [-1, 5, 100])
 def test_value_that_is_not_there_cannot_be_removed(missing: int) -> None:
     order: Order[int] = Order()
     with pytest.raises(KeyError):

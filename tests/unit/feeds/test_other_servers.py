@@ -25,6 +25,7 @@ from graphql_api.feeds.history import History
 from graphql_api.feeds.neighbours import MAX_LOOKUPS, NeighbourSearch
 from graphql_api.feeds.packing import Packer
 from graphql_api.feeds.subscriber import Subscriber
+from tests.properties import examples
 from tests.unit.feeds.toy import (
     HASH,
     Added,
@@ -221,9 +222,8 @@ class TwoServers(RuleBasedStateMachine):
 
 TestTwoServers = TwoServers.TestCase
 TestTwoServers.settings = settings(
-    max_examples=int(os.environ.get("FEED_EXAMPLES", "200")),
+    examples(int(os.environ.get("FEED_EXAMPLES", "200"))),
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
@@ -251,7 +251,7 @@ def feed_of(writes: list[Write], run: int) -> Server:
     return server
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.tuples(keys, st.integers(0, 9)), max_size=40), st.data())
 def test_a_little_out_of_order_is_always_found(writes: list[Write], data: st.DataObject) -> None:
     here = feed_of(writes, 1)
@@ -263,7 +263,7 @@ def test_a_little_out_of_order_is_always_found(writes: list[Write], data: st.Dat
             assert NeighbourSearch(here.cache.history).find(digest) is not None
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.tuples(keys, st.none() | numbers), max_size=30), st.data())
 def test_what_is_found_has_the_digest_and_is_a_prefix_for_each_document(
     writes: list[Write], data: st.DataObject
@@ -325,7 +325,7 @@ def test_a_made_up_cursor_costs_no_more_than_it_may(monkeypatch: pytest.MonkeyPa
     assert lookups < 1000, "what was not found is looked for in later changes only"
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.tuples(keys, st.integers(0, 9)), max_size=40), st.data())
 def test_what_was_not_found_is_found_once_its_changes_are_here(
     writes: list[Write], data: st.DataObject

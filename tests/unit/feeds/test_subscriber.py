@@ -11,6 +11,7 @@ from graphql_api.feeds.cache import FRESH_VERSIONS, WatchCache
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.history import History
 from graphql_api.feeds.subscriber import Subscriber
+from tests.for_each import for_each
 from tests.unit.feeds.toy import (
     Added,
     Below,
@@ -184,7 +185,7 @@ def test_a_change_of_nothing_that_is_served_is_no_event() -> None:
     assert cache.position == 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("held", "changes", "expected"),
     [
         (None, [1, 2], [("+", "CREATED", "k", 2)]),
@@ -281,7 +282,7 @@ def test_a_replay_that_the_history_overtakes_turns_into_a_snapshot() -> None:
     assert short(drain(subscriber)) == [("INITIALIZING",), ("+", "INITIAL", "a", 5), ("READY",)]
 
 
-@pytest.mark.parametrize("which", ["another run", "another filter", "incomplete"])
+@for_each("which", ["another run", "another filter", "incomplete"])
 def test_a_cursor_from_elsewhere_gets_the_snapshot(which: str) -> None:
     cache = make_cache({"a": 1})
     other = WatchCache(

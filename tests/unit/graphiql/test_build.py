@@ -24,6 +24,7 @@ from graphql_api.graphiql.build import (
     run_aloud,
     run_quietly,
 )
+from tests.for_each import for_each
 
 SOURCES = Path(module.__file__).with_name("page")
 
@@ -130,7 +131,7 @@ def test_too_old_a_node_is_said_before_anything_is_installed(
         build_page(run_aloud, package / "page", package / "dist")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("version", "is_enough"),
     [
         ("v18.20.4", False),

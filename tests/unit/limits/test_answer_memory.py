@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
@@ -17,6 +16,7 @@ from graphql_api.limits.answer_memory import LARGE_BYTES, Answers, Taker
 from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.server.listening import listen
 from graphql_api.server.uvicorn_http import StreamingProtocol
+from tests.for_each import for_each
 from tests.patience import LONGEST_S
 from tests.simulation.loop import SimulatedLoop
 
@@ -183,8 +183,8 @@ class Crowd:
                 taker = Taker(address)
 
 
-@pytest.mark.parametrize(("address", "bound_s"), [("fast", 1), ("slow", 40 * 0.4)])
-@pytest.mark.parametrize("comes_at_s", [1.0, 300.0])
+@for_each(("address", "bound_s"), [("fast", 1), ("slow", 40 * 0.4)])
+@for_each("comes_at_s", [1.0, 300.0])
 def test_new_fast_client_waits_for_no_round_of_slow_ones_which_go_on(
     address: str, bound_s: float, comes_at_s: float
 ) -> None:
@@ -257,10 +257,9 @@ async def ask(address: Any, version: bytes = b"1.1") -> bytes:
 LENGTH = (b"content-length", b"%d" % SIZE)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("headers", "version"),
     [([LENGTH], b"1.1"), ([], b"1.0")],
-    ids=["known length", "to the end of the connection"],
 )
 async def test_large_answer_arrives_as_it_is(headers: Any, version: bytes) -> None:
     async with serving(Answers(), *headers) as address:

@@ -9,6 +9,7 @@ from graphql_api.limits.connection_limits import AddressLimit, ConnectionLimits,
 from graphql_api.limits.origin_check import Refusal
 from graphql_api.limits.traffic import Traffic
 from graphql_api.settings.connections import ConnectionSettings
+from tests.for_each import for_each
 
 
 def limits(*, max_connections: int, per_address: int = 1000) -> ConnectionSettings:
@@ -37,7 +38,7 @@ def test_each_address_has_a_limit_of_its_own_and_leaves_nothing_behind() -> None
     assert len(limit) == 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("one", "other"),
     [
         ("2001:db8::1", "2001:db8::ffff:2"),
@@ -51,7 +52,7 @@ def test_one_client_under_several_addresses_is_one(one: str, other: str) -> None
     assert limit.enter(other) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "10.1.2.3", "", "a", None]
 )
 def test_those_who_stand_for_many_are_not_counted(address: str | None) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.limits.origin_check import Authority, Origin, OriginCheck, OriginCheckMiddleware
+from tests.for_each import for_each
 
 GUARD = OriginCheck.of(
     bound_hosts=["192.168.7.5"],
@@ -14,7 +15,7 @@ GUARD = OriginCheck.of(
 )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "host",
     [
         "localhost",
@@ -43,7 +44,7 @@ def test_host_is_allowed(host: str) -> None:
     assert GUARD.refusal([host], []) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "host",
     [
         "evil.example",
@@ -75,7 +76,7 @@ def test_host_of_somebody_else_is_refused(host: str) -> None:
     assert "--allow-host" in refusal.reason
 
 
-@pytest.mark.parametrize(
+@for_each(
     "hosts",
     [
         [],
@@ -109,7 +110,7 @@ def test_request_without_one_valid_host_is_malformed(hosts: list[str]) -> None:
     assert refusal.status == 400
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("host", "origin"),
     [
         ("localhost:8000", "http://localhost:8000"),
@@ -133,7 +134,7 @@ def test_origin_is_allowed(host: str, origin: str) -> None:
     assert GUARD.refusal([host], [origin]) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("host", "origin"),
     [
         ("localhost:8000", "http://evil.example"),
@@ -159,7 +160,7 @@ def test_origin_of_another_site_is_refused(host: str, origin: str) -> None:
     assert f"--allow-origin {origin}" in refusal.reason
 
 
-@pytest.mark.parametrize(
+@for_each(
     "origins",
     [
         ["null"],
@@ -189,7 +190,7 @@ def test_rebound_name_is_refused_though_it_is_of_the_same_origin() -> None:
     assert "--allow-host evil.example" in refusal.reason
 
 
-@pytest.mark.parametrize("wildcard", ["0.0.0.0", "::"])
+@for_each("wildcard", ["0.0.0.0", "::"])
 def test_wildcard_is_no_host(wildcard: str) -> None:
     guard = OriginCheck.of(bound_hosts=[wildcard], allow_hosts=[], allow_origins=[])
     assert guard.hosts == frozenset()
@@ -205,17 +206,13 @@ def test_bound_address_of_a_link_is_a_host() -> None:
     assert guard.refusal(["[fe80::1]:8000"], []) is None
 
 
-@pytest.mark.parametrize(
-    "name", ["", "*", "http://api.example.org", "api.example.org:443", "a b", "[::1"]
-)
+@for_each("name", ["", "*", "http://api.example.org", "api.example.org:443", "a b", "[::1"])
 def test_setting_that_is_no_host_is_a_configuration_error(name: str) -> None:
     with pytest.raises(ConfigurationError, match="--allow-host"):
         OriginCheck.of(bound_hosts=["localhost"], allow_hosts=[name], allow_origins=[])
 
 
-@pytest.mark.parametrize(
-    "origin", ["", "*", "null", "app.example.org", "https://app.example.org/x"]
-)
+@for_each("origin", ["", "*", "null", "app.example.org", "https://app.example.org/x"])
 def test_setting_that_is_no_origin_is_a_configuration_error(origin: str) -> None:
     with pytest.raises(ConfigurationError, match="--allow-origin"):
         OriginCheck.of(bound_hosts=["localhost"], allow_hosts=[], allow_origins=[origin])
@@ -226,7 +223,7 @@ def test_parsed_forms_are_normal() -> None:
     assert Origin.parse("HTTPS://Example.org") == Origin("https", "example.org", 443)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "sent"),
     [
         ("HTTPS://Example.org:443", "https://example.org"),
@@ -279,7 +276,7 @@ async def test_lifespan_passes() -> None:
     assert await _answers({"type": "lifespan"}) == [{"type": "passed"}]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("scope", "prefix"),
     [
         ({"type": "http"}, "http.response"),

@@ -7,13 +7,12 @@ import json
 import tracemalloc
 from collections.abc import Callable
 
-import pytest
-
 from graphql_api.feeds.view import Event
 from graphql_api.log_feeds import cursor as cursors
 from graphql_api.log_feeds.cursor import Cursor, LogPlace, Mark
 from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.tables.response import RESPONSES, Response
+from tests.for_each import for_each
 from tests.server.results import response
 
 ROWS = 1000
@@ -47,7 +46,7 @@ def taken(work: Callable[[], None]) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("events", [0, 1, 4])
+@for_each("events", [0, 1, 4])
 def test_rows_with_their_events_are_counted_as_what_they_take(events: int) -> None:
     fill(RowCache(MANY_BYTES), events=events)  # what is made once is made now
     cache: RowCache[Response] = RowCache(MANY_BYTES)

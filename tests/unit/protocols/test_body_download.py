@@ -21,9 +21,10 @@ from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.protocols.body_download import ResponseBodies, _is_gzip
 from graphql_api.protocols.inflater import Inflater
 from graphql_api.store import PART_BYTES, StoredBody
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("member", "is_taken"),
     [
         (b"gzip", True),
@@ -63,7 +64,7 @@ def test_gzip_that_ends_too_soon_is_an_error(content: bytes, data: st.DataObject
         b"".join(_inflated(whole[:end]))
 
 
-@pytest.mark.parametrize("lost_at", [None, 0, 2])
+@for_each("lost_at", [None, 0, 2])
 async def test_body_is_read_as_its_client_takes_it(lost_at: int | None) -> None:
     content = random.Random(1).randbytes(3 * PART_BYTES + 7)
     events: list[str] = []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from graphql_api.limits.origin_check import Origin
 from graphql_api.protocols.cors import CrossOrigin
+from tests.for_each import for_each
 
 APP = b"https://app.example.org"
 
@@ -18,7 +17,7 @@ def cross_origin(*origins: str) -> CrossOrigin:
 ALLOWED = cross_origin("https://App.example.org:443")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "headers",
     [
         [],

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from graphql import GraphQLError
 
 from graphql_api.documents.request import Request
@@ -25,6 +24,7 @@ from graphql_api.protocols.graphql_transport_ws import (
     Stop,
 )
 from graphql_api.protocols.operation_ids import Operation, Reply
+from tests.for_each import for_each
 
 INIT = '{"type":"connection_init"}'
 ACK = '{"type":"connection_ack"}'
@@ -403,7 +403,7 @@ class Script:
                 return f"close {code} {reason}"
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
+@for_each("script", SCRIPTS.values())
 def test_script(script: tuple[str | None, ...]) -> None:
     driver = Script()
     for text, expected in zip(script[::2], script[1::2], strict=True):

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import orjson
-import pytest
 from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +24,7 @@ from graphql_api.protocols.messages import (
     Subscribe,
     parse,
 )
+from tests.for_each import for_each
 
 JSON = st.recursive(
     st.none()
@@ -116,13 +116,13 @@ def test_payload_of_a_ping_is_echoed_however_deep_it_is() -> None:
     assert messages.pong(ping.payload) == f'{{"type":"pong","payload":{payload}}}'.encode()
 
 
-@pytest.mark.parametrize("value", ["half a pair: \ud800", 2**80, {"a": ["\udfff", -(2**64)]}])
+@for_each("value", ["half a pair: \ud800", 2**80, {"a": ["\udfff", -(2**64)]}])
 def test_result_that_has_a_form_in_json_is_encoded(value: object) -> None:
     payload = result_json.execution_result({"a": value}, None, None)
     assert json.loads(payload) == {"data": {"a": value}}
 
 
-@pytest.mark.parametrize("beside", [1, "half a pair: \ud800"])
+@for_each("beside", [1, "half a pair: \ud800"])
 def test_value_that_is_json_already_is_a_part_of_a_result(beside: object) -> None:
     inner = {"a": ["half a pair: \udfff", None, 2**80]}
     made = orjson.Fragment(result_json.to_json(inner))

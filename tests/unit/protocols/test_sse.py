@@ -6,11 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.responder import Framing
 from graphql_api.protocols import sse
+from tests.for_each import for_each
 from tests.toy_world import Row, Topic, context
 from tests.unit.execution.toy import FakeSink, join
 
@@ -33,7 +32,7 @@ def test_event_has_its_cursor_as_id() -> None:
     )
 
 
-@pytest.mark.parametrize("event", [Event(None), Event(5), object()])
+@for_each("event", [Event(None), Event(5), object()])
 def test_event_without_a_cursor_leaves_the_last_id_as_it_is(event: object) -> None:
     assert framed(event, b"1") == sse.next_event(b"1") == b"event: next\ndata: 1\n\n"
 
@@ -46,7 +45,7 @@ def test_time_to_wait_is_in_milliseconds() -> None:
     assert sse.retry(1.5) == b"retry: 1500\n\n"
 
 
-@pytest.mark.parametrize("query", ["subscription { rows { value } }", SLOW])
+@for_each("query", ["subscription { rows { value } }", SLOW])
 async def test_members_with_different_framings_share_executions(query: str) -> None:
     topic = Topic()
     topic.go.set()

@@ -10,8 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from graphql_api.execution.parts import parts_of
 from graphql_api.feeds.events import ChangeCause, FeedStatus
 from graphql_api.feeds.subscription import EventSource
@@ -21,6 +19,7 @@ from graphql_api.protocols.starbelly.listing import Listed, Listing
 from graphql_api.protocols.whole_bodies import Body
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.response import Response, ResponseKind
+from tests.for_each import for_each
 from tests.server.starbelly_client import HeldNames
 from tests.starbelly_numbers import ServerMessage
 
@@ -66,7 +65,7 @@ def apply_all(listing: Listing, listed: Listed, held: HeldNames) -> list[int]:
     return kinds
 
 
-@pytest.mark.parametrize("status", [FeedStatus.READY, FeedStatus.STALE])
+@for_each("status", [FeedStatus.READY, FeedStatus.STALE])
 def test_second_snapshot_comes_as_the_difference(status: FeedStatus) -> None:
     listed, source, held = Listed(POLICIES, messages.policy), Scripted(), HeldNames()
     listing = Listing(listed, source)
@@ -104,7 +103,7 @@ def test_any_run_of_snapshots_and_changes_leaves_the_table() -> None:
     assert held.names == {key(number): name for number, name in table.items()}
 
 
-@pytest.mark.parametrize("length", [0, 1, 127, 128, 20_000, 3_000_000])
+@for_each("length", [0, 1, 127, 128, 20_000, 3_000_000])
 def test_body_is_not_copied_and_what_is_around_it_is_what_protobuf_reads(
     length: int,
 ) -> None:
@@ -122,7 +121,7 @@ def test_body_is_not_copied_and_what_is_around_it_is_what_protobuf_reads(
     assert (item.body, item.is_compressed, item.url) == (b"".join(parts), False, "u")
 
 
-@pytest.mark.parametrize("text", ["p", "", key(1).upper(), "{" + key(10**30) + "}", "a" * 32, "é"])
+@for_each("text", ["p", "", key(1).upper(), "{" + key(10**30) + "}", "a" * 32, "é"])
 def test_only_uuids_as_starbelly_writes_them_can_be_said(text: str) -> None:
     sayable = text == key(1).upper()  # it has no letters
     assert (messages.uuid_bytes(text) is not None) == sayable

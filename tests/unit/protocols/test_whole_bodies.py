@@ -24,6 +24,7 @@ from graphql_api.protocols.whole_bodies import (
     WholeBodies,
 )
 from graphql_api.store import PART_BYTES, StoredBody
+from tests.for_each import for_each
 from tests.patience import LONGEST_S
 from tests.unit.execution.toy import FakeSink
 
@@ -139,7 +140,7 @@ async def until_given(source: BodiesInTurn) -> None:
         woken.clear()
 
 
-@pytest.mark.parametrize("size", [0, LARGE_BYTES + 1])
+@for_each("size", [0, LARGE_BYTES + 1])
 async def test_one_body_of_a_socket_is_made_at_a_time(size: int) -> None:
     async with asyncio.TaskGroup() as tasks:
         sockets = Sockets(size, tasks)

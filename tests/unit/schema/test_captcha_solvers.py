@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.feeds.keys import Key
 from graphql_api.store import Rewrite, Written
+from tests.for_each import for_each
 from tests.properties import examples
 from tests.unit.schema.documents import CAPTCHA_SOLVER, POLICY
 from tests.unit.schema.harness import Server, serve
@@ -108,7 +108,7 @@ BROKEN: list[tuple[dict[str, Any], tuple[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "problem"), BROKEN)
+@for_each(("change", "problem"), BROKEN)
 async def test_solver_that_the_crawler_cannot_use_is_refused(
     change: dict[str, Any], problem: tuple[str, str]
 ) -> None:
@@ -232,7 +232,7 @@ CREATE_POLICY = """mutation {
 UPDATE_POLICY = 'mutation { row: updatePolicy(id: "p1", input: {captchaSolverId: "c1"}) { id } }'
 
 
-@pytest.mark.parametrize("mutation", [CREATE_POLICY, UPDATE_POLICY])
+@for_each("mutation", [CREATE_POLICY, UPDATE_POLICY])
 async def test_policy_whose_solver_is_deleted_while_it_is_written_is_taken_back(
     mutation: str,
 ) -> None:

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -33,6 +32,7 @@ from graphql import (
 )
 
 from tests.every_field import operations
+from tests.for_each import for_each
 
 SCHEMA = build_schema((Path(__file__).parents[3] / "schema.graphql").read_text(encoding="utf-8"))
 SWIFT_FIELDS = {"__data", "fragments"}
@@ -85,7 +85,7 @@ def test_schema_has_no_name_that_generated_code_cannot_have() -> None:
     assert [*faults(SCHEMA)] == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("added", "fault"),
     [
         ("type A { fragments: Int }", "A.fragments: Swift has that already"),

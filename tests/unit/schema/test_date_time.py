@@ -10,13 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from graphql_api.schema.date_time import parse, serialize
+from tests.for_each import for_each
 
 
 def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         # RFC 3339, 5.8
@@ -57,7 +58,7 @@ NO_TIMES = [
 ]
 
 
-@pytest.mark.parametrize("value", [*NO_TIMES, None, 5, 1.5, True, [], {}], ids=repr)
+@for_each("value", [*NO_TIMES, None, 5, 1.5, True, [], {}])
 def test_anything_else_is_refused_and_not_repeated(value: object) -> None:
     with pytest.raises(GraphQLError) as caught:
         parse(value)

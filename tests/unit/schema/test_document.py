@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.schema.document import Fields
+from tests.for_each import for_each
 from tests.unit.schema.documents import POISON_TIME, time
 
 
@@ -76,14 +76,14 @@ def test_served_text_and_numbers_can_be_sent(kind: str, value: object) -> None:
         json.dumps(served, ensure_ascii=False, allow_nan=False).encode()
 
 
-@pytest.mark.parametrize("kind", sorted(READERS))
+@for_each("kind", sorted(READERS))
 def test_missing_field_is_empty_and_valid(kind: str) -> None:
     invalid: list[str] = []
     assert READERS[kind](Fields({}, invalid)) == (() if kind in LISTS else None)
     assert invalid == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "value", "served"),
     [
         ("string", "", ""),
@@ -110,7 +110,7 @@ def test_fitting_value_is_served(kind: str, value: object, served: object) -> No
     assert invalid == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "value"),
     [
         ("string", 5),

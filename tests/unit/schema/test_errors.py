@@ -17,6 +17,7 @@ from graphql_api.schema.date_time import DATE_TIME
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.schema import APISchema
 from graphql_api.scopes import ALL_SCOPES
+from tests.for_each import for_each
 from tests.no_store import NoStore
 from tests.unit.schema.harness import serve
 
@@ -211,9 +212,7 @@ async def test_mistakes_in_a_subscription_are_reported_with_their_code() -> None
         assert server.feed("policy").subscribers == 0
 
 
-@pytest.mark.parametrize(
-    "value", ["yesterday", 5, [], "2026-01-01T00:00:00", "0001-01-01T00:00+23:59"]
-)
+@for_each("value", ["yesterday", 5, [], "2026-01-01T00:00:00", "0001-01-01T00:00+23:59"])
 async def test_wrong_time_is_refused_without_a_word_of_python(value: object) -> None:
     result = await BUGGY.execute(
         "query ($t: DateTime!) { echo(time: $t) }", {"t": value}, context_value=CONTEXT

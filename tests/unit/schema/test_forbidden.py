@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from graphql_api.scopes import Scope
+from tests.for_each import for_each
 from tests.unit.schema.harness import serve
 
 READER = frozenset({Scope.READ})
@@ -14,7 +13,7 @@ TABLES: dict[str, list[Any]] = {"policy": [], "schedule": [], "domain_login": []
 WRONG = {"input": {"name": ["not", "a", "text"]}}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "document",
     [
         "mutation($input: CreatePolicyInput!) { createPolicy(input: $input) { id } }",
@@ -58,7 +57,7 @@ async def test_field_that_must_have_a_value_leaves_none_to_the_others() -> None:
         assert [error.path for error in result.errors or ()] == [["domainLogins"]]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "document",
     [
         "query($w: DomainLoginFilter) { policies { total } domainLogins(where: $w) { total } }",

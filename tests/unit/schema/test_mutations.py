@@ -24,6 +24,7 @@ from graphql_api.errors import (
 from graphql_api.feeds.keys import Key
 from graphql_api.feeds.table import Document
 from graphql_api.store import Rewrite, Run, Written, at_once
+from tests.for_each import for_each
 from tests.no_store import NoStore
 from tests.unit.schema.documents import DOMAIN_LOGIN, POLICY, SCHEDULE, time
 from tests.unit.schema.harness import Server, serve
@@ -118,7 +119,7 @@ async def test_copy_of_a_policy_has_what_is_not_given_and_the_passwords_of_the_o
         assert await stored(server, "policy", "p1") == original
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("original", "path", "text"),
     [
         ({"id": "p2"}, ["copyOf"], "Policy does not exist"),
@@ -143,7 +144,7 @@ async def test_copy_that_the_crawler_cannot_run_is_refused(
 # Partial updates
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "field", "value"),
     [
         ({"name": "New"}, "name", "New"),
@@ -273,7 +274,7 @@ ANN = {"username": "ann"}
 BOB = {"username": "bob", "password": "new"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "https://other.example/",
@@ -282,7 +283,7 @@ BOB = {"username": "bob", "password": "new"}
         "https://example.com@other.example/login",
     ],
 )
-@pytest.mark.parametrize(
+@for_each(
     ("users", "path"),
     [
         ({}, ["input", "users"]),
@@ -301,7 +302,7 @@ async def test_stored_passwords_are_not_sent_to_another_site(
         assert await stored(server, "domain_login", "example.com") == DOMAIN_LOGIN
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("login", "values"),
     [
         ({}, {"loginUrl": "https://Example.com/elsewhere"}),
@@ -321,7 +322,7 @@ async def test_login_moves_to_another_site_without_stored_passwords(
         assert written["login_url"] == values["loginUrl"]
 
 
-@pytest.mark.parametrize("name", [None, 5, ["None"], {"a": 1}])
+@for_each("name", [None, 5, ["None"], {"a": 1}])
 async def test_password_of_a_user_without_a_proper_name_goes_to_no_other(name: object) -> None:
     users = [{"username": name, "password": "hunter2"}, "odd", {"password": "hunter3"}]
     async with serving(domain_login=[{**DOMAIN_LOGIN, "users": users}]) as server:
@@ -341,7 +342,7 @@ async def test_new_domain_login_holds_all_that_starbelly_reads() -> None:
         }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "written"),
     [
         ("socks5://user:***@proxy.example:1080", "socks5://user:hunter2@proxy.example:1080"),
@@ -359,7 +360,7 @@ async def test_masked_password_of_a_proxy_stays_the_stored_one(url: str, written
         assert document["proxy_rules"][1] == {"proxy_url": written}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "socks5://other:***@proxy.example:1080",
@@ -429,7 +430,7 @@ async def test_updates_within_one_millisecond_differ_by_one_each() -> None:
         assert (await stored(server, "policy", "p1"))["created_at"] == POLICY["created_at"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("before", "after"),
     [
         (time(1_800_000_000.5), "2027-01-15T08:00:00.501Z"),
@@ -489,7 +490,7 @@ async def test_deletions_respect_the_changes_of_others_too() -> None:
             assert server.store.documents(table) == []
 
 
-@pytest.mark.parametrize("key", ["nobody", "", "x" * 128, "a\0b"])
+@for_each("key", ["nobody", "", "x" * 128, "a\0b"])
 async def test_what_is_not_there_is_said_so(key: str) -> None:
     async with serving() as server:
         for mutation in (
@@ -534,7 +535,7 @@ async def test_policy_of_disabled_schedules_is_deleted_by_force_only() -> None:
         assert code == "NOT_FOUND"
 
 
-@pytest.mark.parametrize("enabled", [{"enabled": True}, {}, {"enabled": 1}])
+@for_each("enabled", [{"enabled": True}, {}, {"enabled": 1}])
 async def test_policy_of_an_enabled_schedule_is_never_deleted(enabled: dict[str, Any]) -> None:
     off = {"id": "s2", "policy_id": "p1", "enabled": False}
     on = {"id": "s3", "schedule_name": "On", "policy_id": "p1", **enabled}
@@ -563,7 +564,7 @@ async def test_policy_that_a_schedule_is_given_while_it_is_deleted_comes_back() 
         assert server.store.documents("policy") == [POLICY]
 
 
-@pytest.mark.parametrize("is_new", [True, False])
+@for_each("is_new", [True, False])
 async def test_schedule_whose_policy_is_deleted_while_it_is_written_is_taken_back(
     is_new: bool,
 ) -> None:
@@ -589,7 +590,7 @@ async def test_schedule_whose_policy_is_deleted_while_it_is_written_is_taken_bac
         assert server.store.documents("schedule") == [disabled]
 
 
-@pytest.mark.parametrize("enabled", [{"enabled": True}, {}, {"enabled": 1}])
+@for_each("enabled", [{"enabled": True}, {}, {"enabled": 1}])
 async def test_enabled_schedule_that_is_given_a_policy_while_that_is_deleted_keeps_its_own(
     enabled: dict[str, Any],
 ) -> None:
@@ -609,7 +610,7 @@ async def test_enabled_schedule_that_is_given_a_policy_while_that_is_deleted_kee
         assert server.store.documents("schedule") == [schedule]
 
 
-@pytest.mark.parametrize("given", [{"enabled": True}, {"enabled": True, "policyId": "gone"}])
+@for_each("given", [{"enabled": True}, {"enabled": True, "policyId": "gone"}])
 async def test_schedule_without_its_policy_is_never_enabled(given: dict[str, Any]) -> None:
     orphan = {**SCHEDULE, "enabled": False, "policy_id": "gone"}
     async with serving(schedule=[orphan]) as server:
@@ -618,7 +619,7 @@ async def test_schedule_without_its_policy_is_never_enabled(given: dict[str, Any
         await server.data(UPDATE_SCHEDULE, input={"enabled": True, "policyId": "p1"})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("broken", "problem"),
     [
         ({"seeds": ["example.com"]}, "Invalid URL in seed #1"),
@@ -642,7 +643,7 @@ async def test_stored_schedule_that_would_stop_the_crawler_is_not_enabled(
         assert text.startswith(problem)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("broken", "given", "problem"),
     [
         (
@@ -706,7 +707,7 @@ async def test_seed_that_only_normalization_makes_ascii_needs_it() -> None:
         assert (code, text.split(": ")[0]) == ("BAD_USER_INPUT", "Invalid URL in seed #1")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("unit", "most"),
     [
         ("YEARS", 7973),

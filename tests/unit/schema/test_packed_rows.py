@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from graphql_api.schema import TableDeclaration
 from graphql_api.schema.changes import changed_fields
 from graphql_api.schema.filters import NOTHING, conditions_of
 from graphql_api.tables import TABLES
 from graphql_api.tables.policy_rules import check_policy
+from tests.for_each import for_each
 from tests.unit.schema.bookmark import BOOKMARKS
 from tests.unit.schema.documents import DOCUMENTS, FIELDS, GEOMETRY, Document, with_value
 
@@ -27,7 +26,7 @@ def repacked(table: str, row: Any) -> Any:
     return packing.unpack(packing.pack(row))
 
 
-@pytest.mark.parametrize(("table", "document"), [*DOCUMENTS.items(), *ODD])
+@for_each(("table", "document"), [*DOCUMENTS.items(), *ODD])
 def test_row_survives_packing(table: str, document: Document) -> None:
     row = decode(table, document)
     again = repacked(table, row)
@@ -64,7 +63,7 @@ def test_what_a_row_hides_survives_packing() -> None:
     assert again.judged_by(check_policy) == problems
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@for_each("table", TABLES)
 def test_filters_look_only_at_the_facets_of_a_row(table: TableDeclaration[Any]) -> None:
     document = DOCUMENTS.get(table.name, {table.primary_key: "key"})
     row = table.decode(document[table.primary_key], document)

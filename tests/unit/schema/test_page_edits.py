@@ -14,9 +14,10 @@ from graphql_api.schema.page_edits import page_edits
 from graphql_api.tables import TABLES
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.policy_mutations import PolicyMutation
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@for_each("table", TABLES)
 def test_every_table_is_deleted_by_its_mutation(table: TableDeclaration[Any]) -> None:
     assert page_edits(table)["remove"]["name"].startswith("delete")
 
@@ -32,7 +33,7 @@ def test_kinds_of_values_are_those_of_the_input() -> None:
     assert [field["isOptional"] for field in edits["rate_limit"]["fields"]] == [False]
 
 
-@pytest.mark.parametrize("path", ["limits.max_pages", "nothing", "id.x"])
+@for_each("path", ["limits.max_pages", "nothing", "id.x"])
 def test_value_that_no_mutation_takes_is_not_declared(path: str) -> None:
     wrong = POLICIES.written_by(PolicyMutation)
     wrong.people = replace(POLICIES.people, editing=Editing(fields=((path, "x"),)))

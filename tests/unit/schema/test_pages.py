@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from graphql_api.feeds import cursor as cursors
 from graphql_api.tables import TABLES
+from tests.for_each import for_each
 from tests.unit.schema.documents import DOCUMENTS, Document
 from tests.unit.schema.harness import serve
 
@@ -54,7 +53,7 @@ async def test_cursor_belongs_to_the_filter_and_not_to_the_window() -> None:
         assert isinstance(cursors.decode(whole), cursors.At)
 
 
-@pytest.mark.parametrize("window", [{"limit": -1}, {"limit": 1001}, {"offset": -1}], ids=str)
+@for_each("window", [{"limit": -1}, {"limit": 1001}, {"offset": -1}])
 async def test_window_out_of_range_is_a_clear_error(window: dict[str, int]) -> None:
     async with serve({"policy": POLICIES}) as server:
         result = await server.execute(LIST, **window)

@@ -6,12 +6,12 @@ import base64
 from hashlib import blake2b
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.schema.document import stored_value
 from graphql_api.tables.rate_limit import RATE_LIMITS, token_of
+from tests.for_each import for_each
 from tests.properties import examples
 from tests.unit.schema.harness import Server, serve
 
@@ -168,7 +168,7 @@ async def test_what_starbelly_or_others_have_stored_is_served_as_it_applies() ->
             assert (await server.data(query, where=where))["rateLimits"] == {"total": total}, where
 
 
-@pytest.mark.parametrize("domain", ["127.0.0.1", "::1", "localhost", "a_b.example"])
+@for_each("domain", ["127.0.0.1", "::1", "localhost", "a_b.example"])
 async def test_hosts_of_every_form_have_limits(domain: str) -> None:
     async with serve({"rate_limit": []}) as server:
         row = (await server.data(SET, domain=domain, delay=1))["setRateLimit"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from graphql_api.schema.regular_expressions import MAX_NESTING, why_not_portable
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pattern", "reason"),
     [
         ("a++", "possessive quantifier"),
@@ -53,7 +52,7 @@ def test_flag_that_new_pythons_do_not_know_is_refused_on_all() -> None:
     assert len(why) < 120
 
 
-@pytest.mark.parametrize(
+@for_each(
     "pattern",
     [
         "(?i)(?s)a",

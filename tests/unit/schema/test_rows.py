@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import pytest
-
 from graphql_api.schema.changes import changed_fields
 from graphql_api.tables import TABLES
+from tests.for_each import for_each
 from tests.unit.schema.documents import DOCUMENTS, FIELDS, GEOMETRY, KEYS, Document, with_value
 
 DECODERS = {table.name: table for table in TABLES}
@@ -18,7 +17,7 @@ def decode(table: str, document: Document) -> Any:
     return DECODERS[table].decode(document[KEYS[table]], document)
 
 
-@pytest.mark.parametrize("table", DOCUMENTS)
+@for_each("table", DOCUMENTS)
 def test_equal_documents_make_equal_rows(table: str) -> None:
     assert decode(table, DOCUMENTS[table]) == decode(table, copy.deepcopy(DOCUMENTS[table]))
 
@@ -48,7 +47,7 @@ def test_changes_of_what_is_not_served_are_no_difference() -> None:
     assert decode("domain_login", before) == decode("domain_login", after)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("password", "has_password", "invalid"),
     [
         ("secret", True, ()),

@@ -6,10 +6,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from graphql_api.schema.problems import MAX_ITEMS, MAX_PROBLEMS
 from graphql_api.tables.policy_rules import MAX_PATTERN_CHARACTERS, MAX_RULES
+from tests.for_each import for_each
 from tests.unit.schema.documents import SCHEDULE as STORED_SCHEDULE
 from tests.unit.schema.harness import Server, serve
 
@@ -217,7 +216,7 @@ POLICY_RULES: list[tuple[Place, object, Problem]] = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value", "problem"), POLICY_RULES)
+@for_each(("place", "value", "problem"), POLICY_RULES)
 async def test_policy_that_breaks_a_rule_is_refused(
     place: Place, value: object, problem: Problem
 ) -> None:
@@ -228,7 +227,7 @@ async def test_policy_that_breaks_a_rule_is_refused(
         assert server.store.documents("policy") == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("place", "value"),
     [
         (("proxyRules",), []),
@@ -288,7 +287,7 @@ async def test_an_update_is_asked_only_about_what_it_gives() -> None:
         ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "problem"),
     [
         ("name", (("name",), "Policy name cannot be blank")),
@@ -307,7 +306,7 @@ async def test_an_update_takes_from_a_policy_nothing_that_it_needs(
         assert found == [(("input", *path), message)]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "message"),
     [
         ("scheduleName", "Schedule name cannot be blank"),
@@ -409,7 +408,7 @@ SCHEDULE_RULES: list[tuple[Place, object, Problem]] = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value", "problem"), SCHEDULE_RULES)
+@for_each(("place", "value", "problem"), SCHEDULE_RULES)
 async def test_schedule_that_breaks_a_rule_is_refused(
     place: Place, value: object, problem: Problem
 ) -> None:
@@ -421,7 +420,7 @@ async def test_schedule_that_breaks_a_rule_is_refused(
         assert server.store.documents("schedule") == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("place", "value"),
     [
         (("jobName",), "100 % of {{it}} {COUNT:>10d} {DATE!r:.10}"),
@@ -491,7 +490,7 @@ LOGIN_RULES: list[tuple[Place, object, Problem]] = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value", "problem"), LOGIN_RULES)
+@for_each(("place", "value", "problem"), LOGIN_RULES)
 async def test_domain_login_that_breaks_a_rule_is_refused(
     place: Place, value: object, problem: Problem
 ) -> None:
@@ -511,16 +510,14 @@ async def test_login_url_cannot_be_cleared_later() -> None:
             ) == [(("input", "loginUrl"), "Login URL cannot be blank")]
 
 
-@pytest.mark.parametrize(
-    "domain", ["", " ", "x" * 128, "a\0b", "\ud800", "A", ("x" * 60 + ".") * 3]
-)
+@for_each("domain", ["", " ", "x" * 128, "a\0b", "\ud800", "A", ("x" * 60 + ".") * 3])
 async def test_domain_that_cannot_be_a_key_is_refused_with_all_else(domain: str) -> None:
     async with serve({"domain_login": []}) as server:
         found = await problems(server, SET_LOGIN, domain=domain, input={})
         assert [path for path, _ in found] == [("domain",), ("input", "loginUrl")]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("domain", "better"),
     [
         ("HTTP://Example.org/x", "example.org"),
@@ -548,7 +545,7 @@ async def test_key_that_can_never_match_is_refused_with_the_one_that_would(
         assert "password" not in message
 
 
-@pytest.mark.parametrize(
+@for_each(
     "domain", ["example.org", "localhost", "127.0.0.1", "::1", "a_b.c-d.example.", "xn--p1ai"]
 )
 async def test_key_that_is_a_bare_host_is_accepted(domain: str) -> None:
@@ -570,7 +567,7 @@ async def test_very_many_problems_of_an_input_are_counted_and_not_listed() -> No
         assert found[-1] == ((), "8900 more problems are not listed")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pattern", "better"),
     [
         (r"/\d{4}/", r"/\d{{4}}/"),
@@ -592,7 +589,7 @@ async def test_pattern_with_single_braces_is_refused_with_the_one_that_is_meant(
         assert await problems(server, CREATE_POLICY, input=changed(POLICY, place, better)) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("place", "value"),
     [
         (("name",), "\ud800"),
@@ -620,7 +617,7 @@ async def test_more_items_than_a_list_can_hold_are_refused() -> None:
         ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "is_accepted"),
     [
         *((f"{s}://h", True) for s in ("http", "https", "socks4", "socks4a", "socks5", "SOCKS5")),

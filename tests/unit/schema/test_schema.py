@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -21,6 +20,7 @@ from graphql import (
 
 from graphql_api.schema import build_schema, export
 from graphql_api.tables import LOGS, TABLES
+from tests.for_each import for_each
 from tests.unit.schema.harness import everything
 
 SCHEMA = build_schema(TABLES, logs=LOGS)._schema
@@ -90,7 +90,7 @@ def test_unions_are_those_of_the_tables() -> None:
         ]
 
 
-@pytest.mark.parametrize("union", UNIONS, ids=str)
+@for_each("union", UNIONS)
 def test_all_fields_of_all_members_can_be_selected_without_aliases(
     union: GraphQLUnionType,
 ) -> None:
@@ -104,7 +104,7 @@ def test_all_fields_of_all_members_can_be_selected_without_aliases(
     assert validate(SCHEMA, document) == []
 
 
-@pytest.mark.parametrize("union", UNIONS, ids=str)
+@for_each("union", UNIONS)
 def test_field_that_members_share_has_one_type(union: GraphQLUnionType) -> None:
     types: dict[str, set[str]] = {}
     for member in union.types:
@@ -120,7 +120,7 @@ def test_only_entities_have_an_id() -> None:
         assert next(iter(object_type(name).fields)) == "id"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "own"),
     [
         ("Job", {"id", "schedule"}),
@@ -139,7 +139,7 @@ def test_version_has_the_fields_of_its_entity_but_what_a_cache_would_follow(
     assert all(str(entity[field].type) == str(version[field].type) for field in version)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_only_keys_and_lists_are_never_null(name: str) -> None:
     required = {
         field

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import chain, combinations
 
-import pytest
 import strawberry
 from graphql import (
     GraphQLBoolean,
@@ -28,6 +27,7 @@ from graphql_api.schema.schema import APISchema
 from graphql_api.schema.scopes import needed_scopes
 from graphql_api.scopes import ALL_SCOPES, Scope
 from graphql_api.tables import LOGS, TABLES
+from tests.for_each import for_each
 from tests.unit.schema.documents import CAPTCHA_SOLVER, POLICY, SCHEDULE
 from tests.unit.schema.harness import Server, serve
 
@@ -140,9 +140,7 @@ async def errors_of(server: Server, query: str) -> list[GraphQLError]:
         return (await anext(results)).errors or []
 
 
-@pytest.mark.parametrize(
-    "scopes", SETS, ids=lambda scopes: "+".join(sorted(s.value for s in scopes))
-)
+@for_each("scopes", SETS)
 async def test_field_is_refused_exactly_to_those_who_lack_a_scope(
     scopes: frozenset[Scope],
 ) -> None:
@@ -230,8 +228,8 @@ NEW_SCHEDULE = """createSchedule(input: {
 ANSWERS = [NEW_SCHEDULE, 'updateSchedule(id: "s", input: {jobName: "other"}) { SELECTED }']
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
-@pytest.mark.parametrize("scopes", [scopes for scopes in SETS if WRITE in scopes])
+@for_each("answer", ANSWERS)
+@for_each("scopes", [scopes for scopes in SETS if WRITE in scopes])
 async def test_answer_of_a_mutation_shows_no_other_row_to_those_who_may_not_read(
     answer: str, scopes: frozenset[Scope]
 ) -> None:
@@ -257,7 +255,7 @@ async def test_answer_of_a_mutation_shows_no_other_row_to_those_who_may_not_read
     assert error.message == "policy needs the scope read"
 
 
-@pytest.mark.parametrize("scopes", [scopes for scopes in SETS if scopes & {READ, WRITE}])
+@for_each("scopes", [scopes for scopes in SETS if scopes & {READ, WRITE}])
 async def test_captcha_solver_of_a_policy_is_shown_to_those_who_may_read_solvers(
     scopes: frozenset[Scope],
 ) -> None:

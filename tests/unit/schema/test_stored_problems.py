@@ -18,6 +18,7 @@ from graphql_api.tables import policy as policy_module
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.policy_rules import check_policy
 from graphql_api.tables.schedule import SCHEDULES, read_schedule_problems
+from tests.for_each import for_each
 from tests.properties import examples
 from tests.unit.schema.documents import FIELDS, ODD_VALUES, POLICY, SCHEDULE, Field, with_value
 from tests.unit.schema.harness import serve
@@ -128,7 +129,7 @@ POLICY_PROBLEMS: list[tuple[Stored, list[tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "expected"), POLICY_PROBLEMS)
+@for_each(("change", "expected"), POLICY_PROBLEMS)
 async def test_problem_of_a_stored_policy_has_its_path_and_starbellys_words(
     change: Stored, expected: list[tuple[str, str]]
 ) -> None:
@@ -155,7 +156,7 @@ SCHEDULE_PROBLEMS: list[tuple[Stored, list[tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "expected"), SCHEDULE_PROBLEMS)
+@for_each(("change", "expected"), SCHEDULE_PROBLEMS)
 async def test_problem_of_a_stored_schedule_has_its_path_and_starbellys_words(
     change: Stored, expected: list[tuple[str, str]]
 ) -> None:
@@ -298,7 +299,7 @@ def with_odd_values(data: st.DataObject, document: Stored) -> Stored:
     return document
 
 
-@pytest.mark.parametrize("field", [f for f in FIELDS if f.table in PROBLEMATIC], ids=str)
+@for_each("field", [f for f in FIELDS if f.table in PROBLEMATIC])
 async def test_value_that_does_not_fit_is_a_problem_at_its_path(field: Field) -> None:
     look = problems_of_policy if field.table == "policy" else problems_of_schedule
     found = await look(with_value(field, {"odd": [1]} if field.kind != "object" else "odd"))

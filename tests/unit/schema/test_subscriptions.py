@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from graphql import get_named_type
 from strawberry.types import ExecutionResult
 
@@ -11,6 +10,7 @@ from graphql_api.schema import build_schema
 from graphql_api.schema.root_fields import watch as watch_rows
 from graphql_api.tables import TABLES
 from graphql_api.tables.policy import POLICIES, PolicyFilter
+from tests.for_each import for_each
 from tests.unit.schema.documents import DOCUMENTS
 from tests.unit.schema.harness import everything, serve
 
@@ -37,7 +37,7 @@ def event(result: ExecutionResult) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("table", "entity", "key", "change", "changed"),
     [
         ("job", "job", "jobId", {"item_count": 62}, ["itemCount"]),

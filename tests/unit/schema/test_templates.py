@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphql_api.schema.templates import TemplateError, filled_in
+from tests.for_each import for_each
 
 VALUES = ({"COUNT": 7, "DATE": "2026-11-02"}, {"COUNT": 12, "DATE": "1982-11-21"})
 JOBS = [{"COUNT": 7, "DATE": "2026-11-02T08:30:00"}]
@@ -12,7 +13,7 @@ BRACES = "braces are for `{COUNT}` and `{DATE}` only, and a literal brace is wri
 FORMAT = "the format or the conversion of a variable does not fit it: leave that out"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "reason"),
     [
         ("{DATE:012}", "Python 3.10"),
@@ -32,7 +33,7 @@ def test_format_that_some_python_refuses_is_refused_with_the_reason(text: str, r
         filled_in(text, VALUES)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "filled"),
     [
         ("{COUNT:03}", "007"),
@@ -49,7 +50,7 @@ def test_format_that_every_python_knows_is_filled_in(text: str, filled: str) -> 
     assert filled_in(text, VALUES)[0] == filled
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "reason"),
     [
         ("x{4}", f"{BRACES}: write `x{{{{4}}}}`"),

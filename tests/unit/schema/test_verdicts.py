@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.for_each import for_each
 from tests.unit.schema.harness import serve
 from tests.unit.schema.test_rules import CREATE_POLICY, problems
 from tests.unit.schema.test_stored_problems import problems_of_policy, stored_policy
@@ -53,7 +52,7 @@ def test_there_are_verdicts_of_each_kind() -> None:
     assert TRAPS.keys() <= {(verdict["kind"], verdict["what"]) for verdict in VERDICTS}
 
 
-@pytest.mark.parametrize("verdict", VERDICTS, ids=case_id)
+@for_each("verdict", VERDICTS)
 async def test_policy_is_accepted_exactly_if_starbelly_can_run_it(verdict: dict[str, Any]) -> None:
     async with serve({"policy": [], "captcha_solver": SOLVERS}) as server:
         lacking = NULL.get((verdict["kind"], verdict["what"]))

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterable
 from itertools import pairwise
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
@@ -26,6 +25,7 @@ from graphql_api.server.frames import (
 )
 from graphql_api.server.permessage_deflate import MessageInflater
 from tests.conformance.raw_websocket import close, frame
+from tests.for_each import for_each
 
 Seen = list[tuple[int, bytes]]
 """What frames say: messages, and the control frames between their fragments in their places."""
@@ -157,7 +157,7 @@ def test_what_the_protocol_does_not_allow_ends_it_where_websockets_ends(
         assert (mine, my_code) == (said, code)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("data", "reason"),
     [
         (frame(Opcode.TEXT, b"x" * 9000, mask=None), "incorrect masking"),
@@ -220,7 +220,7 @@ def test_control_frame_that_we_write_is_read_by_a_client(opcode: Opcode, payload
     assert (received.opcode, bytes(received.data)) == (opcode, payload)
 
 
-@pytest.mark.parametrize("length", [2**16, 2**31, 2**40])
+@for_each("length", [2**16, 2**31, 2**40])
 def test_header_of_a_long_frame_is_that_of_websockets(length: int) -> None:
     class Payload(bytes):
         def __len__(self) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.server.message_head import HEAD_BYTES, Head, may_begin_operation, read_head
+from tests.for_each import for_each
 
 LONG = {"query": "mutation", "variables": {"id": "no", "type": "ping", "seeds": ["x" * 50] * 200}}
 
@@ -19,7 +19,7 @@ def head(text: str) -> Head:
     return read_head(data[:HEAD_BYTES], data[-HEAD_BYTES:])
 
 
-@pytest.mark.parametrize(
+@for_each(
     "members",
     [
         {"id": "a", "type": "subscribe", "payload": LONG},
@@ -32,7 +32,7 @@ def head(text: str) -> Head:
         {"id": "b", "type": "subscribe", "payload": LONG, "id ": "c"},
     ],
 )
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n", "\t:\r\n")])
+@for_each("separators", [(",", ":"), (", ", ": "), (" ,\n", "\t:\r\n")])
 def test_operation_is_named_wherever_its_id_stands(
     members: dict[str, Any], separators: tuple[str, str]
 ) -> None:
@@ -42,7 +42,7 @@ def test_operation_is_named_wherever_its_id_stands(
     assert may_begin_operation(text.encode()[:HEAD_BYTES])
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",
@@ -64,7 +64,7 @@ def test_message_that_names_no_operation_names_none(text: str) -> None:
     assert head(text).operation_id is None
 
 
-@pytest.mark.parametrize("text", ["x" * 99, "[[[", '"{"', '{"type":"ping","payload":{"a":"'])
+@for_each("text", ["x" * 99, "[[[", '"{"', '{"type":"ping","payload":{"a":"'])
 def test_message_that_is_no_subscribe_is_seen_at_its_beginning(text: str) -> None:
     assert not may_begin_operation(text.encode())
 

@@ -26,6 +26,7 @@ from graphql_api.server.permessage_deflate import (
     compressed_frames,
 )
 from tests.conformance.raw_websocket import deflated
+from tests.for_each import for_each
 
 IDS = st.text(min_size=1, max_size=MAX_ID_CHARS) | st.sampled_from(
     ["\0" * MAX_ID_CHARS, "\U0001f600" * MAX_ID_CHARS]
@@ -95,7 +96,7 @@ def test_prefix_that_no_stored_block_has_room_for_is_sent_as_it_is() -> None:
 BOTH = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("offer", "answer", "window_bits"),
     [
         ("permessage-deflate", BOTH, 15),

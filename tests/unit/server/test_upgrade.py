@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from graphql_api.server.upgrade import is_handshake
+from tests.for_each import for_each
 
 UPGRADE = (b"connection", b"Upgrade")
 WEBSOCKET = (b"upgrade", b"websocket")
 KEY = (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA==")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("headers", "expected"),
     [
         ([UPGRADE, WEBSOCKET, KEY], True),

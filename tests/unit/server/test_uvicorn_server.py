@@ -11,6 +11,7 @@ import pytest
 from graphql_api.errors import ConfigurationError
 from graphql_api.server import uvicorn_server as server
 from graphql_api.server.listening import listening
+from tests.for_each import for_each
 
 Limits = tuple[int, int]
 
@@ -57,7 +58,7 @@ def connects(address: str, port: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("hosts", "ipv6_only", "reached"),
     [
         (["::"], False, {"127.0.0.1", "::1"}),
@@ -103,7 +104,7 @@ def test_error_names_the_address_that_failed(hosts: list[str], taken_port: int) 
         pass
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no.such.host.invalid", "a" * 70])
+@for_each("host", ["192.0.2.1", "2001:db8::1", "no.such.host.invalid", "a" * 70])
 def test_host_of_another_machine_is_named(host: str) -> None:
     with (
         pytest.raises(ConfigurationError, match=f"^cannot listen on {host}, port "),

@@ -24,6 +24,7 @@ from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.server.flow_control import StallWatch
 from graphql_api.server.receiver import LongText, Message
 from graphql_api.server.websocket_protocol import WebSocketProtocol
+from tests.for_each import for_each
 
 # The watch
 
@@ -249,7 +250,7 @@ async def test_sink_is_offered_to_the_application(connection: Connection) -> Non
     assert "websocket.http.response" in extensions
 
 
-@pytest.mark.parametrize("compression", [False, True])
+@for_each("compression", [False, True])
 async def test_texts_arrive_as_they_were_written(compression: bool) -> None:
     long = "x" * 70_000
     middles = ["ä", "", "y" * 200, long]
@@ -478,8 +479,8 @@ async def test_endless_fragments_fill_no_memory(connection: Connection) -> None:
     assert connection.protocol._message is None
 
 
-@pytest.mark.parametrize("fragment", [1_000, 200_000, 5_000_000])
-@pytest.mark.parametrize("compression", [False, True])
+@for_each("fragment", [1_000, 200_000, 5_000_000])
+@for_each("compression", [False, True])
 async def test_long_message_leaves_its_ends_and_the_next_one_is_read(
     compression: bool, fragment: int
 ) -> None:
@@ -515,7 +516,7 @@ async def test_stranger_gets_no_further_than_64_kb(connection: Connection) -> No
     assert closed_with(connection) == 1009
 
 
-@pytest.mark.parametrize("is_known", [False, True])
+@for_each("is_known", [False, True])
 async def test_little_that_stands_for_much_fills_no_memory(is_known: bool) -> None:
     async with opened(ClientLimits(), compression=True) as connection:
         if is_known:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.feeds.cache import WatchCache
@@ -31,6 +31,7 @@ from graphql_api.state.feed_file_format import (
 )
 from graphql_api.state.folder import open_folder
 from graphql_api.turns import Turns
+from tests.properties import examples
 from tests.unit.feeds.test_other_servers import KEYS, Client, Held, Write, digest_of
 from tests.unit.feeds.toy import Event, Number, Numbers, rows_of
 
@@ -89,7 +90,7 @@ async def restored(data: bytes, run: int, max_changes: int) -> WatchCache[Number
     return cache
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(
     rows=st.dictionaries(keys, st.integers(0, 2)),
     before=writes,
@@ -146,7 +147,7 @@ def test_clients_go_on_after_a_kill_at_any_moment(  # noqa: PLR0917 - by name
 
 
 @given(rows=st.dictionaries(keys, st.integers(0, 2)), after=writes, cut=st.integers(0, 10**6))
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_a_file_that_is_cut_off_anywhere_gives_a_beginning_of_what_was_kept(
     rows: Held, after: list[Write], cut: int
 ) -> None:
@@ -168,7 +169,7 @@ def test_a_file_that_is_cut_off_anywhere_gives_a_beginning_of_what_was_kept(
 
 
 @given(rows=st.dictionaries(keys, st.integers(0, 2)), after=writes, at=st.integers(0, 10**6))
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_a_byte_that_is_altered_is_noticed(rows: Held, after: list[Write], at: int) -> None:
     async def story() -> None:
         kept = Kept(rows, 1, 100)

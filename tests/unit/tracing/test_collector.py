@@ -7,13 +7,14 @@ import pytest
 from graphql_api.errors import ConfigurationError
 from graphql_api.tracing import collector, start
 from graphql_api.tracing.collector import PACKAGE, collector_of
+from tests.for_each import for_each
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 URL = "http://otel.example:4318"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environ", "shown"),
     [
         ({}, None),
@@ -35,7 +36,7 @@ def test_traces_are_sent_if_an_endpoint_is_named(
     assert collector_of(environ) == shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environ", "text"),
     [
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER can be otlp or none here"),

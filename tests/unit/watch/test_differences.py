@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from graphql_api.watch.differences import differences, shown
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("old", "new", "expected"),
     [
         (1, 1, []),
@@ -26,7 +25,7 @@ def test_difference_is_as_deep_as_the_shapes_agree(old: Any, new: Any, expected:
     assert differences({"f": old, "g": 1}, {"f": new, "g": 2}, ["f"]) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "expected"),
     [
         (None, "none"),

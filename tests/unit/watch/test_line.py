@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.watch.line import Span, Style, fit, line_columns, render
+from tests.for_each import for_each
 
 LINES = st.lists(st.builds(Span, st.text("ab世", max_size=5), st.sampled_from(Style))).map(tuple)
 
@@ -25,6 +25,6 @@ def test_line_is_colored_by_meaning_or_plain() -> None:
     assert render(line, color=True) == "\x1b[2m12:00 \x1b[0m\x1b[1mname\x1b[0m rest  "
 
 
-@pytest.mark.parametrize("style", [style for style in Style if style is not Style.PLAIN])
+@for_each("style", [style for style in Style if style is not Style.PLAIN])
 def test_every_style_ends_with_its_text(style: Style) -> None:
     assert render((Span("x", style),), color=True).endswith("x\x1b[0m")

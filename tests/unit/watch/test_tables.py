@@ -20,6 +20,7 @@ from graphql_api.client.table import Row
 from graphql_api.watch.table import Table
 from graphql_api.watch.tables import TABLES
 from graphql_api.watch.where import Kind
+from tests.for_each import for_each
 
 SCHEMA = build_schema((Path(__file__).parents[3] / "schema.graphql").read_text("utf-8"))
 EACH = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
@@ -75,7 +76,7 @@ def cells(table: str, row: Row) -> list[str]:
     return [column.cell(row) for column in TABLES[table].columns if not column.is_optional]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("table", "row", "expected"),
     [
         (

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from graphql_api.client.events import (
     Added,
     Connected,
@@ -23,6 +21,7 @@ from graphql_api.client.events import (
 from graphql_api.watch.line import line_columns, render
 from graphql_api.watch.tables import TABLES
 from graphql_api.watch.view import View
+from tests.for_each import for_each
 
 Row = dict[str, Any]
 
@@ -278,9 +277,7 @@ def test_a_new_day_is_reported() -> None:
     assert screen.take(deleted(NEWS)) == ["2026-11-24", "00:00:10 - News  deleted"]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(41, "42 s"), (125, "2 min 6 s"), (7500, "2 h 5 min")]
-)
+@for_each(("seconds", "text"), [(41, "42 s"), (125, "2 min 6 s"), (7500, "2 h 5 min")])
 def test_duration_is_reported_in_two_units(seconds: int, text: str) -> None:
     screen = live(NEWS)
     screen.take(state("STALE"))
@@ -307,7 +304,7 @@ def test_documents_cannot_forge_lines_or_reach_the_terminal() -> None:
     assert all(line.isprintable() for line in lines)
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+@for_each("width", [20, 40, 60, 80, 120])
 def test_every_line_fits_the_terminal(width: int) -> None:
     long = schedule("c0a3f5de-4b1e-4f0b-9c56-6a1f2f7e1a03", "世界" * 50, tags=["x" * 99] * 9)
     screen = Screen(width, "name=" + "x" * 300)
@@ -323,7 +320,7 @@ def test_every_line_fits_the_terminal(width: int) -> None:
     assert sum("…" in line for line in lines) >= 5
 
 
-@pytest.mark.parametrize("width", [110, 80, 50])
+@for_each("width", [110, 80, 50])
 def test_what_has_no_room_is_left_out_from_the_right(width: int) -> None:
     row = NEWS | {"id": "c0a3f5de-4b1e-4f0b-9c56-6a1f2f7e1a03", "updatedAt": "2026-11-23T12:00Z"}
     titles = Screen(width).take(Connected(), *snapshot(row))[3].split()

@@ -8,9 +8,10 @@ from graphql_api.errors import ConfigurationError
 from graphql_api.tables.job import JobRunState
 from graphql_api.watch.tables import TABLES, conditions_text
 from graphql_api.watch.where import parse_where
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("table", "texts", "expected"),
     [
         ("policies", [], None),
@@ -31,7 +32,7 @@ def test_conditions_are_members_of_the_filter(
     assert parse_where(TABLES[table].conditions, texts) == expected
 
 
-@pytest.mark.parametrize("text", ["nmae=x", "name", "=x", "", "enabled=maybe", "Name=x"])
+@for_each("text", ["nmae=x", "name", "=x", "", "enabled=maybe", "Name=x"])
 def test_what_is_no_condition_is_reported_with_those_that_are(text: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         parse_where(TABLES["schedules"].conditions, [text])
