@@ -231,7 +231,7 @@ async def test_connections_are_limited_in_all(starbelly: DatabaseURL) -> None:
         async with AsyncExitStack() as stack:
             for _ in range(4):
                 await stack.enter_async_context(raw_websocket(server.host, server.port))
-            for _ in range(100):
+            for _ in range(20):
                 with pytest.raises(InvalidStatus) as refused:
                     await stack.enter_async_context(connect(server.ws, proxy=None))
                 assert refused.value.response.status_code == 503

@@ -11,6 +11,7 @@ from graphql import get_introspection_query
 
 from graphql_api.documents.persisted import document_id
 from graphql_api.rethink.url import DatabaseURL
+from tests.for_each import for_each
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.running import Running, running, settings_for
 
@@ -75,7 +76,7 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize(("code", "attack"), ATTACKS.values(), ids=ATTACKS)
+@for_each(("code", "attack"), ATTACKS.values())
 async def test_what_asks_for_too_much_is_refused_and_the_next_one_is_served(
     code: str, attack: str, server: Running, client: Client
 ) -> None:

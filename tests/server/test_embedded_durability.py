@@ -102,7 +102,10 @@ class Writer:
                 self.writes += 1
 
 
-@pytest.mark.parametrize(("kill_after", "durability"), [(1, "hard"), (60, "hard"), (250, "soft")])
+@pytest.mark.parametrize(
+    ("kill_after", "durability"),
+    [(1, "hard"), pytest.param(60, "hard", marks=pytest.mark.long), (250, "soft")],
+)
 async def test_kill_9_loses_nothing_that_was_acknowledged(
     tmp_path: Path, kill_after: int, durability: str
 ) -> None:

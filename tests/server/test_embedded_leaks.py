@@ -105,7 +105,7 @@ async def test_nothing_is_left_of_clients_that_are_gone(
         await eventually(lambda: len(server._connections) == 1)
         gc.collect()
         before = held()
-        for _ in range(30):
+        for _ in range(10):
             await behave(server.port)
         await eventually(lambda: len(server._connections) == 1)
         await eventually(lambda: not held() - before)

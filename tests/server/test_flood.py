@@ -10,7 +10,7 @@ from tests.server.client import WAIT_S
 from tests.server.database import Writer
 from tests.server.running import Running
 
-SUBSCRIBERS = 50
+SUBSCRIBERS = 15
 ROWS = 20
 CHANGES = 300
 """Far more than a subscription queues, and no more than the kernel takes for each socket: however

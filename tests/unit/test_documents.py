@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
-import pytest
 from graphql import build_schema, parse, validate
 
 from graphql_api.settings import Settings, environment_variable, flag, load
@@ -21,7 +21,7 @@ CLIENTS = ROOT / "docs" / "clients.md"
 MAX_README_LINES = 180
 MAX_PICTURE_BYTES = 150_000
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+each_page = for_each("page", PAGES)
 
 
 def test_readme_is_short() -> None:
@@ -119,6 +119,7 @@ def test_time_out_that_is_advised_is_longer_than_a_stream_is_silent() -> None:
     assert float(read_s) > 2 * float(silent_s)
 
 
+@cache
 def defined_tests() -> set[str]:
     """The names of all tests."""
     return {

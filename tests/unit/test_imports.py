@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -107,6 +108,7 @@ def imported_names(source: str) -> set[str]:
     return names
 
 
+@cache
 def all_imports() -> Imports:
     return {
         module_name(path): imported_names(path.read_text(encoding="utf-8"))
