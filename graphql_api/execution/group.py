@@ -301,7 +301,7 @@ class Member:
             self._is_held_up = True
             asyncio.get_running_loop().call_later(wait_s, self._go_on)
             return
-        bundle = self._pull_bundle(group)
+        bundle = self._pull_bundle(group) if group.members > 1 else None
         if bundle is not None:
             self._write(group, bundle.payloads, bundle.size)
             return
@@ -335,11 +335,9 @@ class Member:
 
     def _pull_bundle(self, group: Group) -> EncodedBundle | None:
         """Take the next events together, if their payloads are known already."""
-        source, is_plain = self._source, self._responder.framing.is_plain
-        if not is_plain or self._outcome is not None or group.members == 1:
-            return None
-        bundle = source.bundle()
-        if bundle is None:
+        source = self._source
+        bundle = source.bundle() if self._outcome is None else None
+        if bundle is None or not self._responder.framing.is_plain:
             return None
         encoded = group.payloads(bundle)
         if encoded is None or encoded.size + self._around * len(bundle.events) > _BYTES_AT_ONCE:

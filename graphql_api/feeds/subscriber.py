@@ -209,12 +209,14 @@ class Subscriber(Generic[RowT, EventT]):
 
         They are some of a batch, of the queue, or of the first rows while none of these changes.
         """
-        stage, batch, place = self._stage, self._batch, self._batch_place
-        recent = self._cache.bundles
+        stage, batch = self._stage, self._batch
+        if stage is None and batch is None and len(self._queue) < 2:
+            return None  # as most have at most times
+        place, recent = self._batch_place, self._cache.bundles
         if stage is None and batch is not None:
             key = self.view, batch.after.position, batch.until.position, place
             return recent.get_or_make(key, lambda: batch.bundle(place))
-        if stage is None and len(self._queue) > 1 and not self._statuses:
+        if stage is None and not self._statuses:
             events = tuple(self._queue[:BUNDLE_EVENTS])
             return recent.get_or_make(events, lambda: Bundle(events, len(events)))
         if isinstance(stage, Scan) and not (stage.before or self._is_due(self._statuses[0])):

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from websockets.frames import CloseCode, Opcode
 
-from graphql_api.execution.parts import Parts, parts_of
+from graphql_api.execution.parts import Parts
 
 CONTINUATION: Final = int(Opcode.CONT)
 TEXT: Final = int(Opcode.TEXT)
@@ -237,7 +237,9 @@ def message_frame(
 ) -> tuple[bytes, ...]:
     """A whole, unmasked frame of `prefix + middle + suffix`: header, prefix and other parts."""
     length = len(prefix) + len(middle) + len(suffix)
-    return frame_header(opcode, length), prefix, *parts_of(middle), suffix
+    if isinstance(middle, Parts):
+        return frame_header(opcode, length), prefix, *middle.parts, suffix
+    return frame_header(opcode, length), prefix, middle, suffix
 
 
 def control_frame(opcode: int, payload: bytes) -> bytes:
