@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from graphql_api.rethink.url import DatabaseURL
+from tests.for_each import for_each
 from tests.server.client import Client, connected
 from tests.server.database import Writer
 from tests.server.mutations import DELETE_POLICY, UPDATE_POLICY, succeed
@@ -44,7 +45,7 @@ def with_odd_value(field: Field, value: object, key: str) -> dict[str, Any]:
     return dict(document)
 
 
-@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
+@for_each("watch", WATCHES)
 async def test_odd_value_in_every_field_is_served_as_null_and_listed(
     watch: Watch, client: Client, writer: Writer
 ) -> None:
@@ -76,7 +77,7 @@ async def test_odd_value_in_every_field_is_served_as_null_and_listed(
             assert any(path.startswith(field.path) for path in listed) == is_unfit, (field, listed)
 
 
-@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
+@for_each("watch", WATCHES)
 async def test_documents_whose_key_is_of_another_kind_delay_nothing(
     watch: Watch, client: Client, writer: Writer
 ) -> None:
@@ -93,7 +94,7 @@ async def test_documents_whose_key_is_of_another_kind_delay_nothing(
     assert (await operation.change())[watch.deleted_key] == watch.id("fence")
 
 
-@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)
+@for_each("watch", WATCHES)
 async def test_document_with_nothing_but_its_key_is_served(
     watch: Watch, client: Client, writer: Writer
 ) -> None:
