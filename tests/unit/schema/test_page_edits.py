@@ -15,9 +15,11 @@ from graphql_api.tables import TABLES
 from graphql_api.tables.policy import POLICIES
 from graphql_api.tables.policy_mutations import PolicyMutation
 
+WRITTEN = [table for table in TABLES if table.mutation is not None]
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_table_is_deleted_by_its_mutation(table: TableDeclaration[Any]) -> None:
+
+@pytest.mark.parametrize("table", WRITTEN, ids=lambda table: table.name)
+def test_every_written_table_is_deleted_by_its_mutation(table: TableDeclaration[Any]) -> None:
     assert page_edits(table)["remove"]["name"].startswith("delete")
 
 
