@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class TableWrite:
     """One write to one document.
 
     Attributes:
@@ -50,7 +50,7 @@ class Transaction:
 
     def __init__(self, access: Access = EVERYTHING) -> None:
         self.access = access
-        self.writes: list[Write] = []
+        self.writes: list[TableWrite] = []
         self.credentials: dict[str, Credentials | None] = {}
         self.hard = False
         self._pending: dict[StoredTable, dict[str, Document | None]] = {}
@@ -94,7 +94,7 @@ class Transaction:
             new: The document, `None` to delete it.
             body: Its JSON, for the data file.
         """
-        self.writes.append(Write(table, key, self.get(table, key), new))
+        self.writes.append(TableWrite(table, key, self.get(table, key), new))
         self._pending.setdefault(table, {})[key] = new
         self._bodies.setdefault(table, {})[key] = body
 

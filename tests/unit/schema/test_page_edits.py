@@ -20,9 +20,7 @@ WRITTEN = [table for table in TABLES if table.mutation is not None]
 
 
 @for_each("table", WRITTEN)
-def test_every_table_that_is_written_is_deleted_by_its_mutation(
-    table: TableDeclaration[Any],
-) -> None:
+def test_every_written_table_is_deleted_by_its_mutation(table: TableDeclaration[Any]) -> None:
     assert page_edits(table)["remove"]["name"].startswith("delete")
 
 
