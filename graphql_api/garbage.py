@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 
 _THRESHOLDS = (20_000, 2, 12)
 """In place of (700, 10, 10); so some MB of garbage in cycles may wait to be found. The second is
@@ -31,7 +32,8 @@ def collect_garbage_seldom() -> None:
     by default Python would look through them, and through all sockets, a hundred times a second.
     """
     global _collects_seldom  # noqa: PLW0603 - the collector is the process's, and so is this
-    if not _collects_seldom:
+    if not _collects_seldom and find_spec("uvloop"):
+        # On asyncio's own event loop an open connection is a cycle, and would stay for ever.
         gc.callbacks.append(LongSearches())
     _collects_seldom = True
     gc.set_threshold(*_THRESHOLDS)

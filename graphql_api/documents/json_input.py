@@ -8,6 +8,7 @@ keeping other clients waiting. Both are seen on the text, before anything is mad
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import lru_cache
 from itertools import accumulate
 from typing import NoReturn
@@ -88,8 +89,10 @@ def _check_size(data: bytes, max_parts: int) -> None:
         TooManyPartsError: It has too many parts.
     """
     if len(data) > 4 * _BEGINNING_BYTES:
-        # Of most texts that are beyond a limit, the beginning is, too.
-        _check_size(data[:_BEGINNING_BYTES], max_parts)
+        # Of most texts that have too many parts, the beginning has, too. An empty object or list
+        # that is cut apart counts three, and only the whole text tells how deep it is.
+        with suppress(TooDeepError):
+            _check_size(data[:_BEGINNING_BYTES], max_parts + 3)
     openings, parts = _openings_and_parts(data, max_parts)
     if openings <= MAX_LEVELS and parts <= max_parts:
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Generic, TypeVar
-from weakref import WeakValueDictionary
+from weakref import ReferenceType, WeakValueDictionary, ref
 
 from graphql_api.feeds.events import Point
 from graphql_api.feeds.view import BUNDLE_EVENTS, Bundle, Event, FilterView, ViewChange
@@ -36,7 +36,7 @@ class Merge(Generic[RowT, EventT]):
         self._view = view
         self._changes: dict[str, ViewChange[RowT, EventT]] = {}
         self._position = after.position
-        self._batch: Batch[RowT, EventT] | None = None
+        self._batch: ReferenceType[Batch[RowT, EventT]] | None = None
         self.after = after
 
     def __len__(self) -> int:
@@ -50,10 +50,10 @@ class Merge(Generic[RowT, EventT]):
 
     def batch(self, until: Point) -> Batch[RowT, EventT]:
         """What it has come to: the same object for all that ask at one point, that of the feed."""
-        batch = self._batch
+        batch = self._batch() if self._batch else None
         if batch is None or batch.until.position != until.position:
             batch = Batch(self._view, self._changes.values(), self.after, until)
-            self._batch = batch
+            self._batch = ref(batch)  # held by those that are sent it
         return batch
 
 
@@ -67,7 +67,7 @@ class Batch(Generic[RowT, EventT]):
         until: Where it ends.
     """
 
-    __slots__ = ("_changes", "_view", "after", "until")
+    __slots__ = ("__weakref__", "_changes", "_view", "after", "until")
 
     def __init__(
         self,

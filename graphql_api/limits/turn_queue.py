@@ -7,7 +7,8 @@ are short.
 
 After a long turn some iterations have none. What is not long work, such as a change on its way from
 the database to a subscriber, takes several iterations, and would wait for a long turn in each. An
-iteration in which nothing else is ready takes some microseconds.
+iteration in which nothing else is ready takes some microseconds; if the loop has much else to do,
+the rest ends when it has taken as long as the turn.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 
 _ITERATION_S = 0.002
@@ -39,6 +41,7 @@ class TurnQueue:
         self._scheduled_on: asyncio.AbstractEventLoop | None = None
         self._began_s: float | None = None  # of the turns in this iteration, if it has any
         self._rests = 0
+        self._rests_until_s = 0.0
 
     def __len__(self) -> int:
         """How many wait for their turn."""
@@ -66,8 +69,8 @@ class TurnQueue:
         self._scheduled_on = None
         now_s = self.clock()
         if self._began_s is not None:
-            self._end_turns(now_s - self._began_s)
-        if self._rests:
+            self._end_turns(now_s - self._began_s, now_s)
+        if self._rests and now_s < self._rests_until_s:
             self._rests -= 1
             self._schedule(loop)
         elif self._waiting:
@@ -80,7 +83,7 @@ class TurnQueue:
         else:
             self._at_once = 1  # how long the next turns will be is not known
 
-    def _end_turns(self, took_s: float) -> None:
+    def _end_turns(self, took_s: float, now_s: float) -> None:
         """Decide by how long an iteration took with turns how many the next one has, and when."""
         self._began_s = None
         is_long = took_s > _ITERATION_S
@@ -88,8 +91,10 @@ class TurnQueue:
         self._at_once = min(self._at_once, _MOST_AT_ONCE)
         if is_long:
             self._rests = _REST_ITERATIONS
+            self._rests_until_s = now_s + took_s
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._scheduled_on is not loop:  # an earlier one may have ended
             self._scheduled_on = loop
-            loop.call_soon(partial(self._next, loop))
+            # In a context of its own: whoever has work first is not charged for that of others.
+            loop.call_soon(partial(self._next, loop), context=Context())

@@ -26,7 +26,7 @@ _SCALAR = re.compile(_STRING + rb"|[-+.\w]+", re.DOTALL)
 _TOKEN = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
 _NEXT = re.compile(_WHITE + rb",")
 _MEMBER_AT_END = rb"," + _WHITE + rb'"(?:id|type)"' + _WHITE + rb":" + _WHITE + _STRING + _WHITE
-_MEMBERS_AT_END = re.compile(rb"((?:" + _MEMBER_AT_END + rb")+)\}" + _WHITE + rb"\Z", re.DOTALL)
+_MEMBERS_AT_END = re.compile(rb"((?:" + _MEMBER_AT_END + rb"){1,2})\}" + _WHITE + rb"\Z", re.DOTALL)
 _NAMED = re.compile(rb'"(id|type)"' + _WHITE + rb":" + _WHITE + rb"(" + _STRING + rb")", re.DOTALL)
 
 

@@ -118,8 +118,7 @@ class HandshakeProtocol(asyncio.Protocol):
         """End with the server, for which uvicorn calls this; or because it takes too long."""
         if self._task is not None:
             self._task.cancel()
-        else:
-            self._transport.abort()
+        self._transport.abort()  # a task that has not begun ends without doing anything
 
     def _begin(self) -> None:
         """Begin the handshake: it has its turn."""

@@ -388,7 +388,7 @@ class StreamingProtocol(AdmittedConnection, HttpToolsProtocol):
     # The sink.
 
     def write_text(self, text: bytes) -> None:
-        """Send this text, as a frame of its own on a WebSocket."""
+        """Send this text, as one chunk if the response is chunked."""
         if not self.is_closed:
             is_chunked = self._current is None or self._current.is_chunked
             self._write(b"%x\r\n%b\r\n" % (len(text), text) if is_chunked else text)

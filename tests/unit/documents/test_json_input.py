@@ -93,6 +93,12 @@ def test_long_text_is_refused_by_its_beginning(monkeypatch: pytest.MonkeyPatch) 
         from_json('["' + "x" * 3_000_000 + '"' + ",1" * MAX_PARTS + "]")
 
 
+def test_long_text_is_as_deep_as_it_is_and_not_as_its_beginning() -> None:
+    deepest = "[" * (MAX_LEVELS - 1) + '"' + "x" * 3_000_000 + '"' + "]" * (MAX_LEVELS - 1)
+    text = "[" + "[]," * MAX_LEVELS + deepest + "]"
+    assert from_json(text) == json.loads(text)
+
+
 def test_text_that_is_too_deep_and_too_long_is_too_deep() -> None:
     with pytest.raises(TooDeepError):
         from_json("[" * MAX_PARTS + "]" * MAX_PARTS)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar, copy_context
 from itertools import groupby
 
 from graphql_api.limits.turn_queue import TurnQueue
 from tests.patience import LONGEST_S
 from tests.unit.limits.test_refusal_log import Clock
+
+CLIENT: ContextVar[str] = ContextVar("client", default="none")
 
 
 async def test_long_turns_run_one_at_a_time_with_iterations_of_the_loop_between_them() -> None:
@@ -69,3 +72,44 @@ async def test_cancelled_task_takes_no_turn_from_others() -> None:
     assert done == ["b", "c"]
     assert len(turns) == 0
     await asyncio.wait_for(turns.take(), LONGEST_S)
+
+
+async def test_work_is_in_no_context_of_whoever_had_work_first() -> None:
+    turns = TurnQueue()
+    seen: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        CLIENT.set("a")
+        turns.call(lambda: seen.append(CLIENT.get()), loop)
+
+    copy_context().run(first)
+    turns.call(lambda: seen.append(CLIENT.get()), loop)
+    await asyncio.wait_for(turns.take(), LONGEST_S)
+    assert seen == ["none", "none"]
+
+
+async def test_a_rest_takes_no_longer_than_the_turn_before_it() -> None:
+    clock = Clock()
+    turns = TurnQueue(clock)
+    iterations: list[int] = []
+
+    def work() -> None:
+        clock.now_s += 0.005
+        iterations.append(0)
+
+    def something_else() -> None:
+        """What the loop does all the time, beside the turns."""
+        clock.now_s += 0.005
+        if iterations:
+            iterations[-1] += 1
+        if len(turns):
+            asyncio.get_running_loop().call_soon(something_else)
+
+    something_else()
+    for _ in range(20):
+        turns.call(work, asyncio.get_running_loop())
+    something_else()
+    await asyncio.wait_for(turns.take(), LONGEST_S)
+    assert len(iterations) == 20
+    assert max(iterations[:-1]) <= 4

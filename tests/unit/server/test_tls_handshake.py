@@ -348,3 +348,22 @@ def test_server_that_ends_does_not_wait_for_handshakes(run: Run, tmp_path: Path)
             writer.transport.abort()
 
     run(test())
+
+
+def test_connection_that_ends_in_the_iteration_of_its_turn_leaves_nothing(
+    run: Run, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with serving(tmp_path) as server:
+            server.turns.are_held = True
+            asking = asyncio.create_task(server.ask())
+            while not server.turns.held:
+                await asyncio.sleep(0.001)
+            (connection,) = server.state.connections
+            server.turns.held.pop()()
+            connection.shutdown()
+            with suppress(OSError):
+                assert await asking == b""
+            await server.until_count(0)
+
+    run(test())
