@@ -157,19 +157,19 @@ export class Grid {
    */
   #keepInSight(height) {
     const scroller = this.#scroller;
-    let { scrollTop } = scroller;
+    let scrollTop = Math.max(0, scroller.scrollTop); // some browsers scroll beyond the top, and back
     if (this.#anchor !== null && this.#anchor.scrollTop === scrollTop && scrollTop > 0) {
       const index = this.#rows.indexOf(this.#anchor.key);
       const moved = index < 0 ? 0 : (index - this.#anchor.index) * height;
       if (moved) {
         this.#body.style.height = `${this.#rows.length * height}px`;
         scroller.scrollTop += moved;
-        ({ scrollTop } = scroller);
+        scrollTop = Math.max(0, scroller.scrollTop);
       }
     }
     const index = Math.floor(scrollTop / height);
     const entry = index < this.#rows.length ? this.#rows.at(index) : null;
-    this.#anchor = entry && { key: entry.key, index, scrollTop };
+    this.#anchor = entry ? { key: entry.key, index, scrollTop } : null;
     return scrollTop;
   }
 
