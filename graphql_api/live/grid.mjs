@@ -131,8 +131,12 @@ export class Grid {
     if (current >= 0) inSight.set(this.current, current); // so that it keeps the focus
     this.#takeOut(inSight);
     for (const [key, index] of inSight) this.#drawRow(key, index, height);
-    if (isJump && length) this.schedule();
-    else for (const { row } of this.#spare.splice(0)) row.remove();
+    if (isJump && last > first) {
+      this.#hideSpare();
+      this.schedule();
+    } else {
+      for (const { row } of this.#spare.splice(0)) row.remove();
+    }
     if (current < 0) this.#makeReachable(first);
   }
 
@@ -193,6 +197,15 @@ export class Grid {
       this.#elements.delete(key);
       if (element.row.contains(document.activeElement)) element.row.remove(); // its row is deleted
       else this.#spare.push(element);
+    }
+  }
+
+  /** Move the elements that wait for other rows out of sight: they show rows that may be gone. */
+  #hideSpare() {
+    for (const element of this.#spare) {
+      if (element.index < 0) continue;
+      element.index = -1; // so that it is placed again
+      element.row.style.transform = 'translateY(-9999px)';
     }
   }
 
