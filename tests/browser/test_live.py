@@ -39,6 +39,18 @@ MARK_MS = "const MARK_MS = 6_000;"
 """How long a change stands out, in the page's script."""
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> & <b>bold</b>"
 ROWS = "#scroller tbody tr"
+TOOLBAR_IS_IN_ORDER = """() => {
+    const places = [...document.querySelectorAll('.toolbar > :not(p, kbd)')]
+        .map((each) => each.getBoundingClientRect())
+        .filter(({ width }) => width);
+    return places.length > 2 && places.every((place, index) => {
+        const before = places[index - 1];
+        if (!before) return true;
+        const isRight = place.left >= before.right && place.bottom > before.top;
+        return isRight || place.top >= before.bottom;
+    });
+}"""
+"""Whatever the Tab key leads to is right of what comes before it, or below."""
 
 
 @pytest.fixture
@@ -642,6 +654,14 @@ async def test_nothing_moves_for_those_who_want_that(live: BrowserPage, writer: 
     await live.page.emulate_media(reduced_motion="reduce")
     await writer.insert("policy", POLICY)
     await live.expect(f"{ROWS}[data-mark=added]").to_have_css("animation-name", "none")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_tab_key_goes_through_the_toolbar_as_the_eye_does(
+    live: BrowserPage, width: int
+) -> None:
+    await live.page.set_viewport_size({"width": width, "height": 800})
+    await live.page.wait_for_function(TOOLBAR_IS_IN_ORDER)
 
 
 async def fill(writer: Writer, table: str, count: int) -> None:
