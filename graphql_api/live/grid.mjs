@@ -131,8 +131,12 @@ export class Grid {
     if (current >= 0) inSight.set(this.current, current); // so that it keeps the focus
     this.#takeOut(inSight);
     for (const [key, index] of inSight) this.#drawRow(key, index, height);
-    if (isJump && length) this.schedule();
-    else for (const { row } of this.#spare.splice(0)) row.remove();
+    if (isJump && last > first) {
+      this.#hideSpare();
+      this.schedule();
+    } else {
+      for (const { row } of this.#spare.splice(0)) row.remove();
+    }
     if (current < 0) this.#makeReachable(first);
   }
 
@@ -157,19 +161,19 @@ export class Grid {
    */
   #keepInSight(height) {
     const scroller = this.#scroller;
-    let { scrollTop } = scroller;
+    let scrollTop = Math.max(0, scroller.scrollTop); // some browsers scroll beyond the top, and back
     if (this.#anchor !== null && this.#anchor.scrollTop === scrollTop && scrollTop > 0) {
       const index = this.#rows.indexOf(this.#anchor.key);
       const moved = index < 0 ? 0 : (index - this.#anchor.index) * height;
       if (moved) {
         this.#body.style.height = `${this.#rows.length * height}px`;
         scroller.scrollTop += moved;
-        ({ scrollTop } = scroller);
+        scrollTop = Math.max(0, scroller.scrollTop);
       }
     }
     const index = Math.floor(scrollTop / height);
     const entry = index < this.#rows.length ? this.#rows.at(index) : null;
-    this.#anchor = entry && { key: entry.key, index, scrollTop };
+    this.#anchor = entry ? { key: entry.key, index, scrollTop } : null;
     return scrollTop;
   }
 
@@ -193,6 +197,15 @@ export class Grid {
       this.#elements.delete(key);
       if (element.row.contains(document.activeElement)) element.row.remove(); // its row is deleted
       else this.#spare.push(element);
+    }
+  }
+
+  /** Move the elements that wait for other rows out of sight: they show rows that may be gone. */
+  #hideSpare() {
+    for (const element of this.#spare) {
+      if (element.index < 0) continue;
+      element.index = -1; // so that it is placed again
+      element.row.style.transform = 'translateY(-9999px)';
     }
   }
 

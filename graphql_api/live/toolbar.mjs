@@ -4,6 +4,9 @@ import { byId, isTyping, make, setText } from './dom.mjs';
 import { chipsOf, textFilters } from './filters.mjs';
 import { counted, inSentence, number, words } from './formats.mjs';
 
+/** The rows are cards then: see screens.css. */
+const NARROW = '(max-width: 60rem)';
+
 export class Toolbar {
   #update;
   #table;
@@ -38,6 +41,9 @@ export class Toolbar {
     };
     this.#adding.ontoggle = () => this.#adding.open && this.#value.focus();
     this.#key.onchange = () => this.#showKind();
+    const narrow = matchMedia(NARROW);
+    narrow.onchange = () => this.#place(narrow.matches);
+    this.#place(narrow.matches);
     document.addEventListener('keydown', (event) => {
       if (event.key !== '/' || isTyping(event) || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
@@ -83,6 +89,14 @@ export class Toolbar {
     setText(this.#matches, all === null ? '' : counts);
     const held = waiting ? ` (${number.format(waiting)})` : '';
     setText(this.#pause.lastElementChild, isPaused ? `Resume${held}` : 'Pause');
+  }
+
+  /** The pause is at the end, or beside the search; the Tab key goes as the eye does. */
+  #place(isNarrow) {
+    const focused = document.activeElement;
+    if (isNarrow) this.#chips.before(this.#matches, this.#pause);
+    else this.#clear.after(this.#matches, this.#pause);
+    if (focused === this.#pause) focused.focus();
   }
 
   #add(key, value) {
