@@ -75,9 +75,9 @@ def _sends_the_newest_first(original: Function) -> Function:
 
 
 def _ignores_deletions(original: Function) -> Function:
-    def apply(self: Any, key: str, row: Any) -> None:
+    def apply(self: Any, key: str, row: Any, **how: Any) -> None:
         if row is not None:
-            original(self, key, row)
+            original(self, key, row, **how)
 
     return apply
 
