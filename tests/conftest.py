@@ -77,6 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """Leave modules and tests out of all searches for garbage, of which some tests make many."""
+    properties.try_one()
     gc.collect()
     gc.freeze()
 

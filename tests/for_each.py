@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from _pytest.mark import ParameterSet
 
 _MOST_CHARACTERS = 500
@@ -41,7 +42,7 @@ def for_each(names: str | tuple[str, ...], cases: Collection[Any]) -> Callable[[
 
         @functools.wraps(test)
         def tried(**fixtures: Any) -> None:
-            failures: list[Exception] = []
+            failures: list[BaseException] = []
             for case in given:
                 with _noted(case, failures):
                     test(**fixtures, **case)
@@ -49,7 +50,7 @@ def for_each(names: str | tuple[str, ...], cases: Collection[Any]) -> Callable[[
 
         @functools.wraps(test)
         async def tried_async(**fixtures: Any) -> None:
-            failures: list[Exception] = []
+            failures: list[BaseException] = []
             for case in given:
                 with _noted(case, failures):
                     await test(**fixtures, **case)
@@ -64,10 +65,11 @@ def for_each(names: str | tuple[str, ...], cases: Collection[Any]) -> Callable[[
 
 
 @contextmanager
-def _noted(case: dict[str, Any], failures: list[Exception]) -> Iterator[None]:
+def _noted(case: dict[str, Any], failures: list[BaseException]) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - the other cases are tried all the same
+    # `pytest.raises` that sees no error, and `pytest.fail`, raise what is no `Exception`.
+    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - all cases are tried
         shown = reprlib.Repr()
         shown.maxstring = shown.maxother = _MOST_CHARACTERS
         values = ", ".join(f"{name}={shown.repr(value)}" for name, value in case.items())
@@ -75,8 +77,8 @@ def _noted(case: dict[str, Any], failures: list[Exception]) -> Iterator[None]:
         failures.append(error)
 
 
-def _raise(failures: list[Exception]) -> None:
+def _raise(failures: list[BaseException]) -> None:
     if len(failures) == 1:
         raise failures[0]
     if failures:
-        raise ExceptionGroup(f"{len(failures)} cases fail", failures)
+        raise BaseExceptionGroup(f"{len(failures)} cases fail", failures)

@@ -6,7 +6,7 @@ all of them, by `--thorough`, and others each time.
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings, strategies
 
 # A timing is never a test: a busy machine is no failure.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,6 +17,15 @@ settings.register_profile("thorough", _UNTIMED, max_examples=100)
 def load_profile(*, thorough: bool) -> None:
     """Decide for all properties whose modules are imported after this."""
     settings.load_profile("thorough" if thorough else "quick")
+
+
+def try_one() -> None:
+    """Try a property before `gc.freeze` is called, as servers do after a long search for garbage.
+
+    With its first property, Hypothesis searches for what refers to its random numbers. It warns,
+    which fails the test, if it finds nothing, and it finds nothing that is frozen.
+    """
+    given(strategies.none())(lambda _: None)()
 
 
 def examples(number: int) -> settings:

@@ -59,7 +59,7 @@ Some limits have no setting:
 - The head of an HTTP request has at most {MAX_HEAD_BYTES // 1024} KB. Of a body that is refused,
   {MAX_DRAINED_BYTES // 1024**2} MB are read and dropped at most.
 - Before a client is acknowledged, its WebSocket messages have at most {_KB_BEFORE_ACK} KB, and
-  {MAX_OTHER_PARTS:_} parts as JSON.
+  {MAX_OTHER_PARTS:_} parts as JSON. So have all later messages that ask for no operation.
 - JSON is at most {MAX_LEVELS} levels deep, and has {MAX_PARTS:_} parts at most: commas, and three
   for each object or list. JSON that only Python's own reader takes has {MAX_SLOW_PARTS:_} at most.
 - In the arguments of an operation, an object counts as {OBJECT_VALUES} values, and what stands in

@@ -106,11 +106,13 @@ async def test_stream_that_is_read_slowly_but_steadily_is_never_cut_and_gets_cha
         assert replica.events < versions * FEWER, "changes of one document were merged"
 
 
-@pytest.mark.long
+@pytest.mark.parametrize(
+    "position", [6, *(pytest.param(position, marks=pytest.mark.long) for position in (0, 3))]
+)
 async def test_a_batch_that_is_cut_is_resumed_behind_the_cut_by_its_ids(
-    starbelly: DatabaseURL, writer: Writer
+    position: int, starbelly: DatabaseURL, writer: Writer
 ) -> None:
-    documents, versions, position = 8, 15, 4
+    documents, versions = 8, 15
     settings = settings_for(starbelly, send_timeout_s=3600, send_buffer_bytes=4096)
     async with running(settings) as server, connected(server.ws) as observer:
         await write_versions(writer, range(1), documents)

@@ -105,7 +105,6 @@ def no_search() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-        gc.unfreeze()
 
 
 def test_connection_leaves_no_cycles(

@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import product
 from typing import Any
 
 import httpx
@@ -65,8 +66,8 @@ async def observer(server: Running) -> AsyncIterator[Client]:
 async def test_stream_begins_with_the_rows_and_follows_every_change(
     server: Running, writer: Writer, observer: Client
 ) -> None:
-    for number, watch in enumerate(WATCHES):
-        replica, method = Replica(watch), ("GET", "POST")[number % 2]
+    for watch, method in product(WATCHES, ("GET", "POST")):
+        replica = Replica(watch)
         async with watching(server, watch.subscription, method=method) as source:
             for change in await source.until_status("READY"):
                 replica.apply(change)
@@ -78,7 +79,7 @@ async def test_stream_begins_with_the_rows_and_follows_every_change(
             while watch.id("a") in replica.rows:
                 replica.apply(await source.change())
         page = (await observer.execute(watch.query))["data"][watch.page_field]
-        assert replica.rows == {row["id"]: row for row in page["items"]}, watch.table
+        assert replica.rows == {row["id"]: row for row in page["items"]}, (watch.table, method)
 
 
 async def test_every_event_has_its_cursor_as_id_whether_or_not_it_is_selected(

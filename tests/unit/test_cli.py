@@ -373,9 +373,9 @@ def test_client_that_connects_early_is_served() -> None:
     ("error", "where", "grouped"),
     [
         ("ConfigurationError", "running", True),
-        ("DatabaseRefusedError", "start", False),
+        ("DatabaseRefusedError", "start", True),
         pytest.param("ConfigurationError", "start", False, marks=pytest.mark.long),
-        pytest.param("DatabaseRefusedError", "running", True, marks=pytest.mark.long),
+        pytest.param("DatabaseRefusedError", "running", False, marks=pytest.mark.long),
     ],
 )
 def test_failure_that_is_foreseen_ends_the_server_in_one_line(

@@ -123,13 +123,15 @@ def test_variables_of_all_commands_are_known_to_each(monkeypatch: pytest.MonkeyP
     assert load(EmbeddedSettings, {}).port == 28016
 
 
+@pytest.mark.parametrize("each", [2, pytest.param(6, marks=pytest.mark.long)])
 def test_value_that_cannot_be_read_is_named_by_its_variable(
-    monkeypatch: pytest.MonkeyPatch,
+    each: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds: list[type[CommonSettings]] = [Settings, EmbeddedSettings, WatchSettings]
     values = ["\udcff", "{", "[", "\x00", "1e999", "-1"]
     for number, name in enumerate(sorted(variables())):
-        for kind, value in product(kinds, (values[number % 6], values[(number + 1) % 6])):
+        tried = [values[(number + n) % len(values)] for n in range(each)]
+        for kind, value in product(kinds, tried):
             assert_value_is_named(name, value, kind, monkeypatch)
 
 

@@ -35,7 +35,7 @@ INITIALIZING = {"type": "state", "state": "initializing"}
 READY = {"type": "state", "state": "ready"}
 
 SETTINGS = ChangefeedSettings(
-    timeouts=Timeouts(connect_s=LIMIT_S, query_s=LIMIT_S, close_s=1.0),
+    timeouts=Timeouts(connect_s=LIMIT_S, query_s=LIMIT_S, close_s=LIMIT_S),
     database_heartbeat_s=LIMIT_S,
     database_ready_timeout_s=LIMIT_S,
 )

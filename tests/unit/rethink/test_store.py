@@ -31,7 +31,7 @@ from graphql_api.tables import TABLES
 from tests.fault.clock import LIMIT_S, LoopClock
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer
 
-TIMEOUTS = Timeouts(connect_s=3600, query_s=3600, close_s=1.0)
+TIMEOUTS = Timeouts(connect_s=3600, query_s=3600, close_s=3600)
 PATIENT = replace(TIMEOUTS, query_s=LIMIT_S)
 REPLACE = 55
 

@@ -18,7 +18,7 @@ from graphql_api.tables import TABLES
 from tests.fault.clock import LIMIT_S, LoopClock
 from tests.unit.rethink.scripted_server import CONTINUE, START, Reply, ScriptedServer, feed_of, rows
 
-TIMEOUTS = Timeouts(connect_s=3600, query_s=3600, close_s=1.0)
+TIMEOUTS = Timeouts(connect_s=3600, query_s=3600, close_s=3600)
 
 
 def reader(server: ScriptedServer, timeouts: Timeouts = TIMEOUTS) -> TableReader:

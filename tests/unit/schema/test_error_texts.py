@@ -111,13 +111,11 @@ QUERY = "query ($input: Login) { login(input: $input) }"
 
 @for_each("value", ODD)
 async def test_no_variable_is_repeated(value: Any) -> None:
-    given: dict[str, Any] = {}
     for member in MEMBERS:
         given = {"username": "ann", "password": SECRET, member: value}
-        said = await errors(QUERY, {"input": {"users": [given]}})
-        assert all(map(is_silent, said)), (member, said)
-    for login in ({"users": given}, {"users": [given], "uri": SECRET}):
-        assert all(map(is_silent, await errors(QUERY, {"input": login})))
+        for login in ({"users": [given]}, {"users": given}, {"users": [given], "uri": SECRET}):
+            said = await errors(QUERY, {"input": login})
+            assert all(map(is_silent, said)), (member, said)
 
 
 @for_each("value", ODD)
@@ -132,7 +130,7 @@ async def test_no_literal_is_repeated(literal: str) -> None:
     for query in (
         *(
             f'{{ login(input: {{users: [{{username: "ann", {member}{colon} {literal}}}]}}) }}'
-            for member, colon in (*product(MEMBERS, ":"), (MEMBERS[0], ""))
+            for member, colon in product(MEMBERS, (":", ""))
         ),
         f"{{ login(input: {literal}) }}",
         f"{{ login(number: {literal}) }}",
