@@ -184,11 +184,11 @@ class Subscription(FeedSource[EventT]):
         return None if self._is_closed else self._subscriber.pull()
 
     def bundle(self) -> Bundle | None:
-        """As in `EventSource`."""
+        """The events that the next calls of `pull` would return, if they wait as a bundle."""
         return self._subscriber.bundle()
 
     def take(self, bundle: Bundle) -> None:
-        """As in `EventSource`."""
+        """Go on behind the events of a bundle, as if each had been pulled."""
         self._subscriber.take(bundle)
 
     def on_wake(self, callback: Callable[[], None] | None) -> None:
