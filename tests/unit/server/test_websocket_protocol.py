@@ -78,7 +78,7 @@ class FakeLoop:
         self._timers.append(timer)
         return timer
 
-    def call_soon(self, callback: Any) -> None:
+    def call_soon(self, callback: Any, *, context: Any = None) -> None:
         self.soon.append(callback)
 
     def create_task(self, work: Any) -> Any:
