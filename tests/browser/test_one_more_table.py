@@ -20,7 +20,7 @@ async def test_one_more_table_is_shown_on_the_page(
                 "Friendly pageunfit: rating",
                 "https://page.example/",
                 "yes",
-                "\u2013",
+                "unfit",
                 "",
             ]
         )
