@@ -96,5 +96,5 @@ class TurnQueue:
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._scheduled_on is not loop:  # an earlier one may have ended
             self._scheduled_on = loop
-            # In a context of its own: whoever has work first is not charged for that of others.
+            # In a context of its own: the client that has work first is not charged for others.
             loop.call_soon(partial(self._next, loop), context=Context())

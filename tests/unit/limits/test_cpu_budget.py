@@ -358,6 +358,7 @@ def test_connections_of_one_address_wait_for_its_budget_in_turns() -> None:
     """One has an operation at a time, and others have many; all have the same share."""
     step_s, connections, each = 0.005, 10, 8
     steps: Counter[int] = Counter()
+    simulated_s = 20
 
     async def work(client: ClientBudget, name: int, loop: SimulatedLoop) -> None:
         while True:
@@ -379,8 +380,8 @@ def test_connections_of_one_address_wait_for_its_budget_in_turns() -> None:
             )
             number = 1 if name == 0 else each
             working += [loop.create_task(work(client, name, loop)) for _ in range(number)]
-        await asyncio.sleep(20)
-        assert not any(task.done() for task in working), "none is refused"
+        done, _ = await asyncio.wait(working, timeout=simulated_s)
+        assert not done, "none is refused"
         for task in working:
             task.cancel()
         await asyncio.wait(working)
@@ -388,5 +389,5 @@ def test_connections_of_one_address_wait_for_its_budget_in_turns() -> None:
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
         runner.run(main())
     share = steps.total() / connections
-    assert steps.total() > 0.9 * 0.5 * 20 / step_s, "the budget is used"
+    assert steps.total() > 0.9 * 0.5 * simulated_s / step_s, "the budget is used"
     assert all(0.8 * share < number < 1.2 * share for number in steps.values()), steps

@@ -63,11 +63,11 @@ class HeldTurns(TurnQueue):
     def __init__(self) -> None:
         super().__init__()
         self.are_held = False
-        self.held: list[Callable[[], None]] = []
+        self.held: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
 
     def call(self, work: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         if self.are_held:
-            self.held.append(work)
+            self.held.put_nowait(work)
         else:
             super().call(work, loop)
 
@@ -282,10 +282,9 @@ def test_each_handshake_waits_for_its_turn_once_its_first_record_has_come(
             await server.until_count(5)
             for number, (reader, writer, record) in enumerate(clients):
                 writer.write(record[-1:])
-                while not turns.held:
-                    await asyncio.sleep(0.001)
-                assert (len(turns.held), server.context.begun - begun) == (1, number)
-                turns.held.pop()()
+                begin = await turns.held.get()
+                assert (turns.held.qsize(), server.context.begun - begun) == (0, number)
+                begin()
                 assert await reader.read(1) == b"\x16", "the server's part of the handshake"
             for _, writer, _ in clients:
                 writer.transport.abort()
@@ -357,10 +356,9 @@ def test_connection_that_ends_in_the_iteration_of_its_turn_leaves_nothing(
         async with serving(tmp_path) as server:
             server.turns.are_held = True
             asking = asyncio.create_task(server.ask())
-            while not server.turns.held:
-                await asyncio.sleep(0.001)
+            begin = await server.turns.held.get()
             (connection,) = server.state.connections
-            server.turns.held.pop()()
+            begin()
             connection.shutdown()
             with suppress(OSError):
                 assert await asking == b""
