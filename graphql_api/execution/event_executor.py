@@ -40,6 +40,9 @@ from graphql.pyutils import AwaitableOrValue, Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from graphql_api.errors import ClientError
+from graphql_api.schema.errors import drop_frames
+
 Read: TypeAlias = Callable[[Any], Any]
 """Gives the completed value of a selection, or of a field, on an object."""
 
@@ -126,6 +129,26 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
         if isinstance(others, dict):
             return plan.merge(results, others)
         return plan.merge_later(results, others)
+
+    def handle_field_error(
+        self,
+        raw_error: Exception,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        path: Path,
+    ) -> None:
+        """As in graphql-core; an error that is raised keeps frames only if they are for the log.
+
+        Of several errors that make the whole result null, one reaches the client. The others would
+        stay, with all that their frames refer to, until Python's search for cycles.
+        """
+        try:
+            super().handle_field_error(raw_error, return_type, field_details_list, path)
+        except GraphQLError as error:
+            if isinstance(error.original_error, ClientError):
+                drop_frames(error)
+            error.__traceback__ = None  # the first frame refers to the error
+            raise
 
     async def _await_response(self, data: Awaitable[dict[str, Any]]) -> Any:
         try:

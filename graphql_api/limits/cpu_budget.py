@@ -272,9 +272,18 @@ async def _in_steps(work: Coroutine[Any, Any, T], budget: ClientBudget) -> T:
     try:
         await budget.turn()
     except BaseException:  # a cancellation
-        work.close()
+        _close_unbegun(work)
         raise
     return await _steps(work, budget)
+
+
+def _close_unbegun(work: Coroutine[Any, Any, Any]) -> None:
+    """Close a coroutine that has not begun, and those that it would await: Python warns of them."""
+    frame = getattr(work, "cr_frame", None)  # a compiled one has none
+    given = [] if frame is None else [*filter(asyncio.iscoroutine, frame.f_locals.values())]
+    work.close()
+    for each in given:
+        _close_unbegun(each)
 
 
 @coroutine

@@ -18,6 +18,7 @@ _PARTITION_BYTES: Final = 8
 _VERSION: Final = 1
 _LAYOUT: Final = struct.Struct(f">B{_PARTITION_BYTES}sBqQqQq")
 _MAX_CHARACTERS: Final = 200
+_UNKNOWN: Final = "the cursor is not one that this API gave out"
 
 NOTHING: Final = -1
 """Below every sequence."""
@@ -90,18 +91,17 @@ def decode(text: str) -> Cursor:
     Raises:
         BadCursorError: It is not a string that `encode` made.
     """
-    unknown = BadCursorError("the cursor is not one that this API gave out")
     if len(text) > _MAX_CHARACTERS:
-        raise unknown
+        raise BadCursorError(_UNKNOWN)
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         checksum, body = raw[:_CHECKSUM_BYTES], raw[_CHECKSUM_BYTES:]
         version, partition, kinds, line, rows, sequence, seen_ms, after = _LAYOUT.unpack(body)
     except (binascii.Error, ValueError, struct.error) as error:
-        raise unknown from error
+        raise BadCursorError(_UNKNOWN) from error
     cursor = Cursor(partition, kinds, LogPlace(line, rows, Mark(sequence, seen_ms)), after)
     if version != _VERSION or checksum != _checksum(body) or encode(cursor) != text:
-        raise unknown
+        raise BadCursorError(_UNKNOWN)
     return cursor
 
 

@@ -36,6 +36,8 @@ HANDSHAKE = request(
 INIT = text('{"type":"connection_init"}')
 WATCH = "subscription { policyChanges { __typename } }"
 PAGE = "subscription { livePolicies { items { name } } }"
+FORGED_FIELD = 'jobResponses(jobId: "x", after: "y") { cursor }'
+FORGED = f"{{ a: {FORGED_FIELD} b: {FORGED_FIELD} }}"
 POLICIES = "{ policies { items { name problems { path } } total } }"
 
 
@@ -55,6 +57,7 @@ TALKS: dict[str, Sequence[bytes]] = {
     "no HTTP": [b"?\r\n\r\n", b""],
     "a probe": [request("GET", "/healthz"), b""],
     "two requests": [posted(POLICIES), b"", posted("{ nothing }"), b""],
+    "errors of several fields": [posted(FORGED), b""],
     "an event stream": [posted(WATCH, ("Accept", "text/event-stream")), b""],
     "a handshake that is refused": [request("GET", "/graphql", UPGRADE[:-1]), b""],
     "a handshake": [HANDSHAKE, b""],
@@ -62,6 +65,7 @@ TALKS: dict[str, Sequence[bytes]] = {
     "a stranger's subscription": [HANDSHAKE, b"", subscribe(WATCH), b""],
     "no message": [HANDSHAKE, b"", text("[]"), b""],
     "a query": [HANDSHAKE, b"", INIT, b"", subscribe(POLICIES), b""],
+    "errors of several fields on a socket": [HANDSHAKE, b"", INIT, b"", subscribe(FORGED), b""],
     "a subscription": [HANDSHAKE, b"", INIT, b"", subscribe(WATCH), b""],
     "a live page": [HANDSHAKE, b"", INIT, b"", subscribe(PAGE), b""],
     "a subscription that fails": [HANDSHAKE, b"", INIT, b"", subscribe("{"), b""],

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Coroutine
 from itertools import count
 from typing import Any
 
@@ -210,8 +211,11 @@ async def test_task_that_is_cancelled_before_its_turn_leaves_nothing(
     async def never() -> None:
         raise AssertionError("it has begun")
 
+    async def outer(inner: Coroutine[Any, Any, None]) -> None:
+        await inner
+
     async def create() -> asyncio.Task[None]:
-        return asyncio.create_task(never())
+        return asyncio.create_task(outer(outer(never())))
 
     task = await charged(create(), client)
     await asyncio.sleep(0)
