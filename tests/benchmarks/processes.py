@@ -88,8 +88,10 @@ def running(
     Raises:
         ProgramError: It did not start.
     """
+    # A PYTHONPATH would have another checkout's server run the code of this one.
+    not_for_it = ("GRAPHQL_API_", "PYTHONPATH")
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("GRAPHQL_API_")
+        name: value for name, value in os.environ.items() if not name.startswith(not_for_it)
     } | {"NODE_ENV": "production"}  # without it, graphql-js checks much that slows it down
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory) / "output"
