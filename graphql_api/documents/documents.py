@@ -232,6 +232,7 @@ class Documents:
         document = self._in_use.setdefault(text, document)  # another client may have brought it
         if text not in self._parsed:
             self._remember(document)
+        await budget.turn()  # all who waited for it go on at the same moment
         return document
 
     def _parsed_and_checked(self, text: str) -> tuple[ParsedDocument | GraphQLError, float]:

@@ -25,6 +25,7 @@ from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Bundle, Event
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.limits.traffic import Traffic
+from graphql_api.turns import TURN_S
 
 log = logging.getLogger(__name__)
 
@@ -354,6 +355,7 @@ class Member:
         framing, around = self._responder.framing, self._around
         identify, at_once = framing.identify, framing.events_at_once
         size = 0
+        ends_s = 0.0 if budget is None else budget.clock() + TURN_S
         while len(payloads) < at_once and size < _BYTES_AT_ONCE:
             if self._outcome is None:
                 event = self._source.pull()
@@ -378,6 +380,8 @@ class Member:
                 payload = identify(event.value, payload)
             payloads.append(payload)
             size += around + len(payload)
+            if budget is not None and budget.clock() >= ends_s:
+                break
         self.wake()  # there may be more
 
     def _deliver(self, event: Event[Any], outcome: Encoded | Exception) -> None:

@@ -38,6 +38,7 @@ from graphql_api.documents.validation import validate
 from graphql_api.execution import result_json
 from graphql_api.execution.encoder import Encoded, GroupKey, RequestError
 from graphql_api.execution.event_executor import EventExecutor
+from graphql_api.execution.later_variables import LaterVariables
 from graphql_api.execution.read_feeds import ReadFeeds
 from graphql_api.feeds.view import Event
 from graphql_api.limits.traffic import Traffic
@@ -108,25 +109,38 @@ class SubscriptionExecution:
         with self._runner.executing():
             if self._state.result is not None:  # an extension has refused it
                 raise self._failed(self._state.result.errors or [])
-            executor = _executor_class(self._schema).build(
-                self._schema._schema,  # noqa: SLF001 - there is no other way to it
-                self.document.node,
-                self._state.root_value,
-                self.context,
-                self._state.variables,
-                self._state.operation_name,
-                middleware=self._middleware,
-                operation_extensions=self._state.operation_extensions,
-            )
-            if isinstance(executor, list):
-                raise self._failed(executor)
-            self.executor = executor
+            self.executor = executor = await self._executor()
             source = create_source_event_stream(executor)
             if not isinstance(source, AsyncIterable | ExecutionResult):
                 source = await source
         if isinstance(source, ExecutionResult):
             raise self._failed(source.errors or [])
         return source
+
+    async def _executor(self) -> Executor[Any]:
+        """The executor, with its variables.
+
+        Raises:
+            RequestError: They are wrong.
+        """
+        state, schema = self._state, self._schema._schema  # noqa: SLF001 - there is no other way to it
+        later = LaterVariables.of(schema, self.document.node, state.operation_name, state.variables)
+        executor = _executor_class(self._schema).build(
+            schema,
+            self.document.node if later is None else later.document,
+            state.root_value,
+            self.context,
+            state.variables if later is None else None,
+            state.operation_name,
+            middleware=self._middleware,
+            operation_extensions=state.operation_extensions,
+        )
+        if isinstance(executor, list):
+            raise self._failed(executor)
+        errors = [] if later is None else await later.read(executor)
+        if errors:
+            raise self._failed(errors)
+        return executor
 
     def execute(
         self, event: object, context: Context | None = None

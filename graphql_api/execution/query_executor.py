@@ -11,7 +11,7 @@ page takes, and Python's search for garbage would look through all of them, for 
 sent one at the moment.
 
 Root fields of which there are many begin in turns, too: to coerce the arguments of a hundred takes
-as long as a page.
+as long as a page. So does the coercion of variables: see `later_variables`.
 
 Source: graphql/execution/executor.py of graphql-core 3.3, `complete_list_value`, which awaits the
 items of an asynchronous iterable.
@@ -23,11 +23,21 @@ from collections.abc import Awaitable
 from typing import Any
 
 import orjson
-from graphql import GraphQLList, GraphQLObjectType, GraphQLOutputType, GraphQLResolveInfo
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationType,
+)
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import AwaitableOrValue, Path, UndefinedType
 
 from graphql_api.execution.event_executor import EventExecutor, is_sequence
+from graphql_api.execution.later_variables import LaterVariables
 from graphql_api.execution.result_json import to_json
 from graphql_api.turns import in_turns
 
@@ -43,6 +53,44 @@ class QueryExecutor(EventExecutor):
 
     longest_plain_list = LONG_LIST
     _begins_later = False
+    _later: LaterVariables | None = None
+
+    @classmethod
+    def build(  # noqa: PLR0917 - graphql-core's
+        cls,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        root_value: Any = None,
+        context_value: Any = None,
+        raw_variable_values: dict[str, Any] | None = None,
+        operation_name: str | None = None,
+        *others: Any,
+        **named: Any,
+    ) -> Any:
+        """Build an executor; variables of many values of a query or a mutation come later."""
+        later = LaterVariables.of(schema, document, operation_name, raw_variable_values)
+        if later is None or later.kind is OperationType.SUBSCRIPTION:
+            given = (document, root_value, context_value, raw_variable_values, operation_name)
+            return super().build(schema, *given, *others, **named)
+        given = (later.document, root_value, context_value, None, operation_name)
+        executor = super().build(schema, *given, *others, **named)
+        if isinstance(executor, QueryExecutor):
+            executor._later = later  # noqa: SLF001 - it is of this class
+        return executor
+
+    def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[Any]:
+        """Execute the operation, once its variables have been read."""
+        if self._later is None:
+            return super().execute_operation(serially)
+        later, self._later = self._later, None
+        return self._execute_after(later, serially)
+
+    async def _execute_after(self, later: LaterVariables, serially: bool | None) -> Any:
+        errors = await later.read(self)
+        if errors:
+            return ExecutionResult(None, errors)
+        result = super().execute_operation(serially)
+        return await result if self.is_awaitable(result) else result
 
     def execute_fields(
         self,

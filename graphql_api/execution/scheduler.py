@@ -20,7 +20,7 @@ EVENTS_AT_ONCE = 32
 _PASSES_IN_A_ROUND = 2 * STEPS_IN_A_ROW // EVENTS_AT_ONCE
 """How often a round serves a subscription that always has more to send: all that a feed applies
 between two rounds is sent unmerged to each client that can receive it, even if it is large."""
-_TURN_S = 0.01
+_TURN_S = 0.005
 """How long subscriptions are served before the event loop has its turn."""
 
 

@@ -2,8 +2,9 @@
 
 An event loop runs everything that is ready before it looks at sockets again. A hundred operations
 that each give way after 5 ms would so keep a new message waiting for half a second. Here they
-queue: at each iteration of the loop the first ones go on, one if their turns are long, more if they
-are short.
+queue: at each iteration of the loop the first one goes on. How long its turn is going to be is not
+known, and long ones may stand behind many short ones: so a task is alone in its iteration, which
+costs a short turn some microseconds. Functions are called one after the other while they are short.
 
 After a long turn some iterations have none. What is not long work, such as a change on its way from
 the database to a subscriber, takes several iterations, and would wait for a long turn in each. An
@@ -21,10 +22,9 @@ from contextvars import Context
 from functools import partial
 
 _ITERATION_S = 0.002
-"""How much of an iteration turns may take; if they took more, fewer have theirs in the next one."""
-_MOST_AT_ONCE = 32
+"""How much of an iteration short turns may take."""
 _REST_ITERATIONS = 6
-"""How many iterations have no turn after one in which turns took longer than that."""
+"""How many iterations have no turn after one in which a turn took longer than that."""
 
 
 class TurnQueue:
@@ -36,8 +36,7 @@ class TurnQueue:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._at_once = 1
+        self._waiting: deque[Callable[[], None] | asyncio.Future[None]] = deque()
         self._scheduled_on: asyncio.AbstractEventLoop | None = None
         self._began_s: float | None = None  # of the turns in this iteration, if it has any
         self._rests = 0
@@ -50,13 +49,9 @@ class TurnQueue:
     async def take(self) -> None:
         """Wait until others have had their turn, and the loop has looked at its sockets."""
         loop = asyncio.get_running_loop()
-        turn = loop.create_future()
-
-        def begin() -> None:
-            if not turn.done():  # its task may have been cancelled
-                turn.set_result(None)
-
-        self.call(begin, loop)
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(turn)
+        self._schedule(loop)
         await turn
 
     def call(self, work: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
@@ -65,31 +60,35 @@ class TurnQueue:
         self._schedule(loop)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let the first ones go on; tasks run in the next iteration of the loop."""
+        """Let the first one go on; a task runs in the next iteration of the loop."""
         self._scheduled_on = None
         now_s = self.clock()
         if self._began_s is not None:
-            self._end_turns(now_s - self._began_s, now_s)
+            self._end_turn(now_s - self._began_s, now_s)
         if self._rests and now_s < self._rests_until_s:
             self._rests -= 1
             self._schedule(loop)
         elif self._waiting:
             self._began_s = now_s
             try:
-                for _ in range(min(self._at_once, len(self._waiting))):
-                    self._waiting.popleft()()
-            finally:  # even if one of them has failed
+                self._begin(now_s)
+            finally:  # even if a function has failed
                 self._schedule(loop)
-        else:
-            self._at_once = 1  # how long the next turns will be is not known
 
-    def _end_turns(self, took_s: float, now_s: float) -> None:
-        """Decide by how long an iteration took with turns how many the next one has, and when."""
+    def _begin(self, now_s: float) -> None:
+        """Let one task go on, or call functions as long as they are short."""
+        while self._waiting and self.clock() - now_s <= _ITERATION_S:
+            turn = self._waiting.popleft()
+            if not isinstance(turn, asyncio.Future):
+                turn()
+            elif not turn.done():  # its task may have been cancelled
+                turn.set_result(None)
+                break
+
+    def _end_turn(self, took_s: float, now_s: float) -> None:
+        """Decide by how long an iteration took with a turn when there is another one."""
         self._began_s = None
-        is_long = took_s > _ITERATION_S
-        self._at_once = max(1, self._at_once // 2 if is_long else self._at_once * 2)
-        self._at_once = min(self._at_once, _MOST_AT_ONCE)
-        if is_long:
+        if took_s > _ITERATION_S:
             self._rests = _REST_ITERATIONS
             self._rests_until_s = now_s + took_s
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any, Protocol
 
 import strawberry
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 from strawberry import UNSET
-from strawberry.types.nodes import SelectedField
 
 from graphql_api.feeds.live_pages import PageRequest
 from graphql_api.feeds.table import FeedTable
@@ -165,13 +165,20 @@ def subscription_fields(table: ListedTable) -> type:
 
 
 def _selects(info: Info, name: str) -> bool:
-    """Whether a field of the result is asked for; fragments are looked into."""
-    pending: list[Any] = [*info.selected_fields]
+    """Whether a field of the result is asked for; fragments are looked into.
+
+    `info.selected_fields` would say so, too, and convert the arguments of all fields for it.
+    """
+    asked = info._raw_info  # noqa: SLF001 - there is no other way to the syntax tree
+    pending = [node.selection_set for node in asked.field_nodes]
     while pending:
-        for selection in pending.pop().selections:
-            if not isinstance(selection, SelectedField):
-                pending.append(selection)
-            elif selection.name == name:
+        selection_set = pending.pop()
+        for selection in () if selection_set is None else selection_set.selections:
+            if isinstance(selection, FragmentSpreadNode):
+                pending.append(asked.fragments[selection.name.value].selection_set)
+            elif isinstance(selection, InlineFragmentNode):
+                pending.append(selection.selection_set)
+            elif isinstance(selection, FieldNode) and selection.name.value == name:
                 return True
     return False
 

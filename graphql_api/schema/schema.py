@@ -20,6 +20,7 @@ from graphql_api.schema.declaration import TableDeclaration
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.errors import CodeValidationErrors, expose
 from graphql_api.schema.forbidden import ForbidEarly
+from graphql_api.schema.input_reader import read_inputs_quickly
 from graphql_api.schema.log_declaration import LogDeclaration
 from graphql_api.schema.root_types import mutation_type, query_type, subscription_type
 from graphql_api.schema.scopes import SCOPE_OF_ROOT_TYPE, guarded
@@ -41,6 +42,7 @@ class APISchema(strawberry.Schema):
     ) -> None:
         self._scopes = scopes or {}
         super().__init__(**arguments)
+        read_inputs_quickly(self._schema)
 
     def get_fields(self, type_definition: StrawberryObjectDefinition) -> list[StrawberryField]:
         """The fields of a type, `id` first; a row's type inherits the others from its version.

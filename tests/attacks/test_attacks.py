@@ -46,6 +46,8 @@ def test_inputs_are_as_large_as_the_defaults_allow() -> None:
         (replace(QUIET, seen=Seen([1.0] * 199 + [251.0], [5.0])), "healthz max"),
         (replace(QUIET, seen=Seen([1.0], [5.0] * 10 + [101.0])), "change p99"),
         (replace(QUIET, seen=Seen([1.0], [])), "change p99, change max"),
+        (replace(QUIET, needed="a body", answers=Counter(["64 KB"])), "not a body"),
+        (replace(QUIET, needed="a body", answers=Counter(["a body within 2 s"])), "ok"),
     ],
 )
 def test_verdict_names_what_is_beyond_the_bounds(row: Row, verdict: str) -> None:

@@ -78,17 +78,21 @@ def test_variables_that_only_say_where_events_begin(selection: str, expected: se
 
 
 class FakeBudget(ClientBudget):
-    """Counts what is spent and how often there is a pause, and never waits."""
+    """Counts what is spent, and how often there is a pause or a turn, and never waits."""
 
     def __init__(self) -> None:
         self.spent_s = 0.0
         self.pauses = 0
+        self.turns_taken = 0
 
     def spend(self, seconds: float) -> None:
         self.spent_s += seconds
 
     async def pause(self) -> None:
         self.pauses += 1
+
+    async def turn(self) -> None:
+        self.turns_taken += 1
 
 
 LONG = f"{{ {' '.join(f'a{number}' for number in range(LONG_TEXT))} }}"
@@ -162,3 +166,11 @@ async def test_many_who_send_the_same_long_document_wait_for_one_check() -> None
     found = await asyncio.gather(*(documents.prepare(text, None, budget) for _ in range(100)))
     assert len(checked) == 1
     assert len({id(document) for document in found if document is not None}) == 1
+
+
+async def test_all_who_waited_for_a_check_go_on_in_turns() -> None:
+    documents = Documents()
+    budgets = [FakeBudget() for _ in range(10)]
+    found = await asyncio.gather(*(documents.prepare(LONG, None, budget) for budget in budgets))
+    assert None not in found, "all of them have waited"
+    assert [budget.turns_taken for budget in budgets] == [1] * 10

@@ -9,6 +9,7 @@ import pytest
 
 from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.limits.cpu_budget import ClientBudget
+from graphql_api.turns import TURN_S
 from tests.toy_world import Row, Topic, context
 from tests.unit.execution.toy import FakeSink, join, served
 from tests.unit.limits.test_cpu_budget import World
@@ -21,15 +22,16 @@ async def broadcaster() -> AsyncIterator[Broadcaster]:
 
 
 class WorkingRow(Row):
-    """A row that takes a second of the processor to read."""
+    """A row that takes a second of the processor to read, or as many as it is said."""
 
-    def __init__(self, world: World, value: int) -> None:
+    def __init__(self, world: World, value: int, seconds: float = 1.0) -> None:
         self._world = world
         self._value = value
+        self._seconds = seconds
 
     @property
     def value(self) -> int:  # type: ignore[override]
-        self._world.cpu.work(1.0)
+        self._world.cpu.work(self._seconds)
         return self._value
 
 
@@ -45,6 +47,18 @@ async def test_work_for_one_member_is_charged_to_its_client(broadcaster: Broadca
     await served(broadcaster)
     assert sink.data == [{"rows": {"value": 1}}, {"rows": {"value": 2}}]
     assert overdrawn(client)
+
+
+async def test_turn_of_one_member_ends_when_its_events_have_taken_long(
+    broadcaster: Broadcaster,
+) -> None:
+    world, topic, sink = World(), Topic(), FakeSink()
+    await join(broadcaster, context(topic), sink, budget=world.client("a"))
+    await served(broadcaster)
+    topic.publish(*(WorkingRow(world, value, seconds=TURN_S / 2) for value in range(10)))
+    await served(broadcaster)
+    assert [each["rows"]["value"] for each in sink.data] == [*range(10)]
+    assert sink.writes == 5
 
 
 async def test_work_for_several_members_is_charged_to_no_client(broadcaster: Broadcaster) -> None:

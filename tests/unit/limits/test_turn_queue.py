@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar, copy_context
+from functools import partial
 from itertools import groupby
 
 from graphql_api.limits.turn_queue import TurnQueue
@@ -37,24 +38,38 @@ async def test_long_turns_run_one_at_a_time_with_iterations_of_the_loop_between_
     assert [name for name in story if name != "loop"] == [*"abcdabcdabcd"], "all have their turn"
 
 
-async def test_short_turns_run_together() -> None:
+async def test_short_functions_run_together() -> None:
     turns = TurnQueue(Clock())
-    iterations = 0
-
-    async def work() -> None:
-        await turns.take()
-
-    def count() -> None:
-        nonlocal iterations
-        iterations += 1
-        if len(turns):
-            asyncio.get_running_loop().call_soon(count)
-
-    tasks = [asyncio.create_task(work()) for _ in range(1000)]
+    loop = asyncio.get_running_loop()
+    called: list[int] = []
+    for number in range(1000):
+        turns.call(partial(called.append, number), loop)
     await asyncio.sleep(0)
-    count()
+    await asyncio.sleep(0)
+    assert called == [*range(1000)]
+
+
+async def test_long_turns_behind_short_ones_have_an_iteration_each() -> None:
+    clock = Clock()
+    turns = TurnQueue(clock)
+    story: list[str] = []
+
+    async def work(took_s: float) -> None:
+        await turns.take()
+        clock.now_s += took_s
+        story.append("turn" if took_s else "")
+
+    def look_at_sockets() -> None:
+        story.append("loop")
+        if len(turns):
+            asyncio.get_running_loop().call_soon(look_at_sockets)
+
+    tasks = [asyncio.create_task(work(took_s)) for took_s in [0.0] * 100 + [0.005] * 40]
+    await asyncio.sleep(0)
+    look_at_sockets()
     await asyncio.gather(*tasks)
-    assert iterations < 1000 / 16
+    together = [len([*group]) for what, group in groupby(filter(None, story)) if what == "turn"]
+    assert together == [1] * 40
 
 
 async def test_cancelled_task_takes_no_turn_from_others() -> None:
