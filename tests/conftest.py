@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+gc.disable()  # Imports leave hardly any, and a search for it looks at all that they have made.
 
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import errors
@@ -73,6 +75,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("embedded_only"):
             item.add_marker(skip)
             item.add_marker(pytest.mark.optional)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What would be left out in the end need not be imported."""
+    is_left_out = config.option.markexpr == "not long" and collection_path.name in LONG_FOLDERS
+    return is_left_out or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Begin to search for garbage once all modules are imported."""
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:
