@@ -99,14 +99,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def no_settings_from_the_environment() -> Iterator[None]:
     """What the person who runs the tests has set for a server of theirs is no part of a test."""
-    for name in list(os.environ):
-        if name.startswith(("GRAPHQL_API_", "OTEL_")):
-            monkeypatch.delenv(name)
-    for name in ("no_proxy", "NO_PROXY"):  # nor is how they get from here to the world
-        monkeypatch.setenv(name, "127.0.0.1,localhost,::1")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("GRAPHQL_API_", "OTEL_")):
+                patch.delenv(name)
+        for name in ("no_proxy", "NO_PROXY"):  # nor is how they get from here to the world
+            patch.setenv(name, "127.0.0.1,localhost,::1")
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
