@@ -38,6 +38,10 @@ class UnreadableFileError(Exception):
     """A file cannot be read; the text says why in a few words, without the path."""
 
 
+class ChangedFileError(UnreadableFileError):
+    """A file was changed while it was read."""
+
+
 class FileVersion(NamedTuple):
     """The figures of stat(2) that differ between two versions of a file.
 
@@ -127,7 +131,8 @@ def read_file(
 
     Raises:
         UnreadableFileError: There is no regular file that this process may read, it is larger than
-            `max_bytes`, begins with something else, or was changed while it was read.
+            `max_bytes`, or begins with something else.
+        ChangedFileError: It was changed while it was read.
     """
     try:
         _check_kind(path.stat().st_mode)
@@ -165,7 +170,7 @@ def _read(descriptor: int, max_bytes: int, begins_with: bytes) -> FileContent:
     data = b"".join(parts)
     version = _version(status)
     if len(data) != status.st_size or _version(os.fstat(descriptor)) != version:
-        raise UnreadableFileError("it was changed while it was read")
+        raise ChangedFileError("it was changed while it was read")
     return FileContent(data, version, stat.S_IMODE(status.st_mode))
 
 

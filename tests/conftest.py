@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+gc.disable()  # Imports leave hardly any, and a search for it looks at all that they have made.
 
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import errors
@@ -75,6 +77,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.optional)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What would be left out in the end need not be imported."""
+    is_left_out = config.option.markexpr == "not long" and collection_path.name in LONG_FOLDERS
+    return is_left_out or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Begin to search for garbage once all modules are imported."""
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
     """Leave modules and tests out of all searches for garbage, of which some tests make many."""
     properties.try_one()
@@ -82,14 +99,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def no_settings_from_the_environment() -> Iterator[None]:
     """What the person who runs the tests has set for a server of theirs is no part of a test."""
-    for name in list(os.environ):
-        if name.startswith(("GRAPHQL_API_", "OTEL_")):
-            monkeypatch.delenv(name)
-    for name in ("no_proxy", "NO_PROXY"):  # nor is how they get from here to the world
-        monkeypatch.setenv(name, "127.0.0.1,localhost,::1")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("GRAPHQL_API_", "OTEL_")):
+                patch.delenv(name)
+        for name in ("no_proxy", "NO_PROXY"):  # nor is how they get from here to the world
+            patch.setenv(name, "127.0.0.1,localhost,::1")
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

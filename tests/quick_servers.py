@@ -21,11 +21,15 @@ from unittest import mock
 import httpx
 import httpx._transports.default as httpx_transport
 import uvicorn.server
+from starlette.routing import BaseRoute
 
 from graphql_api import app, static_files
+from graphql_api.live import live_routes
 from graphql_api.schema import APISchema, TableDeclaration, build_schema
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.forbidden import ForbidEarly
+from graphql_api.schema.page_table import page_tables
+from graphql_api.tables import TABLES
 
 _TIMES_AS_OFTEN = 20
 
@@ -56,6 +60,16 @@ def shared_schema(
     return schema
 
 
+@functools.cache
+def _live_routes(*, graphiql: bool) -> list[BaseRoute]:
+    return live_routes(page_tables(TABLES), graphiql=graphiql)
+
+
+def shared_live_routes(_: object, *, graphiql: bool) -> list[BaseRoute]:
+    """What `live_routes` makes of this server's tables."""
+    return _live_routes(graphiql=graphiql)
+
+
 async def _sleep(seconds: float) -> None:
     await asyncio.sleep(seconds / _TIMES_AS_OFTEN)
 
@@ -70,6 +84,7 @@ def quick_servers() -> Iterator[None]:
         for name in _MADE_OF_DECLARATIONS:
             made = functools.cache(getattr(app, name))
             stack.enter_context(mock.patch.object(app, name, made))
+        stack.enter_context(mock.patch.object(app, "live_routes", shared_live_routes))
         stack.enter_context(mock.patch.object(static_files, "gzip", compressing))
         stack.enter_context(
             mock.patch.object(httpx_transport, "create_ssl_context", _tls_of_clients)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from graphql_api.embedded.errors import PasswordFileError
-from graphql_api.files import UnreadableFileError, read_file
+from graphql_api.files import ChangedFileError, FileContent, UnreadableFileError, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def _load(path: Path) -> str:
     if not os.path.lexists(path):
         raise FileNotFoundError(path)
     try:
-        content = read_file(path, max_bytes=_MAX_BYTES)
+        content = _read(path)
         password = content.data.decode().strip()
     except (UnreadableFileError, UnicodeDecodeError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
@@ -56,6 +56,14 @@ def _load(path: Path) -> str:
     if not password:
         raise PasswordFileError(f"The password file {path} is empty; delete it for a new password.")
     return password
+
+
+def _read(path: Path) -> FileContent:
+    try:
+        return read_file(path, max_bytes=_MAX_BYTES)
+    except ChangedFileError:
+        # Its maker has removed the draft, which was a second link to it. That happens once.
+        return read_file(path, max_bytes=_MAX_BYTES)
 
 
 def _create(path: Path) -> str:

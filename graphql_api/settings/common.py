@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field
@@ -29,8 +29,17 @@ class _Environment(EnvSettingsSource):
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         # The settings are found by their names in lower case; an empty one counts as absent.
-        environ = environment.settings_of(os.environ, variables_of(self.settings_cls))
-        return {name.lower(): value for name, value in environ.items() if value}
+        known = variables_of(self.settings_cls)
+        environ = environment.settings_of(os.environ, known)
+        return {
+            name.lower(): value
+            for name, value in environ.items()
+            if value and name.upper() in known
+        }
+
+    def __call__(self) -> dict[str, Any]:
+        """What is set; pydantic looks for each setting in several ways, which takes a while."""
+        return super().__call__() if self.env_vars else {}
 
 
 class CommonSettings(BaseSettings):

@@ -1,8 +1,13 @@
-"""The commands as processes: what they print, how they end, and that no traceback is seen."""
+"""The commands: what they print, how they end, and that no traceback is seen.
+
+Those that end by themselves run in this process: to import what they run takes a second. A process
+of its own has what is about processes: signals, the end of the interpreter, what is imported.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import re
 import signal
@@ -17,10 +22,12 @@ from typing import TypeAlias
 import httpx
 import pytest
 
+from graphql_api import commands
 from graphql_api.cli import main
+from graphql_api.command_line import make_parser
 from graphql_api.exit_codes import FAILED, MISUSED, OK
+from graphql_api.server import uvicorn_server
 from graphql_api.server.listening import listen
-from tests.for_each import for_each
 from tests.patience import LONGEST_S
 
 Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
@@ -47,6 +54,20 @@ def loggers() -> Iterator[None]:
         each.setLevel(level)
         each.handlers[:] = handlers
         each.propagate, each.disabled = propagate, disabled
+
+
+_parser = functools.cache(make_parser)
+
+
+@pytest.fixture(autouse=True)
+def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`main` changes the process for good; the parser is the same for each command."""
+    monkeypatch.setattr(commands, "make_parser", _parser)
+    monkeypatch.setattr(uvicorn_server, "collect_garbage_seldom", lambda: None)
+    monkeypatch.setattr(uvicorn_server, "_allow_descriptors", lambda connections: connections)
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
 
 
 STUB = """
@@ -83,37 +104,35 @@ def create_app(given, announce, tracing):
 stub = types.ModuleType("graphql_api.app")
 stub.create_app = create_app
 sys.modules["graphql_api.app"] = stub
+"""
+MAIN = """
 from graphql_api.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
 def command(*arguments: str, stub: str | None = None) -> list[str]:
-    program = ["-m", "graphql_api"] if stub is None else ["-c", stub]
+    program = ["-m", "graphql_api"] if stub is None else ["-c", stub + MAIN]
     return [sys.executable, *program, *arguments]
 
 
 def stub(start: str = "pass", running: str = "await receive()") -> str:
-    """A program that is `graphql-api`, but for the application that it serves."""
+    """What puts another application into the place of the one that `graphql-api` serves."""
     return STUB.format(start=start, running=running)
 
 
-def run(*arguments: str, stub: str | None = None) -> subprocess.CompletedProcess[str]:
-    """A command as a process of its own."""
-    return subprocess.run(
-        command(*arguments, stub=stub), capture_output=True, text=True, check=False
-    )
-
-
 @pytest.fixture
-def ended(capfd: pytest.CaptureFixture[str]) -> Run:
-    """A command that ends by itself, in this process: to import what it runs takes a second."""
+def ended(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command that ends by itself, in this process."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        try:
-            code = main(arguments)
-        except SystemExit as end:
-            code = int(end.code or 0)
+    def run(*arguments: str, stub: str = "") -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "graphql_api.app", sys.modules["graphql_api.app"])
+            exec(stub, {})
+            try:
+                code = main(arguments)
+            except SystemExit as end:
+                code = int(end.code or 0)
         out, err = capfd.readouterr()
         return subprocess.CompletedProcess(arguments, code, out, err)
 
@@ -124,6 +143,7 @@ def ended(capfd: pytest.CaptureFixture[str]) -> Run:
 def running(*arguments: str, stub: str | None = None) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         command(*arguments, stub=stub),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -148,8 +168,8 @@ def one_line(text: str) -> str:
     return text
 
 
-def test_version_is_that_of_the_package() -> None:
-    assert run("--version").stdout == f"graphql-api {version('graphql-api')}\n"
+def test_version_is_that_of_the_package(ended: Run) -> None:
+    assert ended("--version").stdout == f"graphql-api {version('graphql-api')}\n"
 
 
 def test_help_describes_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -318,24 +338,34 @@ def test_socket_is_bound_to_the_whole_address(monkeypatch: pytest.MonkeyPatch) -
     assert bound == [link]
 
 
-@for_each("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
+def test_client_that_connects_early_is_served_and_a_signal_stops_the_server_cleanly(
+    number: signal.Signals,
+) -> None:
+    program = stub(start='print("port", settings.port, flush=True); sys.stdin.readline()')
     patient = "--shutdown-grace-s", "1000"
-    with running("serve", "--port", "0", *patient, stub=stub()) as process:
+    with running("serve", "--port", "0", *patient, stub=program) as process:
         port = read_port(process)
         with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_S) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert process.stdin is not None
+            process.stdin.write("go on\n")
+            process.stdin.flush()
             assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
             process.send_signal(number)
             out, err = process.communicate()
-    assert (process.returncode, out) == (OK, "stopped\n")
+    assert (process.returncode, out) == (OK, f"port {port}\nstopped\n")
     assert [line.partition(": ")[2] for line in err.splitlines()] == [
         "stopping: clients have 1000 s to leave; a second signal ends it at once",
         "stopped",
     ]
 
 
-@for_each("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_signal_while_starting_stops_the_server(number: signal.Signals) -> None:
     program = stub(start='print("starting", flush=True); await asyncio.sleep(60)')
     with running("serve", "--port", "0", stub=program) as process:
@@ -348,53 +378,33 @@ def test_signal_while_starting_stops_the_server(number: signal.Signals) -> None:
     assert err.count("\n") == 1
 
 
-def test_client_that_connects_early_is_served() -> None:
-    program = stub(start='print("port", settings.port, flush=True); sys.stdin.readline()')
-    with subprocess.Popen(
-        command("serve", "--port", "0", stub=program),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        try:
-            with socket.create_connection(
-                ("127.0.0.1", read_port(process)), timeout=LONGEST_S
-            ) as client:
-                client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                process.stdin.write("go on\n")
-                process.stdin.close()
-                assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
-        finally:
-            process.kill()
-
-
-@pytest.mark.parametrize(
-    ("error", "where", "grouped"),
-    [
-        ("ConfigurationError", "running", True),
-        ("DatabaseRefusedError", "start", True),
-        pytest.param("ConfigurationError", "start", False, marks=pytest.mark.long),
-        pytest.param("DatabaseRefusedError", "running", False, marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize("error", ["ConfigurationError", "DatabaseRefusedError"])
+@pytest.mark.parametrize("where", ["start", "running"])
+@pytest.mark.parametrize("grouped", [False, True])
 def test_failure_that_is_foreseen_ends_the_server_in_one_line(
-    error: str, where: str, grouped: bool
+    error: str, where: str, grouped: bool, ended: Run
 ) -> None:
     raised = f'{error}("the reason")'
     if grouped:
         raised = f'ExceptionGroup("tasks", [{raised}])'
-    program = stub(**{where: f"raise {raised}"})
-    result = run("serve", "--port", "0", stub=program)
+    result = ended("serve", "--port", "0", stub=stub(**{where: f"raise {raised}"}))
     assert result.returncode == (MISUSED if error == "ConfigurationError" else FAILED)
     assert one_line(result.stderr) == "graphql-api: the reason\n"
 
 
-@for_each("where", ["start", "running"])
-def test_bug_ends_the_server_with_its_traceback(where: str) -> None:
-    result = run("serve", "--port", "0", stub=stub(**{where: "1 / 0"}))
+def test_bug_ends_the_server_with_its_traceback() -> None:
+    program = command("serve", "--port", "0", stub=stub(running="1 / 0"))
+    result = subprocess.run(program, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.count("ZeroDivisionError") == 1
+
+
+def test_bug_in_the_start_ends_the_server_and_is_left_to_python(
+    ended: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        ended("serve", "--port", "0", stub=stub(start="1 / 0"))
+    assert "ZeroDivisionError" not in capfd.readouterr().err
 
 
 def test_schema_is_printed_and_checked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from typing import Any
@@ -37,9 +38,12 @@ SETTINGS: dict[str, type[CommonSettings]] = {
 }
 
 
+parser = functools.cache(make_parser)
+
+
 def understood(text: str) -> dict[str, Any]:
     """What is given by a command that is typed; it is not run."""
-    given = vars(make_parser(is_watching=True).parse_args(shlex.split(text)))
+    given = vars(parser(is_watching=True).parse_args(shlex.split(text)))
     if (kind := SETTINGS.get(given["command"])) is not None:
         load(kind, {name: given[name] for name in given.keys() & kind.model_fields.keys()})
     return given

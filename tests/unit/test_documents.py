@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from graphql import build_schema, parse, validate
+from graphql import GraphQLSchema, build_schema, parse, validate
 
 from graphql_api.settings import Settings, environment_variable, flag, load
 from tests import embedded_docs, settings_docs
@@ -69,13 +69,17 @@ def test_pictures_are_small() -> None:
         assert picture.stat().st_size <= MAX_PICTURE_BYTES, picture
 
 
+@cache
+def served_schema() -> GraphQLSchema:
+    return build_schema((ROOT / "schema.graphql").read_text("utf-8"))
+
+
 @for_each(
     ("page", "block"),
     [(page, block) for page in PAGES for block in blocks(page, "graphql")],
 )
 def test_graphql_is_valid(page: Path, block: str) -> None:
-    schema = build_schema((ROOT / "schema.graphql").read_text("utf-8"))
-    assert validate(schema, parse(block)) == []
+    assert validate(served_schema(), parse(block)) == []
 
 
 def files_of_examples() -> dict[str, Path]:

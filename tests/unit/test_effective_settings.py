@@ -72,10 +72,12 @@ SECRETS = ["u:xyzzy@h", "http://u:12/xyzzy@h", "http://u%3Axyzzy@h", "https://u:
 @for_each("name", Settings.model_fields)
 def test_no_setting_is_repeated_with_a_secret_that_was_put_into_it(name: str) -> None:
     """Neither in what `config` shows nor in what a start complains of."""
-    is_file = Settings.model_fields[name].annotation in (Path, Path | None) and name != "data"
+    kind = Settings.model_fields[name].annotation
+    is_file = kind in (Path, Path | None) and name != "data"
+    is_read_whole = kind in (bool, int, float)  # any text is refused alike
     # Elsewhere these are a host, an issuer or an algorithm like any other.
     in_files = ["xyzzy", "xyzzy/xyzzy", "-----BEGIN\nxyzzy"] if is_file else []
-    for secret in [*SECRETS, *in_files]:
+    for secret in [*SECRETS[: 1 if is_read_whole else None], *in_files]:
         assert "xyzzy" not in repr(said_with(name, secret)), secret
 
 

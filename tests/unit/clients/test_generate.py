@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from graphql import GraphQLObjectType, GraphQLUnionType, build_schema, get_named_type
 
+from clients import generate
 from clients.generate import PACKAGE, SCHEMA, files, graphcache_types, possible_types
 from tests import needs
 from tests.for_each import for_each
@@ -86,16 +88,21 @@ def wrapped(made: dict[str, Any]) -> str:
             return ""
 
 
-def test_check_fails_for_a_schema_with_another_union(tmp_path: Path) -> None:
+def test_check_fails_for_a_schema_with_another_union(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(PACKAGE.parent, tmp_path / "clients")
     schema = SCHEMA.read_text(encoding="utf-8")
-    command = [sys.executable, str(tmp_path / "clients/generate.py"), "--check"]
-    (tmp_path / "schema.graphql").write_text(schema, encoding="utf-8")
-    assert subprocess.run(command, check=False).returncode == 0
-    (tmp_path / "schema.graphql").write_text(f"{schema}\nunion Both = Policy | Schedule\n")
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    assert result.stderr == ("Out of date: schema.graphql, possible-types.js. Run `make schema`.\n")
+    monkeypatch.setattr(generate, "SCHEMA", tmp_path / "schema.graphql")
+    monkeypatch.setattr(generate, "PACKAGE", tmp_path / "clients/javascript")
+    monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
+    generate.SCHEMA.write_text(schema, encoding="utf-8")
+    assert generate.main() == 0
+    generate.SCHEMA.write_text(f"{schema}\nunion Both = Policy | Schedule\n", encoding="utf-8")
+    assert generate.main() == 1
+    assert capsys.readouterr().err == (
+        "Out of date: schema.graphql, possible-types.js. Run `make schema`.\n"
+    )
 
 
 @for_each("union", CHANGES)

@@ -39,6 +39,26 @@ def test_all_who_start_at_once_get_one_password(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_maker_that_removes_its_draft_disturbs_no_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, draft = tmp_path / "password", tmp_path / "password.draft"
+    password = load_or_create_password(path)
+    draft.hardlink_to(path)
+    read = os.read
+
+    def read_slowly(descriptor: int, size: int) -> bytes:
+        if draft.exists():
+            before_ns = path.stat().st_ctime_ns
+            while path.stat().st_ctime_ns == before_ns:  # the clock of the files ticks slowly
+                path.chmod(0o600)
+            draft.unlink()
+        return read(descriptor, size)
+
+    monkeypatch.setattr(os, "read", read_slowly)
+    assert load_or_create_password(path) == password
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
 def test_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "password"

@@ -7,6 +7,7 @@ import gc
 import json
 import weakref
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
 from typing import Any, cast
 
@@ -61,7 +62,8 @@ class Page:
 class Query:
     @strawberry.field
     async def page(self, length: int) -> Page:
-        return Page(items=[Item(number=i, texts=["a"] * i) for i in range(length)])
+        texts = {i: ["a"] * (i if i % 20 == 0 else 2) for i in range(length)}  # some are long
+        return Page(items=[Item(number=i, texts=texts[i]) for i in range(length)])
 
     @strawberry.field
     def numbers(self, length: int) -> list[int]:
@@ -100,6 +102,7 @@ class Context:
         await asyncio.sleep(0)
 
 
+@cache
 def schema(executor: Any) -> strawberry.Schema:
     return strawberry.Schema(Query, execution_context_class=executor)
 

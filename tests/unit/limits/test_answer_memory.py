@@ -184,7 +184,7 @@ class Crowd:
 
 
 @for_each(("address", "bound_s"), [("fast", 1), ("slow", 40 * 0.4)])
-@for_each("comes_at_s", [1.0, 300.0])
+@for_each("comes_at_s", [1.0, 60.0])
 def test_new_fast_client_waits_for_no_round_of_slow_ones_which_go_on(
     address: str, bound_s: float, comes_at_s: float
 ) -> None:

@@ -15,7 +15,7 @@ from graphql_api.tables.response import RESPONSES, Response
 from tests.for_each import for_each
 from tests.server.results import response
 
-ROWS = 1000
+ROWS = 500
 MANY_BYTES = 10**9
 
 

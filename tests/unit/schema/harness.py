@@ -16,6 +16,7 @@ from graphql import (
     get_named_type,
     is_leaf_type,
 )
+from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.types import ExecutionResult
 
 from graphql_api.errors import TableMissingError
@@ -163,7 +164,10 @@ class Server:
             yield results
 
 
-_schema = cache(build_schema)  # making one takes longer than most of what tests do with it
+@cache
+def _schema(tables: tuple[TableDeclaration[Any], ...]) -> APISchema:
+    """Made once, as is each parsed and validated document: most tests do less work than that."""
+    return build_schema(tables, extensions=(ParserCache, ValidationCache))
 
 
 @asynccontextmanager

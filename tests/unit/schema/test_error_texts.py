@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import strawberry
 from hypothesis import given
 from hypothesis import strategies as st
+from strawberry.extensions import ParserCache, ValidationCache
 
 from graphql_api.schema.error_texts import without_values
 from graphql_api.schema.errors import CodeValidationErrors
@@ -54,7 +55,7 @@ class Query:
         return "done"
 
 
-SCHEMA = APISchema(query=Query, extensions=[CodeValidationErrors])
+SCHEMA = APISchema(query=Query, extensions=[CodeValidationErrors, ParserCache, ValidationCache])
 MEMBERS = [
     *("username", "password", "colour", "age", "height", "isAdmin", "key", "usr", "passwort"),
 ]

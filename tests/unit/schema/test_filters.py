@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 from hypothesis import given
@@ -146,19 +144,9 @@ def test_domain_logins_are_found_by_domain() -> None:
 
 
 def test_digest_is_the_same_in_every_process() -> None:
-    where = ScheduleFilter(any_tag=["a", "b", "c"], enabled=False).condition()
-    assert where is not None
-    code = (
-        "from graphql_api.tables.schedule import ScheduleFilter\n"
-        "print(ScheduleFilter(any_tag=['c', 'b', 'a', 'a'], enabled=False)"
-        ".condition().digest.hex())"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={"PYTHONHASHSEED": "1", "PYTHONPATH": ":".join(sys.path)},
-    )
-    assert output.stdout.strip() == where.digest.hex()
-    assert len(where.digest) == FILTER_BYTES
+    """Python hashes texts in another way in each; a cursor has the digest of an earlier one."""
+    for tags in (["a", "b", "c"], ["c", "b", "a", "a"]):
+        where = ScheduleFilter(any_tag=tags, enabled=False).condition()
+        assert where is not None
+        assert len(where.digest) == FILTER_BYTES
+        assert where.digest.hex() == "471304082a7e82a5"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.for_each import for_each
-from tests.unit.schema.harness import serve
+from tests.unit.schema.harness import Server, serve
 from tests.unit.schema.test_rules import CREATE_POLICY, problems
-from tests.unit.schema.test_stored_problems import problems_of_policy, stored_policy
+from tests.unit.schema.test_stored_problems import PROBLEMS, stored_policy
 
 VERDICTS: list[dict[str, Any]] = [
     json.loads(line)
@@ -52,24 +55,40 @@ def test_there_are_verdicts_of_each_kind() -> None:
     assert TRAPS.keys() <= {(verdict["kind"], verdict["what"]) for verdict in VERDICTS}
 
 
-@for_each("verdict", VERDICTS)
-async def test_policy_is_accepted_exactly_if_starbelly_can_run_it(verdict: dict[str, Any]) -> None:
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
     async with serve({"policy": [], "captcha_solver": SOLVERS}) as server:
-        lacking = NULL.get((verdict["kind"], verdict["what"]))
-        if lacking is not None:
-            result = await server.execute(CREATE_POLICY, input=verdict["input"])
-            assert lacking in str(result.errors)
-            return
-        found = await problems(server, CREATE_POLICY, input=verdict["input"])
-        assert bool(found) == is_refused(verdict), found
-        assert len(server.store.documents("policy")) == (0 if is_refused(verdict) else 1)
-        if verdict["starbelly"] == "refused":
-            words = verdict["message"].removesuffix(".")
-            assert [m for _, m in found if m == words or m.startswith(words + ":")], found
+        yield server
+
+
+@for_each("verdict", VERDICTS)
+async def test_policy_is_accepted_exactly_if_starbelly_can_run_it(
+    server: Server, verdict: dict[str, Any]
+) -> None:
+    server.store.documents("policy").clear()
+    lacking = NULL.get((verdict["kind"], verdict["what"]))
+    if lacking is not None:
+        result = await server.execute(CREATE_POLICY, input=verdict["input"])
+        assert lacking in str(result.errors)
+        return
+    found = await problems(server, CREATE_POLICY, input=verdict["input"])
+    assert bool(found) == is_refused(verdict), found
+    assert len(server.store.documents("policy")) == (0 if is_refused(verdict) else 1)
+    if verdict["starbelly"] == "refused":
+        words = verdict["message"].removesuffix(".")
+        assert [m for _, m in found if m == words or m.startswith(words + ":")], found
 
 
 async def test_stored_policy_has_problems_exactly_if_starbelly_cannot_run_it() -> None:
-    for verdict in VERDICTS:
-        if verdict["kind"] != "captcha solver":
-            found = await problems_of_policy(stored_policy(verdict["input"]))
-            assert bool(found) == is_refused(verdict), (case_id(verdict), found)
+    stored = [
+        {**stored_policy(verdict["input"]), "id": str(number)}
+        for number, verdict in enumerate(VERDICTS)
+        if verdict["kind"] != "captcha solver"
+    ]
+    async with serve({"policy": stored, "captcha_solver": [{"id": "c1"}]}) as server:
+        page = await server.data(f"{{ policies(limit: 1000) {{ items {{ id {PROBLEMS} }} }} }}")
+    assert len(page["policies"]["items"]) == len(stored)
+    for policy in page["policies"]["items"]:
+        verdict = VERDICTS[int(policy["id"])]
+        found = policy["problems"]
+        assert bool(found) == is_refused(verdict), (case_id(verdict), found)
