@@ -2,7 +2,8 @@
 
 None of it changes what a server does. Made once is what each would make alike; and uvicorn, which
 looks ten times a second whether it is to end, and waits as long three times when it does, looks
-more often. Clients of httpx, of which there are more, share what they know of certificates.
+more often; so does what looks each second whether a file has changed. Clients of httpx, of which
+there are more, share what they know of certificates.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import copy
 import functools
 import gzip
 import hashlib
+import json
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,13 +25,11 @@ import httpx._transports.default as httpx_transport
 import uvicorn.server
 from starlette.routing import BaseRoute
 
-from graphql_api import app, static_files
+from graphql_api import app, static_files, watched_file
 from graphql_api.live import live_routes
 from graphql_api.schema import APISchema, TableDeclaration, build_schema
 from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.forbidden import ForbidEarly
-from graphql_api.schema.page_table import page_tables
-from graphql_api.tables import TABLES
 
 _TIMES_AS_OFTEN = 20
 
@@ -47,6 +47,15 @@ _compressed = functools.lru_cache(maxsize=256)(gzip.compress)
 
 
 @functools.cache
+def _live_routes(tables: str, *, graphiql: bool) -> Sequence[BaseRoute]:
+    return live_routes(json.loads(tables), graphiql=graphiql)
+
+
+def _shared_live_routes(tables: Sequence[Any], *, graphiql: bool) -> list[BaseRoute]:
+    return [*_live_routes(json.dumps(tables), graphiql=graphiql)]
+
+
+@functools.cache
 def _schema(tables: Sequence[TableDeclaration[Any]], **options: Any) -> APISchema:
     return build_schema(tables, **options)
 
@@ -58,16 +67,6 @@ def shared_schema(
     schema = copy.copy(_schema(tables, **options))
     schema.extensions = (CodeValidationErrors, ForbidEarly, *extensions)
     return schema
-
-
-@functools.cache
-def _live_routes(*, graphiql: bool) -> list[BaseRoute]:
-    return live_routes(page_tables(TABLES), graphiql=graphiql)
-
-
-def shared_live_routes(_: object, *, graphiql: bool) -> list[BaseRoute]:
-    """What `live_routes` makes of this server's tables."""
-    return _live_routes(graphiql=graphiql)
 
 
 async def _sleep(seconds: float) -> None:
@@ -84,7 +83,9 @@ def quick_servers() -> Iterator[None]:
         for name in _MADE_OF_DECLARATIONS:
             made = functools.cache(getattr(app, name))
             stack.enter_context(mock.patch.object(app, name, made))
-        stack.enter_context(mock.patch.object(app, "live_routes", shared_live_routes))
+        stack.enter_context(mock.patch.object(app, "live_routes", _shared_live_routes))
+        poll_s = watched_file._POLL_S / _TIMES_AS_OFTEN
+        stack.enter_context(mock.patch.object(watched_file, "_POLL_S", poll_s))
         stack.enter_context(mock.patch.object(static_files, "gzip", compressing))
         stack.enter_context(
             mock.patch.object(httpx_transport, "create_ssl_context", _tls_of_clients)

@@ -28,10 +28,10 @@ from graphql_api.server.permessage_deflate import StatelessDeflate, agreed_windo
 from graphql_api.server.receiver import Receiver
 
 _logger = logging.getLogger(__name__)
-_silent = logging.getLogger(f"{__name__}.websockets")
-_silent.setLevel(logging.WARNING)
+_silent = logging.Logger(f"{__name__}.websockets", logging.WARNING)
+_silent.parent = _logger
 """What websockets logs below this level is a line for each handshake, and its headers: tokens and
-passwords are among them."""
+passwords are among them. No configuration of logging reaches a logger that it cannot list."""
 
 _COMPRESSION = StatelessDeflate()
 

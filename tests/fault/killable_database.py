@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 from graphql_api.rethink.url import DatabaseURL
 from tests import ports
+from tests.forks import Forked, forked
 
 
 class KillableDatabase:
@@ -20,7 +19,7 @@ class KillableDatabase:
         self._reserved = ExitStack()
         self._port = self._reserved.enter_context(ports.reserved())
         self._file = file
-        self._process: Process | None = None
+        self._process: Forked | None = None
 
     @property
     def url(self) -> DatabaseURL:
@@ -28,9 +27,7 @@ class KillableDatabase:
 
     async def start(self) -> None:
         arguments = ["--port", str(self._port), "--data", str(self._file), "--no-password"]
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "graphql_api", "embedded", *arguments, stdout=PIPE
-        )
+        self._process = await forked("embedded", *arguments, env=os.environ)
         assert self._process.stdout is not None
         assert b"embedded database is at" in await self._process.stdout.readline()
 

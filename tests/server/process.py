@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from tests.forks import Forked, forked
 
 
 @asynccontextmanager
@@ -25,16 +27,21 @@ async def process(
         arguments: Its command and flags.
         says: What is before the URL in the line that it says when it has started.
         module: What runs it.
-        interpreter: Flags of Python.
+        interpreter: Flags of Python, which is a new one then, and no copy.
         log: The file for what it writes to stderr, if that matters.
     """
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GRAPHQL_API_")}
+    running: Process | Forked
     with Path(os.devnull if log is None else log).open("wb") as stderr:
-        running = await asyncio.create_subprocess_exec(
-            *(sys.executable, *interpreter, "-m", module, *arguments),
-            stdout=PIPE,
-            stderr=stderr,
-            env={k: v for k, v in os.environ.items() if not k.startswith("GRAPHQL_API_")},
-        )
+        if interpreter:
+            running = await asyncio.create_subprocess_exec(
+                *(sys.executable, *interpreter, "-m", module, *arguments),
+                stdout=PIPE,
+                stderr=stderr,
+                env=env,
+            )
+        else:
+            running = await forked(*arguments, module=module, env=env, stderr=stderr.fileno())
     try:
         assert running.stdout is not None
         line = ""

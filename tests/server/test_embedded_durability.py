@@ -7,7 +7,6 @@ import contextlib
 import os
 import sqlite3
 import stat
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,39 +20,24 @@ from graphql_api.embedded import (
     ListenError,
 )
 from graphql_api.embedded.storage import Storage
+from tests.forks import Forked, forked
 from tests.transcripts.wire_client import TIMEOUT_S, WireClient
 
 pytestmark = pytest.mark.embedded_only
 
 TABLE = [15, ["t"]]
 
-# Prints the port it listens on, and serves until it is killed.
-CHILD = """
-import asyncio, pathlib, sys
-from graphql_api.embedded import EmbeddedServer
-
-async def main():
-    async with EmbeddedServer(pathlib.Path(sys.argv[1])) as server:
-        print(server.port, flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
 
 @contextlib.asynccontextmanager
-async def server_process(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", CHILD, str(data)), stdout=asyncio.subprocess.PIPE
-    )
+async def server_process(data: Path) -> AsyncIterator[tuple[Forked, int]]:
+    process = await forked(str(data), module="tests.server.embedded_program", env=os.environ)
     try:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), TIMEOUT_S)
         yield process, int(line)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        process.kill()
+        await process.communicate()
 
 
 async def documents(port: int) -> dict[Any, Any]:

@@ -7,8 +7,6 @@ import base64
 import json
 import os
 import re
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,6 +22,7 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import Settings, load
 from graphql_api.tables import TABLES
+from tests.forks import forked
 from tests.patience import LONGEST_S
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import Writer, writing
@@ -510,11 +509,9 @@ async def logging_server(url: DatabaseURL, log: Path) -> AsyncIterator[str]:
         "GRAPHQL_API_DATABASE": database.get_secret_value(),
         "GRAPHQL_API_SELF_CHECK_S": "0.2",
     }
-    command = [sys.executable, "-m", "graphql_api", "serve", "--port", "0", "--log-level", "debug"]
+    command = "serve", "--port", "0", "--log-level", "debug"
     with log.open("wb") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=PIPE, stderr=stderr, env=environment
-        )
+        process = await forked(*command, stderr=stderr.fileno(), env=environment)
     assert process.stdout is not None
     said = b""
     try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +21,7 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server
 from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
+from tests.forks import forked
 from tests.patience import LONGEST_S
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer, writing
@@ -190,10 +191,10 @@ async def test_requests_have_what_sending_clients_away_leaves_of_the_grace_perio
 async def test_request_that_never_arrives_is_given_up_after_the_grace_period(
     tmp_path: Path,
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "graphql_api", "serve", "--port", "0", "--no-graphiql"),
+    process = await forked(
+        *("serve", "--port", "0", "--no-graphiql"),
         *("--data", str(tmp_path / "x.db"), "--shutdown-grace-s", "1", "--log-level", "warning"),
-        stdout=PIPE,
+        env=os.environ,
         stderr=PIPE,
     )
     assert process.stdout is not None
@@ -244,10 +245,10 @@ async def test_failure_to_send_clients_away_is_logged(
     ("first", "second"), [(signal.SIGTERM, signal.SIGINT), (signal.SIGTERM, signal.SIGTERM)]
 )
 async def test_any_second_signal_stops_at_once(first: int, second: int) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "graphql_api", "serve", "--port", "0", "--data", ":memory:"),
+    process = await forked(
+        *("serve", "--port", "0", "--data", ":memory:"),
         *("--shutdown-grace-s", "600"),
-        stdout=PIPE,
+        env=os.environ,
         stderr=PIPE,
     )
     assert process.stdout is not None

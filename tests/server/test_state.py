@@ -6,8 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server
 from graphql_api.server.listening import listen
 from graphql_api.state.feed_file import FileKeeper
+from tests.forks import Forked, forked
 from tests.server.client import WAIT_S, Operation, connected
 from tests.server.database import Writer
 from tests.server.operations import POLICIES, Replica
@@ -28,15 +27,13 @@ from tests.server.running import Running, running, settings_for, until_ready
 
 
 @asynccontextmanager
-async def server_process(database: DatabaseURL, state: Path) -> AsyncIterator[tuple[Process, str]]:
+async def server_process(database: DatabaseURL, state: Path) -> AsyncIterator[tuple[Forked, str]]:
     """A server as a process, and where it listens, until the context is left."""
     login = f"{database.user}:{quote(database.password)}"
     place = f"{database.address}/{database.database}"
     environment = {name: os.environ[name] for name in os.environ if "GRAPHQL_API" not in name}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "graphql_api", "serve", "--port", "0", "--state", str(state)),
-        stdout=PIPE,
-        stderr=DEVNULL,
+    process = await forked(
+        *("serve", "--port", "0", "--state", str(state)),
         env=environment | {"GRAPHQL_API_DATABASE": f"rethinkdb://{login}@{place}"},
     )
     try:

@@ -9,9 +9,8 @@ import pty
 import re
 import signal
 import ssl
-import sys
 import termios
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -34,6 +33,7 @@ from graphql_api.watch.failures import WatchError
 from graphql_api.watch.tables import TABLES
 from tests.clients.load import random_cuts, table, write_and_see, write_load
 from tests.clients.tcp_proxy import TCPProxy
+from tests.forks import Forked, forked
 from tests.patience import LONGEST_S
 from tests.server.client import WAIT_S, Client
 from tests.server.database import Writer, prepare_file, writing
@@ -45,7 +45,7 @@ from tests.unit.schema.documents import POLICY
 class Watching:
     """A running command, and what it writes."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Forked) -> None:
         self.process = process
 
     async def line(self) -> str:
@@ -56,11 +56,11 @@ class Watching:
 
     async def until(self, text: str) -> list[str]:
         """The lines up to and with the next one that holds this text, without their times."""
+        assert self.process.stdout is not None
         lines = [await self.line()]
         while text not in lines[-1]:
-            line = await self.line()
-            assert line or self.process.returncode is None, lines
-            lines.append(line)
+            assert not self.process.stdout.at_eof(), lines
+            lines.append(await self.line())
         return [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in lines]
 
     async def event(self) -> dict[str, Any]:
@@ -96,10 +96,10 @@ async def watching(
     *arguments: str, stdout: int = PIPE, variables: Mapping[str, str] | None = None
 ) -> AsyncIterator[Watching]:
     """The command, until the context is left."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "graphql_api", "watch", *arguments),
+    process = await forked(
+        "watch",
+        *arguments,
         env=environment(**(variables or {})),
-        stdin=DEVNULL,
         stdout=stdout,
         stderr=PIPE,
     )

@@ -1,4 +1,4 @@
-"""A hundred stories of the whole stack; `make test-long` runs 500, `make simulate` any number."""
+"""Forty stories of the whole stack; `make test-long` runs 500, `make simulate` any number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.simulation.shrink import keeping
 from tests.simulation.story import TROUBLES
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 100
+SEEDS = 40
 SEEDS_OF_LONG_TESTS = 500
 SEEDS_PER_TEST = 10
 
@@ -67,7 +67,7 @@ def test_same_seeds_have_the_same_digests_in_two_processes() -> None:
     printed = []
     for hash_seed in ("1", "2"):
         result = subprocess.run(
-            [sys.executable, "-m", "tests.simulation", "--seeds", "4", "--digest"],
+            [sys.executable, "-m", "tests.simulation", "--first", "4", "--seeds", "2", "--digest"],
             cwd=ROOT,
             env=os.environ | {"PYTHONHASHSEED": hash_seed},
             capture_output=True,
@@ -76,10 +76,10 @@ def test_same_seeds_have_the_same_digests_in_two_processes() -> None:
         )
         printed.append(result.stdout)
     assert printed[0] == printed[1]
-    assert len(set(printed[0].split())) == 8  # no two stories are the same
+    assert len(set(printed[0].split())) == 4  # no two stories are the same
 
 
-@pytest.mark.parametrize("seed", [5, 45])
+@pytest.mark.parametrize("seed", [5, pytest.param(45, marks=pytest.mark.long)])
 def test_story_is_the_same_after_others(seed: int) -> None:
     assert run_seed(seed).digest == run_seed(seed).digest
 
