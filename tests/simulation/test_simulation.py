@@ -1,4 +1,4 @@
-"""Forty stories of the whole stack; `make test-long` runs 500, `make simulate` any number."""
+"""Two hundred stories of the whole stack; `make test-long` runs 500, `make simulate` any number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.simulation.shrink import keeping
 from tests.simulation.story import TROUBLES
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 40
+SEEDS = 200
 SEEDS_OF_LONG_TESTS = 500
 SEEDS_PER_TEST = 10
 
