@@ -189,7 +189,7 @@ def _import() -> None:
 def _serve(requests: socket.socket) -> dict[str, Any] | None:
     """Fork for each request; returns in each of these processes, with what it is to run.
 
-    None is for the first one: nobody asks any more.
+    None is for the first one: no client waits for its answer.
     """
     commands: dict[int, socket.socket] = {}
 
