@@ -139,6 +139,8 @@ class EmbeddedServer:
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        # Not by the task itself: one that is cancelled before its first step does nothing.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert self._catalog is not None
@@ -154,5 +156,3 @@ class EmbeddedServer:
             pass  # the client is gone, or does not read what it was sent
         except Exception:
             _LOGGER.exception("A connection failed unexpectedly")
-        finally:
-            writer.transport.abort()

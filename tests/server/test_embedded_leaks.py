@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -154,3 +155,12 @@ async def test_closing_the_server_does_not_wait_for_a_client_that_does_not_read(
             client.send(token, [1, text, {}])
         await client.read()
     await client.close()
+
+
+async def test_connection_that_comes_just_when_the_server_closes_is_closed() -> None:
+    writer = Mock(spec=asyncio.StreamWriter)
+    async with EmbeddedServer(None) as server:
+        server._accept(
+            asyncio.StreamReader(), writer
+        )  # its task has no step before it is cancelled
+    writer.transport.abort.assert_called_once_with()
