@@ -125,7 +125,7 @@ async def test_pages_are_those_of_the_whole_table(starbelly: DatabaseURL, writer
         assert held["table"] == "job"
         for where, matches in FILTERS:
             expected = [j["id"] for j in by_start if matches(j)] + (["none"] if not where else [])
-            for _ in range(6):
+            for _ in range(12):
                 offset = rng.choice((0, rng.randrange(95)))
                 limit = rng.choice((0, 1, 10, 200))
                 result = await client.execute(PAGE, where=where, limit=limit, offset=offset)

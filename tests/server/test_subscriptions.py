@@ -223,7 +223,7 @@ async def test_query_then_subscribe_under_load_has_neither_gap_nor_repeat(
 
     async def write(number: int) -> None:
         async with writing(starbelly) as own:
-            for n in range(30):
+            for n in range(60):
                 await own.insert("policy", {"id": f"p{(number + n) % 7}", "name": f"{number}.{n}"})
 
     async def query_then_subscribe() -> None:
@@ -241,22 +241,22 @@ async def test_query_then_subscribe_under_load_has_neither_gap_nor_repeat(
         async with asyncio.TaskGroup() as writers:
             for number in range(5):
                 writers.create_task(write(number))
-            for _ in range(10):
+            for _ in range(20):
                 readers.create_task(query_then_subscribe())
                 await writers.create_task(one_round_trip(server))
         await writer.insert("policy", {"id": "zzz"})
 
 
-async def test_two_policies_under_ten_writers_while_clients_join_and_leave(
+async def test_two_policies_under_ten_writers_while_fifty_join_and_leave(
     server: Running, starbelly: DatabaseURL, writer: Writer
 ) -> None:
     """Every subscriber's replay, whenever it joined, equals the table."""
     await writer.insert("policy", {"id": "a", "name": "0"}, {"id": "b", "name": "0"})
-    visitors = 15
+    visitors = 40
 
     async def write(number: int) -> None:
         async with writing(starbelly) as own:
-            for n in range(20):
+            for n in range(40):
                 await own.update("policy", "ab"[n % 2], {"name": f"{number}.{n}"})
 
     async def write_for_visitors() -> None:
