@@ -12,6 +12,7 @@ It needs the standard library only, for it also runs where the package is built 
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import os
 import re
@@ -22,6 +23,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TypeAlias
@@ -33,6 +35,8 @@ _MADE_FROM = "sources.sha256"
 """The file of a build that says what it was made from."""
 _NOT_SOURCES = shutil.ignore_patterns("node_modules", "dist")
 _LOOK_S = 0.1
+_IS_THERE = (errno.EEXIST, errno.ENOTEMPTY)
+"""Why a directory cannot be renamed to one that is not empty; POSIX allows both."""
 
 Run: TypeAlias = Callable[[Sequence[str], Path], None]
 """Runs a command in a directory; raises `BuildError` if it fails."""
@@ -167,13 +171,16 @@ def _put_in_place(new: Path, build: Path) -> None:
     staging = Path(tempfile.mkdtemp(prefix=f"{build.name}-", dir=build.parent))
     try:
         shutil.copytree(new, staging / "new")  # renaming needs the same file system
-        with suppress(FileNotFoundError):
-            build.rename(staging / "old")
-        try:
-            (staging / "new").rename(build)
-        except OSError:
-            if not build.exists():  # else somebody was faster with the same
-                raise
+        for attempt in count():
+            with suppress(FileNotFoundError):
+                build.rename(staging / f"old{attempt}")
+            try:
+                (staging / "new").rename(build)
+            except OSError as error:
+                if error.errno not in _IS_THERE:
+                    raise
+            else:  # and no other build was put in place between the two
+                break
     finally:
         shutil.rmtree(staging)
 

@@ -117,6 +117,30 @@ def test_builds_at_the_same_time_leave_one_whole(package: Path, npm: InstallNpm)
     assert names(package) == {"build.py", "dist", "page"}
 
 
+def test_a_build_that_others_overtake_takes_their_place(
+    package: Path, npm: InstallNpm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, build = package / "page", package / "dist"
+    npm(WORKING)
+    rename, overtakings = Path.rename, iter(range(3))
+
+    def rename_late(path: Path, target: Path) -> Path:
+        """Another build is put in place just before, and taken away again just after."""
+        if target != build or next(overtakings, None) is None:
+            return rename(path, target)
+        (build / "of another").mkdir(parents=True)
+        try:
+            return rename(path, target)
+        finally:
+            shutil.rmtree(build)
+
+    monkeypatch.setattr(Path, "rename", rename_late)
+    build_page(run_aloud, page, build)
+    assert is_current(page, build)
+    assert names(build) == {"index.html", "sources.sha256"}
+    assert names(package) == {"build.py", "dist", "page"}
+
+
 def test_without_npm_it_says_so(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(package))
     with pytest.raises(BuildError, match="npm is not installed"):
