@@ -8,9 +8,11 @@ looks at what each kind of connection leaves. So searches are short rather than 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 
 _THRESHOLDS = (3_000, 1, 1)
@@ -39,7 +41,7 @@ def collect_garbage_seldom() -> None:
         gc.callbacks.append(LongSearches())
     _collects_seldom = True
     gc.set_threshold(*_THRESHOLDS)
-    gc.freeze()  # what has been imported stays
+    _leave_out()  # what has been imported stays
 
 
 def leave_out_what_stays() -> None:
@@ -51,7 +53,17 @@ def leave_out_what_stays() -> None:
     Python counts what was left out, if it is asked, object by object.
     """
     if _collects_seldom:  # gc.get_freeze_count() would count all that has been left out
-        gc.freeze()
+        _leave_out()
+
+
+def _leave_out() -> None:
+    """Leave all objects out of the search, and begin to count those that come.
+
+    Python looks at all objects again only when there are a fourth more than it found the last time.
+    Without a search that finds none, it would wait for a fourth of those that have been left out.
+    """
+    gc.freeze()
+    gc.collect()
 
 
 class LongSearches:
@@ -77,3 +89,5 @@ class LongSearches:
             self._began_s = self._clock()
         elif self._clock() - self._began_s > _LONG_SEARCH_S:
             gc.freeze()
+            with suppress(RuntimeError):  # in a thread without an event loop
+                asyncio.get_running_loop().call_soon(_leave_out)  # no search begins in a search

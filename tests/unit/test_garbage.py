@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -36,6 +37,25 @@ def test_rows_are_left_out_in_a_server_only(is_server: bool) -> None:
     assert left_out >= 10_000 if is_server else left_out == 0
 
 
+SEARCHES = """
+import gc
+from graphql_api.garbage import collect_garbage_seldom
+rows = [[number] for number in range(200_000)]
+gc.collect()
+collect_garbage_seldom()
+before = gc.get_stats()[2]["collections"]
+later = [[number] for number in range(40_000)]
+print(gc.get_stats()[2]["collections"] - before)
+"""
+
+
+def test_the_next_search_does_not_wait_for_a_part_of_what_was_left_out() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", SEARCHES], capture_output=True, check=True, text=True
+    )
+    assert int(ran.stdout) > 0
+
+
 def test_what_was_left_out_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     frozen = []
 
@@ -63,3 +83,20 @@ def test_what_a_long_search_has_looked_at_is_left_out_of_the_next(
         clock.now_s += took_s
         searches("stop", info)
         assert bool(frozen) == is_left_out
+
+
+async def test_after_a_long_search_those_that_come_are_counted_from_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = []
+    monkeypatch.setattr(gc, "freeze", lambda: done.append("freeze"))
+    monkeypatch.setattr(gc, "collect", lambda: done.append("collect"))
+    clock = Clock()
+    searches = garbage.LongSearches(clock)
+    info = {"generation": 2, "collected": 0, "uncollectable": 0}
+    searches("start", info)
+    clock.now_s += 0.02
+    searches("stop", info)
+    assert done == ["freeze"], "no search begins in a search"
+    await asyncio.sleep(0)
+    assert done == ["freeze", "freeze", "collect"]
