@@ -31,6 +31,7 @@ from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.limits.traffic import Traffic
+from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.live import live_routes
 from graphql_api.machine import Machine
 from graphql_api.metrics import MetricSources
@@ -177,7 +178,10 @@ def create_app(
     documents = _documents(settings, schema, limits)
     authenticator = make_authenticator(settings, machine)
     links = SignedLinks(_link_key(settings, machine), authenticator, machine.epoch_s)
-    broadcaster = Broadcaster(clock=machine.monotonic_s)
+    long_turns = TurnQueue(machine.monotonic_s)
+    broadcaster = Broadcaster(
+        clock=machine.monotonic_s, cpu_clock=machine.cpu_s, long_turns=long_turns
+    )
     guard = OriginCheck.of(
         bound_hosts=settings.host,
         allow_hosts=settings.allow_host,
@@ -197,6 +201,7 @@ def create_app(
         address_key=admission.address_key,
         clock=machine.monotonic_s,
         cpu_clock=machine.cpu_s,
+        queue=long_turns,
     )
 
     def context(principal: Principal) -> Context:

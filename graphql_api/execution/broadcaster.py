@@ -32,6 +32,7 @@ from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.traffic import Traffic
+from graphql_api.limits.turn_queue import TurnQueue
 
 _MAX_BUNDLE_BYTES: Final = 16 * 1024 * 1024
 _MAX_BUNDLES: Final = 32
@@ -49,6 +50,8 @@ class Broadcaster:
         max_encoding_bytes: How much memory the payloads may take that are remembered.
         max_encoded_events: Of how many events payloads are remembered.
         clock: Returns the time, in seconds; an event loop's own may stand still during a turn.
+        cpu_clock: Measures what work takes, in seconds of CPU time.
+        long_turns: Where subscriptions whose turns are long wait; a queue of its own, if absent.
         traffic: Where to count what is done.
     """
 
@@ -58,6 +61,8 @@ class Broadcaster:
         max_encoding_bytes: int = 64 * 1024 * 1024,
         max_encoded_events: int = 1024,
         clock: Callable[[], float] = time.monotonic,
+        cpu_clock: Callable[[], float] = time.thread_time,
+        long_turns: TurnQueue | None = None,
         traffic: Traffic | None = None,
     ) -> None:
         self._context = Context()
@@ -70,7 +75,9 @@ class Broadcaster:
             max_bytes=_MAX_BUNDLE_BYTES, max_events=_MAX_BUNDLES
         )
         self.traffic = Traffic() if traffic is None else traffic
-        self.scheduler = Scheduler(clock, self.traffic.lag, self._context)
+        if long_turns is None:
+            long_turns = TurnQueue(clock)
+        self.scheduler = Scheduler(clock, cpu_clock, long_turns, self.traffic.lag, self._context)
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()

@@ -202,6 +202,7 @@ class Member:
         "_scheduler",
         "_sent_s",
         "_source",
+        "is_long",
     )
 
     def __init__(
@@ -219,6 +220,7 @@ class Member:
         # What framing adds to a payload, in bytes: a client's id may be of any length.
         self._around = len(responder.framing.prefix) + len(responder.framing.suffix)
         self._on_leave = on_leave
+        self.is_long = True
         self._is_queued = False
         self._is_held_up = False
         self._is_awaiting = False
@@ -355,14 +357,18 @@ class Member:
         framing, around = self._responder.framing, self._around
         identify, at_once = framing.identify, framing.events_at_once
         size = 0
-        ends_s = 0.0 if budget is None else budget.clock() + TURN_S
-        while len(payloads) < at_once and size < _BYTES_AT_ONCE:
+        is_over, ends_s = False, inf
+        while not is_over and len(payloads) < at_once and size < _BYTES_AT_ONCE:
             if self._outcome is None:
                 event = self._source.pull()
                 if event is None:
                     self._await_tick(group)
                     return
+                executions = group.traffic.executions
                 outcome = group.payload(event, self._deliver, budget)
+                if executions != group.traffic.executions:  # it is not one that was there
+                    now_s = self._scheduler.cpu_clock()
+                    is_over, ends_s = now_s >= ends_s, min(ends_s, now_s + TURN_S)
                 if outcome is None:
                     self._is_awaiting = True
                     return
@@ -380,8 +386,6 @@ class Member:
                 payload = identify(event.value, payload)
             payloads.append(payload)
             size += around + len(payload)
-            if budget is not None and budget.clock() >= ends_s:
-                break
         self.wake()  # there may be more
 
     def _deliver(self, event: Event[Any], outcome: Encoded | Exception) -> None:

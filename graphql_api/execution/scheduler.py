@@ -1,7 +1,8 @@
 """Scheduler of subscriptions: those that have something to send are served from one queue.
 
 One callback of the event loop serves them, for a few milliseconds at a time. A subscription has no
-task of its own.
+task of its own. One whose turns are long, for its events are many or costly, waits in the queue of
+long work instead: hundreds of these do not hold up a change on its way to the others.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from typing import Protocol
 
 from graphql_api.feeds.feed_settings import STEPS_IN_A_ROW
 from graphql_api.limits.traffic import Histogram
+from graphql_api.limits.turn_queue import TurnQueue
+from graphql_api.turns import turn_of_the_loop
 
 EVENTS_AT_ONCE = 32
 """How many events one subscription is sent before the others have their turn."""
@@ -22,10 +26,21 @@ _PASSES_IN_A_ROUND = 2 * STEPS_IN_A_ROW // EVENTS_AT_ONCE
 between two rounds is sent unmerged to each client that can receive it, even if it is large."""
 _TURN_S = 0.005
 """How long subscriptions are served before the event loop has its turn."""
+_LONG_S = 0.002
+"""How long a turn of one subscription may take that is not long."""
+_ROUND_S = 0.02
+"""How much CPU time a feed gives to subscriptions whose turns are long."""
 
 
 class Servable(Protocol):
-    """A subscription as the scheduler calls it."""
+    """A subscription as the scheduler calls it.
+
+    Attributes:
+        is_long: Whether its turns are long: those of a new one, which may have much to send first,
+            and of one whose last turn was.
+    """
+
+    is_long: bool
 
     def serve(self) -> None:
         """Send what there is, as far as it is this one's turn."""
@@ -36,29 +51,48 @@ class Scheduler:
 
     Args:
         clock: Returns the time, in seconds; an event loop's own may stand still during a turn.
-        lag: Where to count how long it takes from the first that is ready to the last.
+        cpu_clock: Measures what work takes, in seconds of CPU time.
+        long_turns: Where long work waits for its turns.
+        lag: Where to count how long it takes from the first that is ready to the last; of those
+            whose turns are not long.
         context: The context of all callbacks: not that of the client whose task happens to wake a
             subscription, or that client would be charged.
     """
 
-    def __init__(self, clock: Callable[[], float], lag: Histogram, context: Context) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        cpu_clock: Callable[[], float],
+        long_turns: TurnQueue,
+        lag: Histogram,
+        context: Context,
+    ) -> None:
         self._clock = clock
+        self.cpu_clock = cpu_clock
+        self._long_turns = long_turns
         self._lag = lag
         self._context = context
         self._ready: deque[Servable] = deque()
         # Numbers in the order of the queue: of the last that was put in, and of the last served.
         self._queued = 0
         self._served = 0
+        self._long_queued = 0  # the same of those whose turns are long
+        self._long_served = 0
         self._rounds: deque[tuple[int, asyncio.Event]] = deque()
         self._lag_began_at_s: float | None = None
         self._lag_ends_with: int | None = None
         self._is_scheduled = False
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return len(self._ready) + self._long_queued - self._long_served
 
     def enqueue(self, ready: Servable) -> None:
         """Serve a subscription soon; it is not in the queue."""
+        if ready.is_long:
+            self._long_queued += 1
+            loop = asyncio.get_running_loop()
+            self._long_turns.call(partial(self._serve_long, ready), loop)
+            return
         self._ready.append(ready)
         self._queued += 1
         if self._lag_began_at_s is None:
@@ -71,31 +105,36 @@ class Scheduler:
 
         A feed waits for this between its changes. Otherwise it has a turn as often as all
         subscriptions together, and they fall behind although their clients do not. A client that
-        receives nothing holds up no other, nor does one that always has more to send.
+        receives nothing holds up no other, nor does one that always has more to send. Those whose
+        turns are long are not waited for any more when the server has computed for `_ROUND_S`.
         """
         if not self._ready:
-            await asyncio.sleep(0)
+            await turn_of_the_loop()
+        until_s = self.cpu_clock() + _ROUND_S
         for _ in range(_PASSES_IN_A_ROUND):
-            if not self._ready:
-                return
-            served = asyncio.Event()
-            self._rounds.append((self._queued, served))
-            await served.wait()
+            long_queued = self._long_queued
+            if self._ready:
+                served = asyncio.Event()
+                self._rounds.append((self._queued, served))
+                await served.wait()
+            while self._long_served < long_queued and self.cpu_clock() < until_s:
+                await turn_of_the_loop()
 
     def _schedule(self) -> None:
         self._is_scheduled = True
         asyncio.get_running_loop().call_soon(self._turn, context=self._context)
 
     def _turn(self) -> None:
-        until_s = self._clock() + _TURN_S
+        now_s = self._clock()
+        until_s = now_s + _TURN_S
         if self._lag_began_at_s is not None and self._lag_ends_with is None:
             # With the last that has something to send when the first of them is served.
             self._lag_ends_with = self._queued
         try:
             for _ in range(len(self._ready)):
                 self._served += 1
-                self._ready.popleft().serve()
-                if self._clock() >= until_s:
+                now_s = self._serve(self._ready.popleft(), now_s)
+                if now_s >= until_s:
                     break
         finally:  # even if one of them has failed
             self._note_progress()
@@ -103,6 +142,17 @@ class Scheduler:
             self._is_scheduled = False
             if self._ready:
                 self._schedule()
+
+    def _serve_long(self, ready: Servable) -> None:
+        self._long_served += 1
+        self._serve(ready, self._clock())
+
+    def _serve(self, ready: Servable, began_s: float) -> float:
+        """Give a subscription its turn; returns when it ends."""
+        ready.serve()
+        ends_s = self._clock()
+        ready.is_long = ends_s - began_s > _LONG_S
+        return ends_s
 
     def _note_progress(self) -> None:
         while self._rounds and self._rounds[0][0] <= self._served:

@@ -183,6 +183,7 @@ class CPUBudgets:
         address_key: What stands for a client's address; None, if that is not to be limited.
         clock: Returns the time, in seconds.
         cpu_clock: Measures what work takes, in seconds of CPU time.
+        queue: The turns of all clients; one of its own, if absent.
     """
 
     def __init__(
@@ -192,6 +193,7 @@ class CPUBudgets:
         address_key: Callable[[str | None], Hashable | None] = lambda address: address,
         clock: Callable[[], float] = time.monotonic,
         cpu_clock: Callable[[], float] = time.thread_time,
+        queue: TurnQueue | None = None,
     ) -> None:
         limits = limits or ConnectionSettings()
         burst_s = limits.cpu_burst_s
@@ -200,7 +202,7 @@ class CPUBudgets:
         self._max_wait_s = limits.max_cpu_wait_s
         self._address_key = address_key
         self._cpu_clock = cpu_clock
-        self._queue = TurnQueue(clock)
+        self._queue = TurnQueue(clock) if queue is None else queue
         self._thread = ThreadPoolExecutor(1, "long work")
 
     def of(self, scope: Scope) -> ClientBudget:

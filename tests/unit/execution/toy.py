@@ -121,5 +121,5 @@ async def join(
 
 async def served(broadcaster: Broadcaster) -> None:
     """Wait until there is nothing left to serve."""
-    while broadcaster.scheduler._ready:
+    while len(broadcaster.scheduler):
         await broadcaster.scheduler.round()

@@ -85,7 +85,7 @@ class Policies:
 async def policies(sampler: Sampler | None = ALWAYS_ON) -> AsyncIterator[Policies]:
     async with (
         serve({"policy": [policy("p", "a")], "schedule": []}) as server,
-        Broadcaster(clock=lambda: 0.0) as broadcaster,  # no turn ends early
+        Broadcaster(clock=lambda: 0.0, cpu_clock=lambda: 0.0) as broadcaster,  # no turn ends
         asyncio.TaskGroup() as tasks,
     ):
         made = Policies(server, broadcaster, sampler)

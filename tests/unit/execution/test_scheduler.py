@@ -1,0 +1,114 @@
+"""Turns of subscriptions: none waits for those whose turns are long, and all are served."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphql_api.execution.scheduler import Scheduler
+from graphql_api.limits.traffic import Histogram
+from graphql_api.limits.turn_queue import TurnQueue
+
+
+class World:
+    """A scheduler whose subscriptions take the time that they say."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.scheduler = Scheduler(
+            self.clock, self.clock, TurnQueue(self.clock), Histogram((1.0,)), Context()
+        )
+
+    def clock(self) -> float:
+        return self.now_s
+
+    async def serve_all(self) -> None:
+        while len(self.scheduler):
+            await asyncio.sleep(0)
+
+
+class Subscription:
+    """One that has something to send for so many turns, each of which takes so long."""
+
+    def __init__(self, world: World, turns: int, turn_s: float, *, is_long: bool = True) -> None:
+        self.is_long = is_long
+        self.served_at_s: list[float] = []
+        self.turns = turns
+        self._world = world
+        self._turn_s = turn_s
+        if turns:
+            world.scheduler.enqueue(self)
+
+    def serve(self) -> None:
+        self._world.now_s += self._turn_s
+        self.turns -= 1
+        self.served_at_s.append(self._world.now_s)
+        if self.turns:
+            self._world.scheduler.enqueue(self)
+
+
+async def test_a_change_does_not_wait_for_hundreds_whose_turns_are_long() -> None:
+    world = World()
+    many = [Subscription(world, 100, 0.005) for _ in range(200)]
+    while not all(each.served_at_s for each in many):
+        await asyncio.sleep(0)
+    began_s = world.now_s
+    watcher = Subscription(world, 1, 0.0001, is_long=False)
+    while not watcher.served_at_s:
+        await asyncio.sleep(0)
+    assert watcher.served_at_s[0] - began_s <= 0.011
+    for each in many:
+        each.turns = 1
+    await world.serve_all()
+
+
+async def test_one_whose_turn_was_long_is_served_behind_the_others_until_one_is_not() -> None:
+    world = World()
+    changing = Subscription(world, 2, 0.003, is_long=False)
+    await world.serve_all()
+    assert changing.is_long
+    changing.turns, changing._turn_s = 1, 0.001
+    world.scheduler.enqueue(changing)
+    await world.serve_all()
+    assert not changing.is_long
+
+
+async def test_a_feed_waits_for_a_few_whose_turns_are_long() -> None:
+    world = World()
+    few = [Subscription(world, 1, 0.004) for _ in range(4)]
+    await world.scheduler.round()
+    assert all(each.served_at_s for each in few)
+
+
+async def test_a_feed_does_not_wait_for_hundreds_whose_turns_are_long() -> None:
+    world = World()
+    many = [Subscription(world, 1, 0.005) for _ in range(200)]
+    watcher = Subscription(world, 1, 0.0001, is_long=False)
+    await world.scheduler.round()
+    assert watcher.served_at_s
+    assert world.now_s <= 0.031
+    assert any(not each.served_at_s for each in many)
+    await world.serve_all()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 5), st.sampled_from([0.0001, 0.001, 0.003, 0.02]), st.booleans())
+    )
+)
+async def test_all_are_served_as_often_as_they_ask(
+    subscriptions: list[tuple[int, float, bool]],
+) -> None:
+    world = World()
+    all_of_them = [
+        Subscription(world, turns, turn_s, is_long=is_long)
+        for turns, turn_s, is_long in subscriptions
+    ]
+    await world.scheduler.round()
+    await world.serve_all()
+    assert [len(each.served_at_s) for each in all_of_them] == [
+        turns for turns, _, _ in subscriptions
+    ]
