@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from typing import Any
 from weakref import WeakValueDictionary
 
 from graphql import (
@@ -51,6 +52,8 @@ class ParsedDocument:
         node: Its syntax tree.
         checked_by: The rules by which it was checked last.
         errors: What they found.
+        plans: How the results of its operations are made, by the name of each, for as long as one
+            of them is executed; empty without a name.
     """
 
     def __init__(self, text: str, node: DocumentNode) -> None:
@@ -58,6 +61,12 @@ class ParsedDocument:
         self.node = node
         self.checked_by: tuple[type[ASTValidationRule], ...] = ()
         self.errors: list[GraphQLError] = []
+        self.plans: WeakValueDictionary[str, Any] = WeakValueDictionary()
+
+    @property
+    def has_directives(self) -> bool:
+        """Whether it may have a directive, by which a variable decides what is selected."""
+        return "@" in self.text
 
     @cached_property
     def has_links(self) -> bool:

@@ -13,7 +13,7 @@ Source: graphql/execution/executor.py of graphql-core 3.3, `execute_operation`, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, ClassVar, Self, TypeAlias, TypeGuard
 from weakref import WeakMethod
 
@@ -54,6 +54,7 @@ class _OutOfTheOrdinaryError(Exception):
 class EventExecutor(StrawberryGraphQLCoreExecutionContext):
     """An executor, with a copy for each event; the copies share their plans.
 
+    Those of equal operations may share them too, whatever their variables are: see `share_plans`.
     Objects must be values: attributes are read twice if one of them is out of the ordinary.
     """
 
@@ -63,9 +64,19 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.async_helpers = _weak_helpers(self)
-        self._shared = _Shared()
+        self._plans = Plans()
         manager = self.middleware_manager  # Strawberry always passes one
         self._has_middleware = manager is not None and bool(manager.middlewares)
+
+    def share_plans(self, made: MutableMapping[str, Plans]) -> None:
+        """Take the plans that were made for the same operation, or leave this one's for others.
+
+        Args:
+            made: The plans for the operations of this executor's document, by name. In it, no
+                directive decides by a variable what is selected.
+        """
+        name = self.operation.name
+        self._plans = made.setdefault("" if name is None else name.value, self._plans)
 
     def __copy__(self) -> Self:
         """A copy, by a shorter way than that of `copy`: each event has one."""
@@ -79,9 +90,9 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
         if serially is not False or root_type is None or self.abort_signal is not None:
             return super().execute_operation(serially)
         try:
-            fields = self._shared.root_fields
+            fields = self._plans.root_fields
             if fields is None:
-                fields = self._shared.root_fields = collect_fields(
+                fields = self._plans.root_fields = collect_fields(
                     self.schema,
                     self.fragments,
                     self.variable_values,
@@ -114,10 +125,10 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
             return super().execute_fields(
                 parent_type, source_value, path, grouped_field_set, position_context
             )
-        plan = self._shared.plans.get(id(grouped_field_set))
+        plan = self._plans.by_fields.get(id(grouped_field_set))
         if plan is None:
             plan = _Plan(self, parent_type, grouped_field_set)
-            self._shared.plans[id(grouped_field_set)] = plan
+            self._plans.by_fields[id(grouped_field_set)] = plan
         results: dict[str, Any]
         try:
             results = plan.read(source_value)
@@ -129,6 +140,17 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
         if isinstance(others, dict):
             return plan.merge(results, others)
         return plan.merge_later(results, others)
+
+    def collect_subfields(
+        self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList
+    ) -> CollectedFields:
+        """As in graphql-core, once for all that share the plans."""
+        key = (return_type, id(field_details_list))
+        found = self._plans.sub_fields.get(key)
+        if found is None:
+            collected = super().collect_subfields(return_type, field_details_list)
+            found = self._plans.sub_fields[key] = (field_details_list, collected)
+        return found[1]
 
     def handle_field_error(
         self,
@@ -176,12 +198,16 @@ def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class _Shared:
+class Plans:
     """The plans for one operation, which all copies of its executor share."""
 
     def __init__(self) -> None:
         self.root_fields: CollectedFields | None = None
-        self.plans: dict[int, _Plan] = {}
+        self.sub_fields: dict[
+            tuple[GraphQLObjectType, int], tuple[FieldDetailsList, CollectedFields]
+        ] = {}
+        """By the type and by the `id` of the selection, which is kept alive."""
+        self.by_fields: dict[int, _Plan] = {}
         """By the `id` of a selection's fields, which the plan keeps alive."""
 
 

@@ -8,11 +8,12 @@ from enum import Enum
 from typing import Annotated, Any
 
 import strawberry
-from graphql import Executor, parse, validate
+from graphql import DocumentNode, Executor, parse, validate
 from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from graphql_api.documents.documents import ParsedDocument
 from graphql_api.execution.event_executor import EventExecutor
 
 
@@ -139,10 +140,21 @@ def text_of(selection: str) -> str:
 
 
 def build(cls: type[Executor[Any]], selection: str, variables: dict[str, Any]) -> Any:
-    document = parse(text_of(selection))
+    return build_of(parse(text_of(selection)), cls, variables)
+
+
+def build_of(document: DocumentNode, cls: type[Executor[Any]], variables: dict[str, Any]) -> Any:
     return cls.build(
         SCHEMA._schema, document, None, None, variables, None, operation_extensions=None
     )
+
+
+def sharing(document: ParsedDocument, variables: dict[str, Any]) -> EventExecutor:
+    """An executor as a subscription makes it."""
+    executor: EventExecutor = build_of(document.node, EventExecutor, variables)
+    if not document.has_directives:
+        executor.share_plans(document.plans)
+    return executor
 
 
 async def result_of(executor: Any, event: object) -> tuple[Any, list[Any]]:
@@ -167,11 +179,31 @@ def test_selections_are_valid() -> None:
 async def test_results_are_those_of_graphql_core(
     selection: str, events: list[object], skip: bool
 ) -> None:
-    variables = {"t": "t", "s": skip}
-    ours = build(EventExecutor, selection, variables)
-    theirs = build(StrawberryGraphQLCoreExecutionContext, selection, variables)
+    """Also those of executors that share their plans, as two of one document do."""
+    text = text_of(selection)
+    document = ParsedDocument(text, parse(text))
+    pairs = []
+    for variables in {"t": "t", "s": skip}, {"t": "u", "s": not skip}:
+        theirs = build(StrawberryGraphQLCoreExecutionContext, selection, variables)
+        pairs.append((sharing(document, variables), theirs))
     for event in events:
-        assert await result_of(ours, event) == await result_of(theirs, event)
+        for ours, theirs in pairs:
+            assert await result_of(ours, event) == await result_of(theirs, event)
+
+
+async def test_plans_are_made_once_for_all_executors_of_a_document_and_go_with_the_last() -> None:
+    text = text_of("... on Bush { texts leaf { text } }")
+    document = ParsedDocument(text, parse(text))
+    executors = [sharing(document, {"t": str(number), "s": False}) for number in range(3)]
+    leaf = Leaf(text="t", number=1, real=None, flag=None, colour=None, id=strawberry.ID("i"))
+    event = Bush(leaf=leaf, texts=["x"])
+    for executor in executors:
+        await result_of(executor, event)
+    (plans,) = {id(executor._plans): executor._plans for executor in executors}.values()
+    assert len(plans.by_fields) == 2, "of the root and of the bush"
+    assert len(document.plans) == 1
+    del plans, executor, executors
+    assert len(document.plans) == 0
 
 
 async def test_fields_come_in_the_order_of_the_selection() -> None:
@@ -202,5 +234,5 @@ async def test_executor_does_not_grow_with_the_events() -> None:
                 named=Thing(name="n", size=1),
             )
             await result_of(executor, tree)
-            sizes.add((len(executor._relevant_sub_fields), len(executor._shared.plans)))
+            sizes.add((len(executor._plans.sub_fields), len(executor._plans.by_fields)))
         assert len(sizes) == 1
