@@ -86,6 +86,10 @@ class Database:
             noreply=True,
         )
 
+    def settle(self) -> None:
+        """Wait until all that was written without waiting for an answer is there."""
+        self._connection.noreply_wait()
+
     def put(self, table: str, rows: list[documents.Document]) -> None:
         """Write documents to a table, in the place of those with the same keys."""
         for start in range(0, len(rows), _INSERTED_AT_ONCE):
