@@ -20,7 +20,7 @@ from graphql_api.execution.pace import Pace
 from graphql_api.execution.parts import Parts
 from graphql_api.execution.payload_bundle import EncodedBundle
 from graphql_api.execution.responder import Responder
-from graphql_api.execution.scheduler import Scheduler
+from graphql_api.execution.scheduler import MANY_LONG_TURNS, Scheduler
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Bundle, Event
 from graphql_api.limits.cpu_budget import ClientBudget
@@ -202,7 +202,7 @@ class Member:
         "_scheduler",
         "_sent_s",
         "_source",
-        "is_long",
+        "long_turns",
     )
 
     def __init__(
@@ -220,7 +220,7 @@ class Member:
         # What framing adds to a payload, in bytes: a client's id may be of any length.
         self._around = len(responder.framing.prefix) + len(responder.framing.suffix)
         self._on_leave = on_leave
-        self.is_long = True
+        self.long_turns = MANY_LONG_TURNS
         self._is_queued = False
         self._is_held_up = False
         self._is_awaiting = False

@@ -28,6 +28,9 @@ _TURN_S = 0.005
 """How long subscriptions are served before the event loop has its turn."""
 _LONG_S = 0.002
 """How long a turn of one subscription may take that is not long."""
+MANY_LONG_TURNS = 2
+"""How many turns in a row must be long. One may be for another reason, such as a search for garbage
+or another process."""
 _ROUND_S = 0.02
 """How much CPU time a feed gives to subscriptions whose turns are long."""
 
@@ -36,11 +39,11 @@ class Servable(Protocol):
     """A subscription as the scheduler calls it.
 
     Attributes:
-        is_long: Whether its turns are long: those of a new one, which may have much to send first,
-            and of one whose last turn was.
+        long_turns: How many turns in a row were long; of a new one, which may have much to send
+            first, as many as make it one that waits with long work.
     """
 
-    is_long: bool
+    long_turns: int
 
     def serve(self) -> None:
         """Send what there is, as far as it is this one's turn."""
@@ -69,7 +72,7 @@ class Scheduler:
     ) -> None:
         self._clock = clock
         self.cpu_clock = cpu_clock
-        self._long_turns = long_turns
+        self.long_turns = long_turns
         self._lag = lag
         self._context = context
         self._ready: deque[Servable] = deque()
@@ -88,10 +91,10 @@ class Scheduler:
 
     def enqueue(self, ready: Servable) -> None:
         """Serve a subscription soon; it is not in the queue."""
-        if ready.is_long:
+        if ready.long_turns >= MANY_LONG_TURNS:
             self._long_queued += 1
             loop = asyncio.get_running_loop()
-            self._long_turns.call(partial(self._serve_long, ready), loop)
+            self.long_turns.call(partial(self._serve_long, ready), loop)
             return
         self._ready.append(ready)
         self._queued += 1
@@ -151,7 +154,7 @@ class Scheduler:
         """Give a subscription its turn; returns when it ends."""
         ready.serve()
         ends_s = self._clock()
-        ready.is_long = ends_s - began_s > _LONG_S
+        ready.long_turns = ready.long_turns + 1 if ends_s - began_s > _LONG_S else 0
         return ends_s
 
     def _note_progress(self) -> None:

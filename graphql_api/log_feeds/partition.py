@@ -34,7 +34,6 @@ from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
 from graphql_api.log_feeds.source import MAX_SEQUENCE
 from graphql_api.log_feeds.surroundings import Surroundings, first_error
 from graphql_api.log_feeds.window import LogWindow
-from graphql_api.turns import in_turns
 
 RowT = TypeVar("RowT")
 
@@ -263,7 +262,7 @@ class Partition(Generic[RowT]):
                 limit=self.rows.rows_at_once,
                 whole=True,
             )
-            async for document in in_turns(batch.documents):
+            async for document in self._around.in_turns(batch.documents):
                 self._arrive(document)
             part[0] = max(part[0], batch.upto)
             if batch.is_last or part[0] >= part[1]:
@@ -369,7 +368,8 @@ class Partition(Generic[RowT]):
             limit=self.rows.rows_at_once,
             whole=True,
         )
-        async for document in in_turns(batch.documents[::-1]):  # the first ones stay longest
+        backwards = self._around.in_turns(batch.documents[::-1])  # the first ones stay longest
+        async for document in backwards:
             self._hold(self.log.sequence(document), document)
         sequences = array("q", map(self.log.sequence, batch.documents))
         page = SettledPage(after, upto if batch.is_last else batch.upto, sequences)
@@ -382,7 +382,7 @@ class Partition(Generic[RowT]):
     async def _read_rows(self, sequences: list[int]) -> None:
         documents = await self._around.source.rows(self.log.layout, sequences)
         found = {self.log.sequence(document): document for document in documents}
-        async for sequence in in_turns(sequences[::-1]):
+        async for sequence in self._around.in_turns(sequences[::-1]):
             if sequence in found:
                 self._hold(sequence, found[sequence])
             else:  # it has been deleted

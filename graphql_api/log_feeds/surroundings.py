@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from graphql_api.errors import DatabaseError
 from graphql_api.feeds.outage_log import OutageLog
 from graphql_api.log_feeds.cursor import NOTHING, LogPlace
 from graphql_api.log_feeds.source import MAX_SEQUENCE, LogSource
 from graphql_api.settings.feeds import TableSettings
+from graphql_api.turns import Pause, Turns, in_turns, turn_of_the_loop
+
+T = TypeVar("T")
 
 _MAX_READS: Final = 8
 """How many pages and rows are read at once for all partitions."""
@@ -47,6 +50,7 @@ class Surroundings:
         clock: Returns the time in seconds, and never leaps.
         epoch_s: Returns the time of day, in seconds since 1970.
         rng: For the jitter of waits.
+        pause: Waits for a turn of long work.
         reads: Limits how many pages and rows are read at once.
     """
 
@@ -56,7 +60,12 @@ class Surroundings:
     clock: Callable[[], float]
     epoch_s: Callable[[], float]
     rng: random.Random
+    pause: Pause = turn_of_the_loop
     reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_READS))
+
+    def in_turns(self, items: Sequence[T]) -> AsyncIterator[T]:
+        """What is to be decoded, in turns of long work."""
+        return in_turns(items, Turns(self.pause, clock=self.clock))
 
     def trusted(self, place: LogPlace) -> int:
         """Up to where all rows are settled, by what a follower says of itself."""
