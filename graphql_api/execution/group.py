@@ -258,11 +258,6 @@ class Member:
             self._enqueue()
         return True
 
-    def _await_tick(self, group: Group) -> None:
-        """Wait for the next tick, if changes came while this member was in the queue."""
-        if group.pace is not None and self._source.awaits_tick:
-            group.pace.wait(self, self._sent_s)
-
     def _enqueue(self) -> None:
         self._is_queued = True
         self._scheduler.enqueue(self)
@@ -362,7 +357,8 @@ class Member:
             if self._outcome is None:
                 event = self._source.pull()
                 if event is None:
-                    self._await_tick(group)
+                    if group.pace is not None and self._source.awaits_tick:
+                        group.pace.wait(self, self._sent_s)  # what came while it was in the queue
                     return
                 executions = group.traffic.executions
                 outcome = group.payload(event, self._deliver, budget)
