@@ -32,6 +32,7 @@ from graphql_api.schema.errors import CodeValidationErrors
 from graphql_api.schema.forbidden import ForbidEarly
 
 _TIMES_AS_OFTEN = 20
+_POLL_S = watched_file._POLL_S
 
 # A pure function, and the dearest one: each login at a database computes it twice.
 hashed = functools.lru_cache(maxsize=256)(hashlib.pbkdf2_hmac)
@@ -84,12 +85,21 @@ def quick_servers() -> Iterator[None]:
             made = functools.cache(getattr(app, name))
             stack.enter_context(mock.patch.object(app, name, made))
         stack.enter_context(mock.patch.object(app, "live_routes", _shared_live_routes))
-        poll_s = watched_file._POLL_S / _TIMES_AS_OFTEN
-        stack.enter_context(mock.patch.object(watched_file, "_POLL_S", poll_s))
+        stack.enter_context(mock.patch.object(watched_file, "_POLL_S", _POLL_S / _TIMES_AS_OFTEN))
         stack.enter_context(mock.patch.object(static_files, "gzip", compressing))
         stack.enter_context(
             mock.patch.object(httpx_transport, "create_ssl_context", _tls_of_clients)
         )
         stack.enter_context(mock.patch.object(uvicorn.server, "asyncio", attentive))
         stack.enter_context(mock.patch.object(hashlib, "pbkdf2_hmac", hashed))
+        yield
+
+
+@contextmanager
+def usual_looks() -> Iterator[None]:
+    """Let servers look as often as they usually do: on a simulated clock no look is waited for."""
+    with (
+        mock.patch.object(watched_file, "_POLL_S", _POLL_S),
+        mock.patch.object(uvicorn.server, "asyncio", asyncio),
+    ):
         yield

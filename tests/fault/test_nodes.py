@@ -37,10 +37,10 @@ from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.tables import TABLES
 from graphql_api.tables.policy import POLICIES
-from tests.conftest import make_certificate
 from tests.fault.clock import LIMIT_S, LoopClock, some_steps
 from tests.fault.proxy import CHANGES, Direction, Fault, Proxy, QueryType, is_query
 from tests.fault.test_rethink_changefeed import SETTINGS
+from tests.fixtures import make_certificate
 from tests.server import operations
 from tests.server.client import WAIT_S, connected
 from tests.server.running import running, settings_for, until_ready

@@ -25,7 +25,7 @@ from graphql_api.feeds.feeds import Feeds
 from graphql_api.javascript import client_routes
 from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
-from tests.quick_servers import shared_schema
+from tests.quick_servers import shared_schema, usual_looks
 from tests.simulation import entropy
 from tests.simulation.author import story_of
 from tests.simulation.loop import SimulatedLoop, current_process
@@ -138,6 +138,7 @@ def run(story: Story) -> Outcome:
         mock.patch.object(lifespan, "leave_out_what_stays"),  # it would keep garbage
         mock.patch.object(app, "_documents", return_value=_shared_documents()),
         mock.patch.object(documents, "LONG_TEXT", sys.maxsize),  # a new one would take a turn more
+        usual_looks(),
         _no_garbage_collection(),
         _logged_errors() as logged,
     ):
