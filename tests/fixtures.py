@@ -22,9 +22,6 @@ from tests.database_servers import DatabaseServer, embedded_in_thread
 from tests.patience import patient_clients
 from tests.quick_servers import quick_servers
 
-_MADE_BETWEEN_SEARCHES = 20_000
-"""In place of 700 objects: a server that a test has started is garbage before most searches."""
-
 
 def pytest_configure(config: pytest.Config) -> None:
     properties.load_profile(thorough=config.getoption("--thorough"))
@@ -37,9 +34,8 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave modules and tests out of all searches for garbage, and search less often."""
+    """Leave modules and tests out of all searches for garbage, of which some tests make many."""
     gc.freeze()
-    gc.set_threshold(_MADE_BETWEEN_SEARCHES)
 
 
 @pytest.fixture(autouse=True)
