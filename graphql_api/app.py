@@ -178,9 +178,9 @@ def create_app(
     documents = _documents(settings, schema, limits)
     authenticator = make_authenticator(settings, machine)
     links = SignedLinks(_link_key(settings, machine), authenticator, machine.epoch_s)
-    long_turns = TurnQueue(machine.monotonic_s)
+    long_work = TurnQueue(machine.monotonic_s)
     broadcaster = Broadcaster(
-        clock=machine.monotonic_s, cpu_clock=machine.cpu_s, long_turns=long_turns
+        clock=machine.monotonic_s, cpu_clock=machine.cpu_s, long_work=long_work
     )
     guard = OriginCheck.of(
         bound_hosts=settings.host,
@@ -201,7 +201,7 @@ def create_app(
         address_key=admission.address_key,
         clock=machine.monotonic_s,
         cpu_clock=machine.cpu_s,
-        queue=long_turns,
+        queue=long_work,
     )
 
     def context(principal: Principal) -> Context:

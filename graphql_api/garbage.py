@@ -80,6 +80,7 @@ class LongSearches:
     def __init__(self, clock: Callable[[], float] = time.thread_time) -> None:
         self._clock = clock
         self._began_s = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self, phase: str, info: Mapping[str, int]) -> None:
         """What Python calls."""
@@ -87,7 +88,10 @@ class LongSearches:
             return
         if phase == "start":
             self._began_s = self._clock()
+            with suppress(RuntimeError):  # it may be in a thread without an event loop
+                self._loop = asyncio.get_running_loop()
         elif self._clock() - self._began_s > _LONG_SEARCH_S:
             gc.freeze()
-            with suppress(RuntimeError):  # in a thread without an event loop
-                asyncio.get_running_loop().call_soon(_leave_out)  # no search begins in a search
+            if self._loop is not None:
+                with suppress(RuntimeError):  # it may be closed
+                    self._loop.call_soon_threadsafe(gc.collect)  # no search begins in a search

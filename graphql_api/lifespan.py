@@ -205,7 +205,7 @@ class Services:
                 clock=machine.monotonic_s,
                 epoch_s=machine.epoch_s,
                 rng=machine.rng,
-                pause=self._broadcaster.scheduler.long_turns.take,
+                pause=self._broadcaster.scheduler.long_work.take,
             )
         )
 

@@ -51,7 +51,7 @@ class Broadcaster:
         max_encoded_events: Of how many events payloads are remembered.
         clock: Returns the time, in seconds; an event loop's own may stand still during a turn.
         cpu_clock: Measures what work takes, in seconds of CPU time.
-        long_turns: Where subscriptions whose turns are long wait; a queue of its own, if absent.
+        long_work: Where long work waits for its turns; a queue of its own, if absent.
         traffic: Where to count what is done.
     """
 
@@ -62,7 +62,7 @@ class Broadcaster:
         max_encoded_events: int = 1024,
         clock: Callable[[], float] = time.monotonic,
         cpu_clock: Callable[[], float] = time.thread_time,
-        long_turns: TurnQueue | None = None,
+        long_work: TurnQueue | None = None,
         traffic: Traffic | None = None,
     ) -> None:
         self._context = Context()
@@ -75,9 +75,9 @@ class Broadcaster:
             max_bytes=_MAX_BUNDLE_BYTES, max_events=_MAX_BUNDLES
         )
         self.traffic = Traffic() if traffic is None else traffic
-        if long_turns is None:
-            long_turns = TurnQueue(clock)
-        self.scheduler = Scheduler(clock, cpu_clock, long_turns, self.traffic.lag, self._context)
+        if long_work is None:
+            long_work = TurnQueue(clock)
+        self.scheduler = Scheduler(clock, cpu_clock, long_work, self.traffic.lag, self._context)
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()

@@ -20,7 +20,7 @@ from graphql_api.execution.pace import Pace
 from graphql_api.execution.parts import Parts
 from graphql_api.execution.payload_bundle import EncodedBundle
 from graphql_api.execution.responder import Responder
-from graphql_api.execution.scheduler import MANY_LONG_TURNS, Scheduler
+from graphql_api.execution.scheduler import Scheduler
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Bundle, Event
 from graphql_api.limits.cpu_budget import ClientBudget
@@ -74,7 +74,7 @@ class Group:
         self._awaited: dict[Event[Any], _Awaited] = {}
         self.pace = pace
         self.traffic = traffic
-        self.members = 0
+        self.members = self.executions = 0
 
     def payload(
         self, event: Event[Any], deliver: Deliver, budget: ClientBudget | None = None
@@ -97,6 +97,7 @@ class Group:
         if awaited is not None:
             awaited.deliver.append(deliver)
             return None
+        self.executions += 1
         self.traffic.executions += 1
         encoded = self._encoder.encode(event)
         if isinstance(encoded, Encoded):
@@ -202,7 +203,7 @@ class Member:
         "_scheduler",
         "_sent_s",
         "_source",
-        "long_turns",
+        "is_long",
     )
 
     def __init__(
@@ -220,7 +221,7 @@ class Member:
         # What framing adds to a payload, in bytes: a client's id may be of any length.
         self._around = len(responder.framing.prefix) + len(responder.framing.suffix)
         self._on_leave = on_leave
-        self.long_turns = MANY_LONG_TURNS
+        self.is_long = True
         self._is_queued = False
         self._is_held_up = False
         self._is_awaiting = False
@@ -351,8 +352,7 @@ class Member:
     ) -> None:
         framing, around = self._responder.framing, self._around
         identify, at_once = framing.identify, framing.events_at_once
-        size = 0
-        is_over, ends_s = False, inf
+        size, is_over, ends_s = 0, False, inf
         while not is_over and len(payloads) < at_once and size < _BYTES_AT_ONCE:
             if self._outcome is None:
                 event = self._source.pull()
@@ -360,9 +360,9 @@ class Member:
                     if group.pace is not None and self._source.awaits_tick:
                         group.pace.wait(self, self._sent_s)  # what came while it was in the queue
                     return
-                executions = group.traffic.executions
+                executions = group.executions
                 outcome = group.payload(event, self._deliver, budget)
-                if executions != group.traffic.executions:  # it is not one that was there
+                if executions != group.executions:  # it was made for this member
                     now_s = self._scheduler.cpu_clock()
                     is_over, ends_s = now_s >= ends_s, min(ends_s, now_s + TURN_S)
                 if outcome is None:

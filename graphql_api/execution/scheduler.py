@@ -1,7 +1,7 @@
 """Scheduler of subscriptions: those that have something to send are served from one queue.
 
 One callback of the event loop serves them, for a few milliseconds at a time. A subscription has no
-task of its own. One whose turns are long, for its events are many or costly, waits in the queue of
+task of its own. One that has much to send, as a new one has its first rows, waits in the queue of
 long work instead: hundreds of these do not hold up a change on its way to the others.
 """
 
@@ -23,30 +23,29 @@ EVENTS_AT_ONCE = 32
 """How many events one subscription is sent before the others have their turn."""
 _PASSES_IN_A_ROUND = 2 * STEPS_IN_A_ROW // EVENTS_AT_ONCE
 """How often a round serves a subscription that always has more to send: all that a feed applies
-between two rounds is sent unmerged to each client that can receive it, even if it is large."""
+between two rounds is sent unmerged to each client that can receive it, even if it is large, as long
+as its events are quick to make."""
 _TURN_S = 0.005
 """How long subscriptions are served before the event loop has its turn."""
 _LONG_S = 0.002
-"""How long a turn of one subscription may take that is not long."""
-MANY_LONG_TURNS = 2
-"""How many turns in a row must be long. One may be for another reason, such as a search for garbage
-or another process."""
+"""How long the turn of a subscription takes at most that has more to send, and is not long work."""
 _ROUND_S = 0.02
-"""How much CPU time a feed gives to subscriptions whose turns are long."""
+"""How long a feed waits at most for subscriptions that wait with long work, in CPU time of all that
+is done in that time."""
 
 
 class Servable(Protocol):
     """A subscription as the scheduler calls it.
 
     Attributes:
-        long_turns: How many turns in a row were long; of a new one, which may have much to send
-            first, as many as make it one that waits with long work.
+        is_long: Whether its next turn is long work: of a new one, which may have many rows to send
+            first, and of one that has more to send after a long turn.
     """
 
-    long_turns: int
+    is_long: bool
 
     def serve(self) -> None:
-        """Send what there is, as far as it is this one's turn."""
+        """Send what there is, as far as it is this one's turn; enqueue it, if there is more."""
 
 
 class Scheduler:
@@ -55,10 +54,10 @@ class Scheduler:
     Args:
         clock: Returns the time, in seconds; an event loop's own may stand still during a turn.
         cpu_clock: Measures what work takes, in seconds of CPU time.
-        long_turns: Where long work waits for its turns.
-        lag: Where to count how long it takes from the first that is ready to the last; of those
-            whose turns are not long.
-        context: The context of all callbacks: not that of the client whose task happens to wake a
+        long_work: Where long work waits for its turns.
+        lag: Where to count how long it takes from the first that is ready to the last, without
+            those that wait with long work.
+        context: The context of its callbacks: not that of the client whose task happens to wake a
             subscription, or that client would be charged.
     """
 
@@ -66,13 +65,13 @@ class Scheduler:
         self,
         clock: Callable[[], float],
         cpu_clock: Callable[[], float],
-        long_turns: TurnQueue,
+        long_work: TurnQueue,
         lag: Histogram,
         context: Context,
     ) -> None:
         self._clock = clock
         self.cpu_clock = cpu_clock
-        self.long_turns = long_turns
+        self.long_work = long_work
         self._lag = lag
         self._context = context
         self._ready: deque[Servable] = deque()
@@ -85,17 +84,23 @@ class Scheduler:
         self._lag_began_at_s: float | None = None
         self._lag_ends_with: int | None = None
         self._is_scheduled = False
+        self._serving: Servable | None = None
+        self._has_more = False
 
     def __len__(self) -> int:
         return len(self._ready) + self._long_queued - self._long_served
 
     def enqueue(self, ready: Servable) -> None:
         """Serve a subscription soon; it is not in the queue."""
-        if ready.long_turns >= MANY_LONG_TURNS:
+        if ready is self._serving:
+            self._has_more = True
+        elif ready.is_long:
             self._long_queued += 1
-            loop = asyncio.get_running_loop()
-            self.long_turns.call(partial(self._serve_long, ready), loop)
-            return
+            self.long_work.call(partial(self._serve_long, ready), asyncio.get_running_loop())
+        else:
+            self._enqueue(ready)
+
+    def _enqueue(self, ready: Servable) -> None:
         self._ready.append(ready)
         self._queued += 1
         if self._lag_began_at_s is None:
@@ -108,20 +113,22 @@ class Scheduler:
 
         A feed waits for this between its changes. Otherwise it has a turn as often as all
         subscriptions together, and they fall behind although their clients do not. A client that
-        receives nothing holds up no other, nor does one that always has more to send. Those whose
-        turns are long are not waited for any more when the server has computed for `_ROUND_S`.
+        receives nothing holds up no other, nor does one that always has more to send. Those that
+        wait with long work are waited for, too, as long as that does not take long.
         """
         if not self._ready:
             await turn_of_the_loop()
-        until_s = self.cpu_clock() + _ROUND_S
+        left_s = _ROUND_S
         for _ in range(_PASSES_IN_A_ROUND):
             long_queued = self._long_queued
             if self._ready:
                 served = asyncio.Event()
                 self._rounds.append((self._queued, served))
                 await served.wait()
+            until_s = self.cpu_clock() + left_s
             while self._long_served < long_queued and self.cpu_clock() < until_s:
                 await turn_of_the_loop()
+            left_s = until_s - self.cpu_clock()
 
     def _schedule(self) -> None:
         self._is_scheduled = True
@@ -152,9 +159,15 @@ class Scheduler:
 
     def _serve(self, ready: Servable, began_s: float) -> float:
         """Give a subscription its turn; returns when it ends."""
-        ready.serve()
+        self._serving, self._has_more = ready, False
+        try:
+            ready.serve()
+        finally:
+            self._serving = None
         ends_s = self._clock()
-        ready.long_turns = ready.long_turns + 1 if ends_s - began_s > _LONG_S else 0
+        ready.is_long = self._has_more and ends_s - began_s > _LONG_S
+        if self._has_more:
+            self.enqueue(ready)
         return ends_s
 
     def _note_progress(self) -> None:

@@ -76,7 +76,7 @@ def places(rows: int, *, tls: bool) -> Iterator[tuple[Database, Place, Place | N
         settings: dict[str, object] = {"tokens": str(tokens), "trusted_proxy": ["127.0.0.1"]}
         plain = stack.enter_context(_server(directory / "plain", stored, settings, target))
         stored.write(min(_HISTORY, 4 * rows))
-        stored.settle()
+        stored.wait_for_writes()
         encrypted = None
         if tls:
             chain, key = Authority().issue(directory)

@@ -86,7 +86,7 @@ class Database:
             noreply=True,
         )
 
-    def settle(self) -> None:
+    def wait_for_writes(self) -> None:
         """Wait until all that was written without waiting for an answer is there."""
         self._connection.noreply_wait()
 

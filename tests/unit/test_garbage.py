@@ -6,6 +6,7 @@ import asyncio
 import gc
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_what_a_long_search_has_looked_at_is_left_out_of_the_next(
         assert bool(frozen) == is_left_out
 
 
-async def test_after_a_long_search_those_that_come_are_counted_from_none(
+async def test_after_a_long_search_in_any_thread_those_that_come_are_counted_from_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done = []
@@ -93,10 +94,21 @@ async def test_after_a_long_search_those_that_come_are_counted_from_none(
     monkeypatch.setattr(gc, "collect", lambda: done.append("collect"))
     clock = Clock()
     searches = garbage.LongSearches(clock)
-    info = {"generation": 2, "collected": 0, "uncollectable": 0}
-    searches("start", info)
-    clock.now_s += 0.02
-    searches("stop", info)
-    assert done == ["freeze"], "no search begins in a search"
-    await asyncio.sleep(0)
-    assert done == ["freeze", "freeze", "collect"]
+
+    def search(took_s: float) -> None:
+        info = {"generation": 2, "collected": 0, "uncollectable": 0}
+        searches("start", info)
+        clock.now_s += took_s
+        searches("stop", info)
+
+    search(0.001)
+    assert done == []
+    for run in (search, partial(asyncio.to_thread, search)):
+        done.clear()
+        outcome = run(0.02)
+        if outcome is not None:
+            await outcome
+        assert done[0] == "freeze", "no search begins in a search"
+        while "collect" not in done:
+            await asyncio.sleep(0)
+        assert done == ["freeze", "collect"]

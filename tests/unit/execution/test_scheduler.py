@@ -8,9 +8,11 @@ from contextvars import Context
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.execution.scheduler import MANY_LONG_TURNS, Scheduler
+from graphql_api.execution.scheduler import EVENTS_AT_ONCE, Scheduler
+from graphql_api.feeds.feed_settings import STEPS_IN_A_ROW
 from graphql_api.limits.traffic import Histogram
 from graphql_api.limits.turn_queue import TurnQueue
+from tests.for_each import for_each
 
 
 class World:
@@ -34,7 +36,7 @@ class Subscription:
     """One that has something to send for so many turns, each of which takes so long."""
 
     def __init__(self, world: World, turns: int, turn_s: float, *, is_long: bool = True) -> None:
-        self.long_turns = MANY_LONG_TURNS if is_long else 0
+        self.is_long = is_long
         self.served_at_s: list[float] = []
         self.turns = turns
         self._world = world
@@ -65,16 +67,17 @@ async def test_a_change_does_not_wait_for_hundreds_whose_turns_are_long() -> Non
     await world.serve_all()
 
 
-async def test_one_long_turn_may_have_another_reason_and_a_short_one_ends_them() -> None:
+@for_each(("turn_s", "waits"), [(0.02, True), (0.001, False)])
+async def test_only_one_that_has_more_to_send_after_a_long_turn_waits_with_long_work(
+    turn_s: float, waits: bool
+) -> None:
     world = World()
-    subscription = Subscription(world, 0, 0.003, is_long=False)
-    waits_with_long_work = []
-    for turn_s in (0.003, 0.003, 0.001, 0.003, 0.001):
-        subscription.turns, subscription._turn_s = 1, turn_s
-        world.scheduler.enqueue(subscription)
-        waits_with_long_work.append(not world.scheduler._ready)
-        await world.serve_all()
-    assert waits_with_long_work == [False, False, True, False, False]
+    watcher = Subscription(world, 2, turn_s, is_long=False)
+    world.scheduler._turn()
+    assert watcher.is_long == waits
+    assert list(world.scheduler._ready) == ([] if waits else [watcher])
+    await world.serve_all()
+    assert not watcher.is_long, "its next change does not wait"
 
 
 async def test_a_feed_waits_for_a_few_whose_turns_are_long() -> None:
@@ -82,6 +85,15 @@ async def test_a_feed_waits_for_a_few_whose_turns_are_long() -> None:
     few = [Subscription(world, 1, 0.004) for _ in range(4)]
     await world.scheduler.round()
     assert all(each.served_at_s for each in few)
+
+
+async def test_all_that_a_feed_applies_between_two_rounds_is_sent_to_one_with_long_work_too() -> (
+    None
+):
+    world = World()
+    joined = Subscription(world, STEPS_IN_A_ROW // EVENTS_AT_ONCE, 0.005)
+    await world.scheduler.round()
+    assert not joined.turns
 
 
 async def test_a_feed_does_not_wait_for_hundreds_whose_turns_are_long() -> None:
