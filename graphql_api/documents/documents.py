@@ -45,15 +45,16 @@ LONG_TEXT = 500
 
 
 class ParsedDocument:
-    """A parsed document. It must not be changed.
+    """A parsed document. Nothing in it changes but what is remembered of it.
 
     Attributes:
         text: Its text; one object for all clients that sent an equal one.
         node: Its syntax tree.
         checked_by: The rules by which it was checked last.
         errors: What they found.
-        plans: How the results of its operations are made, by the name of each, for as long as one
-            of them is executed; empty without a name.
+        plans: The plans of its subscriptions, by the name of each or the empty one, for as long as
+            one of them lasts. None if it may have a directive, by which a variable decides
+            what is selected.
     """
 
     def __init__(self, text: str, node: DocumentNode) -> None:
@@ -61,12 +62,9 @@ class ParsedDocument:
         self.node = node
         self.checked_by: tuple[type[ASTValidationRule], ...] = ()
         self.errors: list[GraphQLError] = []
-        self.plans: WeakValueDictionary[str, Any] = WeakValueDictionary()
-
-    @property
-    def has_directives(self) -> bool:
-        """Whether it may have a directive, by which a variable decides what is selected."""
-        return "@" in self.text
+        self.plans: WeakValueDictionary[str, Any] | None = None
+        if "@" not in text:
+            self.plans = WeakValueDictionary()
 
     @cached_property
     def has_links(self) -> bool:

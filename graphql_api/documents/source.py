@@ -8,7 +8,7 @@ Source: `Source.get_location` in graphql/language/source.py of graphql-core 3.3.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from graphql import Source
 from graphql.language.location import SourceLocation
@@ -17,7 +17,7 @@ _BLOCK: Final = 65_536
 
 
 class IndexedSource(Source):
-    """A `Source` that remembers how many lines end before each block of its text.
+    """A `Source` that remembers of each block of its text which line it begins in.
 
     Args:
         body: The text.
@@ -27,20 +27,34 @@ class IndexedSource(Source):
     def __init__(self, body: str, block: int = _BLOCK) -> None:
         super().__init__(body)
         self._block = block
-        self._ends_before = [0]
+        self._places = [_Place(0, 0)]
 
     def get_location(self, position: int) -> SourceLocation:
         """The line and column of a character, both counted from 1."""
-        before, size = self._ends_before, self._block
+        places, size = self._places, self._block
         block = position // size
-        while len(before) <= block:
-            end = len(before) * size
-            before.append(before[-1] + self._line_ends(end - size, end))
-        ends = before[block] + self._line_ends(block * size, position)
-        start = max(self.body.rfind("\n", 0, position), self.body.rfind("\r", 0, position)) + 1
-        return SourceLocation(ends + 1, position - start + 1)
+        while len(places) <= block:
+            places.append(self._place(len(places) - 1, len(places) * size))
+        place = self._place(block, position)
+        return SourceLocation(place.lines + 1, position - place.line_start + 1)
 
-    def _line_ends(self, start: int, end: int) -> int:
-        """How many lines end in a part of the text; CRLF ends one, where its CR is."""
-        pairs = self.body.count("\r\n", max(start - 1, 0), end)
-        return self.body.count("\n", start, end) + self.body.count("\r", start, end) - pairs
+    def _place(self, block: int, end: int) -> _Place:
+        """The place of a character of a block, or of the first one behind it."""
+        body, start, before = self.body, block * self._block, self._places[block]
+        lines = body.count("\n", start, end)
+        line_start = body.rfind("\n", start, end) + 1
+        returns = body.count("\r", max(start - 1, 0), end)
+        if returns:
+            lines += body.count("\r", start, end) - body.count("\r\n", max(start - 1, 0), end)
+            line_start = max(line_start, body.rfind("\r", start, end) + 1)
+        return _Place(before.lines + lines, line_start or before.line_start)
+
+
+class _Place(NamedTuple):
+    """How many lines end before a character, and where its own line begins.
+
+    CRLF ends one line, which is counted where its CR is.
+    """
+
+    lines: int
+    line_start: int

@@ -8,7 +8,8 @@ remembers on the way, which an operation that lasts for days cannot afford.
 Wherever something is out of the ordinary - a resolver, an argument, a value that does not fit its
 type - the executor of graphql-core does it, so that errors are exactly its own.
 
-Source: graphql/execution/executor.py of graphql-core 3.3, `execute_operation`, `execute_fields`.
+Source: graphql/execution/executor.py of graphql-core 3.3, `execute_operation`, `execute_fields`,
+`collect_subfields`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from graphql.execution.collect_fields import (
     FieldDetailsList,
     GroupedFieldSet,
     collect_fields,
+    collect_subfields,
 )
 from graphql.pyutils import AwaitableOrValue, Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -64,11 +66,11 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.async_helpers = _weak_helpers(self)
-        self._plans = Plans()
+        self._plans = OperationPlans()
         manager = self.middleware_manager  # Strawberry always passes one
         self._has_middleware = manager is not None and bool(manager.middlewares)
 
-    def share_plans(self, made: MutableMapping[str, Plans]) -> None:
+    def share_plans(self, made: MutableMapping[str, OperationPlans]) -> None:
         """Take the plans that were made for the same operation, or leave this one's for others.
 
         Args:
@@ -148,7 +150,15 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
         key = (return_type, id(field_details_list))
         found = self._plans.sub_fields.get(key)
         if found is None:
-            collected = super().collect_subfields(return_type, field_details_list)
+            collected = collect_subfields(
+                self.schema,
+                self.fragments,
+                self.variable_values,
+                self.operation,
+                return_type,
+                field_details_list,
+                self.hide_suggestions,
+            )
             found = self._plans.sub_fields[key] = (field_details_list, collected)
         return found[1]
 
@@ -198,7 +208,7 @@ def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class Plans:
+class OperationPlans:
     """The plans for one operation, which all copies of its executor share."""
 
     def __init__(self) -> None:

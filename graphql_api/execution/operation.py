@@ -140,9 +140,9 @@ class SubscriptionExecution:
         errors = [] if later is None else await later.read(executor)
         if errors:
             raise self._failed(errors)
-        can_share = later is None and not self.document.has_directives
-        if can_share and isinstance(executor, EventExecutor):
-            executor.share_plans(self.document.plans)
+        plans = self.document.plans
+        if later is None and plans is not None and isinstance(executor, EventExecutor):
+            executor.share_plans(plans)
         return executor
 
     def execute(

@@ -31,7 +31,7 @@ from graphql_api.log_feeds.follower import Follower, SettledPage
 from graphql_api.log_feeds.log import Log, Owner
 from graphql_api.log_feeds.page_cache import PageCache
 from graphql_api.log_feeds.rows import HeldRow, RowCache, size_of
-from graphql_api.log_feeds.source import MAX_SEQUENCE
+from graphql_api.log_feeds.source import MAX_SEQUENCE, Batch
 from graphql_api.log_feeds.surroundings import Surroundings, first_error
 from graphql_api.log_feeds.window import LogWindow
 
@@ -254,16 +254,10 @@ class Partition(Generic[RowT]):
             if not self._unfilled:
                 continue
             part = self._unfilled[0]
-            batch = await self._around.source.read(
-                self.log.layout,
-                self.key,
-                after=part[0],
-                upto=part[1],
-                limit=self.rows.rows_at_once,
-                whole=True,
-            )
-            async for document in self._around.in_turns(batch.documents):
-                self._arrive(document)
+            async with self._around.reads:
+                batch = await self._read_whole(part[0], part[1])
+                async for document in self._around.in_turns(batch.documents):
+                    self._arrive(document)
             part[0] = max(part[0], batch.upto)
             if batch.is_last or part[0] >= part[1]:
                 self._unfilled = [other for other in self._unfilled if other is not part]
@@ -360,14 +354,7 @@ class Partition(Generic[RowT]):
 
     async def _read_page(self, after: int, upto: int) -> None:
         is_settled = upto <= self._evidence.final  # and not only by what a follower says
-        batch = await self._around.source.read(
-            self.log.layout,
-            self.key,
-            after=after,
-            upto=upto,
-            limit=self.rows.rows_at_once,
-            whole=True,
-        )
+        batch = await self._read_whole(after, upto)
         backwards = self._around.in_turns(batch.documents[::-1])  # the first ones stay longest
         async for document in backwards:
             self._hold(self.log.sequence(document), document)
@@ -378,6 +365,12 @@ class Partition(Generic[RowT]):
         for follower in self.followers:
             if follower.wants_page and follower.line == after and follower.upto == upto:
                 follower.take_page(page)
+
+    async def _read_whole(self, after: int, upto: int) -> Batch:
+        limit, source = self.rows.rows_at_once, self._around.source
+        return await source.read(
+            self.log.layout, self.key, after=after, upto=upto, limit=limit, whole=True
+        )
 
     async def _read_rows(self, sequences: list[int]) -> None:
         documents = await self._around.source.rows(self.log.layout, sequences)

@@ -51,7 +51,7 @@ class Surroundings:
         epoch_s: Returns the time of day, in seconds since 1970.
         rng: For the jitter of waits.
         pause: Waits for a turn of long work.
-        reads: Limits how many pages and rows are read at once.
+        reads: Limits how many pages and rows are read at once, and wait to be decoded.
     """
 
     source: LogSource
@@ -63,9 +63,11 @@ class Surroundings:
     pause: Pause = turn_of_the_loop
     reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_READS))
 
-    def in_turns(self, items: Sequence[T]) -> AsyncIterator[T]:
+    async def in_turns(self, items: Sequence[T]) -> AsyncIterator[T]:
         """What is to be decoded, in turns of long work."""
-        return in_turns(items, Turns(self.pause, clock=self.clock))
+        await self.pause()
+        async for item in in_turns(items, Turns(self.pause, clock=self.clock)):
+            yield item
 
     def trusted(self, place: LogPlace) -> int:
         """Up to where all rows are settled, by what a follower says of itself."""

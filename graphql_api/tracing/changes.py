@@ -81,7 +81,8 @@ class ChangeTraces:
         """End the spans of changes until cancelled.
 
         Args:
-            fan_out: Returns when each subscription has been served that had something to send.
+            fan_out: Returns when each subscription has been served that had something to send,
+                without those that have waited with long work for too long.
         """
         while True:
             await self._has_open.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphql import Source
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.documents.documents import Documents
@@ -14,7 +14,8 @@ from graphql_api.documents.source import IndexedSource
 def test_locations_are_those_of_graphql_core(text: str, positions: list[int], block: int) -> None:
     source = IndexedSource(text, block)
     for position in positions:
-        assume(text[max(position - 1, 0) : position + 1] != "\r\n")  # nothing begins there
+        if text[max(position - 1, 0) : position + 1] == "\r\n":
+            continue  # nothing begins there
         assert source.get_location(position) == Source(text).get_location(position)
 
 

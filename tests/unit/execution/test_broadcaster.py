@@ -22,8 +22,9 @@ from graphql_api.execution.scheduler import EVENTS_AT_ONCE
 from graphql_api.feeds.feed_settings import STEPS_IN_A_ROW
 from graphql_api.feeds.view import Event
 from graphql_api.scopes import ALL_SCOPES, Scope
+from tests.for_each import for_each
 from tests.toy_world import Row, Topic, context
-from tests.unit.execution.toy import FakeSink, join, served
+from tests.unit.execution.toy import DOCUMENTS, FakeSink, join, served
 
 VALUE = "subscription { rows { value } }"
 SLOW = "subscription { rows { slow } }"
@@ -160,6 +161,33 @@ async def test_results_are_bounded(topic: Topic) -> None:
         topic.publish(*(Row(value=i) for i in range(30)))
         await served(broadcaster)
         assert 0 < broadcaster.results <= 5
+
+
+@for_each(
+    ("selection", "is_shared"),
+    [("value", True), ("value @include(if: $v) __typename", False)],
+)
+async def test_subscriptions_of_a_document_share_plans_unless_a_directive_decides_by_a_variable(
+    selection: str, is_shared: bool
+) -> None:
+    arguments = "$w: Int" if is_shared else "$w: Int, $v: Boolean!"
+    query = f"subscription ({arguments}) {{ rows(where: $w) {{ {selection} }} }}"
+    async with Broadcaster(clock=lambda: 0.0, cpu_clock=lambda: 0.0) as broadcaster:
+        topic, sinks = Topic(), [FakeSink() for _ in range(2)]
+        members = [
+            await join(broadcaster, context(topic), sink, query, w=number, v=number == 1)
+            for number, sink in enumerate(sinks)
+        ]
+        topic.publish(Row(value=5))
+        await served(broadcaster)
+        assert broadcaster.groups == 2
+        others = {} if is_shared else {"__typename": "Row"}
+        assert sinks[1].data == [{"rows": {"value": 5, **others}}]
+        assert sinks[0].data == ([{"rows": others}] if others else sinks[1].data)
+        plans = DOCUMENTS.parse(query).plans
+        assert (plans is not None and len(plans) == 1) == is_shared
+        for member in members:
+            member.leave()
 
 
 # Turns

@@ -152,7 +152,7 @@ def build_of(document: DocumentNode, cls: type[Executor[Any]], variables: dict[s
 def sharing(document: ParsedDocument, variables: dict[str, Any]) -> EventExecutor:
     """An executor as a subscription makes it."""
     executor: EventExecutor = build_of(document.node, EventExecutor, variables)
-    if not document.has_directives:
+    if document.plans is not None:
         executor.share_plans(document.plans)
     return executor
 
@@ -201,6 +201,7 @@ async def test_plans_are_made_once_for_all_executors_of_a_document_and_go_with_t
         await result_of(executor, event)
     (plans,) = {id(executor._plans): executor._plans for executor in executors}.values()
     assert len(plans.by_fields) == 2, "of the root and of the bush"
+    assert document.plans is not None
     assert len(document.plans) == 1
     del plans, executor, executors
     assert len(document.plans) == 0
