@@ -5,6 +5,8 @@ that each give way after 5 ms would so keep a new message waiting for half a sec
 queue: at each iteration of the loop the first one goes on. How long its turn is going to be is not
 known, and long ones may stand behind many short ones: so a task is alone in its iteration, which
 costs a short turn some microseconds. Functions are called one after the other while they are short.
+Tasks and functions take turns: hundreds of subscriptions, whose turns are functions, may always
+have more to send, and an operation begins with a turn of its task.
 
 After a long turn some iterations have none. What is not long work, such as a change on its way from
 the database to a subscriber, takes several iterations, and would wait for a long turn in each. An
@@ -28,7 +30,7 @@ _REST_ITERATIONS = 6
 
 
 class TurnQueue:
-    """A queue of tasks, each of which waits for its turn to do a piece of long work.
+    """Tasks and functions, each of which waits for its turn to do a piece of long work.
 
     Args:
         clock: Returns the time, in seconds.
@@ -36,7 +38,9 @@ class TurnQueue:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self._waiting: deque[Callable[[], None] | asyncio.Future[None]] = deque()
+        self._tasks: deque[asyncio.Future[None]] = deque()
+        self._functions: deque[Callable[[], None]] = deque()
+        self._is_turn_of_functions = False
         self._scheduled_on: asyncio.AbstractEventLoop | None = None
         self._began_s: float | None = None  # of the turns in this iteration, if it has any
         self._rests = 0
@@ -44,19 +48,19 @@ class TurnQueue:
 
     def __len__(self) -> int:
         """How many wait for their turn."""
-        return len(self._waiting)
+        return len(self._tasks) + len(self._functions)
 
     async def take(self) -> None:
         """Wait until others have had their turn, and the loop has looked at its sockets."""
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(turn)
+        self._tasks.append(turn)
         self._schedule(loop)
         await turn
 
     def call(self, work: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         """Call a function in an event loop when it has its turn."""
-        self._waiting.append(work)
+        self._functions.append(work)
         self._schedule(loop)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -68,7 +72,7 @@ class TurnQueue:
         if self._rests and now_s < self._rests_until_s:
             self._rests -= 1
             self._schedule(loop)
-        elif self._waiting:
+        elif len(self):
             self._began_s = now_s
             try:
                 self._begin(now_s)
@@ -77,12 +81,16 @@ class TurnQueue:
 
     def _begin(self, now_s: float) -> None:
         """Let one task go on, or call functions as long as they are short."""
-        while self._waiting and self.clock() - now_s <= _ITERATION_S:
-            turn = self._waiting.popleft()
-            if not isinstance(turn, asyncio.Future):
-                turn()
-            elif not turn.done():  # its task may have been cancelled
+        while self._tasks and not (self._is_turn_of_functions and self._functions):
+            turn = self._tasks.popleft()
+            if not turn.done():  # its task may have been cancelled
                 turn.set_result(None)
+                self._is_turn_of_functions = True
+                return
+        self._is_turn_of_functions = False
+        for _ in range(len(self._functions)):
+            self._functions.popleft()()
+            if self.clock() - now_s > _ITERATION_S:
                 break
 
     def _end_turn(self, took_s: float, now_s: float) -> None:

@@ -67,17 +67,28 @@ async def test_a_change_does_not_wait_for_hundreds_whose_turns_are_long() -> Non
     await world.serve_all()
 
 
-@for_each(("turn_s", "waits"), [(0.02, True), (0.001, False)])
-async def test_only_one_that_has_more_to_send_after_a_long_turn_waits_with_long_work(
-    turn_s: float, waits: bool
+@for_each(
+    ("turns", "turn_s", "is_long"),
+    [(2, 0.003, True), (2, 0.001, False), (1, 0.003, False), (1, 0.006, True)],
+)
+async def test_turn_after_a_long_one_is_long_work_if_there_is_more_or_each_event_is_costly(
+    turns: int, turn_s: float, is_long: bool
 ) -> None:
     world = World()
-    watcher = Subscription(world, 2, turn_s, is_long=False)
+    watcher = Subscription(world, turns, turn_s, is_long=False)
     world.scheduler._turn()
-    assert watcher.is_long == waits
-    assert list(world.scheduler._ready) == ([] if waits else [watcher])
+    assert watcher.is_long == is_long
     await world.serve_all()
-    assert not watcher.is_long, "its next change does not wait"
+
+
+async def test_a_change_after_the_first_rows_does_not_wait_with_long_work() -> None:
+    world = World()
+    watcher = Subscription(world, 10, 0.004)
+    await world.serve_all()
+    watcher.turns = 1
+    world.scheduler.enqueue(watcher)
+    assert list(world.scheduler._ready) == [watcher]
+    await world.serve_all()
 
 
 async def test_a_feed_waits_for_a_few_whose_turns_are_long() -> None:
