@@ -29,10 +29,6 @@ _TURN_S = 0.005
 """How long subscriptions are served before the event loop has its turn."""
 _LONG_S = 0.002
 """How long a turn may take after which more is to be sent, or the next one is long work."""
-_COSTLY_S = 0.005
-"""The same of a turn after which nothing is to be sent: whose events take so long to make are as
-costly the next time. It may have been another reason, such as a search for garbage; then one change
-has waited with long work."""
 _ROUND_S = 0.02
 """How long a feed waits at most for subscriptions that wait with long work, in CPU time of all that
 is done in that time."""
@@ -43,8 +39,7 @@ class Servable(Protocol):
 
     Attributes:
         is_long: Whether its next turn is long work: of a new one, which may have many rows to send
-            first, of one that has more to send after a long turn, and of one whose events are
-            costly.
+            first, and of one that has more to send after a long turn.
     """
 
     is_long: bool
@@ -170,7 +165,7 @@ class Scheduler:
         finally:
             self._serving = None
         ends_s = self._clock()
-        ready.is_long = ends_s - began_s > (_LONG_S if self._has_more else _COSTLY_S)
+        ready.is_long = self._has_more and ends_s - began_s > _LONG_S
         if self._has_more:
             self.enqueue(ready)
         return ends_s
