@@ -71,8 +71,8 @@ class Rows(Generic[RowT]):
         digest, rows = None, self.by_key
         while digest is None:
             digest, before = content_hash.empty, self.digest
-            for key, version in list(rows.items()):
-                digest ^= content_hash.row(key, version.content)
+            for key in list(rows):  # a pair for each would be a hundred thousand objects at once
+                digest ^= content_hash.row(key, rows[key].content)
                 yield
                 if self.digest != before:  # a row has changed
                     digest = None
