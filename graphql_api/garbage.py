@@ -45,23 +45,27 @@ def collect_garbage_seldom() -> None:
 
 
 def leave_out_what_stays() -> None:
-    """Take what is in memory out of the search: rows of a table that has just been read.
+    """Take what is in memory out of the search: rows of a table that have just been read.
 
     The rows of 100 000 documents are millions of objects, and one search through them takes
-    a second. They have no cycles, and are freed without the search. It does nothing in a process
-    in which `collect_garbage_seldom` was not called, such as that of a test. It takes no time:
-    Python counts what was left out, if it is asked, object by object.
+    a second. They have no cycles, and are freed without the search. Rows that replace others are
+    the worst: Python counts how many more objects are made than freed, and would not look at them
+    before they are very many.
+
+    It does nothing in a process in which `collect_garbage_seldom` was not called, such as that of a
+    test.
     """
     if _collects_seldom:  # gc.get_freeze_count() would count all that has been left out
         _leave_out()
 
 
 def _leave_out() -> None:
-    """Leave all objects out of the search, and begin to count those that come.
+    """Search what was made lately, leave all objects out, and begin to count those that come.
 
     Python looks at all objects again only when there are a fourth more than it found the last time.
     Without a search that finds none, it would wait for a fourth of those that have been left out.
     """
+    gc.collect(0)
     gc.freeze()
     gc.collect()
 

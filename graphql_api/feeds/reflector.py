@@ -26,7 +26,7 @@ from graphql_api.turns import Turns
 RowT = TypeVar("RowT")
 
 _ROWS_AT_ONCE = 1024
-"""How many rows are read before `on_rows` is called again."""
+"""How many rows are made before `on_rows` is called again."""
 
 
 class Reflector(Generic[RowT]):
@@ -44,8 +44,7 @@ class Reflector(Generic[RowT]):
         barrier: What waits for writes to be seen.
         clock: Returns the time, for `last_change_at`.
         make_turns: Divides long work into turns.
-        on_rows: Called again and again during the first read, and after it: there are more rows,
-            which will stay.
+        on_rows: Called again and again: more rows have been made, which will stay.
         on_ready: Called when the cache is in step with the table.
     """
 
@@ -75,6 +74,7 @@ class Reflector(Generic[RowT]):
         self._on_ready = on_ready
         self._has_rows = asyncio.Event()
         self._is_restored = False
+        self._rows_made = 0
         self._prerequisites: tuple[Reflector[Any], ...] = ()
         self.last_change_at: datetime | None = None
         """When the last change was seen."""
@@ -157,6 +157,9 @@ class Reflector(Generic[RowT]):
             row, stays = None, True
         self._set(snapshot, key, row, stays=stays)
         self._barrier.saw(key, change.old, change.new)
+        self._rows_made += 1
+        if self._rows_made % _ROWS_AT_ONCE == 0:
+            self._on_rows()
 
     def _was_outside(self, key: str, old: Document | None) -> bool:
         """Whether a document has no row because it was outside of the window before a change."""
@@ -181,8 +184,6 @@ class Reflector(Generic[RowT]):
             self.apply(key, row, stays=stays)
         else:
             snapshot.set(key, None if row is None else self._cache.version(row))
-            if len(snapshot) % _ROWS_AT_ONCE == 0:
-                self._on_rows()
 
     async def _begin(self) -> None:
         """Serve the first snapshot, once the rows that are parts of its own are there.

@@ -201,7 +201,8 @@ async def test_page_without_a_filter_looks_at_its_own_rows_only(
         assert page.total == 3
 
 
-async def test_first_read_says_again_and_again_that_there_are_rows_which_stay() -> None:
+async def test_feed_says_again_and_again_that_rows_are_made_which_stay() -> None:
+    """Of the first read, and of rows that replace others, after an outage or by a change."""
     source = ScriptedSource(**{f"k{number:04}": number for number in range(3000)})
     calls: list[FeedStatus] = []
 
@@ -211,6 +212,17 @@ async def test_first_read_says_again_and_again_that_there_are_rows_which_stay() 
     async with following(source, on_rows=note) as feed:
         await feed.ready(3600)
         assert calls == [FeedStatus.INITIALIZING] * 3
+        calls.clear()
+        source.lose()
+        while feed.outages == 0 or feed.status is not FeedStatus.READY:
+            await asyncio.sleep(0)
+        assert calls == [FeedStatus.STALE] * 3
+        calls.clear()
+        for number in range(3000):
+            source.write(f"k{number:04}", -1)
+        while feed.position < 3000:
+            await asyncio.sleep(0)
+        assert 2 <= len(calls) <= 3
 
 
 async def test_few_rows_are_at_hand_and_all_others_are_packed() -> None:
