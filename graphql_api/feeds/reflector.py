@@ -25,7 +25,7 @@ from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
 
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 256
 """How many rows are made before `on_rows` is called again."""
 
 
