@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
 
+from graphql_api.listeners import stop_listening
 from graphql_api.rethink.url import DatabaseURL
-from tests import ports
 
 MOST_S = 0.2
 
@@ -36,7 +36,7 @@ async def delayed(url: DatabaseURL) -> AsyncIterator[DatabaseURL]:
         yield replace(url, host="127.0.0.1", port=listener.sockets[0].getsockname()[1])
     finally:
         is_closing = True
-        await ports.stop_listening(listener)
+        await stop_listening(listener)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,15 +22,12 @@ def reserved() -> Iterator[int]:
         yield port
 
 
-async def stop_listening(listener: asyncio.Server) -> None:
-    """Close a listener when all that it has accepted has come through.
-
-    Python 3.11 loses a connection, and does not close it, whose listener is closed between the
-    moment at which it is accepted and the one at which it gets a transport.
-    """
-    loop = asyncio.get_running_loop()
-    for sock in listener.sockets:
-        loop.remove_reader(sock.fileno())
-    for _ in range(5):
-        await asyncio.sleep(0)
-    listener.close()
+def is_ended(client: socket.socket) -> bool:
+    """Whether the other side of a connection, which has sent nothing, has closed or refused it."""
+    client.setblocking(False)
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except BlockingIOError:
+        return False

@@ -16,6 +16,7 @@ from graphql_api.embedded.errors import AddressInUseError, DataFileError, Listen
 from graphql_api.embedded.loading import DamagedError
 from graphql_api.embedded.storage import open_storage
 from graphql_api.embedded.terms.indexes import build_index
+from graphql_api.listeners import stop_listening
 from graphql_api.masking import mask_password
 
 if TYPE_CHECKING:
@@ -120,11 +121,11 @@ class EmbeddedServer:
         """Close everything; bounded in time."""
         assert self._listener is not None
         assert self._catalog is not None
-        self._listener.close()
         self._closing = True
+        for task in self._connections:
+            task.cancel()
         try:
-            for task in self._connections:
-                task.cancel()
+            await stop_listening(self._listener)
             if self._connections:
                 await asyncio.wait(self._connections, timeout=_CLOSE_TIMEOUT_S)
         finally:

@@ -22,6 +22,7 @@ from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.limits.traffic import Traffic
 from graphql_api.limits.turn_queue import TurnQueue
+from graphql_api.listeners import stop_listening
 from graphql_api.server.flow_control import Kernel, ask_kernel
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
@@ -233,6 +234,8 @@ class Server(uvicorn.Server):
                 _logger.error("sending the clients away has failed", exc_info=error)
         left_s = max(_LAST_LOOK_S, grace_ends_at_s - clock())
         self.config.timeout_graceful_shutdown = left_s  # type: ignore[assignment]
+        for listening in self.servers:
+            await stop_listening(listening)
         await super().shutdown(sockets)
 
     async def _supervised(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from tests import ports
+from graphql_api.listeners import stop_listening
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class TCPProxy:
     ) -> None:
         assert self._listener is not None
         self._is_closing = True
-        await ports.stop_listening(self._listener)
+        await stop_listening(self._listener)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

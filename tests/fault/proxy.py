@@ -23,7 +23,7 @@ from enum import Enum, auto
 from types import TracebackType
 from typing import Any, Self
 
-from tests import ports
+from graphql_api.listeners import stop_listening
 
 CHANGES = 152
 TABLE = 15
@@ -181,7 +181,7 @@ class Proxy:
     ) -> None:
         assert self._listener is not None
         self._is_closing = True
-        await ports.stop_listening(self._listener)
+        await stop_listening(self._listener)
         for task in self._tasks:
             task.cancel()
         if self._tasks:

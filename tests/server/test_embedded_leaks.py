@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import socket
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,8 @@ import pytest
 
 from graphql_api.embedded import EmbeddedServer
 from graphql_api.embedded import server as server_module
+from tests import ports
+from tests.for_each import for_each
 from tests.transcripts.wire_client import MAGIC, TIMEOUT_S, WireClient
 
 pytestmark = pytest.mark.embedded_only
@@ -164,3 +167,13 @@ async def test_connection_that_comes_just_when_the_server_closes_is_closed() -> 
             asyncio.StreamReader(), writer
         )  # its task has no step before it is cancelled
     writer.transport.abort.assert_called_once_with()
+
+
+@for_each("steps", range(6))
+async def test_no_client_that_comes_while_the_server_closes_waits_for_ever(steps: int) -> None:
+    async with EmbeddedServer(None) as server:
+        client = socket.create_connection((server.host, server.port))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+    with client:
+        assert ports.is_ended(client)

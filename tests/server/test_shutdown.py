@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +22,8 @@ from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server import uvicorn_server as server
 from graphql_api.server.listening import listen
 from graphql_api.settings import Settings
+from tests import ports
+from tests.for_each import for_each
 from tests.forks import forked
 from tests.patience import LONGEST_S
 from tests.server.client import WAIT_S, Client, connected
@@ -265,3 +268,24 @@ async def test_any_second_signal_stops_at_once(first: int, second: int) -> None:
         _, errors = await process.communicate()
         assert b"Traceback" not in errors
         await asyncio.gather(*closing)
+
+
+@for_each("steps", range(6))
+async def test_no_client_that_comes_while_the_listener_closes_waits_for_ever(
+    steps: int, starbelly: DatabaseURL
+) -> None:
+    class Ending(server.Server):
+        async def main_loop(self) -> None:
+            clients.append(socket.create_connection(listener.getsockname()))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            self.force_exit = True  # nothing stands before the end
+
+    clients: list[socket.socket] = []
+    settings = settings_for(starbelly)
+    with listen("127.0.0.1", 0) as listener:
+        ending = Ending(create_app(settings), settings)
+        await ending.serve(sockets=[listener])
+    await ending.lifespan.shutdown()
+    with clients.pop() as client:
+        assert ports.is_ended(client)

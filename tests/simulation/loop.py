@@ -126,6 +126,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         assert port is not None
         return self.network.listen(protocol_factory, host, port)
 
+    def remove_reader(self, fd: Any) -> bool:
+        """A listener can close at once: a connection has its transport as soon as it is made."""
+        return False
+
     async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
         return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port))]  # hosts have no others
 

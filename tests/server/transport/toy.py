@@ -20,6 +20,7 @@ from graphql_api.execution.broadcaster import Broadcaster
 from graphql_api.execution.runner import OperationRunner
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.limits.client_limits import ClientLimits
+from graphql_api.listeners import stop_listening
 from graphql_api.protocols.backend import Backend
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.protocols.websocket import GraphQLTransportWS
@@ -105,6 +106,8 @@ async def serve(
             for _ in range(100):  # uvicorn looks ten times a second whether clients have gone
                 if server.server_state.connections:
                     await asyncio.sleep(0)
+            for listening in server.servers:
+                await stop_listening(listening)
             await server.shutdown()
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from graphql_api.listeners import stop_listening
+
 START, CONTINUE, STOP, SERVER_INFO = 1, 2, 3, 5
 PARTIAL = 3
 
@@ -80,7 +82,7 @@ class ScriptedServer:
         traceback: TracebackType | None,
     ) -> None:
         assert self._listener is not None
-        self._listener.close()
+        await stop_listening(self._listener)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
