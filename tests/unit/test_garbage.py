@@ -64,7 +64,7 @@ def test_what_was_left_out_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(gc, "get_freeze_count", count)
     monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
-    monkeypatch.setattr(garbage, "_collects_seldom", True)
+    monkeypatch.setattr(garbage, "_leaves_out", True)
     garbage.leave_out_what_stays()
     assert frozen == [True]
 
