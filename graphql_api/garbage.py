@@ -26,7 +26,7 @@ _OLDEST = 2
 _LONG_SEARCH_S = 0.01
 """After a search of all objects that took so long, those that it has looked at are left out."""
 
-_collects_seldom = False
+_leaves_out = False
 
 
 def collect_garbage_seldom() -> None:
@@ -35,37 +35,39 @@ def collect_garbage_seldom() -> None:
     A change makes objects for each of thousands of clients, who soon drop them, without a cycle;
     by default Python would look through them, and through all sockets, a hundred times a second.
     """
-    global _collects_seldom  # noqa: PLW0603 - the collector is the process's, and so is this
-    if not _collects_seldom and find_spec("uvloop"):
+    global _leaves_out  # noqa: PLW0603 - the collector is the process's, and so is this
+    if not _leaves_out and find_spec("uvloop"):
         # On asyncio's own event loop an open connection is a cycle, and would stay for ever.
         gc.callbacks.append(LongSearches())
-    _collects_seldom = True
+        _leaves_out = True
     gc.set_threshold(*_THRESHOLDS)
     _leave_out()  # what has been imported stays
 
 
 def leave_out_what_stays() -> None:
-    """Take what is in memory out of the search: rows of a table that have just been read.
+    """Take what is in memory out of the search: rows of a table that is being read.
 
     The rows of 100 000 documents are millions of objects, and one search through them takes
-    a second. They have no cycles, and are freed without the search. Rows that replace others are
-    the worst: Python counts how many more objects are made than freed, and would not look at them
-    before they are very many.
+    a second. They have no cycles, and are freed without the search. Python begins a search after so
+    many more objects are made than freed: rows that replace others free as many as they make, so
+    they would be searched late, and then very many at once.
 
     It does nothing in a process in which `collect_garbage_seldom` was not called, such as that of a
-    test.
+    test, and on asyncio's own event loop, where an open connection is a cycle.
     """
-    if _collects_seldom:  # gc.get_freeze_count() would count all that has been left out
+    if _leaves_out:  # gc.get_freeze_count() would count all that has been left out
         _leave_out()
 
 
 def _leave_out() -> None:
-    """Search what was made lately, leave all objects out, and begin to count those that come.
+    """Leave all objects out of the search, and begin to count those that come.
+
+    What is garbage by then is looked for first, in what was made lately.
 
     Python looks at all objects again only when there are a fourth more than it found the last time.
     Without a search that finds none, it would wait for a fourth of those that have been left out.
     """
-    gc.collect(0)
+    gc.collect(1)
     gc.freeze()
     gc.collect()
 

@@ -206,7 +206,6 @@ class Services:
                 epoch_s=machine.epoch_s,
                 rng=machine.rng,
                 pause=self._broadcaster.scheduler.long_work.take,
-                on_rows=leave_out_what_stays,
             )
         )
 

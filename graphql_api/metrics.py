@@ -282,7 +282,7 @@ class _TransportMetrics(Collector):
         yield _histogram(
             "lag_seconds",
             "How long after a change had come from the database it was written to every socket "
-            "that was ready for it, without those that had much more to send.",
+            "that was ready for it, except subscriptions in the queue of long work.",
             traffic.lag,
         )
 

@@ -45,7 +45,7 @@ LONG_TEXT = 500
 
 
 class ParsedDocument:
-    """A parsed document. Nothing in it changes but what is remembered of it.
+    """A parsed document. Only what is remembered about it changes.
 
     Attributes:
         text: Its text; one object for all clients that sent an equal one.

@@ -284,29 +284,28 @@ class Member:
             self._source.bookmark()
             self.serve()
 
-    def serve(self) -> None:
-        """Send what there is, as far as it is this member's turn."""
+    def serve(self) -> bool:
+        """Send what there is, as far as it is this member's turn; see `Servable`."""
         self._is_queued = False
         group, responder = self._group, self._responder
         if group is None or self._is_awaiting:
-            return
+            return False
         sink = responder.sink
         if not sink.is_writable:
             self._is_held_up = True
             sink.on_writable(self._go_on)
-            return
+            return False
         budget = responder.budget if group.members == 1 else None
         if budget is not None and (wait_s := budget.wait_s):
             self._is_held_up = True
             asyncio.get_running_loop().call_later(wait_s, self._go_on)
-            return
+            return False
         bundle = self._pull_bundle(group) if group.members > 1 else None
         if bundle is not None:
             self._write(group, bundle.payloads, bundle.size)
-            return
+            return True
         payloads: list[bytes | Parts] = []
-        failure, has_ended = None, False
-        began_s = 0.0 if budget is None else budget.clock()
+        failure, has_ended, began_s = None, False, 0.0 if budget is None else budget.clock()
         try:
             self._pull(group, payloads, budget)
         except StopAsyncIteration:
@@ -325,6 +324,7 @@ class Member:
         elif has_ended:
             self.leave()
             responder.complete()
+        return True
 
     def _write(self, group: Group, payloads: Sequence[bytes | Parts], size: int) -> None:
         framing, traffic = self._responder.framing, group.traffic

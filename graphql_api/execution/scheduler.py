@@ -44,8 +44,12 @@ class Servable(Protocol):
 
     is_long: bool
 
-    def serve(self) -> None:
-        """Send what there is, as far as it is this one's turn; enqueue it, if there is more."""
+    def serve(self) -> bool:
+        """Send what there is, as far as it is this one's turn; enqueue it, if there is more.
+
+        Returns:
+            Whether it could send anything; not, if it waits for its client.
+        """
 
 
 class Scheduler:
@@ -160,14 +164,16 @@ class Scheduler:
     def _serve(self, ready: Servable, began_s: float) -> float:
         """Give a subscription its turn; returns when it ends."""
         self._serving, self._has_more = ready, False
+        was_served = True
         try:
-            ready.serve()
-        finally:
+            was_served = ready.serve()
+        finally:  # even if it has failed
             self._serving = None
-        ends_s = self._clock()
-        ready.is_long = self._has_more and ends_s - began_s > _LONG_S
-        if self._has_more:
-            self.enqueue(ready)
+            ends_s = self._clock()
+            if was_served:
+                ready.is_long = self._has_more and ends_s - began_s > _LONG_S
+            if self._has_more:
+                self.enqueue(ready)
         return ends_s
 
     def _note_progress(self) -> None:

@@ -26,7 +26,7 @@ from graphql_api.turns import Turns
 RowT = TypeVar("RowT")
 
 _ROWS_AT_ONCE = 256
-"""How many rows are made before `on_rows` is called again."""
+"""After how many documents `on_rows` is called again."""
 
 
 class Reflector(Generic[RowT]):
@@ -44,7 +44,8 @@ class Reflector(Generic[RowT]):
         barrier: What waits for writes to be seen.
         clock: Returns the time, for `last_change_at`.
         make_turns: Divides long work into turns.
-        on_rows: Called again and again: more rows have been made, which will stay.
+        on_rows: Called again and again while the whole table is read: there are more rows, which
+            will stay.
         on_ready: Called when the cache is in step with the table.
     """
 
@@ -74,7 +75,7 @@ class Reflector(Generic[RowT]):
         self._on_ready = on_ready
         self._has_rows = asyncio.Event()
         self._is_restored = False
-        self._rows_made = 0
+        self._documents_seen = 0
         self._prerequisites: tuple[Reflector[Any], ...] = ()
         self.last_change_at: datetime | None = None
         """When the last change was seen."""
@@ -157,8 +158,8 @@ class Reflector(Generic[RowT]):
             row, stays = None, True
         self._set(snapshot, key, row, stays=stays)
         self._barrier.saw(key, change.old, change.new)
-        self._rows_made += 1
-        if self._rows_made % _ROWS_AT_ONCE == 0:
+        self._documents_seen += 1
+        if snapshot is not None and self._documents_seen % _ROWS_AT_ONCE == 0:
             self._on_rows()
 
     def _was_outside(self, key: str, old: Document | None) -> bool:

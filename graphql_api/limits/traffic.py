@@ -47,7 +47,7 @@ class Traffic:
         closes: How often a WebSocket ended with which code.
         responses: How often an HTTP request to GraphQL was answered by which status.
         lag: How long after a change had come from the database it was written to every socket that
-            was ready for it, in seconds; without those of subscriptions that wait with long work.
+            was ready for it, in seconds; except subscriptions in the queue of long work.
     """
 
     messages_received: int = 0

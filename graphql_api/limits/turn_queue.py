@@ -2,9 +2,10 @@
 
 An event loop runs everything that is ready before it looks at sockets again. A hundred operations
 that each give way after 5 ms would so keep a new message waiting for half a second. Here they
-queue: at each iteration of the loop the first one goes on. How long its turn is going to be is not
-known, and long ones may stand behind many short ones: so a task is alone in its iteration, which
-costs a short turn some microseconds. Functions are called one after the other while they are short.
+queue: at each iteration of the loop one goes on, the first of its kind. How long its turn is going
+to be is not known, and long ones may stand behind many short ones: so a task is alone in its
+iteration, which costs a short turn some microseconds. Functions are called one after the other
+while they are short.
 Tasks and functions take turns: hundreds of subscriptions, whose turns are functions, may always
 have more to send, and an operation begins with a turn of its task.
 
@@ -64,7 +65,7 @@ class TurnQueue:
         self._schedule(loop)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let the first one go on; a task runs in the next iteration of the loop."""
+        """Let one go on; a task runs in the next iteration of the loop."""
         self._scheduled_on = None
         now_s = self.clock()
         if self._began_s is not None:

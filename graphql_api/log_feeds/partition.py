@@ -253,8 +253,10 @@ class Partition(Generic[RowT]):
             self._changed.clear()
             if not self._unfilled:
                 continue
-            part = self._unfilled[0]
             async with self._around.reads:
+                if not self._unfilled:  # there is none any more
+                    continue
+                part = self._unfilled[0]
                 batch = await self._read_whole(part[0], part[1])
                 async for document in self._around.in_turns(batch.documents):
                     self._arrive(document)

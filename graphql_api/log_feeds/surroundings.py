@@ -51,7 +51,6 @@ class Surroundings:
         epoch_s: Returns the time of day, in seconds since 1970.
         rng: For the jitter of waits.
         pause: Waits for a turn of long work.
-        on_rows: Called again and again: more rows have been made, which will stay.
         reads: Limits how many pages and rows are read at once, and wait to be decoded.
     """
 
@@ -62,7 +61,6 @@ class Surroundings:
     epoch_s: Callable[[], float]
     rng: random.Random
     pause: Pause = turn_of_the_loop
-    on_rows: Callable[[], None] = lambda: None
     reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_READS))
 
     async def in_turns(self, items: Sequence[T]) -> AsyncIterator[T]:
@@ -70,7 +68,6 @@ class Surroundings:
         await self.pause()
         async for item in in_turns(items, Turns(self.pause, clock=self.clock)):
             yield item
-        self.on_rows()
 
     def trusted(self, place: LogPlace) -> int:
         """Up to where all rows are settled, by what a follower says of itself."""

@@ -81,8 +81,8 @@ class ChangeTraces:
         """End the spans of changes until cancelled.
 
         Args:
-            fan_out: Returns when each subscription has been served that had something to send,
-                without those that have waited with long work for too long.
+            fan_out: Returns when each subscription has been served that had something to send; it
+                does not wait for long for those in the queue of long work.
         """
         while True:
             await self._has_open.wait()

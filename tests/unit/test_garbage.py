@@ -6,7 +6,6 @@ import asyncio
 import gc
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 
@@ -65,7 +64,7 @@ def test_what_was_left_out_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(gc, "get_freeze_count", count)
     monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
-    monkeypatch.setattr(garbage, "_collects_seldom", True)
+    monkeypatch.setattr(garbage, "_leaves_out", True)
     garbage.leave_out_what_stays()
     assert frozen == [True]
 
@@ -103,11 +102,12 @@ async def test_after_a_long_search_in_any_thread_those_that_come_are_counted_fro
 
     search(0.001)
     assert done == []
-    for run in (search, partial(asyncio.to_thread, search)):
+    for is_in_thread in (False, True):
         done.clear()
-        outcome = run(0.02)
-        if outcome is not None:
-            await outcome
+        if is_in_thread:
+            await asyncio.to_thread(search, 0.02)
+        else:
+            search(0.02)
         assert done[0] == "freeze", "no search begins in a search"
         while "collect" not in done:
             await asyncio.sleep(0)

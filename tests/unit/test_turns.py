@@ -201,8 +201,8 @@ async def test_page_without_a_filter_looks_at_its_own_rows_only(
         assert page.total == 3
 
 
-async def test_feed_says_again_and_again_that_rows_are_made_which_stay() -> None:
-    """Of the first read, and of rows that replace others, after an outage or by a change."""
+async def test_feed_says_again_and_again_while_it_reads_the_table_that_there_are_rows() -> None:
+    """After an outage, too: a row replaces one that may differ in what is not compared."""
     source = ScriptedSource(**{f"k{number:04}": number for number in range(3000)})
     calls: list[FeedStatus] = []
 
@@ -218,11 +218,11 @@ async def test_feed_says_again_and_again_that_rows_are_made_which_stay() -> None
             await asyncio.sleep(0)
         assert calls == [FeedStatus.STALE] * 12
         calls.clear()
-        for number in range(3000):
+        for number in range(300):
             source.write(f"k{number:04}", -1)
-        while feed.position < 3000:
+        while feed.position < 300:
             await asyncio.sleep(0)
-        assert len(calls) == 12
+        assert calls == [], "what is left out of the search while others come and go may stay"
 
 
 async def test_few_rows_are_at_hand_and_all_others_are_packed() -> None:

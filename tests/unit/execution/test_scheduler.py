@@ -38,18 +38,23 @@ class Subscription:
     def __init__(self, world: World, turns: int, turn_s: float, *, is_long: bool = True) -> None:
         self.is_long = is_long
         self.served_at_s: list[float] = []
+        self.fails = False
+        self.has_room = True
         self.turns = turns
         self._world = world
         self._turn_s = turn_s
         if turns:
             world.scheduler.enqueue(self)
 
-    def serve(self) -> None:
+    def serve(self) -> bool:
         self._world.now_s += self._turn_s
         self.turns -= 1
         self.served_at_s.append(self._world.now_s)
         if self.turns:
             self._world.scheduler.enqueue(self)
+        if self.fails:
+            raise RuntimeError("it cannot be framed")
+        return self.has_room
 
 
 async def test_a_change_does_not_wait_for_hundreds_whose_turns_are_long() -> None:
@@ -87,8 +92,29 @@ async def test_a_change_after_the_first_rows_does_not_wait_with_long_work() -> N
     await world.serve_all()
     watcher.turns = 1
     world.scheduler.enqueue(watcher)
-    assert list(world.scheduler._ready) == [watcher]
+    assert watcher in world.scheduler._ready
     await world.serve_all()
+
+
+@for_each("is_long", [True, False])
+async def test_one_whose_turn_has_failed_is_served_again_if_it_has_more(is_long: bool) -> None:
+    world = World()
+    failures: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, about: failures.append(about["exception"]))
+    failing = Subscription(world, 3, 0.001, is_long=is_long)
+    failing.fails = True
+    await world.serve_all()
+    assert len(failing.served_at_s) == 3
+    assert len(failures) == 3
+
+
+async def test_one_that_waits_for_its_client_remains_what_it_was() -> None:
+    world = World()
+    joined = Subscription(world, 1, 0.001)
+    joined.has_room = False
+    await world.serve_all()
+    assert joined.is_long, "its first rows are still to be sent"
 
 
 async def test_a_feed_waits_for_a_few_whose_turns_are_long() -> None:

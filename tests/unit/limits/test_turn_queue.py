@@ -161,3 +161,23 @@ async def test_a_rest_takes_no_longer_than_the_turn_before_it() -> None:
         await asyncio.sleep(0)
     assert len(iterations) == 20
     assert max(iterations[:-1]) <= 4
+
+
+async def test_a_function_that_calls_itself_and_takes_no_time_has_one_turn_an_iteration() -> None:
+    turns = TurnQueue(lambda: 0.0)
+    loop = asyncio.get_running_loop()
+    calls = 0
+
+    def again() -> None:
+        nonlocal calls
+        calls += 1
+        if calls < 10:
+            turns.call(again, loop)
+
+    turns.call(again, loop)
+    iterations = 0
+    while len(turns):
+        await asyncio.sleep(0)
+        iterations += 1
+        assert calls <= iterations
+    assert calls == 10
