@@ -26,14 +26,15 @@ async def process(
     Args:
         arguments: Its command and flags.
         says: What is before the URL in the line that it says when it has started.
-        module: What runs it.
+        module: What runs it. Another one than the server's own is a new program, and no copy of
+            one that has imported the server: it may declare a table first.
         interpreter: Flags of Python, which is a new one then, and no copy.
         log: The file for what it writes to stderr, if that matters.
     """
     env = {k: v for k, v in os.environ.items() if not k.startswith("GRAPHQL_API_")}
     running: Process | Forked
     with Path(os.devnull if log is None else log).open("wb") as stderr:
-        if interpreter:
+        if interpreter or module != "graphql_api":
             running = await asyncio.create_subprocess_exec(
                 *(sys.executable, *interpreter, "-m", module, *arguments),
                 stdout=PIPE,
