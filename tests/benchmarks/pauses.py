@@ -69,7 +69,7 @@ class Watch(LoopPauses):
         await super().run()
 
     def on_longest(self) -> None:
-        self._where = next((place for place, _ in self._seen.most_common(1)), "")
+        self._where = next((place for place, _ in Counter(self._seen).most_common(1)), "")
 
     def on_turn(self) -> None:
         self._loops += 1
