@@ -28,10 +28,10 @@ as its events are quick to make."""
 _TURN_S = 0.005
 """How long subscriptions are served before the event loop has its turn."""
 _LONG_S = 0.002
-"""How long a turn may take after which more is to be sent, or the next one is long work."""
+"""If a turn takes longer, and there is more to send, the next one is long work."""
 _ROUND_S = 0.02
-"""How long a feed waits at most for subscriptions that wait with long work, in CPU time of all that
-is done in that time."""
+"""How long a feed waits at most for subscriptions in the queue of long work: the CPU time of all
+that the event loop does while it waits."""
 
 
 class Servable(Protocol):
@@ -82,7 +82,7 @@ class Scheduler:
         # Numbers in the order of the queue: of the last that was put in, and of the last served.
         self._queued = 0
         self._served = 0
-        self._long_queued = 0  # the same of those whose turns are long
+        self._long_queued = 0  # the same in the queue of long work
         self._long_served = 0
         self._rounds: deque[tuple[int, asyncio.Event]] = deque()
         self._lag_began_at_s: float | None = None
