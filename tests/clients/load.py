@@ -70,8 +70,14 @@ async def write_load(writer: Writer, rng: Random) -> AsyncIterator[list[str]]:
             is_over.set()
 
 
-def random_cuts(rng: Random, number: int) -> Iterator[Cut]:
-    """Cuts while the socket is opened, while it is caught up, and later; most within a message."""
+def random_cuts(rng: Random, number: int, *, last_bytes: int = 100_000) -> Iterator[Cut]:
+    """Cuts while the socket is opened, while it is caught up, and later; most within a message.
+
+    Args:
+        rng: Where chance comes from.
+        number: How many.
+        last_bytes: After how many bytes the last one comes at the latest.
+    """
     for _ in range(number):
-        least, most = rng.choice([(0, 400), (400, 5_000), (5_000, 100_000)])
+        least, most = rng.choice([(0, 400), (400, 5_000), (5_000, last_bytes)])
         yield Cut(rng.randrange(least, most), reset=rng.random() < 0.5)
