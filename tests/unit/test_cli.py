@@ -6,9 +6,11 @@ of its own has what is about processes: signals, the end of the interpreter, wha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import logging
+import os
 import re
 import signal
 import socket
@@ -28,6 +30,7 @@ from graphql_api.command_line import make_parser
 from graphql_api.exit_codes import FAILED, MISUSED, OK
 from graphql_api.server import uvicorn_server
 from graphql_api.server.listening import listen
+from tests.forks import Forked, forked
 from tests.patience import LONGEST_S
 
 Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
@@ -153,6 +156,37 @@ def running(*arguments: str, stub: str | None = None) -> Iterator[subprocess.Pop
             yield process
         finally:
             process.kill()
+
+
+class Copy:
+    """A command that runs as a copy of a process that has imported it, for tests without a loop."""
+
+    def __init__(self, runner: asyncio.Runner, process: Forked) -> None:
+        self._runner = runner
+        self._process = process
+
+    def line(self) -> str:
+        """What it prints next."""
+        assert self._process.stdout is not None
+        return self._runner.run(self._process.stdout.readline()).decode()
+
+    def ended_by(self, number: signal.Signals) -> tuple[int, str]:
+        """Its exit code after a signal, and all that it has written to stderr."""
+        self._process.send_signal(number)
+        _, written = self._runner.run(self._process.communicate())
+        assert self._process.returncode is not None
+        return self._process.returncode, written.decode()
+
+
+@contextlib.contextmanager
+def copied(*arguments: str) -> Iterator[Copy]:
+    with asyncio.Runner() as runner:
+        process = runner.run(forked(*arguments, env=os.environ, stderr=subprocess.PIPE))
+        try:
+            yield Copy(runner, process)
+        finally:
+            process.kill()
+            runner.run(process.communicate())
 
 
 def read_port(process: subprocess.Popen[str]) -> int:
@@ -451,9 +485,8 @@ def test_password_file_that_others_can_read_is_one_line(
 def test_new_embedded_database_of_serve_has_samples_and_is_its_owners_alone(tmp_path: Path) -> None:
     data = tmp_path / "new" / "x.db"
     query = {"query": "{ schedules { items { policy { name } } } domainLogins { total } }"}
-    with running("serve", "--port", "0", "--no-graphiql", "--data", str(data)) as process:
-        assert process.stdout is not None
-        url = re.search(r"http://\S+/graphql\b", process.stdout.readline())
+    with copied("serve", "--port", "0", "--no-graphiql", "--data", str(data)) as process:
+        url = re.search(r"http://\S+/graphql\b", process.line())
         assert url is not None
         page = httpx.post(url[0], json=query, trust_env=False, timeout=LONGEST_S).json()["data"]
     names = {schedule["policy"]["name"] for schedule in page["schedules"]["items"]}
@@ -463,11 +496,10 @@ def test_new_embedded_database_of_serve_has_samples_and_is_its_owners_alone(tmp_
 
 
 @contextlib.contextmanager
-def embedded(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def embedded(*arguments: str) -> Iterator[tuple[Copy, str]]:
     """The process of `graphql-api embedded` on a free port, and its URL, without the password."""
-    with running("embedded", "--port", "0", *arguments) as process:
-        assert process.stdout is not None
-        url = re.search(r"rethinkdb://\S+/starbelly", process.stdout.readline())
+    with copied("embedded", "--port", "0", *arguments) as process:
+        url = re.search(r"rethinkdb://\S+/starbelly", process.line())
         assert url is not None
         yield process, url[0]
 
@@ -504,9 +536,8 @@ def test_embedded_runs_alone_until_a_signal(tmp_path: Path, ended: Run) -> None:
         assert taken.returncode == MISUSED
         assert str(data) in one_line(taken.stderr)
 
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate()
-    assert process.returncode == OK
+        code, err = process.ended_by(signal.SIGTERM)
+    assert code == OK
     assert err.endswith(": stopped\n")
     assert err.count("\n") == 1
 
