@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.forks import forked
 from tests.quick_servers import usual_looks
 from tests.simulation import planting, written
 from tests.simulation.author import story_of
@@ -64,20 +65,20 @@ def test_stories_have_every_trouble() -> None:
     assert met == set(TROUBLES)
 
 
-def test_same_seeds_have_the_same_digests_in_two_processes() -> None:
-    printed = []
-    for hash_seed in ("1", "2"):
-        result = subprocess.run(
-            [sys.executable, "-m", "tests.simulation", "--first", "4", "--seeds", "2", "--digest"],
-            cwd=ROOT,
-            env=os.environ | {"PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        printed.append(result.stdout)
-    assert printed[0] == printed[1]
-    assert len(set(printed[0].split())) == 4  # no two stories are the same
+async def test_same_seeds_have_the_same_digests_in_two_processes() -> None:
+    arguments = ["--first", "4", "--seeds", "2", "--digest"]
+    new = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        capture_output=True,
+        check=True,
+    )
+    copy = await forked(*arguments, module="tests.simulation", env=os.environ)  # hashed by chance
+    printed, _ = await copy.communicate()
+    assert copy.returncode == 0
+    assert printed == new.stdout
+    assert len(set(printed.split())) == 4  # no two stories are the same
 
 
 @pytest.mark.parametrize("seed", [5, pytest.param(45, marks=pytest.mark.long)])
@@ -111,11 +112,12 @@ def test_internal_error_of_one_story_does_not_change_the_next_one() -> None:
         return page
 
     bug = planting.Bug("pages fail", "0", "graphql_api.feeds.feed:Feed.page", fails)
-    with_pages = [seed for seed in range(SEEDS) if story_of(seed).setting.tables]
     with planting.planted(bug):
-        first, second = (run_seed(seed).failure for seed in with_pages[:2])
+        first, second = (run_seed(seed).failure for seed in (9, 11))
     assert first is not None
+    assert second is not None
     assert "requestId" in first
+    assert "requestId" in second
     assert first != second, "each has logged an error of its own"
 
 
@@ -147,4 +149,4 @@ def test_bug_whose_target_has_gone_fails_loudly(target: str) -> None:
 def test_bug_that_does_not_fit_its_target_any_more_fails_loudly() -> None:
     bug = replace(EASY, make=lambda _: lambda: None)
     with pytest.raises(planting.ReplacementBroken, match=EASY.name), planting.planted(bug):
-        assert run_seed(3).failure is not None
+        assert run_seed(7).failure is not None
