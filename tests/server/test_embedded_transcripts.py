@@ -192,7 +192,7 @@ def test_comparison_notices_changed_values_among_write_races() -> None:
     recording = Recording.load(WRITE_RACES)
     assert differences(recording, recording.rows) == []
     batches = [at for at, row in enumerate(recording.rows) if "new_val" in json.dumps(row)]
-    for at in batches[1:]:
+    for at in batches[1 :: len(batches) // 8]:  # one comparison takes as long as all replies
         rows = recording.rows[at].get("body", {}).get("r", [])
         for position, event in list(enumerate(rows))[:: max(1, len(rows) // 2)]:
             if not isinstance(event, dict) or not event.get("new_val"):

@@ -230,14 +230,14 @@ async def test_bodies_wait_in_the_database_for_a_socket_that_takes_none(
     of = WholeBodies.of
     monkeypatch.setattr(WholeBodies, "of", counted)
     body = await crawler.body(bytes(2**21), is_compressed=False)
-    await crawler.respond(*range(100, 110), body_id=body)
+    await crawler.respond(*range(100, 105), body_id=body)
     jobs = [uuid4() for _ in range(5)]
     for sequence, job in enumerate(jobs):
         async with crawling(starbelly, str(job)) as other:
             await other.respond(sequence, body_id=body)
     async with stalled(server, jobs) as reader:
         subscription = await follow(socket, crawler)
-        await items(subscription, 10)  # those before them in the queue of reads are behind
+        await items(subscription, 5)  # those before them in the queue of reads are behind
         assert len([sequence for sequence in read if sequence < 100]) == 1
         await reader.readexactly(len(jobs) * 2**21)
     assert sorted(sequence for sequence in read if sequence < 100) == [0, 1, 2, 3, 4]
