@@ -114,11 +114,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def command(*arguments: str, stub: str | None = None) -> list[str]:
-    program = ["-m", "graphql_api"] if stub is None else ["-c", stub + MAIN]
-    return [sys.executable, *program, *arguments]
-
-
 def stub(start: str = "pass", running: str = "await receive()") -> str:
     """What puts another application into the place of the one that `graphql-api` serves."""
     return STUB.format(start=start, running=running)
@@ -143,9 +138,9 @@ def ended(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 @contextlib.contextmanager
-def running(*arguments: str, stub: str | None = None) -> Iterator[subprocess.Popen[str]]:
+def running(*arguments: str, stub: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        command(*arguments, stub=stub),
+        [sys.executable, "-c", stub + MAIN, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -170,18 +165,23 @@ class Copy:
         assert self._process.stdout is not None
         return self._runner.run(self._process.stdout.readline()).decode()
 
-    def ended_by(self, number: signal.Signals) -> tuple[int, str]:
-        """Its exit code after a signal, and all that it has written to stderr."""
-        self._process.send_signal(number)
+    def ended(self, by: signal.Signals | None = None) -> tuple[int, str]:
+        """Its exit code, after a signal if one is given, and all that it has written to stderr."""
+        if by is not None:
+            self._process.send_signal(by)
         _, written = self._runner.run(self._process.communicate())
         assert self._process.returncode is not None
         return self._process.returncode, written.decode()
 
 
 @contextlib.contextmanager
-def copied(*arguments: str) -> Iterator[Copy]:
+def copied(*arguments: str, stub: str | None = None) -> Iterator[Copy]:
+    module = "graphql_api" if stub is None else "tests.unit.program"
+    program = [] if stub is None else [stub + MAIN]
     with asyncio.Runner() as runner:
-        process = runner.run(forked(*arguments, env=os.environ, stderr=subprocess.PIPE))
+        process = runner.run(
+            forked(*program, *arguments, module=module, env=os.environ, stderr=subprocess.PIPE)
+        )
         try:
             yield Copy(runner, process)
         finally:
@@ -402,12 +402,10 @@ def test_client_that_connects_early_is_served_and_a_signal_stops_the_server_clea
 )
 def test_signal_while_starting_stops_the_server(number: signal.Signals) -> None:
     program = stub(start='print("starting", flush=True); await asyncio.sleep(60)')
-    with running("serve", "--port", "0", stub=program) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "starting\n"
-        process.send_signal(number)
-        _, err = process.communicate()
-    assert process.returncode == OK
+    with copied("serve", "--port", "0", stub=program) as process:
+        assert process.line() == "starting\n"
+        code, err = process.ended(by=number)
+    assert code == OK
     assert err.endswith(": stopped\n")
     assert err.count("\n") == 1
 
@@ -427,10 +425,10 @@ def test_failure_that_is_foreseen_ends_the_server_in_one_line(
 
 
 def test_bug_ends_the_server_with_its_traceback() -> None:
-    program = command("serve", "--port", "0", stub=stub(running="1 / 0"))
-    result = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    assert result.stderr.count("ZeroDivisionError") == 1
+    with copied("serve", "--port", "0", stub=stub(running="1 / 0")) as process:
+        code, err = process.ended()
+    assert code == 1
+    assert err.count("ZeroDivisionError") == 1
 
 
 def test_bug_in_the_start_ends_the_server_and_is_left_to_python(
@@ -536,7 +534,7 @@ def test_embedded_runs_alone_until_a_signal(tmp_path: Path, ended: Run) -> None:
         assert taken.returncode == MISUSED
         assert str(data) in one_line(taken.stderr)
 
-        code, err = process.ended_by(signal.SIGTERM)
+        code, err = process.ended(by=signal.SIGTERM)
     assert code == OK
     assert err.endswith(": stopped\n")
     assert err.count("\n") == 1
