@@ -176,7 +176,7 @@ class Copy:
 
 @contextlib.contextmanager
 def copied(*arguments: str, stub: str | None = None) -> Iterator[Copy]:
-    module = "graphql_api" if stub is None else "tests.unit.program"
+    module = "graphql_api" if stub is None else "tests.executed"
     program = [] if stub is None else [stub + MAIN]
     with asyncio.Runner() as runner:
         process = runner.run(
