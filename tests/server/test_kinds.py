@@ -131,7 +131,7 @@ async def test_paced_table_tells_the_last_state_and_few_others(database: Databas
 
 
 async def test_write_to_a_paced_table_is_confirmed_by_its_pace(database: DatabaseURL) -> None:
-    table = crawls(**PACED)
+    table = crawls(pace=(0.2, None))
     await initialise(database, (table,))
     async with writing(database) as writer, feed_of(table, database) as feed:
         await writer.insert("crawl", {"id": "c", "pages": 0})
