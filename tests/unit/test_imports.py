@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -97,10 +97,18 @@ Imports = Mapping[str, set[str]]
 `from a.b import c`, whether or not `c` is a module."""
 
 
+def statements(block: ast.AST) -> Iterator[ast.AST]:
+    """The statements in a block, and in those; their expressions, which are most, have none."""
+    for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for statement in getattr(block, part, ()):
+            yield statement
+            yield from statements(statement)
+
+
 def imported_names(source: str) -> set[str]:
     """What is imported, in functions and for type checkers too."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
