@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.for_each import for_each
 from tests.forks import forked
 from tests.quick_servers import usual_looks
 from tests.simulation import planting, written
@@ -53,7 +54,7 @@ def test_story_that_has_found_a_fault_finds_none(file: Path) -> None:
     assert outcome.failure is None, "\n" + report(story, outcome, f"--story {file}")
 
 
-@pytest.mark.parametrize("seed", range(0, SEEDS, SEEDS_PER_TEST))
+@for_each("seed", range(0, SEEDS, SEEDS_PER_TEST))
 def test_story_is_the_same_when_it_was_kept(seed: int, tmp_path: Path) -> None:
     story, file = story_of(seed), tmp_path / "kept.txt"
     written.write(file, story, "What was wrong.")

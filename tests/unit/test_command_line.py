@@ -117,7 +117,7 @@ WRONG = {
 """What is typed after `graphql-api`, and the line that explains it."""
 
 
-@pytest.mark.parametrize(("typed", "line"), WRONG.items(), ids=[*WRONG])
+@for_each(("typed", "line"), WRONG.items())
 def test_wrong_usage_is_explained_in_one_line(
     typed: str, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ from graphql_api.protocols.http_request import (
     accepted_stream,
     read_post,
 )
+from tests.for_each import for_each
 from tests.server.transport.toy import PATIENT, serve
 
 JSON = "application/json"
@@ -40,7 +41,7 @@ async def post(http: httpx.AsyncClient, body: Any, accept: str = "*/*") -> httpx
     return await http.post("/", json=body, headers={"accept": accept})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("accept", "expected"),
     [
         (None, MediaType.JSON),
@@ -68,7 +69,7 @@ def test_media_type_is_the_one_that_the_client_likes_best(
     assert accepted(accept) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("accept", "expected"),
     [
         (None, False),
@@ -86,7 +87,7 @@ def test_event_stream_is_for_those_who_name_it(accept: str | None, expected: boo
     assert (accepted_stream(accept) is MediaType.EVENT_STREAM) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("accept", "expected"),
     [
         (f"multipart/mixed;boundary=graphql;subscriptionSpec=1.0,{GRAPHQL},{JSON};q=0.9", True),

@@ -14,11 +14,12 @@ from graphql_api.errors import (
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.driver_errors import AlreadyExistsError, translated
 from graphql_api.rethink.url import DatabaseURL
+from tests.for_each import for_each
 
 URL = DatabaseURL("db.local", 28015, "starbelly", "app", "hunter2")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error", "kind", "text"),
     [
         (

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.query_names import names_of
+from tests.for_each import for_each
 
 TABLE = r.db("starbelly").table("policy")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("term", "names"),
     [
         (TABLE, ("query", "policy")),

@@ -7,9 +7,10 @@ import pytest
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.rethink.url import DatabaseURL
+from tests.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("rethinkdb://db.local/starbelly", DatabaseURL("db.local", 28015, "starbelly")),
@@ -53,7 +54,7 @@ def test_ca_certs_are_read_from_the_query() -> None:
     assert url.ca_certs == certifi.where()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "complaint"),
     [
         ("", "does not begin with rethinkdb://"),

@@ -112,7 +112,7 @@ def test_columns_tell_what_counts(table: str, row: Row, expected: list[str]) -> 
 
 
 @EACH
-@pytest.mark.parametrize("value", [None, 5, True, "x", [], [5], [None], {}, {"a": []}])
+@for_each("value", [None, 5, True, "x", [], [5], [None], {}, {"a": []}])
 def test_no_value_is_too_odd_to_be_shown(table: Table, value: Any) -> None:
     row = dict.fromkeys([*table.fields, "id"], value)
     assert all(isinstance(column.cell(row), str) for column in table.columns)
