@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from graphql_api.errors import OverBudgetError
+from graphql_api.errors import AbandonedError, OverBudgetError
 from graphql_api.limits.address_turns import AddressTurns
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.turns import Turns
@@ -121,7 +121,10 @@ class LongAnswer:
         budget: That of its client.
     """
 
-    __slots__ = ("_answers", "_budget", "_entering", "_has_place", "_is_long", "_pauses")
+    __slots__ = (
+        *("_answers", "_budget", "_entering", "_pauses"),
+        *("_has_place", "_is_long", "_is_made"),
+    )
 
     def __init__(self, answers: LongAnswers, budget: ClientBudget) -> None:
         self._answers = answers
@@ -129,6 +132,7 @@ class LongAnswer:
         self._pauses = 0
         self._is_long = False
         self._has_place = False
+        self._is_made = False
         self._entering: asyncio.Lock | None = None
 
     def turns(self) -> Turns:
@@ -136,7 +140,12 @@ class LongAnswer:
         return self._budget.turns(self._pause)
 
     def is_made(self) -> None:
-        """Give back the place: the answer is complete, or has failed."""
+        """Give back the place: the answer is complete, or has failed.
+
+        Fields that are still being made end at their next pause: graphql-core lets them go on in
+        the background, if the arguments of another field are wrong and the answer has no data.
+        """
+        self._is_made = True
         if self._has_place:
             self._has_place = False
             self._answers.give_back(self._budget.address)
@@ -153,17 +162,32 @@ class LongAnswer:
 
         Raises:
             OverBudgetError: It would have to wait for too long.
+            AbandonedError: The answer is made; it does not need what is paused.
         """
         await self._budget.pause()
+        self._end_if_made()
         self._pauses += 1
         if self._pauses < _SHORT_TURNS or self._has_place:
             return
         if self._entering is None:
             self._entering = asyncio.Lock()
         async with self._entering:  # its fields are made by tasks of their own
-            if not self._is_long:
-                await self._budget.long_answer.acquire()
-                self._is_long = True
-            if not self._has_place:
-                await self._answers.take_place(self._budget.address)
-                self._has_place = True
+            await self._enter()
+        self._end_if_made()
+
+    async def _enter(self) -> None:
+        """Wait for what is not there yet; it is free again at once, if the answer is made then."""
+        if not (self._is_long or self._is_made):
+            await self._budget.long_answer.acquire()
+            self._is_long = True
+            if self._is_made:
+                self.close()
+        if not (self._has_place or self._is_made):
+            await self._answers.take_place(self._budget.address)
+            self._has_place = True
+            if self._is_made:
+                self.is_made()
+
+    def _end_if_made(self) -> None:
+        if self._is_made:
+            raise AbandonedError("the answer is complete without this field")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.errors import OverBudgetError
+from graphql_api.errors import AbandonedError, OverBudgetError
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.limits.long_answers import LongAnswers
 from graphql_api.limits.turn_queue import TurnQueue
@@ -158,6 +158,38 @@ def test_fields_of_one_answer_share_its_place() -> None:
         await asyncio.gather(*(turns.pause() for _ in range(20)))
         answer.close()
         await world.make(world.client(None), "next")
+        assert world.made == ["next"]
+
+    simulated(main)
+
+
+@pytest.mark.parametrize("waits_for", ["its turn", "the connection", "a place"])
+def test_field_that_goes_on_without_its_answer_keeps_no_place(waits_for: str) -> None:
+    """As if its answer had failed at once, by the arguments of another field."""
+
+    async def main() -> None:
+        world = World(places=1)
+        client = world.client(None)
+        first, answer = world.answers.of(client), world.answers.of(client)
+        turns = answer.turns()
+        for _ in range(0 if waits_for == "its turn" else 2):
+            await turns.pause()
+        if waits_for == "the connection":
+            for _ in range(3):
+                await first.turns().pause()
+        elif waits_for == "a place":
+            await world.answers.take_place(None)
+        field = asyncio.create_task(turns.pause())
+        if waits_for != "its turn":
+            await some_steps()
+        answer.is_made()
+        answer.close()
+        first.close()
+        if waits_for == "a place":
+            world.answers.give_back(None)
+        with pytest.raises(AbandonedError):
+            await field
+        await world.make(client, "next")
         assert world.made == ["next"]
 
     simulated(main)
