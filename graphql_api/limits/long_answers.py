@@ -11,7 +11,8 @@ of them would hold a hundred answers, each of which is nearly complete; and the 
 be complete as late as the last.
 
 The next place goes to the address that got one longest ago, and there to the operation that came
-first. An address has one place at a time, unless it has no limits.
+first. An address has one place at a time, unless it has no limits. However many wait, all get one
+as long as the places change hands.
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ class LongAnswers:
 
     Args:
         places: How many it makes at the same time.
-        max_wait_s: How long one may wait for its place.
+        max_wait_s: How long one waits for its place while no other answer gets one.
     """
 
     def __init__(self, *, places: int = PLACES, max_wait_s: float = 10.0) -> None:
         self._free = places
+        self._given = 0
         self._max_wait_s = max_wait_s
         self._taken: Counter[Hashable] = Counter()  # of each address that has limits
         self._turns = AddressTurns()
@@ -64,16 +66,19 @@ class LongAnswers:
         return LongAnswer(self, budget)
 
     async def take_place(self, address: Hashable | None) -> None:
-        """Wait for a place.
+        """Wait for a place, as long as answers get places.
 
         Raises:
-            OverBudgetError: There was none for too long.
+            OverBudgetError: No answer got one for too long.
         """
         waiting = _Waiting(address, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._let_in()
+        given = -1
         try:
-            await asyncio.wait([waiting.turn], timeout=self._max_wait_s)
+            while not waiting.turn.done() and given != self._given:
+                given = self._given
+                await asyncio.wait([waiting.turn], timeout=self._max_wait_s)
         except asyncio.CancelledError:
             if waiting.turn.done():
                 self.give_back(address)
@@ -104,6 +109,7 @@ class LongAnswers:
                 return
             self._waiting.remove(first)
             self._free -= 1
+            self._given += 1
             if first.address is not None:
                 self._taken[first.address] += 1
             self._turns.note(first.address)

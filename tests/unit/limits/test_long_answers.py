@@ -95,6 +95,23 @@ def test_address_with_many_answers_leaves_places_to_others() -> None:
     simulated(main)
 
 
+def test_answers_of_many_operators_behind_one_address_are_all_made_however_long_it_takes() -> None:
+    async def main() -> None:
+        world = World(max_wait_s=7.0)
+
+        async def make_slowly(name: str) -> None:
+            await world.answers.take_place("proxy")
+            await asyncio.sleep(2.0)
+            world.made.append(name)
+            world.answers.give_back("proxy")
+
+        names = [f"{number:02}" for number in range(50)]
+        await asyncio.gather(*map(make_slowly, names))
+        assert world.made == names
+
+    simulated(main)
+
+
 def test_answer_that_waits_too_long_is_refused_and_takes_no_place() -> None:
     async def main() -> None:
         world = World(places=1, max_wait_s=7.0)
