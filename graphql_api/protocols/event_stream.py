@@ -20,7 +20,7 @@ from graphql import GraphQLError
 
 from graphql_api.auth.principal import Principal
 from graphql_api.documents.request import refusal
-from graphql_api.errors import UnauthenticatedError
+from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution import result_json
 from graphql_api.execution.group import Member
 from graphql_api.execution.responder import Framing
@@ -205,5 +205,7 @@ class _Stream:
     async def _send_all(self, results: Results) -> None:
         try:
             await results.send(self, self._answers)
+        except OverBudgetError as error:
+            self.fail([refusal(str(error), error.code)])
         except Exception as error:  # noqa: BLE001 - it is logged there
             self.fail([internal_error(error, "an event stream")])
