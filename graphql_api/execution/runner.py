@@ -167,7 +167,7 @@ class Results:
             OverBudgetError: One is large, and there was no place for it for too long.
         """
         budget, sink = responder.budget, responder.sink
-        taker = Taker(None if budget is None else budget.address)
+        taker = Taker() if budget is None else budget.taker
         try:
             async with aclosing(self._payloads):
                 async for payload in self._payloads:

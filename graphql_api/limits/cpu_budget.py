@@ -32,6 +32,7 @@ from typing import Any, TypeVar
 from starlette.types import Scope
 
 from graphql_api.errors import OverBudgetError
+from graphql_api.limits.answer_memory import Taker
 from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.settings.connections import ConnectionSettings
@@ -60,7 +61,7 @@ class ClientBudget:
 
     __slots__ = (
         *("_buckets", "_max_wait_s", "_queue", "_thread"),
-        *("address", "clock", "long_answer", "long_work"),
+        *("address", "clock", "long_answer", "long_work", "taker"),
     )
 
     def __init__(
@@ -79,6 +80,8 @@ class ClientBudget:
         """Held while something is done of which one client does one at a time."""
         self.long_answer = asyncio.Lock()
         """Held from when an answer turns out to be long until it has been sent."""
+        self.taker = Taker(address)
+        """The connection, as what takes large answers."""
         self._buckets = [(bucket, key) for bucket, key in buckets if key is not None]
         self._max_wait_s = max_wait_s
         self.clock = clock
