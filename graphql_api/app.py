@@ -24,9 +24,11 @@ from graphql_api.execution.runner import OperationRunner
 from graphql_api.graphiql.routes import graphiql_routes
 from graphql_api.javascript import client_routes
 from graphql_api.lifespan import Announce, Services, log_lines
+from graphql_api.limits.answer_memory import Answers
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import ConnectionLimits, ConnectionLimitsMiddleware
 from graphql_api.limits.cpu_budget import CPUBudgets
+from graphql_api.limits.long_answers import LongAnswers
 from graphql_api.limits.origin_check import OriginCheck, OriginCheckMiddleware
 from graphql_api.limits.refusal_log import RefusalLog
 from graphql_api.limits.token_bucket import TokenBuckets
@@ -76,10 +78,12 @@ class Application(Starlette):
         guard: OriginCheck,
         cross_origin: CrossOrigin,
         admission: ConnectionLimits,
+        answers: Answers,
         file_watch: FileWatch,
         traffic: Traffic,
     ) -> None:
         self.admission = admission
+        self.answers = answers
         self.file_watch = file_watch
         self.traffic = traffic
         self._services = services
@@ -228,6 +232,7 @@ def create_app(
         documents=documents,
         authenticator=authenticator,
         budgets=budgets,
+        long_answers=LongAnswers(max_wait_s=client_limits.max_cpu_wait_s),
         clock=machine.monotonic_s,
     )
     http = GraphQLHTTP(backend, limits=client_limits, rates=rates)
@@ -274,6 +279,7 @@ def create_app(
         ),
         guard=guard,
         cross_origin=cross_origin,
+        answers=backend.answers,
         file_watch=file_watch,
         admission=admission,
         traffic=broadcaster.traffic,

@@ -28,7 +28,7 @@ async def in_own_task(work: Coroutine[Any, Any, T]) -> T:
     if cancelled is not None:
         if not task.cancelled():
             task.exception()  # asyncio would report it as never retrieved
-        raise cancelled
+        raise asyncio.CancelledError(*cancelled)
     return task.result()
 
 
@@ -43,17 +43,22 @@ async def to_its_end(cleanup: Coroutine[Any, Any, None]) -> None:
     cancelled = await _wait(task, passes_on=False)
     task.result()
     if cancelled is not None:
-        raise cancelled
+        raise asyncio.CancelledError(*cancelled)
 
 
-async def _wait(task: asyncio.Task[Any], *, passes_on: bool) -> asyncio.CancelledError | None:
-    """Wait until a task has ended; returns the cancellation that came before, if one did."""
-    cancelled: asyncio.CancelledError | None = None
+async def _wait(task: asyncio.Task[Any], *, passes_on: bool) -> tuple[Any, ...] | None:
+    """Wait until a task has ended.
+
+    Returns:
+        The arguments of the cancellation that came before, if one did. The error itself would be
+        kept by its own traceback, together with all that its frames refer to.
+    """
+    cancelled: tuple[Any, ...] | None = None
     while not task.done():
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError as error:
-            cancelled = error
+            cancelled = error.args
             if passes_on:
                 task.cancel()
     return cancelled

@@ -1,6 +1,7 @@
 """The exceptions that this package raises.
 
 GraphQLAPIError
+├── AbandonedError                what is being done is not needed any more
 ├── ConfigurationError            a setting or a command cannot be carried out as given
 ├── DatabaseError
 │   ├── DatabaseUnavailableError  no connection, or the table does not answer; may pass
@@ -39,6 +40,10 @@ from typing import ClassVar
 
 class GraphQLAPIError(Exception):
     """Base class of every exception of this package."""
+
+
+class AbandonedError(GraphQLAPIError):
+    """A part of an answer is not needed any more: the answer has been made without it."""
 
 
 class ConfigurationError(GraphQLAPIError):

@@ -131,11 +131,11 @@ class Catalog:
                 try:
                     await asyncio.wait([done])
                 except asyncio.CancelledError as error:
-                    cancelled = error
+                    cancelled = error.args
             done.result()
         self._apply(transaction)
         if cancelled is not None:
-            raise cancelled
+            raise asyncio.CancelledError(*cancelled)
 
     def commit_now(self, transaction: Transaction) -> None:
         """Commit a transaction without leaving the event loop; see `commit`.

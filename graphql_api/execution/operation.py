@@ -265,7 +265,8 @@ class GraphQLEncoder:
     def _new_context(self) -> Context:
         # What is done for all is not divided into turns of the first member's client.
         context = self._execution.context
-        return replace(context, feeds=ReadFeeds(context.feeds), turns=Turns())
+        turns = Turns()
+        return replace(context, feeds=ReadFeeds(context.feeds), turns=turns, answer_turns=turns)
 
 
 def _failed_event(error: Exception) -> Encoded:

@@ -119,7 +119,7 @@ class QueryExecutor(EventExecutor):
         """Complete a list; a long one as an asynchronous iterable."""
         is_long = is_sequence(result) and len(result) > LONG_LIST
         if is_long or info.parent_type.name == "__Schema":  # its few types have long lists
-            result = in_turns(result, self.context_value.turns)
+            result = in_turns(result, self.context_value.answer_turns)
         return super().complete_list_value(
             return_type, field_details_list, info, path, result, position_context
         )
@@ -166,6 +166,7 @@ class QueryExecutor(EventExecutor):
 
     async def _execute_later(self, *field: Any) -> Any:
         """Execute a field in the task that graphql-core makes of it."""
+        await self.context_value.answer_turns.pause()
         completed = super().execute_field(*field)
         return _json(await completed if self.is_awaitable(completed) else completed)
 

@@ -27,8 +27,10 @@ from graphql_api.execution.encoder import Encoder, RequestError
 from graphql_api.execution.group import Member
 from graphql_api.execution.operation import GraphQLEncoder, SubscriptionExecution
 from graphql_api.execution.responder import Responder
-from graphql_api.execution.sink import writable
+from graphql_api.execution.sink import place, writable
 from graphql_api.feeds.subscription import EventSource
+from graphql_api.limits.answer_memory import LARGE_BYTES, Answers, Taker
+from graphql_api.limits.long_answers import LongAnswer
 from graphql_api.schema import APISchema, Context
 
 
@@ -41,12 +43,19 @@ class RequestedOperation:
         document: The document of the operation.
         kind: What the operation is.
         context: What its resolvers are given.
+        answer: Its answer, which may become long; None, if it is a subscription.
     """
 
     request: Request
     document: ParsedDocument
     kind: OperationType
     context: Context
+    answer: LongAnswer | None = None
+
+    def close(self) -> None:
+        """Free what its answer holds: it has been sent, or is never going to be."""
+        if self.answer is not None:
+            self.answer.close()
 
 
 class OperationRunner:
@@ -67,7 +76,11 @@ class OperationRunner:
         Raises:
             RequestError: It was not executed.
         """
-        return _payload(await self._result(asked))
+        try:
+            return _payload(await self._result(asked))
+        finally:
+            if asked.answer is not None:
+                asked.answer.is_made()
 
     async def _result(self, asked: RequestedOperation) -> ExecutionResult:
         """The result of a query or a mutation, which may be that it was not executed."""
@@ -143,13 +156,26 @@ class Results:
     def __init__(self, payloads: AsyncGenerator[bytes]) -> None:
         self._payloads = payloads
 
-    async def send(self, responder: Responder) -> None:
-        """Send all results as the client can receive them, and then the end."""
+    async def send(self, responder: Responder, answers: Answers) -> None:
+        """Send all results as the client can receive them, and then the end.
+
+        Args:
+            responder: Where to send them.
+            answers: The large answers that the server sends.
+
+        Raises:
+            OverBudgetError: One is large, and there was no place for it for too long.
+        """
+        budget, sink = responder.budget, responder.sink
+        taker = Taker() if budget is None else budget.taker
         try:
             async with aclosing(self._payloads):
                 async for payload in self._payloads:
-                    await writable(responder.sink)
-                    responder.next(payload)
+                    async with place(len(payload), sink, answers, taker):
+                        await writable(sink)
+                        responder.next(payload)
+                        if len(payload) > LARGE_BYTES:
+                            await writable(sink)
         except RequestError as error:
             responder.fail(error.errors)
         else:

@@ -12,12 +12,15 @@ may be written at any time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from starlette.types import Scope
 
+from graphql_api.errors import OverBudgetError
 from graphql_api.execution.parts import Parts
+from graphql_api.limits.answer_memory import LARGE_BYTES, NO_PLACE, Answers, Taker
 
 EXTENSION = "graphql_api.sink"
 """The key in a scope's `extensions`; the value is `{"sink": Sink}`."""
@@ -45,7 +48,7 @@ class Sink(Protocol):
         """How much of what was written the client's side has not taken from this process."""
 
     def on_writable(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once, as soon as the sink is empty again, or closed."""
+        """Call `callback` once, as soon as the sink is empty again, or lost; not after that."""
 
     def write_text(self, text: bytes) -> None:
         """Send this text, as a frame of its own on a WebSocket."""
@@ -63,6 +66,39 @@ async def writable(sink: Sink) -> None:
         woken = asyncio.Event()
         sink.on_writable(woken.set)
         await woken.wait()
+
+
+@asynccontextmanager
+async def place(size: int, sink: Sink, answers: Answers, taker: Taker) -> AsyncIterator[None]:
+    """Wait for a place for an answer that is written to a sink as a whole; a small one needs none.
+
+    The sink is aborted if its client would take the answer the longest while others wait for a
+    place.
+
+    Args:
+        size: How long it is, in bytes.
+        sink: Where it is written.
+        answers: All that have a place.
+        taker: The connection.
+
+    Raises:
+        OverBudgetError: There was no place for too long.
+    """
+    if size <= LARGE_BYTES:
+        yield
+        return
+
+    def cut_off() -> None:
+        sink.lost_because = "it took a large answer too slowly, while others waited"
+        sink.abort()
+
+    sending = await answers.begin(size, cut_off, lambda: sink.unsent_bytes, taker=taker)
+    if sending is None:
+        raise OverBudgetError(NO_PLACE)
+    try:
+        yield
+    finally:
+        answers.end(sending)
 
 
 def sink_of(scope: Scope) -> Sink:

@@ -1,7 +1,7 @@
 """Limit on the memory of all large answers that are being sent.
 
 ```
-            16 MB, 5 s        16 MB, 1 s       32 MB
+            8 MB, 5 s         16 MB, 1 s       16 MB
  answer ──▶ waiting ────────▶ quick ─────────▶ slow ──▶ sent
             │ no place,       │                │ no place: the one that
             ▼ or too late     ▼ sent           ▼ would take longest is cut off
@@ -30,6 +30,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
 
+from graphql_api.limits.address_turns import AddressTurns
+
 LARGE_BYTES = 65_536
 """How long an answer may be that is written at once; a longer one is sent in parts of this size."""
 
@@ -38,13 +40,14 @@ ANSWERS = "graphql_api.answers"
 "taker_of": …}`. It is for a large answer that is made while it is sent; `cut_off` ends the
 connection, and `taker_of` makes of the scope a `Taker`."""
 
+NO_PLACE = "the server is sending as many large answers as it may; try again later"
+
 _MEGABYTE = 1024 * 1024
 _SOONEST = 0.2
 """Which part of the time for quick answers is left to each when many wait."""
 _MUCH_FASTER = 2.0
 _UNSEEN_S = 1.0
 """For how long a client that has taken nothing of an answer counts as being as fast as before."""
-_MAX_ADDRESSES = 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -145,8 +148,8 @@ class Answers:
         self,
         *,
         quick_bytes: int = 16 * _MEGABYTE,
-        slow_bytes: int = 32 * _MEGABYTE,
-        waiting_bytes: int = 16 * _MEGABYTE,
+        slow_bytes: int = 16 * _MEGABYTE,
+        waiting_bytes: int = 8 * _MEGABYTE,
         quick_s: float = 1.0,
         wait_s: float | None = 5.0,
     ) -> None:
@@ -158,8 +161,7 @@ class Answers:
         self._waiting: list[_Waiting] = []  # in the order of arrival
         self._quick: dict[Sending, None] = {}  # no sets, whose order changes from run to run
         self._slow: dict[Sending, None] = {}
-        self._turn = 0
-        self._turns: dict[Hashable, int] = {}  # the last of each address, the oldest first
+        self._turns = AddressTurns()
 
     @property
     def held_bytes(self) -> int:
@@ -233,12 +235,7 @@ class Answers:
         return _has_room(self._quick, self._quick_bytes, sending)
 
     def _let_in(self, sending: Sending, *, is_slow: bool) -> None:
-        self._turn += 1
-        address = sending.taker.address
-        self._turns.pop(address, None)
-        self._turns[address] = self._turn
-        if len(self._turns) > _MAX_ADDRESSES:
-            del self._turns[next(iter(self._turns))]
+        self._turns.note(sending.taker.address)
         (self._slow if is_slow else self._quick)[sending] = None
         if sending.unsent is None:
             sending.look(asyncio.get_running_loop().time())
@@ -251,11 +248,10 @@ class Answers:
 
     def _first(self, *, is_slow: bool) -> _Waiting | None:
         """The next of those that are slow, or of the others."""
-        turns = self._turns
         are_slow = self._are_slow([each.sending for each in self._waiting])
         return min(
             (each for each, slow in zip(self._waiting, are_slow, strict=True) if slow == is_slow),
-            key=lambda each: turns.get(each.sending.taker.address, 0),
+            key=lambda each: self._turns.last_of(each.sending.taker.address),
             default=None,
         )
 

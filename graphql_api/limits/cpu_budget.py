@@ -32,10 +32,11 @@ from typing import Any, TypeVar
 from starlette.types import Scope
 
 from graphql_api.errors import OverBudgetError
+from graphql_api.limits.answer_memory import Taker
 from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.settings.connections import ConnectionSettings
-from graphql_api.turns import Turns
+from graphql_api.turns import Pause, Turns
 
 T = TypeVar("T")
 
@@ -58,7 +59,10 @@ class ClientBudget:
         address: What stands for the client's address; None, if that has no limits.
     """
 
-    __slots__ = ("_buckets", "_max_wait_s", "_queue", "_thread", "address", "clock", "long_work")
+    __slots__ = (
+        *("_buckets", "_max_wait_s", "_queue", "_thread"),
+        *("address", "clock", "long_answer", "long_work", "taker"),
+    )
 
     def __init__(
         self,
@@ -74,6 +78,10 @@ class ClientBudget:
         self._thread = thread
         self.long_work = asyncio.Lock()
         """Held while something is done of which one client does one at a time."""
+        self.long_answer = asyncio.Lock()
+        """Held from when an answer turns out to be long until it has been sent."""
+        self.taker = Taker(address)
+        """The connection, as what takes large answers."""
         self._buckets = [(bucket, key) for bucket, key in buckets if key is not None]
         self._max_wait_s = max_wait_s
         self.clock = clock
@@ -88,9 +96,13 @@ class ClientBudget:
         """How long to wait before more is done for this client; 0, if it has budget left."""
         return max((buckets.wait_s(key) for buckets, key in self._buckets), default=0.0)
 
-    def turns(self) -> Turns:
-        """Divide a piece of work of this client into turns."""
-        return Turns(self.pause, clock=self._queue.clock)
+    def turns(self, pause: Pause | None = None) -> Turns:
+        """Divide a piece of work of this client into turns.
+
+        Args:
+            pause: Awaited between two turns; `pause` of this budget, if absent.
+        """
+        return Turns(pause or self.pause, clock=self._queue.clock)
 
     async def apart(self, work: Callable[[], T], /) -> T:
         """Call a function that may take long in a thread, so that the event loop goes on.
@@ -302,6 +314,8 @@ def _steps(work: Coroutine[Any, Any, T], budget: ClientBudget) -> Generator[Any,
             result: T = stop.value
             return result
         finally:
+            # An error would be kept by its own traceback, and with it all that its frames refer to.
+            argument = None
             budget.spend(clock() - began_s)
         try:
             argument = yield awaited

@@ -14,7 +14,9 @@ from graphql_api.auth.principal import Principal
 from graphql_api.documents.documents import Documents, ParsedDocument
 from graphql_api.documents.request import Request
 from graphql_api.execution.runner import OperationRunner, RequestedOperation
+from graphql_api.limits.answer_memory import Answers
 from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets
+from graphql_api.limits.long_answers import LongAnswers
 from graphql_api.limits.traffic import Traffic
 from graphql_api.schema import Context
 
@@ -33,6 +35,8 @@ class Backend:
         documents: The parsed documents.
         authenticator: Decides which clients are served, and for how long; all of them, if absent.
         budgets: How much of the processor each client may use.
+        long_answers: The long answers that are being made.
+        answers: The large answers that are being sent.
         clock: Returns the time, in seconds, for durations.
     """
 
@@ -42,6 +46,8 @@ class Backend:
     documents: Documents = field(default_factory=Documents)
     authenticator: Authenticator = field(default_factory=Authenticator)
     budgets: CPUBudgets = field(default_factory=CPUBudgets)
+    long_answers: LongAnswers = field(default_factory=LongAnswers)
+    answers: Answers = field(default_factory=Answers)
     clock: Callable[[], float] = time.monotonic
 
     def operation(
@@ -64,13 +70,16 @@ class Backend:
             budget: The budget of its connection.
             resume_from: The cursor that the connection gives for the operation, if it does.
         """
+        turns = budget.turns()
+        answer = None if kind is OperationType.SUBSCRIPTION else self.long_answers.of(budget)
         context = replace(
             self.make_context(principal),
             resume_from=resume_from,
-            turns=budget.turns(),
+            turns=turns,
+            answer_turns=turns if answer is None else answer.turns(),
             address=budget.address,
             spend=budget.spend,
             apart=budget.apart,
             long_work=budget.long_work,
         )
-        return RequestedOperation(request, document, kind, context)
+        return RequestedOperation(request, document, kind, context, answer)

@@ -26,7 +26,7 @@ from graphql_api.auth.credentials import challenge
 from graphql_api.auth.signed_links import LinkRefusedError, SignedLinks
 from graphql_api.errors import DatabaseError, GraphQLAPIError, OverBudgetError, UnauthenticatedError
 from graphql_api.headers import list_members
-from graphql_api.limits.answer_memory import ANSWERS, LARGE_BYTES, Sending
+from graphql_api.limits.answer_memory import ANSWERS, LARGE_BYTES, NO_PLACE, Sending
 from graphql_api.limits.cpu_budget import ClientBudget, CPUBudgets, charged
 from graphql_api.limits.token_bucket import TokenBuckets, rate_limit_text
 from graphql_api.protocols.inflater import Inflater
@@ -200,8 +200,7 @@ async def _place(scope: Scope, size: int) -> AsyncIterator[Sending | None]:
         return
     sending = await offer["answers"].begin(size, offer["cut_off"], taker=offer["taker_of"](scope))
     if sending is None:
-        text = "the server is sending as many large answers as it may; try again later"
-        raise _RefusedError(503, text, **{"retry-after": "5"})
+        raise _RefusedError(503, NO_PLACE, **{"retry-after": "5"})
     try:
         yield sending
     finally:

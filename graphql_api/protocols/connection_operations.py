@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
 from typing import Any, TypeAlias
 
 from graphql import GraphQLError, OperationType
@@ -167,10 +168,14 @@ class ConnectionOperations:
                 self._subscriptions.pop(operation, None)
 
     async def _run(self, operation: Operation, asked: RequestedOperation) -> None:
+        with closing(asked):
+            await self._begin(operation, asked)
+
+    async def _begin(self, operation: Operation, asked: RequestedOperation) -> None:
         begun = await self._backend.runner.begin(asked)
         responder = ConnectionResponder(self, operation, self._protocol.framing(operation))
         if isinstance(begun, Results):
-            await begun.send(responder)
+            await begun.send(responder, self._backend.answers)
             return
         member = begun.send(responder)
         if self._protocol.is_active(operation):

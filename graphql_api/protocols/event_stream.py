@@ -20,12 +20,13 @@ from graphql import GraphQLError
 
 from graphql_api.auth.principal import Principal
 from graphql_api.documents.request import refusal
-from graphql_api.errors import UnauthenticatedError
+from graphql_api.errors import OverBudgetError, UnauthenticatedError
 from graphql_api.execution import result_json
 from graphql_api.execution.group import Member
 from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import RequestedOperation, Results, SharedSubscription
 from graphql_api.execution.sink import Sink
+from graphql_api.limits.answer_memory import Answers
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols.backend import Backend
@@ -82,7 +83,9 @@ class EventStreams:
         Raises:
             RequestError: The subscription did not come about; nothing has been sent.
         """
-        stream = _Stream(StreamResponse(exchange, format, self.limits), budget)
+        stream = _Stream(
+            StreamResponse(exchange, format, self.limits), budget, self._backend.answers
+        )
         with self.held(stream, principal):
             await stream.run(await self._backend.runner.begin(asked))
 
@@ -145,7 +148,8 @@ def shutting_down() -> GraphQLError:
 class _Stream:
     """One response that holds the results of one operation."""
 
-    def __init__(self, response: StreamResponse, budget: ClientBudget) -> None:
+    def __init__(self, response: StreamResponse, budget: ClientBudget, answers: Answers) -> None:
+        self._answers = answers
         self._member: Member | None = None
         self.response = response
         self.budget = budget
@@ -200,6 +204,8 @@ class _Stream:
 
     async def _send_all(self, results: Results) -> None:
         try:
-            await results.send(self)
+            await results.send(self, self._answers)
+        except OverBudgetError as error:
+            self.fail([refusal(str(error), error.code)])
         except Exception as error:  # noqa: BLE001 - it is logged there
             self.fail([internal_error(error, "an event stream")])

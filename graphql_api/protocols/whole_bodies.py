@@ -26,11 +26,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from graphql_api.errors import DatabaseError
-from graphql_api.execution.sink import Sink, writable
+from graphql_api.execution.sink import Sink, place, writable
 from graphql_api.feeds.derived import DerivedSource
 from graphql_api.feeds.subscription import EventSource
 from graphql_api.feeds.view import Event
-from graphql_api.limits.answer_memory import LARGE_BYTES, Answers, Taker
+from graphql_api.limits.answer_memory import Answers, Taker
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols.inflater import Inflater
 from graphql_api.store import PART_BYTES, Bodies, StoredBody
@@ -48,7 +48,6 @@ _LAG: Final = timedelta(seconds=10)
 """How long after a response its body may be missing: the crawler writes the response first."""
 _LENGTH_BYTES: Final = 4
 """The last bytes of a gzip say how much it holds (RFC 1952, 2.3.1)."""
-_TOO_SLOW: Final = "it took a large body too slowly, while others waited"
 
 
 class Body(NamedTuple):
@@ -174,20 +173,10 @@ class WholeBodies:
         The sink is aborted if its client would take the body the longest while others wait for a
         place.
         """
-        if size <= LARGE_BYTES:
-            yield
-            return
-
-        def cut_off() -> None:
-            sink.lost_because = _TOO_SLOW
-            sink.abort()
-
-        place = await self.places.begin(size, cut_off, lambda: sink.unsent_bytes, taker=taker)
-        assert place is not None, "as many as there are may wait"
         try:
-            yield
+            async with place(size, sink, self.places, taker):
+                yield
         finally:
-            self.places.end(place)
             if not self.places.held_bytes:
                 self._latest = None
 

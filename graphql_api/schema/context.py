@@ -48,6 +48,8 @@ class Context:
         now: Returns the time at which mutations write.
         turns: Divides the operation's work into turns: between two of them others have theirs, and
             the client waits if it has used more than its budget.
+        answer_turns: Divides the making of the operation's answer into turns; those of a long
+            answer wait for a place among all that are being made.
         address: Stands for the client's address; None, if that has no limits.
         spend: Charges the client for what the database does for it, in seconds.
         apart: Calls a function that may take long without holding up the event loop.
@@ -66,6 +68,7 @@ class Context:
     max_page_rows: int = _DEFAULT.max_page_rows
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     turns: Turns = field(default_factory=Turns)
+    answer_turns: Turns = field(default_factory=Turns)
     address: Hashable | None = None
     spend: Callable[[float], None] = _free
     apart: Run = at_once

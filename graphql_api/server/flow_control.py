@@ -134,7 +134,7 @@ class WatchedConnection(asyncio.Protocol):
         self._unread: bytes | bytearray = b""
         self._is_paused = False
         self._has_turn = False
-        self._callbacks: tuple[Callable[[], None], ...] = ()
+        self._callbacks: tuple[Callable[[], None], ...] | None = ()  # None, once it is lost
         self._written = 0
         self._watch: StallWatch | None = None
         self._look_timer: asyncio.TimerHandle | None = None
@@ -171,8 +171,10 @@ class WatchedConnection(asyncio.Protocol):
         return self.transport.is_closing()
 
     def on_writable(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once, as soon as the sink is empty again, or closed."""
-        self._callbacks += (callback,)
+        """Call `callback` once, as soon as the sink is empty again, or lost; not after that."""
+        # What is called refers to this connection: one that is lost would never be freed.
+        if self._callbacks is not None:
+            self._callbacks += (callback,)
 
     def abort(self) -> None:
         """Drop the connection, with all that is unsent."""
@@ -212,6 +214,7 @@ class WatchedConnection(asyncio.Protocol):
         self._unread = b""
         super().connection_lost(exc)
         self._call_back()
+        self._callbacks = None
 
     def pause_writing(self) -> None:
         """Something waits: see that it is taken."""
@@ -328,7 +331,7 @@ class WatchedConnection(asyncio.Protocol):
 
     def _call_back(self) -> None:
         callbacks, self._callbacks = self._callbacks, ()
-        for callback in callbacks:
+        for callback in callbacks or ():
             callback()
 
 

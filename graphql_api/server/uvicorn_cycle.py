@@ -21,10 +21,10 @@ from typing import Any, cast
 from uvicorn._types import ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from graphql_api.limits.answer_memory import LARGE_BYTES, Answers, Taker
+from graphql_api.limits.answer_memory import LARGE_BYTES, NO_PLACE, Answers, Taker
 
 _RETRY_AFTER_S = 5
-_NO_PLACE = b"the server is sending as many large answers as it may; try again later\n"
+_NO_PLACE = f"{NO_PLACE}\n".encode()
 _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 

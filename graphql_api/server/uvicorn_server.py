@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.garbage import collect_garbage_seldom
+from graphql_api.limits.answer_memory import Answers
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.limits.traffic import Traffic
@@ -51,11 +52,13 @@ class DrainableApplication(Protocol):
 
     Attributes:
         admission: Decides which connections are let in.
+        answers: The large answers that it sends.
         file_watch: Looks at the files that may change, from its start to its end.
         traffic: Counts what is written.
     """
 
     admission: ConnectionLimits
+    answers: Answers
     file_watch: FileWatch
     traffic: Traffic
 
@@ -305,7 +308,7 @@ def _config(
     return uvicorn.Config(
         supervised,
         access_log=False,
-        http=http.with_admission(app.admission),
+        http=http.with_admission(app.admission, app.answers),
         interface="asgi3",
         lifespan="on",
         log_config=None,

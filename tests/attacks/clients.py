@@ -24,6 +24,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.attacks.target import TIMEOUT_S, Target
+from tests.conformance import raw_websocket
 from tests.starbelly_numbers import Request
 
 Session = Callable[[Target], Iterator[str]]
@@ -113,6 +114,33 @@ def slow_readers(body: Body) -> Session:
     return session
 
 
+def slow_sockets(body: Body, queries: int) -> Session:
+    """A client that begins so many queries on a WebSocket, and takes 4 KB in a tenth of a second.
+
+    Args:
+        body: Makes the payload of each query.
+        queries: How many begin at once.
+    """
+
+    def session(target: Target) -> Iterator[str]:
+        with target.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            yield _shake_hands(sock, target, "/graphql", "graphql-transport-ws")
+            sock.sendall(raw_websocket.text('{"type":"connection_init"}'))
+            for number in range(queries):
+                payload = body(target, number).decode()
+                sock.sendall(
+                    raw_websocket.text(
+                        f'{{"type":"subscribe","id":"{number}","payload":{payload}}}'
+                    )
+                )
+            for _ in _parts(sock, 4096):
+                yield "4 KB"
+            yield "closed"
+
+    return session
+
+
 def slow_syncs(job: UUID, streams: int) -> Session:
     """A client of Starbelly's protocol that follows a job so many times, and takes 0.6 MB/s."""
 
@@ -159,15 +187,22 @@ def syncs_beside_slow_ones(job: UUID, slow: int, body_bytes: int) -> Session:
 
 def _follow(sock: socket.socket, target: Target, job: UUID, streams: int) -> str:
     """Follow a job so many times; returns the status of the handshake."""
-    upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
-    key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ=="
-    sock.sendall(_head(target, "GET", *upgrade, key, path="/starbelly"))
-    status = sock.recv(4096)[9:12].decode()
+    status = _shake_hands(sock, target, "/starbelly")
     for number in range(streams):
         asked = {"job_id": job.bytes}
         request = Request(request_id=number, subscribe_job_sync=asked).SerializeToString()
         sock.sendall(bytes([0x82, 0x80 | len(request), 0, 0, 0, 0]) + request)
     return status
+
+
+def _shake_hands(sock: socket.socket, target: Target, path: str, subprotocol: str = "") -> str:
+    """Open a WebSocket; returns the status."""
+    headers = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+    headers.append("Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==")
+    if subprotocol:
+        headers.append(f"Sec-WebSocket-Protocol: {subprotocol}")
+    sock.sendall(_head(target, "GET", *headers, path=path))
+    return sock.recv(4096)[9:12].decode()
 
 
 def raw(*parts: Callable[[Target, int], bytes], reads: bool = True) -> Session:

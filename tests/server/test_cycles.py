@@ -11,8 +11,7 @@ import gc
 import json
 import socket
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import uvloop
 
@@ -20,6 +19,7 @@ from graphql_api.protocols.socket_connection import SocketConnection
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.server.flow_control import WatchedConnection
 from tests.conformance.raw_websocket import close, text
+from tests.cycles import no_search
 from tests.database_servers import DatabaseServer
 from tests.server.client import WAIT_S
 from tests.server.running import Running, running, settings_for, until_ready
@@ -98,17 +98,6 @@ def found() -> Counter[str]:
     kinds = Counter(type(each).__qualname__ for each in gc.garbage)
     gc.garbage.clear()
     return kinds
-
-
-@contextmanager
-def no_search() -> Iterator[None]:
-    gc.collect()
-    gc.freeze()  # what is there already need not be looked through
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def test_connection_leaves_no_cycles(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
 from graphql_api.cancellation import in_own_task, to_its_end
+from tests.cycles import is_freed_after_cancellation
 from tests.fault.clock import some_steps
 from tests.for_each import for_each
 
@@ -88,3 +91,17 @@ async def test_clean_up_is_not_cut_short_by_a_cancellation() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended.is_set()
+
+
+async def test_cancelled_work_is_freed_without_a_search_for_cycles() -> None:
+    assert await is_freed_after_cancellation(in_own_task)
+
+
+async def test_clean_up_in_a_cancelled_task_is_freed_without_a_search_for_cycles() -> None:
+    async def cleans_up(work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        finally:
+            await to_its_end(asyncio.sleep(0))
+
+    assert await is_freed_after_cancellation(cleans_up)

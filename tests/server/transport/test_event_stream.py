@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.auth.authenticator import Authenticator
 from graphql_api.errors import BadCursorError
+from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.protocols.http import GraphQLHTTP
 from graphql_api.server.uvicorn_http import StreamingProtocol
@@ -77,6 +78,19 @@ async def test_client_that_goes_frees_what_is_served_to_it_alone() -> None:
         async with stream(server, SILENCE) as source:
             await source.next()
             assert server.toys.open == 1
+        await nothing_left(server)
+
+
+async def test_stream_whose_large_result_finds_no_place_is_refused() -> None:
+    answers = Answers(quick_bytes=1, waiting_bytes=1, wait_s=0)
+    async with serve(GraphQLHTTP, answers=answers) as server:
+        taken = await answers.begin(LARGE_BYTES + 1, lambda: None)
+        assert taken is not None
+        async with stream(server, f"subscription {{ flood(size: {LARGE_BYTES}) }}") as source:
+            (error,) = (await source.next())["errors"]
+            assert error["extensions"] == {"code": "RATE_LIMITED"}
+            await source.completed()
+        answers.end(taken)
         await nothing_left(server)
 
 

@@ -6,11 +6,12 @@ import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
 from graphql_api.feeds.view import Event
+from graphql_api.limits.answer_memory import Answers
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from tests.server.transport.test_websocket import nothing_left
@@ -109,6 +110,33 @@ async def test_client_that_asks_and_does_not_read_is_not_listened_to() -> None:
         # More than these the buffers do not hold the answers of.
         assert traffic.messages_received - before - turns < 10
         assert connection.sink.transport.get_write_buffer_size() < 100_000
+
+
+async def test_answers_of_all_sockets_share_the_memory_of_large_ones() -> None:
+    """One is sent, one waits for the place of that, and the others are refused."""
+    options = {"ws": WebSocketProtocol.with_limits(PATIENT), "ws_ping_interval": None}
+    answers = Answers(
+        quick_bytes=200_000, slow_bytes=200_000, waiting_bytes=200_000, quick_s=3600, wait_s=3600
+    )
+    async with (
+        serve(uvicorn_options=options, answers=answers) as server,
+        AsyncExitStack() as stack,
+    ):
+        clients = [await stack.enter_async_context(stalling(server)) for _ in range(6)]
+        for client in clients:
+            await client.subscribe("{ large(size: 150000) }")
+        traffic = server.broadcaster.traffic
+        await server.toys.wait_for(
+            lambda: traffic.messages_received == 2 * len(clients) and server.app.operations == 2
+        )
+        assert answers.held_bytes < 400_000
+        for client in clients:
+            client.socket.transport.resume_reading()
+        received = [await client.receive() for client in clients]
+        refusals = [message for message in received if message["type"] == "error"]
+        assert len(refusals) == 4
+        assert refusals[0]["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+        await server.toys.wait_for(lambda: answers.held_bytes == 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what was acknowledged")

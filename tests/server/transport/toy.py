@@ -53,7 +53,7 @@ class Running:
 
 PATIENT = ClientLimits(connection_init_timeout_s=3600.0, close_timeout_s=3600.0)
 """Limits that no client exceeds because a machine is slow."""
-BACKEND_ARGUMENTS = {"authenticator", "documents", "budgets", "clock"}
+BACKEND_ARGUMENTS = {"answers", "authenticator", "documents", "budgets", "clock"}
 
 
 @asynccontextmanager

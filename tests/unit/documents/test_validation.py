@@ -25,6 +25,7 @@ from graphql_api.documents.validation import validate
 from graphql_api.schema.errors import drop_frames
 from graphql_api.schema.schema import build_schema
 from graphql_api.tables import TABLES
+from tests.cycles import no_search
 from tests.for_each import for_each
 
 SCHEMA = build_schema(TABLES)._schema
@@ -62,10 +63,8 @@ DEEP = "{ ...F0 } " + " ".join(
 
 @pytest.fixture(autouse=True)
 def no_search_for_cycles() -> Iterator[None]:
-    gc.disable()
-    gc.freeze()  # What other tests have left is not counted, which takes seconds.
-    yield
-    gc.enable()
+    with no_search():
+        yield
 
 
 @for_each("name", DOCUMENTS)

@@ -95,7 +95,7 @@ class Context:
 
     def __init__(self, turn_s: float = turns.TURN_S) -> None:
         self.pauses = 0
-        self.turns = turns.Turns(self.pause, turn_s=turn_s)
+        self.answer_turns = turns.Turns(self.pause, turn_s=turn_s)
 
     async def pause(self) -> None:
         self.pauses += 1

@@ -13,6 +13,7 @@ from graphql_api.errors import OverBudgetError
 from graphql_api.limits.cpu_budget import ClientBudget, charge_new_tasks, charged
 from graphql_api.limits.token_bucket import TokenBuckets
 from graphql_api.limits.turn_queue import TurnQueue
+from tests.cycles import is_freed_after_cancellation
 from tests.patience import LONGEST_S
 from tests.simulation.loop import SimulatedLoop
 from tests.unit.limits.test_refusal_log import Clock
@@ -291,6 +292,11 @@ async def test_cancellation_reaches_the_work_and_is_charged_like_everything() ->
         await task
     assert seen == ["cancelled"]
     assert client.wait_s == pytest.approx(1.0)
+
+
+async def test_cancelled_work_is_freed_without_a_search_for_cycles() -> None:
+    client = World().client("a")
+    assert await is_freed_after_cancellation(lambda work: charged(work, client))
 
 
 async def test_errors_and_results_pass_through_unchanged() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sys
 import tracemalloc
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -279,6 +280,27 @@ async def test_sink_is_full_above_the_mark_and_calls_back_when_it_is_empty(
     assert calls == []
     connection.transport.drain(100)
     assert calls == [0]
+
+
+async def test_connection_that_is_lost_keeps_nothing_that_waits_for_room(
+    connection: Connection,
+) -> None:
+    class Waiting:
+        calls = 0
+
+        def go_on(self) -> None:
+            Waiting.calls += 1
+            connection.protocol.on_writable(self.go_on)
+
+    waiting = Waiting()
+    left = weakref.ref(waiting)
+    connection.protocol.write_text(b"x" * 200)
+    waiting.go_on()
+    connection.transport.abort()
+    connection.protocol.on_writable(waiting.go_on)
+    del waiting
+    assert Waiting.calls == 2
+    assert left() is None
 
 
 async def test_stalled_client_is_dropped(connection: Connection) -> None:

@@ -1,0 +1,199 @@
+"""Limit on how many long answers are made at the same time.
+
+```
+ operation ──▶ short ─────────▶ long ──▶ made ──▶ sent, see `answer_memory`
+               three turns      one of 4 places,
+                                one of its connection
+```
+
+What is complete of an answer takes memory until all of it is. Operations take turns, so a hundred
+of them would hold a hundred answers, each of which is nearly complete; and the first of them would
+be complete as late as the last.
+
+The next place goes to the address that got one longest ago, and there to the operation that came
+first. An address has one place at a time, unless it has no limits. However many wait, all get one
+as long as the places change hands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from graphql_api.errors import AbandonedError, OverBudgetError
+from graphql_api.limits.address_turns import AddressTurns
+from graphql_api.limits.cpu_budget import ClientBudget
+from graphql_api.turns import Turns
+
+PLACES = 4
+"""How many long answers are made at the same time; one of 1 000 whole rows takes 2 MB."""
+
+_PLACES_OF_AN_ADDRESS = 1
+_SHORT_TURNS = 3
+"""After so many turns an answer is long; in each it may grow by some 150 KB."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    address: Hashable | None
+    turn: asyncio.Future[None]
+
+
+class LongAnswers:
+    """The long answers that one server is making.
+
+    Args:
+        places: How many it makes at the same time.
+        max_wait_s: How long one waits for its place while no other answer gets one.
+    """
+
+    def __init__(self, *, places: int = PLACES, max_wait_s: float = 10.0) -> None:
+        self._free = places
+        self._given = 0
+        self._max_wait_s = max_wait_s
+        self._taken: Counter[Hashable] = Counter()  # of each address that has limits
+        self._turns = AddressTurns()
+        self._waiting: list[_Waiting] = []  # in the order of arrival
+
+    def of(self, budget: ClientBudget) -> LongAnswer:
+        """The answer of one operation, which may become long.
+
+        Args:
+            budget: That of its client.
+        """
+        return LongAnswer(self, budget)
+
+    async def take_place(self, address: Hashable | None) -> None:
+        """Wait for a place, as long as answers get places.
+
+        Raises:
+            OverBudgetError: No answer got one for too long.
+        """
+        waiting = _Waiting(address, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._let_in()
+        given = -1
+        try:
+            while not waiting.turn.done() and given != self._given:
+                given = self._given
+                await asyncio.wait([waiting.turn], timeout=self._max_wait_s)
+        except asyncio.CancelledError:
+            if waiting.turn.done():
+                self.give_back(address)
+            raise
+        finally:
+            if not waiting.turn.done():
+                self._waiting.remove(waiting)
+        if not waiting.turn.done():
+            raise OverBudgetError(
+                "the server is making as many long answers as it may; try again later, and ask for "
+                "less at a time"
+            )
+
+    def give_back(self, address: Hashable | None) -> None:
+        """Give back the place of an answer."""
+        self._free += 1
+        if address is not None:
+            self._taken[address] -= 1
+            if not self._taken[address]:
+                del self._taken[address]
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._free:
+            may = (each for each in self._waiting if self._may_enter(each.address))
+            first = min(may, key=lambda each: self._turns.last_of(each.address), default=None)
+            if first is None:
+                return
+            self._waiting.remove(first)
+            self._free -= 1
+            self._given += 1
+            if first.address is not None:
+                self._taken[first.address] += 1
+            self._turns.note(first.address)
+            first.turn.set_result(None)
+
+    def _may_enter(self, address: Hashable | None) -> bool:
+        return address is None or self._taken[address] < _PLACES_OF_AN_ADDRESS
+
+
+class LongAnswer:
+    """The answer of one operation, which is made in turns, and may become long.
+
+    Args:
+        answers: The long answers of the server.
+        budget: That of its client.
+    """
+
+    __slots__ = (
+        *("_answers", "_budget", "_entering", "_pauses"),
+        *("_has_place", "_is_long", "_is_made"),
+    )
+
+    def __init__(self, answers: LongAnswers, budget: ClientBudget) -> None:
+        self._answers = answers
+        self._budget = budget
+        self._pauses = 0
+        self._is_long = False
+        self._has_place = False
+        self._is_made = False
+        self._entering: asyncio.Lock | None = None
+
+    def turns(self) -> Turns:
+        """Divide the making of the answer into turns."""
+        return self._budget.turns(self._pause)
+
+    def is_made(self) -> None:
+        """Give back the place: the answer is complete, or has failed.
+
+        Fields that are still being made end at their next pause: graphql-core lets them go on in
+        the background, if the arguments of another field are wrong and the answer has no data.
+        """
+        self._is_made = True
+        if self._has_place:
+            self._has_place = False
+            self._answers.give_back(self._budget.address)
+
+    def close(self) -> None:
+        """Let the connection make another long one: this one has been sent, or has failed."""
+        self.is_made()
+        if self._is_long:
+            self._is_long = False
+            self._budget.long_answer.release()
+
+    async def _pause(self) -> None:
+        """Wait for a turn; with the first ones behind it, for a place, too.
+
+        Raises:
+            OverBudgetError: It would have to wait for too long.
+            AbandonedError: The answer is made; it does not need what is paused.
+        """
+        await self._budget.pause()
+        self._end_if_made()
+        self._pauses += 1
+        if self._pauses < _SHORT_TURNS or self._has_place:
+            return
+        if self._entering is None:
+            self._entering = asyncio.Lock()
+        async with self._entering:  # its fields are made by tasks of their own
+            await self._enter()
+        self._end_if_made()
+
+    async def _enter(self) -> None:
+        """Wait for what is not there yet; it is free again at once, if the answer is made then."""
+        if not (self._is_long or self._is_made):
+            await self._budget.long_answer.acquire()
+            self._is_long = True
+            if self._is_made:
+                self.close()
+        if not (self._has_place or self._is_made):
+            await self._answers.take_place(self._budget.address)
+            self._has_place = True
+            if self._is_made:
+                self.is_made()
+
+    def _end_if_made(self) -> None:
+        if self._is_made:
+            raise AbandonedError("the answer is complete without this field")
