@@ -98,6 +98,7 @@ async def drain(spread_s):
 app.drain = drain
 app.admission = ConnectionLimits()
 app.traffic = Traffic()
+app.answers = None  # no answer is made here
 
 def create_app(given, announce, tracing):
     global settings
