@@ -1,9 +1,9 @@
 """Limit on how many long answers are made at the same time.
 
 ```
- operation ──▶ short ─────────▶ long ──▶ made ──▶ sent, see `answer_memory`
-               three turns      one of 4 places,
-                                one of its connection
+ operation ──▶ short ─────────────────▶ long ──▶ made ──▶ sent, see `answer_memory`
+               three turns, or until    one of 4 places,
+               it reads many rows       one of its connection
 ```
 
 What is complete of an answer takes memory until all of it is. Operations take turns, so a hundred
@@ -41,31 +41,23 @@ class _Waiting:
     turn: asyncio.Future[None]
 
 
-class LongAnswers:
-    """The long answers that one server is making.
+class Places:
+    """A number of places for long answers.
 
     Args:
-        places: How many it makes at the same time.
+        number: How many there are.
         max_wait_s: How long one waits for its place while no other answer gets one.
     """
 
-    def __init__(self, *, places: int = PLACES, max_wait_s: float = 10.0) -> None:
-        self._free = places
+    def __init__(self, number: int, max_wait_s: float) -> None:
+        self._free = number
         self._given = 0
         self._max_wait_s = max_wait_s
         self._taken: Counter[Hashable] = Counter()  # of each address that has limits
         self._turns = AddressTurns()
         self._waiting: list[_Waiting] = []  # in the order of arrival
 
-    def of(self, budget: ClientBudget) -> LongAnswer:
-        """The answer of one operation, which may become long.
-
-        Args:
-            budget: That of its client.
-        """
-        return LongAnswer(self, budget)
-
-    async def take_place(self, address: Hashable | None) -> None:
+    async def take(self, address: Hashable | None) -> None:
         """Wait for a place, as long as answers get places.
 
         Raises:
@@ -119,6 +111,31 @@ class LongAnswers:
         return address is None or self._taken[address] < _PLACES_OF_AN_ADDRESS
 
 
+class LongAnswers:
+    """The long answers that one server is making.
+
+    Attributes:
+        made: The places of those that are made of rows in memory.
+        read: The places of those whose rows are read from the database.
+
+    Args:
+        places: How many it makes at the same time, of either kind.
+        max_wait_s: How long one waits for its place while no other answer gets one.
+    """
+
+    def __init__(self, *, places: int = PLACES, max_wait_s: float = 10.0) -> None:
+        self.made = Places(places, max_wait_s)
+        self.read = Places(places, max_wait_s)
+
+    def of(self, budget: ClientBudget) -> LongAnswer:
+        """The answer of one operation, which may become long.
+
+        Args:
+            budget: That of its client.
+        """
+        return LongAnswer(self, budget)
+
+
 class LongAnswer:
     """The answer of one operation, which is made in turns, and may become long.
 
@@ -129,7 +146,7 @@ class LongAnswer:
 
     __slots__ = (
         *("_answers", "_budget", "_entering", "_pauses"),
-        *("_has_place", "_is_long", "_is_made"),
+        *("_held", "_is_long", "_is_made"),
     )
 
     def __init__(self, answers: LongAnswers, budget: ClientBudget) -> None:
@@ -137,7 +154,7 @@ class LongAnswer:
         self._budget = budget
         self._pauses = 0
         self._is_long = False
-        self._has_place = False
+        self._held: tuple[Places, ...] = ()
         self._is_made = False
         self._entering: asyncio.Lock | None = None
 
@@ -152,9 +169,9 @@ class LongAnswer:
         the background, if the arguments of another field are wrong and the answer has no data.
         """
         self._is_made = True
-        if self._has_place:
-            self._has_place = False
-            self._answers.give_back(self._budget.address)
+        held, self._held = self._held, ()
+        for places in held:
+            places.give_back(self._budget.address)
 
     def close(self) -> None:
         """Let the connection make another long one: this one has been sent, or has failed."""
@@ -173,24 +190,38 @@ class LongAnswer:
         await self._budget.pause()
         self._end_if_made()
         self._pauses += 1
-        if self._pauses < _SHORT_TURNS or self._has_place:
-            return
+        if self._pauses >= _SHORT_TURNS and not self._held:
+            await self._enter(self._answers.made)
+
+    async def read_many(self) -> None:
+        """Wait until many rows may be read from the database: the answer is going to be long.
+
+        While the database does not answer, it holds up no answers that are made of rows in memory.
+
+        Raises:
+            OverBudgetError: It would have to wait for too long.
+            AbandonedError: The answer is made; it does not need what is read.
+        """
+        if self._answers.read not in self._held:
+            await self._enter(self._answers.read)
+
+    async def _enter(self, places: Places) -> None:
         if self._entering is None:
             self._entering = asyncio.Lock()
         async with self._entering:  # its fields are made by tasks of their own
-            await self._enter()
+            await self._take(places)
         self._end_if_made()
 
-    async def _enter(self) -> None:
+    async def _take(self, places: Places) -> None:
         """Wait for what is not there yet; it is free again at once, if the answer is made then."""
         if not (self._is_long or self._is_made):
             await self._budget.long_answer.acquire()
             self._is_long = True
             if self._is_made:
                 self.close()
-        if not (self._has_place or self._is_made):
-            await self._answers.take_place(self._budget.address)
-            self._has_place = True
+        if not (places in self._held or self._is_made):
+            await places.take(self._budget.address)
+            self._held += (places,)
             if self._is_made:
                 self.is_made()
 

@@ -71,15 +71,18 @@ class Backend:
             resume_from: The cursor that the connection gives for the operation, if it does.
         """
         turns = budget.turns()
-        answer = None if kind is OperationType.SUBSCRIPTION else self.long_answers.of(budget)
         context = replace(
             self.make_context(principal),
             resume_from=resume_from,
             turns=turns,
-            answer_turns=turns if answer is None else answer.turns(),
+            answer_turns=turns,
             address=budget.address,
             spend=budget.spend,
             apart=budget.apart,
             long_work=budget.long_work,
         )
+        answer = None
+        if kind is not OperationType.SUBSCRIPTION:
+            answer = self.long_answers.of(budget)
+            context = replace(context, answer_turns=answer.turns(), read_many=answer.read_many)
         return RequestedOperation(request, document, kind, context, answer)

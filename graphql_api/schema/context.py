@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
@@ -18,11 +18,14 @@ from graphql_api.schema.links import Links, PlainLinks
 from graphql_api.scopes import Scope
 from graphql_api.settings.documents import DocumentSettings
 from graphql_api.store import Run, Store, at_once
-from graphql_api.turns import Turns
+from graphql_api.turns import Turns, turn_of_the_loop
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
 
+
+FEW_ROWS = 10
+"""So many rows are read from the database without a place among the long answers."""
 
 _DEFAULT = DocumentSettings()
 
@@ -50,6 +53,7 @@ class Context:
             the client waits if it has used more than its budget.
         answer_turns: Divides the making of the operation's answer into turns; those of a long
             answer wait for a place among all that are being made.
+        read_many: Waits until the operation may read many rows from the database for its answer.
         address: Stands for the client's address; None, if that has no limits.
         spend: Charges the client for what the database does for it, in seconds.
         apart: Calls a function that may take long without holding up the event loop.
@@ -69,6 +73,7 @@ class Context:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     turns: Turns = field(default_factory=Turns)
     answer_turns: Turns = field(default_factory=Turns)
+    read_many: Callable[[], Awaitable[None]] = turn_of_the_loop
     address: Hashable | None = None
     spend: Callable[[float], None] = _free
     apart: Run = at_once

@@ -14,7 +14,7 @@ from graphql_api.log_feeds.cursor import NOTHING, START, Cursor, encode, partiti
 from graphql_api.log_feeds.log import Log
 from graphql_api.log_feeds.log_feeds import read_cursor
 from graphql_api.log_feeds.source import MAX_SEQUENCE
-from graphql_api.schema.context import Context, Info
+from graphql_api.schema.context import FEW_ROWS, Context, Info
 from graphql_api.schema.described import argument
 from graphql_api.schema.document import graphql_name
 from graphql_api.schema.filters import given
@@ -157,6 +157,8 @@ async def read_page(
     begin = Cursor(digest, kinds, START, NOTHING)
     if after is not None:
         begin = read_cursor(after, digest, kinds)
+    if first > FEW_ROWS:
+        await context.read_many()  # before the lock, which those that have their place may wait for
     try:
         async with context.long_work:
             items, at, is_last = await _rows(

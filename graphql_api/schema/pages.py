@@ -11,7 +11,7 @@ from graphql_api.errors import BadInputError
 from graphql_api.feeds.order import OrderBy
 from graphql_api.feeds.pages import FeedPage
 from graphql_api.feeds.table import FeedTable, Filter
-from graphql_api.schema.context import Context
+from graphql_api.schema.context import FEW_ROWS, Context
 from graphql_api.schema.described import argument
 from graphql_api.schema.enums import FeedStatus
 from graphql_api.schema.older import OlderRows, read_window
@@ -89,6 +89,8 @@ async def read_page(
     check_part(context, limit=limit, offset=offset)
     feed = await context.ready(table)
     if older is not None and order_by == table.order_by:
+        if feed.edge is not None and limit > FEW_ROWS and feed.status is not FeedStatus.STALE:
+            await context.read_many()  # before the lock, which those with their place may wait for
         async with context.long_work:
             held = await feed.matching(where, order_by=order_by)
             rows, total = await read_window(

@@ -229,6 +229,12 @@ ATTACKS = (
         slow_sockets(lambda t, number: inputs.full_page(number % 5 * t.rows // 5), 20),
         connections=40,
     ),
+    Attack(
+        "reader",
+        "50 pages of responses of 20 slow sockets",
+        slow_sockets(always(lambda: inputs.responses(JOB)), 50),
+        connections=20,
+    ),
     *(Attack("reader", name, session) for name, session in _CRAWLS.items()),
     Attack("reader", "40 job syncs of a slow socket", slow_syncs(BODIES_JOB, 40), connections=1),
     Attack("reader", "job syncs of 40 slow sockets", slow_syncs(BODIES_JOB, 1), connections=40),

@@ -8,9 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from graphql_api.feeds.archive import Relation, WantedValue
+from graphql_api.limits.long_answers import LongAnswer
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.schema.context import FEW_ROWS
 from graphql_api.tables.job_mutations import RESPONSES_AT_ONCE
 from tests.server.client import Client, connected
 from tests.server.database import Writer, writing
@@ -136,6 +140,24 @@ async def test_pages_are_those_of_the_whole_table(starbelly: DatabaseURL, writer
         some = [by_start[0]["id"], by_start[-1]["id"]]
         result = await client.execute(PAGE, where={"ids": some}, limit=5, offset=0)
         assert [item["id"] for item in result["data"]["jobs"]["items"]] == some
+
+
+async def test_only_a_long_page_of_jobs_that_are_not_held_waits_for_its_place(
+    starbelly: DatabaseURL, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await writer.insert("job", job("old", days_ago=40, ended_days_ago=30))
+    waited = 0
+
+    async def count(_: LongAnswer) -> None:
+        nonlocal waited
+        waited += 1
+
+    monkeypatch.setattr(LongAnswer, "read_many", count)
+    async with serving(starbelly) as client:
+        for limit, expected in ((FEW_ROWS, 0), (FEW_ROWS + 1, 1)):
+            result = await client.execute(PAGE, where={}, limit=limit, offset=0)
+            assert [item["id"] for item in result["data"]["jobs"]["items"]] == ["old"]
+            assert waited == expected
 
 
 async def test_older_job_whose_key_is_no_text_is_not_served_and_breaks_no_page(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
+from graphql_api.limits.long_answers import PLACES
 from graphql_api.rethink.log_source import RethinkLogSource
 from graphql_api.rethink.url import DatabaseURL
+from graphql_api.schema.context import FEW_ROWS
 from tests.server.client import Client, GraphQLErrors, connected
 from tests.server.database import writing
 from tests.server.event_source import event_source
@@ -232,6 +236,40 @@ async def test_pages_of_one_client_are_read_one_after_the_other(
     pages = " ".join(f'p{n}: jobResponses(jobId: "j1", first: 2) {{ hasMore }}' for n in range(9))
     assert len((await client.execute(f"{{ {pages} }}"))["data"]) == 9
     assert seen == [1] * 9
+
+
+async def test_long_pages_of_few_clients_are_read_at_the_same_time_and_others_go_on(
+    crawler: Crawler, server: Running, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await crawler.respond(*range(5))
+    read, reading, most = RethinkLogSource.read, 0, 0
+    may_read, are_reading = asyncio.Event(), asyncio.Event()
+
+    async def held(source: RethinkLogSource, *args: Any, **options: Any) -> Any:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        if reading == PLACES:
+            are_reading.set()
+        try:
+            await may_read.wait()
+            return await read(source, *args, **options)
+        finally:
+            reading -= 1
+
+    monkeypatch.setattr(RethinkLogSource, "read", held)
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(server.ws)) for _ in range(9)]
+        async with asyncio.TaskGroup() as tasks:
+            pages = [
+                tasks.create_task(each.execute(PAGE, jobId="j1", first=FEW_ROWS + 1))
+                for each in clients
+            ]
+            await are_reading.wait()
+            assert (await client.execute("{ policies { total } }"))["data"]
+            may_read.set()
+    assert most == PLACES
+    assert all(len(page.result()["data"]["jobResponses"]["items"]) == 5 for page in pages)
 
 
 async def test_odd_responses_break_nothing(

@@ -17,6 +17,9 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from graphql_api import turns
 from graphql_api.execution.query_executor import LONG_LIST, MANY_FIELDS, QueryExecutor
 from graphql_api.execution.result_json import to_json
+from graphql_api.limits.cpu_budget import ClientBudget
+from graphql_api.limits.long_answers import LongAnswers
+from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.schema.packed_pairs import PackedPairs
 from tests.for_each import for_each
 from tests.unit.limits.test_refusal_log import Clock
@@ -199,3 +202,23 @@ async def test_rows_that_are_complete_are_nothing_for_the_search_for_garbage() -
     assert tracked[1] - tracked[0] < LONG_LIST / 4
     assert asked.data is not None
     assert not gc.is_tracked(asked.data["page"])
+
+
+async def test_field_that_goes_on_after_its_answer_keeps_no_place() -> None:
+    """graphql-core completes the others in the background if a variable of one must not be null."""
+    answers = LongAnswers(places=1)
+    budget = ClientBudget(max_wait_s=10.0, queue=TurnQueue())
+    answer = answers.of(budget)
+    context = Context()
+    context.answer_turns = turns.Turns(answer._pause, turn_s=0)
+    query = """query($length: Int = 5) {
+        page(length: 300) { items { number } }
+        numbers(length: $length)
+    }"""
+    result = await schema(QueryExecutor).execute(query, {"length": None}, context_value=context)
+    assert result.data is None
+    answer.close()
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0)
+    await answers.made.take(None)
+    assert not budget.long_answer.locked()

@@ -63,8 +63,8 @@ def test_few_answers_grow_at_the_same_time_and_all_are_made_in_their_order() -> 
 def test_short_answer_waits_for_no_long_one() -> None:
     async def main() -> None:
         world = World(places=1)
-        holder = world.answers
-        await holder.take_place(None)
+        holder = world.answers.made
+        await holder.take(None)
         await world.make(world.client(None), "short", parts=2)
         assert world.made == ["short"]
 
@@ -74,19 +74,19 @@ def test_short_answer_waits_for_no_long_one() -> None:
 def test_address_with_many_answers_leaves_places_to_others() -> None:
     async def main() -> None:
         world = World(places=3)
-        many = [asyncio.create_task(world.answers.take_place("many")) for _ in range(6)]
+        many = [asyncio.create_task(world.answers.made.take("many")) for _ in range(6)]
         await some_steps()
         assert sum(task.done() for task in many) == 1
-        await world.answers.take_place("one")
-        await world.answers.take_place("other")
-        next_of_many = asyncio.create_task(world.answers.take_place("many"))
-        third = asyncio.create_task(world.answers.take_place("third"))
+        await world.answers.made.take("one")
+        await world.answers.made.take("other")
+        next_of_many = asyncio.create_task(world.answers.made.take("many"))
+        third = asyncio.create_task(world.answers.made.take("third"))
         await some_steps()
-        world.answers.give_back("many")
+        world.answers.made.give_back("many")
         await some_steps()
         assert third.done(), "it never had a place"
         assert not next_of_many.done()
-        world.answers.give_back("one")
+        world.answers.made.give_back("one")
         await some_steps()
         assert sum(task.done() for task in many) == 2
         for task in (*many, next_of_many):
@@ -100,10 +100,10 @@ def test_answers_of_many_operators_behind_one_address_are_all_made_however_long_
         world = World(max_wait_s=7.0)
 
         async def make_slowly(name: str) -> None:
-            await world.answers.take_place("proxy")
+            await world.answers.made.take("proxy")
             await asyncio.sleep(2.0)
             world.made.append(name)
-            world.answers.give_back("proxy")
+            world.answers.made.give_back("proxy")
 
         names = [f"{number:02}" for number in range(50)]
         await asyncio.gather(*map(make_slowly, names))
@@ -115,13 +115,13 @@ def test_answers_of_many_operators_behind_one_address_are_all_made_however_long_
 def test_answer_that_waits_too_long_is_refused_and_takes_no_place() -> None:
     async def main() -> None:
         world = World(places=1, max_wait_s=7.0)
-        await world.answers.take_place(None)
+        await world.answers.made.take(None)
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         with pytest.raises(OverBudgetError):
             await world.make(world.client(None), "late")
         assert loop.time() - began_s == pytest.approx(7.0, abs=0.1)
-        world.answers.give_back(None)
+        world.answers.made.give_back(None)
         await world.make(world.client(None), "next")
         assert world.made == ["next"]
 
@@ -132,15 +132,15 @@ def test_answer_that_waits_too_long_is_refused_and_takes_no_place() -> None:
 def test_operation_that_is_cancelled_while_it_waits_leaves_its_place(gets_a_place: bool) -> None:
     async def main() -> None:
         world = World(places=1)
-        await world.answers.take_place(None)
+        await world.answers.made.take(None)
         waiting = asyncio.create_task(world.make(world.client(None), "cancelled"))
         late = asyncio.create_task(world.make(world.client(None), "late"))
         await some_steps()
         if gets_a_place:
-            world.answers.give_back(None)
+            world.answers.made.give_back(None)
         waiting.cancel()
         if not gets_a_place:
-            world.answers.give_back(None)
+            world.answers.made.give_back(None)
         await asyncio.wait([waiting, late])
         assert world.made == ["late"]
 
@@ -195,7 +195,7 @@ def test_field_that_goes_on_without_its_answer_keeps_no_place(waits_for: str) ->
             for _ in range(3):
                 await first.turns().pause()
         elif waits_for == "a place":
-            await world.answers.take_place(None)
+            await world.answers.made.take(None)
         field = asyncio.create_task(turns.pause())
         if waits_for != "its turn":
             await some_steps()
@@ -203,10 +203,46 @@ def test_field_that_goes_on_without_its_answer_keeps_no_place(waits_for: str) ->
         answer.close()
         first.close()
         if waits_for == "a place":
-            world.answers.give_back(None)
+            world.answers.made.give_back(None)
         with pytest.raises(AbandonedError):
             await field
         await world.make(client, "next")
         assert world.made == ["next"]
+
+    simulated(main)
+
+
+def test_answers_that_are_read_hold_up_none_of_rows_in_memory_and_the_other_way_round() -> None:
+    async def main() -> None:
+        world = World(places=1)
+        read, next_read = (world.answers.of(world.client(None)) for _ in range(2))
+        await read.read_many()
+        waiting = asyncio.create_task(next_read.read_many())
+        await world.make(world.client(None), "of rows in memory")
+        await some_steps()
+        assert not waiting.done()
+        await world.answers.made.take(None)
+        turns = read.turns()
+        for _ in range(20):  # it has its place
+            await turns.pause()
+        read.close()
+        await waiting
+
+    simulated(main)
+
+
+def test_long_answer_that_then_reads_has_both_places_until_it_is_made() -> None:
+    async def main() -> None:
+        world = World(places=1)
+        client = world.client(None)
+        answer = world.answers.of(client)
+        turns = answer.turns()
+        for _ in range(4):
+            await turns.pause()
+        await answer.read_many()
+        answer.close()
+        await world.answers.made.take(None)
+        await world.answers.read.take(None)
+        assert not client.long_answer.locked()
 
     simulated(main)
