@@ -19,8 +19,8 @@ items of an asynchronous iterable.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Any, TypeVar
 
 import orjson
 from graphql import (
@@ -40,6 +40,8 @@ from graphql_api.execution.event_executor import EventExecutor, is_sequence
 from graphql_api.execution.later_variables import LaterVariables
 from graphql_api.execution.result_json import to_json
 from graphql_api.turns import in_turns
+
+T = TypeVar("T")
 
 LONG_LIST = 100
 """Items; a row with all its fields takes some 70 microseconds."""
@@ -119,7 +121,7 @@ class QueryExecutor(EventExecutor):
         """Complete a list; a long one as an asynchronous iterable."""
         is_long = is_sequence(result) and len(result) > LONG_LIST
         if is_long or info.parent_type.name == "__Schema":  # its few types have long lists
-            result = in_turns(result, self.context_value.answer_turns)
+            result = _long_list(result, self.context_value)
         return super().complete_list_value(
             return_type, field_details_list, info, path, result, position_context
         )
@@ -166,9 +168,15 @@ class QueryExecutor(EventExecutor):
 
     async def _execute_later(self, *field: Any) -> Any:
         """Execute a field in the task that graphql-core makes of it."""
-        await self.context_value.answer_turns.pause()
+        await self.context_value.begin_long()
         completed = super().execute_field(*field)
         return _json(await completed if self.is_awaitable(completed) else completed)
+
+
+async def _long_list(items: Sequence[T], context: Any) -> AsyncIterator[T]:
+    await context.begin_long()
+    async for item in in_turns(items, context.answer_turns):
+        yield item
 
 
 def _json(completed: Any) -> Any:

@@ -43,7 +43,7 @@ class RequestedOperation:
         document: The document of the operation.
         kind: What the operation is.
         context: What its resolvers are given.
-        answer: Its answer, which may become long; None, if it is a subscription.
+        answer: The answer of a query, which may become long; None for other operations.
     """
 
     request: Request
@@ -100,7 +100,7 @@ class OperationRunner:
             RequestError: The operation did not come about.
         """
         if asked.kind is not OperationType.SUBSCRIPTION:
-            return Results(_single(await self.execute(asked)))
+            return Results(_single([await self.execute(asked)]))
         execution = SubscriptionExecution(
             self._schema, asked.request, asked.document, asked.context
         )
@@ -171,10 +171,12 @@ class Results:
         try:
             async with aclosing(self._payloads):
                 async for payload in self._payloads:
-                    async with place(len(payload), sink, answers, taker):
+                    size = len(payload)
+                    async with place(size, sink, answers, taker):
                         await writable(sink)
                         responder.next(payload)
-                        if len(payload) > LARGE_BYTES:
+                        del payload  # the sink holds it until the client has taken it
+                        if size > LARGE_BYTES:
                             await writable(sink)
         except RequestError as error:
             responder.fail(error.errors)
@@ -214,8 +216,9 @@ class SharedSubscription:
         self._operation.close()
 
 
-async def _single(payload: bytes) -> AsyncGenerator[bytes]:
-    yield payload
+async def _single(payloads: list[bytes]) -> AsyncGenerator[bytes]:
+    """The only payload, which this does not hold once it has given it."""
+    yield payloads.pop()
 
 
 async def _results(

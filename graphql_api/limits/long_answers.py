@@ -1,9 +1,10 @@
 """Limit on how many long answers are made at the same time.
 
 ```
- operation ──▶ short ─────────────────▶ long ──▶ made ──▶ sent, see `answer_memory`
-               three turns, or until    one of 4 places,
-               it reads many rows       one of its connection
+ operation ──▶ short ───────────────────▶ long ──▶ made ──▶ sent, see `answer_memory`
+               until a long list,         one of 4 places,
+               many root fields, or       one of its connection
+               many rows to be read
 ```
 
 What is complete of an answer takes memory until all of it is. Operations take turns, so a hundred
@@ -31,8 +32,6 @@ PLACES = 4
 """How many long answers are made at the same time; one of 1 000 whole rows takes 2 MB."""
 
 _PLACES_OF_AN_ADDRESS = 1
-_SHORT_TURNS = 3
-"""After so many turns an answer is long; in each it may grow by some 150 KB."""
 
 
 @dataclass(slots=True, eq=False)
@@ -145,21 +144,23 @@ class LongAnswer:
     """
 
     __slots__ = (
-        *("_answers", "_budget", "_entering", "_pauses"),
+        *("_answers", "_budget", "_entering"),
         *("_held", "_is_long", "_is_made"),
     )
 
     def __init__(self, answers: LongAnswers, budget: ClientBudget) -> None:
         self._answers = answers
         self._budget = budget
-        self._pauses = 0
         self._is_long = False
         self._held: tuple[Places, ...] = ()
         self._is_made = False
         self._entering: asyncio.Lock | None = None
 
     def turns(self) -> Turns:
-        """Divide the making of the answer into turns."""
+        """Divide the making of the answer into turns.
+
+        A field that goes on although the answer is made ends with an AbandonedError.
+        """
         return self._budget.turns(self._pause)
 
     def is_made(self) -> None:
@@ -180,17 +181,9 @@ class LongAnswer:
             self._is_long = False
             self._budget.long_answer.release()
 
-    async def _pause(self) -> None:
-        """Wait for a turn; with the first ones behind it, for a place, too.
-
-        Raises:
-            OverBudgetError: It would have to wait for too long.
-            AbandonedError: The answer is made; it does not need what is paused.
-        """
-        await self._budget.pause()
-        self._end_if_made()
-        self._pauses += 1
-        if self._pauses >= _SHORT_TURNS and not self._held:
+    async def begin(self) -> None:
+        """Wait until the answer may become long; see `read_many`."""
+        if not self._held:
             await self._enter(self._answers.made)
 
     async def read_many(self) -> None:
@@ -204,6 +197,10 @@ class LongAnswer:
         """
         if self._answers.read not in self._held:
             await self._enter(self._answers.read)
+
+    async def _pause(self) -> None:
+        await self._budget.pause()
+        self._end_if_made()
 
     async def _enter(self, places: Places) -> None:
         if self._entering is None:

@@ -82,7 +82,12 @@ class Backend:
             long_work=budget.long_work,
         )
         answer = None
-        if kind is not OperationType.SUBSCRIPTION:
+        if kind is OperationType.QUERY:  # a mutation has written before its answer is made
             answer = self.long_answers.of(budget)
-            context = replace(context, answer_turns=answer.turns(), read_many=answer.read_many)
+            context = replace(
+                context,
+                answer_turns=answer.turns(),
+                begin_long=answer.begin,
+                read_many=answer.read_many,
+            )
         return RequestedOperation(request, document, kind, context, answer)

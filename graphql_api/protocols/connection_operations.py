@@ -28,6 +28,10 @@ from graphql_api.schema.errors import internal_error
 
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
+QUERIES_AT_ONCE = 8
+"""How many queries of one connection are executed, or wait for room in it, at the same time. The
+others wait in their order, and take little memory. Browsers have six requests at a time."""
+
 CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 """Makes a task of the connection, with a name."""
 _Server: TypeAlias = asyncio.Task[None] | Member
@@ -54,6 +58,7 @@ class ConnectionOperations:
 
     __slots__ = (
         "_backend",
+        "_executing",
         "_limits",
         "_protocol",
         "_queries",
@@ -79,6 +84,7 @@ class ConnectionOperations:
         self.sink = sink
         self.budget = budget
         self._rate = limits.rate(backend.clock)
+        self._executing: asyncio.Semaphore | None = None  # few connections have queries
         # Each operation that is being served, and what serves it.
         self._subscriptions: dict[Operation, _Server] = {}
         self._queries: dict[Operation, _Server] = {}
@@ -169,7 +175,13 @@ class ConnectionOperations:
 
     async def _run(self, operation: Operation, asked: RequestedOperation) -> None:
         with closing(asked):
-            await self._begin(operation, asked)
+            if asked.kind is not OperationType.QUERY:
+                await self._begin(operation, asked)
+                return
+            if self._executing is None:
+                self._executing = asyncio.Semaphore(QUERIES_AT_ONCE)
+            async with self._executing:
+                await self._begin(operation, asked)
 
     async def _begin(self, operation: Operation, asked: RequestedOperation) -> None:
         begun = await self._backend.runner.begin(asked)

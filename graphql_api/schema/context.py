@@ -18,7 +18,7 @@ from graphql_api.schema.links import Links, PlainLinks
 from graphql_api.scopes import Scope
 from graphql_api.settings.documents import DocumentSettings
 from graphql_api.store import Run, Store, at_once
-from graphql_api.turns import Turns, turn_of_the_loop
+from graphql_api.turns import Turns
 
 RowT = TypeVar("RowT")
 EventT = TypeVar("EventT")
@@ -28,6 +28,10 @@ FEW_ROWS = 10
 """So many rows are read from the database without a place among the long answers."""
 
 _DEFAULT = DocumentSettings()
+
+
+async def at_any_time() -> None:
+    """Wait for nothing."""
 
 
 def _free(_: float) -> None:
@@ -51,8 +55,8 @@ class Context:
         now: Returns the time at which mutations write.
         turns: Divides the operation's work into turns: between two of them others have theirs, and
             the client waits if it has used more than its budget.
-        answer_turns: Divides the making of the operation's answer into turns; those of a long
-            answer wait for a place among all that are being made.
+        answer_turns: Divides the making of the operation's answer into turns.
+        begin_long: Waits until the operation may begin to make a long answer.
         read_many: Waits until the operation may read many rows from the database for its answer.
         address: Stands for the client's address; None, if that has no limits.
         spend: Charges the client for what the database does for it, in seconds.
@@ -73,7 +77,8 @@ class Context:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     turns: Turns = field(default_factory=Turns)
     answer_turns: Turns = field(default_factory=Turns)
-    read_many: Callable[[], Awaitable[None]] = turn_of_the_loop
+    begin_long: Callable[[], Awaitable[None]] = at_any_time
+    read_many: Callable[[], Awaitable[None]] = at_any_time
     address: Hashable | None = None
     spend: Callable[[float], None] = _free
     apart: Run = at_once

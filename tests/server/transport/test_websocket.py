@@ -20,6 +20,7 @@ from graphql_api.documents.documents import Documents
 from graphql_api.documents.request import Members
 from graphql_api.errors import UnauthenticatedError
 from graphql_api.limits.client_limits import ClientLimits
+from graphql_api.protocols.connection_operations import QUERIES_AT_ONCE
 from tests.conformance import raw_websocket
 from tests.fault.clock import LoopClock
 from tests.server.transport.toy import PATIENT, Client, Running, connected, opened, serve
@@ -178,11 +179,38 @@ async def test_client_that_disappears_frees_all(server: Running) -> None:
         for i in range(10):
             await client.subscribe("subscription { silence }", f"s{i}")
             await client.subscribe("{ blocked }", f"q{i}")
-        await server.toys.wait_for(lambda: (server.toys.open, server.toys.blocked) == (10, 10))
+        await server.toys.wait_for(
+            lambda: (server.toys.open, server.toys.blocked) == (10, QUERIES_AT_ONCE)
+        )
         assert server.app.operations == 20
         client.socket.transport.abort()
         await server.toys.wait_for(lambda: server.app.connections == 0)
         assert server.app.operations == 0
+
+
+async def test_few_queries_of_a_socket_are_executed_at_once_and_every_mutation(
+    server: Running,
+) -> None:
+    number = QUERIES_AT_ONCE + 5
+    async with connected(server) as client:
+        for i in range(number):
+            await client.subscribe("{ blocked }", f"q{i}")
+        await server.toys.wait_for(
+            lambda: (server.app.operations, server.toys.blocked) == (number, QUERIES_AT_ONCE)
+        )
+        for _ in range(number):
+            assert await client.fence() == []
+        assert server.toys.blocked == QUERIES_AT_ONCE
+        for i in range(5):
+            await client.complete(f"q{i}")  # so those that wait are executed
+        await server.toys.wait_for(
+            lambda: server.app.operations == server.toys.blocked == QUERIES_AT_ONCE
+        )
+        await client.subscribe("mutation { set(value: 1) }", "m")
+        assert (await client.receive())["payload"] == {"data": {"set": 1}}
+        client.socket.transport.abort()
+        await server.toys.wait_for(lambda: server.app.operations == 0)
+    await nothing_left(server)
 
 
 class Bouncer(Authenticator):

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 import weakref
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any, cast
@@ -20,6 +20,7 @@ from graphql_api.execution.result_json import to_json
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.limits.long_answers import LongAnswers
 from graphql_api.limits.turn_queue import TurnQueue
+from graphql_api.schema.context import at_any_time
 from graphql_api.schema.packed_pairs import PackedPairs
 from tests.for_each import for_each
 from tests.unit.limits.test_refusal_log import Clock
@@ -99,6 +100,7 @@ class Context:
     def __init__(self, turn_s: float = turns.TURN_S) -> None:
         self.pauses = 0
         self.answer_turns = turns.Turns(self.pause, turn_s=turn_s)
+        self.begin_long: Callable[[], Awaitable[None]] = at_any_time
 
     async def pause(self) -> None:
         self.pauses += 1
@@ -210,7 +212,7 @@ async def test_field_that_goes_on_after_its_answer_keeps_no_place() -> None:
     budget = ClientBudget(max_wait_s=10.0, queue=TurnQueue())
     answer = answers.of(budget)
     context = Context()
-    context.answer_turns = turns.Turns(answer._pause, turn_s=0)
+    context.answer_turns, context.begin_long = turns.Turns(answer._pause, turn_s=0), answer.begin
     query = """query($length: Int = 5) {
         page(length: 300) { items { number } }
         numbers(length: $length)

@@ -17,16 +17,13 @@ from graphql_api.protocols.backend import Backend
 from tests.fault.clock import some_steps
 from tests.toy_world import SCHEMA, Topic, context
 
-LONG = 10
-"""Turns."""
-
 
 async def make(asked: RequestedOperation) -> None:
-    for _ in range(LONG):
-        await asked.context.answer_turns.pause()
+    await asked.context.begin_long()
+    await asked.context.answer_turns.pause()
 
 
-async def test_long_answers_of_all_operations_have_their_places_and_subscriptions_none() -> None:
+async def test_long_answers_of_queries_have_their_places_and_others_need_none() -> None:
     broadcaster = Broadcaster()
     backend = Backend(
         runner=OperationRunner(SCHEMA, broadcaster),
@@ -52,6 +49,7 @@ async def test_long_answers_of_all_operations_have_their_places_and_subscription
         await make(first)
         making = asyncio.create_task(make(second))
         await make(asked(OperationType.SUBSCRIPTION, "subscription { count }"))
+        await make(asked(OperationType.MUTATION, "mutation { set(value: 1) }"))
         await some_steps()
         assert not making.done()
         await backend.runner.execute(first)  # which is the end of its making
