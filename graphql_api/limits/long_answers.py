@@ -183,8 +183,7 @@ class LongAnswer:
 
     async def begin(self) -> None:
         """Wait until the answer may become long; see `read_many`."""
-        if not self._held:
-            await self._enter(self._answers.made)
+        await self._enter(self._answers.made)
 
     async def read_many(self) -> None:
         """Wait until many rows may be read from the database: the answer is going to be long.
@@ -195,14 +194,23 @@ class LongAnswer:
             OverBudgetError: It would have to wait for too long.
             AbandonedError: The answer is made; it does not need what is read.
         """
-        if self._answers.read not in self._held:
-            await self._enter(self._answers.read)
+        await self._enter(self._answers.read)
 
     async def _pause(self) -> None:
         await self._budget.pause()
         self._end_if_made()
 
+    def _needs(self, places: Places) -> bool:
+        """Whether it has to wait for a place of these.
+
+        An answer with a place of `read` needs none of `made`, and never waits for one: those that
+        have a place of `made` may wait for one of `read`.
+        """
+        return not self._held if places is self._answers.made else places not in self._held
+
     async def _enter(self, places: Places) -> None:
+        if not self._needs(places):
+            return
         if self._entering is None:
             self._entering = asyncio.Lock()
         async with self._entering:  # its fields are made by tasks of their own
@@ -216,7 +224,7 @@ class LongAnswer:
             self._is_long = True
             if self._is_made:
                 self.close()
-        if not (places in self._held or self._is_made):
+        if self._needs(places) and not self._is_made:
             await places.take(self._budget.address)
             self._held += (places,)
             if self._is_made:

@@ -226,3 +226,21 @@ def test_long_answer_that_then_reads_has_both_places_until_it_is_made() -> None:
         assert not client.long_answer.locked()
 
     simulated(main)
+
+
+def test_answers_that_need_both_places_never_wait_for_each_other() -> None:
+    async def main() -> None:
+        world = World(places=1)
+        reading, in_memory, both = (world.answers.of(world.client(None)) for _ in range(3))
+        await reading.read_many()
+        reads = asyncio.create_task(both.read_many())
+        begins = asyncio.create_task(both.begin())
+        await some_steps()
+        await in_memory.begin()
+        then_reads = asyncio.create_task(in_memory.read_many())
+        reading.close()
+        await asyncio.gather(reads, begins)
+        both.close()
+        await then_reads
+
+    simulated(main)
