@@ -168,6 +168,7 @@ class QueryExecutor(EventExecutor):
 
     async def _execute_later(self, *field: Any) -> Any:
         """Execute a field in the task that graphql-core makes of it."""
+        await self.context_value.answer_turns.pause()
         await self.context_value.begin_long()
         completed = super().execute_field(*field)
         return _json(await completed if self.is_awaitable(completed) else completed)

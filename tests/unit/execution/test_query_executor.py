@@ -144,6 +144,13 @@ async def test_many_root_fields_have_a_task_each(number: int) -> None:
     assert len({*asked.data.values()}) == (1 if number <= MANY_FIELDS else number)
 
 
+async def test_client_pauses_before_each_of_many_root_fields() -> None:
+    context = Context()
+    query = " ".join(f"f{field}: numbers(length: 1)" for field in range(MANY_FIELDS + 1))
+    await schema(QueryExecutor).execute(f"{{ {query} }}", context_value=context)
+    assert context.pauses == MANY_FIELDS + 1
+
+
 async def test_others_have_turns_while_a_long_list_is_completed() -> None:
     context = Context(turn_s=0.0)  # every item takes longer than that
     query = f"{{ page(length: {LONG}) {{ items {{ number }} }} }}"
