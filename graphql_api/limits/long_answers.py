@@ -34,6 +34,13 @@ PLACES = 4
 _PLACES_OF_AN_ADDRESS = 1
 
 
+def _refusal() -> OverBudgetError:
+    return OverBudgetError(
+        "the server is making as many long answers as it may; try again later, and ask for less at "
+        "a time"
+    )
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting:
     address: Hashable | None
@@ -78,10 +85,7 @@ class Places:
             if not waiting.turn.done():
                 self._waiting.remove(waiting)
         if not waiting.turn.done():
-            raise OverBudgetError(
-                "the server is making as many long answers as it may; try again later, and ask for "
-                "less at a time"
-            )
+            raise _refusal()
 
     def give_back(self, address: Hashable | None) -> None:
         """Give back the place of an answer."""
@@ -145,7 +149,7 @@ class LongAnswer:
 
     __slots__ = (
         *("_answers", "_budget", "_entering"),
-        *("_held", "_is_long", "_is_made"),
+        *("_held", "_is_long", "_is_made", "_refused"),
     )
 
     def __init__(self, answers: LongAnswers, budget: ClientBudget) -> None:
@@ -153,6 +157,7 @@ class LongAnswer:
         self._budget = budget
         self._is_long = False
         self._held: tuple[Places, ...] = ()
+        self._refused: tuple[Places, ...] = ()
         self._is_made = False
         self._entering: asyncio.Lock | None = None
 
@@ -225,7 +230,13 @@ class LongAnswer:
             if self._is_made:
                 self.close()
         if self._needs(places) and not self._is_made:
-            await places.take(self._budget.address)
+            if places in self._refused:  # another field has waited
+                raise _refusal()
+            try:
+                await places.take(self._budget.address)
+            except OverBudgetError:
+                self._refused += (places,)
+                raise
             self._held += (places,)
             if self._is_made:
                 self.is_made()

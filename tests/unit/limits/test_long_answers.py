@@ -118,6 +118,20 @@ def test_answer_that_waits_too_long_is_refused_and_takes_no_place() -> None:
     simulated(main)
 
 
+def test_fields_of_an_answer_that_gets_no_place_are_all_refused_with_the_first() -> None:
+    async def main() -> None:
+        world = World(places=1, max_wait_s=7.0)
+        await world.answers.made.take(None)
+        answer = world.answers.of(world.client(None))
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        results = await asyncio.gather(*(answer.begin() for _ in range(20)), return_exceptions=True)
+        assert {*map(type, results)} == {OverBudgetError}
+        assert loop.time() - began_s == pytest.approx(7.0, abs=0.1)
+
+    simulated(main)
+
+
 @pytest.mark.parametrize("gets_a_place", [False, True])
 def test_operation_that_is_cancelled_while_it_waits_leaves_its_place(gets_a_place: bool) -> None:
     async def main() -> None:
