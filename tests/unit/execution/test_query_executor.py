@@ -151,6 +151,33 @@ async def test_client_pauses_before_each_of_many_root_fields() -> None:
     assert context.pauses == MANY_FIELDS + 1
 
 
+@for_each(
+    ("selection", "is_long"),
+    [
+        (f"numbers(length: {LONG_LIST})", False),
+        (f"numbers(length: {LONG_LIST + 1})", True),
+        (" ".join(f"f{field}: task" for field in range(MANY_FIELDS)), False),
+        (" ".join(f"f{field}: task" for field in range(MANY_FIELDS + 1)), True),
+        ("__schema { queryType { name } }", False),
+        ("__schema { types { name } }", True),
+    ],
+)
+async def test_only_an_answer_that_may_become_long_waits_before_it(
+    selection: str, is_long: bool
+) -> None:
+    begins = 0
+
+    async def begin() -> None:
+        nonlocal begins
+        begins += 1
+
+    context = Context()
+    context.begin_long = begin
+    result = await schema(QueryExecutor).execute(f"{{ {selection} }}", context_value=context)
+    assert not result.errors
+    assert bool(begins) is is_long
+
+
 async def test_others_have_turns_while_a_long_list_is_completed() -> None:
     context = Context(turn_s=0.0)  # every item takes longer than that
     query = f"{{ page(length: {LONG}) {{ items {{ number }} }} }}"
