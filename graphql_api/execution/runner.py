@@ -217,7 +217,7 @@ class SharedSubscription:
 
 
 async def _single(payloads: list[bytes]) -> AsyncGenerator[bytes]:
-    """The only payload, which this does not hold once it has given it."""
+    """Yields the only payload of a list, and does not keep it."""
     yield payloads.pop()
 
 

@@ -2,7 +2,7 @@
 
 ```
  operation ──▶ short ───────────────────▶ long ──▶ made ──▶ sent, see `answer_memory`
-               until a long list,         one of 4 places,
+               until a long list,         one of 4 places of its kind,
                many root fields, or       one of its connection
                many rows to be read
 ```
@@ -11,9 +11,12 @@ What is complete of an answer takes memory until all of it is. Operations take t
 of them would hold a hundred answers, each of which is nearly complete; and the first of them would
 be complete as late as the last.
 
+There are 4 places for answers that are made of rows in memory, and 4 for those whose rows are read
+from the database. So the server goes on to make the former while the database does not answer.
+
 The next place goes to the address that got one longest ago, and there to the operation that came
-first. An address has one place at a time, unless it has no limits. However many wait, all get one
-as long as the places change hands.
+first. An address has one place of each kind at a time, unless it has no limits. However many wait,
+all get one as long as the places change hands.
 """
 
 from __future__ import annotations
@@ -169,7 +172,7 @@ class LongAnswer:
         return self._budget.turns(self._pause)
 
     def is_made(self) -> None:
-        """Give back the place: the answer is complete, or has failed.
+        """Give back the places: the answer is complete, or has failed.
 
         Fields that are still being made end at their next pause: graphql-core lets them go on in
         the background, if the arguments of another field are wrong and the answer has no data.
@@ -187,13 +190,16 @@ class LongAnswer:
             self._budget.long_answer.release()
 
     async def begin(self) -> None:
-        """Wait until the answer may become long; see `read_many`."""
+        """Wait until the answer may become long.
+
+        Raises:
+            OverBudgetError: It would have to wait for too long.
+            AbandonedError: The answer is made; it does not need what was to begin.
+        """
         await self._enter(self._answers.made)
 
     async def read_many(self) -> None:
         """Wait until many rows may be read from the database: the answer is going to be long.
-
-        While the database does not answer, it holds up no answers that are made of rows in memory.
 
         Raises:
             OverBudgetError: It would have to wait for too long.
@@ -208,8 +214,8 @@ class LongAnswer:
     def _needs(self, places: Places) -> bool:
         """Whether it has to wait for a place of these.
 
-        An answer with a place of `read` needs none of `made`, and never waits for one: those that
-        have a place of `made` may wait for one of `read`.
+        An answer with a place of `read` needs none of `made`. It must not wait for one: an answer
+        that has one of `made` may wait for one of `read`.
         """
         return not self._held if places is self._answers.made else places not in self._held
 

@@ -29,8 +29,9 @@ from graphql_api.schema.errors import internal_error
 TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
 
 QUERIES_AT_ONCE = 8
-"""How many queries of one connection are executed, or wait for room in it, at the same time. The
-others wait in their order, and take little memory. Browsers have six requests at a time."""
+"""How many queries of one connection are executed, or wait until it has room for their answers, at
+the same time. The others wait in their order, and take little memory. A browser sends a server six
+requests at the same time."""
 
 CreateTask: TypeAlias = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 """Makes a task of the connection, with a name."""

@@ -25,7 +25,7 @@ EventT = TypeVar("EventT")
 
 
 FEW_ROWS = 10
-"""So many rows are read from the database without a place among the long answers."""
+"""How many rows of a page are read from the database without a place among the long answers."""
 
 _DEFAULT = DocumentSettings()
 

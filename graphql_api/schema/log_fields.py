@@ -158,7 +158,7 @@ async def read_page(
     if after is not None:
         begin = read_cursor(after, digest, kinds)
     if first > FEW_ROWS:
-        await context.read_many()  # before the lock, which those that have their place may wait for
+        await context.read_many()  # before the lock: an answer that has its place may wait for it
     try:
         async with context.long_work:
             items, at, is_last = await _rows(

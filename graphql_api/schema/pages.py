@@ -90,7 +90,7 @@ async def read_page(
     feed = await context.ready(table)
     if older is not None and order_by == table.order_by:
         if feed.edge is not None and limit > FEW_ROWS and feed.status is not FeedStatus.STALE:
-            await context.read_many()  # before the lock, which those with their place may wait for
+            await context.read_many()  # before the lock: an answer with its place may wait for it
         async with context.long_work:
             held = await feed.matching(where, order_by=order_by)
             rows, total = await read_window(
