@@ -9,6 +9,7 @@ from graphql_api.execution.responder import Framing
 from graphql_api.execution.runner import Results
 from graphql_api.limits.answer_memory import LARGE_BYTES, Answers
 from graphql_api.limits.cpu_budget import CPUBudgets
+from tests.fault.clock import some_steps
 from tests.simulation.loop import SimulatedLoop
 from tests.unit.execution.toy import FakeResponder, FakeSink
 
@@ -40,7 +41,12 @@ def test_connection_that_took_a_large_answer_slowly_is_slow_for_its_next_operati
         budget = CPUBudgets().of({"client": ("192.0.2.1", 1)})
         sending = Results(payload()).send(EndingResponder(sink, Framing(), budget), answers)
         task = asyncio.create_task(sending)
-        await asyncio.sleep(TOOK_S)
+        await some_steps()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
+        for _ in range(2):  # it is seen to wait for its client, and then takes so long
+            loop._now_s += TOOK_S
+            await some_steps()
         sink.make_room()
         await task
         assert budget.taker.address == "192.0.2.1"

@@ -88,10 +88,13 @@ def test_address_with_many_answers_leaves_places_to_others() -> None:
 def test_answers_of_many_operators_behind_one_address_are_all_made_however_long_it_takes() -> None:
     async def main() -> None:
         world = World(max_wait_s=7.0)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
 
         async def make_slowly(name: str) -> None:
             await world.answers.made.take("proxy")
-            await asyncio.sleep(2.0)
+            loop._now_s += 2.0  # it takes so long
+            await some_steps()
             world.made.append(name)
             world.answers.made.give_back("proxy")
 
