@@ -329,7 +329,7 @@ async def test_shutdown_leaves_no_task_and_no_socket(starbelly: DatabaseURL) -> 
         for watch in WATCHES:
             source = await stack.enter_async_context(watching(server, watch.subscription))
             await source.until_status("READY")
-    assert asyncio.all_tasks() == tasks
+    # What was cancelled ends by itself; the database runs in this process too.
     async with asyncio.timeout(WAIT_S):
-        while sockets() > open_sockets:  # the database runs in this process too
+        while asyncio.all_tasks() - tasks or sockets() > open_sockets:
             await asyncio.sleep(0)
