@@ -237,7 +237,7 @@ def create_app(
     )
     http = GraphQLHTTP(backend, limits=client_limits, rates=rates)
     websocket = GraphQLTransportWS(backend, limits=client_limits)
-    streams = Streams(WholeBodies(lambda: services.bodies))
+    streams = Streams(WholeBodies(lambda: services.bodies, machine.now))
     starbelly = WebSockets(
         backend,
         limits=client_limits,

@@ -21,7 +21,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
@@ -83,10 +83,12 @@ class WholeBodies:
 
     Args:
         bodies: Gives where they are, while the server runs.
+        now: The time of day, in UTC. It may leap.
     """
 
-    def __init__(self, bodies: Callable[[], Bodies]) -> None:
+    def __init__(self, bodies: Callable[[], Bodies], now: Callable[[], datetime]) -> None:
         self._bodies = bodies
+        self._now = now
         self._reads = asyncio.Semaphore(_MAX_READS)
         self._is_lost = False
         self._latest: WantedBody | None = None  # for others that wait for a place
@@ -151,14 +153,16 @@ class WholeBodies:
             read: Is called again after a DatabaseError, which an outage is, or None.
             ended_at: When the response was downloaded, if that is known.
         """
-        now = datetime.now(UTC)
+        clock = asyncio.get_running_loop().time
+        now = self._now()
         # A crawler's clock may be ahead, and a document may say any time.
-        late_at = now if ended_at is None else min(ended_at, now) + _LAG
+        lag = timedelta() if ended_at is None else min(ended_at, now) + _LAG - now
+        late_at_s = clock() + lag.total_seconds()
         while True:
             try:
                 found = await read()
                 self._is_lost = False
-                if found is not None or datetime.now(UTC) >= late_at:
+                if found is not None or clock() >= late_at_s:
                     return found
             except DatabaseError as error:
                 if not self._is_lost:

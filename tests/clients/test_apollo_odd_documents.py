@@ -9,7 +9,7 @@ import pytest
 from tests.clients.program import Program, program
 from tests.server.client import Client
 from tests.server.database import Writer
-from tests.server.operations import RATE_LIMITS, WATCHES, Replica, Watch
+from tests.server.operations import RATE_LIMITS, WATCHES, Replica, Watch, until_seen
 from tests.server.running import Running
 from tests.unit.schema.documents import (
     BINARY,
@@ -68,6 +68,8 @@ async def test_stock_apollo_gets_every_row_of_odd_documents_and_every_change(
     await writer.insert(watch.table, *documents[:there_before])
     for key in keys_of_other_kinds(watch):
         await writer.insert(watch.table, {watch.primary_key: key})
+    await writer.insert(watch.table, {watch.primary_key: watch.key("fence")})
+    await until_seen(client, watch, watch.id("fence"))
 
     async with program("apollo", server.ws) as apollo:
         apollo.subscribe("all", watch.subscription)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -66,6 +66,20 @@ async def limit_over(clock: LoopClock, fault: Fault, fired: asyncio.Event) -> As
         yield
 
 
+@contextmanager
+def websockets_unasked() -> Iterator[None]:
+    """WebSockets that are opened in the body are not asked whether they live.
+
+    Their answer would come late by as much as the clock is put forward.
+    """
+
+    def unasked(connection: Any, **_: Any) -> Keepalive:
+        return Keepalive(connection, interval_s=None, timeout_s=None)
+
+    with mock.patch.object(websocket_protocol, "Keepalive", unasked):
+        yield
+
+
 @asynccontextmanager
 async def black_holes_noticed(
     clock: LoopClock, proxy: Proxy, limit_s: float
@@ -73,8 +87,7 @@ async def black_holes_noticed(
     """A limit of the clients of a proxy is over in the body as long as one is in a black hole.
 
     Each time half of it passes, so that a heartbeat can ask and wait for its answer. What is cut
-    off by it beside the black hole is tried again. WebSockets that are opened in the body are not
-    asked whether they live: their answer would come an hour of this clock late.
+    off by it beside the black hole is tried again. WebSockets are as in `websockets_unasked`.
     """
 
     async def put_forward() -> None:
@@ -83,10 +96,7 @@ async def black_holes_noticed(
             clock.forward(limit_s / 2)
             await some_steps()
 
-    def unasked(connection: Any, **_: Any) -> Keepalive:
-        return Keepalive(connection, interval_s=None, timeout_s=None)
-
-    with mock.patch.object(websocket_protocol, "Keepalive", unasked):
+    with websockets_unasked():
         async with asyncio.TaskGroup() as tasks:
             putting = tasks.create_task(put_forward())
             try:

@@ -27,6 +27,7 @@ from graphql_api.errors import (
 from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.feed import Feed
 from graphql_api.feeds.feed_settings import FeedSettings
+from graphql_api.rethink import pool
 from graphql_api.rethink.changefeed import RethinkSource
 from graphql_api.rethink.driver import r
 from graphql_api.rethink.failover import connect
@@ -37,7 +38,7 @@ from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.tables import TABLES
 from graphql_api.tables.policy import POLICIES
-from tests.fault.clock import LIMIT_S, LoopClock, some_steps
+from tests.fault.clock import LIMIT_S, LoopClock, some_steps, websockets_unasked
 from tests.fault.proxy import CHANGES, Direction, Fault, Proxy, QueryType, is_query
 from tests.fault.test_rethink_changefeed import SETTINGS
 from tests.fixtures import make_certificate
@@ -291,8 +292,9 @@ async def test_table_that_no_node_has_is_missing(
 
 
 async def test_idle_connection_to_a_node_that_has_failed_is_not_used(
-    starbelly: DatabaseURL, proxy: Proxy, other: Proxy
+    starbelly: DatabaseURL, proxy: Proxy, other: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pool, "MAX_IDLE_S", LIMIT_S)
     nodes = Nodes()
     url = both(proxy, other, starbelly)
     async with RethinkStore(url, timeouts=TIMEOUTS, nodes=nodes) as store:
@@ -361,7 +363,14 @@ def lost(proxy: Proxy, fault: Fault) -> Iterator[None]:
     proxy.refuses = proxy.swallows = False
 
 
+@pytest.fixture
+def unasked() -> Iterator[None]:
+    with websockets_unasked():
+        yield
+
+
 @pytest.mark.parametrize("loss", FAULTS)
+@pytest.mark.usefixtures("unasked")
 async def test_server_keeps_its_clients_and_writes_while_nodes_are_lost_in_turn(
     *,
     starbelly: DatabaseURL,

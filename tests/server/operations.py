@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.server.client import Client
 from tests.unit.schema.documents import served_key
 
 POLICY_FIELDS = """
@@ -193,3 +194,18 @@ class Replica:
     def version(row: Row) -> Row:
         """A row as `previous` shows it."""
         return {name: value for name, value in row.items() if name != "id"}
+
+
+async def until_seen(client: Client, watch: Watch, key: str) -> None:
+    """Wait until the feed, which follows the database a little behind, has a row.
+
+    Args:
+        client: Of the server.
+        watch: The row's table.
+        key: The row's, as it is served.
+    """
+    operation = await client.subscribe(watch.subscription)
+    replica = Replica(watch)
+    while key not in replica.rows:
+        replica.apply(await operation.change())
+    await operation.complete()

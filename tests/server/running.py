@@ -19,6 +19,14 @@ from graphql_api.settings import Settings
 from tests.server.client import WAIT_S
 
 CPU_LIMITS = ("max_cpu_per_connection", "max_cpu_per_address", "cpu_burst_s")
+CLIENT_TIMES = ("feed_wait_s", "connection_init_timeout_s", "request_timeout_s", "send_timeout_s")
+DATABASE_TIMES = (
+    "database_timeout_s",
+    "database_ready_timeout_s",
+    "database_heartbeat_s",
+    "ready_stale_s",
+)
+"""They are not over where a test puts the clock forward until a limit of clients is."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,7 @@ def settings_for(url: DatabaseURL, **settings: object) -> Settings:
     tls = f"?ca_certs={quote(url.ca_certs, safe='')}" if url.ca_certs else ""
     text = f"rethinkdb://{user}:{password}@{url.address}/{url.database}{tls}"
     # Tests ask as fast as they can, on a machine that may be as slow as it likes.
-    limits = ("feed_wait_s", "connection_init_timeout_s", "request_timeout_s", "send_timeout_s")
-    patient = dict.fromkeys(limits, WAIT_S)
+    patient = dict.fromkeys(CLIENT_TIMES, WAIT_S) | dict.fromkeys(DATABASE_TIMES, 100 * WAIT_S)
     fast = dict.fromkeys(("max_operations_per_s", *CPU_LIMITS), 1e6)
     settings = {**fast, **patient, "job_pace_s": 0.0} | settings
     return Settings(database=SecretStr(text), **settings)  # type: ignore[arg-type]

@@ -12,8 +12,10 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
+from graphql_api import app
 from graphql_api.auth.api_token import new_token
 from graphql_api.auth.token_file import add_token, remove_token
+from graphql_api.machine import Machine
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import Scope
 from tests.server.client import WAIT_S, Client, connected
@@ -124,13 +126,14 @@ async def test_link_of_one_server_is_valid_on_another_with_the_same_key(
 
 
 async def test_link_ends_with_its_token(
-    crawler: Crawler, starbelly: DatabaseURL, tmp_path: Path
+    crawler: Crawler, starbelly: DatabaseURL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setattr(app, "Machine", lambda: Machine(now=lambda: now))
     file = tmp_path / "tokens.json"
     file.write_text('{"tokens": []}')
 
     def make(name: str, *scopes: Scope, lives_s: float | None = None) -> str:
-        now = datetime.now(UTC)
         expires = None if lives_s is None else now + timedelta(seconds=lives_s)
         token, kept = new_token(name, scopes, created=now, expires=expires)
         add_token(file, kept)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import struct
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -137,7 +138,8 @@ async def test_unfinished_handshake_is_cut_off(messages: list[bytes]) -> None:
     ):
         for message in messages:
             client.writer.write(message)
-        await asyncio.wait_for(client.reader.read(), TIMEOUT_S)  # until the server hangs up
+        with suppress(ConnectionResetError):  # it hangs up before it has read everything
+            await asyncio.wait_for(client.reader.read(), TIMEOUT_S)
 
 
 async def test_queries_sent_right_behind_the_proof_are_answered(server: EmbeddedServer) -> None:

@@ -20,7 +20,7 @@ from graphql_api.feeds.view import ViewChange
 from graphql_api.tables import TABLES
 from tests.server.client import Client
 from tests.server.database import Writer
-from tests.server.operations import POLICIES
+from tests.server.operations import POLICIES, until_seen
 
 ROOT = Path(graphql_api.__file__).parent
 ARCHITECTURE = ROOT.parent / "docs" / "architecture.md"
@@ -95,6 +95,7 @@ async def test_change_passes_few_files_which_the_architecture_lists(
     client: Client, writer: Writer
 ) -> None:
     await writer.insert("policy", {"id": "p", "name": "old"})
+    await until_seen(client, POLICIES, "p")
     operation = await client.subscribe(POLICIES.subscription)
     await operation.until_status("READY")
     with followed() as path:

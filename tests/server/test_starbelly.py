@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from graphql_api.auth.token_file import add_token, remove_token
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.scopes import Scope
 from graphql_api.tables import TABLES
+from tests.fault.clock import LoopClock, websockets_unasked
 from tests.fault.proxy import Proxy
 from tests.fault.test_feed_repair import CHANGES, behind
 from tests.server.client import WAIT_S, Client
@@ -202,20 +203,29 @@ async def test_job_status_begins_with_all_jobs_and_has_what_changed(
     assert (str(UUID(bytes=gone.job_id)), gone.run_state) == (one, GONE)
 
 
+@pytest.fixture
+def unasked() -> Iterator[None]:
+    with websockets_unasked():
+        yield
+
+
+@pytest.mark.usefixtures("unasked")
 async def test_min_interval_merges_the_changes_of_a_job_until_it_is_over(
-    starbelly_socket: StarbellyClient, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    starbelly_socket: StarbellyClient, writer: Writer
 ) -> None:
+    clock = LoopClock(asyncio.get_running_loop())
     key = str(uuid4())
     await writer.insert("job", job(key))
     fast = await starbelly_socket.subscribe("subscribe_job_status", min_interval=0)
     while not (await fast.event()).job_list.jobs:
         pass
-    slow = await starbelly_socket.subscribe("subscribe_job_status", min_interval=2)
+    slow = await starbelly_socket.subscribe("subscribe_job_status", min_interval=WAIT_S / 2)
     assert len((await slow.event()).job_list.jobs) == 1
     for number in range(1, 6):
         await writer.update("job", key, {"item_count": number})
         (changed,) = (await fast.event()).job_list.jobs
         assert changed.item_count == number
+    clock.forward(WAIT_S / 2)
     (changed,) = (await slow.event()).job_list.jobs
     assert changed.item_count == 5
 

@@ -7,7 +7,7 @@ import gzip
 import socket as socket_module
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -174,6 +174,13 @@ async def test_body_that_cannot_be_sent_is_left_out_and_logged(
     assert len([record for record in caplog.records if "without its body" in record.msg]) == 3
 
 
+@pytest.fixture
+def bodies_are_awaited_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that is not there is waited for as long as any machine takes to write it."""
+    monkeypatch.setattr(whole_bodies, "_LAG", timedelta(days=1))
+
+
+@pytest.mark.usefixtures("bodies_are_awaited_long")
 async def test_body_that_is_written_behind_its_response_is_waited_for(
     socket: StarbellyClient, crawler: Crawler
 ) -> None:
@@ -202,6 +209,7 @@ async def test_equal_followers_share_one_reading_and_one_encoding(
     assert await executions(server) - before == 1
 
 
+@pytest.mark.usefixtures("bodies_are_awaited_long")
 async def test_unsubscribe_while_a_body_is_awaited_leaves_nothing(
     socket: StarbellyClient, crawler: Crawler, client: Client
 ) -> None:

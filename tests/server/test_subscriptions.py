@@ -18,6 +18,7 @@ from tests.server.operations import (
     WATCHES,
     Replica,
     Watch,
+    until_seen,
 )
 from tests.server.running import Running
 
@@ -45,15 +46,6 @@ def test_every_table_is_tried() -> None:
 
 def served(key: str | bytes) -> str:
     return key.hex() if isinstance(key, bytes) else key
-
-
-async def until_seen(client: Client, watch: Watch, key: str) -> None:
-    """Wait until the feed, which follows the database a little behind, has a row."""
-    operation = await client.subscribe(watch.subscription)
-    replica = Replica(watch)
-    while key not in replica.rows:
-        replica.apply(await operation.change())
-    await operation.complete()
 
 
 @pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: watch.table)

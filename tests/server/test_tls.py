@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 
 from graphql_api.rethink.url import DatabaseURL
 from tests.certificates import Authority
-from tests.fault.clock import LoopClock, some_steps
+from tests.fault.clock import LoopClock, some_steps, websockets_unasked
 from tests.server.client import connected
 from tests.server.database import Writer
 from tests.server.running import running, settings_for
@@ -72,6 +72,7 @@ async def test_silence_is_no_stall_and_the_end_is_reported(
     chain, key = authority.issue(tmp_path)
     settings = settings_for(starbelly, tls_cert=chain, tls_key=key, send_timeout_s=SEND_TIMEOUT_S)
     async with AsyncExitStack() as clients:
+        clients.enter_context(websockets_unasked())
         async with running(settings) as server:
             client = await clients.enter_async_context(
                 connected(server.wss, tls=authority.client_context())

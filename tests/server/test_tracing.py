@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import httpx
 import pytest
 
 from graphql_api.tracing import start
+from graphql_api.tracing.tracing import Tracing
+from tests.patience import LONGEST_S
 from tests.server.client import connected
 from tests.server.collector import Collector, SentSpan, collecting
 from tests.server.process import process
@@ -35,6 +39,9 @@ SUBSCRIPTION = """
     } }
 """
 FAILING = 'mutation { deletePolicy(id: "kept-secret") }'
+USED = Counter(["query", "mutation", "mutation", "subscription"])
+USED.update(["change rate_limit", "deliver rate_limit"])
+"""The spans of all this; those of database calls end before them."""
 SECRETS = [b"secret", b"example.org", b"k3y", b"rateLimitChanges", b"delayS"]
 """Keys, values, texts of documents, headers."""
 
@@ -48,6 +55,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20k3y")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", str(LONGEST_S))
         monkeypatch.setenv("OTEL_SERVICE_NAME", "live")
         yield collector
 
@@ -77,11 +85,14 @@ def one(spans: list[SentSpan], name: str) -> SentSpan:
 
 
 async def test_collector_receives_operations_their_database_calls_and_a_change(
-    collector: Collector, tmp_path: Path
+    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
     async with process(*SERVE, says="GraphQL is at ", log=log) as url:
         await use(url.removesuffix("/graphql"))
+        while USED - Counter(span.name for span in collector.spans):
+            await asyncio.sleep(0)  # at its end a server sends only what it can in a moment
     spans = collector.spans
     assert {resource["service.name"] for resource in collector.resources} == {"live"}
     assert collector.headers[0]["authorization"] == "Bearer k3y"
@@ -125,8 +136,11 @@ async def test_collector_receives_operations_their_database_calls_and_a_change(
 
 
 async def test_collector_that_refuses_is_one_line_without_keys(
-    collector: Collector, caplog: pytest.LogCaptureFixture
+    collector: Collector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    defaults = Tracing.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "flush_s", LONGEST_S)
     collector.status = 401
     tracing = start(os.environ)
     assert tracing is not None

@@ -37,7 +37,7 @@ from tests.forks import Forked, forked
 from tests.patience import LONGEST_S
 from tests.server.client import WAIT_S, Client
 from tests.server.database import Writer, prepare_file, writing
-from tests.server.operations import POLICIES, Replica
+from tests.server.operations import POLICIES, Replica, until_seen
 from tests.server.running import Running, running, settings_for
 from tests.unit.schema.documents import POLICY
 
@@ -353,9 +353,10 @@ EVIL = "Evil\x1b[2J\x1b]0;owned\x07\r\n\x9b5m\u202eCrawl"
 
 
 async def test_terminal_gets_colors_and_no_control_characters_of_documents(
-    server: Running, writer: Writer
+    server: Running, client: Client, writer: Writer
 ) -> None:
     await writer.insert("policy", policy(EVIL, EVIL))
+    await until_seen(client, POLICIES, EVIL)
     text = await on_terminal(server, "live")
     assert "\x1b[1;32mlive\x1b[0m" in text
     assert "Evil\\x1b[2J\\x1b]0;owned\\x07\\r\\n\\x9b5m\\u202eCrawl" in text
@@ -375,9 +376,10 @@ async def test_colors_can_be_refused(
 
 @pytest.mark.parametrize("columns", [30, 60, 100])
 async def test_lines_are_as_wide_as_the_terminal_at_most(
-    columns: int, server: Running, writer: Writer
+    columns: int, server: Running, client: Client, writer: Writer
 ) -> None:
     await writer.insert("policy", policy("a" * 40, "世界 " * 60))
+    await until_seen(client, POLICIES, "a" * 40)
     text = await on_terminal(server, "live: 3", "--no-color", columns=columns)
     lines = text.splitlines()
     assert any("世" in line and "…" in line for line in lines)

@@ -29,7 +29,7 @@ from tests.server.mutations import (
     schedule,
     succeed,
 )
-from tests.server.operations import RATE_LIMITS
+from tests.server.operations import POLICIES, RATE_LIMITS, SCHEDULES, until_seen
 from tests.server.running import running, settings_for
 from tests.unit.schema.starbelly import (
     run_captcha_solver,
@@ -184,6 +184,8 @@ async def test_stored_documents_show_what_would_stop_the_crawler(
         "policy", {"id": "odd", "name": "Odd", "url_rules": [*rules, {"action": "ADD"}]}
     )
     await writer.insert("schedule", {"id": "odd", "seeds": ["example.com"], "policy_id": "gone"})
+    for watch in (POLICIES, SCHEDULES):
+        await until_seen(client, watch, "odd")
     page = await succeed(client, "{ policies { items { name problems { path message } } } }")
     found = {item["name"]: item["problems"] for item in page["items"]}
     assert found.pop("Odd")[-3]["message"] == (

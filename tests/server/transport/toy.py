@@ -90,7 +90,7 @@ async def serve(
         "lifespan": "off",
         "log_config": None,
         "port": 0,
-        "timeout_graceful_shutdown": 5,
+        "timeout_graceful_shutdown": WAIT_S,
     }
     config = uvicorn.Config(wrap(app), **options | (uvicorn_options or {}))
     config.load()
