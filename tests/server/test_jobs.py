@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from graphql_api.feeds import write_barrier
 from graphql_api.feeds.archive import Relation, WantedValue
 from graphql_api.limits.long_answers import LongAnswer
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema.context import FEW_ROWS
 from graphql_api.tables.job_mutations import RESPONSES_AT_ONCE
-from tests.server.client import Client, connected
+from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer, writing
 from tests.server.running import running, settings_for
 
@@ -276,8 +277,9 @@ DELETE = "mutation($id: ID!) { deleteJob(id: $id) }"
 
 
 async def test_deleting_a_job_deletes_its_responses_first(
-    starbelly: DatabaseURL, writer: Writer
+    starbelly: DatabaseURL, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(write_barrier, "_ARRIVAL_S", WAIT_S)  # however slow the machine is
     await writer.run(
         writer.r.db(starbelly.database).table_create("response", primary_key="sequence")
     )
