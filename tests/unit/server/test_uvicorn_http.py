@@ -238,7 +238,7 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
 
 
 async def test_idle_connection_is_kept_longer_than_announced_and_then_ends() -> None:
-    clock = LoopClock(asyncio.get_running_loop())
+    clock = LoopClock(asyncio.get_running_loop(), stands_still=True)
     async with serving(keep_alive_s=8) as (served, reader, writer):
         served.go.set()
         for _ in range(3):
