@@ -159,8 +159,9 @@ async def test_change_is_asked_again_when_somebody_was_faster(database: Database
 
 
 async def test_connection_is_used_again_unless_its_user_has_broken_it(
-    database: DatabaseURL,
+    database: DatabaseURL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pool, "MAX_IDLE_S", LIMIT_S)
     async with storing(database) as store:
         seen = []
         for _ in range(3):
