@@ -39,6 +39,11 @@ _IMPORTED = (
     "uvicorn.lifespan.on",
     "uvicorn.loops.asyncio",
 )
+_IMPATIENT = {
+    "graphql_api.client.follow": ("_ANSWER_TIMEOUT_S", "_HEARTBEAT_S"),
+    "graphql_api.watch.run": ("_ONCE_SILENCE_S",),
+}
+"""Limits of the commands that are over in ten seconds, in which a busy machine may do nothing."""
 _STREAMS = 3
 """Input, output and errors; the socket of a command is sent after them."""
 
@@ -175,11 +180,15 @@ def _import() -> None:
     """Import what commands run, and make what `quick_servers` has servers share."""
     from graphql_api.app import create_app
     from graphql_api.rethink.url import DatabaseURL
+    from tests.patience import LONGEST_S
     from tests.quick_servers import quick_servers
     from tests.server.running import settings_for
 
     for module in _IMPORTED:
         import_module(module)
+    for module, limits in _IMPATIENT.items():
+        for limit in limits:
+            setattr(sys.modules[module], limit, LONGEST_S)
     quick = ExitStack()
     quick.enter_context(quick_servers())
     atexit.register(quick.close)

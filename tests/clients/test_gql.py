@@ -161,13 +161,12 @@ def test_end_of_a_connection_passes_unless_somebody_is_to_blame(
 
 
 async def test_list_begins_again_with_a_server_that_does_not_know_its_cursor(
-    starbelly: DatabaseURL, writer: Writer
+    starbelly: DatabaseURL, writer: Writer, reserved_port: int
 ) -> None:
     kept = LiveList()
     await writer.insert("policy", policy("deleted while away", "alpha beta"))
     async with AsyncExitStack() as stack:
-        async with running(settings_for(starbelly)) as server:
-            port = server.port
+        async with running(settings_for(starbelly), reserved_port) as server:
             group = await stack.enter_async_context(asyncio.TaskGroup())
             keeping = group.create_task(
                 keep_live(client_of(server.ws), {}, kept.policies, kept.on_change, wait_s=0.01)
@@ -176,7 +175,7 @@ async def test_list_begins_again_with_a_server_that_does_not_know_its_cursor(
             await kept.until_status("READY")
         await writer.delete("policy", "deleted while away")
         await writer.insert("policy", policy(FENCE, "alpha beta"))
-        successor = await stack.enter_async_context(running(settings_for(starbelly), port))
+        successor = await stack.enter_async_context(running(settings_for(starbelly), reserved_port))
         await kept.until_row(FENCE)
         await kept.until_status("READY")
         assert kept.snapshots == 2

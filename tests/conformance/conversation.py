@@ -27,14 +27,18 @@ class Conversation:
     """One socket, and what was heard on it.
 
     Attributes:
+        end_init_time: Lets the time be over in which the client was to send `connection_init`.
         words: What was heard.
         payloads: The payloads of `next`, the data and the errors' paths, with the operation's id,
             and how many errors each `error` had.
         is_over: Whether nothing can be heard any more.
     """
 
-    def __init__(self, socket: RawWebSocket) -> None:
+    def __init__(
+        self, socket: RawWebSocket, end_init_time: Callable[[], None] | None = None
+    ) -> None:
         self.socket = socket
+        self.end_init_time = end_init_time
         self.words: list[str] = []
         self.payloads: list[tuple[str, Any]] = []
         self.is_over = False
@@ -152,6 +156,12 @@ def hear(*beginnings: str) -> Step:
 async def fence(conversation: Conversation) -> None:
     """Let the server take what was sent so far."""
     await conversation.fence()
+
+
+async def end_init_time(conversation: Conversation) -> None:
+    """Let the time be over for `connection_init`; the server has taken the connection before."""
+    assert conversation.end_init_time is not None
+    conversation.end_init_time()
 
 
 async def end(conversation: Conversation) -> None:

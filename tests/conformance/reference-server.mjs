@@ -1,9 +1,10 @@
 /**
  * graphql-ws's server with `ws`, and a schema whose operations are those of `schema.py` by shape.
  *
- *     node reference-server.mjs '{"connectionInitWaitTimeout": 100, "maxPayload": 65536}'
+ *     node reference-server.mjs '{"connectionInitWaitTimeout": 60000, "maxPayload": 65536}'
  *
- * It says on which port it listens, in one line, and ends when stdin does.
+ * It says on which port it listens, in one line, and ends when stdin does. The time that it waits for
+ * `connection_init` is over when a line comes on stdin, and not before.
  */
 
 import { createRequire } from 'node:module';
@@ -15,6 +16,13 @@ const { useServer } = require('graphql-ws/use/ws');
 const { WebSocketServer } = require('ws');
 
 const { connectionInitWaitTimeout, maxPayload } = JSON.parse(process.argv[2]);
+
+const initTimers = new Set();
+const { setTimeout: startTimer } = globalThis;
+globalThis.setTimeout = (call, delay, ...rest) => {
+  if (delay === connectionInitWaitTimeout) initTimers.add(call);
+  else return startTimer(call, delay, ...rest);
+};
 
 const schema = buildSchema(`
   type Query {
@@ -131,4 +139,9 @@ const server = new WebSocketServer({ host: '127.0.0.1', port: 0, path: '/graphql
 useServer({ schema, connectionInitWaitTimeout, isProd: true }, server);
 server.on('listening', () => console.log(server.address().port));
 console.error = () => {}; // it reports every error that a test makes on purpose
-process.stdin.on('end', () => process.exit(0)).resume();
+process.stdin
+  .on('data', () => {
+    for (const call of initTimers) call();
+    initTimers.clear();
+  })
+  .on('end', () => process.exit(0));

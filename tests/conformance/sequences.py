@@ -11,6 +11,7 @@ from tests.conformance.conversation import (
     bytes_,
     complete,
     end,
+    end_init_time,
     fence,
     hear,
     init,
@@ -50,7 +51,6 @@ class Sequence:
         steps: What the client does. If the socket stands after them, it is seen whether the server
             answers a ping.
         expected: The words that are heard, of the reference server.
-        is_hasty: Whether the server's limit for `connection_init` is short.
         is_interleaved: Whether operations run side by side, and only the order within each of them
             is determined.
         subprotocols: What the client offers.
@@ -61,7 +61,6 @@ class Sequence:
     name: str
     steps: tuple[Step, ...]
     expected: str
-    is_hasty: bool = False
     is_interleaved: bool = False
     subprotocols: tuple[str, ...] = ("graphql-transport-ws",)
     headers: tuple[str, ...] = ()
@@ -129,21 +128,22 @@ _INIT = [
     _of("init twice", say(init()), hear("ack"), say(init()), expected=f"ack, {TOO_MANY}"),
     _of("init twice at once", say(init(), init()), hear("close"), expected=TOO_MANY),
     _of("init again after a fault", say(init()), hear("ack"), say("{"), expected=f"ack, {INVALID}"),
-    _of("no init", hear("close"), expected=TOO_LATE, is_hasty=True),
+    _of("no init", fence, end_init_time, hear("close"), expected=TOO_LATE),
     _of(
         "ping, but no init",
         say(ping()),
         hear("pong"),
+        end_init_time,
         hear("close"),
         expected=f"pong, {TOO_LATE}",
-        is_hasty=True,
     ),
     _of(
         "half an init",
+        fence,
         bytes_(text('{"type":"connection_init"}')[:-1]),
+        end_init_time,
         hear("close"),
         expected=TOO_LATE,
-        is_hasty=True,
     ),
     _of("subscribe without init", say(subscribe("{ hello }")), expected=UNAUTHORIZED),
     _of("subscription without init", say(subscribe(CHANGES)), expected=UNAUTHORIZED),
@@ -868,6 +868,7 @@ _CLOSE = [
         say(subscribe(SILENCE), subscribe(CHANGES, "b")),
         *[hear("next b")] * 4,
         end,
+        end_init_time,
         hear("cut"),
         expected="next a, next b, next b, next b, next b, cut",
         is_interleaved=True,

@@ -18,23 +18,25 @@ from tests.conformance.conversation import Conversation
 from tests.conformance.differences import DIFFERENCES
 from tests.conformance.raw_websocket import raw_websocket
 from tests.conformance.sequences import MAX_MESSAGE_BYTES, MAX_OPERATIONS, SEQUENCES, Sequence
-from tests.conformance.servers import OurServer, Server, our_server, reference_server
+from tests.conformance.servers import (
+    INIT_TIMEOUT_S,
+    OurServer,
+    Server,
+    our_server,
+    reference_server,
+)
 from tests.database_servers import DatabaseServer
 from tests.server.running import settings_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_INIT_TIMEOUT_S = 60.0
-_HASTY_INIT_TIMEOUT_S = 2.0
-"""Short, but not so short that a busy machine could not answer a ping before."""
-
 
 @dataclass(frozen=True)
 class Servers:
-    """Each kind of server twice: by whether its limit for `connection_init` is short."""
+    """This server, and the reference server."""
 
-    ours: dict[bool, OurServer]
-    reference: dict[bool, Server]
+    ours: OurServer
+    reference: Server
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +56,18 @@ async def servers(
     database = database_server.new_name()
     await database_server.create(database)
     async with AsyncExitStack() as stack:
-        ours, reference = {}, {}
-        for is_hasty, timeout_s in [(False, _INIT_TIMEOUT_S), (True, _HASTY_INIT_TIMEOUT_S)]:
-            settings = settings_for(
-                database,
-                connection_init_timeout_s=timeout_s,
-                max_message_bytes=MAX_MESSAGE_BYTES,
-                max_subscriptions=MAX_OPERATIONS,
-                max_queries=MAX_OPERATIONS,
-                graphiql=False,
-            )
-            ours[is_hasty] = await stack.enter_async_context(our_server(settings))
-            reference[is_hasty] = await stack.enter_async_context(
-                reference_server(
-                    connection_init_timeout_s=timeout_s, max_message_bytes=MAX_MESSAGE_BYTES
-                )
-            )
+        settings = settings_for(
+            database,
+            connection_init_timeout_s=INIT_TIMEOUT_S,
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            max_subscriptions=MAX_OPERATIONS,
+            max_queries=MAX_OPERATIONS,
+            graphiql=False,
+        )
+        ours = await stack.enter_async_context(our_server(settings))
+        reference = await stack.enter_async_context(
+            reference_server(max_message_bytes=MAX_MESSAGE_BYTES)
+        )
         yield Servers(ours, reference)
     database_server.drop(database)
 
@@ -80,7 +78,7 @@ async def heard(server: Server, sequence: Sequence) -> tuple[str, list[tuple[str
         server.host, server.port, sequence.subprotocols, sequence.headers
     ) as socket:
         assert socket.extensions is None or sequence.headers, "compression has been offered"
-        conversation = Conversation(socket)
+        conversation = Conversation(socket, server.end_init_time)
         for step in sequence.steps:
             await step(conversation)
         if not conversation.is_over:
@@ -108,9 +106,8 @@ def _operation(word: str) -> tuple[bool, str]:
 async def test_sequence_is_answered_as_by_the_reference_server(
     sequence: Sequence, servers: Servers, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ours = servers.ours[sequence.is_hasty]
     (our_words, our_payloads), (their_words, their_payloads) = await asyncio.gather(
-        heard(ours, sequence), heard(servers.reference[sequence.is_hasty], sequence)
+        heard(servers.ours, sequence), heard(servers.reference, sequence)
     )
     assert their_words == sequence.expected, "of the reference server"
     difference = DIFFERENCES.get(sequence.name)
@@ -120,7 +117,7 @@ async def test_sequence_is_answered_as_by_the_reference_server(
     else:
         assert our_words != their_words, "a difference that is listed is one no more"
         assert our_words == difference.words
-    await ours.until_only()
+    await servers.ours.until_only()
     logged = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert bool(logged) == sequence.fails, [record.getMessage() for record in logged]
 

@@ -21,10 +21,16 @@ class LoopClock:
 
     With it a limit can be so long that no machine is too slow for what works, and yet be over at
     once where nothing does.
+
+    Args:
+        loop: The event loop of the test.
+        stands_still: Time passes only when the test puts the clock forward, so that a test can see
+            that a limit is not over yet, however long it takes. Nothing may wait for a timer.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, stands_still: bool = False) -> None:
         self._real = loop.time
+        self._stands_at_s = loop.time() if stands_still else None
         self._ahead_s = 0.0
         loop.time = self._time  # type: ignore[method-assign]
 
@@ -33,7 +39,8 @@ class LoopClock:
         self._ahead_s += seconds
 
     def _time(self) -> float:
-        return self._real() + self._ahead_s
+        now_s = self._real() if self._stands_at_s is None else self._stands_at_s
+        return now_s + self._ahead_s
 
 
 async def some_steps() -> None:

@@ -115,7 +115,7 @@ def test_connection_leaves_no_cycles(
 
     async def main() -> dict[str, Counter[str]]:
         await database_server.create(database)
-        async with running(settings_for(database)) as server:
+        async with running(settings_for(database, database_heartbeat_s=WAIT_S)) as server:
             await until_ready(server)
             left = {name: await leave(server, parts) for name, parts in TALKS.items()}
         return {name: kinds for name, kinds in left.items() if kinds.total() >= CONNECTIONS}

@@ -17,6 +17,7 @@ from graphql_api.rethink.failover import connect
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.settings import DataSettings, Settings, load
 from graphql_api.tls import Certificate
+from tests.fault.clock import LIMIT_S
 
 
 def test_time_limit_of_stalled_clients_counts_on_every_server() -> None:
@@ -78,5 +79,5 @@ async def test_connecting_to_the_database_does_not_wait_for_a_fifo(fifo: Path) -
     """It has taken the place of a file of certificates since the start."""
     url = DatabaseURL("127.0.0.1", 1, "starbelly", ca_certs=str(fifo))
     with pytest.raises(DatabaseUnavailableError, match="ca_certs: it is a FIFO"):
-        async with connect(url, timeouts=Timeouts(connect_s=5, query_s=5)):
+        async with connect(url, timeouts=Timeouts(connect_s=LIMIT_S, query_s=LIMIT_S)):
             pytest.fail("it cannot be connected")

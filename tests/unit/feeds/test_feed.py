@@ -24,8 +24,9 @@ from graphql_api.feeds.keys import BINARY, INTEGER, TEXT, Key, KeyKind
 from graphql_api.feeds.part import WHOLE, WINDOW, TablePart, TimeWindow
 from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema.document import stored_value
-from tests.fault.clock import LoopClock, some_steps
+from tests.fault.clock import LIMIT_S, some_steps
 from tests.for_each import for_each
+from tests.simulation.loop import simulated
 from tests.unit.feeds.toy import (
     Added,
     Event,
@@ -288,30 +289,32 @@ class LateSource(ScriptedSource):
             yield documents
 
 
-async def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() -> None:
-    clock = LoopClock(asyncio.get_running_loop())
-    source = LateSource(a=1)
-    async with following(
-        source, SELF_CHECKED.model_copy(update={"self_check_confirm_s": 5.0})
-    ) as feed:
-        await feed.ready(3600)
-        while feed.consistency_check.checks < 5:
-            clock.forward(1.0)
-            await some_steps()
-        assert feed.consistency_check.differences == 0
-        assert source.reads >= 10, "each check had to look twice"
+def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() -> None:
+    async def story() -> None:
+        source = LateSource(a=1)
+        async with following(
+            source, SELF_CHECKED.model_copy(update={"self_check_confirm_s": 5.0})
+        ) as feed:
+            await feed.ready(3600)
+            while feed.consistency_check.checks < 5:
+                await asyncio.sleep(1)
+            assert feed.consistency_check.differences == 0
+            assert source.reads >= 10, "each check had to look twice"
+
+    simulated(story)
 
 
-async def test_self_check_waits_for_what_a_pace_holds_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_self_check_waits_for_what_a_pace_holds_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Numbers, "pace_s", 5.0)
-    clock = LoopClock(asyncio.get_running_loop())
-    source = LateSource(a=1)
-    async with following(source, SELF_CHECKED) as feed:
-        await feed.ready(3600)
-        while feed.consistency_check.checks < 5:
-            clock.forward(1.0)
-            await some_steps()
-        assert feed.consistency_check.differences == 0
+
+    async def story() -> None:
+        async with following(LateSource(a=1), SELF_CHECKED) as feed:
+            await feed.ready(3600)
+            while feed.consistency_check.checks < 5:
+                await asyncio.sleep(1)
+            assert feed.consistency_check.differences == 0
+
+    simulated(story)
 
 
 async def test_what_is_no_change_is_taken_over_after_an_outage_too() -> None:
@@ -491,7 +494,7 @@ async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None
         with feed.expect("a") as expected:
             old = source.stored["a"]
             source.write("a", 2)
-            assert await expected.is_seen(old, source.stored["a"], timeout_s=5)
+            assert await expected.is_seen(old, source.stored["a"], timeout_s=LIMIT_S)
             row = feed.get("a")
             assert row is not None
             assert row.n == 2
@@ -500,7 +503,7 @@ async def test_write_is_seen_when_queries_show_it_also_after_an_outage() -> None
             old = source.stored["a"]
             source.write("a", None)
             source.write("a", 4)
-            waiting = asyncio.create_task(expected.is_seen(old, None, timeout_s=5))
+            waiting = asyncio.create_task(expected.is_seen(old, None, timeout_s=LIMIT_S))
             await asyncio.sleep(0)
             assert not waiting.done()
             source.is_reachable = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from graphql_api.feeds.write_barrier import ExpectedWrite, WriteBarrier
+from tests.fault.clock import LIMIT_S
+from tests.simulation.loop import simulated
 
 A, B, C = {"id": "k", "v": "a"}, {"id": "k", "v": "b"}, {"id": "k", "v": "c"}
 
@@ -24,7 +26,7 @@ async def is_seen(expected: ExpectedWrite, old: object, new: object) -> bool:
 async def test_change_is_seen_before_and_after_the_answer() -> None:
     barrier = following()
     with barrier.expect("k") as early, barrier.expect("k") as late:
-        waiting = asyncio.create_task(late.is_seen(A, B, timeout_s=5))
+        waiting = asyncio.create_task(late.is_seen(A, B, timeout_s=LIMIT_S))
         await asyncio.sleep(0)
         barrier.saw("k", A, B)
         assert await waiting
@@ -73,7 +75,7 @@ async def test_what_a_new_changefeed_sends_counts_when_it_is_served() -> None:
             for old, new in sent:
                 barrier.saw("k", old, new)
             old, new = write
-            waiting = asyncio.create_task(expected.is_seen(old, new, timeout_s=5))
+            waiting = asyncio.create_task(expected.is_seen(old, new, timeout_s=LIMIT_S))
             await asyncio.sleep(0)
             assert not waiting.done()
             barrier.serve({"k"} if sent and sent[-1][1] else set())
@@ -95,7 +97,7 @@ async def test_snapshot_from_before_the_write_does_not_show_it() -> None:
 async def test_changefeed_opened_after_the_write_shows_it_whatever_it_sends() -> None:
     barrier = following()
     with barrier.expect("k") as expected:
-        waiting = asyncio.create_task(expected.is_seen(A, B, timeout_s=5))
+        waiting = asyncio.create_task(expected.is_seen(A, B, timeout_s=LIMIT_S))
         await asyncio.sleep(0)
         barrier.begin()
         barrier.saw("k", None, C)
@@ -123,40 +125,47 @@ async def test_nothing_is_left_of_those_who_have_waited() -> None:
     assert barrier._expected == {}
 
 
-def paced(pace_s: float = 0.01) -> WriteBarrier:
+def paced() -> WriteBarrier:
     """The barrier of a feed whose database merges changes."""
-    barrier = WriteBarrier(pace_s=pace_s, without=("large", "nested.secret"))
+    barrier = WriteBarrier(pace_s=60, without=("large", "nested.secret"))
     barrier.begin()
     barrier.serve({"k"})
     return barrier
 
 
 async def test_write_that_was_merged_is_seen_by_what_it_has_made() -> None:
-    barrier = paced(pace_s=60)
+    barrier = paced()
     with barrier.expect("k") as expected:
         barrier.saw("k", A, C)
         assert await is_seen(expected, B, C)
         assert not await is_seen(expected, A, B)
 
 
-async def test_write_that_was_merged_with_a_later_one_is_seen_once_the_pace_has_passed() -> None:
-    barrier = paced()
-    with barrier.expect("k") as expected:
-        barrier.saw("k", A, C)
-        assert await expected.is_seen(A, B, timeout_s=5)
+def test_write_that_was_merged_with_a_later_one_is_seen_once_the_pace_has_passed() -> None:
+    async def story() -> None:
+        barrier = paced()
+        with barrier.expect("k") as expected:
+            barrier.saw("k", A, C)
+            assert not await expected.is_seen(A, B, timeout_s=60)
+            assert await expected.is_seen(A, B, timeout_s=61)
+
+    simulated(story)
 
 
-async def test_pace_says_nothing_of_a_feed_that_was_lost_since() -> None:
-    barrier = paced()
-    with barrier.expect("k") as expected:
-        waiting = asyncio.create_task(expected.is_seen(A, B, timeout_s=0.5))
-        await asyncio.sleep(0)
-        barrier.begin()
-        assert not await waiting
+def test_pace_says_nothing_of_a_feed_that_was_lost_since() -> None:
+    async def story() -> None:
+        barrier = paced()
+        with barrier.expect("k") as expected:
+            waiting = asyncio.create_task(expected.is_seen(A, B, timeout_s=LIMIT_S))
+            await asyncio.sleep(0)
+            barrier.begin()
+            assert not await waiting
+
+    simulated(story)
 
 
 async def test_fields_that_are_left_out_are_not_compared() -> None:
-    barrier = paced(pace_s=60)
+    barrier = paced()
     with barrier.expect("k") as expected:
         barrier.saw("k", None, {"id": "k", "nested": {"user": "u"}})
         written = {"id": "k", "large": "x" * 99, "nested": {"user": "u", "secret": "s"}}

@@ -18,7 +18,7 @@ from graphql_api.server.listening import listen
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from tests.for_each import for_each
 from tests.patience import LONGEST_S
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import simulated
 
 WAIT_S = LONGEST_S
 SIZE = 3_000_001
@@ -72,18 +72,20 @@ async def test_answer_whose_task_is_cancelled_leaves_its_place() -> None:
     assert answers.held_bytes == 0
 
 
-async def test_slowest_answer_makes_room_for_others() -> None:
-    cut_off: list[str] = []
-    answers = Answers(quick_bytes=1000, slow_bytes=100, quick_s=0.01)
-    fast = await answers.begin(80, cut(cut_off, "fast"))
-    slow = await answers.begin(80, cut(cut_off, "slow"))
-    assert fast is not None
-    assert slow is not None
-    fast.sent, slow.sent = 70, 10
-    async with asyncio.timeout(WAIT_S):
-        while answers.held_bytes > 80:
-            await asyncio.sleep(0.001)
-    assert cut_off == ["slow"]
+def test_slowest_answer_makes_room_for_others() -> None:
+    async def main() -> None:
+        cut_off: list[str] = []
+        answers = Answers(quick_bytes=1000, slow_bytes=100, quick_s=1)
+        fast = await answers.begin(80, cut(cut_off, "fast"))
+        slow = await answers.begin(80, cut(cut_off, "slow"))
+        assert fast is not None
+        assert slow is not None
+        fast.sent, slow.sent = 70, 10
+        await asyncio.sleep(1.5)
+        assert answers.held_bytes == 80
+        assert cut_off == ["slow"]
+
+    simulated(main)
 
 
 async def test_answers_behind_one_that_waits_too_long_are_let_in_if_they_fit() -> None:
@@ -112,8 +114,7 @@ def test_answer_that_was_let_in_this_moment_is_as_fast_as_its_client_was_before(
         await asyncio.sleep(0.02)
         assert cut_off == ["late"], "it has 50 bytes left at 30 a second, the other one 90 at 80"
 
-    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        runner.run(main())
+    simulated(main)
 
 
 def test_what_else_waits_for_a_client_does_not_count_as_its_rate() -> None:
@@ -131,8 +132,7 @@ def test_what_else_waits_for_a_client_does_not_count_as_its_rate() -> None:
         answers.end(place)
         assert taker.rate > WHOLE
 
-    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        runner.run(main())
+    simulated(main)
 
 
 WHOLE = 16_000_000
@@ -209,8 +209,7 @@ def test_new_fast_client_waits_for_no_round_of_slow_ones_which_go_on(
         await asyncio.wait(slow)
         assert crowd.answers.held_bytes == 0
 
-    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        runner.run(story())
+    simulated(story)
 
 
 @asynccontextmanager

@@ -194,9 +194,8 @@ async def test_missing_table_is_named(database: DatabaseURL) -> None:
             await store.write("nothing", "n", counting)
 
 
-async def test_no_database_means_that_nothing_is_written() -> None:
-    async with ScriptedServer(lambda _: None) as server:
-        url = DatabaseURL(server.host, server.port, "starbelly")
+async def test_no_database_means_that_nothing_is_written(reserved_port: int) -> None:
+    url = DatabaseURL("127.0.0.1", reserved_port, "starbelly")
     async with RethinkStore(url, timeouts=PATIENT) as store:
         with pytest.raises(DatabaseUnavailableError, match="no server listens"):
             await store.write("policy", "p", counting)

@@ -21,12 +21,14 @@ from graphql_api.limits.connection_limits import (
     ConnectionLimitsMiddleware,
 )
 from graphql_api.limits.turn_queue import TurnQueue
+from graphql_api.server import tls_handshake, uvicorn_http
 from graphql_api.server.listening import listen
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
 from graphql_api.settings.connections import ConnectionSettings
 from tests.certificates import Authority
+from tests.fault.clock import LIMIT_S
 from tests.patience import LONGEST_S
 
 WAIT_S = LONGEST_S
@@ -130,6 +132,13 @@ class TLSServer:
             return await reader.readline()
         finally:
             writer.transport.abort()
+
+
+@pytest.fixture(autouse=True)
+def connections_beyond_a_limit_have_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections beyond a limit are waited for as long as others."""
+    monkeypatch.setattr(tls_handshake, "_LIMITED_HANDSHAKE_S", LIMIT_S)
+    monkeypatch.setattr(uvicorn_http, "_REFUSED_WAIT_S", LIMIT_S)
 
 
 @asynccontextmanager

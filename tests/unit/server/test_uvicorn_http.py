@@ -16,12 +16,12 @@ from uvicorn.server import ServerState
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.connection_limits import LIMITED, ConnectionLimits
 from graphql_api.limits.origin_check import Refusal
-from graphql_api.server import request_size
+from graphql_api.server import request_size, uvicorn_http
 from graphql_api.server.listening import listen, listening
 from graphql_api.server.receiver import Message, WebSocketSink
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
-from tests.fault.clock import LoopClock, some_steps
+from tests.fault.clock import LIMIT_S, LoopClock, some_steps
 from tests.patience import LONGEST_S
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -90,6 +90,8 @@ async def serving(
     server = await asyncio.get_running_loop().create_server(served.make, sock=listener)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
     await served.connected.wait()
+    while served.protocol.transport is None:  # it is given to a protocol a little later
+        await asyncio.sleep(0)
     try:
         async with asyncio.timeout(WAIT_S):
             yield served, reader, writer
@@ -238,7 +240,7 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
 
 
 async def test_idle_connection_is_kept_longer_than_announced_and_then_ends() -> None:
-    clock = LoopClock(asyncio.get_running_loop())
+    clock = LoopClock(asyncio.get_running_loop(), stands_still=True)
     async with serving(keep_alive_s=8) as (served, reader, writer):
         served.go.set()
         for _ in range(3):
@@ -315,7 +317,10 @@ class Refusing(ConnectionLimits):
         return Refusal(429, "too many")
 
 
-async def test_connection_that_is_refused_is_answered_at_its_first_request_and_ends() -> None:
+async def test_connection_that_is_refused_is_answered_at_its_first_request_and_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uvicorn_http, "_REFUSED_WAIT_S", LIMIT_S)
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -518,10 +523,11 @@ async def test_answer_before_the_end_of_a_body_is_not_lost_when_the_connection_e
 
 async def test_trailers_that_do_not_end_are_given_up_in_the_time_of_a_request() -> None:
     clock = LoopClock(asyncio.get_running_loop())
-    async with serving(echo_headers, request_timeout_s=20) as (_, reader, writer):
+    async with serving(echo_headers, request_timeout_s=60) as (served, reader, writer):
         writer.write(CHUNKED + CHUNKED_BODY + b"X-T: a\r\n")
-        await some_steps()
-        clock.forward(20)
+        while not served.protocol._has_begun:
+            await asyncio.sleep(0)
+        clock.forward(60)
         assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
 
 
