@@ -12,6 +12,7 @@ from tests.for_each import for_each
 from tests.simulation.author import story_of
 from tests.simulation.places import place
 from tests.simulation.story import FILLS_BUFFERS, LOSES_FEEDS, TROUBLES, Story
+from tests.simulation.tables import TABLES
 from tests.simulation.test_simulation import SEEDS
 
 Shows = Callable[[Story], bool]
@@ -117,6 +118,18 @@ def test_some_story_shows_each_trouble_that_nothing_else_in_it_makes(trouble: st
         and not story.setting.has_two_nodes
         and not story.setting.starbelly
     )
+
+
+def test_enough_stories_are_judged_change_by_change() -> None:
+    settings = [story.setting for story in _stories()]
+    strict = [
+        each
+        for each in settings
+        if each.feeds_are_never_lost
+        and each.clients_are_never_slow
+        and not all(TABLES[name].is_paced for name in each.tables)
+    ]
+    assert len(strict) >= 20
 
 
 @pytest.mark.parametrize("cursor", ["", "AAAAAAAAAw", "AAAAAAAAAQAA"])
