@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphql_api.feeds.events import ChangeCause
+from tests.simulation.answer_bugs import ANSWER_BUGS
 from tests.simulation.log_bugs import LOG_BUGS
 from tests.simulation.pace_bugs import PACE_BUGS
 from tests.simulation.planting import Bug, Function
@@ -413,6 +414,12 @@ BUGS = (
         _has_no_checksum,
     ),
     Bug(
+        "an idle subscriber gets no fresh cursor",
+        "7: idle cursors stay in the history",
+        f"{_FEEDS}.cache:WatchCache._bookmark",
+        _does_nothing,
+    ),
+    Bug(
         "the history has no limit",
         "7: the history is bounded",
         f"{_FEEDS}.history:History.append",
@@ -479,6 +486,12 @@ BUGS = (
         _says_going_away,
     ),
     Bug(
+        "a shutdown sends no newest cursors",
+        "9: the newest cursor before 1012",
+        f"{_FEEDS}.subscriber:Subscriber.bookmark",
+        _does_nothing,
+    ),
+    Bug(
         "BINARY keys are served without their first zeros",
         "keys: one document for each served key",
         f"{_FEEDS}.keys:_Binary.served",
@@ -514,6 +527,7 @@ BUGS = (
         "graphql_api.auth.authenticator:Session._watch",
         _does_nothing,
     ),
+    *ANSWER_BUGS,
     *PACE_BUGS,
     *LOG_BUGS,
     *STARBELLY_BUGS,

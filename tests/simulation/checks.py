@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from graphql_api.feeds.live_pages import PageView
-from tests.simulation.oracle import BrokenPromise, Holding
+from tests.simulation.oracle import BrokenPromise, Holding, Stage
+from tests.simulation.places import place
+from tests.simulation.story import FILLS_BUFFERS
 from tests.simulation.subscribers import Bookmark, Wish
 from tests.simulation.tables import JOB, LOGIN, POLICY, SCHEDULE, SimulatedTable, Where
 
 if TYPE_CHECKING:
     from graphql_api.feeds.feed import Feed
     from tests.simulation.hosts import API
+    from tests.simulation.reconnecting import ReconnectingClient
     from tests.simulation.subscribers import Subscriber
     from tests.simulation.tcp import Transport
     from tests.simulation.world import World
@@ -20,10 +24,23 @@ if TYPE_CHECKING:
 _LOOK_S = 0.5
 _SEND_TIMEOUT_S = 4.0
 _LEFTOVERS_S = 60.0
+_FRESH_S = 2.0
+"""How long a fresh cursor may be on its way when all is calm."""
 _MAX_EVENT_BYTES = 16_384
 """More than any event of a story takes; a server writes no more than 64 KB of them at a time."""
 
 _GRACE_AND_LAST_FRAMES_S = 5.0
+_BACK_S = 3.0
+"""How long clients may need to come back after a shutdown."""
+_RESTART = 1012
+_LOOKS = 4
+"""So many looks ago, what is on its way now had not been sent."""
+_BEGINNING_S = 4.0
+"""How long a server may need for its first snapshot, besides what the links take."""
+_ROUND_TRIPS = 16
+"""How many of them it takes to open a changefeed, at most."""
+_NOTHING_WRITTEN = {"DATABASE_UNAVAILABLE", "DATABASE_REFUSED"}
+"""The errors that say so; OUTCOME_UNKNOWN says nothing."""
 
 
 class Watch:
@@ -33,6 +50,8 @@ class Watch:
         self._world = world
         self._timer: asyncio.TimerHandle | None = None
         self._stuck: dict[Transport, tuple[int, float]] = {}
+        self._positions: dict[tuple[API, str], deque[int]] = {}
+        """Where each feed stood at the last looks: by now, all who are idle have come so far."""
 
     def start(self) -> None:
         self._timer = self._world.loop.call_later(_LOOK_S, self._look)
@@ -48,6 +67,7 @@ class Watch:
                 if api.is_up:
                     for feed in api.feeds:
                         self._check_memory(feed)
+                        self._check_age(api, feed)
                     for transport in api.sockets:
                         self._check_socket(transport)
         except BrokenPromise as error:
@@ -70,6 +90,15 @@ class Watch:
                     raise BrokenPromise(
                         f"clause 8: {held} changes wait for a subscriber, and {merged} merged ones"
                     )
+
+    def _check_age(self, api: API, feed: Feed[Any, Any]) -> None:
+        """The cursor of an idle subscription does not leave the history."""
+        positions = self._positions.setdefault((api, feed.table.name), deque(maxlen=_LOOKS))
+        positions.append(feed.position)
+        if not self._world.setting.troubles & FILLS_BUFFERS:
+            aged = _aged(self._world, api, feed.table.name, positions[0])
+            if aged is not None:
+                raise BrokenPromise(aged)
 
     def _check_socket(self, transport: Transport) -> None:
         """A client that takes nothing is cut off; what waits for it is bounded."""
@@ -94,11 +123,32 @@ class Watch:
             )
 
 
+def _aged(world: World, api: API, table: str, position: int) -> str | None:
+    """A cursor that its client was left with, though the history has left it behind."""
+    begins = position - world.setting.history_max_changes
+    for subscriber in world.subscribers if begins > 0 else ():
+        if subscriber.api is not api or subscriber.is_slow or subscriber.is_excused:
+            continue
+        for wish in subscriber.wishes.values():
+            is_live = wish.is_asked and wish.holding.stage is Stage.LIVE
+            if wish.table.name != table or not is_live or wish.every_ms:
+                continue
+            assert wish.holding.cursor is not None, "it is live"
+            at = place(wish.holding.cursor)
+            if at is not None and at.is_whole and at.position < begins:
+                return (
+                    f"clause 7: the cursor of {wish.id} of {subscriber.name} has aged: it is of "
+                    f"{at.position}, and the history begins behind {begins}"
+                )
+    return None
+
+
 async def stale(world: World, host: str, for_s: float, *, notice_s: float) -> None:
     """An outage that lasts long enough is seen as STALE by all who read what they are sent."""
     api = world.apis[host]
     began_s = world.loop.time()
     await asyncio.sleep(notice_s + 1.0)
+    world.in_background(_expect_stale_pages(world, api, began_s + for_s))
     while world.loop.time() < began_s + for_s:
         if world.apis[host] is not api or not api.is_up:
             return
@@ -106,10 +156,22 @@ async def stale(world: World, host: str, for_s: float, *, notice_s: float) -> No
         await asyncio.sleep(_LOOK_S)
 
 
+async def _expect_stale_pages(world: World, api: API, until_s: float) -> None:
+    """Queries answer from memory, and say that it is old."""
+    for table in [table for table in world.tables if table.name in api.said]:
+        status = await world.inquirer.status(api.host, table, within_s=until_s - world.loop.time())
+        if status is None or world.loop.time() >= until_s:
+            return
+        if status != "STALE":
+            raise BrokenPromise(
+                f"clause 6: a query for {table.name} is answered with {status}, though the "
+                "database is out of reach"
+            )
+
+
 def _expect_no_ready(world: World, api: API, began_s: float) -> None:
     for subscriber in world.subscribers:
-        is_excused = subscriber.is_slow or world.loop.time() <= subscriber.excused_until_s
-        is_reached = subscriber.api is api and not is_excused
+        is_reached = subscriber.api is api and not (subscriber.is_slow or subscriber.is_excused)
         for wish in subscriber.wishes.values():
             if is_reached and wish.is_asked and wish.holding.status == "READY":
                 raise BrokenPromise(
@@ -123,13 +185,19 @@ async def page_and_watch(
 ) -> None:
     """A page and its cursor belong together: who subscribes from it misses and repeats nothing."""
     serial = world.truth[table.name].serial_at(world.loop.time() - 1.0)
+    api = subscriber.api
+    is_loaded = api is not None and table.name in api.said
     result = await subscriber.execute(table.query(), {"where": dict(where)})
     if result is None:
         return
+    assert api is not None, "it has answered"
     if result.get("errors"):
         _expect_code(result, "FEED_UNAVAILABLE")
+        _expect_loading(world, api, table, is_loaded=is_loaded)
         return
     (page,) = result["data"].values()
+    api.said[table.name] = page["status"]
+    world.note_cursor(page["cursor"])
     holding = Holding(world.truth[table.name], where, world.strictness_for(table))
     holding.begin(include_initial=True, resumes=False, serial=serial)
     cursor = page["cursor"]
@@ -144,6 +212,19 @@ async def page_and_watch(
     subscriber.wishes[id_] = wish
     if subscriber.is_acknowledged:
         subscriber._ask(wish, by_init=False)
+
+
+def _expect_loading(world: World, api: API, table: SimulatedTable, *, is_loaded: bool) -> None:
+    """Only a feed that has never had a snapshot may refuse a query."""
+    if is_loaded:
+        raise BrokenPromise(f"clause 6: {table.name} is refused, which {api.host} has served")
+    beginning_s = _BEGINNING_S + _ROUND_TRIPS * 2 * world.setting.latency_s[1]
+    age_s = world.loop.time() - api.began_s
+    if world.setting.feeds_are_never_lost and age_s > beginning_s:
+        raise BrokenPromise(
+            f"clause 6: {table.name} is refused by {api.host}, which began {age_s:.1f} s ago, and "
+            "has not lost the database"
+        )
 
 
 def watch_from_view(subscriber: Subscriber, which: int, id_: str) -> None:
@@ -184,18 +265,24 @@ async def mutate(world: World, subscriber: Subscriber, domain: str, url: str | N
             "{ setDomainLogin(domain: $domain, input: {loginUrl: $url}) { domain } }"
         )
     variables = {"domain": domain, "url": url}
+    truth = world.truth[LOGIN.name]
+    before = len(truth.history(domain)) - 1
     result = await subscriber.execute(query, variables if url else {"domain": domain})
     if result is None:
         return
     is_strict = world.setting.feeds_are_never_lost
     if result.get("errors"):
         code = result["errors"][0].get("extensions", {}).get("code")
-        if code == "NOT_FOUND":
-            return  # what is not there cannot be deleted
-        if is_strict or code == "INTERNAL_SERVER_ERROR":
+        if code == "NOT_FOUND":  # what is not there cannot be deleted
+            moments = truth.history(domain)[before:]
+            if url is not None or all(moment.row is not None for moment in moments):
+                raise BrokenPromise(f"{domain} was not found, and was there: {result['errors']}")
+            return
+        if is_strict or code not in {*_NOTHING_WRITTEN, "OUTCOME_UNKNOWN"}:
             raise BrokenPromise(f"a mutation failed: {result['errors']}")
+        if url is not None and code in _NOTHING_WRITTEN:
+            world.unwritten.append((domain, url, code))
         return
-    truth = world.truth[LOGIN.name]
     written = len(truth.history(domain)) - 1
     while written and not _is_written(truth.history(domain)[written].row, url):
         written -= 1
@@ -223,11 +310,24 @@ def _expect_code(result: dict[str, Any], code: str) -> None:
 
 async def at_rest(world: World) -> None:
     """What must hold when all is calm: queries agree, and nothing is left of what is over."""
-    give_up_s = world.loop.time() + _LEFTOVERS_S
-    while (leftover := await _disagreement(world) or _leftover(world)) is not None:
-        if world.loop.time() > give_up_s:
+    for domain, url, code in world.unwritten:
+        if any(_is_written(moment.row, url) for moment in world.truth[LOGIN.name].history(domain)):
+            raise BrokenPromise(f"a mutation was answered with {code}, and has set {domain}: {url}")
+    began_s = world.loop.time()
+    while (
+        leftover := await _disagreement(world) or _leftover(world) or _aged_now(world)
+    ) is not None:
+        waited_s = world.loop.time() - began_s
+        # What resynchronises a feed would give fresh cursors, too.
+        if waited_s > _LEFTOVERS_S or (waited_s > _FRESH_S and _aged_now(world) is not None):
             raise BrokenPromise(leftover)
         await asyncio.sleep(1.0)
+
+
+def _aged_now(world: World) -> str | None:
+    feeds = ((api, feed) for api in world.apis.values() for feed in api.feeds)
+    aged = (_aged(world, api, feed.table.name, feed.position) for api, feed in feeds)
+    return next((text for text in aged if text is not None), None)
 
 
 async def _disagreement(world: World) -> str | None:
@@ -238,6 +338,7 @@ async def _disagreement(world: World) -> str | None:
             if result is None or result.get("errors"):
                 return f"a query failed: {result}"  # its token may just have ended
             (page,) = result["data"].values()
+            world.note_cursor(page["cursor"])
             rows = {item[table.row_key]: item for item in page["items"]}
             for row in rows.values():
                 row["invalidFields"].sort()
@@ -315,11 +416,15 @@ async def shutdown(world: World, api: API, *, grace_s: float) -> None:
         and each.socket is not None
         and each.socket.is_established
         and not each.is_slow
-        and each.excused_until_s < began_s
+        and not each.is_excused
     ]
     sockets = len(api.sockets)
-    for each in clients:
-        each.ends.clear()
+    for each in world.clients:
+        if each.api is api:
+            each.excuse(grace_s + _BACK_S)
+            each.ends.clear()
+    since = [(each.process, each.excuses) for each in clients]
+    api.newest_at_stop = dict(world.newest)
     api.stop()
     await asyncio.wait({api.task}, timeout=grace_s + _GRACE_AND_LAST_FRAMES_S)
     if not api.task.done():
@@ -333,14 +438,42 @@ async def shutdown(world: World, api: API, *, grace_s: float) -> None:
             f"clause 9: {api.host} has ended, and left {left}, "
             f"{len(api.process.transports)} sockets"
         )
-    ends = [each.ends[0] for each in clients if each.ends]
-    for each in clients:
-        code = each.ends[0][1] if each.ends else None
-        if code != 1012 and not world.setting.has_tokens:
-            raise BrokenPromise(f"clause 9: {each.name} was sent away with {code}, not 1012")
+    # What a story did to a client meanwhile may have ended its socket, too.
+    calm = [
+        each
+        for each, (process, excuses) in zip(clients, since, strict=True)
+        if each.process is process
+        and process.is_alive
+        and each.excuses == excuses
+        and each.slow_until_s < began_s
+        and not each.is_stalled
+    ]
+    for each in calm:
+        _judge_farewell(world, api, each)
     # Each kind is spread for itself.
+    ends = [each.ends[0].at_s for each in calm if each.ends]
     is_of_one_kind = not world.starbelly_clients and not world.setting.transports
-    if len(clients) == sockets > 1 and is_of_one_kind and not world.setting.has_tokens:
-        spread_s = max(at_s for at_s, _ in ends) - min(at_s for at_s, _ in ends)
+    if len(calm) == sockets > 1 and is_of_one_kind and not world.setting.has_tokens:
+        spread_s = max(ends) - min(ends)
         if spread_s < grace_s / sockets - 2 * world.setting.latency_s[1] - 0.1:
             raise BrokenPromise(f"clause 9: everybody was sent away within {spread_s:.2f} s")
+
+
+def _judge_farewell(world: World, api: API, client: ReconnectingClient) -> None:
+    """A client has got the newest cursor of each table that it holds, and then 1012."""
+    setting = world.setting
+    code = client.ends[0].code if client.ends else None
+    if code != _RESTART:
+        if not setting.has_tokens:
+            raise BrokenPromise(f"clause 9: {client.name} was sent away with {code}, not 1012")
+        return
+    if setting.troubles & FILLS_BUFFERS:
+        return  # there may be no room for it
+    for id_, cursor in client.ends[0].cursors.items():
+        at = place(cursor)
+        newest = 0 if at is None else api.newest_at_stop.get(at.run, 0)
+        if at is not None and at.is_whole and at.position < newest:
+            raise BrokenPromise(
+                f"clause 9: {client.name} was sent away with a cursor of {id_} at {at.position}; "
+                f"{newest} was known before"
+            )

@@ -259,7 +259,12 @@ class API:
     ) -> None:
         self.goes_on_from = goes_on_from
         """By table, the runs of which it has all that was kept, up to their end."""
+        self.said: dict[str, str] = {}
+        """By table, the last status that somebody was sent, who then knows that it is loaded."""
+        self.newest_at_stop: dict[bytes, int] = {}
+        """The newest place of each feed that somebody knew when it was stopped."""
         self.network = network
+        self.began_s = network.loop.time()
         self.process = Process(network, host)
         self.host = host
         self.rng = rng

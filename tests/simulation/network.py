@@ -76,6 +76,8 @@ class Network:
     ) -> None:
         self.loop = loop
         self.rng = rng
+        self.chances: dict[str, random.Random] = {}
+        """By host, the random numbers of those that have their own."""
         self._latency_s = latency_s
         self._client_latency_s = client_latency_s
         self.clients: set[str] = set()
@@ -92,10 +94,15 @@ class Network:
         self._ports = _EPHEMERAL_PORT
         loop.network = self
 
+    def chance(self, source: str, target: str) -> random.Random:
+        """Where the random numbers for a segment come from."""
+        return self.chances.get(source) or self.chances.get(target) or self.rng
+
     def latency_s(self, source: str, target: str) -> float:
         """How long the next segment takes from one host to another."""
         is_client = source in self.clients or target in self.clients
-        return self.rng.uniform(*(self._client_latency_s if is_client else self._latency_s))
+        range_s = self._client_latency_s if is_client else self._latency_s
+        return self.chance(source, target).uniform(*range_s)
 
     def passes(self, source: str, target: str) -> bool:
         """Whether packets get from one host to another."""

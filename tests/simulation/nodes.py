@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphql_api.feeds.events import FeedStatus
-from tests.simulation.oracle import BrokenPromise
+from tests.simulation.oracle import BrokenPromise, Stage
 from tests.simulation.story import Action, Setting
 
 if TYPE_CHECKING:
+    from tests.simulation.hosts import API
     from tests.simulation.world import World
 
 FIRST, SECOND = "db", "db2"
@@ -56,20 +57,37 @@ def _fault(setting: Setting, rng: random.Random, after_s: float) -> Action:
 
 
 async def moves(world: World, host: str, for_s: float, *, notice_s: float) -> None:
-    """A server that has lost its node is READY by the other one, though the first is still lost."""
+    """A server that has lost its node is READY by the other one, though the first is still lost.
+
+    What clients are sent says so, and what a query shows.
+    """
     api = world.apis[host]
-    was_ready = all(feed.status is FeedStatus.READY for feed in api.feeds)
-    if not api.is_up or not was_ready or world.setting.troubles & _LOSES_TABLES:
+    ready = [table for table in world.tables if api.said.get(table.name) == "READY"]
+    if not api.is_up or world.setting.troubles & _LOSES_TABLES:
         return
     began_s = world.loop.time()
     latest_s = notice_s + _MOVE_S + _ROUND_TRIPS * 2 * world.setting.latency_s[1]
     await asyncio.sleep(latest_s)
-    is_over = world.loop.time() > began_s + for_s
-    if is_over or world.apis[host] is not api or not api.is_up:
-        return
-    for feed in api.feeds:
-        if feed.status is not FeedStatus.READY:
-            raise BrokenPromise(
-                f"nodes: {feed.table.name} is not READY on {host}, {latest_s:.1f} s after it lost "
-                f"its node, though another one serves: {feed.problem}"
-            )
+    for table in ready:
+        status = await world.inquirer.status(
+            host, table, within_s=began_s + for_s - world.loop.time()
+        )
+        if status is None or world.loop.time() > began_s + for_s:
+            return
+        for name, said in [("a query", status), *_statuses(world, api, table.name)]:
+            if said != "READY":
+                raise BrokenPromise(
+                    f"nodes: {name} is answered with {said} about {table.name} by {host}, "
+                    f"{latest_s:.1f} s after it lost its node, though another one serves"
+                )
+
+
+def _statuses(world: World, api: API, table: str) -> Iterator[tuple[str, str | None]]:
+    """What the clients of a server hold to be the status of a table."""
+    for subscriber in world.subscribers:
+        if subscriber.api is not api or subscriber.is_slow or subscriber.is_excused:
+            continue
+        for wish in subscriber.wishes.values():
+            is_live = wish.is_asked and wish.holding.stage is Stage.LIVE
+            if wish.table.name == table and is_live:
+                yield f"{wish.id} of {subscriber.name}", wish.holding.status

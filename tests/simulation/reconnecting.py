@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.simulation import hosts
 from tests.simulation.client import Connection, Socket
@@ -30,6 +30,20 @@ _EARLY_S = 0.5
 _FORBIDDEN, _LOST = 4403, 1006
 
 
+class End(NamedTuple):
+    """The end of a socket.
+
+    Attributes:
+        at_s: When it was.
+        code: Its close code.
+        cursors: By its id, the last cursor of each subscription whose client held the table.
+    """
+
+    at_s: float
+    code: int
+    cursors: dict[str, str]
+
+
 class ReconnectingClient(ABC):
     """A client that comes back whenever it is sent away."""
 
@@ -43,9 +57,10 @@ class ReconnectingClient(ABC):
         self.is_acknowledged = False
         self.is_stalled = False
         self.excused_until_s = 0.0
+        self.excuses = 0
         self.slow_until_s = 0.0
         self.token_ends_s: float | None = None
-        self.ends: list[tuple[float, int]] = []
+        self.ends: list[End] = []
         self._heard = 0
         self._failures = 0
         self.process = Process(world.network, name)
@@ -57,6 +72,7 @@ class ReconnectingClient(ABC):
 
     def excuse(self, seconds: float) -> None:
         """Something has been done to its connection: it may be lost for some time."""
+        self.excuses += 1
         self.excused_until_s = max(self.excused_until_s, self.world.loop.time() + seconds)
 
     # What each protocol does in its own way.
@@ -68,6 +84,10 @@ class ReconnectingClient(ABC):
     @abstractmethod
     def _forget_socket(self) -> None:
         """The socket is lost, and everything that was asked for on it."""
+
+    def _last_cursors(self) -> dict[str, str]:
+        """By its id, the last cursor of each subscription whose table the client holds."""
+        return {}
 
     @abstractmethod
     def _send_ping(self) -> None:
@@ -137,7 +157,7 @@ class ReconnectingClient(ABC):
         return hosts.token(self.token_ends_s)
 
     def _ended(self, code: int) -> None:
-        self.ends.append((self.world.loop.time(), code))
+        self.ends.append(End(self.world.loop.time(), code, self._last_cursors()))
         self._lose_socket()
         self.world.note(f"{self.name}'s socket is closed: {code}")
         if not self.process.is_alive or self.world.is_over:
@@ -147,6 +167,11 @@ class ReconnectingClient(ABC):
         except BrokenPromise as error:
             self.world.fail(str(error))
         self._come_back()
+
+    @property
+    def is_excused(self) -> bool:
+        """Whether its connection may be lost by now."""
+        return self.world.loop.time() <= self.excused_until_s
 
     @property
     def is_slow(self) -> bool:

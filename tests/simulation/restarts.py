@@ -57,6 +57,7 @@ class StateFolders:
         self._current: dict[str, Path] = {}
         self._kept: list[Path] = []
         self._count = 0
+        self._damaged: set[bytes] = set()
 
     def of(self, host: str) -> Path:
         """The folder with which the next run on a host starts."""
@@ -80,7 +81,15 @@ class StateFolders:
         """Let the loss of power break each file: a part of it was never on the disk."""
         for file in sorted(self.of(host).iterdir()):
             data = file.read_bytes()
-            file.write_bytes(_damaged(data, part))
+            try:
+                broken = _damaged(data, part)
+            except BrokenFileError:
+                if data not in self._damaged:
+                    raise
+                continue  # it lost the power before, and no run has written it again
+            assert broken != data, "damage is seen"
+            self._damaged.add(broken)
+            file.write_bytes(broken)
 
     def _new(self) -> Path:
         self._count += 1
@@ -96,15 +105,16 @@ class StateFolders:
 
 
 def _damaged(data: bytes, part: float) -> bytes:
-    """A file that is cut off, or has a hole: of two changes, the later one was written."""
-    try:
-        file = FeedFileReader(data)
-        for _ in file.rows():
-            pass
-        changes = len([*file.changes()])
-    except BrokenFileError:
-        return data
+    """A file that is cut off, or has a hole: of two changes, the later one was written.
+
+    Raises:
+        BrokenFileError: It cannot be read as it is.
+    """
+    file = FeedFileReader(data)
+    for _ in file.rows():
+        pass
+    changes = len([*file.changes()])
     if part < 0.5 or changes < 2:
-        return data[: int(2 * part * len(data)) or 1]
+        return data[: int(2 * part % 1 * len(data)) or 1]
     at = int((2 * part - 1) * (changes - 1))
     return data[: file.ends[at]] + data[file.ends[at + 1] :]

@@ -11,9 +11,10 @@ from tests.simulation.client import Connection, Message, Socket
 from tests.simulation.followers import Follows
 from tests.simulation.oracle import BrokenPromise, Holding, Stage
 from tests.simulation.page_oracle import Pauses
+from tests.simulation.places import place
 from tests.simulation.reconnecting import LAG_S, ReconnectingClient
 from tests.simulation.story import shortened
-from tests.simulation.streams import CONNECTIONS, ENDED, StreamingConnection
+from tests.simulation.streams import CONNECTIONS, ENDED, MULTIPART, StreamingConnection
 from tests.simulation.tables import SimulatedTable, Where
 from tests.simulation.viewers import Views
 
@@ -75,10 +76,6 @@ class Wish:
         self.bookmarks.append(Bookmark(cursor, self.holding.copy(), self.run, is_of_snapshot))
 
 
-_PLAIN_CURSOR = 56
-"""How many characters a cursor has at most that is not within a merged batch."""
-
-
 class Subscriber(ReconnectingClient):
     """A client with some subscriptions."""
 
@@ -116,6 +113,15 @@ class Subscriber(ReconnectingClient):
         if code == ENDED:
             code = _FORBIDDEN if self._token_may_be_over() else _RESTART
         super()._ended(code)
+
+    def _last_cursors(self) -> dict[str, str]:
+        if self._transport == MULTIPART:
+            return {}  # with the first response that ends, it forgets the others
+        return {
+            wish.id: wish.holding.cursor
+            for wish in self.wishes.values()
+            if wish.is_asked and wish.holding.stage is Stage.LIVE and wish.holding.cursor
+        }
 
     def _forget_socket(self) -> None:
         for wish in self.wishes.values():
@@ -228,6 +234,10 @@ class Subscriber(ReconnectingClient):
             wish.holding.take(event)
         except BrokenPromise as error:
             raise BrokenPromise(f"{wish.id}: {error}; the event: {_said(event)}") from None
+        if (status := event.get("status", "INITIALIZING")) != "INITIALIZING":
+            assert self.api is not None
+            self.api.said[wish.table.name] = status
+        world.note_cursor(event["cursor"])
         is_of_snapshot = event.get("status") == "INITIALIZING" or event.get("cause") == "INITIAL"
         wish.note(event["cursor"], is_of_snapshot=is_of_snapshot)
 
@@ -330,7 +340,8 @@ class Subscriber(ReconnectingClient):
         assert self.api is not None
         return (
             mark.run in self.api.goes_on_from.get(table, ())
-            and len(mark.cursor) <= _PLAIN_CURSOR
+            and (at := place(mark.cursor)) is not None
+            and at.is_whole
             and not self.world.has_two_servers
             and "dropped tables" not in setting.troubles
         )

@@ -95,8 +95,9 @@ class Pipe:
         """Take data into the sender's kernel."""
         self.kernel_bytes += len(data)
         network = self._network
-        if len(data) > 1 and network.rng.random() < network.fragment:
-            at = network.rng.randrange(1, len(data))
+        chance = network.chance(*self._hosts)
+        if len(data) > 1 and chance.random() < network.fragment:
+            at = chance.randrange(1, len(data))
             self._fly(data[:at])
             data = data[at:]
         for start in range(0, len(data), 4 * _MAX_SEGMENT):

@@ -11,6 +11,7 @@ from typing import Any
 from tests.simulation import checks, nodes
 from tests.simulation.entropy import EPOCH_S
 from tests.simulation.hosts import API, TWO_NODES, Crawler, Database, Disk, key_file
+from tests.simulation.inquirer import Inquirer
 from tests.simulation.log_oracle import Following
 from tests.simulation.log_truth import JOBS, RESPONSES, response
 from tests.simulation.loop import SimulatedLoop
@@ -18,6 +19,7 @@ from tests.simulation.network import Network, Process
 from tests.simulation.nodes import FIRST, SECOND
 from tests.simulation.oracle import BrokenPromise, Strictness
 from tests.simulation.page_oracle import ShownPage
+from tests.simulation.places import place
 from tests.simulation.reconnecting import ReconnectingClient
 from tests.simulation.restarts import OLDER, StateFolders
 from tests.simulation.starbelly_clients import StarbellyClient, Stream
@@ -68,6 +70,11 @@ class World:
         )
         self.network.clients = {f"c{number}" for number in range(self._client_count)}
         self.network.receive_buffer_bytes = self.setting.buffer_bytes
+        self.inquirer = Inquirer(self)
+        self.newest: dict[bytes, int] = {}
+        """By the run of a feed, the newest of its places that somebody knows."""
+        self.unwritten: list[tuple[str, str, str]] = []
+        """Domains, addresses and errors of the mutations that have written nothing."""
         self.truth = Truth(loop.time, self.setting.job_window_s)
         self.disk = Disk(self.truth, self.setting.tables)
         self.apis: dict[str, API] = {}
@@ -154,6 +161,11 @@ class World:
         """Whether a server must still know every change that it has seen."""
         truth = self.truth[table]
         return truth.serial + self.most_keys(table) <= self.setting.history_max_changes
+
+    def note_cursor(self, cursor: str) -> None:
+        """Remember how far a feed has come, as somebody was sent it."""
+        if (at := place(cursor)) is not None:
+            self.newest[at.run] = max(at.position, self.newest.get(at.run, 0))
 
     def note(self, line: str) -> None:
         """Remember what happened, to be read when something fails."""
@@ -272,9 +284,9 @@ class World:
             if undone is not None:
                 await undone
 
-        self._in_background(wait())
+        self.in_background(wait())
 
-    def _in_background(self, work: Coroutine[Any, Any, None], process: Any = None) -> None:
+    def in_background(self, work: Coroutine[Any, Any, None], process: Any = None) -> None:
         if process is None:
             task = asyncio.ensure_future(self._guarded(work))
         else:
@@ -417,7 +429,7 @@ class World:
 
     def _do_page(self, client: int, table: str, where: dict[str, Any], name: str) -> None:
         subscriber = self.subscribers[client]
-        self._in_background(
+        self.in_background(
             checks.page_and_watch(self, subscriber, TABLES[table], where, name), subscriber.process
         )
 
@@ -428,11 +440,11 @@ class World:
 
     def _do_bad_cursor(self, client: int, place: float) -> None:
         subscriber = self.subscribers[client]
-        self._in_background(checks.bad_cursor(subscriber, place), subscriber.process)
+        self.in_background(checks.bad_cursor(subscriber, place), subscriber.process)
 
     def _do_mutate(self, client: int, domain: str, url: str | None) -> None:
         subscriber = self.subscribers[client]
-        self._in_background(checks.mutate(self, subscriber, domain, url), subscriber.process)
+        self.in_background(checks.mutate(self, subscriber, domain, url), subscriber.process)
 
     def _do_cut(self, hosts: list[str], ways: str, for_s: float) -> None:
         source, target = hosts
@@ -463,7 +475,7 @@ class World:
         for host in hosts:
             is_said = says_so and self.network.passes("db", host)
             notice_s = _RESET_S if is_said else 2 * _HEARTBEAT_S
-            self._in_background(looks(self, host, for_s, notice_s=notice_s))
+            self.in_background(looks(self, host, for_s, notice_s=notice_s))
 
     def _do_crash_database(self, how: str, for_s: float) -> None:
         process = self.database_process
@@ -490,7 +502,7 @@ class World:
             empty.kill(power=False)
             await self._start_database()
 
-        self._in_background(serve_none())
+        self.in_background(serve_none())
         self._expect_stale([*self.setting.hosts], for_s, says_so=True)
 
     def _do_restart_server(
@@ -536,8 +548,6 @@ class World:
         api = self.apis[host]
         if not api.is_up or not api.has_started:
             return
-        for subscriber in self._of(host):
-            subscriber.excuse(_GRACE_S + 3.0)
 
         async def stop_and_start() -> None:
             await checks.shutdown(self, api, grace_s=_GRACE_S)
@@ -546,7 +556,7 @@ class World:
             put_back()
             self._start_server(host)
 
-        self._in_background(stop_and_start())
+        self.in_background(stop_and_start())
 
     def _do_crash_client(self, client: int, how: str, for_s: float) -> None:
         subscriber = self.clients[client]
@@ -593,7 +603,7 @@ class World:
                 subscriber.read_on()
                 await asyncio.sleep(0)
 
-        self._in_background(read())
+        self.in_background(read())
 
     # Jobs and their responses.
 
@@ -629,7 +639,7 @@ class World:
         self._crawling(delete())
 
     def _crawling(self, work: Coroutine[Any, Any, None]) -> None:
-        self._in_background(work, self._crawler_process)
+        self.in_background(work, self._crawler_process)
 
     def _do_follow(
         self, client: int, name: str, job: str, kinds: tuple[str, ...] | None, by_init: bool
