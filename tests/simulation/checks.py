@@ -159,7 +159,7 @@ async def stale(world: World, host: str, for_s: float, *, notice_s: float) -> No
 async def _expect_stale_pages(world: World, api: API, until_s: float) -> None:
     """Queries answer from memory, and say that it is old."""
     for table in [table for table in world.tables if table.name in api.said]:
-        status = await world.inquirer.status(api.host, table, within_s=until_s - world.loop.time())
+        status = await world.inquirer.status(api, table, within_s=until_s - world.loop.time())
         if status is None or world.loop.time() >= until_s:
             return
         if status != "STALE":

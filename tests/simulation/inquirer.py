@@ -18,6 +18,7 @@ from tests.simulation.streams import Exchange
 from tests.simulation.tables import SimulatedTable
 
 if TYPE_CHECKING:
+    from tests.simulation.hosts import API
     from tests.simulation.world import World
 
 _HOST = "inquirer"
@@ -33,21 +34,20 @@ class Inquirer:
         world.network.chances[_HOST] = random.Random(f"inquirer {world.setting.seed}")
         self._process = Process(world.network, _HOST)
 
-    async def status(self, host: str, table: SimulatedTable, *, within_s: float) -> str | None:
+    async def status(self, api: API, table: SimulatedTable, *, within_s: float) -> str | None:
         """The status that a page of a table has, or the code of the error in its place.
 
         None, if there is no answer in time, or none by this run of the server.
         """
         if within_s <= 0.0:
             return None
-        api = self._world.apis[host]
-        work = self._process.spawn(self._ask(host, table), "question")
+        work = self._process.spawn(self._ask(api.host, table), "question")
         await asyncio.wait({work}, timeout=within_s)
         if not work.done():
             work.cancel()
             return None
         exchange = work.result()
-        if exchange is None or self._world.apis[host] is not api or not api.is_up:
+        if exchange is None or self._world.apis[api.host] is not api or not api.is_up:
             return None
         if exchange.status != _OK:
             raise BrokenPromise(f"a query was answered with {exchange.status}: {exchange.content}")

@@ -70,7 +70,7 @@ async def moves(world: World, host: str, for_s: float, *, notice_s: float) -> No
     await asyncio.sleep(latest_s)
     for table in ready:
         status = await world.inquirer.status(
-            host, table, within_s=began_s + for_s - world.loop.time()
+            api, table, within_s=began_s + for_s - world.loop.time()
         )
         if status is None or world.loop.time() > began_s + for_s:
             return
