@@ -56,6 +56,7 @@ class Holding:
         floor: The version at which a document stands at the earliest that no event has named.
         has_moved: Whether another server serves it than before.
         goes_by_content: Whether another run of a server is about to go on with it.
+        may_be_behind: Whether that run may know less of the table's history than the client.
         is_partial: Whether there are rows that the client was never sent (`includeInitial: false`).
     """
 
@@ -72,6 +73,7 @@ class Holding:
     cursor: str | None = None
     has_moved: bool = False
     goes_by_content: bool = False
+    may_be_behind: bool = False
     include_initial: bool = True
     resumes: bool = False
 
@@ -124,13 +126,17 @@ class Holding:
         self.cursor = event["cursor"]
 
     def _spread(self) -> None:
-        """Stand at every version that is what is held: another server goes on from the newest."""
+        """Stand at every version that is what is held: another server goes on from the newest.
+
+        For one that is behind that may be an older one, which the table was once, and again.
+        """
         for key in self.known if self.is_partial else {*self.truth.keys, *self.known}:
             row = self.rows.get(key)
             starts = self._starts(key, row)
             if starts:
-                later = (at for at, view in self._views(key, min(starts)) if view == row)
-                self.known[key] = tuple(sorted({*starts, *later}))
+                first = 0 if self.may_be_behind else min(starts)
+                equal = (at for at, view in self._views(key, first) if view == row)
+                self.known[key] = tuple(sorted({*starts, *equal}))
 
     # The status.
 
@@ -247,12 +253,12 @@ class Holding:
     ) -> None:
         """Find the version that a change leads to, no earlier than the one that is held."""
         found = {
-            self._index_after(key, start, before, after, cause)
+            index
             for start in self._starts(key, before)
+            for index in self._indexes_after(key, start, before, after, cause)
         }
-        fitting = sorted(index for index in found if index is not None)
-        if fitting:
-            self.known[key] = tuple(fitting)
+        if found:
+            self.known[key] = tuple(sorted(found))
             return
         how = "" if cause is None else f" by {cause}"
         raise BrokenPromise(
@@ -270,27 +276,29 @@ class Holding:
         last = self.truth.index_at(key, self.partial_until)
         return [at for at, view in self._views(key, start) if view == before and at <= last]
 
-    def _index_after(
+    def _indexes_after(
         self,
         key: str,
         start: int,
         before: Served | None,
         after: Served | None,
         cause: str | None,
-    ) -> int | None:
-        """The first version behind one of which the event can tell."""
+    ) -> Iterator[int]:
+        """The versions to which an event can lead from one: the first that fits behind it."""
         history = self.truth.history(key)
         sees_all = self.strictness.feed_was_never_lost and self.strictness.sees_every_change
         for index in range(start + 1, len(history)):
             view = self._view(history[index])
             if view == after:
                 if cause is None or cause in self._causes(history, start, index):
-                    return index
+                    yield index
+                    break
             elif sees_all and view != before:
-                return None
-        # What is held is too old; the change that makes it young again is on its way.
+                return
+        # What is held may be too old, and what has happened to it since is on its way.
         is_too_old = cause == "LEFT_FILTER" and self.truth.has_left(history[start])
-        return start if is_too_old and not self.strictness.feed_was_never_lost else None
+        if is_too_old and not self.strictness.feed_was_never_lost:
+            yield start
 
     def _fitting(self, key: str, row: Served | None) -> tuple[int, ...]:
         """The versions that a snapshot may show as this row."""

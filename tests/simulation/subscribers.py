@@ -316,6 +316,7 @@ class Subscriber(ReconnectingClient):
         else:
             wish.holding.begin(include_initial=True, resumes=True, serial=0)
             wish.holding.goes_by_content = mark.run is not self.api
+            wish.holding.may_be_behind = not self._goes_on_from(mark, wish.table.name)
         assert self.api is not None
         wish.must_replay = (
             mark is not None
@@ -331,15 +332,19 @@ class Subscriber(ReconnectingClient):
         payload = {"query": wish.table.subscription(), "variables": variables}
         self.send({"type": "subscribe", "id": wish.id, "payload": payload})
 
+    def _goes_on_from(self, mark: Bookmark, table: str) -> bool:
+        """Whether the server has all that the run of a cursor had kept."""
+        assert self.api is not None
+        return mark.run in self.api.goes_on_from.get(table, ())
+
     def _is_kept(self, mark: Bookmark, table: str) -> bool:
         """Whether a cursor of an earlier run is one that the server has kept.
 
         One within a merged batch needs both ends, whose content may have come again since.
         """
         setting = self.world.setting
-        assert self.api is not None
         return (
-            mark.run in self.api.goes_on_from.get(table, ())
+            self._goes_on_from(mark, table)
             and (at := place(mark.cursor)) is not None
             and at.is_whole
             and not self.world.has_two_servers
