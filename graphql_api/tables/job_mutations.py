@@ -8,6 +8,7 @@ import strawberry
 
 from graphql_api.errors import DatabaseError, JobNotFinishedError, TableMissingError
 from graphql_api.feeds.archive import Relation, WantedValue
+from graphql_api.feeds.events import FeedStatus
 from graphql_api.feeds.part import TablePart
 from graphql_api.feeds.table import Document
 from graphql_api.schema.context import Context, Info
@@ -45,13 +46,14 @@ async def delete_job(info: Info, id: JobKey) -> strawberry.ID | None:  # noqa: A
                 await context.turns.take()
         except TableMissingError:
             pass  # nothing has been crawled into this database
-        with context.feeds[JOBS].expect(id) as expected:
+        feed = context.feeds[JOBS]
+        with feed.expect(id) as expected:
             old = await _check(context, id)
             # A feed receives no change outside of its window, where queries read the database.
-            is_held = context.feeds[JOBS].get(id) is not None
+            may_be_held = feed.status is FeedStatus.INITIALIZING or feed.get(id) is not None
             if not await context.store.delete_if(JOBS.name, id, _IS_FINISHED):
                 await _check(context, id)
-            if is_held:
+            if may_be_held:
                 await expected.is_seen(old, None, context.feed_wait_s)
     except DatabaseError as error:
         raise failed_write(error) from error

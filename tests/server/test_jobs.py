@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,13 +14,14 @@ import pytest
 from graphql_api.feeds import write_barrier
 from graphql_api.feeds.archive import Relation, WantedValue
 from graphql_api.limits.long_answers import LongAnswer
+from graphql_api.rethink.changefeed import RethinkSource
 from graphql_api.rethink.store import RethinkStore
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema.context import FEW_ROWS
 from graphql_api.tables.job_mutations import RESPONSES_AT_ONCE
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer, writing
-from tests.server.running import running, settings_for
+from tests.server.running import running, settings_for, until_ready
 
 STATES = ("pending", "running", "paused", "completed", "cancelled")
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -303,6 +305,34 @@ async def test_deleting_a_job_deletes_its_responses_first(
         assert await writer.run(table.filter({"job_id": "new"}).count()) == 0
         result = await client.execute(DELETE, id="new")
         assert result["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_deletion_is_waited_for_by_a_server_that_is_still_reading_the_jobs(
+    starbelly: DatabaseURL, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await writer.insert("job", job("new", days_ago=1, ended_days_ago=0.5))
+    may_read = asyncio.Event()
+    changes, delete_if = RethinkSource.changes, RethinkStore.delete_if
+
+    @asynccontextmanager
+    async def changes_late(self: Any, table: str, *arguments: Any) -> AsyncIterator[Any]:
+        if table == "job":
+            await may_read.wait()
+        async with changes(self, table, *arguments) as changefeed:
+            yield changefeed
+
+    async def delete_once_read(self: Any, *arguments: Any) -> bool:
+        may_read.set()
+        await until_ready(server)
+        return await delete_if(self, *arguments)
+
+    monkeypatch.setattr(write_barrier, "_ARRIVAL_S", WAIT_S)  # however slow the machine is
+    monkeypatch.setattr(RethinkSource, "changes", changes_late)
+    monkeypatch.setattr(RethinkStore, "delete_if", delete_once_read)
+    settings = settings_for(starbelly, job_pace_s=0.3)
+    async with running(settings) as server, connected(server.ws) as client:
+        assert (await client.execute(DELETE, id="new"))["data"] == {"deleteJob": "new"}
+        assert (await client.execute("{ jobs { total } }"))["data"]["jobs"]["total"] == 0
 
 
 async def test_only_finished_jobs_can_be_deleted(starbelly: DatabaseURL, writer: Writer) -> None:
