@@ -168,6 +168,9 @@ def run(story: Story) -> Outcome:
             failure = loop.run_until_complete(_happen(world))
         except AssertionError as error:  # the loop does not end, or waits for nothing
             failure = str(error)
+        except BaseException as error:
+            error.add_note(f"It is the story of seed {story.setting.seed}.")
+            raise
         finally:
             loop.close()
     if failure is None and (unexpected := [*loop.failures, *logged]):
