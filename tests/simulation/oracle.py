@@ -130,6 +130,8 @@ class Holding:
 
         For one that is behind that may be an older one, which the table was once, and again.
         """
+        if self.is_partial:
+            self.partial_until = self.truth.serial  # what changed and is as it was, was not sent
         for key in self.known if self.is_partial else {*self.truth.keys, *self.known}:
             row = self.rows.get(key)
             starts = self._starts(key, row)

@@ -29,6 +29,10 @@ class Moment:
     leaves_at_s: float = math.inf
 
 
+_EDGE_LAG_S = 5.0
+"""How far a feed's window may be behind the clock: it moves now and then, once there are rows."""
+
+
 class TableTruth:
     """Every version of every document of a table, in the order of the commits."""
 
@@ -55,10 +59,11 @@ class TableTruth:
             row["invalidFields"].sort()
             if self.table.ends_by is not None and (time := document.get(self.table.ends_by)):
                 self._ends[key] = time["epoch_time"] - EPOCH_S + self._window_s
-                if self._ends[key] <= self._clock():
+                if self._ends[key] <= self._clock() - _EDGE_LAG_S:
                     row, is_outside = None, True
                     del self._ends[key]
         self._note(key, row, self._clock(), is_outside=is_outside)
+        self._age()
 
     def _note(self, key: str, row: Served | None, at_s: float, *, is_outside: bool) -> None:
         moments = self._moments.setdefault(key, [])
@@ -76,7 +81,7 @@ class TableTruth:
         due = sorted((at_s, key) for key, at_s in self._ends.items() if at_s <= self._clock())
         for at_s, key in due:
             del self._ends[key]
-            self._note(key, None, at_s, is_outside=True)
+            self._note(key, None, max(at_s, self._times[-1]), is_outside=True)
 
     def has_left(self, moment: Moment) -> bool:
         """Whether a version would have left the window by now."""
