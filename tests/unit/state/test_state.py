@@ -14,7 +14,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from graphql_api.errors import ConfigurationError
 from graphql_api.feeds.cache import WatchCache
@@ -184,6 +184,32 @@ def test_a_byte_that_is_altered_is_noticed(rows: Held, after: list[Write], at: i
         except BrokenFileError:
             return
         assert table(cache) in tables
+
+    asyncio.run(story())
+
+
+@examples(150)
+@given(rows=st.dictionaries(keys, st.integers(0, 2)), after=writes, at=st.integers(0, 11))
+@example(rows={"a": 1}, after=[("a", 2), ("a", 1)], at=0)
+def test_a_gap_in_a_file_leaves_no_change_that_changes_nothing(
+    rows: Held, after: list[Write], at: int
+) -> None:
+    async def story() -> None:
+        kept = Kept(rows, 1, 100)
+        tables = [table(kept.cache)]
+        for write in after:
+            apply(kept.cache, write)
+            tables.append(table(kept.cache))
+        file = FeedFileReader(kept.data)
+        list(file.rows())
+        if len(list(file.changes())) <= at:
+            return
+        data = kept.data[: file.ends[at]] + kept.data[file.ends[at + 1] :]
+        cache = await restored(data, 2, 100)
+        assert table(cache) in tables
+        for change in cache.history.between(0, cache.position):
+            was, is_now = (each and each.row for each in (change.before, change.after))
+            assert was != is_now
 
     asyncio.run(story())
 
