@@ -10,7 +10,7 @@ from graphql_api.feeds.live_pages import PageView
 from tests.simulation.oracle import BrokenPromise, Holding, Stage
 from tests.simulation.places import place
 from tests.simulation.story import FILLS_BUFFERS
-from tests.simulation.subscribers import Bookmark, Wish
+from tests.simulation.subscribers import Wish
 from tests.simulation.tables import JOB, LOGIN, POLICY, SCHEDULE, SimulatedTable, Where
 
 if TYPE_CHECKING:
@@ -190,6 +190,7 @@ async def page_and_watch(
     serial = world.truth[table.name].serial_at(world.loop.time() - 1.0)
     api = subscriber.api
     is_loaded = api is not None and table.name in api.said
+    had_read = api is not None and table.name in api.has_read
     result = await subscriber.execute(table.query(), {"where": dict(where)})
     if result is None:
         return
@@ -199,7 +200,7 @@ async def page_and_watch(
         _expect_loading(world, api, table, is_loaded=is_loaded)
         return
     (page,) = result["data"].values()
-    api.said[table.name] = page["status"]
+    api.note_status(table.name, page["status"])
     world.note_cursor(page["cursor"])
     holding = Holding(world.truth[table.name], where, world.strictness_for(table))
     holding.begin(include_initial=True, resumes=False, serial=serial)
@@ -211,7 +212,8 @@ async def page_and_watch(
     if page["total"] != len(page["items"]):
         raise BrokenPromise(f"a page has {len(page['items'])} rows, and says {page['total']}")
     wish = Wish(id_, table, where, holding, run=subscriber.api)
-    wish.bookmarks.append(Bookmark(cursor, holding.copy(), subscriber.api, is_of_snapshot=False))
+    wish.run_has_read = had_read or page["status"] == "READY"
+    wish.note(cursor, is_of_snapshot=False)
     subscriber.wishes[id_] = wish
     if subscriber.is_acknowledged:
         subscriber._ask(wish, by_init=False)
@@ -237,8 +239,8 @@ def watch_from_view(subscriber: Subscriber, which: int, id_: str) -> None:
     if view is None or view.shown.last is None or holding is None:
         return
     wish = Wish(id_, view.table, view.shown.where, holding, run=subscriber.api)
-    mark = Bookmark(view.shown.last["cursor"], holding.copy(), subscriber.api, is_of_snapshot=False)
-    wish.bookmarks.append(mark)
+    wish.run_has_read = view.shown.last["status"] == "READY"
+    wish.note(view.shown.last["cursor"], is_of_snapshot=False)
     subscriber.wishes[id_] = wish
     if subscriber.is_acknowledged:
         subscriber._ask(wish, by_init=False)

@@ -261,6 +261,8 @@ class API:
         """By table, the runs of which it has all that was kept, up to their end."""
         self.said: dict[str, str] = {}
         """By table, the last status that somebody was sent, who then knows that it is loaded."""
+        self.has_read: set[str] = set()
+        """The tables of which somebody was sent that the feed is READY."""
         self.newest_at_stop: dict[bytes, int] = {}
         """The newest place of each feed that somebody knew when it was stopped."""
         self.network = network
@@ -275,6 +277,12 @@ class API:
         self.server: SimulatedServer
         self.app: Any
         self.task = self.process.spawn(self._serve(), f"server {host}")
+
+    def note_status(self, table: str, status: str) -> None:
+        """Remember what somebody was sent of a table's feed."""
+        self.said[table] = status
+        if status == "READY":
+            self.has_read.add(table)
 
     def wall_clock(self) -> datetime:
         """The time of day on this host, which may leap."""

@@ -33,6 +33,8 @@ class Bookmark:
     holding: Holding
     run: object
     is_of_snapshot: bool
+    run_had_read: bool
+    """Whether that run had read the table by then: until it has, it goes by what was kept."""
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Wish:
     bookmarks: list[Bookmark] = field(default_factory=list)
     run: object = None
     """The run of the server that it was last served by."""
+    run_has_read: bool = False
+    """Whether that has read the table before what it sends now."""
     must_replay: bool = False
     foreign_cursor: str | None = None
     """A cursor of another filter, to begin with: it is worth nothing here."""
@@ -70,10 +74,12 @@ class Wish:
         return marks[int(part * len(marks))]
 
     def note(self, cursor: str, *, is_of_snapshot: bool) -> None:
-        self.events += 1
         if len(self.bookmarks) == _MAX_BOOKMARKS:
             del self.bookmarks[1]
-        self.bookmarks.append(Bookmark(cursor, self.holding.copy(), self.run, is_of_snapshot))
+        holding = self.holding.copy()
+        self.bookmarks.append(
+            Bookmark(cursor, holding, self.run, is_of_snapshot, self.run_has_read)
+        )
 
 
 class Subscriber(ReconnectingClient):
@@ -236,9 +242,11 @@ class Subscriber(ReconnectingClient):
             raise BrokenPromise(f"{wish.id}: {error}; the event: {_said(event)}") from None
         if (status := event.get("status", "INITIALIZING")) != "INITIALIZING":
             assert self.api is not None
-            self.api.said[wish.table.name] = status
+            self.api.note_status(wish.table.name, status)
+            wish.run_has_read |= status == "READY"
         world.note_cursor(event["cursor"])
         is_of_snapshot = event.get("status") == "INITIALIZING" or event.get("cause") == "INITIAL"
+        wish.events += 1
         wish.note(event["cursor"], is_of_snapshot=is_of_snapshot)
 
     # What the story has it do.
@@ -321,16 +329,27 @@ class Subscriber(ReconnectingClient):
         wish.must_replay = (
             mark is not None
             and not mark.is_of_snapshot
-            and (mark.run is self.api or self._is_kept(mark, wish.table.name))
+            and (self._has_given(mark) or self._is_kept(mark, wish.table.name))
             and self.world.history_reaches(wish.table.name)
         )
         if wish.run is not None and wish.run is not self.api:
             setting = self.world.setting
             wish.holding.has_moved = self.world.has_two_servers or setting.keeps_state
         wish.run = self.api
+        wish.run_has_read = wish.table.name in self.api.has_read
         wish.is_asked = True
         payload = {"query": wish.table.subscription(), "variables": variables}
         self.send({"type": "subscribe", "id": wish.id, "payload": payload})
+
+    def _has_given(self, mark: Bookmark) -> bool:
+        """Whether a cursor is of the server's own run, and of the history that it has.
+
+        What was kept of a table that is made again is forgotten when the other one has been read,
+        with all that was sent by then.
+        """
+        setting = self.world.setting
+        forgets = setting.keeps_state and "dropped tables" in setting.troubles
+        return mark.run is self.api and (mark.run_had_read or not forgets)
 
     def _goes_on_from(self, mark: Bookmark, table: str) -> bool:
         """Whether the server has all that the run of a cursor had kept."""
