@@ -138,7 +138,7 @@ class Network:
     def listen(
         self, factory: Callable[[], asyncio.BaseProtocol], host: str | None, port: int
     ) -> Listener:
-        process = _process()
+        process = self._process()
         address = (process.host, port)
         if address in self._listeners:
             raise OSError(98, f"Address already in use: {address}")
@@ -157,7 +157,7 @@ class Network:
     async def connect(
         self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
     ) -> tuple[Transport, asyncio.BaseProtocol]:
-        process = _process()
+        process = self._process()
         await self._round_trip(process, host)
         listener = self._listeners.get((host, port))
         if listener is None:
@@ -191,19 +191,21 @@ class Network:
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, _LAST_RETRY_S)
 
+    def _process(self) -> Process:
+        process = current_process.get()
+        if process is None:
+            # The driver takes any error for an outage, which would hide this one.
+            self.loop.failures.append("what belongs to no process opens a socket")
+            raise OSError(13, "only processes have sockets")
+        if not process.is_alive:
+            raise OSError(113, "this process has been killed")
+        return process
+
     def note_delivery(self, source: Address, target: Address, data: bytes) -> None:
         """Make a delivery a part of what two runs of a seed must agree on."""
         self.delivered_bytes += len(data)
         line = f"{self.loop.time():.9f} {source[0]}:{source[1]} {target[0]}:{target[1]} "
         self.digest.update(line.encode() + data)
-
-
-def _process() -> Process:
-    process = current_process.get()
-    assert process is not None, "only processes have sockets"
-    if not process.is_alive:
-        raise OSError(113, "this process has been killed")
-    return process
 
 
 class Listener:

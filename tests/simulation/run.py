@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -20,10 +21,11 @@ from unittest import mock
 from graphql_api import app, lifespan
 from graphql_api.documents import documents
 from graphql_api.documents.documents import Documents
-from graphql_api.execution import scheduler
+from graphql_api.execution import broadcaster, scheduler
 from graphql_api.feeds.feed_settings import FeedSettings
 from graphql_api.feeds.feeds import Feeds
 from graphql_api.javascript import client_routes
+from graphql_api.limits import turn_queue
 from graphql_api.schema import errors
 from graphql_api.schema.fault_log import FaultLog
 from tests.quick_servers import shared_schema, usual_looks
@@ -142,6 +144,16 @@ def _turns_of(story: Story) -> Iterator[None]:
         yield
 
 
+def _context_of_process() -> Context:
+    """What is an empty context to the server, which then charges no client; its process is known.
+
+    Otherwise what begins there, such as a read of the database, would have no network.
+    """
+    context = Context()
+    context.run(current_process.set, current_process.get())
+    return context
+
+
 def run(story: Story) -> Outcome:
     """Let a story happen."""
     loop = SimulatedLoop()
@@ -156,6 +168,8 @@ def run(story: Story) -> Outcome:
         mock.patch.object(app, "client_routes", _shared_client_routes),
         mock.patch.object(app, "build_schema", shared_schema),
         _turns_of(story),
+        mock.patch.object(broadcaster, "Context", _context_of_process),
+        mock.patch.object(turn_queue, "Context", _context_of_process),
         mock.patch.object(lifespan, "leave_out_what_stays"),  # it would keep garbage
         mock.patch.object(app, "_documents", return_value=_shared_documents()),
         mock.patch.object(documents, "LONG_TEXT", sys.maxsize),  # a new one would take a turn more

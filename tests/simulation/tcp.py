@@ -207,6 +207,8 @@ class Transport(asyncio.Transport):
         self.incoming: Pipe
         self.unread_bytes = 0
         self.most_waiting_bytes = 0
+        self.before_last_bytes = 0
+        """What was not acknowledged yet when the last was written."""
         self.is_lost = False
         self._unread: deque[bytes | None] = deque()
         self._waiting = bytearray()
@@ -254,6 +256,7 @@ class Transport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self.is_lost or self._is_closing:
             return
+        self.before_last_bytes = len(self._waiting) + self.out.kernel_bytes
         self._waiting += data
         self.flush()
         self.most_waiting_bytes = max(self.most_waiting_bytes, len(self._waiting))

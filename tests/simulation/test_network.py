@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
+import pytest
+
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Network, Process
 
@@ -115,3 +117,12 @@ def test_killed_process_is_seen_to_end_and_one_without_power_is_not() -> None:
 
     simulate(test)
     simulate(test_power)
+
+
+def test_socket_that_belongs_to_no_process_is_an_error_of_the_story() -> None:
+    async def test(network: Network, *_: Any) -> None:
+        with pytest.raises(OSError, match="only processes"):
+            await network.connect(Peer, "b", 1)
+        assert network.loop.failures == ["what belongs to no process opens a socket"]
+
+    simulate(test)
