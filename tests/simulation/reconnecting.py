@@ -54,6 +54,7 @@ class ReconnectingClient(ABC):
         self.rng = rng
         self.socket: Connection | None = None
         self.api: hosts.API | None = None
+        """The run of the server that its last connection has reached, whether or not it took it."""
         self.is_acknowledged = False
         self.is_stalled = False
         self.excused_until_s = 0.0
@@ -107,6 +108,7 @@ class ReconnectingClient(ABC):
                 self._come_back()
             return
         self.socket = socket
+        self.api = self.world.apis.get(self.server_host)
         self._ping_later(socket, self._heard)
 
     async def _open(self) -> Connection:

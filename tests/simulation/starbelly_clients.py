@@ -99,7 +99,6 @@ class StarbellyClient(ReconnectingClient):
         return Socket(*on_events, path="/starbelly", headers=headers)
 
     def _opened(self) -> None:
-        self.api = self.world.apis.get(self.server_host)
         self._failures = 0
         self._heard += 1
         self.is_acknowledged = True

@@ -143,7 +143,6 @@ class Subscriber(ReconnectingClient):
         self.send({"type": "ping"})
 
     def _opened(self) -> None:
-        self.api = self.world.apis.get(self.server_host)
         self._failures = 0
         self.is_acknowledged = False
         payload: dict[str, Any] = {}

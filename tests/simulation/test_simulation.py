@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from tests.for_each import for_each
 from tests.forks import forked
@@ -114,6 +115,29 @@ def test_internal_error_of_one_story_does_not_change_the_next_one() -> None:
     assert "requestId" in first
     assert "requestId" in second
     assert first != second, "each has logged an error of its own"
+
+
+def test_client_is_judged_by_the_run_that_refuses_it_and_not_by_the_one_that_served_it() -> None:
+    def refuses(original: Callable[..., Any]) -> Callable[..., Any]:
+        runs: list[object] = []
+
+        async def accept(self: object, scope: Any, receive: Any, send: Any) -> None:
+            is_first = self not in runs
+            if is_first:
+                runs.append(self)
+            if is_first and len(runs) == 3:
+                await receive()
+                await Response(status_code=503)(scope, receive, send)
+            else:
+                await original(self, scope, receive, send)
+
+        return accept
+
+    target = "graphql_api.protocols.websocket:WebSockets.__call__"
+    bug = planting.Bug("a server that begins again refuses a client", "8", target, refuses)
+    with planting.planted(bug):
+        failure = run(written.read(written.FOLDER / "stopping-before-it-answers.txt")).failure
+    assert failure == "clause 8: c0 was cut off without a reason: 503"
 
 
 def test_every_planted_bug_has_its_target_and_a_story_that_finds_it() -> None:
