@@ -24,7 +24,7 @@ from graphql_api.limits.connection_limits import ConnectionLimits
 from graphql_api.limits.traffic import Traffic
 from graphql_api.limits.turn_queue import TurnQueue
 from graphql_api.listeners import stop_listening
-from graphql_api.server.flow_control import Kernel, ask_kernel
+from graphql_api.server.flow_control import Kernel, WatchedConnection, ask_kernel
 from graphql_api.server.tls_handshake import HandshakeProtocols
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from graphql_api.server.websocket_protocol import WebSocketProtocol
@@ -240,6 +240,10 @@ class Server(uvicorn.Server):
         for listening in self.servers:
             await stop_listening(listening)
         await super().shutdown(sockets)
+        # uvicorn leaves those open that were not done in time, or whose clients take nothing.
+        for connection in [*self.server_state.connections]:
+            if isinstance(connection, WatchedConnection):
+                connection.abort()
 
     async def _supervised(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

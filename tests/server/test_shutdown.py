@@ -191,6 +191,28 @@ async def test_requests_have_what_sending_clients_away_leaves_of_the_grace_perio
     assert 100 < left_s <= 200, "one grace period, not two"
 
 
+async def test_server_that_has_ended_leaves_no_connection(
+    monkeypatch: pytest.MonkeyPatch, starbelly: DatabaseURL
+) -> None:
+    monkeypatch.setattr(server, "_LAST_LOOK_S", 0)
+    settings = settings_for(starbelly, shutdown_grace_s=0)
+    with listen("127.0.0.1", 0) as listener:
+        uvicorn = server.Server(create_app(settings), settings)
+        serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+        address = listener.getsockname()
+        await until_ready(Running(*address))
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert (await reader.readline()).startswith(b"HTTP/1.1 100 "), "its body is waited for"
+        uvicorn.handle_exit(signal.SIGTERM, None)
+        await serving
+        assert not uvicorn.server_state.connections
+        writer.close()
+
+
 async def test_request_that_never_arrives_is_given_up_after_the_grace_period(
     tmp_path: Path,
 ) -> None:

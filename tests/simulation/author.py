@@ -444,7 +444,7 @@ class _LogAuthor(LogActions, _Author):
         about_tables = {self._drop, self._lost_change, self._page, self._mutations}
         about_tables |= {self._bad_cursor, self._other_filter}
         makers = [each for each in super()._makers() if each not in about_tables]
-        return [*makers, self._move] if len(self._setting.hosts) > 1 else makers
+        return [*makers, self._hop] if len(self._setting.hosts) > 1 else makers
 
     def _subscription(self, client: int, at_s: float) -> Action:
         return self._follow(client, at_s)
@@ -462,8 +462,8 @@ class _LogAuthor(LogActions, _Author):
         which, part = self._rng.randrange(3), self._rng.random()
         return self._of_client(at_s, "go_back_following", which=which, part=part)
 
-    def _move(self, at_s: float) -> Action:
-        return self._of_client(at_s, "move")
+    def _hop(self, at_s: float) -> Action:
+        return self._of_client(at_s, "hop")
 
     def _after_falling_behind(self, slow: Action) -> list[Action]:
         return [self._crawl(slow.at_s + self._rng.uniform(0.0, 2.0)) for _ in range(4)]

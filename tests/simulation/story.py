@@ -204,6 +204,5 @@ _WORDS = {
     "starbelly_end": "client c{client} ends its stream number {which}",
     "starbelly_again": "client c{client} asks again for its stream number {which} (of a job: from "
     "its token at {part:.2f} of them)",
-    "move": "client c{client} goes to the next server",
     "leap": "the clock of {host} leaps by {by_s} s",
 }

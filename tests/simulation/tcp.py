@@ -327,6 +327,7 @@ class Transport(asyncio.Transport):
         self._waiting.clear()
         self._unread.clear()
         self.process.transports.pop(self, None)
+        self.incoming.go_on()  # what was held up for this side is answered with a reset
 
     # Reading.
 

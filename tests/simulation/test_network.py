@@ -84,6 +84,18 @@ def test_what_a_reader_does_not_read_waits_at_the_writer() -> None:
     simulate(test)
 
 
+def test_what_waits_for_a_reader_that_goes_away_is_answered_with_a_reset() -> None:
+    async def test(network: Network, a: Process, near: Peer, b: Process, far: Peer) -> None:
+        far.transport.pause_reading()
+        near.transport.write(bytes(200_000))
+        await asyncio.sleep(10)
+        far.transport.close()
+        await asyncio.sleep(10)
+        assert near.events == ["paused", "ConnectionResetError"]
+
+    simulate(test)
+
+
 def test_what_passes_a_one_way_cut_is_not_acknowledged() -> None:
     async def test(network: Network, a: Process, near: Peer, b: Process, far: Peer) -> None:
         network.cut("b", "a")

@@ -676,11 +676,6 @@ class World:
     def _do_go_back_following(self, client: int, which: int, part: float) -> None:
         self.subscribers[client].follows.go_back(which, part)
 
-    def _do_move(self, client: int) -> None:
-        subscriber, hosts = self.subscribers[client], self.setting.hosts
-        subscriber.server_host = hosts[(hosts.index(subscriber.server_host) + 1) % len(hosts)]
-        subscriber.leave(politely=True)
-
     def _do_drop(self, table: str, for_s: float) -> None:
         assert self.database is not None
         assert self.database_process is not None
