@@ -166,11 +166,15 @@ def main(bugs: Sequence[Bug], only: str | None, *, is_search: bool) -> int:
         is_search: Whether to try all stories in order, and to write the table.
 
     Returns:
-        The exit status: 1 if a bug was not found, or not by the story that the table names.
+        The exit status: 1 if a bug was not found, or not by the story that the table names, or
+        there is none of this name.
     """
     gc.collect()
     gc.freeze()
     chosen = [bug for bug in bugs if only is None or only in bug.name]
+    if not chosen:
+        say(f"no bug's name has the text {only!r}")
+        return 1
     text = DOCUMENT.read_text(encoding="utf-8")
     known = known_seeds(text)
     tried = [None if is_search else known.get(bug.name) for bug in chosen]
