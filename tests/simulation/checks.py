@@ -435,8 +435,9 @@ async def shutdown(world: World, api: API, *, grace_s: float) -> None:
     await asyncio.wait({api.task}, timeout=grace_s + _GRACE_AND_LAST_FRAMES_S)
     if not api.task.done():
         raise BrokenPromise(f"clause 9: {api.host} does not end within its grace period")
-    is_cancelled = api.task.cancelled()  # which it is, if it had not started yet
-    if not is_cancelled and (error := api.task.exception()) is not None:
+    if api.task.cancelled():
+        return  # it had not started yet: its process ends, and all that has begun in it
+    if (error := api.task.exception()) is not None:
         raise BrokenPromise(f"clause 9: {api.host} ended with {error!r}")
     await asyncio.sleep(1.0)
     left = [task.get_name() for task in api.process.tasks]
