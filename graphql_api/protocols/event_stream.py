@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from math import ceil
 from typing import Protocol
 
 from graphql import GraphQLError
@@ -30,6 +31,7 @@ from graphql_api.limits.answer_memory import Answers
 from graphql_api.limits.client_limits import ClientLimits
 from graphql_api.limits.cpu_budget import ClientBudget
 from graphql_api.protocols.backend import Backend
+from graphql_api.protocols.http_request import RefusedError
 from graphql_api.protocols.stream_response import (
     Exchange,
     StreamFormat,
@@ -65,10 +67,21 @@ class EventStreams:
         self._empty = asyncio.Event()
         self.limits = limits
         self.is_draining = False
-        """Whether no more streams are to be begun."""
+        """Whether this server shuts down: no more streams are to be begun."""
 
     def __len__(self) -> int:
         return len(self._streams)
+
+    def refuse_if_draining(self) -> None:
+        """Refuse a request while this server shuts down: its client is to come again.
+
+        Raises:
+            RefusedError: This server is shutting down.
+        """
+        if self.is_draining:
+            error, retry_s = shutting_down(), ceil(self.limits.retry_s)
+            headers = {"retry-after": str(retry_s)}
+            raise RefusedError(503, error.message, code=SHUTTING_DOWN, headers=headers)
 
     async def serve(
         self,
@@ -130,9 +143,6 @@ class EventStreams:
             if not stream.response.is_over:
                 stream.bookmark()
                 stream.response.cut_off(why)
-        # Streams that have begun while this was waiting.
-        for stream in self._streams:
-            stream.response.cut_off(why)
         if self._streams:
             self._empty.clear()
             with suppress(TimeoutError):

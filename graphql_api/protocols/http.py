@@ -21,8 +21,7 @@ PROTOCOL.md of github.com/enisdenjo/graphql-sse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Mapping, Sequence
-from math import ceil
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from graphql import GraphQLError, OperationType
@@ -43,7 +42,7 @@ from graphql_api.limits.cpu_budget import ClientBudget, charged
 from graphql_api.limits.token_bucket import RATE_LIMITED, TokenBuckets, rate_limit_text
 from graphql_api.protocols import multipart, sse
 from graphql_api.protocols.backend import Backend
-from graphql_api.protocols.event_stream import EventStreams, shutting_down
+from graphql_api.protocols.event_stream import EventStreams
 from graphql_api.protocols.http_request import (
     MediaType,
     RefusedError,
@@ -185,7 +184,8 @@ class GraphQLHTTP:
         principal = self._backend.authenticator.principal(scope)
         token = stream_token(scope, headers)
         if method == "PUT":
-            return self._reserve(principal, budget.address)
+            reserved = self.single_connections.reserve(principal, budget.address)
+            return HTTPResponse(201, reserved.encode(), MediaType.TEXT)
         if method == "DELETE":
             self.single_connections.find(token or "", principal).stop(stopped_id(scope))
             return HTTPResponse(200, b"", MediaType.TEXT)
@@ -238,7 +238,11 @@ class GraphQLHTTP:
         """Execute an operation that has a response of its own; returns what `_respond` does."""
         is_subscription = asked.kind is OperationType.SUBSCRIPTION
         if is_subscription and self.streams.is_draining:
-            return self._send_away(exchange.scope["method"], wanted.stream)
+            if exchange.scope["method"] == "GET" and wanted.stream is MediaType.EVENT_STREAM:
+                # A browser; it would take any other status for an answer, for good.
+                body = sse.retry(self.streams.limits.retry_s)
+                return HTTPResponse(200, body, MediaType.EVENT_STREAM)
+            self.streams.refuse_if_draining()
         try:
             if is_subscription and wanted.stream is not None:
                 format_ = _FORMATS[wanted.stream]
@@ -267,21 +271,6 @@ class GraphQLHTTP:
 
     def _too_long(self) -> RefusedError:
         return RefusedError(413, f"the body is longer than {self._max_body_bytes} bytes")
-
-    def _reserve(self, principal: Principal, address: Hashable | None) -> HTTPResponse:
-        if self.streams.is_draining:
-            return self._send_away("PUT", None)
-        token = self.single_connections.reserve(principal, address)
-        return HTTPResponse(201, token.encode(), MediaType.TEXT)
-
-    def _send_away(self, method: str, stream_type: MediaType | None) -> HTTPResponse:
-        """The response that asks a stream's client to come again later: this server shuts down."""
-        retry_s = self.streams.limits.retry_s
-        if method == "GET" and stream_type is MediaType.EVENT_STREAM:
-            # A browser; it would take any other status for an answer, for good.
-            return HTTPResponse(200, sse.retry(retry_s), MediaType.EVENT_STREAM)
-        body = result_json.errors([shutting_down()])
-        return HTTPResponse(503, body, headers={"retry-after": str(ceil(retry_s))})
 
 
 async def _read_in_turns(body: bytes, budget: ClientBudget) -> Request:

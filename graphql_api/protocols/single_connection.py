@@ -111,8 +111,9 @@ class SingleConnections:
             address: What stands for its address; None, if that has no limits.
 
         Raises:
-            RefusedError: There are too many.
+            RefusedError: There are too many, or this server shuts down.
         """
+        self._streams.refuse_if_draining()
         count = self.reservations
         if address is not None:
             own = sum(reserved.address == address for reserved in self._reserved.values())
@@ -132,8 +133,10 @@ class SingleConnections:
         """Answer a request by the stream that was reserved, until its client has gone.
 
         Raises:
-            RefusedError: There is no such reservation, or its stream is open already.
+            RefusedError: There is no such reservation, its stream is open already, or this server
+                shuts down.
         """
+        self._streams.refuse_if_draining()
         if not self._is_reserved(token, principal):
             self.find(token, principal)
             raise RefusedError(409, "the event stream of this token is open already")

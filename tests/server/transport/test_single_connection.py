@@ -186,7 +186,7 @@ async def test_clients_of_one_address_leave_reservations_for_others() -> None:
 
 async def test_shutdown_ends_the_stream_without_complete() -> None:
     async with serve(GraphQLHTTP) as server:
-        async with opened(server) as (requests, source):
+        async with opened(server) as (requests, source), client(server) as reserved:
             assert (await requests.post(SILENCE)).status_code == 202
             await said(source)
             await server.app.streams.close_all()
@@ -194,4 +194,8 @@ async def test_shutdown_ends_the_stream_without_complete() -> None:
             assert (await requests.post("{ hello }")).status_code == 404
             response = await requests._http.put("/")
             assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+            async with stream(server, reserved.token) as late:
+                assert late.status == 503, "it would be cut off at the end"
+                (error,) = json.loads(await late.body())["errors"]
+                assert error["extensions"] == {"code": "SHUTTING_DOWN"}
         await nothing_left(server)
