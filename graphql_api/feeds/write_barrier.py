@@ -170,10 +170,13 @@ class ExpectedWrite:
             self._seen.set()
 
     def _has_seen(self) -> bool:
-        """Whether the write is among the changes, or what it made was sent initially."""
-        if self._write is None:
+        """Whether the write is among the changes, or what it made is what was sent last.
+
+        A document that was sent initially and has changed since is no proof: it may be from before
+        the write.
+        """
+        if self._write is None or not self._transitions:
             return False
-        if self._barrier.pace_s:
-            return any(new == self._write[1] for _, new in self._transitions)
-        sought = (self._write, (None, self._write[1]))
-        return any(transition in sought for transition in self._transitions)
+        old, new = self._transitions[-1]
+        is_as_made = new == self._write[1] and (old is None or self._barrier.pace_s > 0)
+        return is_as_made or self._write in self._transitions

@@ -6,6 +6,7 @@ import asyncio
 
 from graphql_api.feeds.write_barrier import ExpectedWrite, WriteBarrier
 from tests.fault.clock import LIMIT_S
+from tests.for_each import for_each
 from tests.simulation.loop import simulated
 
 A, B, C = {"id": "k", "v": "a"}, {"id": "k", "v": "b"}, {"id": "k", "v": "c"}
@@ -92,6 +93,22 @@ async def test_snapshot_from_before_the_write_does_not_show_it() -> None:
         assert not await is_seen(deleted, A, None)
         barrier.saw("k", A, B)
         assert await is_seen(changed, A, B)
+
+
+@for_each("pace_s", [0, 60])
+async def test_what_was_sent_initially_and_has_changed_since_does_not_show_a_write(
+    pace_s: float,
+) -> None:
+    barrier = WriteBarrier(pace_s=pace_s)
+    barrier.begin()
+    with barrier.expect("k") as deleted, barrier.expect("k") as changed:
+        barrier.serve(set())
+        barrier.saw("k", None, B)
+        barrier.saw("k", B, A)
+        assert not await is_seen(deleted, A, None)
+        assert not await is_seen(changed, A, B)
+        barrier.saw("k", A, None)
+        assert await is_seen(deleted, A, None)
 
 
 async def test_changefeed_opened_after_the_write_shows_it_whatever_it_sends() -> None:
