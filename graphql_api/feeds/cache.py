@@ -74,6 +74,7 @@ class WatchCache(Generic[RowT, EventT]):
         self._recent: RecentItems[Event[EventT]] = RecentItems(_RECENT_EVENTS)
         self._incomplete = cursors.encode(cursors.Incomplete(run))
         self._bookmark_tail = 1
+        self.aged_position = 0
         self.merges: Merges[RowT, EventT] = Merges()
         self.bundles: RecentItems[Bundle] = RecentItems(_RECENT_BUNDLES)
         self.history = history
@@ -385,14 +386,13 @@ class WatchCache(Generic[RowT, EventT]):
         return self._resumptions.find(cursor, where.digest)
 
     def _bookmark(self) -> None:
-        """Give subscribers that have long been idle a fresh cursor, before theirs is too old."""
+        """Have cursors renewed that are about to leave the history, behind what waits."""
         tail, length = self.history.tail, len(self.history)
         if tail < self._bookmark_tail:
             return
-        # An idle subscriber stands in the newer half after this, and is looked at again before the
-        # tail has come half the way there.
+        # An idle one stands in the newer half then, and is looked at again before the tail has come
+        # half the way there.
         self._bookmark_tail = tail + max(1, length // 4)
-        old = tail + length // 2
+        self.aged_position = tail + length // 2
         for subscriber in self._subscribers():
-            if subscriber.is_idle and subscriber.cursor_position < old:
-                subscriber.on_status(self.point, self.status)
+            subscriber.on_age()

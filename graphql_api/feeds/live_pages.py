@@ -92,10 +92,6 @@ class PageView(Generic[RowT]):
         on_empty: Called when the last subscription has left.
     """
 
-    is_idle = False
-    """A page is never sent for a fresh cursor alone."""
-    cursor_position = 0
-
     def __init__(
         self,
         cache: WatchCache[RowT, Any],
@@ -141,6 +137,9 @@ class PageView(Generic[RowT]):
     def on_status(self, point: Point, status: FeedStatus) -> None:  # noqa: ARG002
         """The feed has another status."""
         self._wake_all()
+
+    def on_age(self) -> None:
+        """A page is never sent for a fresh cursor alone."""
 
     # What its pages ask.
 

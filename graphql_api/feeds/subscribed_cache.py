@@ -28,6 +28,8 @@ class SubscribedCache(Protocol[RowT, EventT]):
     def point(self) -> Point:
         """Where the last change has led to."""
 
+    aged_position: int
+    """Cursors that name an earlier position are about to leave the history."""
     prior: Point
     """Where the feed was before the last change."""
 

@@ -76,12 +76,12 @@ class Subscriber(Generic[RowT, EventT]):
         self._stage: Waiting | Scan[RowT] | Replay[RowT, EventT] | None = None
         self.view = view
         self.cursor_position = 0
-        """The position that the last cursor sent names."""
+        """The position that the client's last cursor names, or its first one will."""
         if cache.status is FeedStatus.INITIALIZING:
             self._statuses.append(WaitingStatus(FeedStatus.INITIALIZING, cache.point, is_kept=True))
             self._stage = Waiting(include_initial)
         elif since is not None:
-            self._sent = since.start
+            self._sent, self.cursor_position = since.start, since.start.position
             batch = None if since.batch is None else (since.start, *since.batch)
             self._stage = Replay(
                 since.start.position, batch, set(since.ahead), since.digest(cache.history)
@@ -90,17 +90,14 @@ class Subscriber(Generic[RowT, EventT]):
         elif include_initial:
             self._start_over()
         else:
-            self._begin_live()
+            self._begin(with_rows=False)
 
     # What the cache reports.
 
     def on_snapshot(self) -> None:
         """The feed's first snapshot has come."""
         assert isinstance(self._stage, Waiting)
-        if self._stage.include_initial:
-            self._scan()
-        else:
-            self._begin_live()
+        self._begin(with_rows=self._stage.include_initial)
         self.wake()
 
     def on_change(self, change: ViewChange[RowT, EventT]) -> None:
@@ -126,7 +123,7 @@ class Subscriber(Generic[RowT, EventT]):
         self.wake()
 
     def on_status(self, point: Point, status: FeedStatus) -> None:
-        """The feed has another status from `point` on, or the cursor has aged."""
+        """The feed has another status from `point` on."""
         if isinstance(self._stage, Waiting):
             return
         if self._statuses and not self._statuses[-1].is_kept:
@@ -135,14 +132,21 @@ class Subscriber(Generic[RowT, EventT]):
         self._statuses.append(WaitingStatus(status, point, is_kept=False))
         self.wake()
 
+    def on_age(self) -> None:
+        """Cursors have aged: the history will soon forget where they stand."""
+        if self.is_due:
+            self.wake()
+
     # What the sender asks.
 
     @property
     def is_due(self) -> bool:
         """Whether `pull` may have something now."""
-        if self._pending is not None and (self._is_released or not self._in_batches):
+        if self._statuses or self._stage or self._batch or self._queue:
             return True
-        return bool(self._statuses or self._stage or self._batch or self._queue)
+        if self._pending is not None:
+            return self._is_released or not self._in_batches
+        return self.cursor_position < self._cache.aged_position
 
     @property
     def awaits_tick(self) -> bool:
@@ -167,19 +171,13 @@ class Subscriber(Generic[RowT, EventT]):
         if holds_table and self.cursor_position < self._cache.point.position:
             self.on_status(self._cache.point, self._cache.status)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is nothing to send, and nothing being sent."""
-        is_live = self._stage is None and self._pending is None
-        return is_live and not (self._statuses or self._batch or self._queue)
-
     def pull(self) -> Event[EventT] | None:
         """The next event; None if there is none for now, until `wake` is called."""
         if self._stage is None and not (self._statuses or self._batch):
             # As most are at most times: this is the shortest way through what follows.
             if self._queue:
                 return self._pull_queue()
-            if self._pending is None:
+            if self._pending is None and self.cursor_position >= self._cache.aged_position:
                 return None
         steps = 0
         while steps < _STEPS_AT_ONCE:
@@ -343,6 +341,9 @@ class Subscriber(Generic[RowT, EventT]):
             return self._pull_batch(self._batch)
         if self._queue:
             return self._pull_queue()
+        if self._pending is None:  # all has been sent, and the last cursor has aged
+            self._sent, self.cursor_position = self._cache.point, self._cache.point.position
+            return self._cache.state_event(self._cache.status, self.view.cursor(self._sent))
         self._freeze_pending()
         return None
 
@@ -383,16 +384,13 @@ class Subscriber(Generic[RowT, EventT]):
         self._statuses.append(
             WaitingStatus(FeedStatus.INITIALIZING, self._cache.point, is_kept=True)
         )
-        self._scan()
+        self._begin(with_rows=True)
 
-    def _scan(self) -> None:
-        """Begin with every row, as of now; the first status says that these were all."""
-        self._stage = Scan(self._cache.keys())
-        self._sent = self._cache.point
-        self._statuses.append(WaitingStatus(self._cache.status, self._sent, is_kept=True))
+    def _begin(self, *, with_rows: bool) -> None:
+        """Begin with every row, as of now, or with the next change.
 
-    def _begin_live(self) -> None:
-        """Begin with the next change; the first status marks from where the client holds all."""
-        self._stage = None
-        self._sent = self._cache.point
+        The first status says that these were all, or marks from where the client holds all.
+        """
+        self._stage = Scan(self._cache.keys()) if with_rows else None
+        self._sent, self.cursor_position = self._cache.point, self._cache.point.position
         self._statuses.append(WaitingStatus(self._cache.status, self._sent, is_kept=True))

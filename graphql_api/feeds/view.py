@@ -186,14 +186,6 @@ class Watcher(Protocol[RowT, EventT]):
     view: FilterView[RowT, EventT]
     """The view that it is in."""
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is nothing to send, and nothing being sent."""
-
-    @property
-    def cursor_position(self) -> int:
-        """The position that the last cursor sent names."""
-
     def on_snapshot(self) -> None:
         """The feed's first snapshot has come."""
 
@@ -201,7 +193,10 @@ class Watcher(Protocol[RowT, EventT]):
         """A row has changed in the view."""
 
     def on_status(self, point: Point, status: FeedStatus) -> None:
-        """The feed has another status from `point` on, or the cursor has aged."""
+        """The feed has another status from `point` on."""
+
+    def on_age(self) -> None:
+        """Cursors have aged: the history will soon forget where they stand."""
 
 
 class FilterView(Generic[RowT, EventT]):

@@ -124,13 +124,13 @@ def _overlooks_gaps(original: Function) -> Function:
 
 
 def _says_ready_to_joiners(original: Function) -> Function:
-    def scan(self: Any) -> None:
-        original(self)
+    def begin(self: Any, *, with_rows: bool) -> None:
+        original(self, with_rows=with_rows)
         from graphql_api.feeds.events import FeedStatus
 
         self._statuses[-1] = replace(self._statuses[-1], status=FeedStatus.READY)
 
-    return scan
+    return begin
 
 
 def _says_statuses_at_once(_: Function) -> Function:
@@ -374,7 +374,7 @@ BUGS = (
     Bug(
         "a subscriber that joins a stale feed gets READY",
         "6: joining when it is not ready",
-        f"{_FEEDS}.subscriber:Subscriber._scan",
+        f"{_FEEDS}.subscriber:Subscriber._begin",
         _says_ready_to_joiners,
     ),
     Bug(

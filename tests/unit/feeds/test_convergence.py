@@ -333,7 +333,7 @@ class FeedMachine(RuleBasedStateMachine):
         for client in self.alive:
             if not client.is_woken:
                 subscriber = client.subscriber
-                assert subscriber.is_idle or subscriber.pull() is None
+                assert not subscriber.is_due or subscriber.pull() is None
                 assert not subscriber.awaits_tick or not subscriber._statuses
 
     def teardown(self) -> None:

@@ -54,8 +54,15 @@ def subscribe(
     *,
     include_initial: bool = True,
     since: str | None = None,
+    in_batches: bool = False,
 ) -> Subscriber[Number, Event]:
-    return cache.subscribe(where, include_initial=include_initial, since=since, wake=lambda: None)
+    return cache.subscribe(
+        where,
+        include_initial=include_initial,
+        since=since,
+        wake=lambda: None,
+        in_batches=in_batches,
+    )
 
 
 def drain(subscriber: Subscriber[Number, Event]) -> list[Event]:
@@ -231,7 +238,7 @@ def test_a_batch_resumes_behind_every_one_of_its_keys() -> None:
 
 def test_subscribers_that_are_behind_alike_share_what_has_merged() -> None:
     keys = [f"{number:03}" for number in range(70)]
-    cache = make_cache(dict.fromkeys(keys, 0))
+    cache = make_cache(dict.fromkeys(keys, 0), max_changes=1000)
     first, second, late = [subscribe(cache) for _ in range(3)]
     for subscriber in (first, second, late):
         drain(subscriber)
@@ -373,6 +380,55 @@ def test_an_idle_subscriber_gets_a_fresh_cursor_before_the_history_forgets_its_o
         cache.unsubscribe(resumed)
 
 
+def test_change_that_waits_until_the_history_has_left_it_is_followed_by_a_fresh_cursor() -> None:
+    cache = make_cache({"a": 0, "b": 5}, max_changes=16, queue_limit=8)
+    subscriber = subscribe(cache, Below(1))
+    drain(subscriber)
+    write(cache, "a", [5])
+    write(cache, "b", range(6, 30))
+    events = drain(subscriber)
+    assert short(events) == [("-", "LEFT_FILTER", "a", 0), ("READY",)]
+    assert short(drain(subscribe(cache, Below(1), since=events[-1].cursor))) == [("READY",)]
+
+
+def test_first_rows_that_take_long_are_followed_by_a_fresh_cursor() -> None:
+    cache = make_cache({"a": 0, "b": 0, "c": 5}, max_changes=16, queue_limit=8)
+    subscriber = subscribe(cache, Below(1))
+    assert short([pull(subscriber)]) == [("INITIALIZING",)]
+    write(cache, "c", range(6, 30))
+    events = drain(subscriber)
+    initial = [("+", "INITIAL", "a", 0), ("+", "INITIAL", "b", 0)]
+    assert short(events) == [*initial, ("READY",), ("READY",)]
+    assert short(drain(subscribe(cache, Below(1), since=events[-1].cursor))) == [("READY",)]
+
+
+def test_status_is_reached_by_a_client_that_stays_far_behind() -> None:
+    keys = [f"{number:03}" for number in range(200)]
+    cache = make_cache(dict.fromkeys(keys, 0), max_changes=100)
+    since = drain(subscribe(cache))[-1].cursor
+    for key in keys[:70]:
+        write(cache, key, [1])
+    subscriber = subscribe(cache, since=since)
+    for key in keys:
+        write(cache, key, [2])
+        if isinstance(pull(subscriber), State):
+            return
+    pytest.fail("it reads as fast as the table changes, and is never READY")
+
+
+def test_aged_cursor_makes_no_tick() -> None:
+    cache = make_cache({"a": 0}, max_changes=16)
+    subscriber = subscribe(cache, in_batches=True)
+    drain(subscriber)
+    write(cache, "a", range(1, 100))
+    assert not subscriber.is_due
+    subscriber.release()
+    assert short(drain(subscriber)) == [("~", "a", 0, 99)]
+    write(cache, "a", [*range(100, 200), 99])
+    subscriber.release()
+    assert short(drain(subscriber)) == [("READY",)], "its batch has come to nothing"
+
+
 def test_bookmark_names_the_table_as_of_now_once() -> None:
     cache = make_cache({"a": 5})
     subscriber = subscribe(cache, Below(1))
@@ -508,7 +564,7 @@ def test_replay_unpacks_no_row_that_a_filter_hides() -> None:
     while replay.pull() is None:
         pass
     assert replay.pull() is None
-    assert replay.is_idle
+    assert not replay.is_due
     assert packing.unpacked == 0
 
 
