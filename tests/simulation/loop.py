@@ -153,3 +153,20 @@ def simulated(work: Callable[[], Awaitable[None]]) -> None:
     finally:
         asyncio.set_event_loop(None)
         loop.close()
+
+
+_A_LONG_TIME_S = 3600.0
+
+
+async def time_passes_until(is_so: Callable[[], bool]) -> None:
+    """Let simulated time pass until something is so.
+
+    Raises:
+        AssertionError: It is not so within an hour.
+    """
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulatedLoop)
+    ends_s = loop.time() + _A_LONG_TIME_S
+    while not is_so():
+        assert loop.time() < ends_s, f"it is not so within {_A_LONG_TIME_S:g} s"
+        await asyncio.sleep(0.1)

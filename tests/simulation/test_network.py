@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import SimulatedLoop, time_passes_until
 from tests.simulation.network import Network, Process
 
 
@@ -88,9 +88,10 @@ def test_what_waits_for_a_reader_that_goes_away_is_answered_with_a_reset() -> No
     async def test(network: Network, a: Process, near: Peer, b: Process, far: Peer) -> None:
         far.transport.pause_reading()
         near.transport.write(bytes(200_000))
-        await asyncio.sleep(10)
+        out = near.transport.out
+        await time_passes_until(lambda: out.kernel_bytes == out.send_buffer_bytes)
         far.transport.close()
-        await asyncio.sleep(10)
+        await time_passes_until(lambda: len(near.events) == 2)
         assert near.events == ["paused", "ConnectionResetError"]
 
     simulate(test)

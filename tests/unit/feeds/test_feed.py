@@ -26,7 +26,7 @@ from graphql_api.feeds.source import DocumentChange, SourceReady
 from graphql_api.schema.document import stored_value
 from tests.fault.clock import LIMIT_S, some_steps
 from tests.for_each import for_each
-from tests.simulation.loop import simulated
+from tests.simulation.loop import simulated, time_passes_until
 from tests.unit.feeds.toy import (
     Added,
     Event,
@@ -296,8 +296,7 @@ def test_self_check_takes_no_change_that_comes_late_for_a_missing_one() -> None:
             source, SELF_CHECKED.model_copy(update={"self_check_confirm_s": 5.0})
         ) as feed:
             await feed.ready(3600)
-            while feed.consistency_check.checks < 5:
-                await asyncio.sleep(1)
+            await time_passes_until(lambda: feed.consistency_check.checks >= 5)
             assert feed.consistency_check.differences == 0
             assert source.reads >= 10, "each check had to look twice"
 
@@ -310,8 +309,7 @@ def test_self_check_waits_for_what_a_pace_holds_back(monkeypatch: pytest.MonkeyP
     async def story() -> None:
         async with following(LateSource(a=1), SELF_CHECKED) as feed:
             await feed.ready(3600)
-            while feed.consistency_check.checks < 5:
-                await asyncio.sleep(1)
+            await time_passes_until(lambda: feed.consistency_check.checks >= 5)
             assert feed.consistency_check.differences == 0
 
     simulated(story)

@@ -18,7 +18,7 @@ from graphql_api.server.listening import listen
 from graphql_api.server.uvicorn_http import StreamingProtocol
 from tests.for_each import for_each
 from tests.patience import LONGEST_S
-from tests.simulation.loop import simulated
+from tests.simulation.loop import simulated, time_passes_until
 
 WAIT_S = LONGEST_S
 SIZE = 3_000_001
@@ -81,8 +81,7 @@ def test_slowest_answer_makes_room_for_others() -> None:
         assert fast is not None
         assert slow is not None
         fast.sent, slow.sent = 70, 10
-        await asyncio.sleep(1.5)
-        assert answers.held_bytes == 80
+        await time_passes_until(lambda: answers.held_bytes == 80)
         assert cut_off == ["slow"]
 
     simulated(main)

@@ -168,15 +168,21 @@ def test_a_file_that_is_cut_off_anywhere_gives_a_beginning_of_what_was_kept(
     assert file.ends[-1] <= len(data)
 
 
+def kept_with_tables(rows: Held, writes: list[Write]) -> tuple[Kept, list[Held]]:
+    """What is kept after some writes, and the table before the first and after each of them."""
+    kept = Kept(rows, 1, 100)
+    tables = [table(kept.cache)]
+    for write in writes:
+        apply(kept.cache, write)
+        tables.append(table(kept.cache))
+    return kept, tables
+
+
 @given(rows=st.dictionaries(keys, st.integers(0, 2)), after=writes, at=st.integers(0, 10**6))
 @examples(150)
 def test_a_byte_that_is_altered_is_noticed(rows: Held, after: list[Write], at: int) -> None:
     async def story() -> None:
-        kept = Kept(rows, 1, 100)
-        tables = [table(kept.cache)]
-        for write in after:
-            apply(kept.cache, write)
-            tables.append(table(kept.cache))
+        kept, tables = kept_with_tables(rows, after)
         data = bytearray(kept.data)
         data[at % len(data)] ^= 1
         try:
@@ -195,11 +201,7 @@ def test_a_gap_in_a_file_leaves_no_change_that_changes_nothing(
     rows: Held, after: list[Write], at: int
 ) -> None:
     async def story() -> None:
-        kept = Kept(rows, 1, 100)
-        tables = [table(kept.cache)]
-        for write in after:
-            apply(kept.cache, write)
-            tables.append(table(kept.cache))
+        kept, tables = kept_with_tables(rows, after)
         file = FeedFileReader(kept.data)
         list(file.rows())
         if len(list(file.changes())) <= at:
