@@ -26,7 +26,7 @@ class Pauses:
     def __init__(self, every_s: float, tolerance_s: float | None) -> None:
         self._every_s = every_s
         self._tolerance_s = tolerance_s
-        self._last_s = -math.inf
+        self._last_s = self._last_but_one_s = -math.inf
         self._early_s: float | None = None
 
     def page(self, at_s: float, *, is_status: bool) -> None:
@@ -51,13 +51,15 @@ class Pauses:
         if self._early_s is not None and at_s > self._early_s + tolerance_s:
             self.rest()
         if not self._is_early(at_s):
-            self._last_s = at_s
+            self._last_but_one_s, self._last_s = self._last_s, at_s
         elif self._early_s is None:
             self._early_s = at_s
 
-    def status(self) -> None:
-        """A status has come: it takes along what came before it."""
+    def status(self, at_s: float) -> None:
+        """A status has come: it takes along what came just before it, which awaited no tick."""
         self._early_s = None
+        if self._tolerance_s is not None and at_s <= self._last_s + self._tolerance_s:
+            self._last_s = self._last_but_one_s
 
     def rest(self) -> None:
         """Nothing more comes.

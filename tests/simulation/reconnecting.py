@@ -60,6 +60,8 @@ class ReconnectingClient(ABC):
         self.excused_until_s = 0.0
         self.excuses = 0
         self.slow_until_s = 0.0
+        self.before_leap_until_s = 0.0
+        """Until when it may be sent something by the clock before a leap."""
         self.token_ends_s: float | None = None
         self.ends: list[End] = []
         self._heard = 0
@@ -184,9 +186,14 @@ class ReconnectingClient(ABC):
         """Whether the server may take its token for over, also by the clock before a leap."""
         if self.token_ends_s is None:
             return False
-        host, world = self.server_host, self.world
-        has_just_leaped = world.loop.time() < world.leaped_at_s.get(host, -LAG_S) + LAG_S
-        return has_just_leaped or self.token_ends_s - world.wall_s(host) <= _EARLY_S
+        world = self.world
+        if world.loop.time() < self.before_leap_until_s:
+            return True
+        return self.token_ends_s - world.wall_s(self.server_host) <= _EARLY_S
+
+    def leap(self) -> None:
+        """The clock of its server leaps; a slow client reads later what was sent before."""
+        self.before_leap_until_s = max(self.world.loop.time(), self.slow_until_s) + LAG_S
 
     def _judge_end(self, code: int) -> None:
         api = self.api

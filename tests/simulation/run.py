@@ -9,6 +9,7 @@ import random
 import shutil
 import sys
 import tempfile
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
@@ -99,22 +100,29 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 class _ErrorLog(logging.Handler):
-    """What the servers log as errors; a process that was killed may say what it likes."""
+    """What the servers log as errors; a process that was killed may say what it likes.
+
+    So may uvicorn of requests that a server which stops gives up, if a cut link held them up.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.errors: list[str] = []
+        self.may_give_up: Callable[[], bool] = lambda: False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note an error."""
+        cause = record.exc_info[1] if record.exc_info else None
+        is_given_up = str(record.msg).startswith("Cancel ") or isinstance(cause, CancelledError)
+        if is_given_up and record.name == "uvicorn.error" and self.may_give_up():
+            return
         process = current_process.get()
         if process is None or process.is_alive:
-            cause = record.exc_info[1] if record.exc_info else None
             self.errors.append(f"{record.getMessage()} {cause!r}")
 
 
 @contextmanager
-def _logged_errors() -> Iterator[list[str]]:
+def _logged_errors() -> Iterator[_ErrorLog]:
     """The errors that are logged; all else is worth no line where hundreds of servers run."""
     handler = _ErrorLog()
     root = logging.getLogger()
@@ -122,7 +130,7 @@ def _logged_errors() -> Iterator[list[str]]:
     logging.disable(logging.WARNING)
     root.addHandler(handler)
     try:
-        yield handler.errors
+        yield handler
     finally:
         root.removeHandler(handler)
         logging.disable(before)
@@ -175,10 +183,11 @@ def run(story: Story) -> Outcome:
         mock.patch.object(documents, "LONG_TEXT", sys.maxsize),  # a new one would take a turn more
         usual_looks(),
         _no_garbage_collection(),
-        _logged_errors() as logged,
+        _logged_errors() as log,
     ):
         try:
             world = World(loop, story, _directory())
+            log.may_give_up = world.is_stopping_behind_a_cut
             failure = loop.run_until_complete(_happen(world))
         except AssertionError as error:  # the loop does not end, or waits for nothing
             failure = str(error)
@@ -187,7 +196,7 @@ def run(story: Story) -> Outcome:
             raise
         finally:
             loop.close()
-    if failure is None and (unexpected := [*loop.failures, *logged]):
+    if failure is None and (unexpected := [*loop.failures, *log.errors]):
         failure = f"an unexpected error: {unexpected[0]}"
     return Outcome(
         failure=failure,

@@ -227,11 +227,6 @@ class StreamingConnection(Connection):
                 if is_heard and self._subscriber.is_acknowledged:
                     self._on_message({"type": "pong"})
             case "subscribe":
-                if self._subscriber.api is not self._subscriber.world.apis.get(
-                    self._subscriber.server_host
-                ):
-                    self._lose(_LOST)  # the responses of the run before are lost, silently perhaps
-                    return
                 self._subscribe(message["id"], message["payload"])
             case "complete":
                 self._stop(message["id"])
@@ -310,11 +305,14 @@ class StreamingConnection(Connection):
         return exchange
 
     async def _connect(self, exchange: Exchange) -> None:
-        network, host = self._subscriber.world.network, self._subscriber.server_host
+        world, host = self._subscriber.world, self._subscriber.server_host
         try:
-            await network.connect(lambda: exchange, host, _API_PORT)
+            await world.network.connect(lambda: exchange, host, _API_PORT)
         except OSError:
             exchange.connection_lost(None)
+        else:
+            if self._subscriber.api is not world.apis.get(host):
+                self._lose(_LOST)  # the responses of the run before are lost, silently perhaps
 
     def _lose(self, code: int) -> None:
         if not self._is_over:
@@ -470,7 +468,10 @@ class SingleConnection(StreamingConnection):
                 self._unwanted.discard(id_)
                 self._stop(id_)
             return
-        if exchange.is_complete and exchange.status not in _GONE:
+        api = self._subscriber.api
+        is_stopping = api is None or api.is_stopping or not api.process.is_alive
+        is_given_up = exchange.status == 500 and is_stopping  # its grace period was over
+        if exchange.is_complete and exchange.status not in _GONE and not is_given_up:
             self._give(id_, json.loads(exchange.content))
         else:
             self._lose_soon()

@@ -91,6 +91,8 @@ class Subscriber(ReconnectingClient):
         self._transport = transport
         self.wishes: dict[str, Wish] = {}
         self._ended_at_s: dict[str, float] = {}
+        self.late_events = 0
+        """How many have come of subscriptions that it has ended."""
         self._queries = 0
         self._awaited: dict[str, Any] = {}
         self._resumed_by_init: set[str] = set()
@@ -194,6 +196,7 @@ class Subscriber(ReconnectingClient):
             return
         wish = self.wishes.get(str(id_))
         if wish is None or not wish.is_asked:
+            self.late_events += kind == "next"
             if kind == "next" and self._must_have_ended(str(id_)):
                 raise BrokenPromise(f"clause 9: an event of {id_}, which has long been ended")
             return
@@ -232,10 +235,8 @@ class Subscriber(ReconnectingClient):
             if is_prompt and over_s > world.setting.token_tolerance_s:
                 raise BrokenPromise(f"an event came {over_s:.1f} s after the token's end")
         try:
-            if wish.pauses is not None and "status" in event:
-                wish.pauses.status()
-            elif wish.pauses is not None and wish.holding.stage is Stage.LIVE:
-                wish.pauses.change(world.loop.time())
+            if wish.pauses is not None:
+                _judge_pace(wish.pauses, wish.holding, event, world.loop.time())
             wish.holding.take(event)
         except BrokenPromise as error:
             raise BrokenPromise(f"{wish.id}: {error}; the event: {_said(event)}") from None
@@ -402,3 +403,11 @@ class Subscriber(ReconnectingClient):
 def _said(event: dict[str, Any]) -> str:
     short = {name: value for name, value in event.items() if name not in ("cursor", "__typename")}
     return shortened(f"{event['__typename']} {short}")
+
+
+def _judge_pace(pauses: Pauses, holding: Holding, event: dict[str, Any], now_s: float) -> None:
+    if "status" not in event:
+        if holding.stage is Stage.LIVE:
+            pauses.change(now_s)
+    elif event["status"] != holding.status:  # the same one is sent for its cursor
+        pauses.status(now_s)

@@ -96,6 +96,8 @@ class World:
         self._kept: dict[str, dict[str, frozenset[API]]] = {}
         """By host and table, the runs of which the next one has all that was kept."""
         self._crawler = Crawler(self._writable)
+        self._job_writes = asyncio.Lock()
+        """What an outage delays is written in its order: a job that has ended goes on no more."""
         self._crawler_process = Process(self.network, "crawler")
         self._writing: asyncio.Task[Any] | None = None
         self._ended: set[str] = set()
@@ -127,6 +129,13 @@ class World:
         api = self.apis.get(host)
         return EPOCH_S + self.loop.time() + (0.0 if api is None else api.skew_s)
 
+    def is_stopping_behind_a_cut(self) -> bool:
+        """Whether a server is stopping, and a client's link to it is cut."""
+        hosts = [api.host for api in self.apis.values() if api.is_stopping]
+        links = [(each.name, host) for each in self.clients for host in hosts]
+        passes = self.network.passes
+        return not all(passes(one, other) and passes(other, one) for one, other in links)
+
     def strictness_for(self, table: SimulatedTable) -> Strictness:
         """What is ruled out for a table; where the database merges changes, less is."""
         if table.is_paced:
@@ -149,7 +158,9 @@ class World:
     def events(self) -> int:
         """How many events the clients were sent."""
         wishes = (wish for each in self.subscribers for wish in each.wishes.values())
-        others = [each.follows.events + each.views.events for each in self.subscribers]
+        others = [
+            each.follows.events + each.views.events + each.late_events for each in self.subscribers
+        ]
         others += [each.events for each in self.starbelly_clients]
         return sum(wish.events for wish in wishes) + sum(others)
 
@@ -626,15 +637,21 @@ class World:
             self._ended.add(job)
         count = len(self.truth.logs[job].rows) + more
         document = {"id": job, "run_state": state, "item_count": count}
-        self._crawling(self._crawler.write(JOBS, [(job, document)]))
+
+        async def write() -> None:
+            async with self._job_writes:
+                await self._crawler.write(JOBS, [(job, document)])
+
+        self._crawling(write())
 
     def _do_delete_job(self, job: str) -> None:
         self._ended.add(job)
 
         async def delete() -> None:
-            if rows := self.truth.logs[job].rows:
-                await self._crawler.write(RESPONSES, [(sequence, None) for sequence in rows])
-            await self._crawler.write(JOBS, [(job, None)])
+            async with self._job_writes:
+                if rows := self.truth.logs[job].rows:
+                    await self._crawler.write(RESPONSES, [(sequence, None) for sequence in rows])
+                await self._crawler.write(JOBS, [(job, None)])
 
         self._crawling(delete())
 
@@ -696,3 +713,6 @@ class World:
     def _do_leap(self, host: str, by_s: float) -> None:
         self.apis[host].skew_s += by_s
         self.leaped_at_s[host] = self.loop.time()
+        for client in self.clients:
+            if client.server_host == host:
+                client.leap()
