@@ -386,12 +386,12 @@ class WatchCache(Generic[RowT, EventT]):
         return self._resumptions.find(cursor, where.digest)
 
     def _bookmark(self) -> None:
-        """Have cursors renewed that are about to leave the history, behind what waits."""
+        """Wake the subscribers whose last cursor is about to leave the history."""
         tail, length = self.history.tail, len(self.history)
         if tail < self._bookmark_tail:
             return
-        # An idle one stands in the newer half then, and is looked at again before the tail has come
-        # half the way there.
+        # The cursor of an idle subscriber is in the newer half after this, and is looked at again
+        # before the tail has come half the way there.
         self._bookmark_tail = tail + max(1, length // 4)
         self.aged_position = tail + length // 2
         for subscriber in self._subscribers():

@@ -46,7 +46,8 @@ class Subscriber(Generic[RowT, EventT]):
     is held beyond a small queue, and a frozen batch of as many.
 
     Rules that always hold: the changes of one key are sent in their order; `previous` is what was
-    sent last; a cursor names a position up to which everything has been sent.
+    sent last; a cursor names a position up to which everything has been sent. If the last cursor is
+    about to leave the history when all has been sent, the status is sent again with a fresh one.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class Subscriber(Generic[RowT, EventT]):
         self.wake()
 
     def on_age(self) -> None:
-        """Cursors have aged: the history will soon forget where they stand."""
+        """Some cursors are about to leave the history."""
         if self.is_due:
             self.wake()
 

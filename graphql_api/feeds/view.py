@@ -196,7 +196,7 @@ class Watcher(Protocol[RowT, EventT]):
         """The feed has another status from `point` on."""
 
     def on_age(self) -> None:
-        """Cursors have aged: the history will soon forget where they stand."""
+        """Some cursors are about to leave the history."""
 
 
 class FilterView(Generic[RowT, EventT]):

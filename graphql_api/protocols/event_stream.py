@@ -67,13 +67,13 @@ class EventStreams:
         self._empty = asyncio.Event()
         self.limits = limits
         self.is_draining = False
-        """Whether this server shuts down: no more streams are to be begun."""
+        """Whether this server shuts down: it begins no more streams."""
 
     def __len__(self) -> int:
         return len(self._streams)
 
     def refuse_if_draining(self) -> None:
-        """Refuse a request while this server shuts down: its client is to come again.
+        """Refuse a request while this server shuts down: its client can come again.
 
         Raises:
             RefusedError: This server is shutting down.

@@ -326,6 +326,10 @@ async def at_rest(world: World) -> None:
     for domain, url, code in world.unwritten:
         if any(_is_written(moment.row, url) for moment in world.truth[LOGIN.name].history(domain)):
             raise BrokenPromise(f"a mutation was answered with {code}, and has set {domain}: {url}")
+    for subscriber in world.subscribers:
+        for wish in subscriber.wishes.values():
+            if wish.pauses is not None:
+                wish.pauses.rest()
     began_s = world.loop.time()
     while (
         leftover := await _disagreement(world) or _leftover(world) or _aged_now(world)
@@ -453,7 +457,7 @@ async def shutdown(world: World, api: API, *, grace_s: float) -> None:
             f"clause 9: {api.host} has ended, and left {left}, "
             f"{len(api.process.transports)} sockets"
         )
-    # What a story did to a client may have ended its socket, too, or what was asked for on it.
+    # A story may also have ended the client's socket, or its subscriptions.
     calm = [
         each
         for each, (process, excuses) in zip(clients, since, strict=True)

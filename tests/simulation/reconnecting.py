@@ -156,6 +156,7 @@ class ReconnectingClient(ABC):
         """A token that lasts as long as those of the story do, if it has any."""
         if not self.world.setting.has_tokens:
             return None
+        self.before_leap_until_s = 0.0  # what was sent before a leap cannot come on a new socket
         life_s = _CALM_TOKEN_S if self.world.is_calm else self.world.setting.token_life_s
         self.token_ends_s = self.world.wall_s(self.server_host) + life_s
         return hosts.token(self.token_ends_s)

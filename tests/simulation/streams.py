@@ -470,7 +470,8 @@ class SingleConnection(StreamingConnection):
             return
         api = self._subscriber.api
         is_stopping = api is None or api.is_stopping or not api.process.is_alive
-        is_given_up = exchange.status == 500 and is_stopping  # its grace period was over
+        # uvicorn's answer to what was not done at the end of the grace period
+        is_given_up = is_stopping and exchange.content == b"Internal Server Error"
         if exchange.is_complete and exchange.status not in _GONE and not is_given_up:
             self._give(id_, json.loads(exchange.content))
         else:
