@@ -8,7 +8,7 @@ from tests.benchmarks.documents import marker, policy
 from tests.benchmarks.load_client import LoadClient
 from tests.server.client import WAIT_S
 from tests.server.database import Writer
-from tests.server.running import Running
+from tests.server.running import Running, until_ready
 
 SUBSCRIBERS = 15
 ROWS = 20
@@ -20,6 +20,7 @@ seldom a busy machine gives the client's thread its turn, it is fast enough."""
 async def test_fast_clients_get_each_change_of_a_flood_unmerged(
     server: Running, writer: Writer
 ) -> None:
+    await until_ready(server)  # or a subscription begins with two statuses
     client = LoadClient()
     try:
         # In a thread, since it blocks, and the server runs in this one.
