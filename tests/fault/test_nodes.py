@@ -386,8 +386,10 @@ async def test_server_keeps_its_clients_and_writes_while_nodes_are_lost_in_turn(
     settings = settings_for(
         both(proxy, other, starbelly), database_heartbeat_s=quiet_s, database_timeout_s=quiet_s
     )
+    other.refuses = True  # or a feed may begin there, if the first node answers late
     async with running(settings) as server, connected(server.ws) as client:
         await until_ready(server)
+        other.refuses = False
         operation = await client.subscribe(operations.POLICIES.subscription)
         replica = operations.Replica(operations.POLICIES)
         for change in await operation.until_status("READY"):
