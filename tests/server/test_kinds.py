@@ -22,7 +22,7 @@ from graphql_api.rethink.init import initialise
 from graphql_api.rethink.url import DatabaseURL
 from graphql_api.schema import TableDeclaration
 from graphql_api.tables import TABLES
-from tests.fault.clock import LoopClock
+from tests.fault.clock import LoopClock, some_steps
 from tests.server.client import WAIT_S, Client, connected
 from tests.server.database import Writer, writing
 from tests.server.running import running, settings_for
@@ -149,6 +149,7 @@ async def test_write_to_a_paced_table_is_confirmed_by_its_pace(
                 confirmed = asyncio.create_task(expected.is_seen(old, new, 2 * WAIT_S))
                 while (row := feed.get("c")) is None or row.pages != first + 2:
                     await asyncio.sleep(0)
+                await some_steps()  # it waits, if it must
                 clock.forward(2 * WAIT_S)  # the pace is over, and the time for changes to arrive
                 assert await confirmed
 
